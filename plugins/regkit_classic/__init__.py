@@ -1,0 +1,1 @@
+"""Classical methods: identity, moments, mutual information."""

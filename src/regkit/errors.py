@@ -1,0 +1,45 @@
+"""Every error regkit raises on purpose: one sentence that says what was wrong and what to do."""
+
+
+class RegkitError(Exception):
+    """Base of all errors a user can cause and mend."""
+
+
+class GeometryError(RegkitError):
+    """An array, a grid or a direction that cannot describe a 3-D volume in space."""
+
+
+class FileFormatError(RegkitError):
+    """A file that is missing, unreadable, truncated, or not of the format its name promises."""
+
+
+class TransformError(RegkitError):
+    """A transform that cannot be built, combined or written in the format asked for."""
+
+
+class NotInvertibleError(TransformError):
+    """A transform without an inverse: a singular matrix or a folded displacement field."""
+
+
+class PluginError(RegkitError):
+    """A plugin, or a name that plugins offer, cannot be used."""
+
+
+class UnknownNameError(PluginError):
+    """No plugin offers the name; close names are suggested."""
+
+
+class DuplicateNameError(PluginError):
+    """Two plugins offer the same name; both owners are named."""
+
+
+class MissingDependencyError(PluginError):
+    """A method needs a package that is not installed."""
+
+
+class ParameterError(RegkitError):
+    """A parameter that a method does not have, or a value it cannot take."""
+
+
+class RegistrationError(RegkitError):
+    """A pair that cannot be registered, or a method that failed on it."""

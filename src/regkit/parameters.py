@@ -1,0 +1,128 @@
+"""Parameters of a method are the fields of its frozen dataclass; this checks and sets them."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from regkit.errors import ParameterError
+from regkit.registry import suggest
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One field of a method: what it is called, what it takes, what it is by default."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        """The type as a person would write it."""
+        return _type_name(self.type)
+
+
+def parameters_of(target: Any) -> dict[str, Parameter]:
+    """Return the parameters of a dataclass, in their order."""
+    hints = get_type_hints(target)
+    found = {}
+    for field in dataclasses.fields(target):
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        found[field.name] = Parameter(field.name, hints[field.name], default)
+    return found
+
+
+def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
+    """Build a method from its class.
+
+    Parameters
+    ----------
+    target
+        A frozen dataclass.
+    name
+        What to call the method in errors.
+    values
+        Parameters to set; text is read as the field's type.
+
+    Raises
+    ------
+    ParameterError
+        A parameter the method does not have, or a value of the wrong type.
+    """
+    known = parameters_of(target)
+    for key in values:
+        if key not in known:
+            raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
+    fitted = {key: _fit(value, known[key], name) for key, value in values.items()}
+    return target(**fitted)
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Split ``key=value``; the value is read as TOML (numbers, true, [lists]), else as text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ParameterError(f"'{text}' is not of the form key=value")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def _fit(value: Any, parameter: Parameter, name: str) -> Any:
+    fitted = _as_type(value, parameter.type)
+    if fitted is _UNFIT:
+        raise ParameterError(
+            f"{name}: {parameter.name} takes {parameter.type_name}, got {value!r}"
+        )
+    return fitted
+
+
+_UNFIT = object()
+
+
+def _as_type(value: Any, kind: Any) -> Any:
+    """Return the value as `kind`, or `_UNFIT`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        fits = (_as_type(value, option) for option in arguments)
+        return next((fit for fit in fits if fit is not _UNFIT), _UNFIT)
+    if origin is Literal:
+        return value if value in arguments else _UNFIT
+    if kind is types.NoneType:
+        return None if value in (None, "none") else _UNFIT
+    if origin is tuple and isinstance(value, list | tuple):
+        return _as_tuple(value, arguments)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, bool):
+        return _UNFIT
+    if isinstance(kind, type) and isinstance(value, kind):
+        return value
+    return _UNFIT
+
+
+def _as_tuple(values: list[Any] | tuple[Any, ...], kinds: tuple[Any, ...]) -> Any:
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        kinds = (kinds[0],) * len(values)
+    fitted = tuple(_as_type(v, k) for v, k in zip(values, kinds, strict=False))
+    return _UNFIT if len(values) != len(kinds) or _UNFIT in fitted else fitted
+
+
+def _type_name(kind: Any) -> str:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return " | ".join(str(option) for option in arguments)
+    if origin in (Union, types.UnionType):
+        return " | ".join(_type_name(option) for option in arguments)
+    if origin is tuple:
+        inside = ", ".join("..." if a is Ellipsis else _type_name(a) for a in arguments)
+        return f"[{inside}]"
+    return "none" if kind is types.NoneType else str(getattr(kind, "__name__", kind))

@@ -1,0 +1,105 @@
+"""What a plugin offers: specs that name things and say where to import them.
+
+Imports only the standard library and pluggy, so that declaring is cheap. A plugin is a module
+with functions marked `hookimpl`, named under the entry-point group ``regkit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+GROUP = "regkit"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A name and where to find what it stands for.
+
+    Parameters
+    ----------
+    name
+        What users type: lower case, digits and hyphens.
+    target
+        ``"package.module:Attribute"``, imported on first use.
+    summary
+        One line for listings.
+    requires
+        Packages needed at run time: import name -> what to pip install.
+    """
+
+    name: str
+    target: str
+    summary: str = ""
+    requires: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec(Spec):
+    """A registration method; `target` is a Registrar class.
+
+    Parameters
+    ----------
+    model
+        What it returns: ``none``, ``rigid``, ``similarity``, ``affine`` or ``deformable``.
+    honours
+        What it makes use of, of ``initial``, ``fixed_mask``, ``moving_mask``.
+    aligns
+        False for a method that deliberately leaves the images where they are.
+    preset
+        Parameters that differ from the target's own defaults.
+    reference
+        DOI or citation of the method.
+    """
+
+    model: str = "rigid"
+    honours: frozenset[str] = frozenset({"initial"})
+    aligns: bool = True
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A score; `target` is a function of an `Evaluation` that returns a float.
+
+    Parameters
+    ----------
+    unit
+        ``mm``, ``deg``, ``%`` or empty.
+    better
+        ``lower`` or ``higher``.
+    """
+
+    unit: str = ""
+    better: str = "lower"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A dataset; `target` is a callable that returns a `Dataset`."""
+
+
+class Hooks:
+    """The hooks a plugin may implement; each returns specs, importing nothing heavy."""
+
+    @hookspec
+    def regkit_methods(self) -> Iterable[MethodSpec]:
+        """Offer registration methods."""
+        return ()
+
+    @hookspec
+    def regkit_metrics(self) -> Iterable[MetricSpec]:
+        """Offer scores."""
+        return ()
+
+    @hookspec
+    def regkit_datasets(self) -> Iterable[DatasetSpec]:
+        """Offer datasets."""
+        return ()

@@ -1,0 +1,226 @@
+"""Finding plugins and what they offer. Importing this module imports no plugin."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar
+
+import pluggy
+
+from regkit.errors import (
+    DuplicateNameError,
+    MissingDependencyError,
+    PluginError,
+    UnknownNameError,
+)
+from regkit.plugin import GROUP, DatasetSpec, Hooks, MethodSpec, MetricSpec, Spec
+
+DISTRIBUTION = "regkit-imaging"
+DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An entry point found, and why it cannot be used, if so (empty `problem` means it can)."""
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Offer(Generic[AnySpec]):
+    """A spec and the plugin that offers it."""
+
+    spec: AnySpec
+    owner: Plugin
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used here; empty when it can."""
+        missing = [p for name, p in self.spec.requires.items() if find_spec(name) is None]
+        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
+
+    def load(self) -> Any:
+        """Import and return what the spec's target names.
+
+        Raises
+        ------
+        MissingDependencyError
+            A package it requires is not installed.
+        PluginError
+            The target cannot be imported.
+        """
+        if self.problem:
+            raise MissingDependencyError(f"{self.spec.name} {self.problem}")
+        module, _, attribute = self.spec.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            raise PluginError(
+                f"{self.spec.name} of plugin '{self.owner.name}' cannot be imported from "
+                f"{self.spec.target}: {_reason(error)}"
+            ) from error
+
+
+class Registry:
+    """All plugins of an environment and everything they offer.
+
+    Parameters
+    ----------
+    points
+        The entry points to load; by default those of the group ``regkit``.
+    disabled
+        Names of entry points to leave out.
+    builtin_only
+        Leave out every plugin that does not come with regkit itself.
+    """
+
+    def __init__(
+        self,
+        points: Iterable[EntryPoint] | None = None,
+        disabled: Iterable[str] = (),
+        builtin_only: bool = False,
+    ) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(Hooks)
+        self._plugins: dict[str, Plugin] = {}
+        found = entry_points(group=GROUP) if points is None else points
+        for point in sorted(found, key=lambda p: (p.name, p.value)):
+            plugin = _describe(point)
+            if builtin_only and plugin.distribution != DISTRIBUTION:
+                self._add(plugin, "left out: only built-in plugins were asked for")
+            elif point.name in set(disabled):
+                self._add(plugin, f"disabled by {DISABLE_VARIABLE}")
+            elif point.name in self._plugins:
+                self._add(plugin, f"left out: another plugin is named '{point.name}'")
+            else:
+                self._add(plugin, self._register(point))
+
+    def _register(self, point: EntryPoint) -> str:
+        """Load one plugin; return why it is broken, or nothing."""
+        module = None
+        try:
+            module = point.load()
+            self._manager.register(module, point.name)
+            self._manager.check_pending()
+        except Exception as error:  # a broken plugin must never break the host
+            if module is not None and self._manager.is_registered(module):
+                self._manager.unregister(module)
+            return _reason(error)
+        return ""
+
+    def _add(self, plugin: Plugin, problem: str) -> None:
+        key = (
+            plugin.name if plugin.name not in self._plugins else f"{plugin.name} ({plugin.target})"
+        )
+        self._plugins[key] = Plugin(
+            plugin.name, plugin.target, plugin.distribution, plugin.version, problem
+        )
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Every plugin found, broken and disabled ones included."""
+        self._load_all()
+        return tuple(self._plugins.values())
+
+    @cached_property
+    def methods(self) -> tuple[Offer[MethodSpec], ...]:
+        """Every registration method offered, by name."""
+        return self._collect("regkit_methods", MethodSpec)
+
+    @cached_property
+    def metrics(self) -> tuple[Offer[MetricSpec], ...]:
+        """Every score offered, by name."""
+        return self._collect("regkit_metrics", MetricSpec)
+
+    @cached_property
+    def datasets(self) -> tuple[Offer[DatasetSpec], ...]:
+        """Every dataset offered, by name."""
+        return self._collect("regkit_datasets", DatasetSpec)
+
+    def method(self, name: str) -> Offer[MethodSpec]:
+        """Return the one offer of a method name."""
+        return _only(self.methods, name, "method")
+
+    def metric(self, name: str) -> Offer[MetricSpec]:
+        """Return the one offer of a score name."""
+        return _only(self.metrics, name, "metric")
+
+    def dataset(self, name: str) -> Offer[DatasetSpec]:
+        """Return the one offer of a dataset name."""
+        return _only(self.datasets, name, "dataset")
+
+    def _load_all(self) -> None:
+        """Ask for everything, so that plugins that fail on being asked are known to be broken."""
+        _ = self.methods, self.metrics, self.datasets
+
+    def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[Offer[AnySpec], ...]:
+        offers = []
+        # Each implementation is called by itself, so that every name has an owner.
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            owner = self._plugins[implementation.plugin_name]
+            try:
+                specs = list(implementation.function())
+                for spec in specs:
+                    if not isinstance(spec, kind):
+                        raise PluginError(f"{hook} must return {kind.__name__}, got {spec!r}")
+            except Exception as error:  # a broken plugin must never break the host
+                self._plugins[owner.name] = Plugin(
+                    owner.name, owner.target, owner.distribution, owner.version, _reason(error)
+                )
+            else:
+                offers += [Offer(spec, owner) for spec in specs]
+        return tuple(sorted(offers, key=lambda offer: offer.spec.name))
+
+
+@cache
+def default_registry(builtin_only: bool = False) -> Registry:
+    """Return the registry of this environment, read once per process."""
+    disabled = os.environ.get(DISABLE_VARIABLE, "").split(",")
+    return Registry(disabled=[name.strip() for name in disabled], builtin_only=builtin_only)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return a sentence that names what was probably meant, or what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there is {', '.join(known)}" if known else "there is none"
+
+
+def _only(offers: Iterable[Offer[AnySpec]], name: str, what: str) -> Offer[AnySpec]:
+    offers = tuple(offers)
+    found = [offer for offer in offers if offer.spec.name == name]
+    if not found:
+        hint = suggest(name, {offer.spec.name for offer in offers})
+        raise UnknownNameError(f"no {what} is called '{name}'; {hint}")
+    if len(found) > 1:
+        owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
+        raise DuplicateNameError(
+            f"the {what} '{name}' is offered by {owners}; disable one with {DISABLE_VARIABLE}"
+        )
+    return found[0]
+
+
+def _describe(point: EntryPoint) -> Plugin:
+    distribution = point.dist
+    if distribution is None:
+        return Plugin(point.name, point.value, "", "")
+    return Plugin(point.name, point.value, distribution.name, distribution.version)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,101 @@
+"""A thorax of ellipsoids that can be painted on any grid, in two contrasts, in any pose.
+
+Made for tests and the demo: its truth is exact, it has no symmetry, and it takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from regkit.grid import FloatArray, Grid, Vector3
+from regkit.rigid import rotation_matrix
+from regkit.transform import IDENTITY, Transform
+from regkit.volume import LabelMap, Volume
+
+Contrast = Literal["ct", "pet"]
+
+EDGE_MM = 4.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """An ellipsoid: where it is, how big, how turned (degrees), its HU and its uptake (SUV)."""
+
+    name: str
+    centre: Vector3
+    half_axes: Vector3
+    ct: float
+    pet: float
+    euler_deg: Vector3 = (0.0, 0.0, 0.0)
+
+
+# Painted in this order; LPS mm, the body's centre at the origin.
+PARTS = (
+    Part("body", (0, 0, 0), (140, 95, 150), 20, 0.6),
+    Part("right lung", (-62, -8, 38), (48, 62, 82), -780, 0.3, (0, 6, 8)),
+    Part("left lung", (64, -4, 46), (44, 58, 72), -780, 0.3, (0, -8, -6)),
+    Part("liver", (-48, -10, -70), (72, 62, 42), 60, 2.2, (8, 18, 0)),
+    Part("spleen", (76, 34, -62), (22, 34, 28), 50, 1.8, (20, 0, 25)),
+    Part("stomach", (40, -34, -70), (34, 28, 24), 0, 0.4, (0, 20, 15)),
+    Part("mediastinum", (6, -6, 60), (26, 40, 70), 40, 1.1),
+    Part("heart", (34, -34, 4), (40, 32, 46), 45, 4.0, (50, 35, 0)),
+    Part("left ventricle", (36, -36, 2), (24, 18, 30), 40, 1.2, (50, 35, 0)),
+    Part("spine", (2, 66, 0), (18, 20, 146), 320, 0.9),
+    Part("cord", (2, 78, 0), (7, 7, 146), 30, 0.5),
+    Part("sternum", (-2, -84, 40), (16, 6, 60), 280, 0.8, (-6, 0, 0)),
+    Part("right kidney", (-54, 46, -104), (22, 20, 34), 35, 2.8, (10, 10, 0)),
+    Part("lesion", (-70, 20, 62), (12, 12, 12), 30, 6.0),
+)
+AIR = {"ct": -1000.0, "pet": 0.0}
+
+
+def thorax(
+    grid: Grid, contrast: Contrast = "ct", pose: Transform = IDENTITY, noise: float = 0.0
+) -> Volume:
+    """Paint the thorax.
+
+    Parameters
+    ----------
+    grid
+        Where the voxels are; anything outside the body is air.
+    contrast
+        ``ct`` in HU or ``pet`` in SUV.
+    pose
+        Maps the phantom's own frame to the image's, LPS mm. Painting a fixed image with pose `a`
+        and a moving one with pose ``t @ a`` makes `t` the true fixed-to-moving map.
+    noise
+        Standard deviation of Gaussian noise as a share of the soft-tissue contrast; seeded.
+    """
+    image = np.full(grid.shape_zyx, AIR[contrast])
+    points = _own_points(grid, pose)
+    for part in PARTS:
+        share = _share(part, points)
+        image += share * (getattr(part, contrast) - image)
+    if noise:
+        scale = noise * (1000.0 if contrast == "ct" else 1.0)
+        image += np.random.default_rng(0).normal(0.0, scale, image.shape)
+    return Volume(image, grid, contrast)
+
+
+def thorax_labels(grid: Grid, pose: Transform = IDENTITY) -> LabelMap:
+    """Paint the parts as labels 1, 2, ... in the order of `PARTS`."""
+    labels = np.zeros(grid.shape_zyx, dtype=np.uint8)
+    points = _own_points(grid, pose)
+    for number, part in enumerate(PARTS, start=1):
+        labels[_share(part, points) >= 0.5] = number
+    return LabelMap(labels, grid)
+
+
+def _own_points(grid: Grid, pose: Transform) -> FloatArray:
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij"), axis=-1)
+    return pose.inverse().map_points(grid.to_physical(index))
+
+
+def _share(part: Part, points: FloatArray) -> FloatArray:
+    """Share of the part in each voxel: 1 inside, 0 outside, a ramp of `EDGE_MM` between."""
+    own = (points - np.asarray(part.centre)) @ rotation_matrix(part.euler_deg)
+    distance = (np.linalg.norm(own / part.half_axes, axis=-1) - 1) * min(part.half_axes)
+    return np.asarray(np.clip(0.5 - distance / EDGE_MM, 0.0, 1.0))
