@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from regkit.registration import RegistrationResult as RegistrationResult
     from regkit.registration import register as register
     from regkit.registration import run as run
-    from regkit.resample import resample as resample
-    from regkit.rigid import rigid as rigid
+    from regkit.resampling import resample as resample
+    from regkit.euler import rigid as rigid
     from regkit.transform import IDENTITY as IDENTITY
     from regkit.transform import AffineTransform as AffineTransform
     from regkit.transform import DisplacementField as DisplacementField
@@ -52,8 +52,8 @@ _HOMES = {
     "RegistrationResult": "registration",
     "register": "registration",
     "run": "registration",
-    "resample": "resample",
-    "rigid": "rigid",
+    "resample": "resampling",
+    "rigid": "euler",
     "IDENTITY": "transform",
     "AffineTransform": "transform",
     "DisplacementField": "transform",

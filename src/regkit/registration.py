@@ -16,7 +16,7 @@ import numpy as np
 from regkit.errors import RegistrationError, RegkitError
 from regkit.pipeline import build
 from regkit.registrar import Estimate, Pair, Registrar
-from regkit.resample import resample
+from regkit.resampling import resample
 from regkit.sample import inside
 from regkit.transform import Transform
 from regkit.verdict import Verdict, judge

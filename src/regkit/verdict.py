@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from regkit.registrar import Pair
-from regkit.rigid import nearest_rotation, rigid, rotation_angle
+from regkit.euler import nearest_rotation, rigid, rotation_angle
 from regkit.sample import Sample, draw, inside, shared_information
 from regkit.transform import IDENTITY, Transform, linear_part
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from regkit.grid import FloatArray, Grid, Vector3
-from regkit.rigid import rotation_matrix
+from regkit.euler import rotation_matrix
 from regkit.transform import IDENTITY, Transform
 from regkit.volume import LabelMap, Volume
 
