@@ -89,7 +89,7 @@ class Grid:
     @cached_property
     def inverse_affine(self) -> FloatArray:
         """4 x 4 matrix from LPS mm (x, y, z, 1) to array index (z, y, x, 1)."""
-        matrix = np.linalg.inv(self.affine)
+        matrix = np.asarray(np.linalg.inv(self.affine), dtype=np.float64)
         matrix.flags.writeable = False
         return matrix
 

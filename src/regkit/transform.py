@@ -83,7 +83,7 @@ class AffineTransform(Transform):
             raise NotInvertibleError(
                 f"the transform has no inverse: its determinant is {self.determinant:.3g}"
             )
-        return AffineTransform(np.linalg.inv(self.matrix))
+        return AffineTransform(np.asarray(np.linalg.inv(self.matrix), dtype=np.float64))
 
     @property
     def determinant(self) -> float:
