@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from regkit.case import Dataset as Dataset
     from regkit.errors import RegkitError as RegkitError
     from regkit.grid import Grid as Grid
+    from regkit.io import read_labels as read_labels
+    from regkit.io import read_landmarks as read_landmarks
+    from regkit.io import read_volume as read_volume
+    from regkit.io import write_landmarks as write_landmarks
+    from regkit.io import write_volume as write_volume
     from regkit.plugin import DatasetSpec as DatasetSpec
     from regkit.plugin import MethodSpec as MethodSpec
     from regkit.plugin import MetricSpec as MetricSpec
@@ -42,6 +47,11 @@ _HOMES = {
     "Dataset": "case",
     "RegkitError": "errors",
     "Grid": "grid",
+    "read_labels": "io",
+    "read_landmarks": "io",
+    "read_volume": "io",
+    "write_landmarks": "io",
+    "write_volume": "io",
     "DatasetSpec": "plugin",
     "MethodSpec": "plugin",
     "MetricSpec": "plugin",

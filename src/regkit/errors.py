@@ -13,6 +13,10 @@ class FileFormatError(RegkitError):
     """A file that is missing, unreadable, truncated, or not of the format its name promises."""
 
 
+class OutputError(RegkitError):
+    """A file or folder that cannot be written."""
+
+
 class TransformError(RegkitError):
     """A transform that cannot be built, combined or written in the format asked for."""
 
