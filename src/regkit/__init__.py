@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from regkit.case import Case as Case
     from regkit.case import Dataset as Dataset
     from regkit.errors import RegkitError as RegkitError
+    from regkit.euler import rigid as rigid
     from regkit.grid import Grid as Grid
     from regkit.io import read_labels as read_labels
     from regkit.io import read_landmarks as read_landmarks
     from regkit.io import read_volume as read_volume
     from regkit.io import write_landmarks as write_landmarks
     from regkit.io import write_volume as write_volume
+    from regkit.io.transforms import read_transform as read_transform
+    from regkit.io.transforms import write_transform as write_transform
     from regkit.plugin import DatasetSpec as DatasetSpec
     from regkit.plugin import MethodSpec as MethodSpec
     from regkit.plugin import MetricSpec as MetricSpec
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from regkit.registration import register as register
     from regkit.registration import run as run
     from regkit.resampling import resample as resample
-    from regkit.euler import rigid as rigid
     from regkit.transform import IDENTITY as IDENTITY
     from regkit.transform import AffineTransform as AffineTransform
     from regkit.transform import DisplacementField as DisplacementField
@@ -52,6 +54,8 @@ _HOMES = {
     "read_volume": "io",
     "write_landmarks": "io",
     "write_volume": "io",
+    "read_transform": "io.transforms",
+    "write_transform": "io.transforms",
     "DatasetSpec": "plugin",
     "MethodSpec": "plugin",
     "MetricSpec": "plugin",

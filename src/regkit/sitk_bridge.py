@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +11,6 @@ import SimpleITK as sitk
 from regkit.errors import TransformError
 from regkit.grid import Grid
 from regkit.transform import (
-    IDENTITY,
     AffineTransform,
     DisplacementField,
     Transform,
@@ -70,8 +70,7 @@ def transform_from_sitk(transform: sitk.Transform) -> Transform:
     if transform.GetDimension() != 3:
         raise TransformError(f"the transform is {transform.GetDimension()}-D, a 3-D one is needed")
     specific = transform.Downcast()
-    if isinstance(specific, sitk.CompositeTransform):
-        return _chain(specific)
+    # Before the composites: SimpleITK wraps linear types it does not know in endless composites.
     if specific.IsLinear():
         origin = np.array(specific.TransformPoint((0.0, 0.0, 0.0)))
         matrix = np.eye(4)
@@ -79,6 +78,8 @@ def transform_from_sitk(transform: sitk.Transform) -> Transform:
             matrix[:3, axis] = np.array(specific.TransformPoint(unit)) - origin
         matrix[:3, 3] = origin
         return AffineTransform(matrix)
+    if isinstance(specific, sitk.CompositeTransform):
+        return _chain(specific)
     if isinstance(specific, sitk.DisplacementFieldTransform):
         field = specific.GetDisplacementField()
         return DisplacementField(sitk.GetArrayFromImage(field), grid_from_sitk(field))
@@ -89,7 +90,7 @@ def transform_from_sitk(transform: sitk.Transform) -> Transform:
 
 
 def _chain(composite: sitk.CompositeTransform) -> Transform:
-    result: Transform = IDENTITY
-    for position in reversed(range(composite.GetNumberOfTransforms())):
-        result = transform_from_sitk(composite.GetNthTransform(position)) @ result
-    return result
+    """Return the steps of a composite as one transform; its last step maps first."""
+    count = composite.GetNumberOfTransforms()
+    steps = [transform_from_sitk(composite.GetNthTransform(n)) for n in reversed(range(count))]
+    return reduce(lambda first, second: second @ first, steps)

@@ -1,0 +1,5 @@
+"""Transform files: ITK, ANTs, FreeSurfer, FSL, RAS matrices and JSON."""
+
+from regkit.io.transforms.files import FORMATS, read_transform, write_transform
+
+__all__ = ["FORMATS", "read_transform", "write_transform"]

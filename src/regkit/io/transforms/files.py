@@ -1,0 +1,143 @@
+"""Read and write transforms in any known format; the content decides what a file is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from regkit.errors import FileFormatError, RegkitError, TransformError
+from regkit.grid import Grid
+from regkit.io.transforms.format import Images, TransformFormat
+from regkit.io.transforms.itk import ITK
+from regkit.transform import Transform
+
+# The first that recognises a file reads it.
+FORMATS: tuple[TransformFormat, ...] = (ITK,)
+
+
+def read_transform(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    fixed: Grid | None = None,
+    moving: Grid | None = None,
+) -> Transform:
+    """Read a transform.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        Name of its format (see `FORMATS`); by default the content decides.
+    fixed, moving
+        Grids of the images, for formats that speak of voxels.
+
+    Returns
+    -------
+    Transform
+        Maps fixed points to moving points, LPS mm, whatever the file's own convention.
+
+    Raises
+    ------
+    FileFormatError
+        Missing, empty, truncated, or of no known format.
+    TransformError
+        A transform regkit cannot represent: 2-D, B-splines.
+    """
+    path = Path(path)
+    start = _start_of(path)
+    chosen = _named(format) if format else _recognised(path, start)
+    try:
+        return chosen.read(path, Images(fixed, moving))
+    except RegkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def write_transform(
+    transform: Transform,
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    fixed: Grid | None = None,
+    moving: Grid | None = None,
+) -> None:
+    """Write a transform, whole or not at all.
+
+    Parameters
+    ----------
+    transform
+        Maps fixed points to moving points, LPS mm.
+    path
+        The file; its suffix chooses the format unless `format` does.
+    format
+        Name of the format (see `FORMATS`).
+    fixed, moving
+        Grids of the images, for formats that speak of voxels.
+
+    Raises
+    ------
+    FileFormatError
+        A suffix of no format or of several, or a folder that cannot be written.
+    TransformError
+        A transform that the format cannot hold.
+    """
+    path = Path(path)
+    chosen = _named(format) if format else _by_suffix(path)
+    try:
+        _write_whole(chosen, transform, path, Images(fixed, moving))
+    except RegkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from error
+    if not start.strip():
+        raise FileFormatError(f"{path}: is empty")
+    return start
+
+
+def _named(name: str) -> TransformFormat:
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    names = ", ".join(f.name for f in FORMATS)
+    raise TransformError(f"unknown transform format '{name}'; use one of {names}")
+
+
+def _recognised(path: Path, start: bytes) -> TransformFormat:
+    for known in FORMATS:
+        if known.recognises(path, start):
+            return known
+    names = ", ".join(f.name for f in FORMATS)
+    raise FileFormatError(f"{path}: is not a transform in any known format ({names})")
+
+
+def _by_suffix(path: Path) -> TransformFormat:
+    suffix = path.suffix.lower()
+    fitting = [f for f in FORMATS if suffix in f.suffixes]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " or ".join(f"'{f.name}'" for f in fitting)
+        raise FileFormatError(f"{path}: '{suffix}' may mean {names}; say which format to write")
+    known = ", ".join(sorted({s for f in FORMATS for s in f.suffixes}))
+    raise FileFormatError(f"{path}: unknown suffix '{suffix}' for a transform; use one of {known}")
+
+
+def _write_whole(
+    chosen: TransformFormat, transform: Transform, path: Path, images: Images
+) -> None:
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".regkit-") as folder:
+            part = Path(folder) / path.name
+            chosen.write(transform, part, images)
+            os.replace(part, path)  # noqa: PTH105
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "the disk may be full"
+        raise FileFormatError(f"cannot be written: {reason}") from error

@@ -1,0 +1,132 @@
+"""ITK's transform files: text (.tfm, .txt) and HDF5 (.h5), fixed to moving points in LPS mm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from regkit.errors import FileFormatError
+from regkit.io.transforms.format import Images, TransformFormat
+from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk
+from regkit.transform import Transform
+
+TEXT_MARK = b"#Insight Transform File"
+HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+TEXT_SUFFIXES = (".tfm", ".txt")
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+
+def read_itk(path: Path, images: Images) -> Transform:  # noqa: ARG001
+    """Read a linear transform, a displacement field or a composite."""
+    _check_suffix(path)
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        _check_hdf5(path.read_bytes()[:48], path.stat().st_size)
+        return transform_from_sitk(load(path))
+    text = path.read_text(encoding="ascii", errors="replace")
+    declared = _declared_numbers(text)
+    transform = load(path)
+    _check_counts(declared, transform)
+    return transform_from_sitk(transform)
+
+
+def write_itk(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+    """Write any transform; the suffix chooses text or HDF5."""
+    _check_suffix(path)
+    sitk.WriteTransform(transform_to_sitk(transform), str(path))
+
+
+def load(path: Path) -> sitk.Transform:
+    """Read a file with SimpleITK, turning its many-lined errors into one line."""
+    try:
+        return sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        text = str(error)
+        if "Could not create an instance of" in text:
+            raise FileFormatError(
+                "it holds a transform of a type that ITK does not know"
+            ) from error
+        raise FileFormatError(
+            "ITK cannot read it as a transform: it is damaged, truncated or something else"
+        ) from error
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in TEXT_SUFFIXES + HDF5_SUFFIXES:
+        known = ", ".join(TEXT_SUFFIXES + HDF5_SUFFIXES)
+        raise FileFormatError(f"ITK goes by the suffix of a transform file; use one of {known}")
+
+
+def _check_hdf5(start: bytes, size: int) -> None:
+    """Refuse what HDF5 would complain about on the terminal: a wrong mark or missing bytes."""
+    if not start.startswith(HDF5_MARK) or len(start) < 48:
+        raise FileFormatError("it is not an HDF5 file, whatever its name says")
+    # The superblock says where the file ends; its place depends on the superblock's version.
+    at = 28 if start[8] >= 2 else 40
+    end = int.from_bytes(start[at : at + 8], "little")
+    if end > size:
+        raise FileFormatError(f"it is truncated: {size} bytes of {end} are there")
+
+
+def _declared_numbers(text: str) -> list[list[int]]:
+    """Count, for each transform of an ITK text file, its parameters and fixed parameters.
+
+    ITK takes a file without the lines of parameters for the identity; this does not.
+    """
+    counts: list[list[int]] = []
+    for line in text.splitlines():
+        tag, _, values = line.partition(":")
+        if tag == "Transform":
+            counts.append([])
+        elif tag in ("Parameters", "FixedParameters") and counts:
+            counts[-1].append(_count_numbers(values))
+    if not counts:
+        raise FileFormatError("it holds no transform: is it truncated?")
+    composite = "Transform: CompositeTransform" in text
+    if any(len(c) != 2 for c in counts[composite:]):
+        raise FileFormatError("it is truncated: a transform lacks its parameters")
+    if len(counts) > 1 and not composite:
+        raise FileFormatError(
+            f"it holds {len(counts)} separate transforms; join them to one composite transform"
+        )
+    return counts[composite:]
+
+
+def _count_numbers(values: str) -> int:
+    try:
+        numbers = [float(v) for v in values.split()]
+    except ValueError as error:
+        raise FileFormatError(f"a parameter is not a number: {error}") from error
+    if any(n - n != 0 for n in numbers):
+        raise FileFormatError("a parameter is NaN or infinite")
+    return len(numbers)
+
+
+def _check_counts(declared: list[list[int]], transform: sitk.Transform) -> None:
+    specific = transform.Downcast()
+    parts = [specific]
+    if isinstance(specific, sitk.CompositeTransform) and specific.GetNumberOfTransforms() > 0:
+        count = specific.GetNumberOfTransforms()
+        parts = [specific.GetNthTransform(n) for n in range(count)]
+    for (parameters, _), part in zip(declared, parts, strict=False):
+        expected = part.GetNumberOfParameters()
+        if parameters != expected:
+            raise FileFormatError(
+                f"a {part.GetName()} needs {expected} parameters, the file gives {parameters}: "
+                "is it truncated?"
+            )
+
+
+def _recognises(path: Path, start: bytes) -> bool:  # noqa: ARG001
+    return start.startswith((TEXT_MARK, HDF5_MARK))
+
+
+ITK = TransformFormat(
+    name="itk",
+    title="ITK, SimpleITK, elastix, Slicer: fixed to moving points, LPS mm",
+    suffixes=TEXT_SUFFIXES + HDF5_SUFFIXES,
+    recognises=_recognises,
+    read=read_itk,
+    write=write_itk,
+    linear_only=False,
+)
