@@ -54,7 +54,7 @@ class Dataset(Protocol):
         """Name under which results are recorded."""
 
     def __len__(self) -> int:
-        """Number of cases."""
+        """Return the number of cases."""
 
     def __iter__(self) -> Iterator[Case]:
         """Yield the cases in a fixed order."""

@@ -115,7 +115,7 @@ class Grid:
         return nx * sx, ny * sy, nz * sz
 
     def corners(self) -> FloatArray:
-        """The eight outer corners of the field of view (voxel edges) in LPS mm, shape (8, 3)."""
+        """Return the eight outer corners (voxel edges) in LPS mm, shape (8, 3)."""
         ends = [(-0.5, n - 0.5) for n in self.shape_zyx]
         return self.to_physical([(z, y, x) for z in ends[0] for y in ends[1] for x in ends[2]])
 

@@ -9,9 +9,17 @@ import numpy as np
 from regkit.pipeline import build
 from regkit.registrar import Pair
 from regkit.registration import check_pair
-from regkit.registry import Registry
+from regkit.registry import Registry, default_registry
 from regkit.sample import draw, shared_information
 from regkit.transform import IDENTITY, AffineTransform, Transform
+
+WORDS = ("auto", "identity", "centre")
+
+
+def names_a_start(word: str, registry: Registry | None = None) -> bool:
+    """Tell whether a word is one that `initial_transform` knows, and not a file."""
+    methods = (registry or default_registry()).methods
+    return word in WORDS or word in {offer.spec.name for offer in methods}
 
 
 def centres(pair: Pair) -> AffineTransform:

@@ -6,6 +6,7 @@ import dataclasses
 import tomllib
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from regkit.errors import ParameterError
@@ -74,6 +75,21 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key.strip(), value.strip()
 
 
+def read_parameters(file: Path) -> dict[str, Any]:
+    """Read parameters from a TOML file; a table ``[name]`` holds those of one method only."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ParameterError(f"cannot read the parameters in {file}: {error}") from error
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": v for inner, v in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
 def _fit(value: Any, parameter: Parameter, name: str) -> Any:
     fitted = _as_type(value, parameter.type)
     if fitted is _UNFIT:
@@ -89,27 +105,31 @@ _UNFIT = object()
 def _as_type(value: Any, kind: Any) -> Any:
     """Return the value as `kind`, or `_UNFIT`."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return value
     if origin in (Union, types.UnionType):
         fits = (_as_type(value, option) for option in arguments)
         return next((fit for fit in fits if fit is not _UNFIT), _UNFIT)
     if origin is Literal:
         return value if value in arguments else _UNFIT
-    if kind is types.NoneType:
-        return None if value in (None, "none") else _UNFIT
-    if origin is tuple and isinstance(value, list | tuple):
+    if origin is tuple:
         return _as_tuple(value, arguments)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind is int and isinstance(value, bool):
-        return _UNFIT
-    if isinstance(kind, type) and isinstance(value, kind):
+    return _as_plain(value, kind)
+
+
+def _as_plain(value: Any, kind: Any) -> Any:
+    if kind is types.NoneType and value in (None, "none"):
+        return None
+    if kind is Any:
         return value
-    return _UNFIT
+    if isinstance(value, bool):  # which Python takes for a whole number
+        return value if kind is bool else _UNFIT
+    if kind is float and isinstance(value, int):
+        return float(value)
+    return value if isinstance(value, kind) else _UNFIT
 
 
-def _as_tuple(values: list[Any] | tuple[Any, ...], kinds: tuple[Any, ...]) -> Any:
+def _as_tuple(values: Any, kinds: tuple[Any, ...]) -> Any:
+    if not isinstance(values, list | tuple):
+        return _UNFIT
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = (kinds[0],) * len(values)
     fitted = tuple(_as_type(v, k) for v, k in zip(values, kinds, strict=False))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from regkit.errors import ParameterError, RegkitError, RegistrationError, UnknownNameError
+from regkit.errors import ParameterError, RegistrationError, RegkitError, UnknownNameError
 from regkit.parameters import configure, parameters_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registry import Registry, default_registry, suggest

@@ -172,10 +172,7 @@ class Registry:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             owner = self._plugins[implementation.plugin_name]
             try:
-                specs = list(implementation.function())
-                for spec in specs:
-                    if not isinstance(spec, kind):
-                        raise PluginError(f"{hook} must return {kind.__name__}, got {spec!r}")
+                specs = _checked(implementation.function(), hook, kind)
             except Exception as error:  # a broken plugin must never break the host
                 self._plugins[owner.name] = Plugin(
                     owner.name, owner.target, owner.distribution, owner.version, _reason(error)
@@ -199,6 +196,14 @@ def suggest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"there is {', '.join(known)}" if known else "there is none"
+
+
+def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySpec]:
+    specs = list(specs)
+    wrong = [spec for spec in specs if not isinstance(spec, kind)]
+    if wrong:
+        raise PluginError(f"{hook} must return {kind.__name__}, got {wrong[0]!r}")
+    return specs
 
 
 def _only(offers: Iterable[Offer[AnySpec]], name: str, what: str) -> Offer[AnySpec]:

@@ -1,4 +1,4 @@
-"""Maps of points from the fixed to the moving image, in LPS mm. Points are mapped, never applied."""
+"""Maps of points from the fixed to the moving image, in LPS mm."""
 
 from __future__ import annotations
 
@@ -75,10 +75,12 @@ class AffineTransform(Transform):
         return cls.about(np.eye(3), translation, (0.0, 0.0, 0.0))
 
     def map_points(self, points: ArrayLike) -> FloatArray:
+        """Map points (..., 3) by the matrix."""
         coordinates = np.asarray(points, dtype=np.float64)
         return np.asarray(coordinates @ self.matrix[:3, :3].T + self.matrix[:3, 3])
 
     def inverse(self) -> AffineTransform:
+        """Invert the matrix."""
         if abs(self.determinant) < 1e-12:
             raise NotInvertibleError(
                 f"the transform has no inverse: its determinant is {self.determinant:.3g}"
@@ -134,6 +136,7 @@ class DisplacementField(Transform):
         object.__setattr__(self, "displacement", field)
 
     def map_points(self, points: ArrayLike) -> FloatArray:
+        """Add the displacement at each of the points (..., 3)."""
         coordinates = np.asarray(points, dtype=np.float64)
         flat = coordinates.reshape(-1, 3)
         moved = flat + _interpolate(self.displacement, self.grid.to_index(flat))
@@ -164,12 +167,14 @@ class TransformChain(Transform):
     transforms: tuple[Transform, ...]
 
     def map_points(self, points: ArrayLike) -> FloatArray:
+        """Map points (..., 3) through every transform in turn."""
         mapped = np.asarray(points, dtype=np.float64)
         for transform in self.transforms:
             mapped = transform.map_points(mapped)
         return mapped
 
     def inverse(self) -> TransformChain:
+        """Chain the inverses in reverse order."""
         return TransformChain(tuple(t.inverse() for t in reversed(self.transforms)))
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from regkit.registrar import Pair
 from regkit.euler import nearest_rotation, rigid, rotation_angle
+from regkit.registrar import Pair
 from regkit.sample import Sample, draw, inside, shared_information
 from regkit.transform import IDENTITY, Transform, linear_part
 
@@ -116,10 +116,10 @@ def _peak(pair: Pair, transform: Transform, sample: Sample, similarity: float) -
     radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
     step = max(4.0, 2 * max(pair.fixed.grid.spacing))
     turn = float(np.rad2deg(step / radius))
-    lower = []
-    for axis in np.concatenate([np.eye(3), -np.eye(3)]):
-        for motion in (rigid(translation_mm=axis * step), rigid(axis * turn, centre_mm=centre)):
-            lower.append(_similarity(pair, sample, transform @ motion) < similarity)
+    axes = np.concatenate([np.eye(3), -np.eye(3)])
+    shifts = [rigid(translation_mm=axis * step) for axis in axes]
+    turns = [rigid(axis * turn, centre_mm=centre) for axis in axes]
+    lower = [_similarity(pair, sample, transform @ m) < similarity for m in (*shifts, *turns)]
     return float(np.mean(lower))
 
 

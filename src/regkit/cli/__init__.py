@@ -1,0 +1,60 @@
+"""The command line. Importing it imports no command's work: commands import what they need."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regkit.cli import demo, listing, register, resample, transform
+from regkit.cli.border import Border
+from regkit.cli.context import settings
+
+app = typer.Typer(
+    name="regkit",
+    cls=Border,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("register")(register.register)
+app.command("resample")(resample.resample)
+app.add_typer(transform.app, name="transform")
+app.command("methods")(listing.methods)
+app.command("show")(listing.show)
+app.command("check")(listing.check)
+app.command("plugins")(listing.plugins)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from regkit import __version__
+
+        typer.echo(f"regkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Use only what comes with regkit itself.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Align two 3-D medical images of one patient: SPECT or PET to CT, MR to CT, US to MR.
+
+    A research tool, not a medical device.
+    """
+    settings.debug = debug
+    settings.builtin_only = no_plugins
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,1 @@
+"""Scores of a registration; each file holds those of one kind."""

@@ -1,0 +1,220 @@
+"""``regkit register``: align a moving image file to a fixed one."""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regkit.cli.border import EXIT_VERDICT_FAIL
+from regkit.cli.context import current_registry
+
+if TYPE_CHECKING:
+    from regkit.registrar import Pair
+    from regkit.report.save import Saved
+
+DEFAULT_NAME = "registration"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was asked for on the command line."""
+
+    fixed: Path
+    moving: Path
+    output: str
+    method: str = "mi"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    fixed_mask: Path | None = None
+    moving_mask: Path | None = None
+    fixed_modality: str = ""
+    moving_modality: str = ""
+    check_inverse: bool = False
+    report: bool = False
+
+
+def register(
+    fixed: Annotated[Path, typer.Argument(help="The image that stays: a file or DICOM folder.")],
+    moving: Annotated[Path, typer.Argument(help="The image to align to it.")],
+    method: Annotated[
+        str,
+        typer.Option(
+            "-m",
+            "--method",
+            help="A name; a+b runs b from the result of a; a,b tries b if a is not OK.",
+        ),
+    ] = "mi",
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="PREFIX", help="Prefix of the files, or a folder/."
+        ),
+    ] = DEFAULT_NAME,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter; see `regkit show`."),
+    ] = None,
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", metavar="FILE.toml", help="Parameters to set.")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|identity|centre|moments|FILE",
+            help="Where to start; by default auto: the best of identity, centre and moments.",
+        ),
+    ] = None,
+    fixed_mask: Annotated[
+        Path | None, typer.Option(help="Where to look in the fixed image.")
+    ] = None,
+    moving_mask: Annotated[
+        Path | None, typer.Option(help="Where to look in the moving image.")
+    ] = None,
+    fixed_modality: Annotated[str, typer.Option(help="ct, mu, spect, pet, mr or us.")] = "",
+    moving_modality: Annotated[str, typer.Option(help="ct, mu, spect, pet, mr or us.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="0: as many as there are cores.")] = 0,
+    check_inverse: Annotated[
+        bool, typer.Option("--check-inverse", help="Register the other way round too and compare.")
+    ] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write PREFIX.html as well.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Align MOVING to FIXED and say whether the result can be trusted.
+
+    Writes PREFIX.tfm (maps fixed to moving points, LPS mm; PREFIX.h5 when non-linear),
+    PREFIX_warped.nii.gz, PREFIX.json, PREFIX.png. Exit code 3: done, but the verdict is FAIL.
+    """
+    job = Job(
+        fixed,
+        moving,
+        output,
+        method,
+        _parameters(parameters, assignments or (), device),
+        {"seed": seed, "device": device, "threads": threads or None},
+        init,
+        fixed_mask,
+        moving_mask,
+        fixed_modality,
+        moving_modality,
+        check_inverse,
+        report,
+    )
+    _limit_threads(threads)
+    saved = register_files(job)
+    if json:
+        typer.echo(json_text.dumps(saved.record, indent=2))
+    else:
+        _print_summary(saved)
+    if saved.record["verdict"]["status"] == "FAIL":
+        raise typer.Exit(EXIT_VERDICT_FAIL)
+
+
+def register_files(job: Job) -> Saved:
+    """Read, register and write; return what was written and the record of it."""
+    from regkit.io.staging import staged
+    from regkit.pipeline import build
+    from regkit.registration import run
+    from regkit.report.record import Inputs
+    from regkit.report.save import save
+
+    registry = current_registry()
+    registrar = build(job.method, job.parameters, registry, job.defaults)
+    prefix = prefix_path(job.output)
+    with staged(prefix.parent) as stage:
+        started = time.perf_counter()
+        with _busy("reading"):
+            pair = _read_pair(job)
+        load_s = time.perf_counter() - started
+        with _busy(f"registering with {job.method}"):
+            pair = _with_start(job, pair)
+            result = run(registrar, pair, job.method, job.check_inverse)
+        with _busy("writing"):
+            inputs = Inputs(job.fixed, job.moving, load_s)
+            return save(result, prefix.name, stage, inputs, job.report)
+
+
+def prefix_path(output: str) -> Path:
+    """Return folder / prefix for the text after ``-o``."""
+    path = Path(output).expanduser()
+    if output.endswith(("/", os.sep)) or path.is_dir():
+        return path / DEFAULT_NAME
+    return path
+
+
+def _read_pair(job: Job) -> Pair:
+    from regkit.io import read_labels, read_volume
+    from regkit.registrar import Pair
+
+    return Pair(
+        read_volume(job.fixed, job.fixed_modality),
+        read_volume(job.moving, job.moving_modality),
+        None if job.fixed_mask is None else read_labels(job.fixed_mask),
+        None if job.moving_mask is None else read_labels(job.moving_mask),
+    )
+
+
+def _with_start(job: Job, pair: Pair) -> Pair:
+    from dataclasses import replace
+
+    from regkit.initial import initial_transform, names_a_start
+    from regkit.io.transforms import read_transform
+
+    word = job.init
+    if word is None:
+        stages = job.method.replace(",", "+").split("+")
+        searches = any(current_registry().method(name.strip()).spec.aligns for name in stages)
+        word = "auto" if searches else "identity"
+    if names_a_start(word, current_registry()):
+        start = initial_transform(word, pair, current_registry())
+    else:
+        start = read_transform(Path(word), fixed=pair.fixed.grid, moving=pair.moving.grid)
+    return replace(pair, initial=start)
+
+
+def _parameters(file: Path | None, assignments: Any, device: str) -> dict[str, Any]:
+    """Merge the parameters of a file with those of the command line, which win."""
+    from regkit.parameters import parse_assignment, read_parameters
+
+    merged = {} if file is None else read_parameters(file)
+    merged |= dict(parse_assignment(text) for text in assignments)
+    if device not in ("auto", "cpu"):
+        merged.setdefault("device", device)
+    return merged
+
+
+def _limit_threads(threads: int) -> None:
+    if threads:
+        # Both ITKs (SimpleITK's and that of ANTs) read this when they are first used.
+        os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)
+
+
+@contextmanager
+def _busy(words: str) -> Iterator[None]:
+    """Show on a terminal that something is under way."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{words} ..."):
+        yield
+
+
+def _print_summary(saved: Saved) -> None:
+    from rich.console import Console
+
+    from regkit.report.summary import summary
+
+    Console(soft_wrap=True, highlight=False).print(summary(saved.record, saved.files))

@@ -1,0 +1,176 @@
+"""A dataset folder: ``dataset.json`` beside the images it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regkit.case import Case
+from regkit.errors import FileFormatError
+from regkit.io import read_labels, read_landmarks, read_volume
+from regkit.io.transforms import read_transform
+from regkit.registrar import Pair
+
+INDEX = "dataset.json"
+FILE_KEYS = (
+    "fixed",
+    "moving",
+    "fixed_mask",
+    "moving_mask",
+    "initial",
+    "truth",
+    "fixed_labels",
+    "moving_labels",
+    "fixed_landmarks",
+    "moving_landmarks",
+)
+LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
+KNOWN_KEYS = {*FILE_KEYS, "id", "group", "fixed_modality", "moving_modality"}
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """Cases named by a folder's index; a case is read when it is its turn.
+
+    Parameters
+    ----------
+    folder
+        Where ``dataset.json`` is; the paths in it are relative to this.
+    name
+        Name of the dataset.
+    entries
+        The cases as the index gives them.
+    """
+
+    folder: Path
+    name: str
+    entries: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Case]:
+        """Read and yield the cases in the order of the index."""
+        return map(self._case, self.entries)
+
+    def split(self, name: str) -> DatasetFolder:
+        """Return only the cases of one split (``train``, ``validation``, ``test``)."""
+        kept = tuple(e for e in self.entries if e.get("split") == name)
+        return DatasetFolder(self.folder, self.name, kept)
+
+    def _case(self, entry: dict[str, Any]) -> Case:
+        paths = {key: self.folder / entry[key] for key in FILE_KEYS if entry.get(key)}
+
+        def read(reader: Any, key: str) -> Any:
+            return reader(paths[key]) if key in paths else None
+
+        pair = Pair(
+            read_volume(paths["fixed"], entry.get("fixed_modality", "")),
+            read_volume(paths["moving"], entry.get("moving_modality", "")),
+            read(read_labels, "fixed_mask"),
+            read(read_labels, "moving_mask"),
+            read(read_transform, "initial"),
+        )
+        return Case(
+            id=entry["id"],
+            pair=pair,
+            truth=read(read_transform, "truth"),
+            group=entry.get("group", entry["id"]),
+            fixed_labels=read(read_labels, "fixed_labels"),
+            moving_labels=read(read_labels, "moving_labels"),
+            fixed_landmarks=read(read_landmarks, "fixed_landmarks"),
+            moving_landmarks=read(read_landmarks, "moving_landmarks"),
+            extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS},
+        )
+
+
+def read_dataset(path: Path | str) -> DatasetFolder:
+    """Open a dataset folder.
+
+    Parameters
+    ----------
+    path
+        The folder, or its ``dataset.json``. A Learn2Reg dataset JSON is accepted as well.
+
+    Raises
+    ------
+    FileFormatError
+        No index, an index of another form, cases that share an id, or files that are missing;
+        all missing files are named at once.
+    """
+    path = Path(path)
+    index = path / INDEX if path.is_dir() else path
+    content = _load(index)
+    is_learn2reg = "cases" not in content and LEARN2REG_PAIRS.keys() & content.keys()
+    entries = _learn2reg(content, index.parent) if is_learn2reg else content.get("cases")
+    if not isinstance(entries, list) or not entries:
+        raise FileFormatError(f"{index}: a dataset needs a list of 'cases', and it has none")
+    _check(index, entries)
+    return DatasetFolder(index.parent, str(content.get("name", index.parent.name)), tuple(entries))
+
+
+def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> None:
+    """Write the index of a dataset folder whose images are there already."""
+    _check(folder / INDEX, entries)
+    content = {"name": name, "version": 1, "cases": entries}
+    partial = folder / f".{INDEX}.partial"
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / INDEX)
+
+
+def _load(index: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileFormatError(
+            f"{index.parent} is not a dataset folder: there is no {index.name} in it"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"cannot read {index} as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(
+            f"{index}: a dataset is a JSON object, got a {type(content).__name__}"
+        )
+    return content
+
+
+def _check(index: Path, entries: list[dict[str, Any]]) -> None:
+    seen: set[str] = set()
+    missing = []
+    for number, entry in enumerate(entries, start=1):
+        lacking = [k for k in ("id", "fixed", "moving") if not entry.get(k)]
+        if lacking:
+            raise FileFormatError(f"{index}: case {number} has no {' and no '.join(lacking)}")
+        if entry["id"] in seen:
+            raise FileFormatError(f"{index}: two cases have the id '{entry['id']}'")
+        seen.add(entry["id"])
+        named = [entry[key] for key in FILE_KEYS if entry.get(key)]
+        missing += [file for file in named if not (index.parent / file).exists()]
+    if missing:
+        listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise FileFormatError(f"{index}: {len(missing)} files are missing: {listed}")
+
+
+def _learn2reg(content: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Turn the pairs of a Learn2Reg dataset JSON into cases, with their labels where present."""
+    entries = []
+    for key, split in LEARN2REG_PAIRS.items():
+        for pair in content.get(key, ()):
+            entry = {"fixed": pair.get("fixed"), "moving": pair.get("moving"), "split": split}
+            if entry["fixed"] and entry["moving"]:
+                entry["group"] = _stem(entry["fixed"])
+                entry["id"] = f"{entry['group']}-{_stem(entry['moving'])}"
+                for role in ("fixed", "moving"):
+                    labels = entry[role].replace("images", "labels")
+                    if labels != entry[role] and (folder / labels).exists():
+                        entry[f"{role}_labels"] = labels
+            entries.append(entry)
+    return entries
+
+
+def _stem(file: str) -> str:
+    return Path(file).name.split(".")[0]

@@ -1,0 +1,62 @@
+"""How well segmentations of both images agree after registration.
+
+A label that neither image has does not count; one that only one image has scores a Dice of 0 and
+the largest possible distance, the diagonal of the fixed field of view.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, distance_transform_edt
+
+from regkit.evaluation import Evaluation, NotKnownError
+from regkit.grid import FloatArray, Grid
+from regkit.volume import LabelMap
+
+Mask = NDArray[np.bool_]
+
+
+def dice(evaluation: Evaluation) -> float:
+    """Mean Dice coefficient over the labels, 0 to 1."""
+    fixed, warped = evaluation.labels
+    return float(np.mean([dice_of(a, b) for a, b in _masks(fixed, warped)]))
+
+
+def hd95_mm(evaluation: Evaluation) -> float:
+    """Mean over the labels of the 95 % Hausdorff distance in mm."""
+    fixed, warped = evaluation.labels
+    return float(np.mean([hd95_of(a, b, fixed.grid) for a, b in _masks(fixed, warped)]))
+
+
+def dice_of(a: Mask, b: Mask) -> float:
+    """Dice coefficient of two masks, not both empty."""
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def hd95_of(a: Mask, b: Mask, grid: Grid) -> float:
+    """Larger of the two 95th percentiles of the distances between two surfaces, in mm."""
+    if not (a.any() and b.any()):
+        return float(np.linalg.norm(grid.extent))
+    return max(
+        float(np.percentile(_surface_distances(a, b, grid), 95)),
+        float(np.percentile(_surface_distances(b, a, grid), 95)),
+    )
+
+
+def _surface_distances(a: Mask, b: Mask, grid: Grid) -> FloatArray:
+    """Distances in mm of the surface voxels of `a` from the surface of `b`."""
+    spacing_zyx = grid.spacing[::-1]
+    to_surface = distance_transform_edt(~_surface(b), sampling=spacing_zyx)
+    return np.asarray(to_surface[_surface(a)])
+
+
+def _surface(mask: Mask) -> Mask:
+    return np.asarray(mask & ~binary_erosion(mask))
+
+
+def _masks(fixed: LabelMap, warped: LabelMap) -> list[tuple[Mask, Mask]]:
+    labels = sorted({*fixed.labels, *warped.labels})
+    if not labels:
+        raise NotKnownError("both label maps are empty")
+    return [(fixed.array == label, warped.array == label) for label in labels]

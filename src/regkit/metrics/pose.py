@@ -1,0 +1,48 @@
+"""How far an estimated pose is from the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regkit.euler import nearest_rotation, rotation_angle
+from regkit.evaluation import Evaluation
+from regkit.transform import linear_part
+
+
+def dt_mm(evaluation: Evaluation) -> float:
+    """Mean absolute difference of the three translations in mm (DuSFE, Eq. 12)."""
+    estimate, _ = evaluation.rigid_of(evaluation.result.transform)
+    truth, _ = evaluation.rigid_of(evaluation.truth)
+    return float(np.abs(estimate - truth).mean())
+
+
+def dr_deg(evaluation: Evaluation) -> float:
+    """Mean absolute difference of the three Euler angles in degrees (DuSFE, Eq. 13)."""
+    return float(np.rad2deg(np.abs(_angle_errors_rad(evaluation)).mean()))
+
+
+def rot_mse(evaluation: Evaluation) -> float:
+    """Mean squared difference of the three Euler angles in rad^2 (MS-ST-UNet)."""
+    return float((_angle_errors_rad(evaluation) ** 2).mean())
+
+
+def rotation_deg(evaluation: Evaluation) -> float:
+    """Geodesic angle between the estimated and the true rotation in degrees."""
+    centre = evaluation.case.pair.fixed.grid.centre
+    estimate = nearest_rotation(linear_part(evaluation.result.transform, centre))
+    truth = nearest_rotation(linear_part(evaluation.truth, centre))
+    return rotation_angle(estimate @ truth.T)
+
+
+def tre_mm(evaluation: Evaluation) -> float:
+    """Target registration error: mean distance in mm of mapped points from where they belong."""
+    fixed, moving = evaluation.points
+    mapped = evaluation.result.transform.map_points(fixed)
+    return float(np.linalg.norm(mapped - moving, axis=1).mean())
+
+
+def _angle_errors_rad(evaluation: Evaluation) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Differences of the Euler angles, the short way round."""
+    _, estimate = evaluation.rigid_of(evaluation.result.transform)
+    _, truth = evaluation.rigid_of(evaluation.truth)
+    return np.asarray(np.deg2rad((estimate - truth + 180) % 360 - 180))

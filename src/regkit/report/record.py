@@ -1,0 +1,95 @@
+"""PREFIX.json: the record of a registration, enough to know what was done and to do it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regkit import __version__
+from regkit.registration import RegistrationResult, versions
+from regkit.report.words import transform_record
+from regkit.volume import Volume
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where a pair came from and how long reading it took."""
+
+    fixed: Path | None = None
+    moving: Path | None = None
+    load_s: float = 0.0
+
+
+def registration_record(
+    result: RegistrationResult, transform_file: str, inputs: Inputs, save_s: float
+) -> dict[str, Any]:
+    """Return the record as plain data; its keys are a contract."""
+    pair = result.pair
+    return {
+        "regkit": __version__,
+        "method": result.method,
+        "parameters": plain(result.parameters),
+        "device": result.device,
+        "seed": _seed(result.parameters),
+        "transform": transform_record(result.transform, pair.fixed.grid, transform_file),
+        "verdict": {
+            "status": result.verdict.status,
+            "reasons": list(result.verdict.reasons),
+            "measures": {k: float(v) for k, v in result.verdict.measures.items()},
+        },
+        "timing_s": {
+            "load": round(inputs.load_s, 4),
+            "compute": round(result.compute_s, 4),
+            "save": round(save_s, 4),
+        },
+        "inputs": {
+            "fixed": _input(pair.fixed, inputs.fixed),
+            "moving": _input(pair.moving, inputs.moving),
+        },
+        "diagnostics": plain(result.estimate.diagnostics),
+        "versions": versions(),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON can hold it; what it cannot becomes text."""
+    return json.loads(json.dumps(value, default=_as_plain))
+
+
+def _as_plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return dict(value) if hasattr(value, "keys") else str(value)
+
+
+def _seed(parameters: Any) -> int:
+    """Return the seed of a method, or of the first of its stages that has one."""
+    if "seed" in parameters:
+        return int(parameters["seed"])
+    nested = [p for v in parameters.values() if isinstance(v, list | tuple) for p in v]
+    found = [_seed(p) for p in nested if isinstance(p, dict)]
+    return found[0] if found else 0
+
+
+def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
+    return {
+        "path": "" if path is None else str(path),
+        "sha256": "" if path is None else _sha256(path),
+        "shape_zyx": list(volume.grid.shape_zyx),
+        "spacing_mm": list(volume.grid.spacing),
+        "modality": volume.modality,
+    }
+
+
+def _sha256(path: Path) -> str:
+    """Hash a file, or the files of a folder in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    return digest.hexdigest()

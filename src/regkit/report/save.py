@@ -1,0 +1,62 @@
+"""Write everything a registration yields, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regkit.io import write_volume
+from regkit.io.staging import Stage
+from regkit.io.transforms import write_transform
+from regkit.registration import RegistrationResult
+from regkit.report.page import write_page
+from regkit.report.picture import picture
+from regkit.report.record import Inputs, registration_record
+from regkit.transform import AffineTransform
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The record of a registration and the files that hold it."""
+
+    record: dict[str, Any]
+    files: tuple[Path, ...]
+
+
+def save(
+    result: RegistrationResult, prefix: str, stage: Stage, inputs: Inputs, report: bool = False
+) -> Saved:
+    """Write a registration's files.
+
+    Parameters
+    ----------
+    result
+        What to write.
+    prefix
+        How the names of the files begin.
+    stage
+        Where to write; see `regkit.io.staging`.
+    inputs
+        Where the pair came from.
+    report
+        Write PREFIX.html too.
+    """
+    started = time.perf_counter()
+    linear = isinstance(result.transform, AffineTransform)
+    transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
+    write_transform(result.transform, transform_file)
+    write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"))
+    if result.estimate.labels is not None:
+        write_volume(result.estimate.labels, stage.path(f"{prefix}_labels.nii.gz"))
+    drawn = picture(result)
+    drawn.save(stage.path(f"{prefix}.png"))
+    saved_s = time.perf_counter() - started
+    record = registration_record(result, transform_file.name, inputs, saved_s)
+    stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    if report:
+        write_page(record, drawn, stage.path(f"{prefix}.html"))
+    files = sorted(path.name for path in stage.hidden.iterdir())
+    return Saved(record, tuple(stage.target / name for name in files))

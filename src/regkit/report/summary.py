@@ -1,0 +1,53 @@
+"""What a registration came to, in a few lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+COLOURS = {"OK": "bold green", "CHECK": "bold yellow", "FAIL": "bold red"}
+
+
+def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
+    """Describe a registration.
+
+    Parameters
+    ----------
+    record
+        The content of PREFIX.json.
+    files
+        The files that were written.
+    """
+    verdict = record["verdict"]
+    text = Text()
+    text.append(verdict["status"], COLOURS[verdict["status"]])
+    text.append(f"  {record['method']}: {_motion(record['transform'])}\n")
+    for reason in verdict["reasons"]:
+        text.append(f"  - {reason}\n")
+    text.append(_measures(verdict["measures"]))
+    times = record["timing_s"]
+    text.append(
+        f"  read {times['load']:.1f} s, registered {times['compute']:.1f} s, "
+        f"written {times['save']:.1f} s\n"
+    )
+    text.append("  wrote " + ", ".join(str(file) for file in files))
+    return text
+
+
+def _motion(transform: Mapping[str, Any]) -> str:
+    x, y, z = transform["translation_mm"]
+    return (
+        f"{transform['model']}, turned {transform['rotation_deg']:.2f} degrees, "
+        f"centre moved by ({x:.2f}, {y:.2f}, {z:.2f}) mm (LPS, fixed to moving)"
+    )
+
+
+def _measures(measures: Mapping[str, float]) -> str:
+    return (
+        f"  {measures['overlap']:.0%} of the fixed body lies in the moving image; similarity "
+        f"{measures['similarity']:.3f} ({measures['gain_over_start']:+.3f} over the start, "
+        f"{measures['gain_over_identity']:+.3f} over identity; 1 is independent, 2 identical)\n"
+    )
