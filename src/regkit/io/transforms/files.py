@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from regkit.errors import FileFormatError, RegkitError, TransformError
 from regkit.grid import Grid
+from regkit.io.staging import staged
+from regkit.io.transforms.ants import ANTS
 from regkit.io.transforms.format import Images, TransformFormat
+from regkit.io.transforms.fsl import FSL
 from regkit.io.transforms.itk import ITK
+from regkit.io.transforms.json_matrix import JSON
+from regkit.io.transforms.lta import LTA
+from regkit.io.transforms.ras import RAS
 from regkit.transform import Transform
 
 # The first that recognises a file reads it.
-FORMATS: tuple[TransformFormat, ...] = (ITK,)
+FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON)
 
 
 def read_transform(
@@ -30,7 +34,8 @@ def read_transform(
     path
         The file.
     format
-        Name of its format (see `FORMATS`); by default the content decides.
+        Name of its format (see `FORMATS`); by default the content decides. A .mat of four lines
+        of text is taken for FSL's, any other such file for a matrix between RAS points.
     fixed, moving
         Grids of the images, for formats that speak of voxels.
 
@@ -44,7 +49,7 @@ def read_transform(
     FileFormatError
         Missing, empty, truncated, or of no known format.
     TransformError
-        A transform regkit cannot represent: 2-D, B-splines.
+        A transform regkit cannot represent: 2-D, B-splines; images missing that it speaks of.
     """
     path = Path(path)
     start = _start_of(path)
@@ -72,23 +77,26 @@ def write_transform(
     path
         The file; its suffix chooses the format unless `format` does.
     format
-        Name of the format (see `FORMATS`).
+        Name of the format (see `FORMATS`); needed where a suffix may mean several.
     fixed, moving
         Grids of the images, for formats that speak of voxels.
 
     Raises
     ------
     FileFormatError
-        A suffix of no format or of several, or a folder that cannot be written.
+        A suffix of no format or of several.
+    OutputError
+        A folder that cannot be written.
     TransformError
         A transform that the format cannot hold.
     """
     path = Path(path)
     chosen = _named(format) if format else _by_suffix(path)
-    try:
-        _write_whole(chosen, transform, path, Images(fixed, moving))
-    except RegkitError as error:
-        raise type(error)(f"{path}: {error}") from error
+    with staged(path.parent) as stage:
+        try:
+            chosen.write(transform, stage.path(path.name), Images(fixed, moving))
+        except RegkitError as error:
+            raise type(error)(f"{path}: {error}") from error
 
 
 def _start_of(path: Path) -> bytes:
@@ -106,16 +114,18 @@ def _named(name: str) -> TransformFormat:
     for known in FORMATS:
         if known.name == name:
             return known
-    names = ", ".join(f.name for f in FORMATS)
-    raise TransformError(f"unknown transform format '{name}'; use one of {names}")
+    raise TransformError(f"unknown transform format '{name}'; use one of {_names()}")
+
+
+def _names() -> str:
+    return ", ".join(f.name for f in FORMATS)
 
 
 def _recognised(path: Path, start: bytes) -> TransformFormat:
     for known in FORMATS:
         if known.recognises(path, start):
             return known
-    names = ", ".join(f.name for f in FORMATS)
-    raise FileFormatError(f"{path}: is not a transform in any known format ({names})")
+    raise FileFormatError(f"{path}: is not a transform in any known format ({_names()})")
 
 
 def _by_suffix(path: Path) -> TransformFormat:
@@ -125,19 +135,8 @@ def _by_suffix(path: Path) -> TransformFormat:
         return fitting[0]
     if fitting:
         names = " or ".join(f"'{f.name}'" for f in fitting)
-        raise FileFormatError(f"{path}: '{suffix}' may mean {names}; say which format to write")
+        raise FileFormatError(
+            f"{path}: '{suffix}' may mean {names}: name the format to write (--to)"
+        )
     known = ", ".join(sorted({s for f in FORMATS for s in f.suffixes}))
     raise FileFormatError(f"{path}: unknown suffix '{suffix}' for a transform; use one of {known}")
-
-
-def _write_whole(
-    chosen: TransformFormat, transform: Transform, path: Path, images: Images
-) -> None:
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".regkit-") as folder:
-            part = Path(folder) / path.name
-            chosen.write(transform, part, images)
-            os.replace(part, path)  # noqa: PTH105
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "the disk may be full"
-        raise FileFormatError(f"cannot be written: {reason}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from regkit.errors import FileFormatError
+from regkit.errors import FileFormatError, OutputError
 from regkit.io.transforms.format import Images, TransformFormat
 from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.transform import Transform
@@ -33,7 +33,7 @@ def read_itk(path: Path, images: Images) -> Transform:  # noqa: ARG001
 def write_itk(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
     """Write any transform; the suffix chooses text or HDF5."""
     _check_suffix(path)
-    sitk.WriteTransform(transform_to_sitk(transform), str(path))
+    store(transform, path)
 
 
 def load(path: Path) -> sitk.Transform:
@@ -49,6 +49,14 @@ def load(path: Path) -> sitk.Transform:
         raise FileFormatError(
             "ITK cannot read it as a transform: it is damaged, truncated or something else"
         ) from error
+
+
+def store(transform: Transform, path: Path) -> None:
+    """Write a file with SimpleITK, turning its many-lined errors into one line."""
+    try:
+        sitk.WriteTransform(transform_to_sitk(transform), str(path))
+    except RuntimeError as error:
+        raise OutputError("ITK could not write it; is the disk full?") from error
 
 
 def _check_suffix(path: Path) -> None:

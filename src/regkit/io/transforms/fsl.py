@@ -1,0 +1,52 @@
+"""FSL's FLIRT matrix: 4 x 4 text from moving to fixed, in millimetres counted from a voxel corner.
+
+Its numbers mean nothing without the voxel sizes and orientations of both images.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from regkit.errors import TransformError
+from regkit.grid import Grid
+from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.frames import from_fsl_matrix, fsl_matrix
+from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
+from regkit.transform import AffineTransform, Transform
+
+
+def read_fsl(path: Path, images: Images) -> AffineTransform:
+    """Read a FLIRT matrix between the two images."""
+    fixed, moving = _both(images)
+    return AffineTransform(from_fsl_matrix(read_matrix(path), fixed, moving))
+
+
+def write_fsl(transform: Transform, path: Path, images: Images) -> None:
+    """Write a linear transform as a FLIRT matrix between the two images."""
+    fixed, moving = _both(images)
+    affine = require_affine(transform)
+    affine.inverse()  # FSL stores the inverse: refuse what has none
+    path.write_text(format_matrix(fsl_matrix(affine.matrix, fixed, moving)), encoding="ascii")
+
+
+def _both(images: Images) -> tuple[Grid, Grid]:
+    if images.fixed is None or images.moving is None:
+        raise TransformError(
+            "an FSL matrix means nothing without its images: give both (--fixed and --moving); "
+            "if it maps RAS millimetres, as greedy's does, call its format 'ras'"
+        )
+    return images.fixed, images.moving
+
+
+def _recognises(path: Path, start: bytes) -> bool:
+    return path.suffix.lower() == ".mat" and looks_like_matrix(start)
+
+
+FSL = TransformFormat(
+    name="fsl",
+    title="FSL FLIRT: 4 x 4 text, moving to fixed, FSL's voxel mm; needs both images",
+    suffixes=(".mat",),
+    recognises=_recognises,
+    read=read_fsl,
+    write=write_fsl,
+)

@@ -1,0 +1,70 @@
+"""regkit's own JSON: a matrix that says in words what it maps, or the record of a registration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regkit.errors import FileFormatError, TransformError
+from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.matrix_text import parse_matrix, read_text
+from regkit.transform import AffineTransform, Transform
+
+MEANING = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
+
+
+def read_json(path: Path, images: Images) -> AffineTransform:  # noqa: ARG001
+    """Read ``{"matrix": ...}``, or the transform in a registration's PREFIX.json."""
+    record = _load(path)
+    record = record.get("transform", record)
+    if not isinstance(record, dict) or "matrix" not in record:
+        raise FileFormatError('it has no "matrix" (nor a "transform" that has one)')
+    for key, expected in MEANING.items():
+        if record.get(key, expected) != expected:
+            raise FileFormatError(f'"{key}" must be "{expected}", got "{record[key]}"')
+    if record.get("model") == "deformable":
+        raise TransformError(
+            f"its matrix is only the linear part of the transform; read {record.get('file')}"
+        )
+    return AffineTransform(_matrix(record["matrix"]))
+
+
+def write_json(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+    """Write a linear transform with its meaning spelled out."""
+    matrix = require_affine(transform).matrix
+    rows = ",\n    ".join(json.dumps(row) for row in (matrix + 0.0).tolist())
+    meaning = "".join(f'  "{key}": "{value}",\n' for key, value in MEANING.items())
+    path.write_text(f'{{\n{meaning}  "matrix": [\n    {rows}\n  ]\n}}\n', encoding="utf-8")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"it is not JSON, or truncated: {error}") from error
+    if not isinstance(record, dict):
+        raise FileFormatError(f"a JSON object is needed, got a {type(record).__name__}")
+    return record
+
+
+def _matrix(rows: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise FileFormatError('"matrix" must be a list of 4 lists of 4 numbers')
+    return parse_matrix(" ".join(str(value) for value in row) for row in rows)
+
+
+def _recognises(path: Path, start: bytes) -> bool:
+    return path.suffix.lower() == ".json" or start.lstrip().startswith(b"{")
+
+
+JSON = TransformFormat(
+    name="json",
+    title="regkit's JSON: fixed to moving points, LPS mm; reads a registration's record too",
+    suffixes=(".json",),
+    recognises=_recognises,
+    read=read_json,
+    write=write_json,
+)

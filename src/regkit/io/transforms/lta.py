@@ -1,0 +1,171 @@
+"""FreeSurfer's .lta: from src (the moving image) to dst (the fixed image), RAS mm or voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from regkit.errors import FileFormatError
+from regkit.grid import FloatArray, Grid
+from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix, voxel_to_lps
+from regkit.io.transforms.matrix_text import (
+    format_matrix,
+    meaningful_lines,
+    parse_matrix,
+    read_text,
+)
+from regkit.transform import AffineTransform, Transform
+
+VOX_TO_VOX, RAS_TO_RAS = 0, 1
+UNKNOWN_GEOMETRY = Grid((256, 256, 256), direction=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0))
+
+
+@dataclass(frozen=True)
+class _Lta:
+    """What a file says: its type, its matrix, and the RAS geometry of src and dst if valid."""
+
+    kind: int
+    matrix: FloatArray
+    src: FloatArray | None
+    dst: FloatArray | None
+
+
+def read_lta(path: Path, images: Images) -> AffineTransform:
+    """Read a RAS-to-RAS or voxel-to-voxel matrix; the latter needs both geometries."""
+    lta = _parse(read_text(path))
+    if lta.kind == RAS_TO_RAS:
+        return AffineTransform(freesurfer_matrix_to_lps(lta.matrix))
+    src = lta.src if lta.src is not None else _ras_geometry(images.moving, "src", "--moving")
+    dst = lta.dst if lta.dst is not None else _ras_geometry(images.fixed, "dst", "--fixed")
+    return AffineTransform(freesurfer_matrix_to_lps(dst @ lta.matrix @ np.linalg.inv(src)))
+
+
+def write_lta(transform: Transform, path: Path, images: Images) -> None:
+    """Write a linear transform as a RAS-to-RAS matrix with the geometry of the images given."""
+    affine = require_affine(transform)
+    affine.inverse()  # the file stores the inverse: refuse what has none
+    text = (
+        f"type      = {RAS_TO_RAS} # LINEAR_RAS_TO_RAS\n"
+        "nxforms   = 1\n"
+        "mean      = 0.0000 0.0000 0.0000\n"
+        "sigma     = 1.0000\n"
+        "1 4 4\n"
+        f"{format_matrix(freesurfer_matrix(affine.matrix))}"
+        f"src volume info\n{_geometry_text(images.moving)}"
+        f"dst volume info\n{_geometry_text(images.fixed)}"
+    )
+    path.write_text(text, encoding="ascii")
+
+
+def freesurfer_matrix_to_lps(matrix: FloatArray) -> FloatArray:
+    """Return the fixed-to-moving matrix in LPS mm of FreeSurfer's src-to-dst matrix in RAS mm."""
+    return freesurfer_matrix(matrix)  # inverting and flipping is its own inverse
+
+
+def _parse(text: str) -> _Lta:
+    lines = iter(meaningful_lines(text))
+    header = dict(_fields(lines, until="1 4 4"))
+    kind, count = _whole(header, "type"), _whole(header, "nxforms")
+    if kind not in (VOX_TO_VOX, RAS_TO_RAS):
+        raise FileFormatError(
+            f"LTA type {kind} is not supported; "
+            "convert it to type 1 (LINEAR_RAS_TO_RAS), which lta_convert writes"
+        )
+    if count != 1:
+        raise FileFormatError(f"an LTA of one transform is needed, this one holds {count}")
+    matrix = parse_matrix(line for line, _ in zip(lines, range(4), strict=False))
+    geometry = _geometries(lines)
+    return _Lta(kind, matrix, geometry.get("src"), geometry.get("dst"))
+
+
+def _fields(lines: Iterator[str], until: str) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        if line.split() == until.split():
+            return
+        key, _, value = line.partition("=")
+        yield key.strip(), value.strip()
+    raise FileFormatError("it is truncated: its matrix is missing")
+
+
+def _whole(header: dict[str, str], key: str) -> int:
+    try:
+        return int(header[key])
+    except (KeyError, ValueError) as error:
+        raise FileFormatError(f"an LTA needs a line '{key} = NUMBER'") from error
+
+
+def _geometries(lines: Iterator[str]) -> dict[str, FloatArray]:
+    """Return the RAS geometries, 4 x 4, of the 'src volume info' and 'dst volume info' blocks."""
+    blocks: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals:
+            current[key.strip()] = value.strip()
+        elif line.endswith("volume info"):
+            current = blocks.setdefault(line.split()[0], {})
+    return {
+        name: _voxel_to_ras(block)
+        for name, block in blocks.items()
+        if block.get("valid", "0").split()[:1] == ["1"]
+    }
+
+
+def _voxel_to_ras(block: dict[str, str]) -> FloatArray:
+    """Build the matrix from voxel (i, j, k) to RAS mm; `cras` is where voxel (size / 2) lies."""
+    axes = np.stack([_vector(block, key) for key in ("xras", "yras", "zras")], axis=1)
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * _vector(block, "voxelsize")
+    half = _vector(block, "volume") / 2
+    matrix[:3, 3] = _vector(block, "cras") - matrix[:3, :3] @ half
+    return matrix
+
+
+def _vector(block: dict[str, str], key: str) -> FloatArray:
+    try:
+        x, y, z = (float(word) for word in block[key].split())
+    except (KeyError, ValueError) as error:
+        raise FileFormatError(f"a volume info needs a line '{key} = X Y Z'") from error
+    return np.array([x, y, z])
+
+
+def _ras_geometry(grid: Grid | None, name: str, option: str) -> FloatArray:
+    if grid is None:
+        raise FileFormatError(
+            f"this LTA maps voxels but does not say where those of {name} are; give {option}"
+        )
+    return np.asarray(LPS_RAS @ voxel_to_lps(grid))
+
+
+def _geometry_text(grid: Grid | None) -> str:
+    valid = "0  # volume info invalid" if grid is None else "1  # volume info valid"
+    known = grid or UNKNOWN_GEOMETRY
+    size = known.shape_zyx[::-1]
+    matrix = LPS_RAS @ voxel_to_lps(known)
+    centre = matrix @ (*(n / 2 for n in size), 1.0)
+    vectors = {"voxelsize": np.array(known.spacing)}
+    for name, axis, length in zip("xyz", matrix[:3, :3].T, known.spacing, strict=True):
+        vectors[f"{name}ras"] = axis / length
+    vectors["cras"] = centre[:3] if grid else np.zeros(3)
+    lines = [f"valid = {valid}", "filename = unknown", f"volume = {' '.join(map(str, size))}"]
+    for name, vector in vectors.items():
+        lines.append(f"{name:6} = {' '.join(repr(float(v) + 0.0) for v in vector)}")
+    return "\n".join(lines) + "\n"
+
+
+def _recognises(path: Path, start: bytes) -> bool:
+    return path.suffix.lower() == ".lta" or (b"nxforms" in start and b"type" in start)
+
+
+LTA = TransformFormat(
+    name="lta",
+    title="FreeSurfer: src (moving) to dst (fixed), RAS mm; reads voxel to voxel too",
+    suffixes=(".lta",),
+    recognises=_recognises,
+    read=read_lta,
+    write=write_lta,
+)

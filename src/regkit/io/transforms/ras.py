@@ -1,0 +1,36 @@
+"""A bare 4 x 4 matrix from fixed to moving points in RAS mm, as greedy and c3d write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.frames import ras_matrix
+from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
+from regkit.transform import AffineTransform, Transform
+
+
+def read_ras(path: Path, images: Images) -> AffineTransform:  # noqa: ARG001
+    """Read a 4 x 4 matrix between RAS points."""
+    return AffineTransform(ras_matrix(read_matrix(path)))
+
+
+def write_ras(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+    """Write a linear transform as a 4 x 4 matrix between RAS points."""
+    matrix = ras_matrix(require_affine(transform).matrix)
+    path.write_text(format_matrix(matrix), encoding="ascii")
+
+
+def _recognises(path: Path, start: bytes) -> bool:
+    # A .mat of text is FSL's by custom; greedy's needs to be named.
+    return path.suffix.lower() != ".mat" and looks_like_matrix(start)
+
+
+RAS = TransformFormat(
+    name="ras",
+    title="greedy, c3d: 4 x 4 text, fixed to moving points, RAS mm",
+    suffixes=(),
+    recognises=_recognises,
+    read=read_ras,
+    write=write_ras,
+)
