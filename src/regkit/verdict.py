@@ -20,7 +20,8 @@ RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 SCALE_CHECK, SCALE_FAIL = 1.5, 3.0
 LOSS_CHECK, LOSS_FAIL = 0.0, 0.02
-PEAK_CHECK = 0.75
+OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS = 3.0, 0.75
+SAMPLES = 10_000
 INDEPENDENT = 2.0
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 
@@ -32,7 +33,8 @@ class Verdict:
     `measures` holds, of the points of the fixed body: ``overlap`` (share that maps inside the
     moving image), ``similarity`` (normalised mutual information, 1 to 2), ``gain_over_start``,
     ``gain_over_identity``, ``independent`` (the similarity of unrelated images),
-    ``peak`` (share of small motions away from the result that lower the similarity),
+    ``off_peak_mm`` (how far from the result the similarity is highest, by parabolas through small
+    motions along and about the three axes),
     ``moved_mm``, ``rotation_deg``, ``determinant`` (the smallest), and, when asked for,
     ``inverse_mm`` (disagreement with the registration of moving to fixed).
     """
@@ -66,7 +68,7 @@ def judge(
     backward
         The map found when the images change places, to compare with the inverse.
     """
-    sample = draw(pair.fixed, pair.fixed_mask)
+    sample = draw(pair.fixed, pair.fixed_mask, SAMPLES)
     measures = _measure(pair, transform, sample)
     if backward is not None:
         body = sample.points[sample.foreground]
@@ -96,7 +98,7 @@ def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, floa
         "gain_over_start": similarity - _similarity(pair, sample, pair.start),
         "gain_over_identity": similarity - _similarity(pair, sample, IDENTITY),
         "independent": _similarity(pair, shuffled, transform),
-        "peak": _peak(pair, transform, sample, similarity),
+        "off_peak_mm": _off_peak_mm(pair, transform, sample, similarity),
         "moved_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
         "rotation_deg": rotation_angle(nearest_rotation(linear)),
         "determinant": min(
@@ -109,18 +111,29 @@ def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
     return shared_information(sample, pair.moving, transform, pair.moving_mask)
 
 
-def _peak(pair: Pair, transform: Transform, sample: Sample, similarity: float) -> float:
-    """Share of small motions (two voxels, at least 4 mm) that make the images less alike."""
+def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample, similarity: float) -> float:
+    """Distance of the similarity's peak from the result, mm of motion of the body."""
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
     radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
     step = max(4.0, 2 * max(pair.fixed.grid.spacing))
     turn = float(np.rad2deg(step / radius))
-    axes = np.concatenate([np.eye(3), -np.eye(3)])
-    shifts = [rigid(translation_mm=axis * step) for axis in axes]
-    turns = [rigid(axis * turn, centre_mm=centre) for axis in axes]
-    lower = [_similarity(pair, sample, transform @ m) < similarity for m in (*shifts, *turns)]
-    return float(np.mean(lower))
+    offsets = []
+    for axis in np.eye(3):
+        for shift, angles in ((axis * step, axis * 0.0), (axis * 0.0, axis * turn)):
+            motion = rigid(angles, shift, centre)
+            ahead = _similarity(pair, sample, transform @ motion)
+            behind = _similarity(pair, sample, transform @ motion.inverse())
+            offsets.append(step * _vertex(behind, similarity, ahead))
+    return float(np.linalg.norm(offsets))
+
+
+def _vertex(behind: float, here: float, ahead: float) -> float:
+    """Where a parabola through three values, at -1, 0 and 1, is highest; at most 1 away."""
+    curvature = behind - 2 * here + ahead
+    if curvature >= 0:
+        return float(np.sign(ahead - behind))
+    return float(np.clip((behind - ahead) / (2 * curvature), -1, 1))
 
 
 def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str]]:
@@ -163,9 +176,8 @@ def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str
     )
     find(
         False,
-        m["peak"] < PEAK_CHECK,
-        f"only {m['peak']:.0%} of small motions away from the result make the images less alike: "
-        "it may not be the best position",
+        m["off_peak_mm"] > max(OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS * voxel_mm),
+        f"the images would be more alike about {m['off_peak_mm']:.0f} mm away from the result",
     )
     miss = m.get("inverse_mm", 0.0)
     find(

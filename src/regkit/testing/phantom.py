@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from regkit.grid import FloatArray, Grid, Vector3
 from regkit.euler import rotation_matrix
+from regkit.grid import FloatArray, Grid, Vector3
 from regkit.transform import IDENTITY, Transform
 from regkit.volume import LabelMap, Volume
 
@@ -76,7 +76,9 @@ def thorax(
         image += share * (getattr(part, contrast) - image)
     if noise:
         scale = noise * (1000.0 if contrast == "ct" else 1.0)
-        image += np.random.default_rng(0).normal(0.0, scale, image.shape)
+        # Each contrast has its own noise: shared noise would hold the images together.
+        rng = np.random.default_rng(list(AIR).index(contrast))
+        image += rng.normal(0.0, scale, image.shape)
     return Volume(image, grid, contrast)
 
 

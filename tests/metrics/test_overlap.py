@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy.ndimage import gaussian_filter
+
+from regkit import Grid, LabelMap
+from regkit.metrics.overlap import dice_of, hd95_of
+from regkit.sitk_bridge import volume_to_sitk
+
+GRID = Grid((24, 30, 36), spacing=(0.8, 1.7, 3.1))
+
+
+def random_blob(seed):
+    noise = np.random.default_rng(seed).normal(size=GRID.shape_zyx)
+    return gaussian_filter(noise, 3) > 0.01
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dice_is_that_of_simpleitk(seed):
+    a, b = random_blob(seed), random_blob(seed + 100)
+    judge = sitk.LabelOverlapMeasuresImageFilter()
+    judge.Execute(volume_to_sitk(LabelMap(a, GRID)), volume_to_sitk(LabelMap(b, GRID)))
+    assert dice_of(a, b) == pytest.approx(judge.GetDiceCoefficient(), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hd95_is_the_percentile_of_simpleitk_s_distance_map(seed):
+    a, b = random_blob(seed), random_blob(seed + 100)
+
+    def one_way(mask, other):
+        surfaces = [
+            sitk.LabelContour(volume_to_sitk(LabelMap(m, GRID)), False) for m in (mask, other)
+        ]
+        distance = sitk.SignedMaurerDistanceMap(
+            surfaces[1], squaredDistance=False, useImageSpacing=True
+        )
+        on_surface = sitk.GetArrayFromImage(surfaces[0]) > 0
+        return np.percentile(np.abs(sitk.GetArrayFromImage(distance))[on_surface], 95)
+
+    assert hd95_of(a, b, GRID) == pytest.approx(max(one_way(a, b), one_way(b, a)), rel=0.02)
+
+
+def test_a_known_shift_is_the_distance_in_mm():
+    a = np.zeros(GRID.shape_zyx, dtype=bool)
+    a[6:12, 8:18, 8:20] = True
+    assert hd95_of(a, np.roll(a, 3, axis=0), GRID) == pytest.approx(3 * 3.1)
+    assert hd95_of(a, np.roll(a, 3, axis=2), GRID) == pytest.approx(3 * 0.8)
+    assert hd95_of(a, a, GRID) == 0
+
+
+def test_a_label_of_one_image_only_is_as_far_as_can_be():
+    a = random_blob(0)
+    assert dice_of(a, np.zeros_like(a)) == 0
+    assert hd95_of(a, np.zeros_like(a), GRID) == pytest.approx(np.linalg.norm(GRID.extent))
