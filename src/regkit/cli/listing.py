@@ -1,0 +1,198 @@
+"""Commands that say what there is, what it needs, and whether it keeps the contract."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regkit.cli.context import current_registry
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from regkit.plugin import MethodSpec, Spec
+    from regkit.registry import Offer, Plugin, Registry
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+STYLES = {"ok": "green", "failed": "red", "not declared": "dim"}
+
+
+def methods(as_json: AsJson = False) -> None:
+    """List the registration methods, and why one cannot be used here."""
+    offers = current_registry().methods
+    if as_json:
+        typer.echo(json.dumps([_method(offer) for offer in offers], indent=2))
+        return
+    rows = [
+        (
+            offer.spec.name,
+            offer.spec.model,
+            _words(offer.spec.honours) or "-",
+            offer.owner.name,
+            _clash(offer, offers) or offer.problem or "available",
+            offer.spec.summary,
+        )
+        for offer in offers
+    ]
+    _print_table(("method", "model", "honours", "plugin", "status", "summary"), rows)
+    _warn_of_broken(current_registry().plugins)
+
+
+def plugins(as_json: AsJson = False) -> None:
+    """List the plugins found, and why one was left out."""
+    found = current_registry().plugins
+    if as_json:
+        typer.echo(json.dumps([_plugin(plugin) for plugin in found], indent=2))
+        return
+    rows = [(p.name, p.distribution or "-", p.version or "-", p.problem or "ok") for p in found]
+    _print_table(("plugin", "distribution", "version", "status"), rows)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A method, metric or dataset.")],
+) -> None:
+    """Show what a method (or metric, or dataset) does, its parameters and its source."""
+    offer = _find(name, current_registry())
+    typer.echo(f"{name}: {offer.spec.summary}\n")
+    _print_table(("", ""), _facts(offer), header=False)
+    if offer.problem:
+        return
+    target = offer.load()
+    typer.echo(f"\n{inspect.getdoc(target) or 'It has no description.'}")
+    if inspect.isclass(target):
+        _print_parameters(target, getattr(offer.spec, "preset", {}))
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A method.")],
+) -> None:
+    """Check that a method keeps regkit's contract; exit code 1 if it does not."""
+    from regkit.testing.conformance import examine
+
+    outcomes = list(examine(current_registry().method(name)))
+    _print_table(
+        ("check", "result", "why"),
+        [(o.check, o.status, o.why) for o in outcomes],
+        styles=[STYLES[o.status] for o in outcomes],
+    )
+    failed = sum(o.status == "failed" for o in outcomes)
+    typer.echo(f"{name}: {failed} of {len(outcomes)} checks failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _find(name: str, registry: Registry) -> Offer[Any]:
+    """Return what is called so; methods first."""
+    for find, known in (
+        (registry.metric, registry.metrics),
+        (registry.dataset, registry.datasets),
+    ):
+        if any(offer.spec.name == name for offer in known):
+            offer: Offer[Any] = find(name)
+            return offer
+    return registry.method(name)
+
+
+def _method(offer: Offer[MethodSpec]) -> dict[str, Any]:
+    return {
+        "name": offer.spec.name,
+        "model": offer.spec.model,
+        "honours": sorted(offer.spec.honours),
+        "plugin": offer.owner.name,
+        "distribution": offer.owner.distribution,
+        "problem": offer.problem,
+        "summary": offer.spec.summary,
+        "reference": offer.spec.reference,
+    }
+
+
+def _plugin(plugin: Plugin) -> dict[str, str]:
+    return {
+        "name": plugin.name,
+        "target": plugin.target,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "problem": plugin.problem,
+    }
+
+
+def _clash(offer: Offer[MethodSpec], offers: Iterable[Offer[MethodSpec]]) -> str:
+    """Say which other plugins offer the name, if any do."""
+    name = offer.spec.name
+    others = [o.owner.name for o in offers if o is not offer and o.spec.name == name]
+    return f"also offered by {', '.join(others)}: disable one" if others else ""
+
+
+def _facts(offer: Offer[Any]) -> list[tuple[str, str]]:
+    """Everything a spec says, as rows; what it leaves empty is left out."""
+    spec, owner = offer.spec, offer.owner
+    facts = {
+        "kind": type(spec).__name__.removesuffix("Spec").lower(),
+        "model": getattr(spec, "model", ""),
+        "honours": _words(getattr(spec, "honours", ())),
+        "unit": getattr(spec, "unit", ""),
+        "better": getattr(spec, "better", ""),
+        "reference": getattr(spec, "reference", ""),
+        "needs": _needs(spec),
+        "from": f"{owner.name} ({owner.distribution} {owner.version})",
+        "code": spec.target,
+        "status": offer.problem or "available",
+    }
+    return [(key, value) for key, value in facts.items() if value]
+
+
+def _needs(spec: Spec) -> str:
+    return ", ".join(f"{package} ({name})" for name, package in sorted(spec.requires.items()))
+
+
+def _words(names: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in sorted(names))
+
+
+def _print_parameters(target: Any, preset: Any) -> None:
+    from regkit.parameters import parameters_of
+
+    parameters = parameters_of(target)
+    if not parameters:
+        typer.echo("\nIt has no parameters.")
+        return
+    typer.echo("")
+    rows = [(p.name, p.type_name, str(preset.get(p.name, p.default))) for p in parameters.values()]
+    _print_table(("parameter", "takes", "default"), rows)
+
+
+def _warn_of_broken(found: Iterable[Plugin]) -> None:
+    for plugin in found:
+        if plugin.problem:
+            typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}", err=True)
+
+
+def _print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    header: bool = True,
+    styles: Sequence[str] = (),
+) -> None:
+    """Print a table to stdout; whole lines, however long, where there is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=header, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for position, row in enumerate(rows):
+        style = styles[position] if styles else None
+        table.add_row(*row, style=style)
+    width = None if sys.stdout.isatty() else _full_width(table)
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+
+
+def _full_width(table: Table) -> int:
+    from rich.console import Console
+
+    return Console(width=10_000).measure(table).maximum

@@ -1,0 +1,173 @@
+"""Checks of where a method's map takes points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from regkit.euler import nearest_rotation, rotation_angle
+from regkit.testing import problems
+from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm
+from regkit.testing.subject import Subject, require, require_declared
+from regkit.transform import IDENTITY, AffineTransform, Transform, linear_part
+
+# A method may be weak, a centre of mass say, but a map in a wrong frame is off by more than this
+# share of the error it starts from.
+REMAINING = 0.5
+REMAINING_OF_TWO_CONTRASTS = 0.75
+ROTATION_SLACK_DEG = 2.0
+UNMOVED_MM = 1e-6
+
+_REVERSAL = AffineTransform(np.eye(4)[[2, 1, 0, 3]])
+_RAS = AffineTransform(np.diag([-1.0, -1.0, 1.0, 1.0]))
+MISTAKES: dict[str, Callable[[Transform], Transform]] = {
+    "its inverse would be right; return the map from fixed to moving points": (
+        lambda found: found.inverse()
+    ),
+    "with x and z swapped it would be right; millimetres are x, y, z": (
+        lambda found: _REVERSAL @ found @ _REVERSAL
+    ),
+    "taken as RAS it would be right; regkit's millimetres are LPS": (
+        lambda found: _RAS @ found @ _RAS
+    ),
+}
+
+
+def maps_fixed_to_moving(kind: str) -> Callable[[Subject], None]:
+    """Return the check that the map is right on a kind of grids (a key of `problems.GRIDS`)."""
+
+    def check(subject: Subject) -> None:
+        _require_aligning(subject)
+        problem = problems.GRIDS[kind]()
+        found = subject.register(problem.pair).transform
+        _require_within(problem, found, REMAINING * problem.start_mm)
+        _require_right_turn(problem, found)
+
+    return check
+
+
+def same_anatomy_on_any_grid(subject: Subject) -> None:
+    """The fixed image on another grid gives the same map, to half a voxel."""
+    _require_aligning(subject)
+    plain = problems.plain()
+    other = problems.pose_problem(problems.oblique_grid(), plain.pair.moving.grid)
+    found = subject.register(other.pair).transform
+    apart = distance_mm(found, subject.plain_estimate.transform, plain.points)
+    require(
+        apart <= VOXEL_MM / 2,
+        f"the fixed image on another grid gives a map {apart:.1f} mm away "
+        f"(at most {VOXEL_MM / 2:g} mm allowed): look for half voxels, origins, directions",
+    )
+
+
+def identity_stays(subject: Subject) -> None:
+    """An image and itself, on its own and on another grid, move by less than a voxel."""
+    for moving in (covering(), problems.oblique_grid()):
+        problem = problems.pose_problem(covering(), moving, motion=IDENTITY)
+        moved = problem.error_mm(subject.register(problem.pair).transform)
+        require(
+            moved <= VOXEL_MM,
+            f"images that are aligned already were moved by {moved:.1f} mm "
+            f"(at most {VOXEL_MM:g} mm allowed)",
+        )
+
+
+def improves_alignment(subject: Subject) -> None:
+    """A PET-like and a CT-like image come closer by at least a quarter."""
+    _require_aligning(subject)
+    problem = problems.two_contrasts()
+    found = subject.register(problem.pair).transform
+    _require_within(problem, found, REMAINING_OF_TWO_CONTRASTS * problem.start_mm)
+
+
+def leaves_images_where_they_are(subject: Subject) -> None:
+    """A method that does not align returns the initial map on every grid."""
+    require_declared(not subject.spec.aligns, "it aligns images")
+    for build in (*problems.GRIDS.values(), problems.from_afar):
+        pair = build().pair
+        moved = distance_mm(subject.register(pair).transform, pair.start, problems.body_points())
+        require(moved <= UNMOVED_MM, f"it says it does not align, yet moved by {moved:.3g} mm")
+
+
+def sizes_may_differ(subject: Subject) -> None:
+    """Images of different shape, spacing and field of view are registered."""
+    problem = problems.sizes()
+    found = subject.register(problem.pair).transform
+    if subject.spec.aligns:
+        _require_within(problem, found, REMAINING * problem.start_mm)
+
+
+def honours_initial(subject: Subject) -> None:
+    """From a start that the images need, the total map comes back, composed in order."""
+    require_declared("initial" in subject.spec.honours, "it does not honour an initial map")
+    problem = problems.from_afar()
+    found = subject.register(problem.pair).transform
+    _require_within(problem, found, VOXEL_MM, "started at the truth, ")
+    if subject.spec.aligns:
+        miss = AffineTransform.shift((18.0, 6.0, -8.0))
+        problem = problems.from_afar(miss)
+        found = subject.register(problem.pair).transform
+        _require_within(
+            problem, found, REMAINING * problem.start_mm, "started 21 mm off, the total of "
+        )
+
+
+def honours_fixed_mask(subject: Subject) -> None:
+    """A bright table in the fixed image, outside its mask, does not matter."""
+    _check_mask(subject, {"fixed_mask"}, problems.table_in_fixed)
+
+
+def honours_moving_mask(subject: Subject) -> None:
+    """A bright table in the moving image, outside its mask, does not matter."""
+    _check_mask(subject, {"moving_mask"}, problems.table_in_moving)
+
+
+def honours_both_masks(subject: Subject) -> None:
+    """Of a body torn in two, the part in the masks is aligned."""
+    _check_mask(subject, {"fixed_mask", "moving_mask"}, problems.torn)
+
+
+def _check_mask(subject: Subject, masks: set[str], build: Callable[[], Problem]) -> None:
+    missing = " and ".join(sorted(masks - subject.spec.honours)).replace("_", " ")
+    require_declared(not missing, f"it does not honour a {missing}")
+    _require_aligning(subject)
+    problem = build()
+    found = subject.register(problem.pair).transform
+    _require_within(problem, found, REMAINING * problem.start_mm, "with a mask, ")
+
+
+def _require_aligning(subject: Subject) -> None:
+    require_declared(subject.spec.aligns, "it leaves images where they are")
+
+
+def _require_within(problem: Problem, found: Transform, limit_mm: float, prefix: str = "") -> None:
+    error = problem.error_mm(found)
+    if error <= limit_mm:
+        return
+    words = (
+        f"{prefix}the map is off by {error:.1f} mm "
+        f"(at most {limit_mm:.1f} mm allowed; {problem.start_mm:.1f} mm at the start)"
+    )
+    require(False, "; ".join([words, *_mistakes(problem, found, limit_mm)]))
+
+
+def _mistakes(problem: Problem, found: Transform, limit_mm: float) -> list[str]:
+    """Say which usual mistake, once undone, would bring the map within the limit."""
+    if not isinstance(found, AffineTransform) or abs(found.determinant) < UNMOVED_MM:
+        return []
+    undone = {words: undo(found) for words, undo in MISTAKES.items()}
+    return [words for words, map_ in undone.items() if problem.error_mm(map_) <= limit_mm]
+
+
+def _require_right_turn(problem: Problem, found: Transform) -> None:
+    """A method need not turn images, but what it turns must not go the other way."""
+    centre = tuple(problem.points.mean(axis=0).tolist())
+    turn = nearest_rotation(linear_part(found, centre))
+    true_turn = nearest_rotation(linear_part(problem.truth, centre))
+    miss, untouched = rotation_angle(turn @ true_turn.T), rotation_angle(true_turn)
+    require(
+        miss <= untouched + ROTATION_SLACK_DEG,
+        f"its rotation is off by {miss:.1f} degrees, that of doing nothing by {untouched:.1f}; "
+        "does it turn the other way?",
+    )

@@ -1,0 +1,232 @@
+"""Small registration problems whose answers are known exactly, on grids of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from regkit.euler import rigid, rotation_matrix
+from regkit.grid import FloatArray, Grid
+from regkit.registrar import Pair
+from regkit.testing.phantom import PARTS, Contrast, thorax
+from regkit.transform import IDENTITY, AffineTransform, Transform
+from regkit.volume import LabelMap, Volume
+
+BODY_MM = np.array(PARTS[0].half_axes)
+VOXEL_MM = 8.0
+
+# Components that no swap of axes and no change of signs leaves where they are.
+MOTION = rigid(euler_deg=(3, -4, 4), translation_mm=(20, -12, -8))
+# So far away that the fields of view do not meet, and turned so far that order matters.
+FAR_MOTION = rigid(euler_deg=(0, 0, 60), translation_mm=(460, -40, 30))
+TABLE_HU = 2000.0
+TABLE_MM = 108.0
+WAIST_MM = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A pair and its answer.
+
+    Parameters
+    ----------
+    pair
+        What a method sees.
+    truth
+        The true map of fixed to moving points, LPS mm.
+    points
+        Points of the fixed body, shape (N, 3), LPS mm, at which maps are compared.
+    """
+
+    pair: Pair
+    truth: Transform
+    points: FloatArray
+
+    def error_mm(self, transform: Transform) -> float:
+        """Mean distance in mm between where a map and the truth take the points (the TRE)."""
+        return distance_mm(transform, self.truth, self.points)
+
+    @property
+    def start_mm(self) -> float:
+        """Error of the initial map."""
+        return self.error_mm(self.pair.start)
+
+
+def distance_mm(one: Transform, other: Transform, points: FloatArray) -> float:
+    """Mean distance in mm between where two maps take points (N, 3)."""
+    return float(np.linalg.norm(one.map_points(points) - other.map_points(points), axis=1).mean())
+
+
+def covering(
+    spacing: tuple[float, float, float] = (VOXEL_MM, VOXEL_MM, VOXEL_MM),
+    axes: ArrayLike = ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    centre: ArrayLike = (0.0, 0.0, 0.0),
+    margin: float = 32.0,
+) -> Grid:
+    """Build a grid along given axes that holds the whole body.
+
+    Parameters
+    ----------
+    spacing
+        Along the grid's x, y, z in mm.
+    axes
+        3 x 3; its columns are the directions of the grid's x, y, z in LPS.
+    centre
+        Centre of the field of view, LPS mm.
+    margin
+        Room around the body in mm.
+    """
+    columns = np.asarray(axes, dtype=float)
+    half = np.linalg.norm(BODY_MM[:, None] * columns, axis=0) + margin
+    counts = np.ceil(2 * half / spacing)
+    first = np.asarray(centre) - columns @ ((counts - 1) / 2 * spacing)
+    nx, ny, nz = (int(n) for n in counts)
+    x, y, z = first.tolist()
+    return Grid((nz, ny, nx), spacing, (x, y, z), tuple(columns.ravel().tolist()))
+
+
+def pose_problem(
+    fixed: Grid,
+    moving: Grid,
+    *,
+    motion: AffineTransform = MOTION,
+    pose: AffineTransform = IDENTITY,
+    contrasts: tuple[Contrast, Contrast] = ("ct", "ct"),
+    initial: Transform | None = None,
+) -> Problem:
+    """Paint the thorax, posed by `pose`, on the fixed grid and, moved on, on the moving one.
+
+    `motion` happens in the phantom's own frame, so that a pose far from the origin makes the
+    body turn about its own centre. The moving image is noisy: no two images are equal.
+    """
+    truth = pose @ motion @ pose.inverse()
+    pair = Pair(
+        thorax(fixed, contrasts[0], pose),
+        thorax(moving, contrasts[1], truth @ pose, noise=0.02),
+        initial=initial,
+    )
+    return Problem(pair, truth, pose.map_points(body_points()))
+
+
+@cache
+def plain() -> Problem:
+    """Two CT-like images on the simplest of grids."""
+    return pose_problem(covering(), covering(centre=(8.0, 4.0, -4.0)))
+
+
+@cache
+def two_contrasts() -> Problem:
+    """A PET-like fixed and a CT-like moving image."""
+    return pose_problem(covering(), covering(), contrasts=("pet", "ct"))
+
+
+def flipped() -> Problem:
+    """Axes that point the other way, change places, or make a left-handed frame."""
+    return pose_problem(
+        covering(axes=np.diag([-1.0, -1.0, 1.0])),
+        covering(axes=((0, 0, 1), (-1, 0, 0), (0, 1, 0))),
+    )
+
+
+def anisotropic() -> Problem:
+    """Voxels with three different sides, others in either image."""
+    return pose_problem(covering((6.0, 8.0, 12.0)), covering((11.0, 7.0, 5.0)))
+
+
+def oblique() -> Problem:
+    """Turned grids with anisotropic voxels: some mistakes show only when both come together."""
+    return pose_problem(oblique_grid(), covering((9, 6, 8), rotation_matrix((-25, 10, 15))))
+
+
+def oblique_grid() -> Grid:
+    """Return a left-handed, turned, anisotropic grid around the body."""
+    axes = rotation_matrix((20.0, -15.0, 30.0)) @ np.diag([1.0, -1.0, 1.0])
+    return covering((7.0, 8.0, 10.0), axes)
+
+
+def offset() -> Problem:
+    """A body far from the origin of the patient frame, in differently placed fields of view."""
+    away = np.array([310.0, -420.0, -1250.0])
+    moved = np.add(away, (32.0, 24.0, -28.0))
+    pose = AffineTransform.shift(away)
+    return pose_problem(covering(centre=away), covering(centre=moved, margin=64.0), pose=pose)
+
+
+def sizes() -> Problem:
+    """Images that share neither shape nor spacing nor field of view."""
+    return pose_problem(covering((9.0, 9.0, 9.0)), covering((6.0, 6.0, 7.0), margin=56.0))
+
+
+def from_afar(miss: AffineTransform = IDENTITY) -> Problem:
+    """Images that do not meet without their initial map, which is the truth after `miss`."""
+    centre = FAR_MOTION.map_points((0.0, 0.0, 0.0))
+    moving = covering(axes=FAR_MOTION.matrix[:3, :3], centre=centre)
+    return pose_problem(covering(), moving, motion=FAR_MOTION, initial=FAR_MOTION @ miss)
+
+
+def table_in_fixed() -> Problem:
+    """A bright slab below the fixed body, kept out by a mask of the fixed image only."""
+    problem = pose_problem(covering(margin=72.0), covering(margin=72.0))
+    fixed, moving = problem.pair.fixed, problem.pair.moving
+    pair = Pair(_with_table(fixed, IDENTITY), moving, fixed_mask=_body_mask(IDENTITY))
+    return Problem(pair, problem.truth, problem.points)
+
+
+def table_in_moving() -> Problem:
+    """A bright slab below the moving body, kept out by a mask of the moving image only."""
+    problem = pose_problem(covering(margin=72.0), covering(margin=72.0))
+    fixed, moving, truth = problem.pair.fixed, problem.pair.moving, problem.truth
+    pair = Pair(fixed, _with_table(moving, truth), moving_mask=_body_mask(truth))
+    return Problem(pair, truth, problem.points)
+
+
+def torn() -> Problem:
+    """A chest that moves one way and, outside both masks, a belly that moves the other way."""
+    fixed, moving = covering(), covering(margin=48.0)
+    chest = thorax(moving, "ct", MOTION, noise=0.02)
+    belly = thorax(moving, "ct", MOTION.inverse(), noise=0.02)
+    above = _own(moving, MOTION)[..., 2] > WAIST_MM
+    image = chest.with_array(np.where(above, chest.array, belly.array))
+    fixed_mask, moving_mask = (_body_mask(pose, WAIST_MM) for pose in (IDENTITY, MOTION))
+    points = body_points()
+    pair = Pair(thorax(fixed), image, fixed_mask, moving_mask)
+    return Problem(pair, MOTION, points[points[:, 2] > WAIST_MM])
+
+
+GRIDS: dict[str, Callable[[], Problem]] = {
+    "flipped": flipped,
+    "anisotropic": anisotropic,
+    "oblique": oblique,
+    "offset": offset,
+}
+
+
+def body_points() -> FloatArray:
+    """Points throughout the body in the phantom's own frame, shape (N, 3)."""
+    ticks = np.linspace(-0.9, 0.9, 9)
+    unit = np.stack(np.meshgrid(ticks, ticks, ticks), axis=-1).reshape(-1, 3)
+    return np.asarray(unit[np.linalg.norm(unit, axis=1) < 0.95] * BODY_MM)
+
+
+def _own(grid: Grid, pose: Transform) -> FloatArray:
+    """Every voxel's place in the phantom's own frame, shape (z, y, x, 3)."""
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij"), axis=-1)
+    return pose.inverse().map_points(grid.to_physical(index))
+
+
+def _with_table(volume: Volume, pose: Transform) -> Volume:
+    below = _own(volume.grid, pose)[..., 1] > TABLE_MM
+    return volume.with_array(np.where(below, TABLE_HU, volume.array))
+
+
+def _body_mask(pose: Transform, above_mm: float = -np.inf) -> LabelMap:
+    """Mask of the body and a little more, on a coarse oblique grid of its own."""
+    centre = pose.map_points((0.0, 0.0, 0.0))
+    grid = covering((12.0, 10.0, 9.0), rotation_matrix((10, 20, -15)), centre)
+    own = _own(grid, pose)
+    within = np.linalg.norm(own / BODY_MM, axis=-1) < 1.08
+    return LabelMap(within & (own[..., 2] > above_mm), grid)

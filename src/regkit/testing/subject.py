@@ -1,0 +1,66 @@
+"""A method under examination, and how a check says what it found."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from regkit.parameters import configure
+from regkit.plugin import MethodSpec
+from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registry import Offer, Plugin
+from regkit.testing.problems import plain
+
+
+class ContractError(AssertionError):
+    """The method breaks a promise; the message says which and by how much."""
+
+
+class NotDeclaredError(Exception):
+    """The check does not apply, because the method does not claim what it tests."""
+
+
+class Subject:
+    """A method under examination.
+
+    Parameters
+    ----------
+    offer
+        The method's spec and the plugin that offers it.
+    """
+
+    def __init__(self, offer: Offer[MethodSpec]) -> None:
+        self._offer = offer
+        self.spec: MethodSpec = offer.spec
+        self.owner: Plugin = offer.owner
+
+    @cached_property
+    def target(self) -> Any:
+        """The class that the spec names."""
+        return self._offer.load()
+
+    def new(self) -> Registrar:
+        """Build the method with its default parameters and its preset."""
+        registrar: Registrar = configure(self.target, self.spec.name, self.spec.preset)
+        return registrar
+
+    def register(self, pair: Pair) -> Estimate:
+        """Register with a method built for this pair only."""
+        return self.new().register(pair)
+
+    @cached_property
+    def plain_estimate(self) -> Estimate:
+        """The estimate for the plain problem, which several checks look at."""
+        return self.register(plain().pair)
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise `ContractError` unless something holds."""
+    if not holds:
+        raise ContractError(otherwise)
+
+
+def require_declared(claims: bool, otherwise: str) -> None:
+    """Raise `NotDeclaredError` unless the method claims something."""
+    if not claims:
+        raise NotDeclaredError(otherwise)
