@@ -2,90 +2,143 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from regkit.errors import FileFormatError
-from regkit.grid import Grid
+from regkit.errors import FileFormatError, OutputError, RegkitError
+from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
+from regkit.io.rectify import upright
 from regkit.io.staging import staged
 from regkit.io.stored import Stored
 from regkit.volume import LabelMap, Volume
 
-# Suffix to reader and writer; imported on first use, since each brings a library along.
-_READERS = {
-    ".nii": "nifti:read",
-    ".nii.gz": "nifti:read",
-    ".hdr": "nifti:read",
-    ".img": "nifti:read",
-    ".mgh": "nifti:read_mgh",
-    ".mgz": "nifti:read_mgh",
-    ".nrrd": "itk:read",
-    ".nhdr": "itk:read",
-    ".mha": "itk:read",
-    ".mhd": "itk:read",
-}
-_WRITERS = {
-    ".nii": "nifti:write",
-    ".nii.gz": "nifti:write",
-    ".mgh": "nifti:write_mgh",
-    ".mgz": "nifti:write_mgh",
-    ".nrrd": "itk:write",
-    ".nhdr": "itk:write",
-    ".mha": "itk:write",
-    ".mhd": "itk:write",
-}
+AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 
 def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
-    """Read a 3-D image."""
-    stored = _read(Path(path))
-    grid = Grid.from_affine(_shape(stored.array), stored.affine)
-    return Volume(stored.array, grid, modality or stored.modality)
+    """Read a 3-D image.
+
+    Parameters
+    ----------
+    path
+        A .nii, .nii.gz, .hdr/.img, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd file, a folder that
+        holds one DICOM series, or a multi-frame DICOM file.
+    modality
+        One of `regkit.volume.MODALITIES`; when empty, what the file says (only DICOM does).
+
+    Returns
+    -------
+    Volume
+        float32, scaling of the file applied. A sheared (gantry-tilt) image comes resampled onto
+        an upright grid, with a warning in the log.
+
+    Raises
+    ------
+    FileFormatError
+        The file is missing, unreadable, truncated, not 3-D, or not of its name's format.
+    GeometryError
+        The header's geometry is impossible.
+    """
+    return _read(Path(path), Volume, modality)
 
 
 def read_labels(path: str | os.PathLike[str]) -> LabelMap:
-    """Read a segmentation of whole numbers."""
-    stored = _read(Path(path))
-    return LabelMap(stored.array, Grid.from_affine(_shape(stored.array), stored.affine))
+    """Read a segmentation of whole numbers from any file that `read_volume` reads.
+
+    Raises
+    ------
+    FileFormatError, GeometryError
+        As `read_volume`; also when values are fractional.
+    """
+    return _read(Path(path), LabelMap, "")
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a volume or label map."""
+    """Write a volume as float32, or a label map in the smallest integer type that holds it.
+
+    Parameters
+    ----------
+    volume
+        What to write.
+    path
+        Its suffix chooses the format: .nii, .nii.gz, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd.
+        Missing folders are made; the file appears whole or not at all.
+
+    Raises
+    ------
+    FileFormatError
+        The suffix is none of these, or the format cannot hold the label values.
+    OutputError
+        The folder cannot be written.
+    """
     target = Path(path)
+    write = _imported(format_to_write(target).writer)
     with staged(target.parent) as stage:
-        _call(_WRITERS, target)(_compact(volume), stage.path(target.name))
+        try:
+            write(_compact(volume), stage.path(target.name))
+        except RuntimeError as error:  # SimpleITK's word for any trouble
+            raise OutputError(f"cannot write {target}: is the disk full?") from error
+        except ValueError as error:
+            raise FileFormatError(f"{target}: {_one_line(error)}") from error
 
 
-def _read(path: Path) -> Stored:
-    stored: Stored = _call(_READERS, path)(path)
-    return stored
+def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
+    """Read a file; whatever goes wrong becomes one line that names it."""
+    try:
+        stored = _imported(_reader(path))(path)
+        if kind is LabelMap:
+            native = stored.array.dtype.newbyteorder("=")
+            stored = Stored(stored.array.astype(native, copy=False), stored.affine)
+        return upright(stored, kind, modality or stored.modality, path)
+    except RegkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except PermissionError as error:
+        raise FileFormatError(f"{path}: permission denied; check who may read it") from error
+    except Exception as error:
+        # A damaged file can make a format's library raise anything.
+        raise FileFormatError(f"{path}: cannot be read ({_one_line(error)})") from error
 
 
-def _call(table: dict[str, str], path: Path) -> Any:
-    name = path.name.lower()
-    for suffix in sorted(table, key=len, reverse=True):
-        if name.endswith(suffix):
-            module, _, function = table[suffix].partition(":")
-            return getattr(importlib.import_module(f"regkit.io.{module}"), function)
-    raise FileFormatError(f"{path}: unknown suffix; use one of {', '.join(table)}")
+def _reader(path: Path) -> str:
+    if path.is_dir():
+        return "dicom:read_folder"
+    if not path.exists():
+        raise FileFormatError(_missing(path))
+    with path.open("rb") as file:
+        head = file.read(SIGNATURE_BYTES)
+    if not head:
+        raise FileFormatError("the file is empty (0 bytes)")
+    return format_to_read(path, head).reader
 
 
-def _shape(array: NDArray[Any]) -> tuple[int, int, int]:
-    z, y, x = array.shape
-    return z, y, x
+def _missing(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"no such file: the folder {folder} does not exist"
+    close = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()])
+    return "no such file" + (f"; did you mean {' or '.join(close)}?" if close else "")
+
+
+def _imported(target: str) -> Any:
+    module, _, function = target.partition(":")
+    return getattr(importlib.import_module(f"regkit.io.{module}"), function)
 
 
 def _compact(volume: Volume) -> Volume:
     if not isinstance(volume, LabelMap):
         return volume
     lowest, highest = int(volume.array.min()), int(volume.array.max())
-    for kind in (np.uint8, np.int16, np.int32):
+    for kind in (np.uint8, np.int16, np.int32):  # what every format can hold
         limits = np.iinfo(kind)
         if limits.min <= lowest and highest <= limits.max:
             return volume.with_array(volume.array.astype(kind))
     return volume
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

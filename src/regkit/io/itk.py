@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from regkit.errors import FileFormatError
-from regkit.io.stored import Stored
+from regkit.grid import FloatArray
+from regkit.io.noise import silenced
+from regkit.io.stored import Stored, real_type, volume_shape
 from regkit.sitk_bridge import volume_to_sitk
 from regkit.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+_PATIENT_SPACES = ("right-anterior-superior", "left-anterior-superior", "left-posterior-superior")
 
 
 def read(path: Path) -> Stored:
     """Read a NRRD or MetaImage file."""
-    image = sitk.ReadImage(str(path))
-    affine = np.eye(4)
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    affine[:3, :3] = (direction * image.GetSpacing())[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return Stored(sitk.GetArrayFromImage(image), affine)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with silenced():
+            reader.ReadImageInformation()
+            if reader.GetNumberOfComponents() > 1:
+                real_type("V3")
+            shape = volume_shape(reader.GetSize())
+            image = reader.Execute()
+    except RuntimeError as error:
+        raise FileFormatError(_reason(str(error))) from error
+    if reader.HasMetaDataKey("NRRD_space"):
+        _check_space(reader.GetMetaData("NRRD_space"), path)
+    array = sitk.GetArrayFromImage(image)
+    real_type(array.dtype)
+    return Stored(array.reshape(shape), _affine(image))
 
 
 def write(volume: Volume, path: Path) -> None:
-    """Write a NRRD or MetaImage file."""
+    """Write a NRRD or MetaImage file, compressed."""
     sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
+
+
+def _affine(image: sitk.Image) -> FloatArray:
+    dimension = image.GetDimension()
+    direction = np.reshape(image.GetDirection(), (dimension, dimension))[:3, :3]
+    affine = np.eye(4)
+    affine[:3, :3] = (direction * image.GetSpacing()[:3])[:, ::-1]
+    affine[:3, 3] = image.GetOrigin()[:3]
+    return affine
+
+
+def _check_space(space: str, path: Path) -> None:
+    if space.lower() not in _PATIENT_SPACES:
+        logger.warning("%s is in the space '%s', not the patient's: taken for LPS", path, space)
+
+
+def _reason(message: str) -> str:
+    """Return what a user can act on of an ITK exception."""
+    if "spacing is not supported" in message:
+        return "voxel spacing must be positive numbers; the header has zero or none"
+    if "Bad direction" in message:
+        return "the direction matrix is singular; give orthonormal direction cosines"
+    if "fread got only" in message or "bytes but received" in message:
+        return "the file is truncated: fewer voxels are there than its header promises"
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if "File cannot be read" in message:
+        return "the file is truncated or its voxel data are missing"
+    return f"the file is damaged ({lines[-1]})"

@@ -1,13 +1,16 @@
-"""What a file reader found: an array and where its voxels are, before anything is judged."""
+"""What a file reader found: an array and where its voxels are, before the geometry is judged."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.errors import FileFormatError
 from regkit.grid import FloatArray
 
 # RAS and LPS differ by the signs of x and y; the matrix is its own inverse.
@@ -21,9 +24,9 @@ class Stored:
     Parameters
     ----------
     array
-        Values in (z, y, x) order, scaling applied, of any type.
+        Values in (z, y, x) order, scaling applied, of any real type.
     affine
-        4 x 4 matrix from array index (z, y, x, 1) to LPS mm; may be sheared.
+        4 x 4 matrix from array index (z, y, x, 1) to LPS mm; may be sheared or singular.
     modality
         One of `regkit.volume.MODALITIES`; empty when the file does not say.
     """
@@ -31,6 +34,40 @@ class Stored:
     array: NDArray[Any]
     affine: FloatArray
     modality: str = ""
+
+
+def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:
+    """Return (z, y, x) for the axes a header lists, x first; further axes must be single.
+
+    Raises
+    ------
+    FileFormatError
+        The header describes a 2-D image, several frames, or an axis without voxels.
+    """
+    sizes = [int(n) for n in shape_xyz]
+    listed = " x ".join(map(str, sizes))
+    if not sizes or min(sizes) < 1:
+        raise FileFormatError(f"the header's size {listed or 'is empty'} is impossible: damaged")
+    frames = math.prod(sizes[3:])
+    if frames > 1:
+        raise FileFormatError(
+            f"holds {frames} frames ({len(sizes)}-D, {listed}); one 3-D image is needed: "
+            "save the wanted frame as its own file"
+        )
+    if len(sizes) < 3 or min(sizes[:3]) < 2:
+        raise FileFormatError(f"is 2-D ({listed}); a 3-D image with several slices is needed")
+    x, y, z = sizes[:3]
+    return z, y, x
+
+
+def real_type(dtype: Any) -> np.dtype[Any]:
+    """Return a pixel type, refusing colours and complex numbers."""
+    kind = np.dtype(dtype)
+    if kind.kind == "c":
+        raise FileFormatError("holds complex numbers; save the magnitude as its own file")
+    if kind.kind not in "iufb":
+        raise FileFormatError("holds colours or vectors; one number per voxel is needed")
+    return kind
 
 
 def lps_from_ras(ijk_to_ras: Any) -> FloatArray:

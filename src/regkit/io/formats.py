@@ -1,0 +1,124 @@
+"""Which image formats there are, by a file's name and by its first bytes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from regkit.errors import FileFormatError
+
+SIGNATURE_BYTES = 2048
+
+
+@dataclass(frozen=True)
+class Format:
+    """An image format.
+
+    Parameters
+    ----------
+    name
+        What people call it; also what `signature` returns for its content.
+    suffixes
+        Endings of file names, lower case.
+    reader, writer
+        ``"module:function"`` below `regkit.io`, imported on first use since each brings a
+        library along; empty when regkit does not write the format.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    reader: str
+    writer: str = ""
+
+
+FORMATS = (
+    Format("NIfTI", (".nii.gz", ".nii"), "nifti:read", "nifti:write"),
+    Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read"),
+    Format("MGH", (".mgz", ".mgh"), "mgh:read", "mgh:write"),
+    Format("NRRD", (".nrrd", ".nhdr"), "itk:read", "itk:write"),
+    Format("MetaImage", (".mha", ".mhd"), "itk:read", "itk:write"),
+    Format("DICOM", (".dcm", ".ima"), "dicom:read"),
+)
+
+_MAGIC = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"II*\x00": "a TIFF picture",
+    b"MM\x00*": "a TIFF picture",
+    b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"PK\x03\x04": "a ZIP archive",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "HDF5",
+    b"CDF\x01": "MINC",
+    b"NRRD": "NRRD",
+    b"ObjectType": "MetaImage",
+    b"NDims": "MetaImage",
+    b"\x00\x00\x00\x01\x00\x00": "MGH",
+}
+_NIFTI_HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}
+
+
+def format_to_read(path: Path, head: bytes) -> Format:
+    """Return the format of a file from its name, checked against its first bytes.
+
+    Raises
+    ------
+    FileFormatError
+        The suffix is unknown, or the content is recognisably something else.
+    """
+    found = signature(head)
+    named = _by_suffix(path)
+    if named is None:
+        if found == "DICOM":  # DICOM files often have no suffix
+            return next(known for known in FORMATS if known.name == found)
+        raise FileFormatError(f"unknown suffix; known ones are {_listed(FORMATS)}")
+    if found and found != named.name and not (found == "NIfTI" and "NIfTI" in named.name):
+        raise FileFormatError(
+            f"the name says {named.name} but the content is {found}; give the file its true "
+            "suffix or convert it"
+        )
+    return named
+
+
+def format_to_write(path: Path) -> Format:
+    """Return the format that a file's name asks for, if regkit writes it."""
+    named = _by_suffix(path)
+    if named is None or not named.writer:
+        listed = _listed(tuple(known for known in FORMATS if known.writer))
+        raise FileFormatError(f"{path}: cannot write this suffix; use one of {listed}")
+    return named
+
+
+def signature(head: bytes) -> str:
+    """Tell from its first bytes what a file is: a format's name, a phrase, or empty."""
+    if head[:2] == b"\x1f\x8b":
+        return signature(_unzipped(head))
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    if head[:4] in _NIFTI_HEADER_SIZES:
+        return "NIfTI"
+    # Control characters other than white space mark binary content.
+    if head and all(byte >= 32 or byte in b"\t\n\f\r" for byte in head[:256]):
+        return "text"
+    return ""
+
+
+def _by_suffix(path: Path) -> Format | None:
+    name = path.name.lower()
+    return next((known for known in FORMATS if name.endswith(known.suffixes)), None)
+
+
+def _listed(formats: tuple[Format, ...]) -> str:
+    return ", ".join(suffix for known in formats for suffix in known.suffixes)
+
+
+def _unzipped(head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, SIGNATURE_BYTES)
+    except zlib.error:
+        return b""

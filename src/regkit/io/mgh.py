@@ -1,0 +1,37 @@
+"""FreeSurfer's .mgh and .mgz."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import nibabel as nib
+
+from regkit.errors import FileFormatError
+from regkit.io.nifti import save
+from regkit.io.payload import contents, voxels
+from regkit.io.stored import Stored, lps_from_ras, ras_from_lps, volume_shape
+from regkit.volume import Volume
+
+HEADER_BYTES = 284
+
+
+def read(path: Path) -> Stored:
+    """Read a .mgh or .mgz file."""
+    content = contents(path)
+    if len(content) < HEADER_BYTES:
+        raise FileFormatError("the file is truncated: it ends inside its header")
+    header_class = nib.MGHImage.header_class
+    # The header proper is all that is needed; nibabel pads the missing footer.
+    header = header_class.from_fileobj(io.BytesIO(content[:HEADER_BYTES]), check=False)
+    if header["version"] != 1:
+        raise FileFormatError("is not MGH: its first bytes are no MGH header")
+    shape = volume_shape(header["dims"])
+    array = voxels(content, header.get_data_dtype(), shape, HEADER_BYTES)
+    return Stored(array, lps_from_ras(header.get_affine()))
+
+
+def write(volume: Volume, path: Path) -> None:
+    """Write a .mgh or .mgz file."""
+    image = nib.MGHImage(volume.array.T, ras_from_lps(volume.grid.affine))
+    save(image, path, compressed=path.name.lower().endswith("z"))

@@ -1,0 +1,59 @@
+"""The bytes of a file, unzipped when needed, and the voxels among them."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.errors import FileFormatError
+from regkit.io.stored import real_type
+
+
+def contents(path: Path) -> bytes:
+    """Return a file's bytes; gzip content is unpacked and its check sum verified."""
+    raw = path.read_bytes()
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except EOFError as error:
+        raise FileFormatError("the file is truncated: its compressed data end early") from error
+    except (OSError, zlib.error) as error:
+        raise FileFormatError(f"the compressed data are damaged ({error})") from error
+
+
+def voxels(
+    content: bytes, dtype: Any, shape_zyx: tuple[int, int, int], offset: int
+) -> NDArray[Any]:
+    """Return the array that starts at a byte offset, without a copy.
+
+    Raises
+    ------
+    FileFormatError
+        Fewer bytes are there than the array needs, or its type is not a real number.
+    """
+    kind = real_type(dtype)
+    needed = math.prod(shape_zyx) * kind.itemsize
+    if not 0 <= offset <= len(content) - needed:
+        raise FileFormatError(
+            f"the file is truncated: its header promises {needed} bytes of voxels, "
+            f"{max(len(content) - offset, 0)} are there"
+        )
+    flat = np.frombuffer(content, kind, count=math.prod(shape_zyx), offset=offset)
+    return flat.reshape(shape_zyx)
+
+
+def rescaled(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """Return ``slope * array + intercept`` in float32, or the array itself when that is no change."""
+    if slope == 1 and intercept == 0:
+        return array
+    result = array.astype(np.float32)
+    result *= np.float32(slope)
+    result += np.float32(intercept)
+    return result

@@ -1,0 +1,123 @@
+"""Put a sheared (gantry-tilt) image on an upright grid, its anatomy staying where it is."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from regkit.errors import GeometryError
+from regkit.grid import ORTHONORMAL_TOLERANCE, FloatArray, Grid
+from regkit.io.stored import Stored
+from regkit.resampling import resample
+from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
+
+logger = logging.getLogger(__name__)
+
+AnyVolume = TypeVar("AnyVolume", bound=Volume)
+
+# Gantries tilt by up to 30 degrees; far beyond that a header is wrong rather than tilted.
+LARGEST_SHEAR_DEG = 60.0
+
+
+def upright(stored: Stored, kind: type[AnyVolume], modality: str, path: Path) -> AnyVolume:
+    """Make a volume of a file's contents, resampling it once if its axes are sheared.
+
+    Parameters
+    ----------
+    stored
+        What the file holds.
+    kind
+        `Volume` (linear interpolation, outside filled with the smallest value) or `LabelMap`
+        (nearest neighbour, outside 0).
+    modality, path
+        For the volume, and for the warning.
+
+    Raises
+    ------
+    GeometryError
+        The affine is not finite, is singular, or is sheared beyond any gantry tilt.
+    """
+    shape = stored.array.shape
+    angle = shear_deg(stored.affine)
+    if math.sin(math.radians(angle)) <= ORTHONORMAL_TOLERANCE:
+        grid = Grid.from_affine((shape[0], shape[1], shape[2]), stored.affine)
+        return kind(stored.array, grid, modality)
+    if angle > LARGEST_SHEAR_DEG:
+        raise GeometryError(f"the image axes are sheared by {angle:.0f} degrees: header damaged")
+    logger.warning(
+        "%s is sheared by %.1f degrees (gantry tilt): resampled onto an upright grid", path, angle
+    )
+    # Seen from the index grid, "millimetres" are voxel indices x, y, z.
+    indexed = kind(stored.array, Grid((shape[0], shape[1], shape[2])), modality)
+    to_index = AffineTransform(np.linalg.inv(_from_xyz(stored.affine)))
+    outside = 0.0 if kind is LabelMap else float(indexed.array.min())
+    return resample(indexed, upright_grid(indexed.array.shape, stored.affine), to_index, outside)
+
+
+def shear_deg(affine: FloatArray) -> float:
+    """Return by how many degrees the image axes deviate most from being perpendicular."""
+    axes = affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.isfinite(affine).all():
+        raise GeometryError("the header's geometry has numbers that are not finite")
+    if lengths.min() <= 0:
+        raise GeometryError("the header's geometry is singular: an axis has length zero")
+    unit = axes / lengths
+    if abs(np.linalg.det(unit)) < 1e-6:
+        raise GeometryError("the header's geometry is singular: its axes lie in one plane")
+    largest = np.abs(unit.T @ unit - np.eye(3)).max()
+    return math.degrees(math.asin(min(float(largest), 1.0)))
+
+
+def upright_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
+    """Return the smallest orthogonal grid that covers a sheared one.
+
+    Two axes that are perpendicular (the slice plane) keep their direction and spacing. The third
+    becomes their normal, with the distance of the slice planes as its spacing, so that the new
+    slices lie in the old ones.
+    """
+    axes = _from_xyz(affine)[:3, :3]
+    frame, spacing = _upright_frame(axes)
+    indices = np.array(np.meshgrid(*[(0, n - 1) for n in shape_zyx[::-1]])).reshape(3, 8)
+    along = frame.T @ (axes @ indices)
+    lowest, highest = along.min(axis=1), along.max(axis=1)
+    # A thousandth of a voxel more is rounding, no reason for another plane.
+    counts = np.ceil((highest - lowest) / spacing - 1e-3).astype(int) + 1
+    origin = affine[:3, 3] + frame @ lowest
+    x, y, z = counts.tolist()
+    sx, sy, sz = spacing.tolist()
+    return Grid((z, y, x), (sx, sy, sz), tuple(origin.tolist()), tuple(frame.ravel().tolist()))
+
+
+def _upright_frame(axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return orthonormal columns and spacings, in the order of the given axes x, y, z."""
+    lengths = np.linalg.norm(axes, axis=0)
+    unit = axes / lengths
+    slice_axis = _slice_axis(unit, lengths)
+    first, second = (axis for axis in range(3) if axis != slice_axis)
+    frame = np.empty((3, 3))
+    frame[:, first] = unit[:, first]
+    across = unit[:, second] - (unit[:, second] @ unit[:, first]) * unit[:, first]
+    frame[:, second] = across / np.linalg.norm(across)
+    normal = np.cross(frame[:, first], frame[:, second])
+    frame[:, slice_axis] = normal * np.sign(normal @ axes[:, slice_axis])
+    spacing = lengths.copy()
+    spacing[slice_axis] = frame[:, slice_axis] @ axes[:, slice_axis]
+    return frame, spacing
+
+
+def _slice_axis(unit: FloatArray, lengths: FloatArray) -> int:
+    """Return the axis across the slices: the coarsest whose two others are perpendicular."""
+    cosines = np.abs(unit.T @ unit)
+    others = {0: (1, 2), 1: (0, 2), 2: (0, 1)}
+    flat = [axis for axis, pair in others.items() if cosines[pair] <= ORTHONORMAL_TOLERANCE]
+    return max(flat or [2], key=lambda axis: (lengths[axis], axis))
+
+
+def _from_xyz(affine: FloatArray) -> FloatArray:
+    return np.asarray(affine[:, [2, 1, 0, 3]])
