@@ -95,11 +95,11 @@ def signature(head: bytes) -> str:
     """Tell from its first bytes what a file is: a format's name, a phrase, or empty."""
     if head[:2] == b"\x1f\x8b":
         return signature(_unzipped(head))
+    if head[128:132] == b"DICM":  # before it anything may stand, a TIFF header too
+        return "DICOM"
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
-    if head[128:132] == b"DICM":
-        return "DICOM"
     if head[:4] in _NIFTI_HEADER_SIZES:
         return "NIfTI"
     # Control characters other than white space mark binary content.

@@ -1,0 +1,226 @@
+"""Where each slice of a DICOM file is, and how slices stack up to a volume."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regkit.errors import FileFormatError, GeometryError
+from regkit.grid import FloatArray
+
+# Slices nearer than this (mm) are at the same place.
+SAME_PLACE_MM = 0.01
+# How far a slice may be from its even place: positions are often rounded to 0.1 mm.
+UNEVEN_MM = 0.06
+UNEVEN_SHARE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One slice: where its pixels are and how its stored values become quantities.
+
+    Parameters
+    ----------
+    path, number
+        The file, and the frame's place in it, from 0.
+    position
+        Centre of the first pixel in LPS mm.
+    axes
+        3 x 2 matrix to LPS mm: its columns are the steps to the next column and the next row.
+    slope, intercept
+        Of the rescaling.
+    """
+
+    path: Path
+    number: int
+    position: FloatArray
+    axes: FloatArray
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+def frames_of(header: Any, path: Path) -> list[Frame]:
+    """Return the slices a DICOM header describes.
+
+    Raises
+    ------
+    FileFormatError
+        The file is no image, is in colour, or does not say where its slices are.
+    """
+    if not header.get("Rows") or not header.get("Columns"):
+        raise FileFormatError(f"is a DICOM {header.get('Modality') or 'object'} without an image")
+    if header.get("Modality") == "SEG":
+        raise FileFormatError("is a DICOM segmentation object; convert it to NIfTI first")
+    if header.get("SamplesPerPixel", 1) != 1 or "PALETTE" in str(
+        header.get("PhotometricInterpretation", "")
+    ):
+        raise FileFormatError("is a colour picture; one number per voxel is needed")
+    if header.get("PerFrameFunctionalGroupsSequence"):
+        return _enhanced(header, path)
+    if header.get("DetectorInformationSequence"):
+        return _nuclear(header, path)
+    count = int(header.get("NumberOfFrames") or 1)
+    if count > 1:
+        raise FileFormatError(f"has {count} frames and does not say where each of them is")
+    return [_frame(header, header, header, header, path, 0)]
+
+
+def stack(frames: list[Frame]) -> tuple[list[Frame], FloatArray]:
+    """Sort slices along their normal and return them with the affine from (z, y, x) to LPS mm.
+
+    Raises
+    ------
+    FileFormatError
+        A single slice, slices missing or at the same place, several frames per slice.
+    GeometryError
+        Slices that are not parallel, impossible directions.
+    """
+    if len(frames) < 2:
+        raise FileFormatError("holds a single slice; give the folder that holds the whole series")
+    axes = frames[0].axes
+    normal = _normal(axes)
+    if any(not np.allclose(frame.axes, axes, rtol=0, atol=1e-3) for frame in frames):
+        raise GeometryError(
+            "the slices differ in direction or pixel spacing (a localiser?); keep one stack of "
+            "parallel slices in the folder"
+        )
+    ordered = sorted(frames, key=lambda frame: float(frame.position @ normal))
+    _refuse_repeats(ordered, normal)
+    step = (ordered[-1].position - ordered[0].position) / (len(ordered) - 1)
+    _refuse_gaps(ordered, normal, step)
+    affine = np.eye(4)
+    affine[:3, 2], affine[:3, 1], affine[:3, 0] = axes[:, 0], axes[:, 1], step
+    affine[:3, 3] = ordered[0].position
+    return ordered, affine
+
+
+def _frame(position: Any, plane: Any, measures: Any, values: Any, path: Path, number: int) -> Frame:
+    """Build a frame from the (parts of the) header that hold each attribute."""
+    where = _numbers(position, "ImagePositionPatient", 3)
+    cosines = _numbers(plane, "ImageOrientationPatient", 6).reshape(2, 3).T
+    rows, columns = _numbers(measures, "PixelSpacing", 2).tolist()
+    if min(rows, columns) <= 0:
+        raise GeometryError(f"pixel spacing must be positive, got {rows}, {columns} mm")
+    slope = values.get("RescaleSlope") if values is not None else None
+    intercept = values.get("RescaleIntercept") if values is not None else None
+    return Frame(
+        path,
+        number,
+        where,
+        cosines * [columns, rows],
+        1.0 if slope is None else float(slope),
+        float(intercept or 0.0),
+    )
+
+
+def _numbers(header: Any, name: str, count: int) -> FloatArray:
+    values = header.get(name) if header is not None else None
+    if values is None or values == "" or len(values) != count:
+        raise FileFormatError(f"does not say where its slices are ({name} is missing)")
+    numbers = np.array([float(v) for v in values], dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise GeometryError(f"{name} holds numbers that are not finite")
+    return numbers
+
+
+def _enhanced(header: Any, path: Path) -> list[Frame]:
+    """Return the frames of an enhanced multi-frame object, from its functional groups."""
+    shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
+
+    def part(group: Any, name: str) -> Any:
+        found = group.get(name) or shared.get(name)
+        return found[0] if found else None
+
+    return [
+        _frame(
+            part(group, "PlanePositionSequence"),
+            part(group, "PlaneOrientationSequence"),
+            part(group, "PixelMeasuresSequence"),
+            part(group, "PixelValueTransformationSequence"),
+            path,
+            number,
+        )
+        for number, group in enumerate(header.PerFrameFunctionalGroupsSequence)
+    ]
+
+
+def _nuclear(header: Any, path: Path) -> list[Frame]:
+    """Return the slices of a reconstructed nuclear-medicine image.
+
+    The position is that of the first slice; a negative Spacing Between Slices stacks against
+    the normal (DICOM PS3.3, NM Reconstruction module, C.8.4.15).
+    """
+    kind = [str(value) for value in header.get("ImageType") or []]
+    if "RECON TOMO" not in kind:
+        listed = kind[2] if len(kind) > 2 else "of unknown type"
+        raise FileFormatError(
+            f"is a nuclear-medicine image ({listed}), not a reconstructed tomogram (RECON TOMO)"
+        )
+    detector = header.DetectorInformationSequence[0]
+    first = _frame(detector, detector, header, header, path, 0)
+    spacing = float(header.get("SpacingBetweenSlices") or 0.0)
+    if spacing == 0:
+        raise GeometryError("spacing between slices must not be zero; the header has none")
+    order = header.get("SliceVector") or range(1, int(header.get("NumberOfFrames") or 1) + 1)
+    step = _normal(first.axes) * spacing
+    return [
+        Frame(
+            path,
+            number,
+            first.position + (int(place) - 1) * step,
+            first.axes,
+            first.slope,
+            first.intercept,
+        )
+        for number, place in enumerate(order)
+    ]
+
+
+def _normal(axes: FloatArray) -> FloatArray:
+    right, down = (axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-12)).T
+    normal = np.cross(right, down)
+    length = np.linalg.norm(normal)
+    if length < 1e-3:
+        raise GeometryError("the slice direction is singular (ImageOrientationPatient)")
+    return np.asarray(normal / length)
+
+
+def _refuse_repeats(ordered: list[Frame], normal: FloatArray) -> None:
+    along = np.array([frame.position @ normal for frame in ordered])
+    same = np.diff(along) < SAME_PLACE_MM
+    if not same.any():
+        return
+    places = np.concatenate([[0], np.cumsum(~same)])
+    counts = set(Counter(places.tolist()).values())
+    if len(counts) == 1:
+        raise FileFormatError(
+            f"holds {counts.pop()} frames of every slice (time points, echoes or contrasts); "
+            "one 3-D image is needed: keep one frame per slice"
+        )
+    at = int(np.argmax(same))
+    raise FileFormatError(
+        f"two slices are at the same place: {_name(ordered[at])} and {_name(ordered[at + 1])}; "
+        "remove one"
+    )
+
+
+def _refuse_gaps(ordered: list[Frame], normal: FloatArray, step: FloatArray) -> None:
+    positions = np.array([frame.position for frame in ordered])
+    even = positions[0] + np.arange(len(ordered))[:, None] * step
+    tolerance = max(UNEVEN_MM, UNEVEN_SHARE * float(step @ normal))
+    if np.linalg.norm(positions - even, axis=1).max() <= tolerance:
+        return
+    gaps = np.diff(positions @ normal)
+    at = int(np.argmax(np.abs(gaps - np.median(gaps))))
+    raise FileFormatError(
+        f"the slices are not evenly spaced: {np.median(gaps):.4g} mm mostly, {gaps[at]:.4g} mm "
+        f"between {_name(ordered[at])} and {_name(ordered[at + 1])}; a slice may be missing"
+    )
+
+
+def _name(frame: Frame) -> str:
+    return frame.path.name if frame.number == 0 else f"{frame.path.name} frame {frame.number + 1}"
