@@ -1,0 +1,5 @@
+"""``python -m regkit`` is ``regkit``."""
+
+from regkit.cli import main
+
+main()

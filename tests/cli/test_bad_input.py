@@ -1,0 +1,185 @@
+"""Whatever is wrong with the input: one clear line, exit code 1, and no file left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import nibabel
+import numpy as np
+import pytest
+
+from phantoms import small_pair
+from regkit import Grid, LabelMap, Volume
+from regkit.io import write_volume
+
+
+def nifti(path, array, affine=None):
+    image = nibabel.Nifti1Image(np.asarray(array, dtype=np.float32), affine)
+    nibabel.save(image, path)
+
+
+def ramp(*shape):
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def zero_spacing(path):
+    nifti(path, ramp(4, 4, 4), np.eye(4))
+    data = bytearray(path.read_bytes())
+    data[80:92] = np.zeros(3, "<f4").tobytes()  # pixdim 1 to 3
+    data[252:256] = np.zeros(2, "<i2").tobytes()  # qform and sform codes
+    path.write_bytes(data)
+
+
+def singular_direction(path):
+    affine = np.eye(4)
+    affine[:3, 2] = affine[:3, 1]
+    nifti(path, ramp(4, 4, 4), np.eye(4))
+    data = bytearray(path.read_bytes())
+    data[280:328] = affine[:3].astype("<f4").tobytes()  # srow x, y, z
+    path.write_bytes(data)
+
+
+def negative_spacing(path):
+    path.write_text(
+        "ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementSpacing = 1 -1 1\n"
+        "ElementType = MET_FLOAT\nElementDataFile = LOCAL\n"
+    )
+    with path.open("ab") as stream:
+        stream.write(ramp(4, 4, 4).tobytes())
+
+
+def truncated(path):
+    write_volume(small_pair().fixed, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+WRONG_IMAGES = {
+    "empty": ("x.nii.gz", lambda p: p.write_bytes(b""), "empty"),
+    "truncated gz": ("x.nii.gz", truncated, "truncated|cut short|incomplete"),
+    "truncated nii": ("x.nii", truncated, "truncated|cut short|incomplete"),
+    "truncated nrrd": ("x.nrrd", truncated, "truncated|cut short|incomplete|cannot read"),
+    "truncated mha": ("x.mha", truncated, "truncated|cut short|incomplete|cannot read"),
+    "not an image": ("x.nii.gz", lambda p: p.write_text("hello"), "not a .*NIfTI|cannot read"),
+    "wrong suffix": ("x.jpeg", lambda p: p.write_bytes(b"abc"), r"suffix|format|\.nii"),
+    "2-D": ("x.nii.gz", lambda p: nifti(p, ramp(8, 8)), "2-D"),
+    "4-D": ("x.nii.gz", lambda p: nifti(p, ramp(4, 4, 4, 3)), "4-D"),
+    "NaN": ("x.nii.gz", lambda p: nifti(p, ramp(4, 4, 4) * np.nan), "64 voxels that are NaN"),
+    "infinite": ("x.nii.gz", lambda p: nifti(p, ramp(4, 4, 4) / 0.0), "NaN or infinite"),
+    "constant": ("x.nii.gz", lambda p: nifti(p, np.ones((4, 4, 4))), "constant"),
+    "zero spacing": ("x.nii", zero_spacing, "spacing|singular|zero"),
+    "negative spacing": ("x.mha", negative_spacing, "spacing"),
+    "singular": ("x.nii", singular_direction, "singular"),
+    "elsewhere": (
+        "x.nii.gz",
+        lambda p: write_volume(Volume(ramp(4, 4, 4), Grid((4, 4, 4), origin=(900, 0, 0))), p),
+        "do not overlap in world coordinates: they are 7.. mm apart",
+    ),
+}
+
+
+def assert_one_clear_line(told, words):
+    assert told.exit_code == 1, told.output
+    lines = told.stderr.strip().splitlines()
+    assert len(lines) == 1, told.stderr
+    assert lines[0].startswith("regkit: ")
+    assert "unexpected" not in lines[0]
+    assert "Traceback" not in told.output
+    assert re.search(words, lines[0]), lines[0]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("case", WRONG_IMAGES)
+@pytest.mark.parametrize("role", ["fixed", "moving"])
+def test_wrong_images(run, pair_files, tmp_path, case, role):
+    name, make, words = WRONG_IMAGES[case]
+    make(tmp_path / name)
+    good = pair_files[0]
+    files = (tmp_path / name, good) if role == "fixed" else (good, tmp_path / name)
+    before = sorted(tmp_path.rglob("*"))
+    told = run("register", *files, "-m", "identity", "-o", tmp_path / "out" / "a")
+    assert_one_clear_line(told, words)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_missing_file(run, pair_files, tmp_path):
+    told = run("register", tmp_path / "pett.nii.gz", pair_files[1], "-o", tmp_path / "a")
+    assert_one_clear_line(told, r"pett\.nii\.gz.*pet\.nii\.gz")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-m", "mii"), "no method is called 'mii'; did you mean mi"),
+        (("-m", "mi+"), "'mi\\+' is not a method"),
+        (("--set", "bogus=1"), "no parameter 'bogus'"),
+        (("--set", "bogus"), "'bogus' is not of the form key=value"),
+        (("--set", "model=elastic"), r"model takes rigid \| affine, got 'elastic'"),
+        (("--parameters", "none.toml"), "cannot read the parameters in none.toml"),
+        (("--init", "none.tfm"), r"none\.tfm"),
+        (("--fixed-modality", "xray"), "unknown modality 'xray'"),
+        (("--fixed-mask", "none.nii.gz"), r"none\.nii\.gz"),
+        (("--device", "cuda"), "device"),
+    ],
+)
+def test_wrong_options(run, pair_files, tmp_path, options, words):
+    told = run("register", *pair_files, "-o", tmp_path / "out" / "a", *options)
+    assert_one_clear_line(told, words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_off_the_image(run, pair_files, tmp_path):
+    mask = tmp_path / "mask.nii.gz"
+    write_volume(
+        LabelMap(np.ones((4, 4, 4), dtype=int), Grid((4, 4, 4), origin=(0, 0, 999))), mask
+    )
+    told = run("register", *pair_files, "-o", tmp_path / "out" / "a", "--moving-mask", mask)
+    assert_one_clear_line(told, "the moving mask lies off the moving image, 8.. mm away")
+
+
+def test_an_output_folder_that_cannot_be(run, pair_files, tmp_path):
+    told = run("register", *pair_files, "-m", "identity", "-o", pair_files[0] / "x" / "a")
+    assert_one_clear_line(told, "cannot write to the folder .*pet.nii.gz/x")
+
+
+def test_too_few_arguments_are_a_usage_error(run, pair_files):
+    assert run("register", pair_files[0]).exit_code == 2
+    assert run("register", *pair_files, "--nonsense").exit_code == 2
+
+
+def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_path, monkeypatch):
+    def explode(*_):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("regkit.report.save.picture", explode)
+    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
+    assert told.exit_code == 1
+    assert told.stderr.strip() == (
+        "regkit: unexpected ZeroDivisionError: oops (run again with --debug for details)"
+    )
+    assert not (tmp_path / "out").exists()
+    told = run("--debug", "register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
+    assert isinstance(told.exception, ZeroDivisionError)
+
+
+def test_control_c_leaves_nothing_and_says_so(tmp_path):
+    grid = Grid((128, 128, 128), (2.5, 2.5, 2.5), (-158.75, -158.75, -158.75))
+    noise = np.random.default_rng(0)
+    for name in ("a.mha", "b.mha"):
+        write_volume(Volume(noise.random(grid.shape_zyx), grid), tmp_path / name)
+    command = [sys.executable, "-m", "regkit", "register", "a.mha", "b.mha", "-o", "out/a"]
+    command += ["--set", "sampling=1.0"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/.regkit-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, (out, err)
+    assert err.strip() == "regkit: interrupted; nothing was written"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mha", "b.mha"]

@@ -1,0 +1,201 @@
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from phantoms import MOTION, SMALL
+from regkit import LabelMap, rigid
+from regkit.io import write_volume
+from regkit.io.transforms import read_transform, write_transform
+
+KEYS = {
+    "regkit",
+    "method",
+    "parameters",
+    "device",
+    "seed",
+    "transform",
+    "verdict",
+    "timing_s",
+    "inputs",
+    "versions",
+}
+TRANSFORM_KEYS = {
+    "model",
+    "matrix",
+    "centre_mm",
+    "euler_deg",
+    "translation_mm",
+    "rotation_deg",
+    "file",
+}
+
+
+def error(transform):
+    body = np.random.default_rng(0).uniform(-80, 80, (100, 3))
+    return np.linalg.norm(transform.map_points(body) - MOTION.map_points(body), axis=1).mean()
+
+
+def test_the_main_job(run, pair_files, tmp_path):
+    fixed, moving = pair_files
+    out = tmp_path / "results" / "case"
+    told = run(
+        "register",
+        fixed,
+        moving,
+        "-m",
+        "mi",
+        "-o",
+        out,
+        "--fixed-modality",
+        "pet",
+        "--moving-modality",
+        "ct",
+    )
+    assert told.exit_code == 0, told.output
+    names = {p.name for p in out.parent.iterdir()}
+    assert names == {"case.tfm", "case_warped.nii.gz", "case.json", "case.png"}
+    assert told.stdout.startswith("OK")
+
+    found = read_transform(out.with_suffix(".tfm"))
+    assert error(found) < 4.0  # half a voxel
+
+    record = json.loads(out.with_suffix(".json").read_text())
+    assert KEYS <= record.keys()
+    assert TRANSFORM_KEYS == record["transform"].keys()
+    assert record["method"] == "mi"
+    assert record["transform"]["model"] == "rigid"
+    assert record["transform"]["file"] == "case.tfm"
+    np.testing.assert_allclose(record["transform"]["matrix"], found.matrix, atol=1e-9)
+    assert set(record["timing_s"]) == {"load", "compute", "save"}
+    assert record["inputs"]["fixed"]["shape_zyx"] == [36, 36, 36]
+    assert len(record["inputs"]["moving"]["sha256"]) == 64
+    assert {"python", "numpy", "SimpleITK", "torch"} <= record["versions"].keys()
+
+
+def test_the_warped_file_is_what_simpleitk_makes_of_the_transform_file(run, pair_files, tmp_path):
+    fixed, moving = pair_files
+    start = tmp_path / "start.tfm"
+    write_transform(MOTION, start)
+    told = run("register", fixed, moving, "-m", "identity", "--init", start, "-o", tmp_path / "a")
+    assert told.exit_code == 0, told.output
+    expected = sitk.Resample(
+        sitk.ReadImage(moving), sitk.ReadImage(fixed), sitk.ReadTransform(tmp_path / "a.tfm")
+    )
+    warped = sitk.ReadImage(tmp_path / "a_warped.nii.gz")
+    np.testing.assert_allclose(
+        sitk.GetArrayFromImage(warped), sitk.GetArrayFromImage(expected), atol=1e-2
+    )
+
+
+def test_json_goes_to_standard_output_alone(run, pair_files, tmp_path):
+    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--json")
+    assert json.loads(told.stdout) == json.loads((tmp_path / "a.json").read_text())
+
+
+@pytest.mark.parametrize("ending", ["out/", "existing"])
+def test_a_folder_gets_files_called_registration(run, pair_files, tmp_path, ending):
+    (tmp_path / "existing").mkdir()
+    told = run("register", *pair_files, "-m", "identity", "-o", f"{tmp_path}/{ending}")
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / ending / "registration.tfm").exists()
+
+
+def test_a_pipeline_and_a_chain(run, pair_files, tmp_path):
+    told = run(
+        "register",
+        *pair_files,
+        "-m",
+        "moments+mi",
+        "-o",
+        tmp_path / "a",
+        "--json",
+        "--init",
+        "identity",
+    )
+    assert error(read_transform(tmp_path / "a.tfm")) < 4.0
+    assert len(json.loads(told.stdout)["diagnostics"]["stages"]) == 2
+    told = run(
+        "register",
+        *pair_files,
+        "-m",
+        "identity,mi",
+        "-o",
+        tmp_path / "b",
+        "--json",
+        "--init",
+        "identity",
+    )
+    diagnostics = json.loads(told.stdout)["diagnostics"]
+    assert diagnostics["used"] == "mi"
+    assert [t["method"] for t in diagnostics["tried"]] == ["identity", "mi"]
+    assert diagnostics["tried"][0]["verdict"] != "OK"
+
+
+def test_parameters_from_a_file_and_from_the_command_line(run, pair_files, tmp_path):
+    file = tmp_path / "mi.toml"
+    file.write_text("seed = 5\n[mi]\nmodel = 'affine'\n")
+    told = run(
+        "register",
+        *pair_files,
+        "-m",
+        "mi",
+        "-o",
+        tmp_path / "a",
+        "--json",
+        "--parameters",
+        file,
+        "--set",
+        "model=rigid",
+    )
+    record = json.loads(told.stdout)
+    assert record["seed"] == 5
+    assert record["transform"]["model"] == "rigid"
+
+
+def test_a_failed_verdict_has_its_own_exit_code(run, pair_files, tmp_path):
+    far = tmp_path / "far.tfm"
+    write_transform(rigid(translation_mm=(290, 0, 0)), far)
+    told = run("register", *pair_files, "-m", "identity", "--init", far, "-o", tmp_path / "a")
+    assert told.exit_code == 3
+    assert told.stdout.startswith("FAIL")
+    assert (tmp_path / "a.tfm").exists()
+
+
+def test_masks_are_used(run, pair_files, tmp_path):
+    marked = np.zeros(SMALL.shape_zyx, dtype=np.uint8)
+    marked[:, :, :18] = 1
+    write_volume(LabelMap(marked, SMALL), tmp_path / "mask.nii.gz")
+    told = run(
+        "register",
+        *pair_files,
+        "-m",
+        "identity",
+        "-o",
+        tmp_path / "a",
+        "--json",
+        "--moving-mask",
+        tmp_path / "mask.nii.gz",
+    )
+    assert json.loads(told.stdout)["verdict"]["measures"]["overlap"] < 0.7
+
+
+def test_the_page_is_written_when_asked_for(run, pair_files, tmp_path):
+    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--report")
+    assert told.exit_code == 0, told.output
+    assert "<html" in (tmp_path / "a.html").read_text()
+
+
+def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_path):
+    told = run(
+        "register", *pair_files, "-m", "mi", "-o", tmp_path / "a", "--json", "--check-inverse"
+    )
+    assert json.loads(told.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
+
+
+def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path):
+    for name in "ab":
+        run("register", *pair_files, "-m", "mi", "--seed", 7, "-o", tmp_path / name)
+    a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in "ab")
+    np.testing.assert_allclose(a, b, atol=1e-6)
