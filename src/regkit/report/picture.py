@@ -1,0 +1,142 @@
+"""PREFIX.png: a registration at a glance, before and after, in three planes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from regkit.registrar import Pair
+from regkit.registration import RegistrationResult
+from regkit.report.lettering import (
+    PAPER,
+    Heading,
+    mark_position,
+    mark_scale,
+    mark_sides,
+    write_columns,
+    write_heading,
+)
+from regkit.report.motion import transform_in_words
+from regkit.report.panels import Look, checkerboard, contours, overlay, pixels
+from regkit.report.planes import Plane, cut
+from regkit.transform import IDENTITY, Transform
+from regkit.volume import Volume
+
+WIDTH, TALLEST = 404, 480
+GAP, EDGE = 8, 24
+TILE = 50
+COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving on fixed")
+
+
+def picture(result: RegistrationResult) -> Image.Image:
+    """Draw a registration with its verdict; see `compare`."""
+    pair, verdict = result.pair, result.verdict
+    words = transform_in_words(result.transform, pair.fixed.grid)
+    heading = Heading(
+        title=result.method,
+        badge=verdict.status,
+        subtitle=f"fixed to moving: {words}",
+        sentences=verdict.reasons,
+    )
+    return compare(pair.fixed, pair.moving, _before(pair), result.transform, heading)
+
+
+def write(image: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a picture as PNG for print at about 20 cm; fast rather than smallest."""
+    image.save(path, "PNG", compress_level=2, dpi=(200, 200))
+
+
+def compare(
+    fixed: Volume,
+    moving: Volume,
+    before: Transform,
+    after: Transform,
+    heading: Heading | None = None,
+) -> Image.Image:
+    """Draw two images under two transforms, in axial, coronal and sagittal planes.
+
+    The planes go through the middle of the fixed body in patient axes, whatever the grids, all to
+    one scale and in radiological convention (the patient's right at the left). Columns: before
+    and after as colour overlays, after as a checkerboard and as contours.
+
+    Parameters
+    ----------
+    fixed, moving
+        The images.
+    before, after
+        Maps of fixed to moving points, LPS mm.
+    heading
+        What to write above.
+    """
+    looks = Look.of(fixed), Look.of(moving)
+    columns = write_columns(COLUMNS, WIDTH, GAP, EDGE)
+    heading = heading or Heading()
+    heading = replace(heading, sentences=(*heading.sentences, _key(fixed, moving, looks)))
+    rows = [
+        _row(_panels(plane, fixed, moving, (before, after), looks), plane)
+        for plane in cut(fixed, WIDTH, TALLEST)
+    ]
+    return _stack([write_heading(heading, columns.width, EDGE), columns, *rows])
+
+
+def _panels(
+    plane: Plane,
+    fixed: Volume,
+    moving: Volume,
+    maps: tuple[Transform, Transform],
+    looks: tuple[Look, Look],
+) -> list[Image.Image]:
+    """Draw what one plane shows, a panel for each column."""
+    still = plane.look(fixed)
+    before, after = (plane.look(moving, through) for through in maps)
+    drawn = (
+        overlay(still, before, looks),
+        overlay(still, after, looks),
+        checkerboard(still, after, looks, TILE),
+        contours(still, after, looks),
+    )
+    return [Image.fromarray(pixels(panel)) for panel in drawn]
+
+
+def _row(panels: list[Image.Image], plane: Plane) -> Image.Image:
+    """Put panels side by side, marked."""
+    mark_position(panels[0], plane)
+    mark_scale(panels[0], plane)
+    width = 2 * EDGE + len(panels) * WIDTH + (len(panels) - 1) * GAP
+    row = Image.new("RGB", (width, panels[0].height + GAP), PAPER)
+    for number, panel in enumerate(panels):
+        mark_sides(panel, plane)
+        row.paste(panel, (EDGE + number * (WIDTH + GAP), 0))
+    return row
+
+
+def _stack(parts: list[Image.Image]) -> Image.Image:
+    """Put parts of one width below each other, with an edge below the last."""
+    canvas = Image.new("RGB", (parts[0].width, sum(p.height for p in parts) + EDGE - GAP), PAPER)
+    top = 0
+    for part in parts:
+        canvas.paste(part, (0, top))
+        top += part.height
+    return canvas
+
+
+def _before(pair: Pair) -> Transform:
+    """Return what the headers say, unless the images do not meet there; then the start."""
+    last = np.subtract(pair.fixed.grid.shape_zyx, 1)
+    points = pair.fixed.grid.to_physical(np.indices((9, 9, 9)).reshape(3, -1).T / 8 * last)
+    return IDENTITY if pair.moving.grid.contains(points).any() else pair.start
+
+
+def _key(fixed: Volume, moving: Volume, looks: tuple[Look, Look]) -> str:
+    """Say how the images are coloured in the overlays."""
+    colours = ["warm colours" if look.warm else "grey" for look in looks]
+    if looks[0].warm == looks[1].warm:
+        colours = ["green", "magenta"]
+    names = [
+        f"{role} ({volume.modality.upper()})" if volume.modality else role
+        for role, volume in (("fixed", fixed), ("moving", moving))
+    ]
+    return f"overlays: {names[0]} in {colours[0]}, {names[1]} in {colours[1]}"
