@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
-from skimage.filters import threshold_otsu
 
 from regkit.grid import FloatArray
+from regkit.interpolation import nearest, trilinear
 from regkit.transform import Transform
 from regkit.volume import LabelMap, Volume
 
@@ -54,12 +54,10 @@ def draw(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> S
 def values_at(volume: Volume, points: FloatArray) -> FloatArray:
     """Return the values of a volume at points (N, 3) in LPS mm; NaN outside (labels: 0)."""
     index = volume.grid.to_index(points)
-    labels = isinstance(volume, LabelMap)
-    values = map_coordinates(
-        volume.array, index.T, output=np.float64, order=0 if labels else 1, mode="nearest"
-    )
-    values[~volume.grid.contains(points)] = 0 if labels else np.nan
-    return np.asarray(values)
+    outside = ~volume.grid.contains(points)
+    if isinstance(volume, LabelMap):
+        return np.where(outside, 0.0, nearest(volume.array, index))
+    return np.where(outside, np.nan, trilinear(volume.array, index))
 
 
 def inside(volume: Volume, mask: LabelMap | None, points: FloatArray) -> NDArray[np.bool_]:
@@ -108,4 +106,7 @@ def _is_foreground(values: FloatArray) -> NDArray[np.bool_]:
     compressed = np.sqrt(np.clip(values, low, max(high, low + 1e-12)) - low)
     if np.ptp(compressed) == 0:
         return np.asarray(values > values.min())
-    return np.asarray(compressed > threshold_otsu(compressed))
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.SetNumberOfHistogramBins(256)
+    otsu.Execute(sitk.GetImageFromArray(compressed[np.newaxis]))
+    return np.asarray(compressed > otsu.GetThreshold())
