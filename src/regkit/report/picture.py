@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -44,9 +45,9 @@ def picture(result: RegistrationResult) -> Image.Image:
     return compare(pair.fixed, pair.moving, _before(pair), result.transform, heading)
 
 
-def write(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a picture as PNG for print at about 20 cm; fast rather than smallest."""
-    image.save(path, "PNG", compress_level=2, dpi=(200, 200))
+def write(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
+    """Write a picture to a file as PNG for print at about 20 cm; fast rather than smallest."""
+    image.save(to, "PNG", compress_level=2, dpi=(200, 200))
 
 
 def compare(

@@ -14,6 +14,7 @@ from regkit.io.transforms import write_transform
 from regkit.registration import RegistrationResult
 from regkit.report.page import write_page
 from regkit.report.picture import picture
+from regkit.report.picture import write as write_picture
 from regkit.report.record import Inputs, registration_record
 from regkit.transform import AffineTransform
 
@@ -52,7 +53,7 @@ def save(
     if result.estimate.labels is not None:
         write_volume(result.estimate.labels, stage.path(f"{prefix}_labels.nii.gz"))
     drawn = picture(result)
-    drawn.save(stage.path(f"{prefix}.png"))
+    write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
     record = registration_record(result, transform_file.name, inputs, saved_s)
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,64 @@
+"""PREFIX.html: everything about one registration on one page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from PIL import Image
+
+from regkit.report.motion import motion_in_words
+from regkit.report.picture import write as write_png
+
+
+def write_page(
+    record: Mapping[str, Any], drawn: Image.Image, path: str | os.PathLike[str]
+) -> None:
+    """Write the page of one registration.
+
+    Parameters
+    ----------
+    record
+        The content of PREFIX.json; its texts are not trusted and are escaped.
+    drawn
+        The picture; it becomes part of the page.
+    path
+        The file to write.
+    """
+    Path(path).write_text(page(record, drawn), encoding="utf-8")
+
+
+def page(record: Mapping[str, Any], drawn: Image.Image) -> str:
+    """Return the page of one registration as HTML; see `write_page`."""
+    transform = record["transform"]
+    return _template().render(
+        record=record,
+        picture=_data_url(drawn),
+        motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
+        json=json.dumps(record, indent=2),
+    )
+
+
+def _data_url(drawn: Image.Image) -> str:
+    buffer = io.BytesIO()
+    write_png(drawn, buffer)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("regkit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("registration.html")

@@ -1,0 +1,141 @@
+"""The page of one registration: complete, self-contained, and safe with hostile file names."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from regkit import DisplacementField, Estimate, Grid, Pair, Transform, rigid
+from regkit.registration import RegistrationResult
+from regkit.report.page import page, write_page
+from regkit.report.record import Inputs, registration_record
+from regkit.testing.phantom import thorax
+from regkit.verdict import Verdict
+
+GRID = Grid((8, 8, 8), (40, 30, 40), (-140, -105, -140))
+MOTION = rigid((0, 0, 7.5), (10, 0, -4), GRID.centre)
+HOSTILE = "<script>alert('x')</script>&\".nii.gz"
+VOID = {"meta", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text; fails where tags do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data) -> None:
+        self.text += data
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def record(tmp_path: Path, transform: Transform = MOTION, name: str = "ct.nii.gz", **verdict):
+    file = tmp_path / name.replace("/", "_")
+    file.write_bytes(b"only hashed")
+    pair = Pair(thorax(GRID, "pet"), thorax(GRID, "ct"))
+    judged = Verdict(
+        verdict.get("status", "OK"), verdict.get("reasons", ()), {"overlap": 0.93, "similarity": 1}
+    )
+    result = RegistrationResult(
+        "mi", {"seed": 3, "bins": [1, 2]}, pair, Estimate(transform), judged, 1
+    )
+    return registration_record(result, "out.tfm", Inputs(file, None, 0.25), 0.5)
+
+
+@pytest.fixture
+def drawn() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8))
+
+
+def test_it_says_what_the_record_says(tmp_path, drawn) -> None:
+    text = " ".join(read(page(record(tmp_path), drawn)).text.split())
+    for said in (
+        "rotation 7.5°, shift 10.8 mm (10.0 left, 4.0 inferior), rigid",
+        "R = Rz Ry Rx",
+        "(10.000, 0.000, -4.000) mm",
+        "fixed image to points of the moving image",
+        "overlap 0.9300",
+        "ct.nii.gz",
+        "8 x 8 x 8 voxels",
+        "seed 3",
+        "bins [1, 2]",
+        "numpy " + np.__version__,
+        "not a medical device",
+        "-0.130526",
+    ):
+        assert said in text
+
+
+def test_the_verdict_comes_with_its_reasons(tmp_path, drawn) -> None:
+    html = page(record(tmp_path, status="FAIL", reasons=("too far", "folds")), drawn)
+    assert "<title>FAIL: mi registration</title>" in html
+    assert "<li>too far</li>" in html
+    assert "<li>folds</li>" in html
+
+
+def test_it_needs_no_network(tmp_path, drawn) -> None:
+    html = page(record(tmp_path), drawn)
+    for tag, attributes in read(html).tags:
+        assert tag not in {"script", "link", "iframe", "object"}
+        assert "href" not in attributes
+        assert (attributes.get("src") or "data:").startswith("data:")
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_the_picture_is_in_it(tmp_path, drawn) -> None:
+    (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page(record(tmp_path), drawn))
+    with Image.open(io.BytesIO(base64.b64decode(source))) as found:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(drawn))
+
+
+def test_texts_are_escaped_wherever_they_stand(tmp_path, drawn) -> None:
+    data = record(tmp_path, name=HOSTILE)
+    data["method"] = data["device"] = data["transform"]["file"] = HOSTILE
+    data["verdict"]["reasons"] = [HOSTILE]
+    data["parameters"] = {HOSTILE: HOSTILE, "list": [HOSTILE]}
+    data["versions"] = {HOSTILE: HOSTILE}
+    data["verdict"]["measures"] = {HOSTILE: 1.0}
+    html = page(data, drawn)
+    assert "<script" not in html
+    reader = read(html)
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert reader.text.count("<script>alert('x')") >= 8
+
+
+def test_a_deformable_map_has_a_page_too(tmp_path, drawn) -> None:
+    field = DisplacementField(np.full((8, 8, 8, 3), 2.0), GRID)
+    assert "deformable" in read(page(record(tmp_path, field), drawn)).text
+
+
+def test_the_record_can_be_read_back_from_the_page(tmp_path, drawn) -> None:
+    data = record(tmp_path, name="ünïcode & <b>.nii.gz")
+    write_page(data, drawn, tmp_path / "a.html")
+    text = read((tmp_path / "a.html").read_text(encoding="utf-8")).text
+    found = json.JSONDecoder().raw_decode(text[text.index('{\n  "regkit"') :])[0]
+    assert found == data
