@@ -41,7 +41,7 @@ def read(path: Path) -> Stored:
 def read_folder(folder: Path) -> Stored:
     """Read the one image series in a folder; other files in it are passed over."""
     with silenced():
-        return _volume(_one_series(_headers(folder), folder))
+        return _volume(_one_series(_headers(folder)))
 
 
 def _headers(folder: Path) -> Headers:
@@ -64,7 +64,7 @@ def _is_dicom(path: Path) -> bool:
         return signature(file.read(132)) == "DICOM"
 
 
-def _one_series(headers: Headers, folder: Path) -> Headers:
+def _one_series(headers: Headers) -> Headers:
     images = {path: header for path, header in headers.items() if header.get("Rows")}
     if not images:
         kinds = Counter(str(header.get("Modality", "unknown")) for header in headers.values())

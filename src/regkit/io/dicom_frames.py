@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ SAME_PLACE_MM = 0.01
 # How far a slice may be from its even place: positions are often rounded to 0.1 mm.
 UNEVEN_MM = 0.06
 UNEVEN_SHARE = 0.05
+
+_FRAME_ATTRIBUTES = (
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "RescaleSlope",
+    "RescaleIntercept",
+)
+_FRAME_MACROS = (
+    "PlanePositionSequence",
+    "PlaneOrientationSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +81,7 @@ def frames_of(header: Any, path: Path) -> list[Frame]:
     count = int(header.get("NumberOfFrames") or 1)
     if count > 1:
         raise FileFormatError(f"has {count} frames and does not say where each of them is")
-    return [_frame(header, header, header, header, path, 0)]
+    return [_frame(header, path, 0)]
 
 
 def stack(frames: list[Frame]) -> tuple[list[Frame], FloatArray]:
@@ -98,27 +113,30 @@ def stack(frames: list[Frame]) -> tuple[list[Frame], FloatArray]:
     return ordered, affine
 
 
-def _frame(position: Any, plane: Any, measures: Any, values: Any, path: Path, number: int) -> Frame:
-    """Build a frame from the (parts of the) header that hold each attribute."""
-    where = _numbers(position, "ImagePositionPatient", 3)
-    cosines = _numbers(plane, "ImageOrientationPatient", 6).reshape(2, 3).T
-    rows, columns = _numbers(measures, "PixelSpacing", 2).tolist()
+def _frame(attributes: Any, path: Path, number: int) -> Frame:
+    """Build a frame from what a header, or the parts of it that concern the frame, say."""
+    position = _numbers(attributes, "ImagePositionPatient", 3)
+    cosines = _numbers(attributes, "ImageOrientationPatient", 6).reshape(2, 3).T
+    rows, columns = _numbers(attributes, "PixelSpacing", 2).tolist()
     if min(rows, columns) <= 0:
         raise GeometryError(f"pixel spacing must be positive, got {rows}, {columns} mm")
-    slope = values.get("RescaleSlope") if values is not None else None
-    intercept = values.get("RescaleIntercept") if values is not None else None
-    return Frame(
-        path,
-        number,
-        where,
-        cosines * [columns, rows],
-        1.0 if slope is None else float(slope),
-        float(intercept or 0.0),
-    )
+    slope, intercept = attributes.get("RescaleSlope"), attributes.get("RescaleIntercept")
+    slope = 1.0 if slope is None or slope == "" else float(slope)
+    return Frame(path, number, position, cosines * [columns, rows], slope, float(intercept or 0))
+
+
+def _merged(parts: Iterable[Any]) -> dict[str, Any]:
+    """Return the attributes of a frame, each from the first part of a header that has it."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        for name in _FRAME_ATTRIBUTES:
+            if part.get(name) is not None:
+                found.setdefault(name, part.get(name))
+    return found
 
 
 def _numbers(header: Any, name: str, count: int) -> FloatArray:
-    values = header.get(name) if header is not None else None
+    values = header.get(name)
     if values is None or values == "" or len(values) != count:
         raise FileFormatError(f"does not say where its slices are ({name} is missing)")
     numbers = np.array([float(v) for v in values], dtype=np.float64)
@@ -129,23 +147,15 @@ def _numbers(header: Any, name: str, count: int) -> FloatArray:
 
 def _enhanced(header: Any, path: Path) -> list[Frame]:
     """Return the frames of an enhanced multi-frame object, from its functional groups."""
-    shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
-
-    def part(group: Any, name: str) -> Any:
-        found = group.get(name) or shared.get(name)
-        return found[0] if found else None
-
+    shared = _macros((header.get("SharedFunctionalGroupsSequence") or [{}])[0])
     return [
-        _frame(
-            part(group, "PlanePositionSequence"),
-            part(group, "PlaneOrientationSequence"),
-            part(group, "PixelMeasuresSequence"),
-            part(group, "PixelValueTransformationSequence"),
-            path,
-            number,
-        )
+        _frame(_merged([*_macros(group), *shared]), path, number)
         for number, group in enumerate(header.PerFrameFunctionalGroupsSequence)
     ]
+
+
+def _macros(group: Any) -> list[Any]:
+    return [group[name][0] for name in _FRAME_MACROS if group.get(name)]
 
 
 def _nuclear(header: Any, path: Path) -> list[Frame]:
@@ -161,21 +171,14 @@ def _nuclear(header: Any, path: Path) -> list[Frame]:
             f"is a nuclear-medicine image ({listed}), not a reconstructed tomogram (RECON TOMO)"
         )
     detector = header.DetectorInformationSequence[0]
-    first = _frame(detector, detector, header, header, path, 0)
+    first = _frame(_merged([detector, header]), path, 0)
     spacing = float(header.get("SpacingBetweenSlices") or 0.0)
     if spacing == 0:
         raise GeometryError("spacing between slices must not be zero; the header has none")
     order = header.get("SliceVector") or range(1, int(header.get("NumberOfFrames") or 1) + 1)
     step = _normal(first.axes) * spacing
     return [
-        Frame(
-            path,
-            number,
-            first.position + (int(place) - 1) * step,
-            first.axes,
-            first.slope,
-            first.intercept,
-        )
+        replace(first, number=number, position=first.position + (int(place) - 1) * step)
         for number, place in enumerate(order)
     ]
 

@@ -57,7 +57,9 @@ _MAGIC = {
     b"NDims": "MetaImage",
     b"\x00\x00\x00\x01\x00\x00": "MGH",
 }
-_NIFTI_HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}
+_NIFTI_HEADER_SIZES = {
+    size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")
+}
 
 
 def format_to_read(path: Path, head: bytes) -> Format:

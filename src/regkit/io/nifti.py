@@ -98,7 +98,9 @@ def _affine(header: Any, path: Path) -> FloatArray:
         matrix = header.get_qform()
     else:
         # ITK's reading of such files: image axes along L, P, S and the first voxel at zero.
-        logger.warning("%s does not say where its voxels are: position and sides are a guess", path)
+        logger.warning(
+            "%s does not say where its voxels are: position and sides are a guess", path
+        )
         _check_spacing(header)
         x, y, z = (float(size) for size in header["pixdim"][1:4])
         matrix = np.diag([-x, -y, z, 1.0])

@@ -50,7 +50,7 @@ def voxels(
 
 
 def rescaled(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
-    """Return ``slope * array + intercept`` in float32, or the array itself when that is no change."""
+    """Return ``slope * array + intercept`` in float32; the array itself if unchanged."""
     if slope == 1 and intercept == 0:
         return array
     result = array.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regkit.errors import OutputError
+
+# Whoever raises these inside a staged block, it is the output that failed.
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 class Stage:
@@ -20,32 +24,35 @@ class Stage:
     target
         Folder the files will be moved to.
     hidden
-        Temporary folder inside `target`, on the same file system, so that a move cannot half fail.
+        Temporary folder inside `target`: on the same file system, so that moving is renaming.
     """
 
     def __init__(self, target: Path, hidden: Path) -> None:
         self.target = target
         self.hidden = hidden
 
-    def path(self, name: str | Path) -> Path:
+    def path(self, name: str | os.PathLike[str]) -> Path:
         """Return where to write the file that is to become `name` (relative) in the target."""
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise OutputError(f"cannot stage {name}: give a path relative to {self.target}")
-        staged_file = self.hidden / name
+        relative = Path(name)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise OutputError(f"cannot stage {relative}: give a path relative to {self.target}")
+        if (self.target / relative).is_dir():
+            raise OutputError(
+                f"cannot write {self.target / relative}: a folder has that name; choose another"
+            )
+        staged_file = self.hidden / relative
         staged_file.parent.mkdir(parents=True, exist_ok=True)
         return staged_file
 
-    def publish(self) -> list[Path]:
-        """Move every staged file into place, replacing older ones; return their final paths."""
+    def publish(self) -> None:
+        """Move every staged file into place, replacing older ones."""
         files = sorted(path for path in self.hidden.rglob("*") if path.is_file())
         moves = [(path, self.target / path.relative_to(self.hidden)) for path in files]
+        # Whatever can fail is done before the first file is replaced.
         for _, final in moves:
-            if final.is_dir():
-                raise OutputError(f"cannot write {final}: a folder has that name; choose another")
-        for path, final in moves:
             final.parent.mkdir(parents=True, exist_ok=True)
+        for path, final in moves:
             path.replace(final)
-        return [final for _, final in moves]
 
 
 @contextmanager
@@ -66,10 +73,9 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Stage]:
         The folder cannot be made or written, the disk is full, a folder has a file's name.
     """
     target = Path(folder)
-    made: list[Path] = []
+    missing = [path for path in (target, *target.parents) if not path.exists()]
     try:
-        made = _make(target)
-        hidden = Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
+        hidden = _hidden_folder(target)
         try:
             stage = Stage(target, hidden)
             yield stage
@@ -77,17 +83,18 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Stage]:
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
     except BaseException as error:
-        _remove_empty(made)
-        if isinstance(error, OSError):
+        _remove_empty(missing)
+        if isinstance(error, OSError) and _is_about_output(error, target):
             raise OutputError(_sentence(target, error)) from error
         raise
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make a folder and its parents; return those that were missing, innermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
+def _hidden_folder(target: Path) -> Path:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
+    except OSError as error:
+        raise OutputError(_sentence(target, error)) from error
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -96,6 +103,16 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
+def _is_about_output(error: OSError, target: Path) -> bool:
+    if error.errno in _OUTPUT_ERRORS:
+        return True
+    return error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(target)
+
+
 def _sentence(target: Path, error: OSError) -> str:
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return f"cannot make the folder {target}: a file stands in its way; choose another"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"cannot write to the folder {target}: the disk is full; make room and try again"
     reason = error.strerror or str(error)
-    return f"cannot write to the folder {target}: {reason}; choose another or make room"
+    return f"cannot write to the folder {target}: {reason}; choose another or change its rights"

@@ -62,7 +62,7 @@ def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:
 
 def real_type(dtype: Any) -> np.dtype[Any]:
     """Return a pixel type, refusing colours and complex numbers."""
-    kind = np.dtype(dtype)
+    kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind == "c":
         raise FileFormatError("holds complex numbers; save the magnitude as its own file")
     if kind.kind not in "iufb":
