@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine, however busy it is.
+settings.register_profile("regkit", deadline=None, derandomize=True)
+settings.load_profile("regkit")
 
 
 @pytest.fixture(scope="session")
