@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from regkit.euler import nearest_rotation, rotation_angle
+from regkit.grid import Vector3
 from regkit.testing import problems
 from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm
 from regkit.testing.subject import Subject, require, require_declared
@@ -21,17 +22,30 @@ UNMOVED_MM = 1e-6
 
 _REVERSAL = AffineTransform(np.eye(4)[[2, 1, 0, 3]])
 _RAS = AffineTransform(np.diag([-1.0, -1.0, 1.0, 1.0]))
-MISTAKES: dict[str, Callable[[Transform], Transform]] = {
-    "its inverse would be right; return the map from fixed to moving points": (
-        lambda found: found.inverse()
+
+
+def _turned_back(found: AffineTransform, centre: Vector3) -> AffineTransform:
+    """Undo the rotation about a point twice."""
+    shift = found.map_points(centre) - np.asarray(centre)
+    return AffineTransform.about(found.inverse().matrix[:3, :3], shift, centre)
+
+
+# What undoes a usual mistake, given the map found and the body's centre; and what to say then.
+MISTAKES: tuple[tuple[Callable[[AffineTransform, Vector3], Transform], str], ...] = (
+    (
+        lambda found, _: found.inverse(),
+        "its inverse would be right: return the map from fixed to moving points",
     ),
-    "with x and z swapped it would be right; millimetres are x, y, z": (
-        lambda found: _REVERSAL @ found @ _REVERSAL
+    (
+        lambda found, _: _REVERSAL @ found @ _REVERSAL,
+        "with x and z swapped it would be right: millimetres are x, y, z",
     ),
-    "taken as RAS it would be right; regkit's millimetres are LPS": (
-        lambda found: _RAS @ found @ _RAS
+    (
+        lambda found, _: _RAS @ found @ _RAS,
+        "taken as RAS it would be right: regkit's millimetres are LPS",
     ),
-}
+    (_turned_back, "turned the other way it would be right"),
+)
 
 
 def maps_fixed_to_moving(kind: str) -> Callable[[Subject], None]:
@@ -149,22 +163,22 @@ def _require_within(problem: Problem, found: Transform, limit_mm: float, prefix:
         f"{prefix}the map is off by {error:.1f} mm "
         f"(at most {limit_mm:.1f} mm allowed; {problem.start_mm:.1f} mm at the start)"
     )
-    require(False, "; ".join([words, *_mistakes(problem, found, limit_mm)]))
+    require(False, words + _usual_mistake(problem, found, limit_mm))
 
 
-def _mistakes(problem: Problem, found: Transform, limit_mm: float) -> list[str]:
+def _usual_mistake(problem: Problem, found: Transform, limit_mm: float) -> str:
     """Say which usual mistake, once undone, would bring the map within the limit."""
     if not isinstance(found, AffineTransform) or abs(found.determinant) < UNMOVED_MM:
-        return []
-    undone = {words: undo(found) for words, undo in MISTAKES.items()}
-    return [words for words, map_ in undone.items() if problem.error_mm(map_) <= limit_mm]
+        return ""
+    undone = [(problem.error_mm(undo(found, problem.centre)), words) for undo, words in MISTAKES]
+    error, words = min(undone)
+    return f"; {words}" if error <= limit_mm else ""
 
 
 def _require_right_turn(problem: Problem, found: Transform) -> None:
     """A method need not turn images, but what it turns must not go the other way."""
-    centre = tuple(problem.points.mean(axis=0).tolist())
-    turn = nearest_rotation(linear_part(found, centre))
-    true_turn = nearest_rotation(linear_part(problem.truth, centre))
+    turn = nearest_rotation(linear_part(found, problem.centre))
+    true_turn = nearest_rotation(linear_part(problem.truth, problem.centre))
     miss, untouched = rotation_angle(turn @ true_turn.T), rotation_angle(true_turn)
     require(
         miss <= untouched + ROTATION_SLACK_DEG,

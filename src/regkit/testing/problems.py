@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.euler import rigid, rotation_matrix
-from regkit.grid import FloatArray, Grid
+from regkit.grid import FloatArray, Grid, Vector3
 from regkit.registrar import Pair
 from regkit.testing.phantom import PARTS, Contrast, thorax
 from regkit.transform import IDENTITY, AffineTransform, Transform
@@ -49,6 +48,12 @@ class Problem:
     def error_mm(self, transform: Transform) -> float:
         """Mean distance in mm between where a map and the truth take the points (the TRE)."""
         return distance_mm(transform, self.truth, self.points)
+
+    @property
+    def centre(self) -> Vector3:
+        """Centre of the fixed body, LPS mm."""
+        x, y, z = self.points.mean(axis=0).tolist()
+        return x, y, z
 
     @property
     def start_mm(self) -> float:
@@ -112,13 +117,11 @@ def pose_problem(
     return Problem(pair, truth, pose.map_points(body_points()))
 
 
-@cache
 def plain() -> Problem:
     """Two CT-like images on the simplest of grids."""
     return pose_problem(covering(), covering(centre=(8.0, 4.0, -4.0)))
 
 
-@cache
 def two_contrasts() -> Problem:
     """A PET-like fixed and a CT-like moving image."""
     return pose_problem(covering(), covering(), contrasts=("pet", "ct"))
