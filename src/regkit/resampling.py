@@ -44,7 +44,7 @@ def resample(
     resampler.SetOutputDirection(onto.direction)
     resampler.SetTransform(transform_to_sitk(through))
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
-    resampler.SetDefaultPixelValue(outside)
+    resampler.SetDefaultPixelValue(float(outside))
     warped = volume_from_sitk(resampler.Execute(volume_to_sitk(moving)), like=moving)
     # Header numbers may change in the last digit on their way through ITK.
     return warped.with_array(warped.array, onto)
