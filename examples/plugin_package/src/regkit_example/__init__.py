@@ -1,0 +1,1 @@
+"""A registration method, a score and a dataset for regkit, from another package."""
