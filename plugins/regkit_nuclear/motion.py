@@ -1,0 +1,85 @@
+"""Random misalignments between two scans, as exact fixed-to-moving maps in LPS mm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regkit.euler import rigid, rotation_matrix
+from regkit.grid import Vector3
+from regkit.transform import AffineTransform
+
+LPS_ORIGIN: Vector3 = (0.0, 0.0, 0.0)
+
+# Half-ranges of the motions of Chen et al., Med. Image Anal. 88 (2023) 102840.
+DUSFE_VOXELS = (8.0, 8.0, 4.0)
+DUSFE_DEGREES = (10.0, 10.0, 30.0)
+# What a first pass of a learned registrar leaves over, generously: about 8 mm and 4 degrees.
+SMALL = 0.15
+
+# Half-ranges of the synthetic misalignment of CT and PET by Chen et al. (TransMorph, PET/CT).
+AFFINE_DEGREES = 10.0
+AFFINE_HALF_EXTENTS = 0.1
+AFFINE_SCALE = 0.1
+
+
+def dusfe_motion(
+    rng: np.random.Generator,
+    voxel_mm: float = 6.8,
+    centre_mm: Vector3 = LPS_ORIGIN,
+    amount: float = 1.0,
+) -> AffineTransform:
+    """Draw a rigid motion of SPECT against CT as the DuSFE paper does.
+
+    Uniform within +-8, +-8, +-4 voxels along x, y, z and +-10, +-10, +-30 degrees about them.
+
+    Parameters
+    ----------
+    rng
+        Source of randomness.
+    voxel_mm
+        Size of the voxels that the ranges count.
+    centre_mm
+        Centre of the fixed volume in LPS mm; the rotation Rz Ry Rx is about it, the translation
+        follows.
+    amount
+        Factor on all ranges.
+    """
+    translation = rng.uniform(-1, 1, 3) * DUSFE_VOXELS * amount * voxel_mm
+    degrees = rng.uniform(-1, 1, 3) * DUSFE_DEGREES * amount
+    return rigid(degrees, translation, centre_mm)
+
+
+def small_motion(
+    rng: np.random.Generator, voxel_mm: float = 6.8, centre_mm: Vector3 = LPS_ORIGIN
+) -> AffineTransform:
+    """Draw what a first registration may leave over, to learn passes that converge."""
+    return dusfe_motion(rng, voxel_mm, centre_mm, SMALL)
+
+
+def affine_motion(
+    rng: np.random.Generator,
+    extent_mm: Vector3 = (537.6, 537.6, 972.8),
+    centre_mm: Vector3 = LPS_ORIGIN,
+    amount: float = 1.0,
+) -> AffineTransform:
+    """Draw the affine misplacement of one whole-body scan (CT or PET).
+
+    Uniform within +-10 degrees about each axis, +-0.1 of the half-extent along it and factors of
+    1 +- 0.1. Rotations are rotations in millimetres, whatever the shape of the volume.
+
+    Parameters
+    ----------
+    rng
+        Source of randomness.
+    extent_mm
+        Size of the field of view along x, y, z: `Grid.extent`.
+    centre_mm
+        Centre of the field of view in LPS mm, `Grid.centre`; the linear part (scales first, then
+        Rz Ry Rx) is about it, the translation follows.
+    amount
+        Factor on all ranges.
+    """
+    degrees = rng.uniform(-1, 1, 3) * AFFINE_DEGREES * amount
+    translation = rng.uniform(-1, 1, 3) * AFFINE_HALF_EXTENTS * amount * np.divide(extent_mm, 2)
+    scales = 1 + rng.uniform(-1, 1, 3) * AFFINE_SCALE * amount
+    return AffineTransform.about(rotation_matrix(degrees) * scales, translation, centre_mm)
