@@ -6,7 +6,7 @@ import difflib
 import importlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -49,7 +49,7 @@ class Offer(Generic[AnySpec]):
     @property
     def problem(self) -> str:
         """Why it cannot be used here; empty when it can."""
-        missing = [p for name, p in self.spec.requires.items() if find_spec(name) is None]
+        missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
         return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
 
     def load(self) -> Any:
@@ -99,35 +99,34 @@ class Registry:
         found = entry_points(group=GROUP) if points is None else points
         for point in sorted(found, key=lambda p: (p.name, p.value)):
             plugin = _describe(point)
+            taken = plugin.name in self._plugins
+            key = f"{plugin.name} ({plugin.target})" if taken else plugin.name
             if builtin_only and plugin.distribution != DISTRIBUTION:
-                self._add(plugin, "left out: only built-in plugins were asked for")
-            elif point.name in set(disabled):
-                self._add(plugin, f"disabled by {DISABLE_VARIABLE}")
-            elif point.name in self._plugins:
-                self._add(plugin, f"left out: another plugin is named '{point.name}'")
+                problem = "left out: only built-in plugins were asked for"
+            elif plugin.name in set(disabled):
+                problem = f"disabled by {DISABLE_VARIABLE}"
             else:
-                self._add(plugin, self._register(point))
+                problem = self._register(point, key)
+            self._plugins[key] = replace(plugin, problem=problem)
 
-    def _register(self, point: EntryPoint) -> str:
-        """Load one plugin; return why it is broken, or nothing."""
-        module = None
+    def _register(self, point: EntryPoint, key: str) -> str:
+        """Load one plugin; return why it cannot be used, or nothing."""
         try:
             module = point.load()
-            self._manager.register(module, point.name)
+        except (Exception, SystemExit) as error:  # a broken plugin must never break the host
+            return _reason(error)
+        if self._manager.is_registered(module):
+            return f"left out: plugin '{self._manager.get_name(module)}' is the same module"
+        try:
+            self._manager.register(module, key)
             self._manager.check_pending()
-        except Exception as error:  # a broken plugin must never break the host
-            if module is not None and self._manager.is_registered(module):
+        except Exception as error:
+            if self._manager.is_registered(module):
                 self._manager.unregister(module)
             return _reason(error)
+        if not self._manager.get_hookcallers(module):
+            return "offers nothing: no function is marked with regkit.hookimpl"
         return ""
-
-    def _add(self, plugin: Plugin, problem: str) -> None:
-        key = (
-            plugin.name if plugin.name not in self._plugins else f"{plugin.name} ({plugin.target})"
-        )
-        self._plugins[key] = Plugin(
-            plugin.name, plugin.target, plugin.distribution, plugin.version, problem
-        )
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -170,13 +169,12 @@ class Registry:
         offers = []
         # Each implementation is called by itself, so that every name has an owner.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            owner = self._plugins[implementation.plugin_name]
+            key = implementation.plugin_name
+            owner = self._plugins[key]
             try:
                 specs = _checked(implementation.function(), hook, kind)
-            except Exception as error:  # a broken plugin must never break the host
-                self._plugins[owner.name] = Plugin(
-                    owner.name, owner.target, owner.distribution, owner.version, _reason(error)
-                )
+            except Exception as error:
+                self._plugins[key] = replace(owner, problem=f"{hook}: {_reason(error)}")
             else:
                 offers += [Offer(spec, owner) for spec in specs]
         return tuple(sorted(offers, key=lambda offer: offer.spec.name))
@@ -227,5 +225,12 @@ def _describe(point: EntryPoint) -> Plugin:
     return Plugin(point.name, point.value, distribution.name, distribution.version)
 
 
-def _reason(error: Exception) -> str:
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):  # the parent of a dotted name, or a half-made module
+        return False
+
+
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
