@@ -1,0 +1,64 @@
+"""Bring the generated parts of README.md up to date.
+
+    python benchmarks/readme.py [--picture]
+
+Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
+those of `real pairs` the measured errors of `benchmarks/results`; `--picture` paints docs/demo.png
+from the demo's pair.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from regkit.registry import default_registry
+from regkit.report.method_table import method_table
+
+ROOT = Path(__file__).parents[1]
+README, PICTURE = ROOT / "README.md", ROOT / "docs" / "demo.png"
+REAL_PAIRS = ROOT / "benchmarks" / "results" / "real_pairs.md"
+
+
+def replace_between(text: str, name: str, content: str) -> str:
+    """Return the text with new content between the markers of a name."""
+    before, _, rest = text.partition(f"<!-- {name} -->\n")
+    _, _, after = rest.partition(f"<!-- /{name} -->")
+    return f"{before}<!-- {name} -->\n{content}<!-- /{name} -->{after}"
+
+
+def paint() -> None:
+    """Register the demo's pair and keep its picture, small enough to load quickly."""
+    from typer.testing import CliRunner
+
+    from regkit.cli import app
+
+    with tempfile.TemporaryDirectory() as folder:
+        done = CliRunner().invoke(app, ["demo", "-o", folder])
+        print(done.stdout)
+        with Image.open(Path(folder, "registration.png")) as drawn:
+            size = (1200, round(drawn.height * 1200 / drawn.width))
+            small = drawn.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    PICTURE.parent.mkdir(exist_ok=True)
+    small.quantize(192, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        PICTURE, optimize=True
+    )
+    print(f"{PICTURE.name}: {PICTURE.stat().st_size // 1000} kB")
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    methods = method_table(default_registry(builtin_only=True).methods)
+    text = replace_between(text, "methods", methods)
+    if REAL_PAIRS.exists():
+        text = replace_between(text, "real pairs", REAL_PAIRS.read_text(encoding="utf-8"))
+    README.write_text(text, encoding="utf-8")
+    if "--picture" in sys.argv:
+        paint()
+
+
+if __name__ == "__main__":
+    main()

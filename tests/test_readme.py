@@ -1,0 +1,113 @@
+"""The README tells the truth: its code runs, its tables and its plugin are the real ones."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from regkit.cli import app
+from regkit.cli.demo import simulated_pair
+from regkit.io import write_volume
+from regkit.registry import default_registry
+from regkit.report.method_table import method_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLUGIN = ROOT / "examples" / "plugin_package"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def demo_files(tmp_path: Path, monkeypatch) -> Path:
+    """What `make demo` leaves behind, as far as the README uses it."""
+    monkeypatch.chdir(tmp_path)
+    pair, _ = simulated_pair()
+    write_volume(pair.fixed, "demo/pet.nii.gz")
+    write_volume(pair.moving, "demo/ct.nii.gz")
+    return tmp_path
+
+
+def test_the_python_runs(demo_files: Path, capsys) -> None:
+    for number, code in enumerate(blocks("python")):
+        exec(compile(code, f"README block {number}", "exec"), {"__name__": "readme"} | _plugin())
+    assert capsys.readouterr().out.startswith("OK")
+    for name in ("ct_on_pet.nii.gz", "pet_to_ct.tfm", "ct_on_pet.png"):
+        assert (demo_files / name).stat().st_size > 0
+
+
+def _plugin() -> dict[str, object]:
+    """What the excerpt of plugin.py imports further up in its file."""
+    from regkit import MethodSpec, hookimpl
+
+    return {"MethodSpec": MethodSpec, "hookimpl": hookimpl}
+
+
+def test_the_commands_run(demo_files: Path) -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("regkit ")]
+    assert len(commands) >= 5
+    for words in commands:
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (words, result.output)
+    for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
+        assert (demo_files / "out" / name).is_file()
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"make (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_table_of_methods_is_that_of_the_registry() -> None:
+    table = re.search(r"<!-- methods -->\n(.*?)<!-- /methods -->", README, flags=re.DOTALL)
+    assert table is not None
+    assert table[1] == method_table(default_registry(builtin_only=True).methods), (
+        "bring it up to date with: python benchmarks/readme.py"
+    )
+
+
+def test_the_plugin_is_the_one_of_the_example() -> None:
+    files = re.findall(
+        r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL
+    )
+    assert [name for name, _ in files][-1] == "pyproject.toml"
+    for name, code in files:
+        assert code in (PLUGIN / name).read_text(encoding="utf-8")
+    assert files[0][1] == (PLUGIN / files[0][0]).read_text(encoding="utf-8")
+
+
+def test_what_it_links_to_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_the_picture_loads_quickly_and_is_sharp() -> None:
+    picture = ROOT / "docs" / "demo.png"
+    assert picture.stat().st_size < 600_000
+    with Image.open(picture) as image:
+        assert image.width >= 1000
+
+
+def test_it_names_no_package_index() -> None:
+    """The short name on the index belongs to somebody else."""
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        assert "pip install regkit" not in text
+
+
+def test_the_citation_is_complete() -> None:
+    """Required by the Citation File Format 1.2.0."""
+    from regkit import __version__
+
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    keys = dict(re.findall(r"^([\w-]+): *(.*)$", text, flags=re.MULTILINE))
+    assert {"cff-version", "message", "title", "authors"} <= set(keys)
+    assert keys["version"] == __version__
+    assert keys["license"] == "Apache-2.0"
