@@ -67,11 +67,11 @@ def names(registry: Registry) -> list[str]:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("def broken(:", "SyntaxError: "),
-        ("raise ValueError('one\\ntwo')", "ValueError: one"),
+        ("raise ValueError('one\\ntwo')", "ValueError: one two"),
         ("", "offers nothing: no function is marked with regkit.hookimpl"),
         ("def regkit_methods():\n    return []", "offers nothing: no function is marked"),
         ("@hookimpl\ndef regkit_method():\n    return []", "unknown hook 'regkit_method'"),
-        ("@hookimpl\ndef regkit_methods(extra):\n    return []", "extra"),
+        ("@hookimpl\ndef regkit_methods(extra):\n    return []", "Argument(s) {'extra'}"),
         (
             "@hookimpl\ndef regkit_methods():\n    raise OSError('no disk')",
             "regkit_methods: OSError: no disk",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from textwrap import shorten
 from typing import Any, Generic, TypeVar
 
 import pluggy
@@ -233,4 +234,4 @@ def _installed(name: str) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return shorten(f"{type(error).__name__}: {error}", width=300, placeholder=" ...")
