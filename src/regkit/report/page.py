@@ -9,13 +9,15 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from regkit.report.motion import motion_in_words
 from regkit.report.picture import write as write_png
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def write_page(
@@ -54,6 +56,9 @@ def _data_url(drawn: Image.Image) -> str:
 
 @cache
 def _template() -> Template:
+    # Imported here because few registrations ask for a page, and all of them import this module.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("regkit.report"),
         autoescape=True,
