@@ -79,12 +79,13 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     write = _imported(format_to_write(target).writer)
     with staged(target.parent) as stage:
+        path = stage.path(target.name)
         try:
-            write(_compact(volume), stage.path(target.name))
+            write(_compact(volume), path)
+        except FileFormatError as error:
+            raise FileFormatError(f"{target}: {error}") from error
         except RuntimeError as error:  # SimpleITK's word for any trouble
             raise OutputError(f"cannot write {target}: is the disk full?") from error
-        except ValueError as error:
-            raise FileFormatError(f"{target}: {_one_line(error)}") from error
 
 
 def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 
 from regkit.errors import FileFormatError
 from regkit.io.nifti import save
@@ -14,6 +15,8 @@ from regkit.io.stored import Stored, lps_from_ras, ras_from_lps, volume_shape
 from regkit.volume import Volume
 
 HEADER_BYTES = 284
+_VERSION = b"\x00\x00\x00\x01"
+_TYPES = (np.uint8, np.int16, np.int32, np.float32)
 
 
 def read(path: Path) -> Stored:
@@ -21,11 +24,11 @@ def read(path: Path) -> Stored:
     content = contents(path)
     if len(content) < HEADER_BYTES:
         raise FileFormatError("the file is truncated: it ends inside its header")
+    if content[:4] != _VERSION:
+        raise FileFormatError("is not MGH: its first bytes are no MGH header")
     header_class = nib.MGHImage.header_class
     # The header proper is all that is needed; nibabel pads the missing footer.
     header = header_class.from_fileobj(io.BytesIO(content[:HEADER_BYTES]), check=False)
-    if header["version"] != 1:
-        raise FileFormatError("is not MGH: its first bytes are no MGH header")
     shape = volume_shape(header["dims"])
     array = voxels(content, header.get_data_dtype(), shape, HEADER_BYTES)
     return Stored(array, lps_from_ras(header.get_affine()))
@@ -33,5 +36,9 @@ def read(path: Path) -> Stored:
 
 def write(volume: Volume, path: Path) -> None:
     """Write a .mgh or .mgz file."""
+    if volume.array.dtype.type not in _TYPES:
+        raise FileFormatError(
+            f"MGH cannot hold labels of type {volume.array.dtype}; write NIfTI (.nii.gz)"
+        )
     image = nib.MGHImage(volume.array.T, ras_from_lps(volume.grid.affine))
     save(image, path, compressed=path.name.lower().endswith("z"))

@@ -104,8 +104,9 @@ def _affine(header: Any, path: Path) -> FloatArray:
         _check_spacing(header)
         x, y, z = (float(size) for size in header["pixdim"][1:4])
         matrix = np.diag([-x, -y, z, 1.0])
-    scale = _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    return lps_from_ras(np.diag([scale, scale, scale, 1.0]) @ matrix)
+    affine = lps_from_ras(matrix)
+    affine[:3] *= _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
+    return affine
 
 
 def _check_spacing(header: Any) -> None:

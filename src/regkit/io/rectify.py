@@ -55,7 +55,8 @@ def upright(stored: Stored, kind: type[AnyVolume], modality: str, path: Path) ->
     # Seen from the index grid, "millimetres" are voxel indices x, y, z.
     indexed = kind(stored.array, Grid((shape[0], shape[1], shape[2])), modality)
     to_index = AffineTransform(_from_xyz(stored.affine)).inverse()
-    outside = 0.0 if kind is LabelMap else float(indexed.array.min())
+    finite = indexed.array[np.isfinite(indexed.array)]
+    outside = float(finite.min()) if finite.size and kind is not LabelMap else 0.0
     return resample(indexed, upright_grid(indexed.array.shape, stored.affine), to_index, outside)
 
 

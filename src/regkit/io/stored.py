@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError
 from regkit.grid import FloatArray
 
-# RAS and LPS differ by the signs of x and y; the matrix is its own inverse.
-RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# RAS and LPS differ by the signs of x and y: of the first two rows of a matrix to millimetres.
+RAS_LPS_SIGNS = np.array([[-1.0], [-1.0], [1.0], [1.0]])
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,10 @@ def real_type(dtype: Any) -> np.dtype[Any]:
 
 def lps_from_ras(ijk_to_ras: Any) -> FloatArray:
     """Turn a matrix from indices (i, j, k, 1) to RAS mm into one from (k, j, i, 1) to LPS mm."""
-    return np.asarray((RAS_LPS @ np.asarray(ijk_to_ras, dtype=np.float64))[:, [2, 1, 0, 3]])
+    matrix = np.asarray(ijk_to_ras, dtype=np.float64)
+    return np.asarray((RAS_LPS_SIGNS * matrix)[:, [2, 1, 0, 3]])
 
 
 def ras_from_lps(zyx_to_lps: FloatArray) -> FloatArray:
     """Turn a matrix from indices (k, j, i, 1) to LPS mm into one from (i, j, k, 1) to RAS mm."""
-    return np.asarray(RAS_LPS @ zyx_to_lps[:, [2, 1, 0, 3]])
+    return np.asarray(RAS_LPS_SIGNS * zyx_to_lps[:, [2, 1, 0, 3]])
