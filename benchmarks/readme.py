@@ -43,7 +43,7 @@ def paint() -> None:
             size = (1200, round(drawn.height * 1200 / drawn.width))
             small = drawn.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     PICTURE.parent.mkdir(exist_ok=True)
-    small.quantize(192, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+    small.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
         PICTURE, optimize=True
     )
     print(f"{PICTURE.name}: {PICTURE.stat().st_size // 1000} kB")

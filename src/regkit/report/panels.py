@@ -157,7 +157,8 @@ def _edges(scaled: Values) -> Values:
         return np.zeros_like(image)
     curvature = gaussian_laplace(image, SIGMA)
     lines = _line(curvature, gaussian_gradient_magnitude(curvature, 0.8))
-    weak, strong = np.quantile(shown, (0.65, 0.85))
+    weak, strong, strongest = np.quantile(shown, (0.65, 0.85, 0.99))
+    weak, strong = max(weak, 0.15 * strongest), max(strong, 0.3 * strongest)
     return lines * _fade(strength, weak, strong) * _well_inside(scaled)
 
 
