@@ -28,7 +28,7 @@ class Pipeline:
             labels = labels if estimate.labels is None else estimate.labels
             diagnostics.append(dict(estimate.diagnostics))
             pair = dataclasses.replace(pair, initial=estimate.transform)
-        return Estimate(pair.start, labels, {"stages": diagnostics})
+        return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ class Fallback:
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
                 estimate = choice.register(pair)
-            except RegkitError as error:
-                tried.append({"method": name, "verdict": "FAIL", "reasons": [str(error)]})
+            except Exception as error:  # whatever stops one method, the next may do
+                reason = str(error) if isinstance(error, RegkitError) else repr(error)
+                tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
             verdict = judge(pair, estimate.transform)
             attempts.append((verdict, estimate, name))
