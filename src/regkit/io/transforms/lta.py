@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from regkit.errors import FileFormatError
+from regkit.errors import FileFormatError, TransformError
 from regkit.grid import FloatArray, Grid
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix, voxel_to_lps
@@ -77,7 +78,7 @@ def _parse(text: str) -> _Lta:
         )
     if count != 1:
         raise FileFormatError(f"an LTA of one transform is needed, this one holds {count}")
-    matrix = parse_matrix(line for line, _ in zip(lines, range(4), strict=False))
+    matrix = parse_matrix(islice(lines, 4))
     geometry = _geometries(lines)
     return _Lta(kind, matrix, geometry.get("src"), geometry.get("dst"))
 
@@ -135,7 +136,7 @@ def _vector(block: dict[str, str], key: str) -> FloatArray:
 
 def _ras_geometry(grid: Grid | None, name: str, option: str) -> FloatArray:
     if grid is None:
-        raise FileFormatError(
+        raise TransformError(
             f"this LTA maps voxels but does not say where those of {name} are; give {option}"
         )
     return np.asarray(LPS_RAS @ voxel_to_lps(grid))
