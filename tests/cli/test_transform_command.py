@@ -1,0 +1,151 @@
+"""`regkit transform` explains, converts, inverts and composes files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from regkit import DisplacementField, Grid, Volume, read_transform, rigid, write_transform
+from regkit.io import write_volume
+
+A = rigid((10, 0, 0), (1, 2, 3))
+B = rigid((0, 20, 0), (-4, 0, 5))
+POINT = (11.0, -7.0, 5.0)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write A and B and two images; return their folder."""
+    write_transform(A, tmp_path / "a.tfm")
+    write_transform(B, tmp_path / "b.h5")
+    oblique = Grid((5, 6, 7), (1, 2, 3), (4, 5, 6), (0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1))
+    write_volume(Volume(np.ones((5, 6, 7)), oblique), tmp_path / "fixed.nii.gz")
+    write_volume(Volume(np.ones((8, 8, 8)), Grid((8, 8, 8))), tmp_path / "moving.nii.gz")
+    return tmp_path
+
+
+def simpleitk_maps(path, point):
+    return np.array(sitk.ReadTransform(str(path)).TransformPoint(point))
+
+
+def test_show_explains(run, files):
+    result = run("transform", "show", files / "a.tfm", "--fixed", files / "fixed.nii.gz")
+    assert result.exit_code == 0
+    assert "points of the FIXED image -> points of the MOVING image" in result.stdout
+    said = " ".join(result.stdout.split())
+    assert "about the left-right axis: posterior towards superior" in said
+
+
+def test_show_gives_json(run, files):
+    images = ("--fixed", files / "fixed.nii.gz", "--moving", files / "moving.nii.gz")
+    result = run("transform", "show", files / "a.tfm", *images, "--json")
+    shown = json.loads(result.stdout)
+    assert shown["file"] == str(files / "a.tfm")
+    assert shown["model"] == "rigid"
+    assert shown["rotation_deg"] == pytest.approx(10)
+    np.testing.assert_allclose(shown["matrices"]["lps"]["matrix"], A.matrix, atol=1e-12)
+    assert all(form["matrix"] for form in shown["matrices"].values())
+
+
+def test_show_is_whole_when_it_is_not_a_terminal(files):
+    """Nothing is cut or coloured in a pipe, however narrow the terminal."""
+    start = (sys.executable, "-c", "from regkit.cli import main; main()")
+    result = subprocess.run(
+        [*start, "transform", "show", str(files / "a.tfm")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "20", "PATH": ""},
+    )
+    assert "FIXED -> MOVING, LPS mm   (ITK, SimpleITK, ANTs, elastix)" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "…" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("out", "form"),
+    [("t.txt", None), ("t.lta", None), ("t.json", None), ("t.mat", "ants"), ("t.mat", "fsl")],
+)
+def test_convert_keeps_the_map(run, files, out, form):
+    images = ("--fixed", files / "fixed.nii.gz", "--moving", files / "moving.nii.gz")
+    chosen = () if form is None else ("--to", form)
+    result = run("transform", "convert", files / "a.tfm", files / out, *chosen, *images)
+    assert result.exit_code == 0, result.output
+    back = run("transform", "convert", files / out, files / "back.tfm", *images)
+    assert back.exit_code == 0, back.output
+    np.testing.assert_allclose(
+        simpleitk_maps(files / "back.tfm", POINT), A.map_points(POINT), atol=1e-5
+    )
+
+
+def test_convert_can_be_told_what_it_reads(run, files):
+    np.savetxt(files / "greedy.mat", np.diag([1.0, 1, 1, 1]) + np.eye(4, k=3) * 5)
+    result = run("transform", "convert", files / "greedy.mat", files / "t.tfm", "--from", "ras")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(simpleitk_maps(files / "t.tfm", (0.0, 0.0, 0.0)), (-5, 0, 0))
+
+
+def test_invert_undoes(run, files):
+    result = run("transform", "invert", files / "a.tfm", files / "i.tfm")
+    assert result.exit_code == 0
+    there = simpleitk_maps(files / "a.tfm", POINT)
+    np.testing.assert_allclose(simpleitk_maps(files / "i.tfm", there.tolist()), POINT, atol=1e-9)
+
+
+def test_an_inverted_fsl_matrix_belongs_to_swapped_images(run, files):
+    images = ("--fixed", files / "fixed.nii.gz", "--moving", files / "moving.nii.gz")
+    run("transform", "convert", files / "a.tfm", files / "a.mat", "--to", "fsl", *images)
+    result = run("transform", "invert", files / "a.mat", files / "i.mat", "--to", "fsl", *images)
+    assert result.exit_code == 0, result.output
+    product = np.loadtxt(files / "a.mat") @ np.loadtxt(files / "i.mat")
+    np.testing.assert_allclose(product, np.eye(4), atol=1e-6)
+
+
+def test_compose_maps_a_first(run, files):
+    result = run("transform", "compose", files / "a.tfm", files / "b.h5", files / "ba.tfm")
+    assert result.exit_code == 0
+    assert "first A =" in result.stdout
+    expected = simpleitk_maps(files / "b.h5", simpleitk_maps(files / "a.tfm", POINT).tolist())
+    np.testing.assert_allclose(simpleitk_maps(files / "ba.tfm", POINT), expected, atol=1e-9)
+    assert not np.allclose(expected, A.map_points(B.map_points(POINT)))
+
+
+def test_a_field_composed_stays_a_field(run, files):
+    grid = Grid((4, 4, 4), (9, 9, 9), (-10, -10, -10))
+    write_transform(DisplacementField(np.ones((4, 4, 4, 3)), grid), files / "f.h5")
+    run("transform", "compose", files / "f.h5", files / "a.tfm", files / "fa.h5")
+    expected = A.map_points(np.add((0, 0, 0), 1))
+    np.testing.assert_allclose(
+        simpleitk_maps(files / "fa.h5", (0.0, 0.0, 0.0)), expected, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "nope.tfm"), "cannot be read: No such file"),
+        (("convert", "a.tfm", "t.xyz"), "unknown suffix '.xyz'"),
+        (("convert", "a.tfm", "t.mat"), "'ants' or 'fsl'"),
+        (("convert", "a.tfm", "fsl.mat", "--to", "fsl"), "--fixed and --moving"),
+        (("invert", "flat.txt", "i.tfm"), "singular"),
+        (("show", "a.tfm", "--fixed", "nope.nii"), "nope.nii"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(run, files, monkeypatch, words, said):
+    monkeypatch.chdir(files)
+    (files / "flat.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 0 0\n0 0 0 1\n")
+    before = sorted(files.iterdir())
+    result = run("transform", *words)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert sorted(files.iterdir()) == before
+
+
+def test_written_files_are_read_by_the_library(run, files):
+    run("transform", "convert", files / "a.tfm", files / "a.lta")
+    np.testing.assert_allclose(read_transform(files / "a.lta").matrix, A.matrix, atol=1e-12)
