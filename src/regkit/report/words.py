@@ -24,6 +24,8 @@ __all__ = ["explain", "explain_description", "transform_record", "turn_in_words"
 
 WIDTH = 92
 LABEL = 18
+# Keeps the three numbers of a point on one line.
+NO_BREAK = "\N{NO-BREAK SPACE}"
 NEGLIGIBLE_DEG = 0.005
 
 # For a turn about +x, +y, +z in LPS: the axis, what turns towards what, and the other way round.
@@ -92,7 +94,7 @@ def _sections(d: Description) -> Iterator[tuple[str, list[Text]]]:
     yield "What it maps", list(_mapping(d))
     yield f"Motion about {d.centre_is}", list(_motion(d))
     if d.matrices:
-        yield "The same map as a matrix, in other conventions", list(_matrices(d.matrices))
+        yield "The same map as a matrix, in each convention", list(_matrices(d.matrices))
     else:
         yield "Linear part at the centre (FIXED -> MOVING, LPS mm)", _rows(d.linear_fit)
 
@@ -157,7 +159,8 @@ def _rows(matrix: FloatArray) -> list[Text]:
 
 
 def _entry(label: str, words: str) -> Iterator[Text]:
-    first, *rest = textwrap.wrap(words, WIDTH - LABEL, break_on_hyphens=False)
+    lines = textwrap.wrap(words, WIDTH - LABEL, break_on_hyphens=False)
+    first, *rest = (line.replace(NO_BREAK, " ") for line in lines)
     yield Text("  ").append(f"{label:{LABEL - 2}}", style="bold").append(first)
     for line in rest:
         yield Text(" " * LABEL + line)
@@ -171,7 +174,7 @@ def _model(d: Description) -> str:
 
 
 def _point(values: Sequence[float]) -> str:
-    return "(" + ", ".join(f"{round(v, 2) + 0.0:.2f}" for v in values) + ")"
+    return "(" + f",{NO_BREAK}".join(f"{round(v, 2) + 0.0:.2f}" for v in values) + ")"
 
 
 def _axis(values: Sequence[float]) -> str:
