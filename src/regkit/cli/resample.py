@@ -9,7 +9,7 @@ import typer
 
 
 def resample(
-    moving: Annotated[Path, typer.Argument(help="The image to resample.")],
+    moving: Annotated[Path, typer.Argument(metavar="MOVING", help="The image to resample.")],
     onto: Annotated[
         Path, typer.Option("--onto", "-f", metavar="FIXED", help="The image whose grid to use.")
     ],
