@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regkit.cli.context import current_registry
+from regkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from rich.status import Status
     from rich.table import Table
 
     from regkit.plugin import MethodSpec, Spec
@@ -24,7 +27,8 @@ STYLES = {"ok": "green", "failed": "red", "not declared": "dim"}
 
 def methods(as_json: AsJson = False) -> None:
     """List the registration methods, and why one cannot be used here."""
-    offers = current_registry().methods
+    registry = current_registry()
+    offers = registry.methods
     if as_json:
         typer.echo(json.dumps([_method(offer) for offer in offers], indent=2))
         return
@@ -40,7 +44,9 @@ def methods(as_json: AsJson = False) -> None:
         for offer in offers
     ]
     _print_table(("method", "model", "honours", "plugin", "status", "summary"), rows)
-    _warn_of_broken(current_registry().plugins)
+    for plugin in registry.plugins:
+        if plugin.problem:
+            typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}")
 
 
 def plugins(as_json: AsJson = False) -> None:
@@ -64,7 +70,7 @@ def show(
         return
     target = offer.load()
     typer.echo(f"\n{inspect.getdoc(target) or 'It has no description.'}")
-    if inspect.isclass(target):
+    if dataclasses.is_dataclass(target):
         _print_parameters(target, getattr(offer.spec, "preset", {}))
 
 
@@ -72,30 +78,42 @@ def check(
     name: Annotated[str, typer.Argument(help="A method.")],
 ) -> None:
     """Check that a method keeps regkit's contract; exit code 1 if it does not."""
-    from regkit.testing.conformance import examine
+    from regkit.testing.conformance import CHECKS, examine
 
-    outcomes = list(examine(current_registry().method(name)))
+    outcomes = []
+    with _status() as status:
+        for outcome in examine(current_registry().method(name)):
+            outcomes.append(outcome)
+            status.update(f"checking {name}: {len(outcomes)} of {len(CHECKS)}")
     _print_table(
         ("check", "result", "why"),
         [(o.check, o.status, o.why) for o in outcomes],
         styles=[STYLES[o.status] for o in outcomes],
     )
-    failed = sum(o.status == "failed" for o in outcomes)
-    typer.echo(f"{name}: {failed} of {len(outcomes)} checks failed")
-    if failed:
+    found = [outcome.status for outcome in outcomes]
+    typer.echo(f"{name}: " + ", ".join(f"{found.count(status)} {status}" for status in STYLES))
+    if "failed" in found:
         raise typer.Exit(1)
 
 
 def _find(name: str, registry: Registry) -> Offer[Any]:
-    """Return what is called so; methods first."""
-    for find, known in (
+    """Return what is called so, whatever it is."""
+    kinds: tuple[tuple[Callable[[str], Offer[Any]], tuple[Offer[Any], ...]], ...] = (
+        (registry.method, registry.methods),
         (registry.metric, registry.metrics),
         (registry.dataset, registry.datasets),
-    ):
-        if any(offer.spec.name == name for offer in known):
-            offer: Offer[Any] = find(name)
-            return offer
-    return registry.method(name)
+    )
+    from regkit.registry import suggest
+
+    known: set[str] = set()
+    for find, offers in kinds:
+        names = {offer.spec.name for offer in offers}
+        if name in names:
+            return find(name)
+        known |= names
+    raise UnknownNameError(
+        f"no method, metric or dataset is called '{name}'; {suggest(name, known)}"
+    )
 
 
 def _method(offer: Offer[MethodSpec]) -> dict[str, Any]:
@@ -166,12 +184,6 @@ def _print_parameters(target: Any, preset: Any) -> None:
     _print_table(("parameter", "takes", "default"), rows)
 
 
-def _warn_of_broken(found: Iterable[Plugin]) -> None:
-    for plugin in found:
-        if plugin.problem:
-            typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}", err=True)
-
-
 def _print_table(
     columns: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -181,18 +193,29 @@ def _print_table(
     """Print a table to stdout; whole lines, however long, where there is no terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, show_header=header, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
     for position, row in enumerate(rows):
         style = styles[position] if styles else None
-        table.add_row(*row, style=style)
-    width = None if sys.stdout.isatty() else _full_width(table)
-    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+        table.add_row(*map(Text, row), style=style)
+    console = Console(width=None if sys.stdout.isatty() else _full_width(table), highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def _full_width(table: Table) -> int:
     from rich.console import Console
 
     return Console(width=10_000).measure(table).maximum
+
+
+def _status() -> Status:
+    """A line on stderr while something takes its time; nothing where there is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=True).status("")

@@ -11,7 +11,7 @@ SHIFTS_MM = ((12, 0, 0), (0, -15, 6), (-8, 9, 14), (18, -10, -12))
 
 @dataclass(frozen=True)
 class TinyThorax:
-    """A PET-like fixed and a CT-like moving thorax, shifted."""
+    """The thorax phantom, shifted four times."""
 
     name: str = "tiny-thorax"
 
