@@ -1,0 +1,1 @@
+"""SPECT: projector, scatter, acquisition, reconstruction."""

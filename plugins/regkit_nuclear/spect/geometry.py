@@ -1,0 +1,122 @@
+"""Where the gamma camera is, and what its collimator lets through.
+
+The detector turns about the patient's long axis z through the centre of the grid. At the angle
+theta it is seen from the axis in the direction (sin theta, -cos theta) of (x, y) in LPS:
+0 degrees is anterior, 90 the patient's left, 180 posterior and -90 (or 270) the right, so rising
+angles go from the front over the left to the back. RAO 45 is -45 and LPO 45 is 135 degrees.
+Bins u run along (cos theta, sin theta): at 0 degrees to the patient's left, as somebody who stands
+behind the detector and looks at the patient sees it from left to right.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from regkit.errors import GeometryError
+from regkit.grid import FloatArray, Grid
+
+FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
+LEAD_MU_PER_MM = 2.75  # at 140 keV
+RAO_45 = -45.0
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """A circular orbit.
+
+    Parameters
+    ----------
+    angles_deg
+        Where the detector stands in each view, degrees (0 anterior, 90 left).
+    radius_mm
+        Distance of the collimator's face from the axis of rotation.
+
+    Raises
+    ------
+    GeometryError
+        No views, numbers that are not finite, or a radius that is not positive.
+    """
+
+    angles_deg: tuple[float, ...]
+    radius_mm: float = 240.0
+
+    def __post_init__(self) -> None:
+        angles = tuple(float(angle) for angle in self.angles_deg)
+        if not angles or not np.isfinite(angles).all():
+            raise GeometryError(f"an orbit needs finite angles, got {angles}")
+        if not (math.isfinite(self.radius_mm) and self.radius_mm > 0):
+            raise GeometryError(f"an orbit's radius must be positive, got {self.radius_mm} mm")
+        object.__setattr__(self, "angles_deg", angles)
+
+    @classmethod
+    def cardiac(cls, views: int = 60) -> Orbit:
+        """180 degrees from RAO 45 over the patient's left to LPO 45."""
+        return cls.arc(views, RAO_45, 180.0)
+
+    @classmethod
+    def full(cls, views: int = 60) -> Orbit:
+        """360 degrees, beginning at the front."""
+        return cls.arc(views, 0.0, 360.0)
+
+    @classmethod
+    def arc(cls, views: int, start_deg: float, extent_deg: float) -> Orbit:
+        """Evenly spaced views from `start_deg`; the end of the arc is not a view."""
+        return cls(tuple(start_deg + extent_deg * view / views for view in range(views)))
+
+
+@dataclass(frozen=True)
+class Collimator:
+    """A parallel-hole collimator and the crystal behind it; low energy, high resolution.
+
+    Parameters
+    ----------
+    hole_mm
+        Width of a hole.
+    length_mm
+        Length of the holes; septal penetration shortens it by two mean free paths in lead.
+    intrinsic_mm
+        Resolution of crystal and electronics, FWHM.
+    """
+
+    hole_mm: float = 1.5
+    length_mm: float = 35.0
+    intrinsic_mm: float = 3.9
+
+    def fwhm_mm(self, distance_mm: ArrayLike) -> FloatArray:
+        """Resolution at a distance from the collimator's face, full width at half maximum."""
+        length = self.length_mm - 2 / LEAD_MU_PER_MM
+        distance = np.maximum(np.asarray(distance_mm, dtype=np.float64), 0.0)
+        return np.hypot(self.hole_mm * (length + distance) / length, self.intrinsic_mm)
+
+    def sigma_mm(self, distance_mm: ArrayLike) -> FloatArray:
+        """Standard deviation of the Gaussian of that resolution."""
+        return self.fwhm_mm(distance_mm) / FWHM_PER_SIGMA
+
+
+LEHR = Collimator()
+
+
+def check_axial(grid: Grid) -> None:
+    """Refuse a grid that cannot be turned about z slice by slice.
+
+    Raises
+    ------
+    GeometryError
+        Slices that are not square, voxels that are not square in the slice, or axes that are not
+        those of the patient.
+    """
+    _, ny, nx = grid.shape_zyx
+    if nx != ny or not math.isclose(grid.spacing[0], grid.spacing[1], rel_tol=1e-4):
+        raise GeometryError(
+            f"SPECT needs square slices of square pixels, got {nx} x {ny} of "
+            f"{grid.spacing[0]:g} x {grid.spacing[1]:g} mm; resample the image first"
+        )
+    if not np.allclose(np.reshape(grid.direction, (3, 3)), np.eye(3), atol=1e-4):
+        raise GeometryError(
+            "SPECT needs a grid along the patient's axes (x left, y posterior, z superior); "
+            "resample the image first"
+        )
