@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
-from regkit.cli import demo, listing, register, resample, transform
 from regkit.cli.border import Border
 from regkit.cli.context import settings
+from regkit.cli.demo import demo as demo_command
+from regkit.cli.listing import check, methods, plugins, show
+from regkit.cli.register import register as register_command
+from regkit.cli.resample import resample as resample_command
+from regkit.cli.transform import app as transform_app
 
 app = typer.Typer(
     name="regkit",
@@ -19,14 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("register")(register.register)
-app.command("resample")(resample.resample)
-app.add_typer(transform.app, name="transform")
-app.command("methods")(listing.methods)
-app.command("show")(listing.show)
-app.command("check")(listing.check)
-app.command("plugins")(listing.plugins)
-app.command("demo")(demo.demo)
+app.command("register")(register_command)
+app.command("resample")(resample_command)
+app.add_typer(transform_app, name="transform")
+app.command("methods")(methods)
+app.command("show")(show)
+app.command("check")(check)
+app.command("plugins")(plugins)
+app.command("demo")(demo_command)
 
 
 def _version(wanted: bool) -> None:
