@@ -145,7 +145,7 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_
     def explode(*_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("regkit.report.save.picture", explode)
+    monkeypatch.setattr("regkit.report.picture.picture", explode)
     told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
     assert told.exit_code == 1
     assert told.stderr.strip() == (

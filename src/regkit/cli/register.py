@@ -121,18 +121,20 @@ def register(
 
 
 def register_files(job: Job) -> Saved:
-    """Read, register and write; return what was written and the record of it."""
-    from regkit.io.staging import staged
+    """Read, register and write; return what was written and the record of it.
+
+    Readers and writers are imported where they are needed: their import is part of their time.
+    """
     from regkit.pipeline import build
     from regkit.registration import run
-    from regkit.report.record import Inputs
-    from regkit.report.save import save
 
     registry = current_registry()
     registrar = build(job.method, job.parameters, registry, job.defaults)
     prefix = prefix_path(job.output)
+    started = time.perf_counter()
+    from regkit.io.staging import staged
+
     with staged(prefix.parent) as stage:
-        started = time.perf_counter()
         with _busy("reading"):
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
@@ -140,6 +142,8 @@ def register_files(job: Job) -> Saved:
             pair = _with_start(job, pair)
             result = run(registrar, pair, job.method, job.check_inverse)
         with _busy("writing"):
+            from regkit.report.save import Inputs, save
+
             inputs = Inputs(job.fixed, job.moving, load_s)
             return save(result, prefix.name, stage, inputs, job.report)
 

@@ -12,10 +12,8 @@ from regkit.io import write_volume
 from regkit.io.staging import Stage
 from regkit.io.transforms import write_transform
 from regkit.registration import RegistrationResult
-from regkit.report.page import write_page
-from regkit.report.picture import picture
-from regkit.report.picture import write as write_picture
-from regkit.report.record import Inputs, registration_record
+from regkit.report.record import Inputs as Inputs
+from regkit.report.record import registration_record
 from regkit.transform import AffineTransform
 
 
@@ -46,6 +44,11 @@ def save(
         Write PREFIX.html too.
     """
     started = time.perf_counter()
+    # Drawing is the slowest to import, and part of the time that writing takes.
+    from regkit.report.page import write_page  # noqa: PLC0415
+    from regkit.report.picture import picture  # noqa: PLC0415
+    from regkit.report.picture import write as write_picture  # noqa: PLC0415
+
     linear = isinstance(result.transform, AffineTransform)
     transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
     write_transform(result.transform, transform_file)
