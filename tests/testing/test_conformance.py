@@ -43,6 +43,8 @@ MISTAKES = [
     ("WrongOrder", {"honours initial"}, "started 21 mm off, the total of the map is off by"),
     ("IgnoresFixedMask", {"honours fixed mask", "honours both masks"}, "with a mask, the map"),
     ("IgnoresMovingMask", {"honours moving mask", "honours both masks"}, "with a mask, the map"),
+    ("RobustWithoutFixedMask", {"honours fixed mask"}, "the fixed mask of either part gives the"),
+    ("RobustWithoutMovingMask", {"honours moving mask"}, "the moving mask of either part gives"),
     ("ReadsMasksInVoxels", MASKS, "with a mask, the map is off by"),
     ("NeedsBothMasks", {"honours fixed mask", "honours moving mask"}, "both masks are needed"),
     ("WantsEqualShapes", {"sizes may differ"}, "it raised ValueError: operands could not"),

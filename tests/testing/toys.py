@@ -11,7 +11,7 @@ import numpy as np
 from regkit.euler import euler_angles, rotation_matrix
 from regkit.registrar import Estimate, Pair
 from regkit.sample import values_at
-from regkit.testing.problems import MOTION
+from regkit.testing.problems import MOTION, TABLE_HU
 from regkit.transform import IDENTITY, AffineTransform, DisplacementField, Transform
 from regkit.volume import LabelMap, Volume
 
@@ -172,6 +172,22 @@ class IgnoresFixedMask(Centroid):
 class IgnoresMovingMask(Centroid):
     def register(self, pair: Pair) -> Estimate:
         return super().register(dataclasses.replace(pair, moving_mask=None))
+
+
+class RobustWithoutFixedMask(IgnoresFixedMask):
+    """Not led astray by a bright table, and yet blind to the mask."""
+
+    def centre(self, volume: Volume, mask: LabelMap | None) -> Any:
+        without = np.where(volume.array < TABLE_HU, volume.array, volume.array.min())
+        return super().centre(volume.with_array(without), mask)
+
+
+class RobustWithoutMovingMask(IgnoresMovingMask):
+    """The same for the other mask."""
+
+    def centre(self, volume: Volume, mask: LabelMap | None) -> Any:
+        without = np.where(volume.array < TABLE_HU, volume.array, volume.array.min())
+        return super().centre(volume.with_array(without), mask)
 
 
 class ReadsMasksInVoxels(Centroid):

@@ -128,27 +128,48 @@ def honours_initial(subject: Subject) -> None:
 
 
 def honours_fixed_mask(subject: Subject) -> None:
-    """A bright table in the fixed image, outside its mask, does not matter."""
-    _check_mask(subject, {"fixed_mask"}, problems.table_in_fixed)
+    """A bright table in the fixed image, outside its mask, does not matter; the mask does."""
+    _require_masks(subject, "fixed_mask")
+    _require_halved(subject, problems.table_in_fixed())
+    _require_effect(subject, "fixed_mask")
 
 
 def honours_moving_mask(subject: Subject) -> None:
-    """A bright table in the moving image, outside its mask, does not matter."""
-    _check_mask(subject, {"moving_mask"}, problems.table_in_moving)
+    """A bright table in the moving image, outside its mask, does not matter; the mask does."""
+    _require_masks(subject, "moving_mask")
+    _require_halved(subject, problems.table_in_moving())
+    _require_effect(subject, "moving_mask")
 
 
 def honours_both_masks(subject: Subject) -> None:
     """Of a body torn in two, the part in the masks is aligned."""
-    _check_mask(subject, {"fixed_mask", "moving_mask"}, problems.torn)
+    _require_masks(subject, "fixed_mask", "moving_mask")
+    _require_halved(subject, problems.torn())
 
 
-def _check_mask(subject: Subject, masks: set[str], build: Callable[[], Problem]) -> None:
-    missing = " and ".join(sorted(masks - subject.spec.honours)).replace("_", " ")
+def _require_masks(subject: Subject, *masks: str) -> None:
+    missing = " and ".join(sorted(set(masks) - subject.spec.honours)).replace("_", " ")
     require_declared(not missing, f"it does not honour a {missing}")
     _require_aligning(subject)
-    problem = build()
+
+
+def _require_halved(subject: Subject, problem: Problem) -> None:
     found = subject.register(problem.pair).transform
     _require_within(problem, found, REMAINING * problem.start_mm, "with a mask, ")
+
+
+def _require_effect(subject: Subject, mask: str) -> None:
+    """A robust method may overlook a table; that it looks where the mask says shows here."""
+    of_chest, of_belly = (
+        subject.register(problems.torn(part, frozenset({mask})).pair).transform
+        for part in ("chest", "belly")
+    )
+    apart = distance_mm(of_chest, of_belly, problems.body_points())
+    require(
+        apart > VOXEL_MM / 2,
+        f"of a body torn in two, the {mask.replace('_', ' ')} of either part gives the same map "
+        f"({apart:.1f} mm apart): is it ignored?",
+    )
 
 
 def _require_aligning(subject: Subject) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from regkit.euler import rigid, rotation_matrix
 from regkit.grid import FloatArray, Grid, Vector3
@@ -187,17 +188,34 @@ def table_in_moving() -> Problem:
     return Problem(pair, truth, problem.points)
 
 
-def torn() -> Problem:
-    """A chest that moves one way and, outside both masks, a belly that moves the other way."""
+def torn(
+    part: Literal["chest", "belly"] = "chest",
+    masks: frozenset[str] = frozenset({"fixed_mask", "moving_mask"}),
+) -> Problem:
+    """A body whose chest moves one way and whose belly moves the other way.
+
+    Parameters
+    ----------
+    part
+        What is to be aligned; the masks mark it.
+    masks
+        Which masks are given.
+    """
     fixed, moving = covering(), covering(margin=48.0)
-    chest = thorax(moving, "ct", MOTION, noise=0.02)
-    belly = thorax(moving, "ct", MOTION.inverse(), noise=0.02)
-    above = _own(moving, MOTION)[..., 2] > WAIST_MM
-    image = chest.with_array(np.where(above, chest.array, belly.array))
-    fixed_mask, moving_mask = (_body_mask(pose, WAIST_MM) for pose in (IDENTITY, MOTION))
+    chest, belly = (
+        thorax(moving, "ct", motion, noise=0.02) for motion in (MOTION, MOTION.inverse())
+    )
+    image = chest.with_array(np.where(_above(moving, MOTION), chest.array, belly.array))
+    motion = MOTION if part == "chest" else MOTION.inverse()
+    pair = Pair(
+        thorax(fixed),
+        image,
+        _body_mask(IDENTITY, part) if "fixed_mask" in masks else None,
+        _body_mask(motion, part) if "moving_mask" in masks else None,
+    )
     points = body_points()
-    pair = Pair(thorax(fixed), image, fixed_mask, moving_mask)
-    return Problem(pair, MOTION, points[points[:, 2] > WAIST_MM])
+    marked = (points[:, 2] > WAIST_MM) == (part == "chest")
+    return Problem(pair, motion, points[marked])
 
 
 GRIDS: dict[str, Callable[[], Problem]] = {
@@ -226,10 +244,16 @@ def _with_table(volume: Volume, pose: Transform) -> Volume:
     return volume.with_array(np.where(below, TABLE_HU, volume.array))
 
 
-def _body_mask(pose: Transform, above_mm: float = -np.inf) -> LabelMap:
-    """Mask of the body and a little more, on a coarse oblique grid of its own."""
+def _above(grid: Grid, pose: Transform) -> NDArray[np.bool_]:
+    """Tell which voxels lie above the waist of the body."""
+    return np.asarray(_own(grid, pose)[..., 2] > WAIST_MM)
+
+
+def _body_mask(pose: Transform, part: str = "body") -> LabelMap:
+    """Mask of the body (or a part) and a little more, on a coarse oblique grid of its own."""
     centre = pose.map_points((0.0, 0.0, 0.0))
     grid = covering((12.0, 10.0, 9.0), rotation_matrix((10, 20, -15)), centre)
-    own = _own(grid, pose)
-    within = np.linalg.norm(own / BODY_MM, axis=-1) < 1.08
-    return LabelMap(within & (own[..., 2] > above_mm), grid)
+    mask = np.linalg.norm(_own(grid, pose) / BODY_MM, axis=-1) < 1.08
+    if part != "body":
+        mask &= _above(grid, pose) == (part == "chest")
+    return LabelMap(mask, grid)
