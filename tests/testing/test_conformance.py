@@ -36,6 +36,7 @@ MISTAKES = [
     ("DoesNothing", {"improves alignment", *GEOMETRY}, "the map is off by"),
     ("MovesWhatIsAligned", {"identity stays"}, "were moved by 10"),
     ("Overwrites", {"inputs unchanged"}, "changed the array of pair.moving"),
+    ("DilatesTheMask", {"inputs unchanged"}, "changed the array of pair.moving_mask"),
     ("ReplacesThePair", {"inputs unchanged"}, "replaced pair.initial"),
     ("Random", {"repeatable"}, "the same pair and seed gave maps"),
     ("OnlyTheIncrement", {"honours initial"}, "started at the truth, the map is off by"),

@@ -131,6 +131,14 @@ class Overwrites(Centroid):
         return estimate
 
 
+class DilatesTheMask(Centroid):
+    def register(self, pair: Pair) -> Estimate:
+        estimate = super().register(pair)
+        if pair.moving_mask is not None and pair.moving_mask.array.base is not None:
+            pair.moving_mask.array.base[...] = 1
+        return estimate
+
+
 class ReplacesThePair(Centroid):
     def register(self, pair: Pair) -> Estimate:
         object.__setattr__(pair, "initial", IDENTITY)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,14 +66,15 @@ def returns_its_model(subject: Subject) -> None:
 
 
 def leaves_inputs_unchanged(subject: Subject) -> None:
-    """Neither the pair nor its arrays change."""
-    pair = problems.pose_problem(problems.covering(), problems.covering()).pair
-    before, parts = copy.deepcopy(vars(pair)), dict(vars(pair))
-    subject.register(pair)
+    """Neither the pair nor its arrays change, masks included."""
+    given = replace(problems.torn().pair, initial=AffineTransform.shift((2.0, 0.0, 0.0)))
+    pair = problems.fresh(given)
+    parts = dict(vars(pair))
+    subject.new().register(pair)
     for name, part in parts.items():
         require(getattr(pair, name) is part, f"it replaced pair.{name}")
         if isinstance(part, Volume):
-            same = np.array_equal(part.array, before[name].array)
+            same = np.array_equal(part.array, getattr(given, name).array)
             require(same, f"it changed the array of pair.{name}")
             require(not part.array.flags.writeable, f"it made pair.{name} writeable")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from regkit.euler import rigid, rotation_matrix
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.registrar import Pair
+from regkit.sitk_bridge import AnyVolume
 from regkit.testing.phantom import PARTS, Contrast, thorax
 from regkit.transform import IDENTITY, AffineTransform, Transform
 from regkit.volume import LabelMap, Volume
@@ -62,6 +64,21 @@ class Problem:
         return self.error_mm(self.pair.start)
 
 
+def fresh(pair: Pair) -> Pair:
+    """Copy a pair with its arrays: problems are made once, and a method may do anything."""
+    return Pair(
+        _copy(pair.fixed),
+        _copy(pair.moving),
+        pair.fixed_mask and _copy(pair.fixed_mask),
+        pair.moving_mask and _copy(pair.moving_mask),
+        pair.initial,
+    )
+
+
+def _copy(volume: AnyVolume) -> AnyVolume:
+    return volume.with_array(volume.array.copy())
+
+
 def distance_mm(one: Transform, other: Transform, points: FloatArray) -> float:
     """Mean distance in mm between where two maps take points (N, 3)."""
     return float(np.linalg.norm(one.map_points(points) - other.map_points(points), axis=1).mean())
@@ -95,6 +112,7 @@ def covering(
     return Grid((nz, ny, nx), spacing, (x, y, z), tuple(columns.ravel().tolist()))
 
 
+@cache
 def pose_problem(
     fixed: Grid,
     moving: Grid,
@@ -188,6 +206,7 @@ def table_in_moving() -> Problem:
     return Problem(pair, truth, problem.points)
 
 
+@cache
 def torn(
     part: Literal["chest", "belly"] = "chest",
     masks: frozenset[str] = frozenset({"fixed_mask", "moving_mask"}),

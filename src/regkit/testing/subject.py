@@ -9,7 +9,7 @@ from regkit.parameters import configure
 from regkit.plugin import MethodSpec
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registry import Offer, Plugin
-from regkit.testing.problems import plain
+from regkit.testing.problems import fresh, plain
 
 
 class ContractError(AssertionError):
@@ -45,8 +45,8 @@ class Subject:
         return registrar
 
     def register(self, pair: Pair) -> Estimate:
-        """Register with a method built for this pair only."""
-        return self.new().register(pair)
+        """Register a copy of a pair with a method built for it only."""
+        return self.new().register(fresh(pair))
 
     @cached_property
     def plain_estimate(self) -> Estimate:
