@@ -1,0 +1,143 @@
+"""Rendering a patient: from drawn numbers to images, part by part, the later over the earlier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regkit.grid import Grid
+from regkit.volume import LabelMap, Volume
+from regkit_nuclear.shapes import Field, Points, RandomField, vector
+from regkit_nuclear.thorax import body, chest, heart, skeleton, vessels
+from regkit_nuclear.thorax.abdomen import AbdomenPainter
+from regkit_nuclear.thorax.anatomy import Anatomy
+from regkit_nuclear.thorax.breathing import heart_shift
+from regkit_nuclear.thorax.draws import Concern, stream
+from regkit_nuclear.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, MU, ORGANS
+from regkit_nuclear.thorax.scene import WHOLE, Scene
+from regkit_nuclear.thorax.table import paint_table
+
+if TYPE_CHECKING:
+    from regkit_nuclear.thorax.patient import Patient
+
+_COARSE_MM = 5.0
+_WARP_MM = 4.0
+_WARP_WAVELENGTHS_MM = (170.0, 420.0)
+_WARP_FADES_MM = 75.0
+
+
+def render(
+    patient: Patient,
+    grid: Grid,
+    diaphragm_mm: float,
+    match_heart: bool,
+    supersampling: int | None,
+) -> Anatomy:
+    """Render a patient; see `Patient.render`."""
+    shift = heart_shift(diaphragm_mm)
+    looked_at = replace(grid, origin=vector(np.add(grid.origin, shift))) if match_heart else grid
+    times = supersampling or (2 if max(grid.spacing) > _COARSE_MM else 1)
+    scene = paint_patient(patient, _finer(looked_at, times), diaphragm_mm)
+    labels = scene if times == 1 else paint_patient(patient, looked_at, diaphragm_mm)
+    organs = labels.organs
+    lv = np.zeros(grid.shape_zyx, np.uint8)
+    lv[organs == ORGANS["lv_myocardium"]] = LV_MYOCARDIUM
+    lv[organs == ORGANS["lv_blood_pool"]] = LV_BLOOD_POOL
+    pose = patient.pose if match_heart else patient.pose.moved(shift)
+    modality = patient.tracer
+    return Anatomy(
+        mu=Volume(_binned(scene.mu, times), grid, "mu"),
+        activity=Volume(_binned(scene.activity, times), grid, modality),
+        organs=LabelMap(organs, grid),
+        lv=LabelMap(lv, grid),
+        reorientation=pose,
+    )
+
+
+def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
+    """Paint a patient on a grid at its own resolution."""
+    habitus, uptake = patient.habitus, patient.uptake
+    world = Scene.blank(grid)
+    trunk = _in_body_frame(world, patient)
+    surfaces = body.outline(trunk, habitus)
+    cage = chest.chest_of(trunk, habitus, diaphragm_mm)
+    body.paint_wall(trunk, surfaces, cage.cage, habitus, uptake)
+    _paint_inside(patient, world, trunk, cage, diaphragm_mm)
+    skeleton.paint_skeleton(trunk, habitus, cage.cage, uptake)
+    body.clear_outside(trunk, surfaces)
+    back = habitus.origin_mm[1] + body.Trunk(habitus).back
+    paint_table(world, back, surfaces.skin)
+    return world
+
+
+def _paint_inside(
+    patient: Patient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
+) -> None:
+    habitus, uptake, ventricle = patient.habitus, patient.uptake, patient.ventricle
+    centre = np.add(patient.pose.centre_mm, heart_shift(diaphragm_mm))
+    beating = heart.heart_of(world, patient.pose.rotation, centre, ventricle, habitus.scale)
+    pericardium = beating.pericardium(trunk.mu.shape, patient.pericardial_fat_mm)
+    turn = trunk.rotation.T
+    to_body = np.column_stack([turn @ patient.pose.rotation, turn @ (centre - trunk.origin)])
+    trunk.paint(WHOLE, cage.cage, "soft_tissue", MU["mixed"], 0.9 * uptake.soft)
+    middle = chest.mediastinum(trunk.points, habitus, vector(to_body[:, 3]))
+    air = 1 - 0.012 * diaphragm_mm
+    lungs = chest.paint_lungs(trunk, cage, middle, pericardium, uptake, air)
+    vessels.paint_lung_vessels(trunk, habitus, lungs, uptake, patient.seed)
+    abdomen = AbdomenPainter(
+        trunk.lowered(diaphragm_mm),
+        habitus,
+        cage,
+        pericardium,
+        uptake,
+        patient.abdomen,
+        patient.seed,
+    )
+    abdomen.paint(diaphragm_mm)
+    fat = np.maximum(pericardium, cage.cage)
+    trunk.paint(WHOLE, fat, "pericardial_fat", MU["fat"], 1.2 * uptake.fat)
+    vessels.paint_great_vessels(trunk, habitus, ventricle, to_body, uptake)
+    chest.paint_airways(trunk, habitus, cage)
+    heart.paint_heart(beating, ventricle, patient.defects, uptake)
+
+
+def _in_body_frame(world: Scene, patient: Patient) -> Scene:
+    """Return the scene in the warped frame of the body; around the heart nothing is warped."""
+    habitus = patient.habitus
+    warp = RandomField.draw(
+        stream(patient.seed, Concern.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
+    ).on(world.grid)
+    away = world.points.relative_to(patient.pose.centre_mm)
+    square = (away.x**2 + away.y**2 + away.z**2) / np.float32(_WARP_FADES_MM**2)
+    warp *= 1 - np.exp(-square * square)
+    points = Points(*(p + w for p, w in zip(world.points, warp, strict=True)))
+    return replace(
+        world,
+        points=points.relative_to(habitus.origin_mm, habitus.rotation),
+        origin=np.array(habitus.origin_mm),
+        rotation=habitus.rotation,
+        slack_mm=float(np.abs(warp).max() * np.sqrt(3)),
+    )
+
+
+def _finer(grid: Grid, times: int) -> Grid:
+    """Return the grid whose voxels are the parts of this one's."""
+    nz, ny, nx = (n * times for n in grid.shape_zyx)
+    x, y, z = (s / times for s in grid.spacing)
+    first = (1 / times - 1) / 2
+    return replace(
+        grid,
+        shape_zyx=(nz, ny, nx),
+        spacing=(x, y, z),
+        origin=vector(grid.to_physical((first, first, first))),
+    )
+
+
+def _binned(image: Field, times: int) -> Field:
+    if times == 1:
+        return image
+    nz, ny, nx = (n // times for n in image.shape)
+    blocks = image.reshape(nz, times, ny, times, nx, times)
+    return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
