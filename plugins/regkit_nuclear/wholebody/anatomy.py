@@ -1,0 +1,47 @@
+"""The order in which a whole body is painted: later parts cover earlier ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regkit_nuclear.canvas import Part
+from regkit_nuclear.wholebody import abdomen, body, chest, couch, gut, head, pelvis, skeleton
+from regkit_nuclear.wholebody import heart as cardiac
+from regkit_nuclear.wholebody.frame import Frame
+from regkit_nuclear.wholebody.habitus import Habitus
+from regkit_nuclear.wholebody.lesions import Lesion, paint_lesions
+from regkit_nuclear.wholebody.uptake import Uptake
+
+
+def parts(
+    habitus: Habitus, uptake: Uptake, lesions: tuple[Lesion, ...], rng: np.random.Generator
+) -> list[Part]:
+    """Return all parts of a patient in painting order, the couch first."""
+    frame = Frame(habitus)
+    return [
+        *couch.couch(habitus),
+        *body.outline(frame, uptake),
+        *pelvis.muscles(frame, uptake),
+        *abdomen.cavity(frame, uptake),
+        *skeleton.chest_wall(frame, uptake),
+        *chest.lungs(frame, uptake, rng),
+        *cardiac.heart(frame, uptake),
+        *cardiac.vessels(frame, uptake),
+        *chest.airways(uptake),
+        *chest.neck(frame, uptake),
+        *gut.small_bowel(frame, uptake, rng),
+        *gut.colon(frame, uptake, rng),
+        *gut.stomach(frame, uptake, rng),
+        *abdomen.spleen(frame, uptake, rng),
+        *abdomen.pancreas(uptake),
+        *abdomen.liver(frame, uptake, rng),
+        *abdomen.kidneys(uptake, rng),
+        *pelvis.organs(frame, uptake, rng),
+        *pelvis.bones(uptake),
+        *skeleton.spine(frame, uptake),
+        *skeleton.shoulders(frame, uptake),
+        *head.throat(uptake),
+        *head.skull(uptake),
+        *head.brain(uptake),
+        *paint_lesions(lesions),
+    ]
