@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +42,10 @@ class Subject:
 
     def new(self) -> Registrar:
         """Build the method with its default parameters and its preset."""
+        require(
+            dataclasses.is_dataclass(self.target),
+            f"{self.spec.target} must be a frozen dataclass of its parameters",
+        )
         registrar: Registrar = configure(self.target, self.spec.name, self.spec.preset)
         return registrar
 
