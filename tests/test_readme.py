@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,20 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def demo_files(tmp_path: Path, monkeypatch) -> Path:
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory) -> Path:
     """What `make demo` leaves behind, as far as the README uses it."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("painted")
     pair, _ = simulated_pair()
-    write_volume(pair.fixed, "demo/pet.nii.gz")
-    write_volume(pair.moving, "demo/ct.nii.gz")
+    write_volume(pair.fixed, folder / "pet.nii.gz")
+    write_volume(pair.moving, folder / "ct.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def demo_files(painted: Path, tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(painted, "demo")
     return tmp_path
 
 

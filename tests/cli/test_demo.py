@@ -55,10 +55,12 @@ def test_everything_it_promises_is_there(folder: Path, output: str) -> None:
 def test_the_command_it_prints_does_the_same(folder: Path, output: str, run) -> None:
     words = shlex.split(_row(output, "By hand"))
     assert words[:2] == ["regkit", "register"]
-    before = (folder / "registration.tfm").read_bytes()
-    (folder / "registration.tfm").unlink()
+    file = folder / "registration.tfm"
+    first = sitk.ReadTransform(str(file)).GetParameters()
+    file.unlink()
     assert run(*words[1:]).exit_code == 0
-    assert (folder / "registration.tfm").read_bytes() == before
+    # Sums over several threads differ in their last digits.
+    assert sitk.ReadTransform(str(file)).GetParameters() == pytest.approx(first, abs=1e-3)
 
 
 def test_the_pair_is_what_the_truth_says() -> None:
