@@ -33,6 +33,8 @@ MISTAKES = [
     ("TurnsTheOtherWay", GEOMETRY, "turned the other way it would be right"),
     ("TurnsALittleTheOtherWay", GEOMETRY, "does it turn the other way"),
     ("TurnsAboutTheOrigin", {"maps fixed to moving, offset"}, "the map is off by"),
+    ("TurnsAboutTheOrigin", {"same far from the origin"}, "does it turn images about the origin"),
+    ("StopsEarlyFarAway", {"same far from the origin"}, "with both images 1355 mm away"),
     ("DoesNothing", {"improves alignment", *GEOMETRY}, "the map is off by"),
     ("MovesWhatIsAligned", {"identity stays"}, "were moved by 10"),
     ("Overwrites", {"inputs unchanged"}, "changed the array of pair.moving"),

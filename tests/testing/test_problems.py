@@ -56,6 +56,14 @@ def test_a_wrong_frame_is_far_beyond_the_tolerance(build: Callable[[], Problem])
         assert problem.error_mm(AffineTransform.shift(wrong)) > 0.6 * problem.start_mm
 
 
+def test_far_away_only_the_headers_differ() -> None:
+    here, there = problems.plain().pair, problems.plain_far_away().pair
+    for one, other in ((here.fixed, there.fixed), (here.moving, there.moving)):
+        np.testing.assert_allclose(other.array, one.array, atol=1e-2)
+        moved = np.subtract(other.grid.centre, one.grid.centre)
+        np.testing.assert_allclose(moved, problems.AWAY_MM)
+
+
 def test_images_from_afar_do_not_meet_without_their_initial_map() -> None:
     problem = problems.from_afar()
     corners = problem.pair.fixed.grid.corners()

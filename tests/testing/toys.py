@@ -111,6 +111,14 @@ class TurnsAboutTheOrigin(Centroid):
         return increment @ pair.start @ turn
 
 
+class StopsEarlyFarAway(Centroid):
+    """Like an optimiser whose steps are sized by the distance from the origin."""
+
+    def total(self, pair: Pair, increment: AffineTransform) -> Transform:
+        share = 0.8 if np.linalg.norm(pair.fixed.grid.centre) > 1000 else 1.0
+        return AffineTransform.shift(share * increment.matrix[:3, 3]) @ pair.start
+
+
 class DoesNothing(Centroid):
     def register(self, pair: Pair) -> Estimate:
         return Estimate(pair.start)

@@ -75,6 +75,21 @@ def same_anatomy_on_any_grid(subject: Subject) -> None:
     )
 
 
+def same_far_from_the_origin(subject: Subject) -> None:
+    """The same arrays in headers far away give the same map there, to half a voxel."""
+    _require_aligning(subject)
+    plain, away = problems.plain(), AffineTransform.shift(problems.AWAY_MM)
+    found = subject.register(problems.plain_far_away().pair).transform
+    brought_back = away.inverse() @ found @ away
+    apart = distance_mm(brought_back, subject.plain_estimate.transform, plain.points)
+    require(
+        apart <= VOXEL_MM / 2,
+        f"with both images {np.linalg.norm(problems.AWAY_MM):.0f} mm away from the origin "
+        f"the map differs by {apart:.1f} mm (at most {VOXEL_MM / 2:g} mm allowed): "
+        "does it turn images about the origin rather than about themselves?",
+    )
+
+
 def identity_stays(subject: Subject) -> None:
     """An image and itself, on its own and on another grid, move by less than a voxel."""
     for moving in (covering(), problems.oblique_grid()):

@@ -25,6 +25,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "returns its model": conduct.returns_its_model,
     **{f"maps fixed to moving, {kind}": alignment.maps_fixed_to_moving(kind) for kind in GRIDS},
     "same anatomy on any grid": alignment.same_anatomy_on_any_grid,
+    "same far from the origin": alignment.same_far_from_the_origin,
     "identity stays": alignment.identity_stays,
     "improves alignment": alignment.improves_alignment,
     "leaves images where they are": alignment.leaves_images_where_they_are,

@@ -25,6 +25,9 @@ VOXEL_MM = 8.0
 MOTION = rigid(euler_deg=(3, -4, 4), translation_mm=(20, -12, -8))
 # So far away that the fields of view do not meet, and turned so far that order matters.
 FAR_MOTION = rigid(euler_deg=(0, 0, 60), translation_mm=(460, -40, 30))
+# As a scanner's isocentre or table position may have it.
+AWAY_MM = (310.0, -420.0, -1250.0)
+BESIDE_MM = (8.0, 4.0, -4.0)
 TABLE_HU = 2000.0
 TABLE_MM = 108.0
 WAIST_MM = 20.0
@@ -138,7 +141,7 @@ def pose_problem(
 
 def plain() -> Problem:
     """Two CT-like images on the simplest of grids."""
-    return pose_problem(covering(), covering(centre=(8.0, 4.0, -4.0)))
+    return pose_problem(covering(), covering(centre=BESIDE_MM))
 
 
 def two_contrasts() -> Problem:
@@ -172,10 +175,16 @@ def oblique_grid() -> Grid:
 
 def offset() -> Problem:
     """A body far from the origin of the patient frame, in differently placed fields of view."""
-    away = np.array([310.0, -420.0, -1250.0])
-    moved = np.add(away, (32.0, 24.0, -28.0))
-    pose = AffineTransform.shift(away)
-    return pose_problem(covering(centre=away), covering(centre=moved, margin=64.0), pose=pose)
+    pose = AffineTransform.shift(AWAY_MM)
+    moved = np.add(AWAY_MM, (32.0, 24.0, -28.0))
+    return pose_problem(covering(centre=AWAY_MM), covering(centre=moved, margin=64.0), pose=pose)
+
+
+def plain_far_away() -> Problem:
+    """The very arrays of the plain problem, in headers `AWAY_MM` from the origin."""
+    pose = AffineTransform.shift(AWAY_MM)
+    moved = np.add(AWAY_MM, BESIDE_MM)
+    return pose_problem(covering(centre=AWAY_MM), covering(centre=moved), pose=pose)
 
 
 def sizes() -> Problem:
