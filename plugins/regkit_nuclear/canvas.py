@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from regkit.transform import Transform
 from regkit_nuclear.shapes import Box, Field, Points, RandomField, occupancy
 from regkit_nuclear.solids import Solid
 
-Value = float | Callable[[Points], Field]
+Value = float | Callable[[Points], Any]
 """A number, or a function of the points."""
 Warp = Callable[[Points], Points]
 
@@ -52,6 +53,10 @@ class Painting:
     channels: dict[str, Field]
     labels: NDArray[np.uint8]
 
+    def crop(self, box: tuple[slice, ...]) -> Painting:
+        """Return the painting of a box of voxels, as views."""
+        return Painting({name: c[box] for name, c in self.channels.items()}, self.labels[box])
+
 
 def paint(
     parts: Sequence[Part], grid: Grid, pose: Transform, background: Mapping[str, float], warp: Warp
@@ -72,7 +77,7 @@ def paint(
         Maps points of the patient's frame to the frame of the parts.
     """
     channels = {c: np.full(grid.shape_zyx, v, np.float32) for c, v in background.items()}
-    labels = np.zeros(grid.shape_zyx, np.uint8)
+    painting = Painting(channels, np.zeros(grid.shape_zyx, np.uint8))
     voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
     for start in range(0, grid.shape_zyx[0], SLICES):
         rows = slice(start, min(start + SLICES, grid.shape_zyx[0]))
@@ -80,51 +85,43 @@ def paint(
         frames = {True: posed, False: warp(posed)}
         reach = LATTICE * max(grid.spacing) + voxel_mm
         lattices = {rigid: _Lattice.of(points, reach) for rigid, points in frames.items()}
-        views = {name: channel[rows] for name, channel in channels.items()}
+        slices = painting.crop((rows,))
         for part in parts:
             box = lattices[part.rigid].box(part.solid)
             if box is not None:
-                _paint_part(part, frames[part.rigid], box, views, labels[rows], voxel_mm)
-    return Painting(channels, labels)
+                places = frames[part.rigid].crop(box)
+                _paint_part(part, places, slices.crop(box), voxel_mm)
+    return painting
 
 
 def displaced(points: Points, displacement: RandomField) -> Points:
     """Move points by a random field of three components, evaluated at the points themselves."""
     moved = [c.copy() for c in points]
-    for (kx, ky, kz), amplitudes in zip(
-        displacement.waves.astype(np.float32),
-        displacement.amplitudes.astype(np.float32).swapaxes(0, 1),
-        strict=True,
-    ):
+    waves, amplitudes = (
+        a.astype(np.float32) for a in (displacement.waves, displacement.amplitudes)
+    )
+    for m, (kx, ky, kz) in enumerate(waves):
         phase = kx * points.x + ky * points.y + kz * points.z
         cos, sin = np.cos(phase), np.sin(phase)
-        for coordinate, (even, odd) in zip(moved, amplitudes, strict=True):
-            coordinate += even * cos + odd * sin
+        for axis in range(3):
+            even, odd = amplitudes[axis, m]
+            moved[axis] += even * cos + odd * sin
     return Points(*moved)
 
 
-def _paint_part(
-    part: Part,
-    points: Points,
-    box: Box,
-    channels: Mapping[str, Field],
-    labels: NDArray[np.uint8],
-    voxel_mm: float,
-) -> None:
-    places = points.crop(box)
+def _paint_part(part: Part, places: Points, onto: Painting, voxel_mm: float) -> None:
     distance = part.solid.distance(places)
     if part.label is not None:
-        labels[box][distance < 0] = part.label
+        onto.labels[distance < 0] = part.label
     touched = distance < voxel_mm / 2
     if not touched.any():
         return
     cover = occupancy(distance[touched], voxel_mm)
-    for name, value in part.values.items():
-        if name in channels:
-            inside = value(Points(*(c[touched] for c in places))) if callable(value) else value
-            view = channels[name][box]
-            old = view[touched]
-            view[touched] = old + cover * (inside - old)
+    for name in onto.channels.keys() & part.values.keys():
+        channel, value = onto.channels[name], part.values[name]
+        inside = value(Points(*(c[touched] for c in places))) if callable(value) else value
+        old = channel[touched]
+        channel[touched] = old + cover * (inside - old)
 
 
 def _posed(grid: Grid, pose: Transform, rows: slice) -> Points:
@@ -159,7 +156,9 @@ class _Lattice:
             near &= (places > low - self.reach) & (places < high + self.reach)
         if not near.any():
             return None
-        z, y, x = (self._range(near.any(axis=others), axis) for axis, others in _OTHER_AXES)
+        z, y, x = (
+            self._range(np.asarray(near.any(axis=others)), axis) for axis, others in _OTHER_AXES
+        )
         return z, y, x
 
     def _range(self, near: NDArray[np.bool_], axis: int) -> slice:

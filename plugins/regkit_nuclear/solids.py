@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regkit.grid import FloatArray, Vector3
+from regkit.grid import FloatArray
 from regkit_nuclear.shapes import (
     Capsule,
     Ellipsoid,
@@ -81,6 +81,13 @@ def solid(shape: Shape) -> Solid:
     return Solid(shape.distance, shape.bounds)
 
 
+def free_form(
+    distance: Callable[[Points], Any], bounds: tuple[FloatArray, FloatArray] = EVERYWHERE
+) -> Solid:
+    """Make a solid of any signed distance; mind that it is used beside its surface only."""
+    return Solid(lambda p: np.asarray(distance(p), dtype=np.float32), bounds)
+
+
 def ellipsoid(
     centre: ArrayLike, half_axes: ArrayLike, rotation: NDArray[np.float64] | None = None
 ) -> Solid:
@@ -121,7 +128,7 @@ def half_space(normal: ArrayLike, offset_mm: float) -> Solid:
     """Build all points p with ``normal . p < offset``, `normal` a unit vector."""
     nx, ny, nz = np.asarray(normal, dtype=np.float32)
     offset = np.float32(offset_mm)
-    return Solid(lambda p: nx * p.x + ny * p.y + nz * p.z - offset, EVERYWHERE)
+    return free_form(lambda p: nx * p.x + ny * p.y + nz * p.z - offset)
 
 
 def between(axis: int, low: float, high: float) -> Solid:
@@ -143,7 +150,7 @@ def column(
     low, high = float(heights[0]), float(heights[-1])
     middle, half = np.float32((low + high) / 2), np.float32((high - low) / 2)
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         y = p.y - middle_y(p.z)
         round_about = tube(p.x, y, half_width(p.z), half_depth(p.z), exponent)
         return np.maximum(round_about, np.abs(p.z - middle) - half)
@@ -151,4 +158,4 @@ def column(
     wide = float(half_width.values.max())
     depths, middles = (np.interp(heights, q.knots, q.values) for q in (half_depth, middle_y))
     lower = np.array([-wide, (middles - depths).min(), low])
-    return Solid(distance, (lower, np.array([wide, (middles + depths).max(), high])))
+    return free_form(distance, (lower, np.array([wide, (middles + depths).max(), high])))

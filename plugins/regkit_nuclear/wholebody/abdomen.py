@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regkit_nuclear.canvas import Part
 from regkit_nuclear.draws import uniform
-from regkit_nuclear.shapes import Field, Points
-from regkit_nuclear.solids import EVERYWHERE, Solid, ball, capsule, ellipsoid, path
+from regkit_nuclear.shapes import Points
+from regkit_nuclear.solids import Solid, ball, capsule, ellipsoid, free_form, path
 from regkit_nuclear.wholebody.frame import Frame
 from regkit_nuclear.wholebody.heart import pericardium
 from regkit_nuclear.wholebody.organs import NO_ORGAN, SIDES, part
@@ -103,14 +105,14 @@ def kidneys(uptake: Uptake, rng: np.random.Generator) -> list[Part]:
 
 def _liver_block(rng: np.random.Generator) -> Solid:
     """Right of a curved left edge, above an oblique lower edge."""
-    tip, low = uniform(rng, 30, 68), uniform(rng, -158, -128)
+    tip, low = uniform(rng, 24, 60), uniform(rng, -138, -112)
 
-    def distance(p: Points) -> Field:
-        edge = low + 92 / (1 + np.exp(-(p.x + 12) / 24)) + 0.22 * (p.y + 10)
+    def distance(p: Points) -> Any:
+        edge = low + 84 / (1 + np.exp(-(p.x + 24) / 24)) + 0.22 * (p.y + 10)
         left = p.x - tip + 0.010 * (p.y + 30) ** 2 * (p.x > -20)
         return np.maximum(np.maximum((edge - p.z) * 0.8, left * 0.9), p.y - 76)
 
-    return Solid(distance, EVERYWHERE)
+    return free_form(distance)
 
 
 def _tilt(side: float) -> np.ndarray:
@@ -125,7 +127,8 @@ def _tilt(side: float) -> np.ndarray:
 def _adrenal(kidney: np.ndarray, name: str, side: float, uptake: Uptake) -> list[Part]:
     """A body with two limbs, above and medial of the kidney."""
     top = np.array((side * 34.0, 26.0 if side < 0 else 22.0, kidney[2] + 62))
-    limbs = path([top + (0, 16, -8), top, top + (side * 14, 10, -12)], [4.2, 5.2, 4.2])
+    ends = top + np.array(((0.0, 16.0, -8.0), (side * 14.0, 10.0, -12.0)))
+    limbs = path([ends[0], top, ends[1]], [4.2, 5.2, 4.2])
     return [part(limbs, 28, uptake["adrenal"], f"adrenal_{name}")]
 
 

@@ -28,7 +28,7 @@ def parts(
         *cardiac.heart(frame, uptake),
         *cardiac.vessels(frame, uptake),
         *chest.airways(uptake),
-        *chest.neck(frame, uptake),
+        *chest.neck(uptake),
         *gut.small_bowel(frame, uptake, rng),
         *gut.colon(frame, uptake, rng),
         *gut.stomach(frame, uptake, rng),

@@ -44,7 +44,7 @@ def _flesh(frame: Frame) -> tuple[Solid, Solid, Solid]:
     limbs = [_arm(frame, side) for _, side in SIDES]
     for _, side in SIDES:
         thigh = path(
-            [(side * 84, 6, -385), (side * 80, 6, -520), (side * 74, 8, -680)], [84, 74, 62]
+            [(side * 88, 6, -385), (side * 89, 6, -520), (side * 84, 8, -680)], [82, 71, 60]
         )
         limbs.append(thigh)
     head = ellipsoid((0, -10, 385), (77, 98, 84)).blended(
@@ -87,6 +87,6 @@ def _thigh_fat(uptake: Uptake) -> list[Part]:
     for _, side in SIDES:
         for turn in (-36.0, 34.0):
             sheet = capsule((side * 84, 6 + turn, -430), (side * 76, 8 + turn, -690), 34)
-            ring = (sheet - sheet.grown(-3)) & between(0, *sorted((side * 30, side * 150)))
+            ring = (sheet - sheet.grown(-3)) & between(1, -22, 34)
             parts.append(part(ring, HU["fat"] + 40, 0.7 * uptake["muscle"]))
     return parts

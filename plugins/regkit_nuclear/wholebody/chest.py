@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from regkit_nuclear.canvas import Part
+from regkit_nuclear.canvas import Part, Value
 from regkit_nuclear.draws import uniform
-from regkit_nuclear.shapes import Field, Points
-from regkit_nuclear.solids import EVERYWHERE, Solid, capsule, ellipsoid, half_space, path
+from regkit_nuclear.shapes import Points
+from regkit_nuclear.solids import Solid, capsule, ellipsoid, free_form, half_space, path
 from regkit_nuclear.wholebody.frame import Frame
 from regkit_nuclear.wholebody.heart import pericardium
 from regkit_nuclear.wholebody.organs import SIDES, part
@@ -50,10 +52,10 @@ def airways(uptake: Uptake) -> list[Part]:
     ]
 
 
-def neck(frame: Frame, uptake: Uptake) -> list[Part]:
+def neck(uptake: Uptake) -> list[Part]:
     """Paint thyroid, larynx and oesophagus."""
     gullet = path(
-        [(3, 12, 236), (4, 30, 190), (4, 36, 90), (8, 28, 10), (24, 12, -22)], [7, 7, 7, 8, 8]
+        [(3, 12, 236), (4, 20, 190), (4, 27, 90), (8, 22, 10), (24, 12, -22)], [7, 7, 7, 8, 8]
     )
     parts = [
         part(gullet, HU["soft"], uptake["blood"] * 1.1),
@@ -73,12 +75,12 @@ def neck(frame: Frame, uptake: Uptake) -> list[Part]:
 def _mediastinum(frame: Frame) -> Solid:
     """What is between the lungs: wide around spine and heart, thin behind the breastbone."""
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         half = 15 + 14 * np.exp(-(((p.y - 8) / 34) ** 2)) + 16 * np.exp(-(((p.y - 88) / 26) ** 2))
         top = 8 * np.exp(-(((p.z - 120) / 40) ** 2))
-        return np.asarray(np.abs(p.x - 3) - half - top, dtype=np.float32)
+        return np.abs(p.x - 3) - half - top
 
-    sheet = Solid(distance, EVERYWHERE)
+    sheet = free_form(distance)
     spine = path([frame.spine_at(z, behind=4) for z in (-150, -60, 20, 100, 205)], 27)
     return sheet.blended(spine, 12)
 
@@ -87,13 +89,13 @@ def _above(normal: np.ndarray, offset: float) -> Solid:
     return half_space(-normal / np.linalg.norm(normal), -offset)
 
 
-def _density(p: Points) -> Field:
+def _density(p: Points) -> Any:
     """Lung is denser where it is lower: blood and collapse at the back of someone lying."""
-    return np.asarray(HU["lung"] + 0.55 * p.y + 20 * np.exp((p.y - 70) / 25), dtype=np.float32)
+    return HU["lung"] + 0.55 * p.y + 20 * np.exp((p.y - 70) / 25)
 
 
-def _perfusion(uptake: Uptake) -> Field:
-    return lambda p: np.asarray(uptake["lung"] * (1 + 0.003 * p.y), dtype=np.float32)
+def _perfusion(uptake: Uptake) -> Value:
+    return lambda p: uptake["lung"] * (1 + 0.003 * p.y)
 
 
 def _vessels(air: Solid, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
@@ -101,7 +103,7 @@ def _vessels(air: Solid, uptake: Uptake, rng: np.random.Generator) -> list[Part]
     for _, side in SIDES:
         hilum = np.array((side * 34, 16, 66))
         parts.append(part(ellipsoid(hilum, (12, 15, 22)), HU["blood"], uptake["blood"]))
-        for _ in range(11):
+        for _ in range(16):
             parts += _branch(hilum, side, air, uptake, rng)
     return parts
 
@@ -115,9 +117,9 @@ def _branch(
     )
     direction /= np.linalg.norm(direction)
     fork = hilum + direction * uniform(rng, 32, 48)
-    vessels = [capsule(hilum, fork, 5.5, 3.2)]
+    vessels = [capsule(hilum, fork, 6, 3.6)]
     for _ in range(2):
         end = fork + (direction + rng.normal(0, 0.4, 3)) * uniform(rng, 24, 42)
-        vessels.append(capsule(fork, end, 2.8, 1.2))
+        vessels.append(capsule(fork, end, 3.2, 1.5))
     blood = uptake["blood"]
     return [part(vessel & air, HU["blood"] - 20, 0.8 * blood) for vessel in vessels]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regkit_nuclear.canvas import Part
-from regkit_nuclear.shapes import Field, Points
+from regkit_nuclear.shapes import Points
 from regkit_nuclear.solids import Solid
 from regkit_nuclear.wholebody.habitus import Habitus
 
-BACK_MM = 100.0
+BACK_MM = 106.0
 _HALF_WIDTH_MM, _SAG_MM, _THICK_MM = 215.0, 22.0, 26.0
 
 
@@ -26,7 +28,7 @@ def couch(habitus: Habitus) -> list[Part]:
         np.array([_HALF_WIDTH_MM, top + _THICK_MM + 5, 2000.0]),
     )
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         across = p.x / np.float32(_HALF_WIDTH_MM)
         middle = np.float32(top + _THICK_MM / 2) - np.float32(_SAG_MM) * across * across
         thick = np.float32(_THICK_MM / 2) * (1 - np.float32(0.6) * across * across)

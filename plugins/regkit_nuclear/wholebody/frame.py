@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from regkit_nuclear.shapes import Field, Points, Profile, smooth_union
-from regkit_nuclear.solids import EVERYWHERE, Solid, column
+from regkit_nuclear.solids import Solid, column, free_form
 from regkit_nuclear.wholebody.habitus import Habitus
 
-_HEIGHTS = (-460, -400, -350, -260, -180, -120, -60, 0, 60, 110, 150, 180, 205, 225, 250, 300)
+_HEIGHTS = (-430, -400, -350, -260, -180, -120, -60, 0, 60, 110, 150, 180, 205, 225, 250, 300)
 _WIDTHS = (158, 166, 168, 158, 140, 137, 141, 148, 155, 160, 158, 130, 84, 62, 57, 56)
 _DEPTHS = (92, 96, 100, 94, 88, 90, 96, 102, 106, 103, 92, 79, 66, 60, 57, 58)
-_FLAT = Profile((-600, 600), (0, 0))
+_MIDDLE = Profile((-460, 60, 120, 205, 250, 300), (0, 0, 3, 12, 6, 0))
 
 # Upper ends of the vertebrae, from L5 to C1.
 VERTEBRAE = (
@@ -42,15 +43,15 @@ class Frame:
         shoulders = 0.95 if self.habitus.female else 1.02
         shape = np.interp(_HEIGHTS, (-250, -100, 50, 150), (hips, 1.0, 1.0, shoulders))
         widths = Profile(_HEIGHTS, np.multiply(_WIDTHS, shape).tolist())
-        return column(widths, Profile(_HEIGHTS, _DEPTHS), _FLAT, 2.5)
+        return column(widths, Profile(_HEIGHTS, _DEPTHS), _MIDDLE, 2.5)
 
     @cached_property
     def cage(self) -> Solid:
         """Inside of the rib cage."""
         heights = (-150, -60, 0, 60, 110, 150, 182, 204)
         widths = Profile(heights, (120, 129, 132, 126, 111, 88, 56, 14))
-        depths = Profile(heights, (78, 88, 92, 90, 81, 66, 45, 14))
-        return column(widths, depths, Profile((-150, 0, 110, 204), (0, 0, 8, 24)), 2.3)
+        depths = Profile(heights, (76, 85, 88, 86, 77, 62, 42, 14))
+        return column(widths, depths, Profile((-150, 0, 110, 204), (-2, -2, 5, 20)), 2.3)
 
     @cached_property
     def belly(self) -> Solid:
@@ -69,19 +70,21 @@ class Frame:
         """Everything below the two domes of the diaphragm."""
         shift = np.float32(self.habitus.breathing_mm)
 
-        def distance(p: Points) -> Field:
+        def distance(p: Points) -> Any:
             y = (p.y - 4) / 84
-            right = 16 - 44 * (((p.x + 60) / 80) ** 2 + y * y)
-            left = 2 - 40 * (((p.x - 60) / 80) ** 2 + y * y)
-            return p.z - shift + smooth_union(-right, -left, 24)
+            right = np.float32(44) * (((p.x + 60) / 80) ** 2 + y * y) - 16
+            left = np.float32(40) * (((p.x - 60) / 80) ** 2 + y * y) - 2
+            return (
+                p.z - shift + smooth_union(right.astype(np.float32), left.astype(np.float32), 24)
+            )
 
-        return Solid(distance, EVERYWHERE)
+        return free_form(distance)
 
     @cached_property
     def spine_y(self) -> Profile:
         """Middle of the vertebral bodies along y at each height: lordosis and kyphosis."""
-        heights = (-440, -330, -270, -200, -140, -60, 40, 120, 200, 250, 318)
-        return Profile(heights, (78, 74, 56, 44, 45, 55, 62, 61, 44, 30, 24))
+        heights = (-440, -330, -270, -200, -140, -60, 40, 120, 180, 215, 260, 318)
+        return Profile(heights, (78, 74, 56, 42, 42, 48, 53, 52, 44, 33, 19, 14))
 
     def spine_at(
         self, z: float, x: float = 0.0, behind: float = 0.0

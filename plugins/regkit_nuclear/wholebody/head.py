@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regkit_nuclear.canvas import Part
-from regkit_nuclear.shapes import Field, Points
-from regkit_nuclear.solids import EVERYWHERE, Solid, ball, capsule, ellipsoid, path
+from regkit_nuclear.shapes import Points
+from regkit_nuclear.solids import Solid, ball, capsule, ellipsoid, free_form, path
 from regkit_nuclear.wholebody.organs import NO_ORGAN, SIDES, part
 from regkit_nuclear.wholebody.uptake import HU, Uptake
 
@@ -40,10 +42,10 @@ def skull(uptake: Uptake) -> list[Part]:
 def brain(uptake: Uptake) -> list[Part]:
     """Paint brain: fluid, cortex, white matter, deep nuclei, ventricles, cerebellum, stem."""
     inside = _VAULT.grown(-6.5)
-    hemispheres = inside.grown(-2.5) - Solid(_falx, EVERYWHERE)
+    hemispheres = inside.grown(-2.5) - free_form(_falx)
     white = Solid(lambda p: hemispheres.distance(p) + 8.5 + _folds(p), hemispheres.bounds)
     cerebellum = ellipsoid((0, 34, 334), (50, 30, 22)) & inside.grown(-2)
-    stem = path([(0, 6, 356), (0, 18, 332), (0, 24, 314)], [13, 11, 7])
+    stem = path([(0, 6, 356), (0, 18, 332), (0, 28, 314)], [13, 11, 7])
     grey = uptake["grey_matter"]
     parts = [
         part(inside, HU["water"] + 6, 0.25 * grey, NO_ORGAN),
@@ -116,14 +118,14 @@ def _mastoids(uptake: Uptake) -> list[Part]:
     return parts
 
 
-def _falx(p: Points) -> Field:
+def _falx(p: Points) -> Any:
     """Negative in the cleft between the hemispheres, above the deep brain."""
-    return np.maximum(np.abs(p.x) - 1.6, 392 + 0.1 * np.abs(p.y) - p.z).astype(np.float32)
+    return np.maximum(np.abs(p.x) - 1.6, 392 + 0.1 * np.abs(p.y) - p.z)
 
 
-def _folds(p: Points) -> Field:
+def _folds(p: Points) -> Any:
     """Depth of the cortex, in mm about its mean: gyri and sulci."""
     waves = np.sin(p.x / 5.1 + p.z / 17) * np.cos(p.y / 6.3 + 0.7) + np.sin(
         p.z / 5.7 + p.y / 11
     ) * np.cos(p.x / 7.9)
-    return np.asarray(3.2 * waves, dtype=np.float32)
+    return 3.2 * waves

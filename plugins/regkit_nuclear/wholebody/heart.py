@@ -25,8 +25,8 @@ def heart(frame: Frame, uptake: Uptake) -> list[Part]:
         part(pericardium(frame), HU["fat"] + 10, uptake["fat"] * 1.5),
         part(_right_ventricle(frame).grown(3.5), HU["muscle"], 0.35 * uptake["myocardium"] + 0.8),
         part(_right_ventricle(frame), *blood, "right_ventricle"),
-        part(ellipsoid((-27, -12, 40) + ride, (25, 30, 33)), *blood, "right_atrium"),
-        part(ellipsoid((4, 14, 60) + ride, (34, 22, 26)), *blood, "left_atrium"),
+        part(ellipsoid(np.add(ride, (-27, -12, 40)), (25, 30, 33)), *blood, "right_atrium"),
+        part(ellipsoid(np.add(ride, (4, 14, 60)), (34, 22, 26)), *blood, "left_atrium"),
         part(muscle, HU["muscle"], uptake["myocardium"], "left_ventricle"),
         part(cavity, *blood, "left_ventricle"),
     ]
@@ -61,8 +61,8 @@ def pericardium(frame: Frame) -> Solid:
     """Everything within the heart's sac."""
     muscle, _ = _left_ventricle(frame)
     ride = frame_shift(frame)
-    right = ellipsoid((-14, -16, 36) + ride, (40, 40, 42))
-    top = ellipsoid((4, 0, 62) + ride, (38, 34, 34))
+    right = ellipsoid(np.add(ride, (-14, -16, 36)), (40, 40, 42))
+    top = ellipsoid(np.add(ride, (4, 0, 62)), (38, 34, 34))
     return muscle.grown(6).blended(right, 20).blended(top, 20)
 
 

@@ -27,22 +27,24 @@ def pet_image(suv: Field, grid: Grid, rng: np.random.Generator | None) -> Field:
     Without a source of randomness there is no noise.
     """
     sigma = tuple(PET_FWHM_MM / 2.3548 / s for s in reversed(grid.spacing))
-    blurred = gaussian_filter(suv, sigma, mode="nearest", truncate=3.0)
+    blurred: Field = gaussian_filter(suv, sigma, mode="nearest", truncate=3.0)
     if rng is None:
         return blurred
     level = np.float32(PET_NOISE * _averaging(grid))
     noise = _noise(suv.shape, sigma, rng)
     noise *= level * np.sqrt(blurred + np.float32(0.05))
-    return np.maximum(blurred + noise, 0)
+    blurred += noise
+    return np.maximum(blurred, 0, out=blurred)
 
 
 def _noise(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> Field:
     """White noise smoothed by a Gaussian (voxels), then brought back to deviation 1."""
-    noise = gaussian_filter(
+    noise: Field = gaussian_filter(
         rng.standard_normal(shape, dtype=np.float32), sigma, mode="wrap", truncate=3.0
     )
-    return noise / np.float32(noise.std())
+    noise /= noise.std()
+    return noise
 
 
 def _averaging(grid: Grid) -> float:
-    return min(1.0, (REFERENCE_VOXEL_MM3 / float(np.prod(grid.spacing))) ** 0.5)
+    return float(min(1.0, REFERENCE_VOXEL_MM3 / float(np.prod(grid.spacing))) ** 0.5)

@@ -71,7 +71,8 @@ class Patient:
             Whether scanners add noise; PET is blurred in any case.
         """
         painting = self._paint(grid, pose, ("ct", "pet"))
-        return *self._images(painting, grid, noise), LabelMap(painting.labels, grid)
+        ct, pet = self._images(painting, grid, noise)
+        return ct, pet, LabelMap(painting.labels, grid)
 
     def render_ct(
         self, grid: Grid, pose: Transform = IDENTITY, noise: bool = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regkit_nuclear.canvas import Part
 from regkit_nuclear.draws import uniform
-from regkit_nuclear.shapes import Field, Points
-from regkit_nuclear.solids import EVERYWHERE, Solid, ball, between, capsule, ellipsoid, path
+from regkit_nuclear.shapes import Points
+from regkit_nuclear.solids import Solid, ball, between, capsule, ellipsoid, free_form, path
 from regkit_nuclear.wholebody.frame import Frame
 from regkit_nuclear.wholebody.organs import NO_ORGAN, SIDES, part
 from regkit_nuclear.wholebody.uptake import HU, Uptake
@@ -24,7 +26,8 @@ def muscles(frame: Frame, uptake: Uptake) -> list[Part]:
         whole = whole & between(0, *sorted((side * 6, side * 200)))
         parts.append(part(whole.grown(3), HU["fat"], uptake["fat"]))
         parts.append(part(whole, HU["muscle"], uptake["muscle"], f"gluteus_{name}"))
-    return parts
+    cleft = ellipsoid((0, 100, -395), (8, 40, 60)) & flesh.grown(4)
+    return [*parts, part(cleft, HU["fat"], uptake["fat"], NO_ORGAN)]
 
 
 def organs(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
@@ -103,13 +106,14 @@ def _wing(side: float) -> Solid:
     bowl = ellipsoid((0, -26, -222), (124, 102, 112))
     shell = bowl - bowl.grown(-9)
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         x = np.float32(side) * p.x
         crest = p.z + 186 + 0.0042 * (p.y - 12) ** 2 + 0.5 * np.maximum(-46 - p.y, 0)
         front = -60 - 0.35 * (p.z + 240) - p.y
         notch = 22 - np.hypot(p.y - 62, (p.z + 322) * 0.8)
-        return np.maximum.reduce([crest * 0.8, front * 0.9, 34 - x, -322 - p.z, notch])
+        inner = (36 + 0.6 * (60 - p.y) - x) * 0.85
+        return np.maximum.reduce([crest * 0.8, front * 0.9, inner, -322 - p.z, notch])
 
     low, high = sorted((side * 34, side * 126))
     box = between(0, low, high) & between(1, -80, 80) & between(2, -322, -184)
-    return shell & Solid(distance, EVERYWHERE) & box
+    return shell & free_form(distance) & box

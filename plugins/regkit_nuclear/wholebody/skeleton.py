@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from regkit_nuclear.canvas import Part
 from regkit_nuclear.shapes import Field, Points, Profile
 from regkit_nuclear.solids import (
-    EVERYWHERE,
-    Distance,
     Solid,
     ball,
     between,
     capsule,
     ellipsoid,
+    free_form,
     path,
 )
 from regkit_nuclear.wholebody.body import elbow, shoulder
@@ -22,6 +24,8 @@ from regkit_nuclear.wholebody.organs import NO_ORGAN, SIDES, part
 from regkit_nuclear.wholebody.uptake import HU, Uptake
 
 _RADIUS = Profile((-240, -100, 60, 205, 318), (22, 20, 16, 11.5, 9.5))
+# Height of a vertebra with its disc.
+_PITCH = Profile((-240, -65, 205, 318), (35, 24, 20, 16))
 _LEVELS = np.arange(len(VERTEBRAE), dtype=float)
 _GROUPS = (
     ("lumbar_vertebrae", LUMBAR),
@@ -33,14 +37,14 @@ _GROUPS = (
 def spine(frame: Frame, uptake: Uptake) -> list[Part]:
     """Paint discs, vertebrae, sacrum and spinal cord."""
     box = between(0, -60, 60) & between(1, -30, 150) & between(2, LUMBAR[0], CERVICAL[1])
-    bodies, arches, canal = (Solid(f(frame), EVERYWHERE) & box for f in (_bodies, _arches, _canal))
+    bodies, arches, canal = (free_form(f(frame)) & box for f in (_bodies, _arches, _canal))
     discs = bodies.grown(1)
     parts = [part(discs, HU["cartilage"] - 20, 0.8 * uptake["bone"])]
-    bone = (bodies - Solid(_discs, EVERYWHERE)) | arches
+    bone = (bodies - free_form(_discs)) | arches
     for name, (low, high) in _GROUPS:
         group = bone & between(2, low, high)
         parts.append(part(group, 0.75 * HU["bone"], uptake["bone"] * 1.5, name))
-    marrow = (bodies - Solid(_discs, EVERYWHERE)).grown(-2.6)
+    marrow = (bodies - free_form(_discs)).grown(-2.6)
     return [
         *parts,
         part(marrow, HU["spongy"], uptake["marrow"]),
@@ -53,11 +57,11 @@ def spine(frame: Frame, uptake: Uptake) -> list[Part]:
 def chest_wall(frame: Frame, uptake: Uptake) -> list[Part]:
     """Paint intercostal muscle, ribs with their cartilage, and the sternum."""
     wall = frame.cage.grown(9) - frame.cage
-    costal = Solid(_costal_margin, EVERYWHERE)
+    costal = free_form(_costal_margin)
     parts = [part((wall & costal), HU["muscle"] - 15, uptake["muscle"])]
     shell = (frame.cage.grown(8) - frame.cage.grown(1)) & costal
-    ribs = shell & Solid(_rib_pattern(frame), EVERYWHERE)
-    front = Solid(_cartilage, EVERYWHERE)
+    ribs = shell & free_form(_rib_pattern(frame))
+    front = free_form(_cartilage)
     parts.append(part(ribs & front, HU["cartilage"], uptake["bone"]))
     for name, side in SIDES:
         half = (ribs - front) & between(0, *sorted((side * 12, side * 160)))
@@ -86,8 +90,8 @@ def shoulders(frame: Frame, uptake: Uptake) -> list[Part]:
     return parts
 
 
-def _bodies(frame: Frame) -> Distance:
-    def distance(p: Points) -> Field:
+def _bodies(frame: Frame) -> Callable[[Points], Any]:
+    def distance(p: Points) -> Any:
         radius = _RADIUS(p.z)
         waist = 1.6 * (1 - np.abs(2 * _phase(p.z) - 1))
         return np.hypot(p.x / 1.28, p.y - frame.spine_y(p.z)) - radius + waist
@@ -95,16 +99,17 @@ def _bodies(frame: Frame) -> Distance:
     return distance
 
 
-def _arches(frame: Frame) -> Distance:
+def _arches(frame: Frame) -> Callable[[Points], Any]:
     """Arch round the canal, spinous process sloping down, transverse processes."""
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         radius = _RADIUS(p.z)
         behind = p.y - frame.spine_y(p.z) - radius
         level = np.abs(_phase(p.z) - 0.55)
         arch = np.maximum(np.hypot(p.x, behind - 8) - 14, 22 * (level - 0.36))
         sloped = np.abs(_phase(p.z + 0.55 * np.maximum(behind - 14, 0)) - 0.5)
-        spine = np.maximum(np.abs(p.x) - 3.4, np.abs(behind - 24) - 12)
+        tip = 12 + 1.05 * radius
+        spine = np.maximum(np.abs(p.x) - 3.4, np.abs(behind - 0.5 * (tip + 12)) - 0.5 * (tip - 12))
         spine = np.maximum(spine, 24 * (sloped - 0.27))
         cross = np.maximum(
             np.hypot((p.y - frame.spine_y(p.z) - radius - 4), 24 * (level - 0.05)) - 6,
@@ -115,20 +120,19 @@ def _arches(frame: Frame) -> Distance:
     return distance
 
 
-def _canal(frame: Frame) -> Distance:
+def _canal(frame: Frame) -> Callable[[Points], Any]:
     return lambda p: np.hypot(p.x, p.y - frame.spine_y(p.z) - _RADIUS(p.z) - 8) - np.float32(8)
 
 
-def _discs(p: Points) -> Field:
+def _discs(p: Points) -> Any:
     """Negative in the discs between the vertebrae."""
     phase = _phase(p.z)
-    height = np.interp(p.z, (-240, -65, 205, 318), (35, 24, 20, 16)).astype(np.float32)
-    return (np.minimum(phase, 1 - phase) - np.float32(0.12)) * height
+    return (np.minimum(phase, 1 - phase) - np.float32(0.12)) * _PITCH(p.z)
 
 
 def _phase(z: Field) -> Field:
     """0 at the lower end of a vertebra, 1 at its upper end."""
-    return (np.interp(z, VERTEBRAE, _LEVELS) % 1).astype(np.float32)
+    return np.asarray(np.interp(z, VERTEBRAE, _LEVELS) % 1, dtype=np.float32)
 
 
 def _sacrum(uptake: Uptake) -> list[Part]:
@@ -141,10 +145,10 @@ def _sacrum(uptake: Uptake) -> list[Part]:
     ]
 
 
-def _rib_pattern(frame: Frame) -> Distance:
+def _rib_pattern(frame: Frame) -> Callable[[Points], Any]:
     """Bands that start at the vertebrae and slope down to the front."""
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         root = p.z + 0.45 * (frame.spine_y(p.z) + 12 - p.y)
         phase = _phase(root)
         pitch = np.float32(22.5)
@@ -154,29 +158,23 @@ def _rib_pattern(frame: Frame) -> Distance:
     return distance
 
 
-def _costal_margin(p: Points) -> Field:
+def _costal_margin(p: Points) -> Any:
     """Negative above the arch where the ribs end in front."""
     x = np.abs(p.x)
     margin = -32 - 0.85 * x - p.z - 1.5 * np.maximum(p.y - 10, 0)
-    return np.asarray(margin * 0.7, dtype=np.float32)
+    return margin * 0.7
 
 
-def _cartilage(p: Points) -> Field:
+def _cartilage(p: Points) -> Any:
     """Negative in front, where ribs are cartilage: more of it lower down."""
     reach = np.clip(64 - 0.22 * (p.z - 60), 40, 96)
-    return np.maximum(np.abs(p.x) - reach, p.y + 30).astype(np.float32)
+    return np.maximum(np.abs(p.x) - reach, p.y + 30)
 
 
 def _sternum(frame: Frame, uptake: Uptake) -> list[Part]:
     body = (frame.cage.grown(11) - frame.cage.grown(1)) & between(1, -140, 0)
-    width = Solid(
-        lambda p: (
-            np.abs(p.x)
-            - np.interp(p.z, (-40, 60, 110, 130, 152), (10, 18, 13, 24, 26)).astype(np.float32)
-        ),
-        EVERYWHERE,
-    )
-    bone = body & width & between(2, -38, 152)
+    width = Profile((-40, 60, 110, 130, 152), (10, 18, 13, 24, 26))
+    bone = body & free_form(lambda p: np.abs(p.x) - width(p.z)) & between(2, -38, 152)
     return [
         part(bone, 0.5 * HU["bone"], uptake["bone"] * 1.5),
         part(bone.grown(-2.5), HU["spongy"] - 30, 0.9 * uptake["marrow"]),
@@ -185,14 +183,14 @@ def _sternum(frame: Frame, uptake: Uptake) -> list[Part]:
 
 def _blade(frame: Frame, side: float) -> Solid:
     """Scapula: a thin plate behind the ribs, its spine, and the socket of the shoulder."""
-    shell = frame.cage.grown(23) - frame.cage.grown(17)
+    shell = frame.cage.grown(18) - frame.cage.grown(12.5)
 
-    def distance(p: Points) -> Field:
+    def distance(p: Points) -> Any:
         x = np.float32(side) * p.x
         lower = (0.9 * (x - 62) - (p.z - 46)) * 0.74
         return np.maximum.reduce([46 - x, 20 - p.y, p.z - 166, lower, x - 116])
 
     ridge = path([(side * 62, 98, 138), (side * 110, 74, 164), (side * 146, 30, 196)], [5, 6, 7])
     neck = capsule((side * 108, 52, 150), (side * 128, 24, 166), 9, 13)
-    plate = shell & Solid(distance, EVERYWHERE) & between(0, *sorted((side * 40, side * 140)))
+    plate = shell & free_form(distance) & between(0, *sorted((side * 40, side * 140)))
     return plate | ridge | neck
