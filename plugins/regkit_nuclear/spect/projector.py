@@ -15,6 +15,10 @@ from regkit_nuclear.spect.resolution import DepthBlur, depth_blur
 from regkit_nuclear.spect.rotation import Rotation, rotation
 
 MM_PER_CM = 10.0
+# Mean variance that bilinear interpolation at random positions adds along a line, in pixels^2:
+# the mean of f (1 - f) over 0 <= f <= 1.
+BILINEAR_VARIANCE = 1 / 6
+LEAST_VARIANCE = 0.01
 
 
 class Projector:
@@ -62,6 +66,7 @@ class Projector:
         towards = torch.ones_like(own).triu(1) + own
         self._minus_path = -towards * (grid.spacing[0] / MM_PER_CM)
         self._mu: torch.Tensor | None = None
+        self._keeps = True
         self._factors: dict[int, torch.Tensor] = {}
 
     @property
@@ -69,17 +74,20 @@ class Projector:
         """Indices of all views."""
         return range(len(self.orbit.angles_deg))
 
-    def attenuated_by(self, mu: torch.Tensor) -> Projector:
+    def attenuated_by(self, mu: torch.Tensor, keep: bool = True) -> Projector:
         """Return the same camera looking through a patient.
 
         Parameters
         ----------
         mu
             Linear attenuation coefficients in 1/cm, shape (batch, z, y, x); a batch of one
-            serves images of any batch. The factors of a view are kept once computed.
+            serves images of any batch.
+        keep
+            Whether to keep the factors of each view for the next time: the size of an image
+            per view, worth it when iterating.
         """
         other = Projector(self.grid, self.orbit, self.collimator, self.device, self.dtype)
-        other._mu = self._columns(mu)
+        other._mu, other._keeps = self._columns(mu), keep
         return other
 
     @torch.no_grad()
@@ -107,7 +115,7 @@ class Projector:
         turned = self._rotation(view).forward @ columns.flatten(1)
         planes = turned.view(self._size, self._size, *columns.shape[1:])
         if self._mu is not None:
-            planes.mul_(self._factor(view))
+            planes.mul_(self._factor(view, self._mu))
         return planes.sum(0) if self._blur is None else self._blur.project(planes)
 
     def _spread(self, projection: torch.Tensor, view: int) -> torch.Tensor:
@@ -116,16 +124,19 @@ class Projector:
         else:
             planes = self._blur.spread(projection)
         if self._mu is not None:
-            planes = planes * self._factor(view)
+            planes = planes * self._factor(view, self._mu)
         return self._rotation(view).transposed @ planes.reshape(self._size**2, -1)
 
-    def _factor(self, view: int) -> torch.Tensor:
+    def _factor(self, view: int, mu: torch.Tensor) -> torch.Tensor:
         """Share of the photons that reach the detector, (depth, bin, batch, z)."""
-        if self._mu is not None and view not in self._factors:
-            turned = self._rotation(view).forward @ self._mu.flatten(1)
-            paths = self._minus_path @ turned.view(self._size, -1)
-            self._factors[view] = paths.exp_().view(self._size, self._size, *self._mu.shape[1:])
-        return self._factors[view]
+        if view in self._factors:
+            return self._factors[view]
+        turned = self._rotation(view).forward @ mu.flatten(1)
+        paths = self._minus_path @ turned.view(self._size, -1)
+        factor = paths.exp_().view(self._size, self._size, *mu.shape[1:])
+        if self._keeps:
+            self._factors[view] = factor
+        return factor
 
     def _rotation(self, view: int) -> Rotation:
         return _rotation(self._size, self.orbit.angles_deg[view], self.device, self.dtype)
@@ -164,5 +175,7 @@ def _blur(
     slices, _, bins = grid.shape_zyx
     depth_mm = (np.arange(bins) - (bins - 1) / 2) * grid.spacing[0]
     sigma_mm = collimator.sigma_mm(radius_mm - depth_mm)
-    sigmas = (sigma_mm / grid.spacing[0], sigma_mm / grid.spacing[2])
+    # The rotation's interpolation blurs the bins already; the slices it leaves alone.
+    sharper = np.maximum((sigma_mm / grid.spacing[0]) ** 2 - BILINEAR_VARIANCE, LEAST_VARIANCE)
+    sigmas = (np.sqrt(sharper), sigma_mm / grid.spacing[2])
     return depth_blur(*sigmas, (bins, slices), device, dtype)

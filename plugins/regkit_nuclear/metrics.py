@@ -1,0 +1,120 @@
+"""What a registration does to the attenuation-corrected SPECT, and to the myocardium's mu.
+
+Scores use two entries of a case's `extra`:
+
+``projections``
+    The case's `Projections`, or the path of a file that `write_projections` wrote. A path must be
+    absolute or relative to the working folder: a dataset resolves it when it reads its index.
+``myocardium_label``
+    Number of the left ventricle's myocardium in the case's fixed labels.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from regkit.case import Case
+from regkit.evaluation import Evaluation, NotKnownError
+from regkit.grid import FloatArray
+from regkit.transform import Transform
+from regkit.volume import Volume
+from regkit_nuclear.spect.attenuation import attenuation_on
+from regkit_nuclear.spect.osem import reconstruct
+from regkit_nuclear.spect.projections import Projections, read_projections
+
+PROJECTIONS = "projections"
+MYOCARDIUM = "myocardium_label"
+# Halfway between lung (0.042) and myocardium (0.160) at 140 keV, 1/cm: linear interpolation then
+# leaves the border of the two where it is.
+LEAST_MYOCARDIAL_MU = 0.10
+
+# The reference serves every method of its case, an estimate both scores of its evaluation; both
+# go when their owner goes.
+_references: WeakKeyDictionary[Case, FloatArray] = WeakKeyDictionary()
+_estimates: WeakKeyDictionary[Evaluation, FloatArray] = WeakKeyDictionary()
+
+
+def ac_nmse_pct(evaluation: Evaluation) -> float:
+    """Normalised mean squared error of the AC-SPECT, in percent.
+
+    The SPECT is reconstructed with the mu-map where the estimate puts it and where the truth puts
+    it; each image is divided by its own mean over the whole volume before they are compared, as
+    in the DuSFE paper, so that a common factor does not count.
+
+    Raises
+    ------
+    NotKnownError
+        The case has no truth or no projections, or its moving image is no mu-map.
+    """
+    estimate, reference = _images(evaluation)
+    return float(100 * ((estimate - reference) ** 2).mean() / (reference**2).mean())
+
+
+def ac_nmae_pct(evaluation: Evaluation) -> float:
+    """Normalised mean absolute error of the AC-SPECT, in percent; see `ac_nmse_pct`."""
+    estimate, reference = _images(evaluation)
+    return float(100 * np.abs(estimate - reference).mean() / np.abs(reference).mean())
+
+
+def eti_pct(evaluation: Evaluation) -> float:
+    """Emission-transmission index: share of the myocardium that lies in lung or air, in percent.
+
+    A voxel of the left ventricle's myocardium in the SPECT counts when the registered mu-map has
+    less than 0.10/cm there. Chen et al. (doi:10.1016/j.nuclcard.2005.11.004) accept up to 3 % of
+    mismatch between myocardium and mediastinum; theirs is measured on segmented images, this one
+    on the case's labels. Fat (0.143/cm) is too near to muscle to be told apart in a real mu-map
+    and does not count. Beyond the slices of the CT its outermost slice is taken.
+
+    Raises
+    ------
+    NotKnownError
+        The case does not say which label is the myocardium, or its moving image is no mu-map.
+    """
+    case = evaluation.case
+    label = case.extra.get(MYOCARDIUM)
+    if label is None or case.fixed_labels is None:
+        raise NotKnownError(f"case {case.id} does not say which fixed label is the myocardium")
+    myocardium = case.fixed_labels.array == int(label)
+    if not myocardium.any():
+        raise NotKnownError(f"case {case.id}: no fixed voxel has the myocardium's label {label}")
+    grid, transform = case.fixed_labels.grid, evaluation.result.transform
+    mu = attenuation_on(grid, _mu_map(case), transform)
+    return float(100 * (mu[myocardium] < LEAST_MYOCARDIAL_MU).mean())
+
+
+def _images(evaluation: Evaluation) -> tuple[FloatArray, FloatArray]:
+    """Return AC images under the estimate and under the truth, each of mean one."""
+    case, truth = evaluation.case, evaluation.truth
+    if evaluation not in _estimates:
+        _estimates[evaluation] = _corrected(case, evaluation.result.transform)
+    if case not in _references:
+        _references[case] = _corrected(case, truth)
+    return _estimates[evaluation], _references[case]
+
+
+def _corrected(case: Case, transform: Transform) -> FloatArray:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    image = reconstruct(_projections(case), _mu_map(case), transform, device=device)
+    array = image.array.astype(np.float64)
+    if not array.any():
+        raise NotKnownError(f"case {case.id}: the projections hold no counts")
+    return np.asarray(array / array.mean())
+
+
+def _mu_map(case: Case) -> Volume:
+    if case.pair.moving.modality != "mu":
+        raise NotKnownError(f"case {case.id}: the moving image is not a mu-map")
+    return case.pair.moving
+
+
+def _projections(case: Case) -> Projections:
+    stored = case.extra.get(PROJECTIONS)
+    if isinstance(stored, Projections):
+        return stored
+    if isinstance(stored, str | PathLike):
+        return read_projections(str(stored))
+    raise NotKnownError(f"case {case.id} has no projections")

@@ -1,0 +1,134 @@
+"""Measured projections, and a file of plain arrays that keeps them."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.errors import FileFormatError, GeometryError
+from regkit.grid import Grid
+from regkit.io.staging import staged
+from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
+
+FORMAT = "regkit SPECT projections 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Projections:
+    """What a camera counted.
+
+    Parameters
+    ----------
+    counts
+        Shape (views, z, bins), read-only float32; rows of z lie on the slices of `grid`.
+    scatter
+        Estimate of the scattered photons in `counts`, same shape.
+    grid
+        Where the images are that belong to these projections.
+    orbit
+        Where the detector was.
+    collimator
+        Resolution of the camera; None for one without blur.
+
+    Raises
+    ------
+    GeometryError
+        Shapes that do not fit each other, or counts that are negative or not finite.
+    """
+
+    counts: NDArray[np.float32]
+    scatter: NDArray[np.float32]
+    grid: Grid
+    orbit: Orbit
+    collimator: Collimator | None = LEHR
+
+    def __post_init__(self) -> None:
+        slices, _, bins = self.grid.shape_zyx
+        expected = (len(self.orbit.angles_deg), slices, bins)
+        for name in ("counts", "scatter"):
+            array = np.array(getattr(self, name), dtype=np.float32)
+            if array.shape != expected:
+                raise GeometryError(
+                    f"{name} of projections need the shape (views, z, bins) = {expected}, "
+                    f"got {array.shape}"
+                )
+            if not (np.isfinite(array).all() and (array >= 0).all()):
+                raise GeometryError(f"{name} of projections must be finite and not negative")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+
+def write_projections(projections: Projections, path: Path | str) -> None:
+    """Write projections as a compressed ``.npz`` of plain arrays.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; nothing half-written is left.
+    """
+    path = Path(path)
+    grid, orbit = projections.grid, projections.orbit
+    lens = astuple(projections.collimator) if projections.collimator else ()
+    with staged(path.parent) as stage, stage.path(path.name).open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=np.array(FORMAT),
+            counts=projections.counts,
+            scatter=projections.scatter,
+            shape_zyx=np.array(grid.shape_zyx),
+            spacing_mm=np.array(grid.spacing),
+            origin_mm=np.array(grid.origin),
+            direction=np.array(grid.direction),
+            angles_deg=np.array(orbit.angles_deg),
+            radius_mm=np.array(orbit.radius_mm),
+            collimator_mm=np.array(lens, dtype=np.float64),
+        )
+
+
+def read_projections(path: Path | str) -> Projections:
+    """Read what `write_projections` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        The file is missing, damaged, or something else.
+    """
+    try:
+        # Opened here, as numpy leaves a damaged archive open.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        if str(arrays.get("format")) != FORMAT:
+            raise FileFormatError(f"{path} does not hold SPECT projections written by regkit")
+        return _from_arrays(arrays)
+    except FileNotFoundError as error:
+        raise FileFormatError(f"there is no file of projections {path}") from error
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise FileFormatError(f"cannot read projections from {path}: {error}") from error
+    except GeometryError as error:
+        raise FileFormatError(f"the projections in {path} are damaged: {error}") from error
+
+
+def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
+    shape, spacing, origin, direction, angles, lens = (
+        tuple(arrays[key].tolist())
+        for key in (
+            "shape_zyx",
+            "spacing_mm",
+            "origin_mm",
+            "direction",
+            "angles_deg",
+            "collimator_mm",
+        )
+    )
+    return Projections(
+        arrays["counts"],
+        arrays["scatter"],
+        Grid(shape, spacing, origin, direction),
+        Orbit(angles, float(arrays["radius_mm"])),
+        Collimator(*lens) if lens else None,
+    )
