@@ -7,7 +7,6 @@ exact on the surface, and right to first order beside it, which is all that the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,6 +22,11 @@ Box: TypeAlias = tuple[slice, slice, slice]
 NO_TURN = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
+def as_field(values: Any) -> Field:
+    """Return an array as float32."""
+    return np.asarray(values, dtype=np.float32)
+
+
 class Points(NamedTuple):
     """Coordinates in mm: three arrays of one shape (z, y, x)."""
 
@@ -35,7 +39,7 @@ class Points(NamedTuple):
         return Points(self.x[box], self.y[box], self.z[box])
 
     def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Points:
-        """Return coordinates in another frame: its origin, and its axes as columns of `rotation`."""
+        """Return coordinates in a frame with this origin and the columns of `rotation` as axes."""
         x0, y0, z0 = np.asarray(origin, dtype=np.float32)
         x, y, z = self.x - x0, self.y - y0, self.z - z0
         axes = np.reshape(np.asarray(rotation, dtype=np.float32), (3, 3)).T
@@ -47,7 +51,7 @@ class Points(NamedTuple):
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """An ellipsoid; the columns of `rotation` (3 x 3, row by row) are the directions of its axes."""
+    """An ellipsoid; the columns of `rotation` (3 x 3, row by row) are its axes."""
 
     centre: Vector3
     half_axes: Vector3
@@ -56,11 +60,11 @@ class Ellipsoid:
     def distance(self, points: Points) -> Field:
         """Signed distance in mm, shape of the points."""
         u, v, w = points.relative_to(self.centre, self.rotation)
-        a, b, c = np.float32(self.half_axes)
-        u, v, w = u / a, v / b, w / c
+        a, b, c = self.half_axes
+        u, v, w = as_field(u / a), as_field(v / b), as_field(w / c)
         radius = np.sqrt(u * u + v * v + w * w)
         slope = np.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
-        return _array(radius * (radius - 1) / np.maximum(slope, np.float32(1e-6)))
+        return as_field(radius * (radius - 1) / np.maximum(slope, 1e-6))
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -87,12 +91,12 @@ class Capsule:
         """Signed distance in mm, shape of the points."""
         x, y, z = points.relative_to(self.start)
         dx, dy, dz = along = np.subtract(self.end, self.start).astype(np.float32)
-        t = (x * dx + y * dy + z * dz) / np.float32(max(float(along @ along), 1e-6))
+        t = (x * dx + y * dy + z * dz) / (max(float(along @ along), 1e-6))
         t = np.clip(t, 0, 1)
         last = self.radius if self.end_radius is None else self.end_radius
         x, y, z = x - t * dx, y - t * dy, z - t * dz
-        radius = np.float32(self.radius) + t * np.float32(last - self.radius)
-        return _array(np.sqrt(x * x + y * y + z * z) - radius)
+        radius = self.radius + t * (last - self.radius)
+        return as_field(np.sqrt(x * x + y * y + z * z) - radius)
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -141,14 +145,15 @@ class Profile:
 
     STEP_MM = 0.5
 
-    def __init__(self, knots: Sequence[float], values: Sequence[float]) -> None:
+    def __init__(self, knots: ArrayLike, values: ArrayLike) -> None:
+        knots = np.asarray(knots, dtype=np.float64)
         self.knots = np.arange(knots[0], knots[-1] + self.STEP_MM, self.STEP_MM)
         curve = PchipInterpolator(knots, values)
         self.values = np.asarray(curve(np.minimum(self.knots, knots[-1])))
 
     def __call__(self, position: Field) -> Field:
         """Return the values at positions in mm."""
-        return _array(np.interp(position, self.knots, self.values))
+        return as_field(np.interp(position, self.knots, self.values))
 
     def at(self, position: float) -> float:
         """Return the value at one position in mm."""
@@ -156,39 +161,53 @@ class Profile:
 
 
 def tube(x: Field, y: Field, half_x: Field, half_y: Field, exponent: float) -> Field:
-    """Signed distance (mm) of a superellipse around the z axis whose half-axes may change with z."""
+    """Signed distance (mm) of a superellipse around z whose half-axes may change with z."""
     ratio = superellipse(x / half_x, y / half_y, exponent)
-    return _array((ratio - 1) * np.minimum(half_x, half_y))
+    return as_field((ratio - 1) * np.minimum(half_x, half_y))
 
 
 def superellipse(x: Any, y: Any, exponent: float) -> Any:
     """Return (|x|^p + |y|^p)^(1/p), which is 1 on the superellipse of half-axes 1."""
-    p = np.float32(exponent)
+    p = exponent
     total = np.abs(x) ** p + np.abs(y) ** p
-    return np.maximum(total, np.float32(1e-12)) ** (1 / p)
+    return np.maximum(total, 1e-12) ** (1 / p)
 
 
-def smooth_union(first: Field, second: Field, rounding: float) -> Field:
+def union(first: NDArray[Any], *others: NDArray[Any]) -> Field:
+    """Unite distances: inside where any of them is."""
+    for other in others:
+        first = np.minimum(first, other)
+    return as_field(first)
+
+
+def intersection(first: NDArray[Any], *others: NDArray[Any]) -> Field:
+    """Intersect distances: inside where all of them are."""
+    for other in others:
+        first = np.maximum(first, other)
+    return as_field(first)
+
+
+def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
     """Unite two distances; the seam is filled over `rounding` mm (0: sharp)."""
     if rounding <= 0:
-        return np.minimum(first, second)
-    overlap = np.maximum(np.float32(rounding) - np.abs(first - second), 0)
-    return _array(np.minimum(first, second) - overlap * overlap / np.float32(4 * rounding))
+        return union(first, second)
+    overlap = np.maximum(rounding - np.abs(first - second), 0)
+    return as_field(np.minimum(first, second) - overlap * overlap / (4 * rounding))
 
 
-def smooth_intersection(first: Field, second: Field, rounding: float) -> Field:
+def smooth_intersection(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
     """Intersect two distances; the edge is rounded over `rounding` mm (0: sharp)."""
-    return _array(-smooth_union(-first, -second, rounding))
+    return as_field(-smooth_union(-first, -second, rounding))
 
 
 def occupancy(distance: Field, voxel_mm: float) -> Field:
     """Share of a voxel inside: a ramp one voxel wide about the surface (partial volume)."""
-    return _array(np.clip(np.float32(0.5) - distance / np.float32(voxel_mm), 0, 1))
+    return as_field(np.clip(0.5 - distance / voxel_mm, 0, 1))
 
 
 def smooth_step(values: Any, low: float, high: float) -> Any:
     """Rise smoothly from 0 at `low` to 1 at `high`; exactly 0 and 1 beyond."""
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -283,7 +302,3 @@ def vector(values: ArrayLike) -> Vector3:
     """Return three plain numbers."""
     x, y, z = np.asarray(values, dtype=np.float64).tolist()
     return x, y, z
-
-
-def _array(values: Any) -> Field:
-    return np.asarray(values, dtype=np.float32)

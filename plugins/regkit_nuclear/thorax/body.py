@@ -89,8 +89,12 @@ class Trunk:
     @property
     def back(self) -> float:
         """Where the back is in y of the body's frame, at its farthest."""
-        z = self.half_depth.knots
-        return float((self.half_depth.values + self.backward(z)).max())
+        return float((self.half_depth.values + self.backward(self.half_depth.knots)).max())
+
+    @property
+    def front(self) -> float:
+        """Where the front is in y of the body's frame, at its farthest."""
+        return float((self.backward(self.half_depth.knots) - self.half_depth.values).min())
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def outline(scene: Scene, habitus: Habitus) -> Body:
         _unite(scene, skin, arm, rounding)
     if habitus.female:
         _unite(scene, skin, breasts(habitus), 18.0)
-    return Body(skin, skin + np.float32(0.75 * habitus.fat_mm + 4))
+    return Body(skin, skin + (0.75 * habitus.fat_mm + 4))
 
 
 def _unite(scene: Scene, skin: Field, shape: Capsule | Blend, rounding: float) -> None:
@@ -118,22 +122,26 @@ def _unite(scene: Scene, skin: Field, shape: Capsule | Blend, rounding: float) -
     skin[box] = smooth_union(skin[box], shape.distance(scene.points.crop(box)), rounding)
 
 
-def paint_wall(scene: Scene, body: Body, cage: Field, habitus: Habitus, uptake: Uptake) -> None:
-    """Paint fat, breasts, and the muscles down to the ribs."""
+def paint_cover(scene: Scene, body: Body, habitus: Habitus, uptake: Uptake) -> None:
+    """Paint fat and breasts, and muscle for all that is under them."""
     scene.paint(WHOLE, body.skin, "fat", MU["fat"], uptake.fat)
     if habitus.female:
-        glands = (body.skin + np.float32(5), -body.muscles)
+        glands = (body.skin + 5, -body.muscles)
         scene.place(_shrunk(breasts(habitus)), "breast", MU["gland"], uptake.breast, glands)
-    ribs = smooth_intersection(cage - np.float32(_WALL_MM), body.skin + np.float32(3), 6)
-    wall = np.minimum(body.muscles, ribs)
+    scene.paint(WHOLE, body.muscles, "muscle", MU["muscle"], uptake.soft)
+
+
+def paint_chest_wall(scene: Scene, skin: Field, cage: Field, uptake: Uptake) -> None:
+    """Paint the muscles on the ribs, which there are however little room the fat leaves."""
+    wall = smooth_intersection(cage - _WALL_MM, skin + 3, 6)
     scene.paint(WHOLE, wall, "muscle", MU["muscle"], uptake.soft)
 
 
 def clear_outside(scene: Scene, body: Body) -> None:
     """Make everything outside the skin air."""
     share = occupancy(body.skin, scene.voxel_mm)
-    for image in (scene.mu, scene.activity):
-        image *= share
+    np.multiply(scene.mu, share, out=scene.mu)
+    np.multiply(scene.activity, share, out=scene.activity)
     scene.organs[body.skin >= 0] = 0
 
 

@@ -12,7 +12,10 @@ from regkit_nuclear.shapes import (
     Field,
     Points,
     Profile,
+    as_field,
+    intersection,
     smooth_union,
+    union,
 )
 from regkit_nuclear.thorax.habitus import Habitus
 from regkit_nuclear.thorax.organs import MU
@@ -33,7 +36,7 @@ class Chest:
     @property
     def abdomen(self) -> Field:
         """Signed distance of the space below the diaphragm."""
-        return np.maximum(self.cage + np.float32(_PLEURA_MM), -self.above_diaphragm)
+        return intersection(self.cage + _PLEURA_MM, -self.above_diaphragm)
 
 
 def chest_of(scene: Scene, habitus: Habitus, diaphragm_mm: float) -> Chest:
@@ -47,16 +50,16 @@ def _above_diaphragm(points: Points, habitus: Habitus, diaphragm_mm: float) -> F
     right = _dome(points, habitus, (-58, 4), habitus.dome_right, 42)
     left = _dome(points, habitus, (58, 6), habitus.dome_left, 38)
     height = -smooth_union(-right, -left, 14)
-    return np.asarray(height - points.z - np.float32(diaphragm_mm), dtype=np.float32)
+    return height - points.z - diaphragm_mm
 
 
 def _dome(
     points: Points, habitus: Habitus, centre: tuple[float, float], top: float, drop: float
 ) -> Field:
     scale = habitus.scale
-    x = (points.x - np.float32(centre[0] * scale)) / np.float32(71 * scale)
-    y = (points.y - np.float32(centre[1] * scale)) / np.float32(78 * scale)
-    return np.asarray(np.float32(top) - np.float32(drop) * (x * x + y * y), dtype=np.float32)
+    x = (points.x - (centre[0] * scale)) / (71 * scale)
+    y = (points.y - (centre[1] * scale)) / (78 * scale)
+    return as_field(top - drop * (x * x + y * y))
 
 
 def mediastinum(points: Points, habitus: Habitus, heart: tuple[float, float, float]) -> Field:
@@ -65,8 +68,8 @@ def mediastinum(points: Points, habitus: Habitus, heart: tuple[float, float, flo
     half_width = Profile(
         np.multiply((-60, 0, 60, 110, 170), scale), np.multiply((31, 31, 28, 24, 27), scale)
     )(points.z)
-    x, y = points.x - np.float32(2), (points.y - np.float32(6)) / np.float32(depth)
-    middle = np.asarray((np.hypot(x / half_width, y) - 1) * half_width, dtype=np.float32)
+    x, y = points.x - 2, (points.y - 6) / depth
+    middle = (np.hypot(x / half_width, y) - 1) * half_width
     spine = Capsule((0, depth * 0.58, -300), (0, depth * 0.50, 170 * scale), 29 * scale)
     bed = Capsule(heart, (heart[0] * 0.8, heart[1], -220), 22 * scale, 26 * scale)
     middle = smooth_union(middle, spine.distance(points), 12)
@@ -74,7 +77,7 @@ def mediastinum(points: Points, habitus: Habitus, heart: tuple[float, float, flo
 
 
 def paint_lungs(
-    scene: Scene, chest: Chest, middle: Field, pericardium: Field, uptake: Uptake, air: float
+    scene: Scene, chest: Chest, middle: Field, pericardium: Field, uptake: Uptake, *, air: float
 ) -> tuple[Field, Field]:
     """Paint both lungs, denser towards the back; `air` scales their density (breathing).
 
@@ -84,12 +87,15 @@ def paint_lungs(
         Signed distances of the right and the left lung.
     """
     x, y, z = scene.points
-    lungs = np.maximum(chest.cage + np.float32(_PLEURA_MM), -np.minimum(middle, pericardium))
-    lungs = np.maximum(lungs, chest.above_diaphragm + np.float32(_DIAPHRAGM_MM))
-    gradient = 1 + np.float32(0.0024) * y - np.float32(0.0009) * z
-    density = np.float32(MU["lung"] * air) * np.clip(gradient, 0.55, 1.6)
-    activity = np.float32(uptake.lung) * np.clip(1 + np.float32(0.003) * y, 0.6, 1.5)
-    right, left = np.maximum(lungs, x), np.maximum(lungs, -x)
+    lungs = intersection(
+        chest.cage + _PLEURA_MM,
+        chest.above_diaphragm + _DIAPHRAGM_MM,
+        -union(middle, pericardium),
+    )
+    gradient = 1 + 0.0024 * y - 0.0009 * z
+    density = as_field(MU["lung"] * air * np.clip(gradient, 0.55, 1.6))
+    activity = as_field(uptake.lung * np.clip(1 + 0.003 * y, 0.6, 1.5))
+    right, left = intersection(lungs, x), intersection(lungs, -x)
     scene.paint(WHOLE, right, "lung_right", density, activity)
     scene.paint(WHOLE, left, "lung_left", density, activity)
     return right, left

@@ -22,6 +22,7 @@ class Concern(IntEnum):
     GUT = 10
     ABDOMEN = 11
     PATIENT = 12
+    ABDOMEN_EDGES = 13
 
 
 def stream(seed: int, concern: Concern) -> np.random.Generator:

@@ -76,7 +76,7 @@ class Cage:
     def distance(self, points: Points, deepened: float = 1.0) -> Field:
         """Signed distance in mm; `deepened` stretches the depth, as breathing in does."""
         x, y, z = points
-        depth = self.half_depth(z) * np.float32(deepened)
+        depth = self.half_depth(z) * deepened
         return tube(x, y - self.backward(z), self.half_width(z), depth, CAGE_EXPONENT)
 
     def fill(self, points: FloatArray, margin_mm: float) -> float:
@@ -142,4 +142,4 @@ def _fitted(
     fills = [fill(s) for s in shifts]
     fitting = [i for i, f in enumerate(fills) if f <= 1]
     best = fitting[0] if fitting else int(np.argmin(fills))
-    return origin + [0, shifts[best], 0], max(1.0, fills[best])
+    return np.add(origin, (0, shifts[best], 0)), max(1.0, fills[best])

@@ -11,7 +11,7 @@ from regkit_nuclear.shapes import (
     Box,
     Ellipsoid,
     Field,
-    Points,
+    intersection,
     smooth_intersection,
     smooth_union,
 )
@@ -21,7 +21,7 @@ from regkit_nuclear.thorax.uptake import Defect, Uptake, myocardial_uptake
 from regkit_nuclear.thorax.ventricle import LeftVentricle
 
 _RV_WALL_MM = 4.0
-_FAR_MM = np.float32(1e3)
+_FAR_MM = 1e3
 
 
 def right_ventricle(ventricle: LeftVentricle) -> Ellipsoid:
@@ -60,7 +60,7 @@ class Heart:
     def pericardium(self, shape: tuple[int, ...], fat_mm: float) -> Field:
         """Signed distance of the heart and the fat around it, over the whole scene."""
         distance = np.full(shape, _FAR_MM, np.float32)
-        distance[self.box] = self.muscle - np.float32(fat_mm)
+        distance[self.box] = self.muscle - fat_mm
         return distance
 
 
@@ -74,16 +74,16 @@ def heart_of(
     points = part.points.relative_to(centre, rotation)
     framed = Scene(part.grid, part.mu, part.activity, part.organs, points, centre, rotation)
     whole, blood = ventricle.distances(points)
-    rv = right_ventricle(ventricle).distance(points)
-    lid = points.z - np.float32(ventricle.base + 3)
-    rv = smooth_intersection(rv, lid, 4)
+    outer = right_ventricle(ventricle).distance(points)
+    lid = points.z - (ventricle.base + 3)
+    rv = smooth_intersection(outer, lid, 4)
     ra, la = (atrium.distance(points) for atrium in atria(ventricle, scale))
     muscle = smooth_union(smooth_union(smooth_union(whole, rv, 8), ra, 10), la, 10)
     parts = {
         "right_atrium": ra,
         "left_atrium": la,
         "rv_wall": rv,
-        "rv_blood_pool": rv + np.float32(_RV_WALL_MM),
+        "rv_blood_pool": intersection(outer + _RV_WALL_MM, lid),
         "lv_myocardium": whole,
         "lv_blood_pool": blood,
     }
@@ -94,7 +94,7 @@ def paint_heart(
     heart: Heart, ventricle: LeftVentricle, defects: tuple[Defect, ...], uptake: Uptake
 ) -> None:
     """Paint chambers and walls, the left ventricle last."""
-    wall = myocardial_uptake(_points(heart), ventricle, defects)
+    wall = myocardial_uptake(heart.scene.points, ventricle, defects)
     looks: dict[str, tuple[float, float | Field]] = {
         "right_atrium": (MU["blood"], uptake.blood),
         "left_atrium": (MU["blood"], uptake.blood),
@@ -105,7 +105,3 @@ def paint_heart(
     }
     for organ, (mu, activity) in looks.items():
         heart.scene.paint(WHOLE, heart.parts[organ], organ, mu, activity)
-
-
-def _points(heart: Heart) -> Points:
-    return heart.scene.points

@@ -9,12 +9,19 @@ import numpy as np
 
 from regkit.grid import Grid
 from regkit.volume import LabelMap, Volume
-from regkit_nuclear.shapes import Field, Points, RandomField, vector
+from regkit_nuclear.shapes import (
+    Field,
+    Points,
+    RandomField,
+    intersection,
+    vector,
+)
 from regkit_nuclear.thorax import body, chest, heart, skeleton, vessels
 from regkit_nuclear.thorax.abdomen import AbdomenPainter
 from regkit_nuclear.thorax.anatomy import Anatomy
 from regkit_nuclear.thorax.breathing import heart_shift
 from regkit_nuclear.thorax.draws import Concern, stream
+from regkit_nuclear.thorax.gut import paint_gut
 from regkit_nuclear.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, MU, ORGANS
 from regkit_nuclear.thorax.scene import WHOLE, Scene
 from regkit_nuclear.thorax.table import paint_table
@@ -26,6 +33,12 @@ _COARSE_MM = 5.0
 _WARP_MM = 4.0
 _WARP_WAVELENGTHS_MM = (170.0, 420.0)
 _WARP_FADES_MM = 75.0
+
+# How far things may reach beyond the trunk, the ribs, and the patient's back.
+_BREAST_MM = 70.0
+_AROUND_RIBS_MM = 26.0
+_TABLE_MM = 45.0
+_ENDLESS_MM = 1e3
 
 
 def render(
@@ -59,22 +72,36 @@ def render(
 def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
     """Paint a patient on a grid at its own resolution."""
     habitus, uptake = patient.habitus, patient.uptake
-    world = Scene.blank(grid)
-    trunk = _in_body_frame(world, patient)
-    surfaces = body.outline(trunk, habitus)
-    cage = chest.chest_of(trunk, habitus, diaphragm_mm)
-    body.paint_wall(trunk, surfaces, cage.cage, habitus, uptake)
-    _paint_inside(patient, world, trunk, cage, diaphragm_mm)
-    skeleton.paint_skeleton(trunk, habitus, cage.cage, uptake)
-    body.clear_outside(trunk, surfaces)
-    back = habitus.origin_mm[1] + body.Trunk(habitus).back
-    paint_table(world, back, surfaces.skin)
-    return world
+    trunk = body.Trunk(habitus)
+    back = habitus.origin_mm[1] + trunk.back
+    whole = Scene.blank(grid)
+    front = habitus.origin_mm[1] + trunk.front - _BREAST_MM
+    near = whole.crop(
+        whole.box(
+            (-_ENDLESS_MM, front, -_ENDLESS_MM), (_ENDLESS_MM, back + _TABLE_MM, _ENDLESS_MM)
+        )
+    )
+    framed = _in_body_frame(near, patient)
+    surfaces = body.outline(framed, habitus)
+    body.paint_cover(framed, surfaces, habitus, uptake)
+    sides = np.multiply((habitus.chest_half_width, habitus.chest_half_depth), 1.05)
+    reach = np.array([*(sides + _AROUND_RIBS_MM), _ENDLESS_MM])
+    box = framed.box(-reach, reach)
+    inner = framed.crop(box)
+    cage = chest.chest_of(inner, habitus, diaphragm_mm)
+    body.paint_chest_wall(inner, surfaces.skin[box], cage.cage, uptake)
+    _paint_inside(patient, near.crop(box), inner, cage, diaphragm_mm)
+    skeleton.paint_shoulders(framed, habitus, uptake)
+    skeleton.paint_chest(inner, habitus, cage.cage, uptake)
+    body.clear_outside(framed, surfaces)
+    paint_table(near, back, surfaces.skin)
+    return whole
 
 
 def _paint_inside(
     patient: Patient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
 ) -> None:
+    """Paint what is inside the ribs; `world` and `trunk` are one scene in two frames."""
     habitus, uptake, ventricle = patient.habitus, patient.uptake, patient.ventricle
     centre = np.add(patient.pose.centre_mm, heart_shift(diaphragm_mm))
     beating = heart.heart_of(world, patient.pose.rotation, centre, ventricle, habitus.scale)
@@ -84,19 +111,21 @@ def _paint_inside(
     trunk.paint(WHOLE, cage.cage, "soft_tissue", MU["mixed"], 0.9 * uptake.soft)
     middle = chest.mediastinum(trunk.points, habitus, vector(to_body[:, 3]))
     air = 1 - 0.012 * diaphragm_mm
-    lungs = chest.paint_lungs(trunk, cage, middle, pericardium, uptake, air)
+    lungs = chest.paint_lungs(trunk, cage, middle, pericardium, uptake, air=air)
     vessels.paint_lung_vessels(trunk, habitus, lungs, uptake, patient.seed)
     abdomen = AbdomenPainter(
-        trunk.lowered(diaphragm_mm),
-        habitus,
-        cage,
-        pericardium,
-        uptake,
-        patient.abdomen,
-        patient.seed,
+        scene=trunk.lowered(diaphragm_mm),
+        habitus=habitus,
+        chest=cage,
+        pericardium=pericardium,
+        uptake=uptake,
+        shape=patient.abdomen,
+        diaphragm_mm=diaphragm_mm,
+        seed=patient.seed,
     )
-    abdomen.paint(diaphragm_mm)
-    fat = np.maximum(pericardium, cage.cage)
+    abdomen.paint()
+    paint_gut(abdomen)
+    fat = intersection(pericardium, cage.cage)
     trunk.paint(WHOLE, fat, "pericardial_fat", MU["fat"], 1.2 * uptake.fat)
     vessels.paint_great_vessels(trunk, habitus, ventricle, to_body, uptake)
     chest.paint_airways(trunk, habitus, cage)
@@ -110,7 +139,7 @@ def _in_body_frame(world: Scene, patient: Patient) -> Scene:
         stream(patient.seed, Concern.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
     ).on(world.grid)
     away = world.points.relative_to(patient.pose.centre_mm)
-    square = (away.x**2 + away.y**2 + away.z**2) / np.float32(_WARP_FADES_MM**2)
+    square = (away.x**2 + away.y**2 + away.z**2) / (_WARP_FADES_MM**2)
     warp *= 1 - np.exp(-square * square)
     points = Points(*(p + w for p, w in zip(world.points, warp, strict=True)))
     return replace(

@@ -15,10 +15,12 @@ from regkit_nuclear.shapes import (
     Field,
     Points,
     Shape,
+    as_field,
     box_around,
     corners_of,
     crop_grid,
     grid_points,
+    intersection,
     occupancy,
 )
 from regkit_nuclear.thorax.organs import ORGANS
@@ -66,7 +68,7 @@ class Scene:
         """Return the scene for parts that have moved down (-z of the frame) by so many mm."""
         x, y, z = self.points
         origin = self.origin - self.rotation @ [0, 0, shift_mm]
-        return replace(self, points=Points(x, y, z + np.float32(shift_mm)), origin=origin)
+        return replace(self, points=Points(x, y, z + shift_mm), origin=origin)
 
     def box(self, low: ArrayLike, high: ArrayLike) -> Box:
         """Return the box of voxels that holds all between two corners in the frame."""
@@ -83,9 +85,10 @@ class Scene:
     ) -> None:
         """Paint what is inside a surface, blending over the ramp; None leaves an image alone."""
         share = occupancy(distance, self.voxel_mm)
-        for image, value in ((self.mu[box], mu), (self.activity[box], uptake)):
-            if value is not None:
-                image += share * (np.float32(value) - image)
+        if mu is not None:
+            _blend(self.mu[box], share, mu)
+        if uptake is not None:
+            _blend(self.activity[box], share, uptake)
         if organ is not None:
             self.organs[box][distance < 0] = ORGANS[organ]
 
@@ -101,5 +104,9 @@ class Scene:
         box = self.box(*shape.bounds)
         distance = shape.distance(self.points.crop(box))
         for surface in within:
-            distance = np.maximum(distance, surface[box])
+            distance = intersection(distance, surface[box])
         self.paint(box, distance, organ, mu, uptake)
+
+
+def _blend(image: Field, share: Field, value: float | Field) -> None:
+    image += share * (as_field(value) - image)

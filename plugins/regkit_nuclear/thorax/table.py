@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit_nuclear.shapes import Field
+from regkit_nuclear.shapes import Field, intersection
 from regkit_nuclear.thorax.organs import MU
 from regkit_nuclear.thorax.scene import Scene
 
@@ -30,13 +30,13 @@ def paint_table(scene: Scene, top_mm: float, skin: Field) -> None:
     low = (-_HALF_WIDTH_MM, top_mm - _SAG_MM, -1e3)
     box = scene.box(low, (_HALF_WIDTH_MM, top_mm + _SHELL_MM + _CORE_MM + 8, 1e3))
     x, y, _ = scene.points.crop(box)
-    surface = np.float32(top_mm + _GAP_MM) - (x / np.float32(_HALF_WIDTH_MM)) ** 2 * _SAG_MM
-    depth = y - np.asarray(surface, dtype=np.float32)
-    outside = np.maximum(np.abs(x) - np.float32(_HALF_WIDTH_MM), -skin[box])
+    surface = (top_mm + _GAP_MM) - (x / _HALF_WIDTH_MM) ** 2 * _SAG_MM
+    depth = y - surface
+    outside = intersection(np.abs(x) - _HALF_WIDTH_MM, -skin[box])
     for upper, lower, organ, mu in (
         (_SHELL_MM / 2, _SHELL_MM + _CORE_MM, "table", MU["foam"]),
         (0.0, _SHELL_MM, "table", MU["table"]),
         (_SHELL_MM + _CORE_MM - 2, _SHELL_MM + _CORE_MM, "table", MU["table"]),
     ):
-        layer = np.maximum(np.maximum(upper - depth, depth - lower), outside)
+        layer = intersection(upper - depth, depth - lower, outside)
         scene.paint(box, layer, organ, mu)

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from regkit_nuclear.shapes import Field, Points, smooth_step
+from regkit_nuclear.shapes import Field, Points, as_field, smooth_step
 from regkit_nuclear.thorax.draws import Concern, lognormal, normal, stream
 from regkit_nuclear.thorax.pose import Tracer
 from regkit_nuclear.thorax.ventricle import LeftVentricle
@@ -59,21 +59,21 @@ class Defect:
 
     def remaining(self, points: Points, ventricle: LeftVentricle) -> Field:
         """Share of the uptake that is left, 1 outside the defect; points in the LV's frame."""
-        angle = np.arctan2(points.y, points.x) - np.float32(np.deg2rad(self.angle_deg))
-        turn = np.abs((angle + np.float32(np.pi)) % np.float32(2 * np.pi) - np.float32(np.pi))
+        angle = np.arctan2(points.y, points.x) - np.deg2rad(self.angle_deg)
+        turn = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
         height = axial_height(points, ventricle)
         # Towards the apex all angles meet: what counts there is the distance along the wall.
-        turn *= np.clip(height / np.float32(0.25), 0, 1)
-        across = turn / np.float32(np.deg2rad(self.half_width_deg))
-        along = (height - np.float32(self.height)) / np.float32(self.half_height)
+        turn *= np.clip(height / 0.25, 0, 1)
+        across = turn / np.deg2rad(self.half_width_deg)
+        along = (height - self.height) / self.half_height
         core = 1 - smooth_step(np.hypot(across, along), 0.7, 1.0)
-        return np.asarray(1 - np.float32(self.depth) * core, dtype=np.float32)
+        return as_field(1 - self.depth * core)
 
 
 def axial_height(points: Points, ventricle: LeftVentricle) -> Field:
     """Where along the long axis points of the LV's frame are: 0 at the apex, 1 at the base."""
-    height = (points.z - np.float32(ventricle.apex)) / np.float32(ventricle.length)
-    return np.asarray(height, dtype=np.float32)
+    height = (points.z - ventricle.apex) / ventricle.length
+    return as_field(height)
 
 
 def myocardial_uptake(
@@ -81,13 +81,13 @@ def myocardial_uptake(
 ) -> Field:
     """Uptake of the LV's wall: weaker at the base and in the membranous septum, and defects."""
     height = axial_height(points, ventricle)
-    uptake = 1 - np.float32(0.10) * smooth_step(height, 0.78, 1.0)
-    radius = np.maximum(np.hypot(points.x, points.y), np.float32(1e-3))
+    uptake = 1 - 0.10 * smooth_step(height, 0.78, 1.0)
+    radius = np.maximum(np.hypot(points.x, points.y), 1e-3)
     septal = smooth_step(-points.x / radius, 0.4, 0.9)
-    uptake *= 1 - np.float32(0.45) * septal * smooth_step(height, 0.74, 0.92)
+    uptake *= 1 - 0.45 * septal * smooth_step(height, 0.74, 0.92)
     for defect in defects:
         uptake *= defect.remaining(points, ventricle)
-    return np.asarray(uptake, dtype=np.float32)
+    return as_field(uptake)
 
 
 def draw_uptake(seed: int, tracer: Tracer) -> Uptake:

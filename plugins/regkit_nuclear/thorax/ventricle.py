@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.grid import FloatArray
-from regkit_nuclear.shapes import Ellipsoid, Field, Points, smooth_intersection
+from regkit_nuclear.shapes import (
+    Ellipsoid,
+    Field,
+    Points,
+    intersection,
+    smooth_intersection,
+)
 from regkit_nuclear.thorax.draws import Concern, normal, stream
 
 # Distance from apex to the widest cut, as a share of the length.
@@ -65,13 +71,13 @@ class LeftVentricle:
 
     def beyond_base(self, points: Points) -> Field:
         """Signed distance to the slanted plane of the valves, positive on the atrium's side."""
-        return points.z - np.float32(self.base) - np.float32(self.base_slant) * points.x
+        return points.z - self.base - self.base_slant * points.x
 
     def distances(self, points: Points) -> tuple[Field, Field]:
         """Signed distances of the whole ventricle and of its blood pool, points in its frame."""
         base = self.beyond_base(points)
         whole = smooth_intersection(self.epicardium.distance(points), base, _BASE_ROUNDING_MM)
-        return whole, np.maximum(self.endocardium.distance(points), base)
+        return whole, intersection(self.endocardium.distance(points), base)
 
     def outline(self) -> FloatArray:
         """Return points (N, 3) on the epicardium in the ventricle's frame."""
@@ -85,10 +91,12 @@ class LeftVentricle:
 def draw_ventricle(seed: int, female: bool) -> LeftVentricle:
     """Draw the size of a left ventricle."""
     rng = stream(seed, Concern.HEART)
+    radius = normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03)
     return LeftVentricle(
-        radius=normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03),
-        length=normal(rng, 88, 8, 72, 108),
+        radius=radius,
+        # Never round: a sphere has no axis.
+        length=normal(rng, 88, 8, max(72.0, 2.25 * radius), 110),
         wall=normal(rng, 10.5, 1.2, 8.2, 13.5),
         apical_thinning=rng.uniform(0.7, 0.95),
-        base_slant=rng.uniform(0.06, 0.13),
+        base_slant=rng.uniform(0.02, 0.07),
     )

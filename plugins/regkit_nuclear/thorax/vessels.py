@@ -47,12 +47,12 @@ def paint_great_vessels(
         ],
         [15 * s, 15 * s, 14 * s, 13.5 * s, 12.5 * s, 12 * s, 10.5 * s, 9.5 * s],
     )
-    fork: Vector3 = (6 * s, 2 * s, 50 * s)
+    fork: Vector3 = (13 * s, -8 * s, 58 * s)
     pulmonary = Blend(
         (
             Capsule(outflow, fork, 13 * s, 13 * s),
-            Capsule(fork, (-36 * s, 14 * s, 36 * s), 11 * s, 8 * s),
-            Capsule(fork, (40 * s, 18 * s, 42 * s), 11 * s, 8 * s),
+            Capsule(fork, (-38 * s, 14 * s, 44 * s), 11 * s, 8 * s),
+            Capsule(fork, (42 * s, 18 * s, 50 * s), 11 * s, 8 * s),
         ),
         4,
     )
@@ -77,7 +77,7 @@ def paint_lung_vessels(
     """Paint a tree that branches from the hilum of each lung, as part of the lung."""
     rng = stream(seed, Concern.LUNG_VESSELS)
     for side, lung in zip((-1, 1), lungs, strict=True):
-        hilum = np.array([side * 36.0, 16.0, 30.0]) * habitus.scale
+        hilum = np.array([side * 36.0, 16.0, 34.0]) * habitus.scale
         for branch in _tree(rng, hilum, side, 58 * habitus.scale):
             scene.place(branch, None, MU["blood"], uptake.blood, (lung,))
 
@@ -89,10 +89,10 @@ def _tree(rng: np.random.Generator, hilum: FloatArray, side: int, length: float)
         heading = np.array([side * 0.9, rng.uniform(-0.9, 0.9), np.tan(height * 0.8)])
         stem = hilum + _unit(heading) * length * rng.uniform(0.7, 1.0)
         branches.append(Capsule(vector(hilum), vector(stem), 6.0, 2.6))
-        for _ in range(4):
+        for _ in range(5):
             start = hilum + (stem - hilum) * rng.uniform(0.45, 1.0)
             turn = _unit(_unit(heading) + rng.normal(0, 0.55, size=3))
-            end = start + turn * length * rng.uniform(0.5, 0.8)
+            end = start + turn * length * rng.uniform(0.6, 1.0)
             branches.append(Capsule(vector(start), vector(end), 2.6, 1.1))
     return branches
 
