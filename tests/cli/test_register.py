@@ -194,8 +194,9 @@ def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_pat
     assert json.loads(told.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
 
 
-def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path):
-    for name in "ab":
-        run("register", *pair_files, "-m", "mi", "--seed", 7, "-o", tmp_path / name)
-    a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in "ab")
-    np.testing.assert_allclose(a, b, atol=1e-6)
+def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path, monkeypatch):
+    monkeypatch.setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")  # restored afterwards
+    for name in ("a", "b"):
+        run("register", *pair_files, "--seed", 7, "--threads", 1, "-o", tmp_path / name)
+    a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in ("a", "b"))
+    np.testing.assert_array_equal(a, b)
