@@ -64,7 +64,7 @@ def eti_pct(evaluation: Evaluation) -> float:
     """Emission-transmission index: share of the myocardium that lies in lung or air, in percent.
 
     A voxel of the left ventricle's myocardium in the SPECT counts when the registered mu-map has
-    less than 0.10/cm there. Chen et al. (doi:10.1016/j.nuclcard.2005.11.004) accept up to 3 % of
+    less than 0.10/cm there. Chen et al. (J Nucl Cardiol 2006;13:43) accept up to 3 % of
     mismatch between myocardium and mediastinum; theirs is measured on segmented images, this one
     on the case's labels. Fat (0.143/cm) is too near to muscle to be told apart in a real mu-map
     and does not count. Beyond the slices of the CT its outermost slice is taken.
