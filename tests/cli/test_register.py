@@ -1,10 +1,12 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-
 from phantoms import MOTION, SMALL
+
 from regkit import LabelMap, rigid
 from regkit.io import write_volume
 from regkit.io.transforms import read_transform, write_transform
@@ -62,8 +64,8 @@ def test_the_main_job(run, pair_files, tmp_path):
     assert error(found) < 4.0  # half a voxel
 
     record = json.loads(out.with_suffix(".json").read_text())
-    assert KEYS <= record.keys()
-    assert TRANSFORM_KEYS == record["transform"].keys()
+    assert record.keys() >= KEYS
+    assert record["transform"].keys() == TRANSFORM_KEYS
     assert record["method"] == "mi"
     assert record["transform"]["model"] == "rigid"
     assert record["transform"]["file"] == "case.tfm"
@@ -194,9 +196,17 @@ def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_pat
     assert json.loads(told.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
 
 
-def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path, monkeypatch):
-    monkeypatch.setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")  # restored afterwards
+def test_the_same_seed_and_one_thread_give_the_same_answer_to_the_last_digit(pair_files, tmp_path):
     for name in ("a", "b"):
-        run("register", *pair_files, "--seed", 7, "--threads", 1, "-o", tmp_path / name)
+        words = ["register", *pair_files, "--seed", "7", "--threads", "1", "-o", tmp_path / name]
+        subprocess.run([sys.executable, "-m", "regkit", *words], check=True, capture_output=True)
     a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in ("a", "b"))
     np.testing.assert_array_equal(a, b)
+
+
+def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path):
+    for name in ("a", "b"):
+        run("register", *pair_files, "--seed", 7, "-o", tmp_path / name)
+    a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in ("a", "b"))
+    # Threads add in any order: the last digits of ITK's sums differ, a tenth of a micron at most.
+    np.testing.assert_allclose(a, b, atol=1e-4)
