@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from regkit.grid import FloatArray
@@ -31,7 +32,8 @@ class Case:
     fixed_landmarks, moving_landmarks
         Corresponding points, shape (N, 3), LPS mm.
     extra
-        Whatever else the dataset knows (unknown keys of a dataset folder).
+        Whatever else the dataset knows: plain values, images, and `Attachment` objects. From a
+        dataset folder come its unknown keys, and the paths of the files it names.
     """
 
     id: str
@@ -58,3 +60,27 @@ class Dataset(Protocol):
 
     def __iter__(self) -> Iterator[Case]:
         """Yield the cases in a fixed order."""
+
+
+@runtime_checkable
+class IndexedDataset(Dataset, Protocol):
+    """A dataset whose cases can be had in any order, so that several processes share the work."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all cases, in their order; known without making a case."""
+
+    def case(self, index: int) -> Case:
+        """Return the case at a place in that order."""
+
+
+@runtime_checkable
+class Attachment(Protocol):
+    """Something in `Case.extra` that knows how to be kept as a file."""
+
+    @property
+    def suffix(self) -> str:
+        """What the file's name ends in, with its dot."""
+
+    def write(self, path: Path) -> None:
+        """Write the file."""

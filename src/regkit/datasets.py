@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from regkit.case import Case
-from regkit.errors import FileFormatError
+from regkit.case import Case, Dataset
+from regkit.errors import FileFormatError, ParameterError
 from regkit.io import read_labels, read_landmarks, read_volume
 from regkit.io.transforms import read_transform
+from regkit.parameters import configure
 from regkit.registrar import Pair
+from regkit.registry import Registry, suggest
 
 INDEX = "dataset.json"
 FILE_KEYS = (
@@ -28,7 +31,9 @@ FILE_KEYS = (
     "moving_landmarks",
 )
 LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
-KNOWN_KEYS = {*FILE_KEYS, "id", "group", "fixed_modality", "moving_modality"}
+# Further files of a case, by what they are called; `Case.extra` holds their paths.
+ATTACHED = "files"
+KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", "fixed_modality", "moving_modality"}
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,38 @@ class DatasetFolder:
             moving_labels=read(read_labels, "moving_labels"),
             fixed_landmarks=read(read_landmarks, "fixed_landmarks"),
             moving_landmarks=read(read_landmarks, "moving_landmarks"),
-            extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS},
+            extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS}
+            | {k: self.folder / file for k, file in entry.get(ATTACHED, {}).items()},
         )
+
+
+def build_dataset(name: str, parameters: Mapping[str, Any], registry: Registry) -> Dataset:
+    """Build a dataset that a plugin offers.
+
+    Parameters
+    ----------
+    name
+        Name under which it is offered.
+    parameters
+        What to set of its parameters; text is read as their type.
+    registry
+        Where to look the name up.
+
+    Raises
+    ------
+    UnknownNameError, DuplicateNameError, MissingDependencyError, PluginError
+        A name that cannot be used.
+    ParameterError
+        A parameter the dataset does not have, or a value it cannot take.
+    """
+    target = registry.dataset(name).load()
+    if is_dataclass(target):
+        return cast("Dataset", configure(target, name, parameters))
+    known = signature(target).parameters
+    for key in parameters:
+        if key not in known:
+            raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
+    return cast("Dataset", target(**parameters))
 
 
 def read_dataset(path: Path | str) -> DatasetFolder:
@@ -114,7 +149,7 @@ def read_dataset(path: Path | str) -> DatasetFolder:
 
 
 def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> None:
-    """Write the index of a dataset folder whose images are there already."""
+    """Write the index of a dataset folder whose files are there already."""
     _check(folder / INDEX, entries)
     content = {"name": name, "version": 1, "cases": entries}
     partial = folder / f".{INDEX}.partial"
@@ -149,6 +184,7 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
             raise FileFormatError(f"{index}: two cases have the id '{entry['id']}'")
         seen.add(entry["id"])
         named = [entry[key] for key in FILE_KEYS if entry.get(key)]
+        named += entry.get(ATTACHED, {}).values()
         missing += [file for file in named if not (index.parent / file).exists()]
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

@@ -83,7 +83,19 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
-    """A dataset; `target` is a callable that returns a `Dataset`."""
+    """A dataset; `target` is a callable that returns a `Dataset`.
+
+    Parameters
+    ----------
+    writers
+        File formats other than NIfTI that its images can be written in: name -> target of a
+        `regkit.simulate.ImageWriter`.
+    picture
+        Target of a function that draws a case, `Case` -> Pillow image; empty for the usual one.
+    """
+
+    writers: Mapping[str, str] = field(default_factory=dict)
+    picture: str = ""
 
 
 class Hooks:

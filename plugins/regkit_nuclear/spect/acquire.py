@@ -27,6 +27,7 @@ def acquire(
     rng: Generator,
     *,
     total_counts: float | None = None,
+    noise: bool = True,
     orbit: Orbit | None = None,
     collimator: Collimator | None = LEHR,
     binning: int = 1,
@@ -44,6 +45,8 @@ def acquire(
         Source of the total (if not given) and of the Poisson noise.
     total_counts
         Expected counts of all views, scatter included; drawn if None.
+    noise
+        Whether counts are Poisson distributed; else they are what is expected.
     orbit
         180 degrees from RAO 45 to LPO 45 in 60 views if None.
     binning
@@ -68,7 +71,8 @@ def acquire(
     )
     total = draw_total_counts(rng) if total_counts is None else float(total_counts)
     scale = total / (primary + scatter).sum()
-    counts = draw_counts(scale * (primary + scatter), rng)
+    mean = scale * (primary + scatter)
+    counts = draw_counts(mean, rng) if noise else mean
     return Projections(counts, scale * scatter, grid, orbit, collimator)
 
 

@@ -62,6 +62,15 @@ class Projections:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
+    @property
+    def suffix(self) -> str:
+        """What the name of their file ends in; with `write`, a `regkit.case.Attachment`."""
+        return ".npz"
+
+    def write(self, path: Path) -> None:
+        """Write them as `write_projections` does."""
+        write_projections(self, path)
+
 
 def write_projections(projections: Projections, path: Path | str) -> None:
     """Write projections as a compressed ``.npz`` of plain arrays.

@@ -50,3 +50,10 @@ def hounsfield(mu: np.ndarray) -> np.ndarray:
     soft = (mu / _WATER_MU - 1) * 1000
     dense = (mu - _WATER_MU) / _BONE_MU_PER_HU
     return np.asarray(np.where(mu < _WATER_MU, soft, dense), dtype=np.float32)
+
+
+def attenuation(hu: np.ndarray) -> np.ndarray:
+    """Convert Hounsfield units to attenuation at 140 keV (1/cm): the inverse of `hounsfield`."""
+    soft = (hu / 1000 + 1) * _WATER_MU
+    dense = _WATER_MU + hu * _BONE_MU_PER_HU
+    return np.maximum(np.where(hu < 0, soft, dense), 0).astype(np.float32)

@@ -12,6 +12,7 @@ from regkit.cli.demo import demo as demo_command
 from regkit.cli.listing import check, methods, plugins, show
 from regkit.cli.register import register as register_command
 from regkit.cli.resample import resample as resample_command
+from regkit.cli.simulate import simulate as simulate_command
 from regkit.cli.transform import app as transform_app
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.command("show")(show)
 app.command("check")(check)
 app.command("plugins")(plugins)
 app.command("demo")(demo_command)
+app.command("simulate")(simulate_command)
 
 
 def _version(wanted: bool) -> None:

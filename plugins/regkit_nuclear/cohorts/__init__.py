@@ -1,0 +1,1 @@
+"""Simulated cohorts: datasets whose cases are drawn from seeds, with exact truth."""

@@ -1,0 +1,87 @@
+"""What every cohort shares: which patient a case is of, and the order of the cases."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from regkit.case import Case
+from regkit.errors import ParameterError
+from regkit_nuclear.patients import patient_seed
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Cohort(ABC):
+    """Cases drawn from seeds; a `regkit.case.IndexedDataset`.
+
+    Parameters
+    ----------
+    n
+        Number of cases. A patient may be in several, which then follow each other.
+    seed
+        Which cohort of the split.
+    split
+        ``train``, ``validation`` or ``test``; they share no patient.
+    """
+
+    name: ClassVar[str]
+
+    n: int = 20
+    seed: int = 0
+    split: Split = "train"
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ParameterError(f"{self.name} needs at least one case, got n = {self.n}")
+        patient_seed(self.split, self.seed, (self.n - 1) // self.per_patient)
+
+    @property
+    def per_patient(self) -> int:
+        """Number of cases of each patient."""
+        return 1
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the cases: the patient's number, and a letter where there are several."""
+        width = max(4, len(str(self.n - 1)))
+        return tuple(self._id(index, width) for index in range(self.n))
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return self.n
+
+    def __iter__(self) -> Iterator[Case]:
+        """Make one case after the other."""
+        return map(self.case, range(self.n))
+
+    @abstractmethod
+    def case(self, index: int) -> Case:
+        """Make a case; IndexError beyond the last."""
+
+    def patient(self, index: int) -> int:
+        """Return the seed of the patient of a case."""
+        if not 0 <= index < self.n:
+            raise IndexError(f"{self.name} has {self.n} cases, there is none at {index}")
+        return patient_seed(self.split, self.seed, index // self.per_patient)
+
+    def group(self, index: int) -> str:
+        """Return the name of the patient of a case."""
+        return self.ids[index].partition("-")[0]
+
+    def _id(self, index: int, width: int) -> str:
+        patient, number = divmod(index, self.per_patient)
+        letter = f"-{ascii_lowercase[number]}" if self.per_patient > 1 else ""
+        return f"p{patient:0{width}d}{letter}"
+
+
+def draws(patient: int, *concern: int) -> np.random.Generator:
+    """Return the random numbers of one concern of one patient."""
+    # The phantoms use [seed, small number]; a third number keeps apart from theirs.
+    return np.random.Generator(np.random.PCG64([patient, 1_000, *concern]))

@@ -1,0 +1,238 @@
+"""Simulate from a real CT with labelled organs.
+
+The folder holds
+
+``ct.nii.gz``, or another suffix, or a folder ``ct`` of DICOM files
+    A CT in HU.
+``labels.nii.gz``, or another suffix
+    Organs, on any grid.
+``uptake.csv``
+    A line ``label,name,uptake`` for each organ that takes up tracer, under a heading of these
+    words; label 0 is all other tissue of the body. An organ named ``myocardium`` is what scores
+    of the myocardium are about.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from regkit.errors import FileFormatError
+from regkit.grid import Grid, Vector3
+from regkit.io import read_labels, read_volume
+from regkit.resampling import resample
+from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
+from regkit_nuclear.cohorts.cohort import draws
+from regkit_nuclear.cohorts.subject import Part
+from regkit_nuclear.thorax.anatomy import attenuation
+from regkit_nuclear.thorax.pose import HALF_WIDTH_MM
+
+HEADING = ("label", "name", "uptake")
+MYOCARDIUM = "myocardium"
+# Between air or lung and fat.
+TISSUE_HU = -250.0
+AIR_HU = -1000.0
+UPTAKE = 4
+# Spread of the logarithm of an organ's uptake among patients.
+SPREAD = 0.25
+
+
+@dataclass(frozen=True)
+class Organ:
+    """What an organ is called and how much tracer it takes up, in any unit."""
+
+    label: int
+    name: str
+    uptake: float
+
+
+@dataclass(frozen=True, eq=False)
+class RealAnatomy:
+    """A real CT as a `regkit_nuclear.cohorts.subject.Subject`.
+
+    Parameters
+    ----------
+    ct
+        HU.
+    labels
+        Organs, on the grid of the CT.
+    organs
+        Uptake of the organs; label 0 is all other tissue.
+    """
+
+    ct: Volume
+    labels: LabelMap
+    organs: tuple[Organ, ...]
+
+    def somebody(self, seed: int) -> RealAnatomy:
+        """Return the same anatomy with uptake that differs a little in every organ."""
+        factors = np.exp(SPREAD * draws(seed, UPTAKE).standard_normal(len(self.organs)))
+        varied = tuple(
+            replace(organ, uptake=float(organ.uptake * factor))
+            for organ, factor in zip(self.organs, factors, strict=True)
+        )
+        return replace(self, organs=varied)
+
+    @cached_property
+    def heart_mm(self) -> Vector3:
+        """Centre of the myocardium, or of the body where it is not labelled."""
+        label = self._myocardium
+        inside = self._body if label is None else self.labels.array == label
+        return _centre(inside if inside.any() else self._body, self.ct.grid)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The label of the myocardium, where there is one."""
+        label = self._myocardium
+        return {} if label is None else {"myocardium_label": label}
+
+    def field(self, size: int) -> Grid:
+        """Return slices of 435.2 mm around the body, over as many of them as the CT has."""
+        voxel = 2 * HALF_WIDTH_MM / size
+        x, y, _ = _centre(self._body, self.ct.grid)
+        heights = self.ct.grid.corners()[:, 2]
+        slices = max(2, int((heights.max() - heights.min()) / voxel))
+        middle = (heights.max() + heights.min()) / 2
+        half = (voxel - 2 * HALF_WIDTH_MM) / 2
+        bottom = middle - (slices - 1) / 2 * voxel
+        return Grid((slices, size, size), (voxel, voxel, voxel), (x + half, y + half, bottom))
+
+    def emission(self, grid: Grid) -> tuple[Volume, Volume]:
+        """Return uptake and attenuation; none beyond the CT."""
+        return _onto(grid, self._activity), _onto(grid, self._mu)
+
+    def organs_on(self, grid: Grid) -> LabelMap:
+        """Return the labels."""
+        return resample(self.labels, grid)
+
+    def transmission(
+        self, field: Grid, motion: AffineTransform, part: Part
+    ) -> tuple[Volume, LabelMap]:
+        """Return the CT's own slices, in the SPECT's resolution; the motion is in their header.
+
+        Nothing needs to be invented that way where the moved CT did not look.
+        """
+        grid = part.of(_in_voxels_of(field, self.ct.grid), self.heart_mm)
+        moved = Grid.from_affine(grid.shape_zyx, motion.matrix @ grid.affine)
+        mu, labels = _onto(grid, self._mu), resample(self.labels, grid)
+        return mu.with_array(mu.array, moved), labels.with_array(labels.array, moved)
+
+    @property
+    def _myocardium(self) -> int | None:
+        return next((o.label for o in self.organs if o.name == MYOCARDIUM), None)
+
+    @cached_property
+    def _mu(self) -> Volume:
+        return Volume(attenuation(self.ct.array), self.ct.grid, "mu")
+
+    @cached_property
+    def _body(self) -> NDArray[np.bool_]:
+        """The patient without the couch: the largest piece of tissue, and what it encloses."""
+        tissue = ndimage.binary_opening(self.ct.array > TISSUE_HU)
+        pieces, count = ndimage.label(tissue)
+        if count == 0:
+            return np.ones(self.ct.array.shape, dtype=bool)
+        largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        return np.asarray(ndimage.binary_fill_holes(pieces == largest))
+
+    @property
+    def _activity(self) -> Volume:
+        uptake = {organ.label: organ.uptake for organ in self.organs}
+        array = np.zeros(self.ct.array.shape, dtype=np.float32)
+        array[self._body & (self.ct.array > TISSUE_HU)] = uptake.pop(0, 0.0)
+        for label, value in uptake.items():
+            array[self.labels.array == label] = value
+        return Volume(array, self.ct.grid, "spect")
+
+
+@lru_cache(maxsize=1)
+def read_anatomy(folder: Path) -> RealAnatomy:
+    """Read a folder as the module describes it.
+
+    Raises
+    ------
+    FileFormatError
+        A file is missing or of another form, or the image is not in HU.
+    """
+    ct = read_volume(_named(folder, "ct"), "ct")
+    if ct.array.min() > TISSUE_HU or ct.array.max() < 100:
+        raise FileFormatError(
+            f"{folder}: the CT must be in HU, with air about -1000; got values from "
+            f"{ct.array.min():g} to {ct.array.max():g}"
+        )
+    labels = resample(read_labels(_named(folder, "labels")), ct.grid)
+    organs = read_uptake(folder / "uptake.csv")
+    if not any((labels.array == organ.label).any() for organ in organs if organ.label):
+        raise FileFormatError(f"{folder}: no organ of uptake.csv is labelled inside the CT")
+    return RealAnatomy(ct, labels, organs)
+
+
+def read_uptake(file: Path) -> tuple[Organ, ...]:
+    """Read a table of organs and their uptake.
+
+    Raises
+    ------
+    FileFormatError
+        No table, or lines that are not a label, a name and an uptake of 0 or more.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError as error:
+        raise FileFormatError(f"{file}: cannot be read ({error.strerror})") from error
+    if not rows or not set(HEADING) <= rows[0].keys():
+        raise FileFormatError(f"{file}: needs the heading {','.join(HEADING)} and lines below it")
+    return tuple(_organ(file, number, row) for number, row in enumerate(rows, start=2))
+
+
+def _organ(file: Path, number: int, row: Mapping[str, str]) -> Organ:
+    try:
+        organ = Organ(int(row["label"]), row["name"].strip(), float(row["uptake"]))
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"{file}: line {number} is not label,name,uptake") from error
+    if not 0 <= organ.uptake < np.inf:
+        raise FileFormatError(f"{file}: line {number}: uptake must be 0 or more")
+    return organ
+
+
+def _named(folder: Path, stem: str) -> Path:
+    found = sorted(p for p in folder.glob(f"{stem}*") if p.name.partition(".")[0] == stem)
+    if len(found) != 1:
+        have = ", ".join(p.name for p in found) or "none"
+        raise FileFormatError(
+            f"{folder} needs one file (or DICOM folder) named {stem}, has {have}"
+        )
+    return found[0]
+
+
+def _onto(grid: Grid, volume: Volume) -> Volume:
+    """Resample; detail that the grid cannot show is smoothed away before."""
+    ratios = np.divide(min(grid.spacing), volume.grid.spacing)[::-1]
+    sigma = np.sqrt(np.maximum(ratios**2 - 1, 0) / 12)  # what binning does to a variance
+    smooth = ndimage.gaussian_filter(volume.array, sigma, mode="nearest")
+    return resample(volume.with_array(smooth), grid)
+
+
+def _in_voxels_of(field: Grid, ct: Grid) -> Grid:
+    """Return the field of a CT in voxels about as large as those of another grid."""
+    counts = np.maximum(2, np.round(np.divide(ct.extent, field.spacing))).astype(int)
+    spacing = np.divide(ct.extent, counts)
+    first = ct.corners()[0] + np.reshape(ct.direction, (3, 3)) @ (spacing / 2)
+    nx, ny, nz = counts.tolist()
+    sx, sy, sz = spacing.tolist()
+    x, y, z = first.tolist()
+    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), ct.direction)
+
+
+def _centre(inside: NDArray[np.bool_], grid: Grid) -> Vector3:
+    x, y, z = grid.to_physical(ndimage.center_of_mass(inside)).tolist()
+    return x, y, z

@@ -1,0 +1,213 @@
+"""``spect-ct``: cardiac SPECT without attenuation correction, and a mu-map that moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from regkit.case import Case
+from regkit.errors import ParameterError
+from regkit.grid import Grid, Vector3
+from regkit.registrar import Pair
+from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
+from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.real_anatomy import read_anatomy
+from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, Subject
+from regkit_nuclear.motion import dusfe_motion
+from regkit_nuclear.spect.acquire import acquire
+from regkit_nuclear.spect.geometry import Orbit
+from regkit_nuclear.spect.osem import reconstruct
+from regkit_nuclear.spect.projections import Projections
+
+MOTION_VOXEL_MM = 6.8
+# The anatomy is rendered so many times finer than the SPECT and binned: ribs and walls alias.
+FINER = 2
+COUNTS, MOTION, COVERAGE = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class SpectCt(Cohort):
+    """Myocardial perfusion SPECT (fixed) and attenuation maps (moving) under known motions.
+
+    Parameters
+    ----------
+    motions
+        Cases of each patient: the same SPECT, each time another motion of the CT.
+    amount
+        Factor on the ranges of the motion: +-54.4, 54.4, 27.2 mm and +-10, 10, 30 degrees.
+    coverage
+        Least and greatest share of the SPECT's slices that the CT has. Its grid is then smaller:
+        what is beyond it is unknown, not air.
+    respiration
+        Whether CT and SPECT show different phases of breathing; the truth then matches hearts.
+    defects
+        Whether half of the patients have perfusion defects.
+    noise
+        Whether counts are Poisson distributed, or exactly what is expected.
+    counts
+        Counts of an acquisition; drawn from 2 to 16 million when none.
+    arc
+        Degrees the camera turns through: 180 (right anterior to left posterior oblique) or 360.
+    corrected
+        Whether to reconstruct the SPECT with attenuation correction too (`Case.extra["ac"]`).
+    size
+        Voxels along each side of the SPECT and of the slices of the mu-map, 435.2 mm.
+    anatomy
+        Folder of a real CT with labelled organs to simulate from; see `read_anatomy`.
+    device
+        Where torch computes: ``cpu`` or ``cuda``.
+    """
+
+    name: ClassVar[str] = "spect-ct"
+
+    motions: int = 2
+    amount: float = 1.0
+    coverage: tuple[float, float] = (1.0, 1.0)
+    respiration: bool = False
+    defects: bool = True
+    noise: bool = True
+    counts: float | None = None
+    arc: Literal[180, 360] = 180
+    corrected: bool = True
+    size: int = 64
+    anatomy: str = ""
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        low, high = self.coverage
+        if not 0 < low <= high <= 1:
+            raise ParameterError(
+                f"coverage takes two shares of the slices, 0 < low <= high <= 1, got {low}, {high}"
+            )
+        if not 1 <= self.motions <= 26:
+            raise ParameterError(f"motions takes 1 to 26, got {self.motions}")
+        if self.size < 8:
+            raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
+        super().__post_init__()
+
+    @property
+    def per_patient(self) -> int:
+        """Number of motions of each patient."""
+        return self.motions
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        patient = self.patient(index)
+        emission = _scanned(self.settings, patient)
+        subject, field = emission.subject, emission.nac.grid
+        truth, part = self._draw(patient, index % self.motions, field.centre)
+        mu, organs = subject.transmission(field, truth, part)
+        images = {} if emission.ac is None else {"ac": emission.ac}
+        return Case(
+            id=self.ids[index],
+            pair=Pair(emission.nac, mu),
+            truth=truth,
+            group=self.group(index),
+            fixed_labels=emission.organs,
+            moving_labels=organs,
+            extra={
+                "split": self.split,
+                "patient": patient,
+                **subject.facts,
+                "projections": emission.projections,
+                **images,
+            },
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """What decides how a patient's SPECT looks."""
+        return Settings(
+            self.respiration,
+            self.defects,
+            self.noise,
+            self.counts,
+            self.arc,
+            self.corrected,
+            self.size,
+            self.anatomy,
+            self.device,
+        )
+
+    def _draw(self, patient: int, number: int, centre: Vector3) -> tuple[AffineTransform, Part]:
+        """Draw a motion, and which slices the CT has."""
+        motion = draws(patient, MOTION, number)
+        part = draws(patient, COVERAGE, number)
+        return (
+            dusfe_motion(motion, MOTION_VOXEL_MM, centre, self.amount),
+            Part(float(part.uniform(*self.coverage)), float(part.uniform(-1, 1))),
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides how a patient's SPECT looks; see `SpectCt`."""
+
+    respiration: bool
+    defects: bool
+    noise: bool
+    counts: float | None
+    arc: int
+    corrected: bool
+    size: int
+    anatomy: str
+    device: str
+
+    def subject(self, patient: int) -> Subject:
+        """Return who is scanned."""
+        if self.anatomy:
+            return read_anatomy(Path(self.anatomy)).somebody(patient)
+        return SimulatedThorax.draw(patient, "spect", self.respiration, self.defects)
+
+
+@dataclass(frozen=True, eq=False)
+class Emission:
+    """A patient's SPECT."""
+
+    subject: Subject
+    projections: Projections
+    nac: Volume
+    ac: Volume | None
+    organs: LabelMap
+
+
+# All motions of a patient share the SPECT.
+@lru_cache(maxsize=1)
+def _scanned(settings: Settings, patient: int) -> Emission:
+    subject = settings.subject(patient)
+    field = subject.field(settings.size)
+    activity, mu = subject.emission(_finer(field))
+    projections = _acquired(settings, activity, mu, draws(patient, COUNTS))
+    nac = reconstruct(projections, device=settings.device)
+    ac = reconstruct(projections, mu, device=settings.device) if settings.corrected else None
+    return Emission(subject, projections, nac, ac, subject.organs_on(field))
+
+
+def _acquired(
+    settings: Settings, activity: Volume, mu: Volume, rng: np.random.Generator
+) -> Projections:
+    orbit = Orbit.cardiac() if settings.arc == 180 else Orbit.full()
+    return acquire(
+        activity,
+        mu,
+        rng,
+        total_counts=settings.counts,
+        noise=settings.noise,
+        orbit=orbit,
+        binning=FINER,
+        device=settings.device,
+    )
+
+
+def _finer(grid: Grid) -> Grid:
+    """Return the grid whose voxels are eighths of this one's."""
+    nz, ny, nx = (FINER * n for n in grid.shape_zyx)
+    sx, sy, sz = (s / FINER for s in grid.spacing)
+    first = grid.to_physical(3 * ((1 / FINER - 1) / 2,))
+    x, y, z = first.tolist()
+    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction)
