@@ -6,7 +6,6 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from strategies import DEGREES, MM, POINTS, affines, triples
 
 from regkit import AffineTransform, rigid
 from regkit.euler import (
@@ -17,6 +16,7 @@ from regkit.euler import (
     rotation_axis,
     rotation_matrix,
 )
+from strategies import DEGREES, MM, POINTS, affines, triples
 
 
 @given(triples(DEGREES), triples(MM), triples(MM), POINTS)

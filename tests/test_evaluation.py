@@ -63,7 +63,7 @@ def test_angles_differ_the_short_way_round():
 
 def test_tre_is_the_mean_distance_of_the_landmarks():
     fixed = np.array([[0.0, 0.0, 0.0], [50.0, 0.0, 0.0]])
-    moving = fixed + [[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]]
+    moving = np.array([[3.0, 0.0, 0.0], [50.0, 4.0, 0.0]])
     case = Case("a", small_pair(), fixed_landmarks=fixed, moving_landmarks=moving)
     found = scores(case, IDENTITY)
     assert found["tre_mm"] == pytest.approx(3.5)

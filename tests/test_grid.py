@@ -8,10 +8,10 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import POINTS, grids
 
 from regkit import Grid
 from regkit.errors import GeometryError
+from strategies import POINTS, grids
 
 
 def as_image(grid):

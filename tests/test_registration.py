@@ -111,7 +111,7 @@ def test_a_constant_image_is_refused():
 def test_fields_of_view_apart_are_refused_with_their_distance():
     a = volume(np.arange(64.0).reshape(4, 4, 4))
     b = volume(np.arange(64.0).reshape(4, 4, 4), origin=(104.0, 0.0, 0.0))
-    with pytest.raises(RegistrationError, match="do not overlap in world coordinates.* 100 mm"):
+    with pytest.raises(RegistrationError, match=r"do not overlap in world coordinates.* 100 mm"):
         check_pair(Pair(a, b))
     check_pair(Pair(a, b, initial=rigid(translation_mm=(104, 0, 0))))
 

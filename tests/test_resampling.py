@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from scipy.ndimage import map_coordinates
-from strategies import affines, fields, grids
 
 from regkit import IDENTITY, AffineTransform, Grid, LabelMap, Volume, resample, rigid
 from regkit.testing.phantom import thorax
+from strategies import affines, fields, grids
 
 COARSE = Grid((24, 24, 24), (13.0, 13.0, 13.0), (-149.5, -149.5, -149.5))
 

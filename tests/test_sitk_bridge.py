@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from hypothesis import given
-from strategies import POINTS, affines, chains, fields, grids
 
 from regkit import AffineTransform, DisplacementField, Grid, LabelMap, Transform, Volume
 from regkit.errors import TransformError
@@ -14,6 +13,7 @@ from regkit.sitk_bridge import (
     volume_from_sitk,
     volume_to_sitk,
 )
+from strategies import POINTS, affines, chains, fields, grids
 
 
 @given(affines(), POINTS)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import MM, POINTS, RIGID, affines, chains, fields, triples
 
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, TransformChain, rigid
 from regkit.errors import NotInvertibleError, TransformError
 from regkit.sitk_bridge import transform_to_sitk
 from regkit.transform import linear_part
+from strategies import MM, POINTS, RIGID, affines, chains, fields, triples
 
 
 @given(affines(), affines(), POINTS)

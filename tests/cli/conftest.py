@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from phantoms import small_pair
 from typer.testing import CliRunner, Result
 
+from phantoms import small_pair
 from regkit.cli import app
 from regkit.io import write_volume
 

@@ -10,8 +10,8 @@ import time
 import nibabel
 import numpy as np
 import pytest
-from phantoms import small_pair
 
+from phantoms import small_pair
 from regkit import Grid, LabelMap, Volume
 from regkit.io import write_volume
 

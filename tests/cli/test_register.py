@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import MOTION, SMALL
 
+from phantoms import MOTION, SMALL
 from regkit import LabelMap, rigid
 from regkit.io import write_volume
 from regkit.io.transforms import read_transform, write_transform

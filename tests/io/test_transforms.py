@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import POINTS, affines, chains, fields, grids
 
 from regkit import IDENTITY, DisplacementField, Grid, read_transform, rigid, write_transform
 from regkit.errors import FileFormatError, OutputError, TransformError
 from regkit.io.transforms import FORMATS
+from strategies import POINTS, affines, chains, fields, grids
 
 TRUTH = rigid((10, 20, 30), (1, 2, 3), (4, 5, 6))
 FIXED = Grid((10, 12, 14), (1.0, 2.0, 3.0), (4.0, -5.0, 6.0))

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import POINTS, affines, grids
 
 from regkit import AffineTransform, Grid, read_transform, write_transform
 from regkit.errors import TransformError
+from strategies import POINTS, affines, grids
 
 LPS = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 FLIPPED_X = (-1, 0, 0, 0, 1, 0, 0, 0, 1)

@@ -7,10 +7,10 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from scipy.io import loadmat
-from strategies import POINTS, affines, chains, fields
 
 from regkit import AffineTransform, read_transform, rigid, write_transform
 from regkit.errors import FileFormatError, TransformError
+from strategies import POINTS, affines, chains, fields
 
 HEADER = "#Insight Transform File V1.0\n#Transform 0\n"
 AFFINE = "Transform: AffineTransform_double_3_3\n"

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import POINTS, affines, grids
 
 from regkit import AffineTransform, Grid, read_transform, write_transform
 from regkit.errors import FileFormatError, TransformError
+from strategies import POINTS, affines, grids
 
 RAS_FILE = """# transform file made by hand
 # created by nobody

@@ -4,13 +4,8 @@ import gc
 
 import numpy as np
 import pytest
-from nuclear.spect_scenes import cylinder, frame
-from regkit_nuclear import metrics
-from regkit_nuclear.metrics import ac_nmae_pct, ac_nmse_pct, eti_pct
-from regkit_nuclear.spect.acquire import acquire
-from regkit_nuclear.spect.geometry import Orbit
-from regkit_nuclear.spect.projections import write_projections
 
+from nuclear.spect_scenes import cylinder, frame
 from regkit.case import Case
 from regkit.euler import rigid
 from regkit.evaluation import Evaluation, NotKnownError, evaluate
@@ -20,6 +15,11 @@ from regkit.resampling import resample
 from regkit.transform import IDENTITY
 from regkit.verdict import Verdict
 from regkit.volume import LabelMap, Volume
+from regkit_nuclear import metrics
+from regkit_nuclear.metrics import ac_nmae_pct, ac_nmse_pct, eti_pct
+from regkit_nuclear.spect.acquire import acquire
+from regkit_nuclear.spect.geometry import Orbit
+from regkit_nuclear.spect.projections import write_projections
 
 GRID = frame(32, 16)
 TRUTH = rigid((0.0, 0.0, 8.0), (14.0, -9.0, 6.0), GRID.centre)

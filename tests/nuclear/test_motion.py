@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from regkit_nuclear.motion import affine_motion, dusfe_motion, small_motion
 
 from regkit.euler import rigid_parameters
 from regkit.grid import Grid
+from regkit_nuclear.motion import affine_motion, dusfe_motion, small_motion
 
 CENTRE = (3.0, -20.0, 55.0)
 
@@ -59,7 +59,7 @@ def test_affine_motions_decompose_into_the_stated_ranges():
     rng = np.random.default_rng(3)
     shifts, scales = [], []
     for _ in range(500):
-        motion = affine_motion(rng, grid.extent, grid.centre)
+        motion = affine_motion(rng, grid.extent, grid.centre, amount=1.0)
         linear = motion.matrix[:3, :3]
         scales.append(np.linalg.norm(linear, axis=0))
         rotation = linear / scales[-1]

@@ -5,20 +5,20 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
-from nuclear.spect_scenes import cylinder, frame
-from regkit_nuclear.spect.acquire import expected_views
-from regkit_nuclear.spect.attenuation import attenuation_on
-from regkit_nuclear.spect.geometry import Orbit
-from regkit_nuclear.spect.osem import ordered_subsets, osem, reconstruct, reconstruct_batch
-from regkit_nuclear.spect.projections import Projections
-from regkit_nuclear.spect.projector import Projector
 
+from nuclear.spect_scenes import cylinder, frame
 from regkit.errors import GeometryError, ParameterError
 from regkit.euler import rigid
 from regkit.grid import Grid
 from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
+from regkit_nuclear.spect.acquire import expected_views
+from regkit_nuclear.spect.attenuation import attenuation_on
+from regkit_nuclear.spect.geometry import Orbit
+from regkit_nuclear.spect.osem import ordered_subsets, osem, reconstruct, reconstruct_batch
+from regkit_nuclear.spect.projections import Projections
+from regkit_nuclear.spect.projector import Projector
 
 RADIUS = 110.0
 

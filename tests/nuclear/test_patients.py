@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from regkit_nuclear.patients import PATIENTS_PER_SEED, SEEDS, SPLITS, patient_seed, split_of
 
 from regkit.errors import RegkitError
+from regkit_nuclear.patients import PATIENTS_PER_SEED, SEEDS, SPLITS, patient_seed, split_of
 
 seeds = st.integers(0, SEEDS - 1)
 indices = st.integers(0, PATIENTS_PER_SEED - 1)

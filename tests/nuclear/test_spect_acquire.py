@@ -5,7 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chi2
+
 from nuclear.spect_scenes import cylinder, frame, point
+from regkit.errors import FileFormatError, GeometryError
+from regkit.volume import Volume
 from regkit_nuclear.spect.acquire import (
     acquire,
     binned_grid,
@@ -16,10 +20,6 @@ from regkit_nuclear.spect.acquire import (
 from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import Projections, read_projections, write_projections
-from scipy.stats import chi2
-
-from regkit.errors import FileFormatError, GeometryError
-from regkit.volume import Volume
 
 ORBIT = Orbit.cardiac(6)
 

@@ -8,11 +8,11 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from strategies import DEGREES, MM, affines, grids, triples
 
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, TransformChain, rigid
 from regkit.report.description import describe, model_of, transform_record
 from regkit.report.words import explain
+from strategies import DEGREES, MM, affines, grids, triples
 
 FIXED = Grid((20, 30, 40), (2.0, 2.0, 3.0), (-40.0, -30.0, 10.0))
 MOVING = Grid((30, 30, 30), (2.0, 2.0, 2.0), (5, 6, 7), (-1, 0, 0, 0, 0, 1, 0, 1, 0))

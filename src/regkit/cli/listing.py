@@ -90,7 +90,7 @@ def check(
         [(o.check, o.status, o.why) for o in outcomes],
         styles=[STYLES[o.status] for o in outcomes],
     )
-    found = [outcome.status for outcome in outcomes]
+    found: list[str] = [outcome.status for outcome in outcomes]
     typer.echo(f"{name}: " + ", ".join(f"{found.count(status)} {status}" for status in STYLES))
     if "failed" in found:
         raise typer.Exit(1)

@@ -142,7 +142,8 @@ def register_files(job: Job) -> Saved:
             pair = _with_start(job, pair)
             result = run(registrar, pair, job.method, job.check_inverse)
         with _busy("writing"):
-            from regkit.report.save import Inputs, save
+            from regkit.report.record import Inputs
+            from regkit.report.save import save
 
             inputs = Inputs(job.fixed, job.moving, load_s)
             return save(result, prefix.name, stage, inputs, job.report)

@@ -1,0 +1,1 @@
+"""What a registration looks like to people: records, words, pictures and pages."""

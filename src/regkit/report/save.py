@@ -12,8 +12,7 @@ from regkit.io import write_volume
 from regkit.io.staging import Stage
 from regkit.io.transforms import write_transform
 from regkit.registration import RegistrationResult
-from regkit.report.record import Inputs as Inputs
-from regkit.report.record import registration_record
+from regkit.report.record import Inputs, registration_record
 from regkit.transform import AffineTransform
 
 
