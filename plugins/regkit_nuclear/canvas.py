@@ -18,8 +18,8 @@ Value = float | Callable[[Points], Any]
 """A number, or a function of the points."""
 Warp = Callable[[Points], Points]
 
-# Slices painted at a time: few enough for the arrays to stay in the processor's cache.
-SLICES = 8
+# Voxels painted at a time: few enough for the arrays to stay in the processor's cache.
+VOXELS = 300_000
 # Distance in voxels of the points that tell where a box is on the grid.
 LATTICE = 6
 
@@ -79,8 +79,10 @@ def paint(
     channels = {c: np.full(grid.shape_zyx, v, np.float32) for c, v in background.items()}
     painting = Painting(channels, np.zeros(grid.shape_zyx, np.uint8))
     voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
-    for start in range(0, grid.shape_zyx[0], SLICES):
-        rows = slice(start, min(start + SLICES, grid.shape_zyx[0]))
+    nz, ny, nx = grid.shape_zyx
+    thick = max(VOXELS // (ny * nx), 1)
+    for start in range(0, nz, thick):
+        rows = slice(start, min(start + thick, nz))
         posed = _posed(grid, pose, rows)
         frames = {True: posed, False: warp(posed)}
         reach = LATTICE * max(grid.spacing) + voxel_mm

@@ -20,6 +20,9 @@ SMALL = 0.15
 AFFINE_DEGREES = 10.0
 AFFINE_HALF_EXTENTS = 0.1
 AFFINE_SCALE = 0.1
+# Share of these ranges that leaves a mean Dice of 0.20 over the 40 organs of two whole-body scans,
+# the published value without registration; the full ranges leave 0.12 on our patients.
+AFFINE_AMOUNT = 0.68
 
 
 def dusfe_motion(
@@ -60,12 +63,12 @@ def affine_motion(
     rng: np.random.Generator,
     extent_mm: Vector3 = (537.6, 537.6, 972.8),
     centre_mm: Vector3 = LPS_ORIGIN,
-    amount: float = 1.0,
+    amount: float = AFFINE_AMOUNT,
 ) -> AffineTransform:
     """Draw the affine misplacement of one whole-body scan (CT or PET).
 
-    Uniform within +-10 degrees about each axis, +-0.1 of the half-extent along it and factors of
-    1 +- 0.1. Rotations are rotations in millimetres, whatever the shape of the volume.
+    Uniform within `amount` times +-10 degrees about each axis, +-0.1 of the half-extent along it
+    and factors of 1 +- 0.1; CT and PET are moved independently. Rotations are rotations in millimetres, whatever the shape of the volume.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def affine_motion(
         Centre of the field of view in LPS mm, `Grid.centre`; the linear part (scales first, then
         Rz Ry Rx) is about it, the translation follows.
     amount
-        Factor on all ranges.
+        Factor on all ranges; 1 gives those of the paper.
     """
     degrees = rng.uniform(-1, 1, 3) * AFFINE_DEGREES * amount
     translation = rng.uniform(-1, 1, 3) * AFFINE_HALF_EXTENTS * amount * np.divide(extent_mm, 2)

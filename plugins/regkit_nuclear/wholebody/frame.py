@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.shapes import Field, Points, Profile, smooth_union
+from regkit_nuclear.shapes import Points, Profile, smooth_union
 from regkit_nuclear.solids import Solid, column, free_form
 from regkit_nuclear.wholebody.habitus import Habitus
 

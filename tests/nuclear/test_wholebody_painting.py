@@ -1,0 +1,123 @@
+"""Solids and the canvas: volumes, boxes, partial volumes, and any part of any grid."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regkit.euler import rigid, rotation_matrix
+from regkit.grid import Grid
+from regkit.transform import IDENTITY
+from regkit_nuclear.canvas import Part, displaced, paint
+from regkit_nuclear.shapes import Points, Profile, RandomField
+from regkit_nuclear.solids import ball, between, capsule, column, ellipsoid, half_space, path
+
+GRID = Grid((40, 36, 44), (2.5, 2.5, 2.5), (-53.75, -43.75, -48.75))
+TURN = rotation_matrix((20, -35, 50))
+SOLIDS = {
+    "ellipsoid": ellipsoid((3, -5, 8), (28, 14, 20), TURN),
+    "capsule": capsule((-20, 0, -15), (18, 9, 20), 9, 14),
+    "union": ball((-12, 0, 0), 14) | ball((14, 6, 3), 17),
+    "blend": ball((-12, 0, 0), 14).blended(ball((14, 6, 3), 17), 12),
+    "cut": ellipsoid((0, 0, 0), (30, 25, 28)) - ball((14, 6, 3), 17),
+    "half": ball((4, 2, 0), 24) & half_space(TURN[:, 0], 3.0),
+    "slice": ball((4, 2, 0), 24) & between(1, -4, 9),
+    "grown": path([(-20, 0, -15), (0, 8, 6), (18, -9, 20)], [6, 9, 5]).grown(4),
+    "column": column(
+        Profile((-30, 0, 30), (12, 24, 16)),
+        Profile((-30, 30), (15, 10)),
+        Profile((-30, 30), (0, 6)),
+    ),
+}
+
+
+def here(points):
+    return points
+
+
+def points_of(grid):
+    index = np.moveaxis(np.indices(grid.shape_zyx), 0, -1)
+    return Points(*np.moveaxis(grid.to_physical(index), -1, 0).astype(np.float32))
+
+
+def painted(solid, grid=GRID, pose=IDENTITY, warp=here):
+    return paint([Part(solid, {"ct": 1.0}, 7)], grid, pose, {"ct": 0.0}, warp)
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_a_solid_is_inside_its_box(name):
+    solid, places = SOLIDS[name], points_of(GRID)
+    inside = solid.distance(places) < 0
+    assert inside.sum() > 100
+    for axis in range(3):
+        assert places[axis][inside].min() >= solid.bounds[0][axis] - 1e-3
+        assert places[axis][inside].max() <= solid.bounds[1][axis] + 1e-3
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_painting_box_by_box_is_painting_everywhere(name):
+    solid = SOLIDS[name]
+    pose = rigid((10, 5, -25), (4, -3, 6))
+    moved = points_of(GRID)
+    stacked = pose.map_points(np.stack(moved, axis=-1))
+    distance = solid.distance(Points(*np.moveaxis(stacked, -1, 0).astype(np.float32)))
+    painting = painted(solid, pose=pose)
+    away = np.abs(distance) > 1e-3
+    np.testing.assert_array_equal((painting.labels == 7)[away], (distance < 0)[away])
+    ramp = np.clip(0.5 - distance / 2.5, 0, 1)
+    np.testing.assert_allclose(painting.channels["ct"], ramp, atol=1e-3)
+
+
+@given(st.floats(10, 25), st.floats(10, 25), st.floats(10, 25), st.floats(-3, 3))
+def test_a_painted_ellipsoid_has_the_volume_of_the_formula(a, b, c, shift):
+    total = painted(ellipsoid((shift, 0, shift / 2), (a, b, c), TURN)).channels["ct"].sum()
+    assert total * 2.5**3 == pytest.approx(4 / 3 * np.pi * a * b * c, rel=0.04)
+
+
+def test_a_capsule_has_the_volume_of_the_formula():
+    total = painted(capsule((-20, 3, -5), (20, 3, 5), 12)).channels["ct"].sum()
+    length = np.hypot(40, 10)
+    expected = np.pi * 12**2 * length + 4 / 3 * np.pi * 12**3
+    assert total * 2.5**3 == pytest.approx(expected, rel=0.02)
+
+
+def test_later_parts_cover_earlier_ones_and_may_keep_or_erase_labels():
+    whole, inner = ball((0, 0, 0), 30), ball((0, 0, 0), 15)
+    parts = [Part(whole, {"ct": 5.0}, 1), Part(inner, {"ct": -2.0}, None)]
+    kept = paint(parts, GRID, IDENTITY, {"ct": 0.0}, here)
+    parts[1] = Part(inner, {}, 0)
+    erased = paint(parts, GRID, IDENTITY, {"ct": 0.0}, here)
+    middle = (20, 18, 22)
+    assert kept.channels["ct"][middle] == pytest.approx(-2)
+    assert kept.labels[middle] == 1
+    assert erased.channels["ct"][middle] == pytest.approx(5)
+    assert erased.labels[middle] == 0
+
+
+def test_a_rigid_part_does_not_follow_the_warp():
+    def warp(points):
+        return Points(points.x + 20, points.y, points.z)
+
+    bent, stiff = (
+        paint(
+            [Part(ball((0, 0, 0), 10), {"ct": 1.0}, rigid=rigid_)],
+            GRID,
+            IDENTITY,
+            {"ct": 0.0},
+            warp,
+        )
+        for rigid_ in (False, True)
+    )
+    columns = np.arange(44) * 2.5 - 53.75
+    for painting, expected in ((bent, -20), (stiff, 0)):
+        weights = painting.channels["ct"].sum(axis=(0, 1))
+        assert (weights @ columns) / weights.sum() == pytest.approx(expected, abs=0.05)
+
+
+def test_a_displacement_at_points_is_the_field_on_the_grid():
+    field = RandomField.draw(np.random.default_rng(4), 5.0, (60.0, 200.0), components=3, count=6)
+    places = points_of(GRID)
+    moved = displaced(places, field)
+    expected = field.on(GRID)
+    for axis in range(3):
+        np.testing.assert_allclose(moved[axis] - places[axis], expected[axis], atol=1e-3)
