@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import IDENTITY, AffineTransform, DisplacementField, LabelMap, Volume, rigid
+from regkit import IDENTITY, AffineTransform, DisplacementField, LabelMap, Pair, Volume, rigid
 from regkit.verdict import judge
 
 
@@ -90,3 +90,11 @@ def test_overlap_is_that_of_the_moving_mask():
     marked[:, :, :18] = 1
     pair = dataclasses.replace(small_pair(IDENTITY), moving_mask=LabelMap(marked, SMALL))
     assert judge(pair, IDENTITY).measures["overlap"] == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_fraction_of_a_voxel_lost_on_equal_images_is_no_failure():
+    fixed = small_pair().fixed
+    nearly = rigid((0.1, 0.0, 0.2), (0.3, -0.2, 0.1))
+    verdict = judge(Pair(fixed, fixed), nearly)
+    assert verdict.measures["gain_over_start"] < -0.05
+    assert verdict.status == "OK"
