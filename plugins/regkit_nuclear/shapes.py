@@ -277,12 +277,16 @@ def grid_points(grid: Grid) -> Points:
 
 
 def box_around(grid: Grid, points: ArrayLike, margin_mm: float) -> Box:
-    """Return the box of voxels that holds points (N, 3) in LPS mm and a margin; may be empty."""
+    """Return the box of voxels that holds points (N, 3) in LPS mm and a margin.
+
+    It is cut to the grid and has at least one voxel, the nearest, so that it is never empty.
+    """
     index = grid.to_index(points)
     margin = margin_mm / np.asarray(grid.spacing[::-1])
-    first = np.maximum(np.floor(index.min(axis=0) - margin).astype(int), 0)
-    last = np.minimum(np.ceil(index.max(axis=0) + margin).astype(int) + 1, grid.shape_zyx)
-    z, y, x = (slice(int(a), max(int(a), int(b))) for a, b in zip(first, last, strict=True))
+    end = np.subtract(grid.shape_zyx, 1)
+    first = np.clip(np.floor(index.min(axis=0) - margin), 0, end).astype(int).tolist()
+    last = np.clip(np.ceil(index.max(axis=0) + margin), 0, end).astype(int).tolist()
+    z, y, x = (slice(a, b + 1) for a, b in zip(first, last, strict=True))
     return z, y, x
 
 

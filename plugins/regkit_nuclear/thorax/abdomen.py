@@ -104,7 +104,7 @@ class AbdomenPainter:
         lag = (1 - _KIDNEYS_FOLLOW) * self.diaphragm_mm
         kidneys = {}
         for name, side in _SIDES.items():
-            centre = np.array([side * 57 * s, y, (-126 if side < 0 else -114) * s + lag])
+            centre = np.array([side * 57 * s, y, (-132 if side < 0 else -122) * s + lag])
             kidney = Ellipsoid(tuple(centre.tolist()), (25 * s, 23 * s, 52 * s))
             sinus = Ellipsoid(
                 tuple((centre - [side * 19 * s, 5 * s, 0]).tolist()), (15 * s, 14 * s, 20 * s)

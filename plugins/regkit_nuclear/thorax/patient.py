@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
+from regkit.errors import ParameterError
 from regkit.grid import Grid
 from regkit_nuclear.thorax import heart
+from regkit_nuclear.thorax import render as rendering
 from regkit_nuclear.thorax.abdomen import AbdomenShape, draw_abdomen
 from regkit_nuclear.thorax.anatomy import Anatomy
 from regkit_nuclear.thorax.breathing import Breathing, draw_breathing
@@ -60,13 +63,28 @@ class Patient:
         Anatomy
             Attenuation, activity and labels.
         """
-        from regkit_nuclear.thorax.render import render  # noqa: PLC0415 (they need each other)
-
-        return render(self, grid, diaphragm_mm, match_heart, supersampling)
+        return rendering.render(self, grid, diaphragm_mm, match_heart, supersampling)
 
 
 def draw_patient(seed: int, tracer: Tracer = "spect") -> Patient:
-    """Draw a patient from a seed (0 or more); the same seed gives the same patient anywhere."""
+    """Draw a patient from a seed; the same seed gives the same patient anywhere.
+
+    Parameters
+    ----------
+    seed
+        0 or more.
+    tracer
+        Whose table the pose comes from: ``spect`` or ``pet``.
+
+    Raises
+    ------
+    ParameterError
+        A negative seed, or another tracer.
+    """
+    if seed < 0:
+        raise ParameterError(f"a patient's seed must be 0 or more, got {seed}")
+    if tracer not in get_args(Tracer):
+        raise ParameterError(f"unknown tracer '{tracer}'; use spect or pet")
     rng = stream(seed, Concern.PATIENT)
     female = bool(rng.random() < 0.42)
     pose = draw_pose(seed, tracer)

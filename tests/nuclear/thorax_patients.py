@@ -1,0 +1,35 @@
+"""A few rendered patients that several tests look at."""
+
+from functools import cache
+
+import numpy as np
+
+from regkit.grid import Grid
+from regkit_nuclear.thorax import ORGANS, draw_patient
+
+SEEDS = tuple(range(12))
+
+
+def field_of_view(n):
+    """The usual field of view of n voxels along every axis."""
+    voxel = 2 * 217.6 / n
+    return Grid((n, n, n), (voxel,) * 3, ((voxel - 2 * 217.6) / 2,) * 3)
+
+
+GRID = field_of_view(96)
+
+
+@cache
+def rendered(seed):
+    patient = draw_patient(seed)
+    return patient, patient.render(GRID)
+
+
+def where(volume, label):
+    """Points (N, 3) in LPS mm of a label, which is a number or the name of an organ."""
+    number = ORGANS[label] if isinstance(label, str) else label
+    return volume.grid.to_physical(np.argwhere(volume.array == number))
+
+
+def volume_ml(volume, label):
+    return len(where(volume, label)) * np.prod(volume.grid.spacing) / 1000
