@@ -60,6 +60,17 @@ def test_a_batch_and_a_choice_of_views_are_the_same_as_one_at_a_time():
     torch.testing.assert_close(projector.back(projections), parts)
 
 
+def test_it_does_not_matter_in_how_many_parts_the_slices_are_treated(monkeypatch):
+    grid, orbit = frame(16, 9), Orbit.cardiac(3)
+    whole = Projector(grid, orbit, dtype=torch.float64)
+    monkeypatch.setattr("regkit_nuclear.spect.projector.PART_VOXELS", 2 * 16**2)
+    parts = Projector(grid, orbit, dtype=torch.float64)
+    images, projections = random_pair(whole, batch=2)
+    whole, parts = (p.attenuated_by(images / 8) for p in (whole, parts))
+    torch.testing.assert_close(parts.forward(images), whole.forward(images))
+    torch.testing.assert_close(parts.back(projections), whole.back(projections))
+
+
 @pytest.mark.parametrize(
     ("angle", "bin_mm"), [(0, 61.2), (90, -40.8), (180, -61.2), (-90, 40.8), (450, -40.8)]
 )
@@ -119,7 +130,7 @@ def test_the_blur_agrees_with_filtering_every_plane_by_itself():
         gaussian_filter(p, (s, 0, s / 1.5), mode="constant", truncate=7)
         for p, s in zip(planes, sigma, strict=True)
     )
-    seen = blur.project(torch.as_tensor(planes)).numpy()
+    seen = blur.filter(blur.add_up(torch.as_tensor(planes))).numpy()
     assert np.abs(seen - expected).max() < 1e-3 * expected.max()
 
 

@@ -11,10 +11,12 @@ import torch
 from regkit.errors import GeometryError
 from regkit.grid import Grid
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit, check_axial
-from regkit_nuclear.spect.resolution import DepthBlur, depth_blur
+from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
 from regkit_nuclear.spect.rotation import Rotation, rotation
 
 MM_PER_CM = 10.0
+# Slices are treated in parts of about this many voxels, so that a part stays in the cache.
+PART_VOXELS = 2**19
 # Mean variance that bilinear interpolation at random positions adds along a line, in pixels^2:
 # the mean of f (1 - f) over 0 <= f <= 1.
 BILINEAR_VARIANCE = 1 / 6
@@ -59,15 +61,18 @@ class Projector:
         self.grid, self.orbit, self.collimator = grid, orbit, collimator
         self.device, self.dtype = torch.device(device), dtype
         self._size = grid.shape_zyx[2]
+        self._part = PART_VOXELS // self._size**2 or 1
+        if self.device.type != "cpu":
+            self._part = grid.shape_zyx[0]
         self._blur = _blur(grid, orbit.radius_mm, collimator, self.device, dtype)
         # Minus the path through each plane towards the detector, the own one half: photons start,
         # on average, in the middle of their voxel.
         own = torch.eye(self._size, device=self.device, dtype=dtype) / 2
         towards = torch.ones_like(own).triu(1) + own
         self._minus_path = -towards * (grid.spacing[0] / MM_PER_CM)
-        self._mu: torch.Tensor | None = None
+        self._mu: list[torch.Tensor] = []
         self._keeps = True
-        self._factors: dict[int, torch.Tensor] = {}
+        self._factors: dict[tuple[int, int], torch.Tensor] = {}
 
     @property
     def views(self) -> range:
@@ -87,14 +92,14 @@ class Projector:
             per view, worth it when iterating.
         """
         other = Projector(self.grid, self.orbit, self.collimator, self.device, self.dtype)
-        other._mu, other._keeps = self._columns(mu), keep
+        other._mu, other._keeps = self._parts(mu), keep
         return other
 
     @torch.no_grad()
     def forward(self, image: torch.Tensor, views: Sequence[int] | None = None) -> torch.Tensor:
         """Project an image (batch, z, y, x) to (batch, view, z, bin), all views by default."""
-        columns = self._columns(image)
-        seen = [self._project(columns, view) for view in self._chosen(views)]
+        parts = self._parts(image)
+        seen = [self._project(parts, view) for view in self._chosen(views)]
         return torch.stack(seen).permute(2, 0, 3, 1).contiguous()
 
     @torch.no_grad()
@@ -107,49 +112,57 @@ class Projector:
                 f"got {tuple(projections.shape)}"
             )
         per_view = projections.to(self.device, self.dtype).permute(1, 3, 0, 2).contiguous()
-        total = sum(self._spread(p, view) for p, view in zip(per_view, chosen, strict=True))
-        n, batch = self._size, len(projections)
-        return torch.as_tensor(total).view(n, n, batch, -1).permute(2, 3, 0, 1).contiguous()
+        totals = self._parts(torch.zeros(len(projections), *self.grid.shape_zyx))
+        for projection, view in zip(per_view, chosen, strict=True):
+            self._add_spread(totals, projection, view)
+        image = torch.cat(totals, dim=-1).view(self._size, self._size, len(projections), -1)
+        return image.permute(2, 3, 0, 1).contiguous()
 
-    def _project(self, columns: torch.Tensor, view: int) -> torch.Tensor:
-        turned = self._rotation(view).forward @ columns.flatten(1)
-        planes = turned.view(self._size, self._size, *columns.shape[1:])
-        if self._mu is not None:
-            planes.mul_(self._factor(view, self._mu))
-        return planes.sum(0) if self._blur is None else self._blur.project(planes)
+    def _project(self, parts: list[torch.Tensor], view: int) -> torch.Tensor:
+        """Project the parts of images to (bin, batch, z)."""
+        sums = []
+        for number, part in enumerate(parts):
+            turned = self._rotation(view).forward @ part.flatten(1)
+            planes = turned.view(self._size, self._size, *part.shape[1:])
+            sums.append(self._blur.add_up(self._attenuate(planes, view, number)))
+        return self._blur.filter(torch.cat(sums, dim=-1))
 
-    def _spread(self, projection: torch.Tensor, view: int) -> torch.Tensor:
-        if self._blur is None:
-            planes = projection.expand(self._size, *projection.shape)
-        else:
-            planes = self._blur.spread(projection)
-        if self._mu is not None:
-            planes = planes * self._factor(view, self._mu)
-        return self._rotation(view).transposed @ planes.reshape(self._size**2, -1)
+    def _add_spread(self, totals: list[torch.Tensor], projection: torch.Tensor, view: int) -> None:
+        """Add the back-projection of (bin, batch, z) to the parts of images."""
+        sums = torch.split(self._blur.unfilter(projection), self._part, dim=-1)
+        for number, (total, part) in enumerate(zip(totals, sums, strict=True)):
+            planes = self._attenuate(self._blur.spread(part), view, number)
+            turned = self._rotation(view).transposed @ planes.view(self._size**2, -1)
+            total.add_(turned.view(total.shape))
 
-    def _factor(self, view: int, mu: torch.Tensor) -> torch.Tensor:
-        """Share of the photons that reach the detector, (depth, bin, batch, z)."""
-        if view in self._factors:
-            return self._factors[view]
+    def _attenuate(self, planes: torch.Tensor, view: int, number: int) -> torch.Tensor:
+        """Weight (depth, bin, batch, z) in place with the share that reaches the detector."""
+        return planes.mul_(self._factor(view, number)) if self._mu else planes
+
+    def _factor(self, view: int, number: int) -> torch.Tensor:
+        if (view, number) in self._factors:
+            return self._factors[view, number]
+        mu = self._mu[number]
         turned = self._rotation(view).forward @ mu.flatten(1)
         paths = self._minus_path @ turned.view(self._size, -1)
         factor = paths.exp_().view(self._size, self._size, *mu.shape[1:])
         if self._keeps:
-            self._factors[view] = factor
+            self._factors[view, number] = factor
         return factor
 
     def _rotation(self, view: int) -> Rotation:
         return _rotation(self._size, self.orbit.angles_deg[view], self.device, self.dtype)
 
-    def _columns(self, image: torch.Tensor) -> torch.Tensor:
-        """Put the slices of all volumes in columns: (pixels, batch, z)."""
+    def _parts(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Put the slices of all volumes in columns, a few at a time: (pixels, batch, z)."""
         if image.ndim != 4 or image.shape[1:] != self.grid.shape_zyx:
             raise GeometryError(
                 f"expected images (batch, {', '.join(map(str, self.grid.shape_zyx))}), "
                 f"got {tuple(image.shape)}"
             )
         moved = image.to(self.device, self.dtype).permute(2, 3, 0, 1)
-        return moved.reshape(self._size**2, *moved.shape[2:])
+        columns = moved.reshape(self._size**2, *moved.shape[2:])
+        return [part.contiguous() for part in torch.split(columns, self._part, dim=-1)]
 
     def _chosen(self, views: Sequence[int] | None) -> Sequence[int]:
         return self.views if views is None else views
@@ -169,10 +182,10 @@ def _blur(
     collimator: Collimator | None,
     device: torch.device,
     dtype: torch.dtype,
-) -> DepthBlur | None:
-    if collimator is None:
-        return None
+) -> DepthBlur:
     slices, _, bins = grid.shape_zyx
+    if collimator is None:
+        return no_blur((bins, slices), device, dtype)
     depth_mm = (np.arange(bins) - (bins - 1) / 2) * grid.spacing[0]
     sigma_mm = collimator.sigma_mm(radius_mm - depth_mm)
     # The rotation's interpolation blurs the bins already; the slices it leaves alone.

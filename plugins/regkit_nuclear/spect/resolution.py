@@ -40,26 +40,40 @@ class DepthBlur:
     basis_u: torch.Tensor
     basis_z: torch.Tensor
 
-    def project(self, planes: torch.Tensor) -> torch.Tensor:
-        """Blur planes (depths, bins, batch, slices) and add them up to (bins, batch, slices)."""
-        depths, bins, batch, slices = planes.shape
-        sums = (self.mixing @ planes.reshape(depths, -1)).view(-1, bins, batch, slices)
+    def add_up(self, planes: torch.Tensor) -> torch.Tensor:
+        """Add planes (depths, bins, batch, slices) up to (filters, bins, batch, slices)."""
+        return (self.mixing @ planes.flatten(1)).view(-1, *planes.shape[1:])
+
+    def filter(self, sums: torch.Tensor) -> torch.Tensor:
+        """Blur sums (filters, bins, batch, slices) and add them up to (bins, batch, slices)."""
         spectrum = (self._along_bins(self.basis_u, sums @ self.basis_z.T) * self.filters).sum(0)
         return self._along_bins(self.basis_u.T, spectrum[None])[0] @ self.basis_z
 
-    def spread(self, projection: torch.Tensor) -> torch.Tensor:
-        """Apply the exact adjoint of `project`: (bins, batch, slices) to the planes."""
-        bins, batch, slices = projection.shape
+    def unfilter(self, projection: torch.Tensor) -> torch.Tensor:
+        """Apply the exact adjoint of `filter`."""
         spectrum = self._along_bins(self.basis_u, (projection @ self.basis_z.T)[None])
-        sums = self._along_bins(self.basis_u.T, spectrum * self.filters) @ self.basis_z
-        planes = self.mixing.T @ sums.reshape(len(self.mixing), -1)
-        return planes.view(-1, bins, batch, slices)
+        return self._along_bins(self.basis_u.T, spectrum * self.filters) @ self.basis_z
+
+    def spread(self, sums: torch.Tensor) -> torch.Tensor:
+        """Apply the exact adjoint of `add_up`."""
+        return (self.mixing.T @ sums.flatten(1)).view(-1, *sums.shape[1:])
 
     @staticmethod
     def _along_bins(basis: torch.Tensor, stack: torch.Tensor) -> torch.Tensor:
         """Multiply axis 1 of (filters, bins, batch, slices) by the basis."""
         count, bins, batch, slices = stack.shape
         return (basis @ stack.reshape(count, bins, -1)).view(count, -1, batch, slices)
+
+
+def no_blur(plane: tuple[int, int], device: torch.device, dtype: torch.dtype) -> DepthBlur:
+    """Return what only adds the planes up; `plane` is bins, slices, as many depths as bins."""
+    bins, slices = plane
+    return DepthBlur(
+        torch.ones(1, bins, device=device, dtype=dtype),
+        torch.ones(1, bins, 1, slices, device=device, dtype=dtype),
+        torch.eye(bins, device=device, dtype=dtype),
+        torch.eye(slices, device=device, dtype=dtype),
+    )
 
 
 def depth_blur(

@@ -18,8 +18,9 @@ SPREAD = ((25.0, 0.55), (55.0, 0.45))
 SOFT_TISSUE_MU = 0.155
 # Bone and metal scatter no more than their density.
 DENSEST = 1.2
-# Scattered over primary counts in the projections of a chest-sized water cylinder: about a third.
-STRENGTH = 0.55
+# Makes scattered counts about a third of the primary ones in chests, and a quarter in a cylinder
+# of water of 22 cm.
+STRENGTH = 0.40
 
 
 def scatter_source(activity: torch.Tensor, mu: torch.Tensor, spacing: Vector3) -> torch.Tensor:
