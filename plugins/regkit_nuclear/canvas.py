@@ -98,17 +98,22 @@ def paint(
 
 def displaced(points: Points, displacement: RandomField) -> Points:
     """Move points by a random field of three components, evaluated at the points themselves."""
-    moved = [c.copy() for c in points]
+    shift = field_at(displacement, points)
+    return Points(points.x + shift[0], points.y + shift[1], points.z + shift[2])
+
+
+def field_at(random_field: RandomField, points: Points) -> Field:
+    """Return a random field at points of any shape: (components, *shape)."""
     waves, amplitudes = (
-        a.astype(np.float32) for a in (displacement.waves, displacement.amplitudes)
+        a.astype(np.float32) for a in (random_field.waves, random_field.amplitudes)
     )
+    values = np.zeros((len(amplitudes), *points.x.shape), np.float32)
     for m, (kx, ky, kz) in enumerate(waves):
         phase = kx * points.x + ky * points.y + kz * points.z
         cos, sin = np.cos(phase), np.sin(phase)
-        for axis in range(3):
-            even, odd = amplitudes[axis, m]
-            moved[axis] += even * cos + odd * sin
-    return Points(*moved)
+        for component, (even, odd) in zip(values, amplitudes[:, m], strict=True):
+            component += even * cos + odd * sin  # noqa: PLW2901 - a view of values
+    return values
 
 
 def _paint_part(part: Part, places: Points, onto: Painting, voxel_mm: float) -> None:

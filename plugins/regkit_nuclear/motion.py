@@ -68,7 +68,8 @@ def affine_motion(
     """Draw the affine misplacement of one whole-body scan (CT or PET).
 
     Uniform within `amount` times +-10 degrees about each axis, +-0.1 of the half-extent along it
-    and factors of 1 +- 0.1; CT and PET are moved independently. Rotations are rotations in millimetres, whatever the shape of the volume.
+    and factors of 1 +- 0.1; CT and PET are moved independently. Rotations are rotations in
+    millimetres, whatever the shape of the volume.
 
     Parameters
     ----------

@@ -1,0 +1,15 @@
+"""Prostate in T2-weighted MR and transrectal ultrasound, with zones and exact landmarks."""
+
+from regkit_nuclear.prostate.anatomy import GLAND_LABELS, LABELS, ZONES
+from regkit_nuclear.prostate.landmarks import LANDMARKS
+from regkit_nuclear.prostate.patient import Patient, draw_patient, prostate_grid
+
+__all__ = [
+    "GLAND_LABELS",
+    "LABELS",
+    "LANDMARKS",
+    "ZONES",
+    "Patient",
+    "draw_patient",
+    "prostate_grid",
+]
