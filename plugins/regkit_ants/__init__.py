@@ -1,0 +1,1 @@
+"""ANTs, through antspyx."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from regkit.plugin import MethodSpec, hookimpl
 
+EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
+
 
 @hookimpl
 def regkit_methods() -> Iterable[MethodSpec]:
@@ -15,5 +17,19 @@ def regkit_methods() -> Iterable[MethodSpec]:
             summary="leaves the images where they are: the row every table needs",
             model="none",
             aligns=False,
+        ),
+        MethodSpec(
+            name="moments",
+            target="regkit_classic.moments:Moments",
+            summary="brings centres of mass together, and principal axes if asked (axes=true)",
+            honours=EVERYTHING,
+        ),
+        MethodSpec(
+            name="mi",
+            target="regkit_classic.mi:MutualInformation",
+            summary="Mattes mutual information, rigid or affine, coarse to fine (SimpleITK)",
+            honours=EVERYTHING,
+            requires={"SimpleITK": "SimpleITK"},
+            reference="doi:10.1109/TMI.2003.809072",
         ),
     )

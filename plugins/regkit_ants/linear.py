@@ -1,0 +1,133 @@
+"""Rigid and affine registration with ANTs, in memory through antspyx.
+
+Avants et al. 2011, doi:10.1016/j.neuroimage.2010.09.025.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+
+from regkit.centring import centred
+from regkit.errors import RegistrationError
+from regkit.intensity import prepare
+from regkit.registrar import Estimate, Pair
+from regkit.resampling import resample
+from regkit.transform import AffineTransform, Transform
+from regkit.volume import LabelMap, Volume
+from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
+
+STEP = 0.1
+# Shrink factor, most steps, smoothing in voxels.
+LEVELS = ((8, 1000, 3), (4, 500, 2), (2, 250, 1), (1, 100, 0))
+FEWEST_VOXELS, COARSEST_VOXELS = 4, 16
+# Steps at full resolution cost as much as all others and pay only where voxels are large.
+SMALL_VOXELS = 500_000
+
+
+@dataclass(frozen=True)
+class AntsLinear:
+    """Maximises Mattes mutual information with ``antsRegistration``.
+
+    The schedule of resolutions is the one of ANTs' own scripts for linear registration.
+
+    Parameters
+    ----------
+    model
+        ``rigid``, or ``affine``, which follows a rigid stage.
+    bins
+        Bins of the joint histogram along each axis.
+    share
+        Share of the fixed voxels that are compared, on a regular pattern.
+    seed
+        Of what is random in ANTs, 0 or more.
+    """
+
+    model: Literal["rigid", "affine"] = "rigid"
+    bins: int = 32
+    share: float = 0.25
+    seed: int = 0
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the initial map improved by ANTs."""
+        _refuse_thin(pair)
+        near = centred(pair)
+        with TemporaryDirectory(prefix="regkit-ants-") as folder:
+            start, prefix = Path(folder, "start.mat"), Path(folder, "found")
+            write_affine(_linear(near.pair.start), start)
+            self._run(near.pair, start, prefix)
+            found = read_affine(prefix.with_name("found0GenericAffine.mat"))
+        return Estimate(near.undo(found))
+
+    def _run(self, pair: Pair, start: Path, prefix: Path) -> None:
+        import ants  # noqa: PLC0415 - takes seconds
+        from ants.internal import get_pointer_string  # noqa: PLC0415
+
+        # Double precision: single precision is not repeatable with several threads.
+        fixed, moving = (
+            volume_to_ants(image).clone("double")
+            for image in (
+                prepare(pair.fixed, pair.fixed_mask),
+                prepare(pair.moving, pair.moving_mask),
+            )
+        )
+        masks = [_mask(pair.fixed, pair.fixed_mask), _mask(pair.moving, pair.moving_mask)]
+        pointers = [get_pointer_string(image) for image in (fixed, moving)]
+        names = ["NA" if mask is None else get_pointer_string(mask) for mask in masks]
+        metric = f"MI[{pointers[0]},{pointers[1]},1,{self.bins},Regular,{self.share}]"
+        schedule = _schedule(pair.fixed.grid.shape_zyx)
+        arguments = ["--dimensionality", "3", "--float", "0", "--random-seed", str(self.seed + 1)]
+        arguments += ["--initial-moving-transform", str(start), "--output", str(prefix)]
+        for stage in ("Rigid", "Affine") if self.model == "affine" else ("Rigid",):
+            arguments += ["--transform", f"{stage}[{STEP}]", "--metric", metric]
+            arguments += [*schedule, "--masks", f"[{names[0]},{names[1]}]"]
+        try:
+            ants.registration(arguments, None)
+        except RuntimeError as error:
+            raise RegistrationError(
+                "ANTs stopped without a result; does enough of the fixed image (in the masks) "
+                "map inside the moving one?"
+            ) from error
+
+
+def _schedule(shape_zyx: tuple[int, int, int]) -> list[str]:
+    """Return the options for the resolutions that an image of this size is good for."""
+    levels = [v for v in LEVELS if max(shape_zyx) >= COARSEST_VOXELS * v[0]] or [LEVELS[-1]]
+    if np.prod(shape_zyx) > SMALL_VOXELS:
+        levels[-1] = (1, 0, 0)
+    factors, steps, sigmas = ("x".join(map(str, column)) for column in zip(*levels, strict=True))
+    return [
+        *("--convergence", f"[{steps},1e-6,10]"),
+        *("--shrink-factors", factors),
+        *("--smoothing-sigmas", f"{sigmas}vox"),
+    ]
+
+
+def _linear(start: Transform) -> AffineTransform:
+    if isinstance(start, AffineTransform):
+        return start
+    raise RegistrationError(
+        "linear registration with ANTs starts from rigid and affine maps only, got a "
+        f"{type(start).__name__}; give a linear initial transform"
+    )
+
+
+def _refuse_thin(pair: Pair) -> None:
+    for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
+        if min(volume.grid.shape_zyx) < FEWEST_VOXELS:
+            raise RegistrationError(
+                f"the {role} image has {volume.grid.shape_zyx} voxels (z, y, x); "
+                f"ANTs needs at least {FEWEST_VOXELS} along every axis"
+            )
+
+
+def _mask(volume: Volume, mask: LabelMap | None) -> Any:
+    """Return a mask on the grid of its image."""
+    if mask is None:
+        return None
+    marked = mask.with_array((mask.array != 0).astype(np.uint8))
+    return volume_to_ants(resample(marked, volume.grid)).clone("unsigned char")

@@ -1,0 +1,27 @@
+"""What this package offers."""
+
+from collections.abc import Iterable
+
+from regkit.plugin import MethodSpec, hookimpl
+
+
+def _spec(model: str, summary: str) -> MethodSpec:
+    return MethodSpec(
+        name=f"ants-{model}",
+        target="regkit_ants.linear:AntsLinear",
+        summary=summary,
+        model=model,
+        honours=frozenset({"initial", "fixed_mask", "moving_mask"}),
+        preset={"model": model},
+        requires={"ants": "antspyx"},
+        reference="doi:10.1016/j.neuroimage.2010.09.025",
+    )
+
+
+@hookimpl
+def regkit_methods() -> Iterable[MethodSpec]:
+    """Offer the methods of this package."""
+    return (
+        _spec("rigid", "rigid mutual information of ANTs (antspyx)"),
+        _spec("affine", "rigid, then affine mutual information of ANTs (antspyx)"),
+    )

@@ -1,0 +1,69 @@
+"""Centres of mass brought together, and principal axes if asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regkit.errors import RegistrationError
+from regkit.grid import FloatArray
+from regkit.registrar import Estimate, Pair
+from regkit.sample import Sample, draw, shared_information
+from regkit.transform import AffineTransform
+
+# The proper ones of the eight ways in which signs can be given to three axes.
+SIGNS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Maps the centre of the fixed body to that of the moving one, after the initial map.
+
+    Parameters
+    ----------
+    axes
+        Align the principal axes as well. They have no sign: the four proper rotations and none
+        at all are tried, and the one under which the images share most information is taken.
+    """
+
+    axes: bool = False
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the initial map followed by a shift, or by a rotation and a shift."""
+        sample = draw(pair.fixed, pair.fixed_mask)
+        fixed = pair.start.map_points(_body(sample, "fixed"))
+        moving = _body(draw(pair.moving, pair.moving_mask), "moving")
+        turns = _turns(fixed, moving) if self.axes else [np.eye(3)]
+        candidates = [_between(fixed, moving, turn) @ pair.start for turn in turns]
+        scores = [
+            shared_information(sample, pair.moving, candidate, pair.moving_mask)
+            for candidate in candidates
+        ]
+        best = candidates[int(np.argmax(scores))]
+        return Estimate(best, diagnostics={"candidates": len(candidates), "score": max(scores)})
+
+
+def _body(sample: Sample, role: str) -> FloatArray:
+    points = sample.points[sample.foreground]
+    if len(points) == 0:
+        raise RegistrationError(f"the {role} image shows no body (in its mask): it has no centre")
+    return points
+
+
+def _turns(fixed: FloatArray, moving: FloatArray) -> list[FloatArray]:
+    """No rotation, and the proper rotations between the principal axes."""
+    start, end = _principal_axes(fixed), _principal_axes(moving)
+    return [np.eye(3), *(end @ np.diag(signs) @ start.T for signs in SIGNS)]
+
+
+def _principal_axes(points: FloatArray) -> FloatArray:
+    """Right-handed unit axes as columns, the shortest first."""
+    axes = np.linalg.eigh(np.cov(points.T))[1]
+    axes[:, 0] *= np.linalg.det(axes)
+    return axes
+
+
+def _between(fixed: FloatArray, moving: FloatArray, turn: FloatArray) -> AffineTransform:
+    centre = fixed.mean(axis=0)
+    return AffineTransform.about(turn, moving.mean(axis=0) - centre, centre)
