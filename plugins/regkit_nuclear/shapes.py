@@ -150,10 +150,16 @@ class Profile:
         self.knots = np.arange(knots[0], knots[-1] + self.STEP_MM, self.STEP_MM)
         curve = PchipInterpolator(knots, values)
         self.values = np.asarray(curve(np.minimum(self.knots, knots[-1])))
+        self._first = float(self.knots[0])
+        self._table, self._rises = as_field(self.values), as_field(np.diff(self.values))
 
     def __call__(self, position: Field) -> Field:
         """Return the values at positions in mm."""
-        return as_field(np.interp(position, self.knots, self.values))
+        # Several times as fast as np.interp, which looks for the interval every time.
+        last = len(self._rises) - 1e-3
+        steps = np.clip((position - self._first) / self.STEP_MM, 0, last)
+        low = steps.astype(np.int32)
+        return as_field(self._table[low] + (steps - low) * self._rises[low])
 
     def at(self, position: float) -> float:
         """Return the value at one position in mm."""

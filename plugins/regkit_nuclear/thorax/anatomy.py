@@ -56,4 +56,4 @@ def attenuation(hu: np.ndarray) -> np.ndarray:
     """Convert Hounsfield units to attenuation at 140 keV (1/cm): the inverse of `hounsfield`."""
     soft = (hu / 1000 + 1) * _WATER_MU
     dense = _WATER_MU + hu * _BONE_MU_PER_HU
-    return np.maximum(np.where(hu < 0, soft, dense), 0).astype(np.float32)
+    return np.asarray(np.maximum(np.where(hu < 0, soft, dense), 0), dtype=np.float32)

@@ -8,6 +8,8 @@ from regkit.grid import Vector3
 from regkit_nuclear.shapes import (
     Capsule,
     Field,
+    RandomField,
+    as_field,
     intersection,
     union,
     vector,
@@ -17,7 +19,6 @@ from regkit_nuclear.thorax.draws import Concern, lognormal, stream
 from regkit_nuclear.thorax.habitus import Habitus
 from regkit_nuclear.thorax.organs import MU
 from regkit_nuclear.thorax.scene import Scene
-from regkit_nuclear.thorax.uptake import Uptake
 
 _WALL_MM = 4.0
 _LOOPS = 14
@@ -31,15 +32,19 @@ def paint_gut(abdomen: AbdomenPainter) -> None:
     loops = [*_colon(rng, abdomen.habitus), *_small_bowel(rng, abdomen.habitus)]
     if abdomen.shape.gut_near_heart:
         loops.append(_near_heart(rng, abdomen.habitus))
+    patches = RandomField.draw(rng, 0.35, (25, 60)).on(abdomen.scene.grid)[0]
+    contents = as_field(abdomen.uptake.gut * np.clip(1 + patches, 0.3, 2))
     for loop in loops:
-        _paint_loop(abdomen.scene, rng, loop, free, abdomen.uptake)
+        _paint_loop(abdomen.scene, rng, loop, free, contents)
 
 
 def _paint_loop(
-    scene: Scene, rng: np.random.Generator, loop: Capsule, free: Field, uptake: Uptake
+    scene: Scene, rng: np.random.Generator, loop: Capsule, free: Field, contents: Field
 ) -> None:
-    activity = uptake.gut * lognormal(rng, 0.6, 0.8, 0.08, 2.0)
-    scene.place(loop, "gut", MU["soft"], activity, (free,))
+    box = scene.box(*loop.bounds)
+    distance = intersection(loop.distance(scene.points.crop(box)), free[box])
+    activity = contents[box] * lognormal(rng, 0.6, 0.8, 0.08, 2.0)
+    scene.paint(box, distance, "gut", MU["soft"], activity)
     start, length = rng.uniform(0, 0.7), rng.uniform(0.1, 0.4)
     if rng.random() < 0.3:
         along = np.subtract(loop.end, loop.start)

@@ -97,7 +97,7 @@ class Scene:
         shape: Shape | Blend,
         organ: str | None = None,
         mu: float | None = None,
-        uptake: float | Field | None = None,
+        uptake: float | None = None,
         within: tuple[Field, ...] = (),
     ) -> None:
         """Paint a shape, as far as it lies within surfaces given over the whole scene."""
