@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -91,8 +92,8 @@ class Projector:
             Whether to keep the factors of each view for the next time: the size of an image
             per view, worth it when iterating.
         """
-        other = Projector(self.grid, self.orbit, self.collimator, self.device, self.dtype)
-        other._mu, other._keeps = self._parts(mu), keep
+        other: Projector = copy(self)
+        other._mu, other._keeps, other._factors = self._parts(mu), keep, {}
         return other
 
     @torch.no_grad()
