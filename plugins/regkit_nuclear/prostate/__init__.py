@@ -3,6 +3,7 @@
 from regkit_nuclear.prostate.anatomy import GLAND_LABELS, LABELS, ZONES
 from regkit_nuclear.prostate.landmarks import LANDMARKS
 from regkit_nuclear.prostate.patient import Patient, draw_patient, prostate_grid
+from regkit_nuclear.prostate.push import sampled
 
 __all__ = [
     "GLAND_LABELS",
@@ -12,4 +13,5 @@ __all__ = [
     "Patient",
     "draw_patient",
     "prostate_grid",
+    "sampled",
 ]

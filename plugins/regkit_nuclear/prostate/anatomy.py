@@ -63,8 +63,10 @@ def _part(
 
 
 def _textured(base: float, depth: float, texture: RandomField, component: int) -> Value:
+    only = RandomField(texture.waves, texture.amplitudes[component : component + 1])
+
     def value(p: Points) -> Any:
-        return base + depth * field_at(texture, p)[component]
+        return base + depth * field_at(only, p)[0]
 
     return value
 

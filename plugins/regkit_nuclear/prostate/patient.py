@@ -86,7 +86,7 @@ class Patient:
     @property
     def deformation(self) -> Transform:
         """Map from points of the tissue in ultrasound to points of the tissue in MR, LPS mm."""
-        if not self.push_mm:
+        if self.push_mm == 0:
             return IDENTITY
         return ProbePush(self.push_mm, self.gland.probe_y - ultrasound.NEAR_MM)
 
@@ -115,7 +115,7 @@ class Patient:
 
     @cached_property
     def _parts(self) -> list[Part]:
-        texture = RandomField.draw(self._rng(2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=48)
+        texture = RandomField.draw(self._rng(2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=32)
         return parts(self.gland, texture)
 
     def _bent(self, points: Points) -> Points:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regkit.errors import NotInvertibleError
-from regkit.grid import FloatArray
-from regkit.transform import Transform
+from regkit.errors import ParameterError
+from regkit.grid import FloatArray, Grid
+from regkit.transform import DisplacementField, Transform
+
+LARGEST_MM = 20.0
+# Each iteration of the inverse divides its error by at least 1.6 for the largest push.
+_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,24 @@ class ProbePush(Transform):
     Parameters
     ----------
     push_mm
-        Displacement at the wall; must be less than 14 for the map to have an inverse.
+        Displacement at the wall, 0 to 20; far larger ones would fold the tissue.
     wall_y
         Where the wall is along y, in LPS mm of the pushed tissue.
+
+    Raises
+    ------
+    ParameterError
+        A push beyond these limits.
     """
 
     push_mm: float
     wall_y: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.push_mm <= LARGEST_MM:
+            raise ParameterError(
+                f"a probe's push must be 0 to {LARGEST_MM:g} mm, got {self.push_mm:g}"
+            )
 
     def map_points(self, points: ArrayLike) -> FloatArray:
         """Move points (..., 3) back to posterior."""
@@ -56,14 +71,16 @@ class _Pushed(Transform):
     def map_points(self, points: ArrayLike) -> FloatArray:
         target = np.array(points, dtype=np.float64)
         source = target.copy()
-        for _ in range(200):
-            miss = self.push.map_points(source) - target
-            source -= miss
-            if np.abs(miss).max(initial=0) < 1e-9:
-                return source
-        raise NotInvertibleError(
-            f"a push of {self.push.push_mm:g} mm folds the tissue; use less than 14 mm"
-        )
+        for _ in range(_ITERATIONS):
+            source -= self.push.map_points(source) - target
+        return source
 
     def inverse(self) -> Transform:
         return self.push
+
+
+def sampled(transform: Transform, grid: Grid) -> DisplacementField:
+    """Return a transform as displacements at a grid's voxels, which files and ITK can hold."""
+    index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
+    points = grid.to_physical(index)
+    return DisplacementField(transform.map_points(points) - points, grid)
