@@ -5,21 +5,36 @@ from collections.abc import Iterable
 from regkit.plugin import DatasetSpec, MetricSpec, hookimpl
 
 NEEDS_TORCH = {"torch": "torch"}
-DICOM = {"dicom": "regkit_nuclear.dicom_out:write_image"}
-MONTAGE = "regkit_nuclear.montage:montage"
 
 
 @hookimpl
 def regkit_datasets() -> Iterable[DatasetSpec]:
     """Offer the simulated cohorts."""
     return (
-        DatasetSpec(
-            name="spect-ct",
-            target="regkit_nuclear.cohorts.spect_ct:SpectCt",
-            summary="cardiac SPECT without attenuation correction and mu-maps that moved",
-            requires=NEEDS_TORCH,
-            writers=DICOM,
-            picture=MONTAGE,
+        _cohort(
+            "spect-ct",
+            "spect_ct:SpectCt",
+            "cardiac SPECT without attenuation correction (fixed), mu-maps that moved",
+        ),
+        _cohort(
+            "lv-spect",
+            "lv:LvSpect",
+            "average left ventricle in short-axis planes (fixed), transaxial SPECT",
+        ),
+        _cohort(
+            "lv-pet",
+            "lv:LvPet",
+            "average left ventricle in short-axis planes (fixed), transaxial PET",
+        ),
+        _cohort(
+            "pet-ct",
+            "pet_ct:PetCt",
+            "whole-body CT (fixed) and FDG-PET with 40 organs, affine misalignment",
+        ),
+        _cohort(
+            "mr-us",
+            "mr_us:MrUs",
+            "prostate MR (fixed) and transrectal ultrasound with zones and landmarks",
         ),
     )
 
@@ -41,4 +56,15 @@ def _score(name: str, summary: str) -> MetricSpec:
         summary=summary,
         unit="%",
         requires=NEEDS_TORCH,
+    )
+
+
+def _cohort(name: str, home: str, summary: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        target=f"regkit_nuclear.cohorts.{home}",
+        summary=summary,
+        requires=NEEDS_TORCH if "spect" in name or "lv" in name else {},
+        writers={"dicom": "regkit_nuclear.dicom_out:write_image"},
+        picture="regkit_nuclear.montage:montage",
     )

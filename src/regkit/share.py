@@ -66,6 +66,7 @@ def _threads_each(workers: int) -> int:
 def _begin(threads: int) -> None:
     """Prepare a worker: its share of the cores, and an end when its parent ends."""
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

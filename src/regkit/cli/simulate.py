@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,8 @@ def simulate(
 
     Interrupted, the same command goes on where it stopped; with a larger -n it adds cases.
     """
+    # Threads that wait for work must not burn the cores that others need; set before torch comes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from regkit.datasets import build_dataset
     from regkit.parameters import parse_assignment
     from regkit.simulate import Simulation

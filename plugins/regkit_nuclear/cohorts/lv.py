@@ -1,0 +1,182 @@
+"""``lv-spect`` and ``lv-pet``: left ventricles in transaxial images, and their short axes.
+
+The fixed image is the same for all patients: an average left ventricle in short-axis planes (x to
+lateral, y to inferior, z to the base). The truth maps it to the patient's ventricle. Fixed labels
+are the patient's own, seen in these planes: what a reorientation with the truth would show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+import torch
+
+from regkit.case import Case
+from regkit.errors import ParameterError
+from regkit.grid import Grid
+from regkit.registrar import Pair
+from regkit.resampling import resample
+from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
+from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
+from regkit_nuclear.shapes import Points
+from regkit_nuclear.spect.acquire import acquire
+from regkit_nuclear.spect.gaussian import blur
+from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
+from regkit_nuclear.spect.osem import reconstruct
+from regkit_nuclear.thorax import HALF_WIDTH_MM, LV_MYOCARDIUM
+from regkit_nuclear.thorax.pose import Reorientation, Tracer
+from regkit_nuclear.thorax.ventricle import LeftVentricle
+from regkit_nuclear.wholebody.imaging import pet_image
+
+Reconstruction: TypeAlias = Literal["nac", "ac"]
+
+# The SPECT is reconstructed in voxels so many times larger and interpolated.
+COARSER = 2
+SCAN = 5
+AVERAGE = LeftVentricle(34.0, 88.0, 10.5, 0.82, 0.045)
+BLOOD_POOL = 0.09
+RESOLUTION_MM = {"spect": 13.0, "pet": 7.0}
+MYOCARDIAL_SUV = 6.0
+
+
+@dataclass(frozen=True)
+class LvSpect(Cohort):
+    """Transaxial myocardial perfusion SPECT with the pose and labels of the left ventricle.
+
+    Parameters
+    ----------
+    size
+        Voxels along each side of the image, 435.2 mm; even.
+    defects
+        Whether half of the patients have perfusion defects.
+    noise
+        Whether there is noise of counting.
+    reconstruction
+        ``nac`` or ``ac``: without or with attenuation correction.
+    device
+        Where torch computes: ``cpu`` or ``cuda``.
+    """
+
+    name: ClassVar[str] = "lv-spect"
+    tracer: ClassVar[Tracer] = "spect"
+
+    size: int = 128
+    defects: bool = True
+    noise: bool = True
+    reconstruction: Reconstruction = "nac"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        super().__post_init__()
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        return _case(self, index, self.size, self.defects)
+
+    def scan(self, activity: Volume, mu: Volume, rng: np.random.Generator) -> Volume:
+        """Return what the camera shows."""
+        views = acquire(activity, mu, rng, noise=self.noise, binning=COARSER, device=self.device)
+        corrects = self.reconstruction == "ac"
+        image = reconstruct(views, mu if corrects else None, device=self.device)
+        return resample(image, activity.grid)
+
+
+@dataclass(frozen=True)
+class LvPet(Cohort):
+    """Transaxial myocardial perfusion PET with the pose and labels of the left ventricle.
+
+    Parameters
+    ----------
+    size
+        Voxels along each side of the image, 435.2 mm; even.
+    defects
+        Whether half of the patients have perfusion defects.
+    noise
+        Whether there is noise of counting.
+    """
+
+    name: ClassVar[str] = "lv-pet"
+    tracer: ClassVar[Tracer] = "pet"
+
+    size: int = 128
+    defects: bool = True
+    noise: bool = True
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        super().__post_init__()
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        return _case(self, index, self.size, self.defects)
+
+    def scan(
+        self,
+        activity: Volume,
+        mu: Volume,  # noqa: ARG002 - PET is corrected for attenuation
+        rng: np.random.Generator,
+    ) -> Volume:
+        """Return what the scanner shows, in SUV."""
+        suv = activity.array * np.float32(MYOCARDIAL_SUV)
+        return activity.with_array(pet_image(suv, activity.grid, rng if self.noise else None))
+
+
+def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case:
+    patient = cohort.patient(index)
+    thorax = SimulatedThorax.draw(patient, cohort.tracer, defects=defects)
+    grid, planes = cube(size), short_axis_grid(size)
+    anatomy = thorax.patient.render(grid)
+    activity = thorax.patient.breathing.blur(anatomy.activity)
+    truth = to_patient(anatomy.reorientation)
+    reoriented = thorax.patient.render(seen_from(planes, truth.inverse())).lv
+    return Case(
+        id=cohort.ids[index],
+        pair=Pair(
+            average_ventricle(planes, cohort.tracer),
+            cohort.scan(activity, anatomy.mu, draws(patient, SCAN)),
+        ),
+        truth=truth,
+        group=cohort.group(index),
+        fixed_labels=LabelMap(reoriented.array, planes),
+        moving_labels=anatomy.lv,
+        extra={
+            "split": cohort.split,
+            "patient": patient,
+            "reorientation": list(anatomy.reorientation),
+            "myocardium_label": LV_MYOCARDIUM,
+        },
+    )
+
+
+def to_patient(pose: Reorientation) -> AffineTransform:
+    """Return the map from the ventricle's frame to the patient, LPS mm."""
+    return AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
+
+
+def short_axis_grid(size: int = 128) -> Grid:
+    """Return short-axis planes around the ventricle, in voxels of an image of `size`^3."""
+    return cube(size // 2, HALF_WIDTH_MM)
+
+
+@lru_cache(maxsize=2)
+def average_ventricle(grid: Grid, tracer: Tracer) -> Volume:
+    """Paint a ventricle of average size in its own frame, as sharp as the tracer's images."""
+    index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
+    points = grid.to_physical(index).astype(np.float32)
+    whole, pool = AVERAGE.distances(Points(points[..., 0], points[..., 1], points[..., 2]))
+    ventricle, blood = (np.clip(0.5 - d / grid.spacing[0], 0, 1) for d in (whole, pool))
+    uptake = ventricle * (1 - (1 - BLOOD_POOL) * blood)
+    sigma = RESOLUTION_MM[tracer] / FWHM_PER_SIGMA
+    image = blur(torch.from_numpy(uptake)[None], grid.spacing, sigma)[0].numpy()
+    return Volume(image, grid, tracer)
+
+
+def _check_size(size: int) -> None:
+    if size < 16 or size % 2:
+        raise ParameterError(f"size takes an even number of voxels, 16 or more, got {size}")

@@ -1,0 +1,94 @@
+"""``mr-us``: prostate MR (fixed) and transrectal ultrasound (moving)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from regkit.case import Case
+from regkit.errors import ParameterError
+from regkit.euler import rigid
+from regkit.grid import FloatArray
+from regkit.registrar import Pair
+from regkit.transform import AffineTransform, Transform
+from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.prostate import LANDMARKS, draw_patient, prostate_grid, sampled
+
+SIDE_MM = 86.4
+# Shares of the six numbers of a motion; how much of all of them, the distance decides.
+TRANSLATION_MM, DEGREES = 6.0, 5.0
+POSE = 8
+
+
+@dataclass(frozen=True)
+class MrUs(Cohort):
+    """T2-weighted MR and TRUS-like ultrasound with zones of the gland and landmarks.
+
+    Parameters
+    ----------
+    distance_mm
+        Least and greatest mean distance that the motion moves the landmarks.
+    push_mm
+        How far the probe pushes the wall of the rectum; 0 for a rigid truth.
+    size
+        Voxels along each side of both images, 86.4 mm.
+    noise
+        Whether there are noise, speckle and a bias field.
+    """
+
+    name: ClassVar[str] = "mr-us"
+
+    distance_mm: tuple[float, float] = (0.0, 20.0)
+    push_mm: float = 0.0
+    size: int = 96
+    noise: bool = True
+
+    def __post_init__(self) -> None:
+        low, high = self.distance_mm
+        if not 0 <= low <= high:
+            raise ParameterError(f"distance_mm takes 0 <= low <= high, got {low}, {high}")
+        if self.size < 8:
+            raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
+        draw_patient(0, self.push_mm).deformation  # noqa: B018 - refuses a push beyond its range
+        super().__post_init__()
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        seed = self.patient(index)
+        patient = draw_patient(seed, self.push_mm)
+        grid = prostate_grid(self.size, SIDE_MM / self.size)
+        motion = self._motion(draws(seed, POSE), patient.mr_landmarks())
+        pose = motion.inverse()
+        mr, mr_labels = patient.render_mr(grid, noise=self.noise)
+        us, us_labels = patient.render_us(grid, pose, noise=self.noise)
+        truth: Transform = motion
+        if self.push_mm:
+            # Files hold affine maps and displacements, but no pushes.
+            truth = sampled(motion @ patient.deformation.inverse(), grid)
+        return Case(
+            id=self.ids[index],
+            # Beyond the sector of the probe nothing was seen, which is not the same as black.
+            pair=Pair(mr, us, moving_mask=patient.sector(grid, pose)),
+            truth=truth,
+            group=self.group(index),
+            fixed_labels=mr_labels,
+            moving_labels=us_labels,
+            fixed_landmarks=patient.mr_landmarks(),
+            moving_landmarks=patient.us_landmarks(pose),
+            extra={"split": self.split, "patient": seed, "landmarks": list(LANDMARKS)},
+        )
+
+    def _motion(self, rng: np.random.Generator, landmarks: FloatArray) -> AffineTransform:
+        """Draw a rigid motion that moves the landmarks by a mean distance within the range."""
+        distance = rng.uniform(*self.distance_mm)
+        translation = rng.uniform(-1, 1, 3) * TRANSLATION_MM
+        degrees = rng.uniform(-1, 1, 3) * DEGREES
+        # Distances grow almost in proportion to the six numbers: a few steps are exact.
+        factor = 1.0
+        for _ in range(4):
+            motion = rigid(factor * degrees, factor * translation)
+            moved = np.linalg.norm(motion.map_points(landmarks) - landmarks, axis=1).mean()
+            factor *= distance / max(float(moved), 1e-9)
+        return rigid(factor * degrees, factor * translation)

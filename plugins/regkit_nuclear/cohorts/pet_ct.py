@@ -1,0 +1,61 @@
+"""``pet-ct``: whole-body CT (fixed) and FDG-PET (moving), both misplaced by affine maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from regkit.case import Case
+from regkit.errors import ParameterError
+from regkit.registrar import Pair
+from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion
+from regkit_nuclear.wholebody import draw_patient, whole_body_grid
+
+CT_POSE, PET_POSE = 6, 7
+
+
+@dataclass(frozen=True)
+class PetCt(Cohort):
+    """Whole-body CT in HU and FDG-PET in SUV with labels of 40 organs.
+
+    Parameters
+    ----------
+    amount
+        Factor on the ranges of the misplacement; see `affine_motion`.
+    coarser
+        1 for voxels of 2.8 x 2.8 x 3.8 mm, 2 or more for voxels so many times larger.
+    noise
+        Whether scanners add noise.
+    """
+
+    name: ClassVar[str] = "pet-ct"
+
+    amount: float = AFFINE_AMOUNT
+    coarser: int = 1
+    noise: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.coarser <= 12:
+            raise ParameterError(f"coarser takes 1 to 12, got {self.coarser}")
+        super().__post_init__()
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        seed = self.patient(index)
+        patient, grid = draw_patient(seed), whole_body_grid(self.coarser)
+        ct_pose, pet_pose = (
+            affine_motion(draws(seed, concern), grid.extent, grid.centre, self.amount)
+            for concern in (CT_POSE, PET_POSE)
+        )
+        ct, ct_labels = patient.render_ct(grid, ct_pose, self.noise)
+        pet, pet_labels = patient.render_pet(grid, pet_pose, self.noise)
+        return Case(
+            id=self.ids[index],
+            pair=Pair(ct, pet),
+            truth=pet_pose.inverse() @ ct_pose,
+            group=self.group(index),
+            fixed_labels=ct_labels,
+            moving_labels=pet_labels,
+            extra={"split": self.split, "patient": seed},
+        )
