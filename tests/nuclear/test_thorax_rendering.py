@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from thorax_patients import GRID, field_of_view, rendered, where
 
 from regkit.errors import GeometryError, ParameterError
 from regkit.euler import rotation_matrix
 from regkit.grid import Grid
 from regkit.volume import Volume
-from regkit_nuclear.thorax import Breathing, draw_patient, heart_shift
+from regkit_nuclear.thorax import ORGANS, Breathing, draw_patient, heart_shift
 
 
 def test_the_same_seed_gives_the_same_patient_and_another_seed_another():
@@ -97,6 +98,19 @@ def test_the_heart_moves_three_quarters_of_the_diaphragm(diaphragm_mm):
     assert shift("organs", "sternum")[2] == pytest.approx(0, abs=0.5)
     lungs = [(len(where(a.organs, "lung_right")), a) for a in (rest, moved)]
     assert (lungs[1][0] > lungs[0][0]) == (diaphragm_mm > 0)
+
+
+def test_the_liver_moves_as_it_is_with_the_diaphragm():
+    patient, rest = rendered(4)
+    below = replace(GRID, origin=tuple(np.add(GRID.origin, (0, 0, -9.0))))
+    moved = patient.render(below, 9.0)
+    inside = ndimage.binary_erosion(rest.organs.array == ORGANS["liver"], iterations=6)
+    inside &= GRID.to_physical(np.moveaxis(np.indices(GRID.shape_zyx), 0, -1))[..., 0] < -40
+    assert inside.sum() > 100
+    assert rest.activity.array[inside].std() > 0.02 * patient.uptake.liver
+    np.testing.assert_allclose(
+        moved.activity.array[inside], rest.activity.array[inside], rtol=1e-3
+    )
 
 
 def test_in_the_reference_pose_the_hearts_match():

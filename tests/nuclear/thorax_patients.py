@@ -31,5 +31,7 @@ def where(volume, label):
     return volume.grid.to_physical(np.argwhere(volume.array == number))
 
 
-def volume_ml(volume, label):
-    return len(where(volume, label)) * np.prod(volume.grid.spacing) / 1000
+def volumes_ml(organs):
+    """Volume of every organ by name."""
+    count = np.bincount(organs.array.ravel(), minlength=len(ORGANS) + 1)
+    return {n: count[i] * np.prod(organs.grid.spacing) / 1000 for n, i in ORGANS.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from regkit.grid import Vector3
+from regkit.euler import rotation_matrix
+from regkit.grid import Grid, Vector3
 from regkit_nuclear.shapes import (
     Blend,
     Capsule,
@@ -19,6 +20,7 @@ from regkit_nuclear.shapes import (
     intersection,
     smooth_intersection,
     smooth_step,
+    vector,
 )
 from regkit_nuclear.thorax.chest import Chest
 from regkit_nuclear.thorax.draws import Concern, stream
@@ -91,6 +93,12 @@ class AbdomenPainter:
         return intersection(self.chest.abdomen + 1, -self.pericardium)
 
     @cached_property
+    def material_grid(self) -> Grid:
+        """Where the voxels were before breathing: what is uneven moves with the organs."""
+        grid = self.scene.grid
+        return replace(grid, origin=vector(np.add(grid.origin, (0, 0, self.diaphragm_mm))))
+
+    @cached_property
     def off_spine(self) -> Field:
         """Signed distance of what is not spine."""
         depth = self.habitus.chest_half_depth
@@ -105,10 +113,9 @@ class AbdomenPainter:
         kidneys = {}
         for name, side in _SIDES.items():
             centre = np.array([side * 57 * s, y, (-132 if side < 0 else -122) * s + lag])
-            kidney = Ellipsoid(tuple(centre.tolist()), (25 * s, 23 * s, 52 * s))
-            sinus = Ellipsoid(
-                tuple((centre - [side * 19 * s, 5 * s, 0]).tolist()), (15 * s, 14 * s, 20 * s)
-            )
+            hilum = centre - np.array([side * 19, 5, 0]) * s
+            kidney = Ellipsoid(vector(centre), (25 * s, 23 * s, 52 * s))
+            sinus = Ellipsoid(vector(hilum), (15 * s, 14 * s, 20 * s))
             kidneys[name] = self._over(kidney, cut=sinus)
         return kidneys
 
@@ -120,7 +127,7 @@ class AbdomenPainter:
         left = smooth_step(x / s, -75, 75)
         bottom = self.habitus.dome_right - self.shape.liver_height * s
         edge = bottom + 100 * s * left + (y + 20) / 4
-        back = (0.74 * depth) - (0.85 * depth) * smooth_step(x / s, -5, 45)
+        back = 0.74 * depth - 0.85 * depth * smooth_step(x / s, -5, 45)
         liver = intersection(self.space + 1.5, edge - z + self._wobble)
         for surface in (x - self.shape.liver_reach * s, y - back + self._wobble):
             liver = smooth_intersection(liver, surface, 14)
@@ -150,7 +157,7 @@ class AbdomenPainter:
     def _wobble(self) -> Field:
         """What makes edges uneven (mm)."""
         rng = stream(self.seed, Concern.ABDOMEN_EDGES)
-        return as_field(RandomField.draw(rng, 2.5, (45, 130)).on(self.scene.grid)[0])
+        return as_field(RandomField.draw(rng, 2.5, (45, 130)).on(self.material_grid)[0])
 
     def _over(self, shape: Shape | Blend, cut: Shape | None = None) -> Field:
         """Signed distance of a shape, less another, over the whole scene; far away just large."""
@@ -165,7 +172,7 @@ class AbdomenPainter:
 
     def _paint_liver(self) -> None:
         rng = stream(self.seed, Concern.TEXTURE)
-        texture = RandomField.draw(rng, 0.08, (30, 80)).on(self.scene.grid)[0]
+        texture = RandomField.draw(rng, 0.08, (30, 80)).on(self.material_grid)[0]
         activity = self.uptake.liver * (1 + texture)
         self.scene.paint(WHOLE, self.liver, "liver", MU["liver"], activity)
 
@@ -178,25 +185,17 @@ class AbdomenPainter:
         scene.paint(WHOLE, gas, "gas", MU["air"], 0.0)
 
     def _paint_spleen(self) -> None:
-        s, width, depth = (
-            self.habitus.scale,
-            self.habitus.chest_half_width,
-            self.habitus.chest_half_depth,
-        )
-        centre = (0.72 * width, 0.42 * depth, self.habitus.dome_left - 38)
-        turned = (0.94, -0.34, 0.0, 0.34, 0.94, 0.0, 0.0, 0.0, 1.0)
+        s, a, b = self.habitus.scale, self.habitus.chest_half_width, self.habitus.chest_half_depth
+        centre = (0.72 * a, 0.42 * b, self.habitus.dome_left - 38)
+        turned = tuple(rotation_matrix((0, 0, 20)).ravel().tolist())
         shape = Ellipsoid(centre, (25 * s, 46 * s, 50 * s), turned)
         free = (self.space + 2, -self.liver, 2 - self.kidneys["kidney_left"])
         self.scene.place(shape, "spleen", MU["muscle"], self.uptake.spleen, free)
 
     def _paint_gallbladder(self) -> None:
-        s, width, depth = (
-            self.habitus.scale,
-            self.habitus.chest_half_width,
-            self.habitus.chest_half_depth,
-        )
+        s, a, b = self.habitus.scale, self.habitus.chest_half_width, self.habitus.chest_half_depth
         z = self.habitus.dome_right - (self.shape.liver_height - 38) * s
-        shape = Ellipsoid((-0.30 * width, -0.46 * depth, z), (14 * s, 15 * s, 28 * s))
+        shape = Ellipsoid((-0.30 * a, -0.46 * b, z), (14 * s, 15 * s, 28 * s))
         free = (self.space + 5,)
         self.scene.place(shape, "gallbladder", MU["soft"], self.uptake.gallbladder, free)
 

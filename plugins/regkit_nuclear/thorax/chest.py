@@ -57,8 +57,8 @@ def _dome(
     points: Points, habitus: Habitus, centre: tuple[float, float], top: float, drop: float
 ) -> Field:
     scale = habitus.scale
-    x = (points.x - (centre[0] * scale)) / (71 * scale)
-    y = (points.y - (centre[1] * scale)) / (78 * scale)
+    x = (points.x - centre[0] * scale) / (71 * scale)
+    y = (points.y - centre[1] * scale) / (78 * scale)
     return as_field(top - drop * (x * x + y * y))
 
 

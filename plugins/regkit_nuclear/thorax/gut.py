@@ -32,7 +32,7 @@ def paint_gut(abdomen: AbdomenPainter) -> None:
     loops = [*_colon(rng, abdomen.habitus), *_small_bowel(rng, abdomen.habitus)]
     if abdomen.shape.gut_near_heart:
         loops.append(_near_heart(rng, abdomen.habitus))
-    patches = RandomField.draw(rng, 0.35, (25, 60)).on(abdomen.scene.grid)[0]
+    patches = RandomField.draw(rng, 0.35, (25, 60)).on(abdomen.material_grid)[0]
     contents = as_field(abdomen.uptake.gut * np.clip(1 + patches, 0.3, 2))
     for loop in loops:
         _paint_loop(abdomen.scene, rng, loop, free, contents)

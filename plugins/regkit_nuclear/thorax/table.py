@@ -30,13 +30,14 @@ def paint_table(scene: Scene, top_mm: float, skin: Field) -> None:
     low = (-_HALF_WIDTH_MM, top_mm - _SAG_MM, -1e3)
     box = scene.box(low, (_HALF_WIDTH_MM, top_mm + _SHELL_MM + _CORE_MM + 8, 1e3))
     x, y, _ = scene.points.crop(box)
-    surface = (top_mm + _GAP_MM) - (x / _HALF_WIDTH_MM) ** 2 * _SAG_MM
+    surface = top_mm + _GAP_MM - (x / _HALF_WIDTH_MM) ** 2 * _SAG_MM
     depth = y - surface
     outside = intersection(np.abs(x) - _HALF_WIDTH_MM, -skin[box])
-    for upper, lower, organ, mu in (
-        (_SHELL_MM / 2, _SHELL_MM + _CORE_MM, "table", MU["foam"]),
-        (0.0, _SHELL_MM, "table", MU["table"]),
-        (_SHELL_MM + _CORE_MM - 2, _SHELL_MM + _CORE_MM, "table", MU["table"]),
+    bottom = _SHELL_MM + _CORE_MM
+    for upper, lower, mu in (
+        (_SHELL_MM / 2, bottom, MU["foam"]),
+        (0.0, _SHELL_MM, MU["table"]),
+        (bottom - 2, bottom, MU["table"]),
     ):
         layer = intersection(upper - depth, depth - lower, outside)
-        scene.paint(box, layer, organ, mu)
+        scene.paint(box, layer, "table", mu)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -59,12 +60,12 @@ class Defect:
 
     def remaining(self, points: Points, ventricle: LeftVentricle) -> Field:
         """Share of the uptake that is left, 1 outside the defect; points in the LV's frame."""
-        angle = np.arctan2(points.y, points.x) - np.deg2rad(self.angle_deg)
+        angle = np.arctan2(points.y, points.x) - math.radians(self.angle_deg)
         turn = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
         height = axial_height(points, ventricle)
         # Towards the apex all angles meet: what counts there is the distance along the wall.
         turn *= np.clip(height / 0.25, 0, 1)
-        across = turn / np.deg2rad(self.half_width_deg)
+        across = turn / math.radians(self.half_width_deg)
         along = (height - self.height) / self.half_height
         core = 1 - smooth_step(np.hypot(across, along), 0.7, 1.0)
         return as_field(1 - self.depth * core)
