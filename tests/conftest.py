@@ -1,5 +1,12 @@
 """What many tests share."""
 
+import os
+
+# Tests run side by side, one on each core: threads of their own would only be in the way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
+
+# ruff: noqa: E402
 from pathlib import Path
 
 import pytest
