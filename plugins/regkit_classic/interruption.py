@@ -34,4 +34,4 @@ def stopping_on_interrupt(method: sitk.ImageRegistrationMethod) -> Iterator[None
         signal.signal(signal.SIGINT, before)
         method.RemoveAllCommands()
     if interrupted.is_set():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("the registration was interrupted")

@@ -156,10 +156,11 @@ def _reason_to_stop(method: sitk.ImageRegistrationMethod) -> str:
 
 
 def _in_words(error: RuntimeError) -> str:
-    text = str(error)
-    if "outside" in text or "sample" in text.lower():
+    if "outside moving image buffer" in str(error):
         return (
             "too little of the fixed image maps inside the moving one; "
             "start closer to the solution, or look at the masks"
         )
-    return "the optimiser failed: " + text.strip().splitlines()[-1].split("ERROR: ")[-1]
+    if "spacing" in str(error):  # of the joint histogram, whose bins have no width
+        return "one of the images is constant where they overlap (in the masks)"
+    return "the optimiser failed: " + str(error).strip().splitlines()[-1].split("): ")[-1]

@@ -13,7 +13,8 @@ from regkit.volume import Volume
 # Beyond this many voxels across the field of view, motion is no better determined.
 FINEST_SHARE = 1 / 160
 SMOOTHING = 0.5
-FEWEST_VOXELS = 16
+# An axis is not made coarser than this; the filters of ITK need four voxels.
+COARSEST_VOXELS, FEWEST_VOXELS = 16, 4
 
 
 def levels_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
@@ -35,31 +36,24 @@ def at_level(volume: Volume, spacing_mm: float) -> sitk.Image:
     Raises
     ------
     RegistrationError
-        The volume is one voxel thick.
+        The volume is thinner than four voxels.
     """
-    if min(volume.grid.shape_zyx) < 2:
+    if min(volume.grid.shape_zyx) < FEWEST_VOXELS:
         raise RegistrationError(
-            f"an image of {volume.grid.shape_zyx} voxels (z, y, x) is one voxel thick; "
-            "3-D registration needs at least two along every axis"
+            f"an image of {volume.grid.shape_zyx} voxels (z, y, x) is too thin for 3-D "
+            f"registration, which needs at least {FEWEST_VOXELS} along every axis"
         )
     image = volume_to_sitk(volume)
     factors = [
-        max(1, min(round(spacing_mm / spacing), voxels // FEWEST_VOXELS))
+        max(1, min(round(spacing_mm / spacing), voxels // COARSEST_VOXELS))
         for voxels, spacing in zip(image.GetSize(), image.GetSpacing(), strict=True)
     ]
     image = sitk.BinShrink(image, factors)
-    for axis, (voxels, spacing) in enumerate(
-        zip(image.GetSize(), image.GetSpacing(), strict=True)
-    ):
-        # The recursive filter needs four voxels, and is wrong for a kernel inside one voxel.
-        if voxels >= 4 and SMOOTHING * spacing_mm >= 0.5 * spacing:
-            image = sitk.RecursiveGaussian(
-                image,
-                SMOOTHING * spacing_mm,
-                False,
-                sitk.RecursiveGaussianImageFilter.ZeroOrder,
-                axis,
-            )
+    sigma, value = SMOOTHING * spacing_mm, sitk.RecursiveGaussianImageFilter.ZeroOrder
+    for axis, spacing in enumerate(image.GetSpacing()):
+        # The recursive filter is wrong for a kernel that lies within one voxel.
+        if sigma >= spacing / 2:
+            image = sitk.RecursiveGaussian(image, sigma, False, value, axis)
     return image
 
 

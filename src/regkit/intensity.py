@@ -11,6 +11,7 @@ from regkit.volume import LabelMap, Volume
 # Air to dense bone; what is brighter is metal, contrast agent or the cortex of bones.
 CT_WINDOW_HU = (-1000.0, 300.0)
 OUTLIERS = 0.001
+ROUNDING = 1e-6
 
 
 def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
@@ -44,9 +45,9 @@ def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
         low, high = CT_WINDOW_HU
     else:
         low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS)).tolist()
-    if np.ptp(np.clip(values, low, high)) == 0:
+    if np.ptp(np.clip(values, low, high)) <= ROUNDING * max(abs(low), abs(high)):
         low, high = float(values.min()), float(values.max())
-    if low == high:
+    if high - low <= ROUNDING * max(abs(low), abs(high)):
         where = "" if mask is None else " in its mask"
         raise RegistrationError(f"an image is constant{where}: there is nothing to align")
     return volume.with_array(np.clip(array, low, high))
