@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """Return the random numbers of one concern of one patient."""
+    return np.random.Generator(np.random.PCG64([seed, stream]))
+
+
 def normal(rng: np.random.Generator, mean: float, sd: float, low: float, high: float) -> float:
     """Draw from a normal distribution, again until it is within the limits."""
     for _ in range(100):

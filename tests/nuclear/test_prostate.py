@@ -121,6 +121,16 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others():
         assert (one[1].array != other[1].array).any()
 
 
+def test_a_seed_means_the_same_patient_on_every_machine():
+    patient, grid = draw_patient(2024), prostate_grid(24, 3.6)
+    assert patient.gland.width == pytest.approx(29.607502906763365, rel=1e-9)
+    apex = patient.mr_landmarks()[LANDMARKS.index("apex")]
+    np.testing.assert_allclose(apex, (0.97231, -0.72888, -16.25859), atol=1e-4)
+    mr, us = patient.render_mr(grid)[0], patient.render_us(grid)[0]
+    assert mr.array.mean(dtype=float) == pytest.approx(329.98511, rel=1e-5)
+    assert us.array.mean(dtype=float) == pytest.approx(67.549979, rel=1e-5)
+
+
 @pytest.mark.parametrize("scan", ["render_mr", "render_us"])
 def test_a_pose_of_whole_voxels_shifts_the_arrays_exactly(scan):
     patient = draw_patient(6)

@@ -169,6 +169,16 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others():
         assert (a.array != c.array).any()
 
 
+def test_a_seed_means_the_same_patient_on_every_machine():
+    patient = draw_patient(2024)
+    assert patient.habitus.height_mm == pytest.approx(1848.515202440269, rel=1e-9)
+    assert patient.uptake["liver"] == pytest.approx(2.267119341074337, rel=1e-9)
+    ct, pet, labels = patient.render(whole_body_grid(coarser=6))
+    assert ct.array.mean(dtype=float) == pytest.approx(-793.70880, rel=1e-5)
+    assert pet.array.std(dtype=float) == pytest.approx(0.62645074, rel=1e-5)
+    assert labels.array.mean() == pytest.approx(1.0722429, rel=1e-3)
+
+
 def test_each_scan_alone_is_that_of_both():
     grid, patient = whole_body_grid(coarser=6), draw_patient(3)
     ct, pet, labels = patient.render(grid)

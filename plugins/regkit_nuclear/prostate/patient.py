@@ -11,6 +11,7 @@ from regkit.grid import FloatArray, Grid
 from regkit.transform import IDENTITY, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_nuclear.canvas import Painting, Part, Warp, displaced, paint
+from regkit_nuclear.draws import generator
 from regkit_nuclear.prostate import mr, ultrasound
 from regkit_nuclear.prostate.anatomy import BACKGROUND, parts
 from regkit_nuclear.prostate.gland import Gland, draw_gland
@@ -64,7 +65,7 @@ class Patient:
         painting = self._paint(grid, pose, ("t2",), self._bent)
         image = mr.blurred(painting.channels["t2"], grid)
         if noise:
-            image = mr.scanned(image, grid, self._rng(3))
+            image = mr.scanned(image, grid, generator(self.seed, 3))
         return Volume(image, grid, "mr"), LabelMap(painting.labels, grid)
 
     def render_us(
@@ -75,7 +76,7 @@ class Patient:
         Speckle belongs to the tissue: it moves with the pose. See `render_mr` for parameters.
         """
         labels = self._paint(grid, self.deformation @ pose, (), self._bent).labels
-        lines = ultrasound.scan_lines(self._scan(), self._rng(4) if noise else None)
+        lines = ultrasound.scan_lines(self._scan(), generator(self.seed, 4) if noise else None)
         image = ultrasound.shown(lines, self._polar(grid, pose))
         return Volume(image, grid, "us"), LabelMap(labels, grid)
 
@@ -111,11 +112,15 @@ class Patient:
 
     @cached_property
     def _bends(self) -> RandomField:
-        return RandomField.draw(self._rng(1), _BEND_MM, _BEND_LENGTHS_MM, components=3, count=8)
+        return RandomField.draw(
+            generator(self.seed, 1), _BEND_MM, _BEND_LENGTHS_MM, components=3, count=8
+        )
 
     @cached_property
     def _parts(self) -> list[Part]:
-        texture = RandomField.draw(self._rng(2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=32)
+        texture = RandomField.draw(
+            generator(self.seed, 2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=32
+        )
         return parts(self.gland, texture)
 
     def _bent(self, points: Points) -> Points:
@@ -142,10 +147,7 @@ class Patient:
         index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
         return ultrasound.to_polar(pose.map_points(grid.to_physical(index)), self.gland.probe_y)
 
-    def _rng(self, stream: int) -> np.random.Generator:
-        return np.random.Generator(np.random.PCG64([self.seed, stream]))
-
 
 def draw_patient(seed: int, push_mm: float = 0.0) -> Patient:
     """Draw a patient; the same seed gives the same patient, whatever the push of the probe."""
-    return Patient(seed, draw_gland(np.random.Generator(np.random.PCG64([seed, 0]))), push_mm)
+    return Patient(seed, draw_gland(generator(seed, 0)), push_mm)

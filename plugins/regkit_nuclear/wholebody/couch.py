@@ -22,7 +22,7 @@ def back_mm(habitus: Habitus) -> float:
 
 def couch(habitus: Habitus) -> list[Part]:
     """Return a carbon shell around foam; PET does not see it."""
-    top = back_mm(habitus) * habitus.depth + habitus.offset_mm[1] + 6
+    top = back_mm(habitus) * habitus.depth + habitus.offset_mm[1] + 3
     bounds = (
         np.array([-_HALF_WIDTH_MM, top - _SAG_MM - 5, -2000.0]),
         np.array([_HALF_WIDTH_MM, top + _THICK_MM + 5, 2000.0]),

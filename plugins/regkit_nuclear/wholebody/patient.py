@@ -12,6 +12,7 @@ from regkit.grid import Grid
 from regkit.transform import IDENTITY, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_nuclear.canvas import Painting, Part, displaced, paint
+from regkit_nuclear.draws import generator
 from regkit_nuclear.shapes import Points, RandomField
 from regkit_nuclear.wholebody import anatomy
 from regkit_nuclear.wholebody.habitus import VERTEX_MM, Habitus, draw_habitus
@@ -93,7 +94,7 @@ class Patient:
     @cached_property
     def parts(self) -> list[Part]:
         """Everything the patient consists of, in painting order."""
-        return anatomy.parts(self.habitus, self.uptake, self.lesions, self._rng(1))
+        return anatomy.parts(self.habitus, self.uptake, self.lesions, generator(self.seed, 1))
 
     def to_anatomy(self, points: Points) -> Points:
         """Map points of the patient, LPS mm, to the frame that the anatomy is described in."""
@@ -107,7 +108,9 @@ class Patient:
 
     @cached_property
     def _bends(self) -> RandomField:
-        return RandomField.draw(self._rng(2), _WARP_MM, _WAVELENGTHS_MM, components=3, count=8)
+        return RandomField.draw(
+            generator(self.seed, 2), _WARP_MM, _WAVELENGTHS_MM, components=3, count=8
+        )
 
     def _paint(self, grid: Grid, pose: Transform, channels: tuple[str, ...]) -> Painting:
         background: Mapping[str, float] = {name: _AIR[name] for name in channels}
@@ -117,17 +120,14 @@ class Patient:
         images = []
         for name, exact in painting.channels.items():
             if name == "ct":
-                image = ct_image(exact, grid, self._rng(3)) if noise else exact
+                image = ct_image(exact, grid, generator(self.seed, 3)) if noise else exact
             else:
-                image = pet_image(exact, grid, self._rng(4) if noise else None)
+                image = pet_image(exact, grid, generator(self.seed, 4) if noise else None)
             images.append(Volume(image, grid, name))
         return images
-
-    def _rng(self, stream: int) -> np.random.Generator:
-        return np.random.Generator(np.random.PCG64([self.seed, stream]))
 
 
 def draw_patient(seed: int) -> Patient:
     """Draw a patient; the same seed gives the same patient."""
-    rng = np.random.Generator(np.random.PCG64([seed, 0]))
+    rng = generator(seed, 0)
     return Patient(seed, draw_habitus(rng), draw_uptake(rng), draw_lesions(rng))

@@ -89,4 +89,4 @@ def draw_uptake(rng: np.random.Generator) -> Uptake:
     suv["air"] = 0.0
     suv["gas"] = 0.25
     suv["water"] = 0.6
-    return Uptake(MappingProxyType(suv))
+    return Uptake(suv)
