@@ -73,10 +73,10 @@ def _rows(case: Case) -> Iterator[Row]:
     planes = _planes(fixed, focus)
     there = _point(truth.map_points(focus))
     yield _scan(f"moving {_kind(moving)}, as it lies", moving, _planes(moving, there))
-    yield _scan(f"fixed {_kind(fixed)}", fixed, planes)
+    yield _scan(f"fixed {_kind(fixed)}", fixed, planes, _myocardium(case))
     corrected = case.extra.get("ac")
     if isinstance(corrected, Volume):
-        yield _scan("attenuation corrected", corrected, planes)
+        yield _scan("attenuation corrected", corrected, planes, _myocardium(case))
         yield _ventricle("left ventricle, attenuation corrected", case, corrected)
     elif moving.modality in {"spect", "pet"} and "reorientation" in case.extra:
         yield _ventricle("left ventricle", case, moving)
@@ -106,6 +106,15 @@ def _focus(case: Case) -> Vector3:
     return _point(labels.grid.to_physical((inside.min(axis=0) + inside.max(axis=0)) / 2))
 
 
+def _myocardium(case: Case) -> NDArray[np.bool_] | None:
+    """Return where the myocardium is: it decides what is bright in SPECT, not gut or bile."""
+    label, labels = case.extra.get("myocardium_label"), case.fixed_labels
+    if label is None or labels is None or case.pair.fixed.modality != "spect":
+        return None
+    inside = np.asarray(labels.array == label)
+    return inside if inside.any() else None
+
+
 def _planes(volume: Volume, focus: Vector3) -> tuple[Plane, ...]:
     """Lay three planes through a point, each as large as the whole image."""
     corners = volume.grid.corners()
@@ -121,8 +130,16 @@ def _planes(volume: Volume, focus: Vector3) -> tuple[Plane, ...]:
     return tuple(planes)
 
 
-def _scan(title: str, volume: Volume, planes: Sequence[Plane]) -> Row:
+def _scan(
+    title: str,
+    volume: Volume,
+    planes: Sequence[Plane],
+    brightest: NDArray[np.bool_] | None = None,
+) -> Row:
+    """Show an image; black is what the brightest voxels of a region have, if one is given."""
     low, high = _window(volume)
+    if brightest is not None and brightest.shape == volume.array.shape:
+        high = float(np.quantile(volume.array[brightest], 0.95))
     panels = [
         _marked(_grey(plane.look(volume), low, high, _inverted(volume)), plane) for plane in planes
     ]

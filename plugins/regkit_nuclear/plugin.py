@@ -65,6 +65,7 @@ def _cohort(name: str, home: str, summary: str) -> DatasetSpec:
         target=f"regkit_nuclear.cohorts.{home}",
         summary=summary,
         requires=NEEDS_TORCH if "spect" in name or "lv" in name else {},
-        writers={"dicom": "regkit_nuclear.dicom_out:write_image"},
+        # No DICOM ultrasound volume is read at its place by other tools.
+        writers={} if name == "mr-us" else {"dicom": "regkit_nuclear.dicom_out:write_image"},
         picture="regkit_nuclear.montage:montage",
     )

@@ -41,7 +41,8 @@ SCAN = 5
 AVERAGE = LeftVentricle(34.0, 88.0, 10.5, 0.82, 0.045)
 BLOOD_POOL = 0.09
 RESOLUTION_MM = {"spect": 13.0, "pet": 7.0}
-MYOCARDIAL_SUV = 6.0
+# Of healthy myocardium, in the unit of the images: SUV in PET.
+UPTAKE = {"spect": 1.0, "pet": 6.0}
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class LvPet(Cohort):
         rng: np.random.Generator,
     ) -> Volume:
         """Return what the scanner shows, in SUV."""
-        suv = activity.array * np.float32(MYOCARDIAL_SUV)
+        suv = activity.array * np.float32(UPTAKE["pet"])
         return activity.with_array(pet_image(suv, activity.grid, rng if self.noise else None))
 
 
@@ -171,7 +172,7 @@ def average_ventricle(grid: Grid, tracer: Tracer) -> Volume:
     points = grid.to_physical(index).astype(np.float32)
     whole, pool = AVERAGE.distances(Points(points[..., 0], points[..., 1], points[..., 2]))
     ventricle, blood = (np.clip(0.5 - d / grid.spacing[0], 0, 1) for d in (whole, pool))
-    uptake = ventricle * (1 - (1 - BLOOD_POOL) * blood)
+    uptake = UPTAKE[tracer] * ventricle * (1 - (1 - BLOOD_POOL) * blood)
     sigma = RESOLUTION_MM[tracer] / FWHM_PER_SIGMA
     image = blur(torch.from_numpy(uptake)[None], grid.spacing, sigma)[0].numpy()
     return Volume(image, grid, tracer)
