@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regkit_nuclear.canvas import Part
-from regkit_nuclear.solids import Solid, between, capsule, ellipsoid, half_space, path
+from regkit_nuclear.solids import Solid, between, capsule, ellipsoid, half_space, path, union
 from regkit_nuclear.wholebody.couch import back_mm
 from regkit_nuclear.wholebody.frame import Frame
 from regkit_nuclear.wholebody.organs import NO_ORGAN, SIDES, part
@@ -41,16 +41,15 @@ def elbow(frame: Frame, side: float) -> tuple[float, float, float]:
 
 
 def _flesh(frame: Frame) -> tuple[Solid, Solid, Solid]:
-    limbs = [_arm(frame, side) for _, side in SIDES]
-    for _, side in SIDES:
-        thigh = path(
-            [(side * 88, 6, -385), (side * 89, 6, -520), (side * 84, 8, -680)], [82, 71, 60]
-        )
-        limbs.append(thigh)
-    head = ellipsoid((0, -10, 385), (77, 98, 84)).blended(
-        ellipsoid((0, -46, 308), (58, 62, 66)), 40
-    )
-    return frame.flesh, limbs[0].blended(limbs[1], 1) | limbs[2].blended(limbs[3], 8), head
+    """Return trunk, limbs and head without the fat under the skin."""
+    left, right = (_thigh(side) for _, side in SIDES)
+    limbs = union([_arm(frame, side) for _, side in SIDES]) | left.blended(right, 8)
+    face = ellipsoid((0, -46, 308), (58, 62, 66))
+    return frame.flesh, limbs, ellipsoid((0, -10, 385), (77, 98, 84)).blended(face, 40)
+
+
+def _thigh(side: float) -> Solid:
+    return path([(side * 88, 6, -385), (side * 89, 6, -520), (side * 84, 8, -680)], [82, 71, 60])
 
 
 def _arm(frame: Frame, side: float) -> Solid:
