@@ -62,6 +62,15 @@ class DatasetFolder:
         """Read and yield the cases in the order of the index."""
         return map(self._case, self.entries)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the cases, in the order of the index."""
+        return tuple(entry["id"] for entry in self.entries)
+
+    def case(self, index: int) -> Case:
+        """Read the case at a place in the index."""
+        return self._case(self.entries[index])
+
     def split(self, name: str) -> DatasetFolder:
         """Return only the cases of one split (``train``, ``validation``, ``test``)."""
         kept = tuple(e for e in self.entries if e.get("split") == name)

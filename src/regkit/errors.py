@@ -47,3 +47,7 @@ class ParameterError(RegkitError):
 
 class RegistrationError(RegkitError):
     """A pair that cannot be registered, or a method that failed on it."""
+
+
+class BenchmarkError(RegkitError):
+    """A benchmark that cannot be run, continued or compared."""
