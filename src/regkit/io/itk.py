@@ -42,7 +42,8 @@ def read(path: Path) -> Stored:
 
 def write(volume: Volume, path: Path) -> None:
     """Write a NRRD or MetaImage file, compressed."""
-    sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
+    with silenced():
+        sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
 
 
 def _affine(image: sitk.Image) -> FloatArray:

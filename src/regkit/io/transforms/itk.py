@@ -7,6 +7,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from regkit.errors import FileFormatError, OutputError
+from regkit.io.noise import silenced
 from regkit.io.transforms.format import Images, TransformFormat
 from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.transform import Transform
@@ -53,10 +54,26 @@ def load(path: Path) -> sitk.Transform:
 
 def store(transform: Transform, path: Path) -> None:
     """Write a file with SimpleITK, turning its many-lined errors into one line."""
+    written = transform_to_sitk(transform)
     try:
-        sitk.WriteTransform(transform_to_sitk(transform), str(path))
+        with silenced():
+            sitk.WriteTransform(written, str(path))
     except RuntimeError as error:
         raise OutputError("ITK could not write it; is the disk full?") from error
+    # Of HDF5 a failure is told; on a full disk ITK's other writers lose numbers silently.
+    if path.suffix.lower() not in HDF5_SUFFIXES and not _holds(path, written):
+        raise OutputError("ITK could not write it whole; is the disk full?")
+
+
+def _holds(path: Path, written: sitk.Transform) -> bool:
+    try:
+        found = sitk.ReadTransform(str(path))
+    except RuntimeError:
+        return False
+    return bool(
+        found.GetParameters() == written.GetParameters()
+        and found.GetFixedParameters() == written.GetFixedParameters()
+    )
 
 
 def _check_suffix(path: Path) -> None:
