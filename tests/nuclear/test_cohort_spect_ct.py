@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_cohorts import small
 
 from regkit.euler import rigid_parameters
 from regkit.grid import Grid
@@ -13,7 +14,6 @@ from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM
 from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, cube, seen_from
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
-from small_cohorts import small
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,9 @@ def test_the_moved_map_is_the_map_where_the_truth_says():
     inside = moved.grid.contains(motion.map_points(_centres(still.grid)))
     difference = np.abs(back.array - still.array).reshape(-1)[inside]
     assert difference.mean() < 0.1 * still.array.mean()
-    assert np.corrcoef(back.array.reshape(-1)[inside], still.array.reshape(-1)[inside])[0, 1] > 0.97
+    assert (
+        np.corrcoef(back.array.reshape(-1)[inside], still.array.reshape(-1)[inside])[0, 1] > 0.97
+    )
 
 
 def test_seen_from_is_the_inverse_of_the_motion():
@@ -118,7 +120,9 @@ def test_counts_and_noise():
 
 
 def test_the_arc_can_be_full():
-    half, full = (small("spect-ct", n=1, arc=arc).case(0).extra["projections"] for arc in (180, 360))
+    half, full = (
+        small("spect-ct", n=1, arc=arc).case(0).extra["projections"] for arc in (180, 360)
+    )
     assert max(half.orbit.angles_deg) - min(half.orbit.angles_deg) == pytest.approx(177)
     assert max(full.orbit.angles_deg) - min(full.orbit.angles_deg) == pytest.approx(354)
 

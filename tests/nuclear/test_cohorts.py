@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from small_cohorts import SMALL, small
 
 from regkit.case import Dataset, IndexedDataset
 from regkit.datasets import build_dataset
@@ -11,7 +12,6 @@ from regkit.errors import ParameterError
 from regkit.registry import default_registry
 from regkit.resampling import resample
 from regkit_nuclear.patients import split_of
-from small_cohorts import SMALL, small
 
 NAMES = sorted(SMALL)
 

@@ -1,0 +1,144 @@
+"""Simulated scans as DICOM, opened by regkit, SimpleITK and pydicom."""
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+
+from regkit import read_volume
+from regkit.case import Case
+from regkit.errors import FileFormatError
+from regkit.euler import rotation_matrix
+from regkit.grid import Grid
+from regkit.registrar import Pair
+from regkit.sitk_bridge import grid_from_sitk
+from regkit.volume import Volume
+from regkit_nuclear.dicom_out import write_image
+from regkit_nuclear.thorax.anatomy import attenuation, hounsfield
+
+SHAPE = (6, 8, 7)
+UPRIGHT = Grid(SHAPE, (6.8, 6.7, 4.1), (-30.1, -22.3, -40.7))
+OBLIQUE = Grid(
+    SHAPE, (2.5, 2.5, 3.1), (11.0, -7.0, 5.0), tuple(rotation_matrix((10, -20, 30)).ravel())
+)
+FLIPPED = Grid(SHAPE, (2.5, 2.0, 3.0), (11.0, -7.0, 5.0), (1, 0, 0, 0, 1, 0, 0, 0, -1))
+LARGEST = {"spect": 13.3, "pet": 21.0, "mr": 900.0, "mu": 0.25, "ct": 2000.0}
+
+
+def volume(modality: str, grid: Grid = UPRIGHT) -> Volume:
+    values = np.random.default_rng(1).random(SHAPE) * LARGEST[modality]
+    return Volume(values - (1000 if modality == "ct" else 0), grid, modality)
+
+
+def case_of(image: Volume) -> Case:
+    return Case("p0001-a", Pair(image, image), group="p0001", extra={"patient": 5})
+
+
+def written(image: Volume, folder: Path) -> Path:
+    name, modality = write_image(image, folder / "scan", case_of(image))
+    assert read_volume(folder / name).modality == modality
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    "grid", [UPRIGHT, OBLIQUE, FLIPPED], ids=["upright", "oblique", "flipped"]
+)
+@pytest.mark.parametrize("modality", ["spect", "ct", "pet", "mr"])
+def test_regkit_reads_the_values_at_their_places(modality, grid, tmp_path):
+    image = volume(modality, grid)
+    read = read_volume(written(image, tmp_path))
+    step = 0.5 if modality == "ct" else LARGEST[modality] / 65535
+    points = grid.to_physical(np.argwhere(np.ones(SHAPE)))
+    index = np.rint(read.grid.to_index(points)).astype(int)
+    np.testing.assert_allclose(read.grid.to_physical(index), points, atol=1e-3)
+    np.testing.assert_allclose(
+        read.array[tuple(index.T)], image.array.ravel(), rtol=0, atol=1.01 * step
+    )
+
+
+@pytest.mark.parametrize("modality", ["ct", "pet", "mr"])
+def test_simpleitk_reads_a_series(modality, tmp_path):
+    image = volume(modality, OBLIQUE)
+    folder = written(image, tmp_path)
+    reader = sitk.ImageSeriesReader()
+    (series,) = reader.GetGDCMSeriesIDs(str(folder))
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder), series))
+    read = reader.Execute()
+    assert grid_from_sitk(read).matches(OBLIQUE)
+    step = 0.51 if modality == "ct" else 1.01 * LARGEST[modality] / 65535
+    np.testing.assert_allclose(sitk.GetArrayFromImage(read), image.array, rtol=0, atol=step)
+
+
+def test_simpleitk_reads_a_tomogram(tmp_path):
+    image = volume("spect")
+    read = sitk.ReadImage(str(written(image, tmp_path)))
+    assert grid_from_sitk(read).matches(UPRIGHT)
+    np.testing.assert_allclose(
+        sitk.GetArrayFromImage(read), image.array, rtol=0, atol=LARGEST["spect"] / 65535
+    )
+
+
+def test_pydicom_finds_what_the_standard_asks_of_a_tomogram(tmp_path):
+    header = pydicom.dcmread(written(volume("spect"), tmp_path))
+    assert header.SOPClassUID.name == "Nuclear Medicine Image Storage"
+    assert list(header.ImageType)[2] == "RECON TOMO"
+    assert list(header.SliceVector) == list(range(1, SHAPE[0] + 1))
+    assert header.FrameIncrementPointer == 0x00540080
+    assert header.SpacingBetweenSlices == pytest.approx(4.1)
+    detector = header.DetectorInformationSequence[0]
+    assert list(detector.ImagePositionPatient) == pytest.approx(UPRIGHT.origin)
+    assert "ImagePositionPatient" not in header
+    assert (header.PatientID, header.NumberOfFrames) == ("p0001", SHAPE[0])
+
+
+def test_a_stack_against_its_normal_says_so(tmp_path):
+    header = pydicom.dcmread(written(volume("spect", FLIPPED), tmp_path))
+    assert header.SpacingBetweenSlices == pytest.approx(-3.0)
+
+
+def test_scans_of_a_patient_share_study_and_room_but_not_series(tmp_path):
+    headers = []
+    for role, modality in (("fixed", "spect"), ("moving", "ct"), ("again", "ct")):
+        image = volume(modality)
+        name, _ = write_image(image, tmp_path / role, case_of(image))
+        file = tmp_path / name
+        headers.append(pydicom.dcmread(file if file.is_file() else file / "0001.dcm"))
+    assert len({h.StudyInstanceUID for h in headers}) == 1
+    assert len({h.FrameOfReferenceUID for h in headers}) == 1
+    assert len({h.SeriesInstanceUID for h in headers}) == 3
+    assert len({h.SOPInstanceUID for h in headers}) == 3
+
+
+def test_the_same_scan_gives_the_same_bytes(tmp_path):
+    one, two = (written(volume("spect"), tmp_path / place) for place in _made(tmp_path))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_mu_map_becomes_the_ct_it_comes_from(tmp_path):
+    image = volume("mu")
+    read = read_volume(written(image, tmp_path))
+    assert read.modality == "ct"
+    np.testing.assert_allclose(read.array, hounsfield(image.array), atol=0.51)
+    np.testing.assert_allclose(attenuation(read.array), image.array, atol=1e-4)
+
+
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_an_image_of_one_value(level, tmp_path):
+    image = Volume(np.full(SHAPE, level), UPRIGHT, "spect")
+    np.testing.assert_allclose(read_volume(written(image, tmp_path)).array, level, atol=1e-4)
+
+
+@pytest.mark.parametrize("modality", ["us", ""])
+def test_what_dicom_has_no_volume_for_is_refused(modality, tmp_path):
+    image = Volume(np.ones(SHAPE), UPRIGHT, modality)
+    with pytest.raises(FileFormatError, match="cannot be written as DICOM; use nifti"):
+        write_image(image, tmp_path / "scan", case_of(image))
+    assert not list(tmp_path.iterdir())
+
+
+def _made(folder: Path) -> list[str]:
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+    return ["a", "b"]
