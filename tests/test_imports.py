@@ -9,7 +9,7 @@ from regkit.testing.declaration_checks import HEAVY
 
 PROBE = """
 import sys
-from regkit.cli import main
+from regkit.__main__ import main
 sys.argv = ["regkit", *sys.argv[1:]]
 try:
     main()

@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import nibabel
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from phantoms import small_pair
 from regkit import Grid, LabelMap, Volume
+from regkit.__main__ import main
+from regkit.cli import app
 from regkit.io import write_volume
 
 
@@ -156,7 +160,8 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_
     assert isinstance(told.exception, ZeroDivisionError)
 
 
-def test_control_c_leaves_nothing_and_says_so(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_and_a_kill_leave_nothing_and_say_so(number, tmp_path):
     grid = Grid((128, 128, 128), (2.5, 2.5, 2.5), (-158.75, -158.75, -158.75))
     noise = np.random.default_rng(0)
     for name in ("a.mha", "b.mha"):
@@ -170,8 +175,43 @@ def test_control_c_leaves_nothing_and_says_so(tmp_path):
     while not list(tmp_path.glob("out/.regkit-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1.0)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1, (out, err)
-    assert err.strip() == "regkit: interrupted; nothing was written"
+    assert err.strip() == "regkit: interrupted; no file is left half-written"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mha", "b.mha"]
+
+
+def test_control_c_while_the_command_line_is_read(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.core.TyperGroup.make_context", interrupted)
+    assert_one_clear_line(run("methods"), "interrupted; no file is left half-written")
+
+
+def test_control_c_while_regkit_is_imported(monkeypatch):
+    class Importing(types.ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setitem(sys.modules, "regkit.cli", Importing("regkit.cli"))
+    try:
+        with pytest.raises(SystemExit, match=r"^regkit: interrupted$"):
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_name_that_the_file_system_refuses(run, pair_files):
+    told = run("register", *pair_files, "-m", "identity", "-o", pair_files[0].parent / ("x" * 300))
+    assert_one_clear_line(told, "xxx.*: File name too long")
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
+def test_errors_are_red_unless_colours_are_not_wanted(variable, monkeypatch):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    told = CliRunner(env=variable).invoke(app, ["show", "nonsense"], color=True)
+    assert ("\x1b[31m" in told.stderr) == (not variable)

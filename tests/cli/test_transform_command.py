@@ -52,7 +52,7 @@ def test_show_gives_json(run, files):
 
 def test_show_is_whole_when_it_is_not_a_terminal(files):
     """Nothing is cut or coloured in a pipe, however narrow the terminal."""
-    start = (sys.executable, "-c", "from regkit.cli import main; main()")
+    start = (sys.executable, "-c", "from regkit.__main__ import main; main()")
     result = subprocess.run(
         [*start, "transform", "show", str(files / "a.tfm")],
         capture_output=True,

@@ -59,8 +59,3 @@ def options(
     """
     settings.debug = debug
     settings.builtin_only = no_plugins
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -17,18 +20,29 @@ EXIT_VERDICT_FAIL = 3
 class Border(TyperGroup):
     """A command group behind which no exception escapes, unless ``--debug`` was given."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line; see the module."""
+        with _border():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the module."""
-        try:
+        with _border():
             return super().invoke(ctx)
-        except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+
+
+@contextmanager
+def _border() -> Iterator[None]:
+    try:
+        yield
+    except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        _fail("interrupted; no file is left half-written")
+    except Exception as error:
+        if settings.debug:
             raise
-        except KeyboardInterrupt:
-            _fail("interrupted; nothing was written")
-        except Exception as error:
-            if settings.debug:
-                raise
-            _fail(_one_line(error))
+        _fail(_one_line(error))
 
 
 def _one_line(error: Exception) -> str:
@@ -37,9 +51,12 @@ def _one_line(error: Exception) -> str:
         return words
     if isinstance(error, MemoryError):
         return "not enough memory; use smaller images or close other programs"
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
     return f"unexpected {type(error).__name__}: {words} (run again with --debug for details)"
 
 
 def _fail(words: str) -> NoReturn:
-    typer.secho(f"regkit: {words}", err=True, fg=typer.colors.RED)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    typer.secho(f"regkit: {words}", err=True, fg=None if plain else typer.colors.RED)
     raise typer.Exit(EXIT_ERROR)
