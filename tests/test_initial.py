@@ -7,6 +7,7 @@ from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, Pair, rigid
 from regkit.errors import RegistrationError
 from regkit.initial import centres, initial_transform, names_a_start
+from regkit.registry import Registry
 from regkit.testing.phantom import thorax
 
 FAR = Grid(SMALL.shape_zyx, SMALL.spacing, (900.0, -400.0, 2000.0))
@@ -45,6 +46,11 @@ def test_auto_says_when_there_is_no_overlap():
         initial_transform("auto", pair)
     start = initial_transform("moments", pair)
     assert np.linalg.norm(start.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
+
+
+def test_auto_does_without_moments_when_its_plugin_is_disabled():
+    start = initial_transform("auto", small_pair(IDENTITY), Registry(disabled=["classic"]))
+    assert start == IDENTITY
 
 
 def test_words_and_files_are_told_apart():

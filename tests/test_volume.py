@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regkit import Grid, LabelMap, Volume
+from regkit import Grid, LabelMap, Volume, resample
 from regkit.errors import GeometryError
 
 GRID = Grid((2, 3, 4))
@@ -26,6 +26,24 @@ def test_the_array_given_stays_writable():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64])
 def test_labels_keep_their_integer_type(dtype):
     assert LabelMap(np.ones((2, 3, 4), dtype), GRID).array.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">u4", ">i8", "<i2", "u1"])
+def test_labels_of_any_byte_order_can_be_resampled(dtype):
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    labels = LabelMap(array, GRID)
+    np.testing.assert_array_equal(labels.array, array)
+    np.testing.assert_array_equal(resample(labels, GRID).array, array)
+
+
+@pytest.mark.parametrize("kind", [Volume, LabelMap])
+def test_durations_are_no_numbers(kind):
+    with pytest.raises(GeometryError, match="array of timedelta64"):
+        kind(np.zeros((2, 3, 4), "m8[s]"), GRID)
+
+
+def test_what_float32_cannot_hold_is_infinite():
+    assert np.isinf(Volume(np.full((2, 3, 4), 1e300), GRID).array).all()
 
 
 def test_whole_floats_and_masks_become_labels():

@@ -35,8 +35,8 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     word
         ``identity`` trusts the headers; ``centre`` brings the centres of the fields of view
         together; ``moments`` (or any other method) starts from that method's result; ``auto``
-        takes the one of identity, centre and moments under which the images tell most about each
-        other, and needs fields of view that meet.
+        takes the one of identity, centre and moments (where there is such a method) under which
+        the images tell most about each other, and needs fields of view that meet.
     pair
         The images; its own `initial` is ignored.
     registry
@@ -51,7 +51,9 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
         return _by_method(word, replace(pair, initial=centres(pair)), registry)
     check_pair(pair)
     sample = draw(pair.fixed, pair.fixed_mask, count=10_000)
-    candidates = (IDENTITY, centres(pair), _by_method("moments", pair, registry))
+    candidates: list[Transform] = [IDENTITY, centres(pair)]
+    if names_a_start("moments", registry):  # its plugin may be disabled
+        candidates.append(_by_method("moments", pair, registry))
     return max(
         candidates, key=lambda t: shared_information(sample, pair.moving, t, pair.moving_mask)
     )

@@ -56,11 +56,12 @@ class Volume:
 
     @staticmethod
     def _typed(array: NDArray[Any]) -> NDArray[Any]:
-        if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-            raise GeometryError(f"a volume needs numbers, got an array of {array.dtype}")
-        if np.issubdtype(array.dtype, np.complexfloating):
+        if array.dtype.kind == "c":
             raise GeometryError("a volume needs real numbers, got complex ones; take a magnitude")
-        return np.ascontiguousarray(array, dtype=np.float32)
+        if array.dtype.kind not in "iufb":
+            raise GeometryError(f"a volume needs numbers, got an array of {array.dtype}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found later
+            return np.ascontiguousarray(array, dtype=np.float32)
 
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
         """Return a volume of the same type and modality with another array (and grid)."""
@@ -73,11 +74,11 @@ class LabelMap(Volume):
 
     @staticmethod
     def _typed(array: NDArray[Any]) -> NDArray[Any]:
-        if array.dtype == bool:
+        if array.dtype.kind == "b":
             return np.ascontiguousarray(array, dtype=np.uint8)
-        if np.issubdtype(array.dtype, np.integer):
-            return np.ascontiguousarray(array)
-        if not np.issubdtype(array.dtype, np.floating):
+        if array.dtype.kind in "iu":
+            return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+        if array.dtype.kind != "f":
             raise GeometryError(f"a label map needs whole numbers, got an array of {array.dtype}")
         with np.errstate(invalid="ignore"):
             whole = array.astype(np.int32)

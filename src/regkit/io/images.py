@@ -14,7 +14,6 @@ from regkit.errors import FileFormatError, OutputError, RegkitError
 from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
 from regkit.io.rectify import upright
 from regkit.io.staging import staged
-from regkit.io.stored import Stored
 from regkit.volume import LabelMap, Volume
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
@@ -92,9 +91,6 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
     """Read a file; whatever goes wrong becomes one line that names it."""
     try:
         stored = _imported(_reader(path))(path)
-        if kind is LabelMap:
-            native = stored.array.dtype.newbyteorder("=")
-            stored = Stored(stored.array.astype(native, copy=False), stored.affine)
         return upright(stored, kind, modality or stored.modality, path)
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
