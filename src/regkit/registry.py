@@ -191,7 +191,7 @@ def default_registry(builtin_only: bool = False) -> Registry:
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return a sentence that names what was probably meant, or what there is."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"there is {', '.join(known)}" if known else "there is none"

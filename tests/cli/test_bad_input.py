@@ -114,10 +114,15 @@ def test_a_missing_file(run, pair_files, tmp_path):
         (("--set", "bogus"), "'bogus' is not of the form key=value"),
         (("--set", "model=elastic"), r"model takes rigid \| affine, got 'elastic'"),
         (("--parameters", "none.toml"), "cannot read the parameters in none.toml"),
-        (("--init", "none.tfm"), r"none\.tfm"),
+        (("--init", "none.tfm"), r"'none\.tfm' is neither a transform file nor a start; there is"),
+        (("--init", "center"), "'center' is neither .*; did you mean centre"),
+        (("--init", ""), "'' is neither a transform file nor a start; there is auto, centre"),
+        (("--init", "."), "neither a transform file nor a start"),
         (("--fixed-modality", "xray"), "unknown modality 'xray'"),
         (("--fixed-mask", "none.nii.gz"), r"none\.nii\.gz"),
-        (("--device", "cuda"), "device"),
+        (("--device", "cuda"), "mi has no parameter 'device'; there is bins"),
+        (("--device", "gpu"), "--device takes auto, cpu, cuda or cuda:N, got 'gpu'"),
+        (("--output", "~nobody-at-all/x"), "there is no such user's home folder"),
     ],
 )
 def test_wrong_options(run, pair_files, tmp_path, options, words):

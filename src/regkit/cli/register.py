@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -151,7 +152,12 @@ def register_files(job: Job) -> Saved:
 
 def prefix_path(output: str) -> Path:
     """Return folder / prefix for the text after ``-o``."""
-    path = Path(output).expanduser()
+    from regkit.errors import OutputError
+
+    try:
+        path = Path(output).expanduser()
+    except RuntimeError as error:
+        raise OutputError(f"{output}: there is no such user's home folder") from error
     if output.endswith(("/", os.sep)) or path.is_dir():
         return path / DEFAULT_NAME
     return path
@@ -172,8 +178,10 @@ def _read_pair(job: Job) -> Pair:
 def _with_start(job: Job, pair: Pair) -> Pair:
     from dataclasses import replace
 
-    from regkit.initial import initial_transform, names_a_start
+    from regkit.errors import ParameterError
+    from regkit.initial import WORDS, initial_transform, names_a_start
     from regkit.io.transforms import read_transform
+    from regkit.registry import suggest
 
     word = job.init
     if word is None:
@@ -182,6 +190,9 @@ def _with_start(job: Job, pair: Pair) -> Pair:
         word = "auto" if searches else "identity"
     if names_a_start(word, current_registry()):
         start = initial_transform(word, pair, current_registry())
+    elif not Path(word).is_file():
+        hint = suggest(word, (*WORDS, "moments"))
+        raise ParameterError(f"--init '{word}' is neither a transform file nor a start; {hint}")
     else:
         start = read_transform(Path(word), fixed=pair.fixed.grid, moving=pair.moving.grid)
     return replace(pair, initial=start)
@@ -189,8 +200,11 @@ def _with_start(job: Job, pair: Pair) -> Pair:
 
 def _parameters(file: Path | None, assignments: Any, device: str) -> dict[str, Any]:
     """Merge the parameters of a file with those of the command line, which win."""
+    from regkit.errors import ParameterError
     from regkit.parameters import parse_assignment, read_parameters
 
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ParameterError(f"--device takes auto, cpu, cuda or cuda:N, got '{device}'")
     merged = {} if file is None else read_parameters(file)
     merged |= dict(parse_assignment(text) for text in assignments)
     if device not in ("auto", "cpu"):
