@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from regkit import DisplacementField, Grid, Volume, read_transform, rigid, write_transform
-from regkit.io import write_volume
+from regkit.io import read_volume, write_volume
 
 A = rigid((10, 0, 0), (1, 2, 3))
 B = rigid((0, 20, 0), (-4, 0, 5))
@@ -111,6 +111,25 @@ def test_compose_maps_a_first(run, files):
     expected = simpleitk_maps(files / "b.h5", simpleitk_maps(files / "a.tfm", POINT).tolist())
     np.testing.assert_allclose(simpleitk_maps(files / "ba.tfm", POINT), expected, atol=1e-9)
     assert not np.allclose(expected, A.map_points(B.map_points(POINT)))
+
+
+def test_fsl_matrices_are_composed_through_the_middle_image(run, files):
+    grids = {"--fixed": "fixed.nii.gz", "--middle": "middle.nii.gz", "--moving": "moving.nii.gz"}
+    write_volume(
+        Volume(np.ones((9, 9, 4)), Grid((9, 9, 4), (2, 2, 5), (1, 2, 3))), files / "middle.nii.gz"
+    )
+    fixed, middle, moving = (read_volume(files / name).grid for name in grids.values())
+    write_transform(A, files / "a.mat", format="fsl", fixed=fixed, moving=middle)
+    write_transform(B, files / "b.mat", format="fsl", fixed=middle, moving=moving)
+    images = [word for option, name in grids.items() for word in (option, files / name)]
+    names = [files / name for name in ("a.mat", "b.mat", "ba.tfm")]
+    result = run("transform", "compose", *names, *images)
+    assert result.exit_code == 0, result.stderr
+    expected = simpleitk_maps(files / "b.h5", simpleitk_maps(files / "a.tfm", POINT).tolist())
+    np.testing.assert_allclose(simpleitk_maps(files / "ba.tfm", POINT), expected, atol=1e-9)
+    result = run("transform", "compose", *names, *images[:2], *images[4:])
+    assert result.exit_code == 1
+    assert "to compose also --middle" in result.stderr
 
 
 def test_a_field_composed_stays_a_field(run, files):

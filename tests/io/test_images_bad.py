@@ -97,6 +97,9 @@ def test_content_that_belies_the_suffix(tmp_path):
     _refused(tmp_path / "text.nii.gz", "the name says NIfTI but the content is text")
     (tmp_path / "zipped.nii.gz").write_bytes(gzip.compress(b"not an image at all\n"))
     _refused(tmp_path / "zipped.nii.gz", "the name says NIfTI but the content is text")
+    for name in ("slice.dcm.gz", "slice.dcm"):
+        (tmp_path / name).write_bytes(gzip.compress(bytes(128) + b"DICM" + bytes(64)))
+        _refused(tmp_path / name, r"is a compressed DICOM file; unpack it \(gunzip\) first")
     Image.new("L", (8, 8)).save(tmp_path / "picture.png")
     (tmp_path / "picture.png").rename(tmp_path / "picture.nii.gz")
     _refused(tmp_path / "picture.nii.gz", "the content is a PNG picture")

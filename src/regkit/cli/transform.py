@@ -112,17 +112,21 @@ def compose(
     to_format: To = None,
     fixed: Fixed = None,
     moving: Moving = None,
+    middle: Annotated[
+        Path | None, typer.Option("--middle", help="The image that A maps to and B maps from.")
+    ] = None,
 ) -> None:
     """Write B after A as one transform: OUT(x) = B(A(x)).
 
     A maps first, points of the fixed image to points of a middle image; then B maps those to
-    points of the moving image.
+    points of the moving image. FSL matrices need all three images.
     """
     from regkit.io.transforms import read_transform, write_transform
 
-    composed = read_transform(second) @ read_transform(first)
-    grids = {"fixed": _grid(fixed), "moving": _grid(moving)}
-    write_transform(composed, out, format=to_format, **grids)
+    grids = _grid(fixed), _grid(middle), _grid(moving)
+    a = read_transform(first, fixed=grids[0], moving=grids[1])
+    b = read_transform(second, fixed=grids[1], moving=grids[2])
+    write_transform(b @ a, out, format=to_format, fixed=grids[0], moving=grids[2])
     typer.echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
 
 

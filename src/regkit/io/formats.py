@@ -41,6 +41,7 @@ FORMATS = (
     Format("DICOM", (".dcm", ".ima"), "dicom:read"),
 )
 
+_GZIP = b"\x1f\x8b"
 _MAGIC = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -72,6 +73,8 @@ def format_to_read(path: Path, head: bytes) -> Format:
     """
     found = signature(head)
     named = _by_suffix(path)
+    if found == "DICOM" and head[:2] == _GZIP:
+        raise FileFormatError("is a compressed DICOM file; unpack it (gunzip) first")
     if named is None:
         if found == "DICOM":  # DICOM files often have no suffix
             return next(known for known in FORMATS if known.name == found)
@@ -95,7 +98,7 @@ def format_to_write(path: Path) -> Format:
 
 def signature(head: bytes) -> str:
     """Tell from its first bytes what a file is: a format's name, a phrase, or empty."""
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == _GZIP:
         return signature(_unzipped(head))
     if head[128:132] == b"DICM":  # before it anything may stand, a TIFF header too
         return "DICOM"
