@@ -81,7 +81,10 @@ Metric: TypeAlias = Callable[[Evaluation], float]
 
 
 def evaluate(
-    case: Case, result: RegistrationResult, metrics: Mapping[str, Metric]
+    case: Case,
+    result: RegistrationResult,
+    metrics: Mapping[str, Metric],
+    broken: Callable[[str, Exception], None] | None = None,
 ) -> dict[str, float]:
     """Score a result with every metric that the case supports.
 
@@ -93,6 +96,8 @@ def evaluate(
         What a method found.
     metrics
         Name -> metric.
+    broken
+        Called with the name of a metric that fails, and why; by default that is raised.
 
     Returns
     -------
@@ -106,4 +111,8 @@ def evaluate(
             scores[name] = float(metric(evaluation))
         except NotKnownError:
             continue
+        except Exception as error:
+            if broken is None:
+                raise
+            broken(name, error)
     return scores

@@ -18,6 +18,9 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("intensity", "nmae_pct", "%", "normalised absolute error of the warped image"),
         _score("overlap", "dice", "", "mean Dice coefficient of the labels", "higher"),
         _score("overlap", "hd95_mm", "mm", "mean 95 % Hausdorff distance of the labels"),
+        _score("trust", "overlap", "", "share of the body inside the moving image", "higher"),
+        _score("trust", "within_voxel", "", "1 if tre_mm is at most a voxel, else 0", "higher"),
+        _score("trust", "verdict_brier", "", "squared error of the verdict's forecast of failure"),
     )
 
 

@@ -1,0 +1,273 @@
+"""What a benchmark runs: a dataset, methods and their settings; ``config.toml`` says the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from regkit import __version__
+from regkit.benchmark.source import Source
+from regkit.errors import BenchmarkError
+from regkit.io.staging import staged
+from regkit.registry import Registry
+
+CONFIG = "config.toml"
+ALL = "all"
+HEADING = "# What this folder holds. `regkit benchmark --config FILE -o NEW` runs it again.\n\n"
+# These decide how a benchmark runs and how far, not what its scores are.
+FREE = {("regkit",), ("dataset", "limit"), ("threads",), ("timeout_s",), ("memory_mb",)}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method under the name that its records bear.
+
+    Parameters
+    ----------
+    label
+        The name; unique in a benchmark.
+    expression
+        As for `regkit.pipeline.build`: ``a``, ``a+b``, or ``a,b`` for a fallback chain.
+    parameters
+        What to set of it.
+    optional
+        Whether it is left out, with a record that says why, where it is not available.
+    """
+
+    label: str
+    expression: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    optional: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The methods that the expression names."""
+        return tuple(n.strip() for n in self.expression.replace(",", "+").split("+"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole benchmark.
+
+    Parameters
+    ----------
+    dataset
+        Where the cases come from.
+    methods
+        What is run on every case.
+    seed, device
+        Given to every method that has such a parameter.
+    threads
+        Of each worker process; 0 leaves it to the libraries.
+    timeout_s
+        Longest that reading a case, a method, or its scores may take.
+    memory_mb
+        Most memory that a worker process may hold; 0 for no limit.
+    builtin_only
+        Use only what comes with regkit itself.
+    """
+
+    dataset: Source
+    methods: tuple[Method, ...]
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 1
+    timeout_s: float = 3600.0
+    memory_mb: int = 0
+    builtin_only: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain data, in the form of ``config.toml``."""
+        content = {"regkit": __version__, **asdict(self)}
+        content["method"] = content.pop("methods")
+        return dict(json.loads(json.dumps(content, default=str)))
+
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> Plan:
+        """Build a plan from plain data.
+
+        Raises
+        ------
+        BenchmarkError
+            Something is missing, unknown or wrong.
+        """
+        rest = {k: v for k, v in content.items() if k not in ("regkit", "dataset", "method")}
+        try:
+            source = Source(**content["dataset"])
+            methods = tuple(Method(**method) for method in content["method"])
+            plan = Plan(source, methods, **rest)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BenchmarkError(f"this is not the plan of a benchmark: {error}") from error
+        _check_labels(plan.methods)
+        return plan
+
+    def joined_with(self, before: Plan) -> Plan:
+        """Return a plan that goes on from another one: its methods, and those new here.
+
+        Raises
+        ------
+        BenchmarkError
+            Records of the two would not be comparable; it names what differs.
+        """
+        different = _differences(before, self)
+        if different:
+            raise BenchmarkError(
+                f"the folder holds another benchmark ({different}); choose another folder"
+            )
+        known = {method.label for method in before.methods}
+        new = tuple(method for method in self.methods if method.label not in known)
+        return replace(self, methods=before.methods + new)
+
+
+def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...]:
+    """Read what was given after ``-m``.
+
+    Parameters
+    ----------
+    texts
+        Each a list ``x,y``; an item is ``a``, ``a+b``, ``a/b`` (a fallback chain, since the comma
+        is taken), one of these with a label as in ``quick=a+b``, or ``all``.
+    registry
+        What ``all`` stands for.
+
+    Raises
+    ------
+    BenchmarkError
+        No method, or two with one label.
+    UnknownNameError, DuplicateNameError
+        A name that cannot be used.
+    """
+    items = [item.strip() for text in texts for item in text.split(",") if item.strip()]
+    methods = tuple(method for item in items for method in _read(item, registry))
+    if not methods:
+        raise BenchmarkError("a benchmark needs a method; give one or more with -m")
+    _check_labels(methods)
+    for method in methods:
+        for name in method.names if not method.optional else ():
+            registry.method(name)
+    return methods
+
+
+def with_parameters(methods: Sequence[Method], values: Mapping[str, Any]) -> tuple[Method, ...]:
+    """Set parameters: ``key`` of every method, ``name.key`` of those that name it.
+
+    `name` is a label or one of the methods in an expression.
+    """
+    for key in values:
+        owner, dot, _ = key.rpartition(".")
+        if dot and not any(owner in (m.label, *m.names) for m in methods):
+            raise BenchmarkError(f"'{key}' is for '{owner}', which does not run here")
+    return tuple(replace(m, parameters={**m.parameters, **_share(m, values)}) for m in methods)
+
+
+def read_plan(file: Path) -> Plan:
+    """Read a plan from a TOML file such as ``config.toml``."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"cannot read the benchmark in {file}: {error}") from error
+    try:
+        return Plan.of(content)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{file}: {error}") from error
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Write a plan as ``config.toml``."""
+    with staged(folder) as stage:
+        text = HEADING + "\n".join(_toml(plan.as_dict(), "")) + "\n"
+        stage.path(CONFIG).write_text(text, encoding="utf-8")
+
+
+def _read(item: str, registry: Registry) -> list[Method]:
+    if item == ALL:
+        names = dict.fromkeys(offer.spec.name for offer in registry.methods)
+        return [Method(name, name, optional=True) for name in names]
+    label, labelled, expression = item.rpartition("=")
+    return [Method(label.strip() if labelled else item, expression.replace("/", ","))]
+
+
+def _check_labels(methods: Sequence[Method]) -> None:
+    labels = [method.label for method in methods]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise BenchmarkError(
+            f"two methods are called '{twice[0]}'; give one another label, as in other={twice[0]}"
+        )
+
+
+def _share(method: Method, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the values is for a method."""
+    share = {}
+    for key, value in values.items():
+        owner, dot, bare = key.rpartition(".")
+        if not dot or owner in method.names:
+            share[key] = value
+        elif owner == method.label:
+            share[bare] = value
+    return share
+
+
+def _differences(before: Plan, now: Plan) -> str:
+    """Name what differs so that records of one cannot stand beside those of the other."""
+    old, new = _flat(before), _flat(now)
+    shared = {method.label for method in before.methods} & {m.label for m in now.methods}
+    keys = sorted(
+        key for key in {*old, *new} if key not in FREE and (key[0] != "method" or key[1] in shared)
+    )
+    return ", ".join(
+        f"{' '.join(key)} {old.get(key)!r}, not {new.get(key)!r}"
+        for key in keys
+        if old.get(key) != new.get(key)
+    )
+
+
+def _flat(plan: Plan) -> dict[tuple[str, ...], Any]:
+    content = plan.as_dict()
+    methods = {m.pop("label"): {**m, "optional": False} for m in content.pop("method")}
+    flat: dict[tuple[str, ...], Any] = {}
+
+    def walk(value: Any, path: tuple[str, ...]) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, (*path, key))
+        else:
+            flat[path] = value
+
+    walk(content | {"method": methods}, ())
+    return flat
+
+
+def _toml(content: Mapping[str, Any], prefix: str) -> list[str]:
+    """Return the lines of a TOML document."""
+    lines = [
+        f"{_key(key)} = {_value(value)}"
+        for key, value in content.items()
+        if not isinstance(value, dict) and not _is_tables(value) and value is not None
+    ]
+    for key, value in content.items():
+        name = f"{prefix}{_key(key)}"
+        if isinstance(value, dict) and value:
+            lines += ["", f"[{name}]", *_toml(value, f"{name}.")]
+        elif _is_tables(value):
+            for item in value:
+                lines += ["", f"[[{name}]]", *_toml(item, f"{name}.")]
+    return lines
+
+
+def _value(value: Any) -> str:
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    return json.dumps(value) if is_finite else repr(value)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _key(key: str) -> str:
+    return key if key.replace("-", "").replace("_", "").isalnum() else json.dumps(key)

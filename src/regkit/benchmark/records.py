@@ -1,0 +1,193 @@
+"""``records.jsonl``: one line for each case and method, written as soon as it is known.
+
+A line is appended in one write and forced to the disk before the next. Whatever ends the process,
+at most the last line is torn; it has no line end and is cut off when the file is opened again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from regkit.errors import BenchmarkError, OutputError
+from regkit.io.staging import staged
+
+RECORDS = "records.jsonl"
+Record: TypeAlias = dict[str, Any]
+
+
+def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) -> Record:
+    """Return a record with all its keys, those of the contract first.
+
+    Parameters
+    ----------
+    dataset, case, method
+        What was run.
+    status
+        ``ok``, ``failed`` or ``unavailable``.
+    **facts
+        What is known of the rest: ``group``, ``parameters``, ``verdict``, ``scores``,
+        ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; ``reasons`` of the verdict,
+        ``timing_s``, ``transform`` (a 4x4 matrix or a file), ``score_errors``.
+    """
+    record: Record = {
+        "dataset": dataset,
+        "case": case,
+        "group": "",
+        "method": method,
+        "parameters": {},
+        "status": status,
+        "verdict": None,
+        "scores": {},
+        "runtime_s": None,
+        "peak_memory_mb": None,
+        "device": None,
+        "error": None,
+        "reasons": [],
+        "timing_s": {},
+        "transform": None,
+        "score_errors": {},
+    }
+    return record | facts
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Read the records of a benchmark folder, in the order they were made.
+
+    A case whose group a failed record does not know gets it from another record of the case.
+
+    Raises
+    ------
+    BenchmarkError
+        There are none, or a line is no record.
+    """
+    file = folder / RECORDS
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise BenchmarkError(
+            f"{folder} is not a benchmark folder: there is no {RECORDS} in it"
+        ) from error
+    records = _parse(content[: content.rfind(b"\n") + 1], file)
+    groups = {(r["dataset"], r["case"]): r["group"] for r in records if r.get("group")}
+    for record in records:
+        case = record["case"]
+        record["group"] = record.get("group") or groups.get((record["dataset"], case), case)
+    return records
+
+
+class RecordFile:
+    """The records of a benchmark folder while they are being made, by one process at a time.
+
+    Parameters
+    ----------
+    folder
+        The benchmark folder; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / RECORDS
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = self._open()
+        except OSError as error:
+            raise OutputError(f"cannot write {self._file}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        """Open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close and let others write."""
+        os.close(self._descriptor)
+
+    def read(self) -> list[Record]:
+        """Return what is there."""
+        return _parse(self._file.read_bytes(), self._file)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record; when this returns it is on the disk.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written, a full disk for instance; the file is as it was.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _write_whole(self._descriptor, line)
+        except OSError as error:
+            os.ftruncate(self._descriptor, before)
+            raise OutputError(
+                f"cannot write to {self._file}: {error.strerror}; the same command goes on later"
+            ) from error
+
+    def drop(self, unwanted: Callable[[Record], bool]) -> None:
+        """Take records out, all of them at once or none."""
+        records = self.read()
+        kept = [record for record in records if not unwanted(record)]
+        if len(kept) == len(records):
+            return
+        with staged(self._file.parent) as stage:
+            text = "".join(json.dumps(record) + "\n" for record in kept)
+            stage.path(RECORDS).write_text(text, encoding="utf-8")
+        os.close(self._descriptor)
+        self._descriptor = self._open()
+
+    def _open(self) -> int:
+        """Open for appending, alone, without a torn last line."""
+        descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise BenchmarkError(
+                f"another process is running the benchmark in {self._file.parent}; wait for it"
+            ) from error
+        content = self._file.read_bytes()
+        os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+        _sync(self._file.parent)
+        return descriptor
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(descriptor)
+
+
+def _parse(content: bytes, file: Path) -> list[Record]:
+    return list(_parsed(content.splitlines(), file))
+
+
+def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            _ = record["dataset"], record["case"], record["method"], record["status"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BenchmarkError(
+                f"{file}: line {number} is not a record of a benchmark; take the line out"
+            ) from error
+        yield record
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's list of files to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

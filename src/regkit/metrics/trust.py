@@ -1,0 +1,32 @@
+"""Whether a registration stayed on the body, came within a voxel, and whether its verdict knew."""
+
+from __future__ import annotations
+
+from regkit.evaluation import Evaluation
+from regkit.metrics.pose import tre_mm
+
+# What a verdict says about the result being more than a voxel wrong.
+FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
+
+
+def overlap(evaluation: Evaluation) -> float:
+    """Share of the points of the fixed body that map inside the moving image, 0 to 1."""
+    return float(evaluation.result.verdict.measures["overlap"])
+
+
+def within_voxel(evaluation: Evaluation) -> float:
+    """1 if the mean target registration error is at most the fixed image's widest voxel, else 0.
+
+    Averaged over cases it is the share of successes.
+    """
+    return float(tre_mm(evaluation) <= max(evaluation.case.pair.fixed.grid.spacing))
+
+
+def verdict_brier(evaluation: Evaluation) -> float:
+    """Squared error of the verdict as a forecast of failure: 0 says it was right, 1 wrong.
+
+    OK forecasts a failure (not `within_voxel`) with probability 0, CHECK 0.5, FAIL 1. The mean is
+    the Brier score; always saying CHECK scores 0.25. Brier 1950, Monthly Weather Review 78:1-3.
+    """
+    failed = 1 - within_voxel(evaluation)
+    return (FORECAST[evaluation.result.verdict.status] - failed) ** 2
