@@ -33,7 +33,8 @@ def _both(images: Images) -> tuple[Grid, Grid]:
     if images.fixed is None or images.moving is None:
         raise TransformError(
             "an FSL matrix means nothing without its images: give both (--fixed and --moving, "
-            "to compose also --middle); if it maps RAS millimetres, as greedy's does, call its format 'ras'"
+            "to compose also --middle); if it maps RAS millimetres, as greedy's does, call its "
+            "format 'ras'"
         )
     return images.fixed, images.moving
 
