@@ -1,0 +1,219 @@
+"""From records to a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from regkit.errors import ParameterError
+from regkit.grid import FloatArray
+from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
+from regkit.statistics.comparing import compare
+from regkit.statistics.ranking import rank
+from regkit.statistics.summary import (
+    DatasetSummary,
+    MethodRow,
+    ScoreSummary,
+    Settings,
+    Summary,
+    number,
+)
+from regkit.statistics.table import COSTS, Dataset, Record, Score, by_dataset, scores_of
+
+COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
+QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
+
+
+def summarise(
+    records: Iterable[Record],
+    settings: Settings | None = None,
+    better: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> Summary:
+    """Summarise the records of a benchmark.
+
+    Parameters
+    ----------
+    records
+        As a benchmark writes them; cases of one ``group`` (the patient) count as dependent.
+    settings
+        How.
+    better
+        ``lower`` or ``higher`` for every score; lower where it is not said.
+    units
+        The scores' units.
+
+    Returns
+    -------
+    Summary
+        The same records and settings give the same summary.
+
+    Raises
+    ------
+    ParameterError
+        A margin of a score that no record has, or one that is not positive.
+    """
+    settings = settings or Settings()
+    datasets = by_dataset(records)
+    tables = [score for dataset in datasets for score in scores_of(dataset, better or {})]
+    _check_margins(settings, {table.name for table in tables})
+    units = {**COST_UNITS, **(units or {})}
+    return Summary(
+        settings,
+        tuple(_dataset(dataset) for dataset in datasets),
+        tuple(_summarise(table, settings, units.get(table.name, "")) for table in tables),
+    )
+
+
+def _check_margins(settings: Settings, names: set[str]) -> None:
+    for name, margin in settings.margins.items():
+        if name not in names:
+            known = ", ".join(sorted(names)) or "no score at all"
+            raise ParameterError(
+                f"no record has the score '{name}' of the margin; there is {known}"
+            )
+        if not margin > 0:
+            raise ParameterError(f"the margin of {name} must be positive, got {margin:g}")
+
+
+def _dataset(dataset: Dataset) -> DatasetSummary:
+    cases, methods = list(dataset.groups), dataset.methods
+    failed = dict.fromkeys(methods, 0)
+    there = dict.fromkeys(methods, 0)
+    for (_, method), record in dataset.records.items():
+        if method in there and record["status"] != "unavailable":
+            there[method] += 1
+            failed[method] += record["status"] == "failed"
+    notes = [
+        f"{method}: {failed[method]} of {there[method]} cases failed"
+        for method in methods
+        if failed[method]
+    ]
+    notes += [
+        f"{method}: {len(cases) - there[method]} of {len(cases)} cases have no record"
+        for method in methods
+        if there[method] < len(cases)
+    ]
+    if dataset.repeated:
+        notes.append(f"{dataset.repeated} records are repeated; the last of each counts")
+    return DatasetSummary(
+        dataset.name,
+        len(cases),
+        len(set(dataset.groups.values())),
+        tuple(methods),
+        dataset.unavailable,
+        tuple(notes),
+    )
+
+
+def _summarise(score: Score, settings: Settings, unit: str) -> ScoreSummary:
+    counts = draw_patients(score.patients, settings.draws, settings.seed)
+    tested = score.name not in COSTS and score.worst is not None and len(score.methods) > 1
+    pairs = list(combinations(range(len(score.methods)), 2)) if tested else []
+    return ScoreSummary(
+        dataset=score.dataset,
+        score=score.name,
+        unit=unit,
+        better=score.better,
+        cases=len(score.cases),
+        patients=score.patients,
+        failure_value=score.worst if score.failed.any() else None,
+        methods=_methods(score, counts, settings),
+        comparisons=compare(score, pairs, counts, settings),
+        ranking=rank(score, counts) if tested else None,
+        notes=_notes(score),
+    )
+
+
+def _methods(score: Score, counts: FloatArray, settings: Settings) -> tuple[MethodRow, ...]:
+    there = np.isfinite(score.filled)
+    means = Means(
+        score.per_patient(np.where(there, score.filled, 0)),
+        score.per_patient(there.astype(np.float64)),
+        counts,
+    )
+    low, high = means.interval(settings.confidence)
+    patients = (score.per_patient(score.there.astype(np.float64)) > 0).sum(axis=0)
+    return tuple(
+        MethodRow(
+            method=method,
+            cases=int(score.there[:, i].sum()),
+            patients=int(patients[i]),
+            failed=int(score.failed[:, i].sum()),
+            missing=int((~score.there[:, i]).sum()),
+            mean=number(means.estimate[i]),
+            low=number(low[i]),
+            high=number(high[i]),
+            **_spread(score, i, settings.margins.get(score.name)),
+        )
+        for i, method in enumerate(score.methods)
+    )
+
+
+def _spread(score: Score, i: int, margin: float | None) -> dict[str, Any]:
+    """Return what is said of one method's values themselves."""
+    there = score.there[:, i]
+    completed = score.values[there & ~score.failed[:, i], i]
+    ordered = np.sort(score.order[there, i])
+    return {
+        "mean_of_completed": number(completed.mean()) if completed.size else None,
+        "sd": number(score.filled[there, i].std(ddof=1)) if there.sum() > 1 else None,
+        **{name: quantile(ordered, share, score.sign) for name, share in QUANTILES.items()},
+        "within_margin": None
+        if margin is None or score.sign < 0 or not there.any()
+        else float((ordered <= margin).mean()),
+    }
+
+
+def quantile(ordered: FloatArray, share: float, sign: int) -> float | None:
+    """Return the value that a share of the cases are not worse than; None if it is a failure.
+
+    Parameters
+    ----------
+    ordered
+        From best to worst, smaller is better, failures infinite.
+    share
+        0 to 1.
+    sign
+        What turns a value of `ordered` into one of the score.
+    """
+    if ordered.size == 0:
+        return None
+    at = share * (len(ordered) - 1)
+    below, above = ordered[int(np.floor(at))], ordered[int(np.ceil(at - 1e-9))]
+    if not np.isfinite(above):
+        return None
+    return float(sign * (below + (at - np.floor(at)) * (above - below)))
+
+
+def _notes(score: Score) -> tuple[str, ...]:
+    notes = []
+    if score.worst is None:
+        notes.append("every case of every method failed: there is nothing to average")
+    elif score.failed.any():
+        notes.append(f"failures count as {score.worst:.4g}, the worst value of any method")
+    if score.name in COSTS:
+        notes.append("of completed runs only; not tested")
+    elif len(score.methods) == 1:
+        notes.append("one method: there is nothing to compare")
+    if score.patients < FEWEST_PATIENTS:
+        plural = "patients are" if score.patients > 1 else "patient is"
+        notes.append(
+            f"{score.patients} {plural} too few for intervals; {FEWEST_PATIENTS} are needed"
+        )
+    elif score.patients < ENOUGH_PATIENTS:
+        notes.append(
+            f"with only {score.patients} patients the intervals are somewhat too narrow if a few "
+            "cases are much worse than the rest"
+        )
+    if 1 < score.patients <= 5 and len(score.methods) > 1 and score.name not in COSTS:
+        least = 2.0 ** (1 - score.patients)
+        notes.append(
+            f"with {score.patients} patients no permutation test can give p below {least:.2g}"
+        )
+    if not score.there.all():
+        notes.append("some cases have no result of some method; pairs are compared where both do")
+    return tuple(notes)

@@ -1,0 +1,155 @@
+"""A summary as files: ``summary.json``, ``summary.csv`` and ``summary.md``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import fields
+
+from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary, Summary
+
+METHOD_HEADER = (
+    "| method | cases | failed | mean [95 % interval] | SD | median | 30 % are worse than "
+    "| 5 % are worse than | worst | mean rank |\n|---|--:|--:|---|--:|--:|--:|--:|--:|--:|\n"
+)
+PAIR_HEADER = (
+    "| a | b | a - b [95 % interval] | p (permutation) | p (Wilcoxon) | Cohen's d | a wins "
+    "| equivalent |\n|---|---|---|--:|--:|--:|--:|---|\n"
+)
+
+
+def as_json(summary: Summary) -> str:
+    """Return the summary as JSON, null where a number cannot be had."""
+    return json.dumps(summary.as_data(), indent=1, allow_nan=False) + "\n"
+
+
+def as_csv(summary: Summary) -> str:
+    """Return one row for every dataset, score and method."""
+    names = [field.name for field in fields(MethodRow)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["dataset", "score", "unit", "better", *names, "mean_rank"])
+    for score in summary.scores:
+        ranks = _ranks(score)
+        for row in score.methods:
+            values = [getattr(row, name) for name in names]
+            home = [score.dataset, score.score, score.unit, score.better]
+            writer.writerow([*home, *values, ranks.get(row.method)])
+    return text.getvalue()
+
+
+def as_markdown(summary: Summary) -> str:
+    """Return the summary as tables for people."""
+    parts = ["# Summary\n"]
+    for dataset in summary.datasets:
+        parts.append(f"## {dataset.dataset}\n\n{dataset.cases} cases, {dataset.patients} patients")
+        unavailable = [f"{m} could not run: {why}" for m, why in dataset.unavailable.items()]
+        parts.append(_list([*dataset.notes, *unavailable]))
+        parts += [_score(s) for s in summary.scores if s.dataset == dataset.dataset]
+    parts.append(_footnotes(summary))
+    return "\n".join(part for part in parts if part)
+
+
+def shown(value: float | None, nothing: str = "-") -> str:
+    """Return a number with three digits that count."""
+    if value is None:
+        return nothing
+    if value == 0 or 0.001 <= abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".")
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1e}"
+
+
+def shown_p(p: float | None) -> str:
+    """Return a p-value; tiny ones as a bound."""
+    if p is None:
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def shown_mean(mean: float | None, low: float | None, high: float | None) -> str:
+    """Return a mean with its interval."""
+    interval = "" if low is None or high is None else f" [{shown(low)}, {shown(high)}]"
+    return shown(mean) + interval
+
+
+def shown_quantile(row: MethodRow, name: str) -> str:
+    """Return a quantile; one that is a failure says so."""
+    return shown(getattr(row, name), "failed" if row.failed else "-")
+
+
+def _score(score: ScoreSummary) -> str:
+    unit = f" ({score.unit})" if score.unit else ""
+    ranks = _ranks(score)
+    text = f"\n### {score.score}{unit}, {score.better} is better\n\n" + METHOD_HEADER
+    text += "".join(_method(row, ranks) for row in score.methods)
+    if score.comparisons:
+        text += "\n" + PAIR_HEADER + "".join(_pair(pair) for pair in score.comparisons)
+    if score.ranking:
+        groups = "; ".join(" = ".join(map(_cell, group)) for group in score.ranking.groups)
+        text += (
+            f"\nMean ranks over {score.ranking.patients} patients differ when they are more than "
+            f"{score.ranking.critical_difference:.2f} apart"
+            + (f"; not told apart: {groups}.\n" if groups else ".\n")
+        )
+    return text + _list(score.notes)
+
+
+def _method(row: MethodRow, ranks: dict[str, float]) -> str:
+    cells = (
+        _cell(row.method),
+        str(row.cases),
+        str(row.failed),
+        shown_mean(row.mean, row.low, row.high),
+        shown(row.sd),
+        *(shown_quantile(row, name) for name in ("median", "q70", "q95", "worst")),
+        shown(ranks.get(row.method)),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _pair(pair: Comparison) -> str:
+    wins = "-" if pair.win_rate is None else f"{pair.win_rate:.0%}"
+    cells = (
+        _cell(pair.a),
+        _cell(pair.b),
+        shown_mean(pair.difference, pair.low, pair.high),
+        shown_p(pair.p_permutation_holm),
+        shown_p(pair.p_wilcoxon_holm),
+        shown(pair.cohens_d),
+        wins,
+        equivalence_in_words(pair),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def equivalence_in_words(pair: Comparison) -> str:
+    """Say whether a pair is equivalent, with the margin and the p-value."""
+    found = pair.equivalence
+    if found is None or found.equivalent is None:
+        return "-"
+    answer = "yes" if found.equivalent else "not shown"
+    return f"{answer}, within {found.margin:g}: p {shown_p(found.p)}"
+
+
+def _footnotes(summary: Summary) -> str:
+    settings = summary.settings
+    return (
+        f"\n{summary.failure_rule}\n\nIntervals ({settings.confidence:.0%}) are from "
+        f"{settings.draws} draws of whole patients (studentised bootstrap). p-values are over "
+        "patients and corrected by Holm for all pairs of methods of one score. Cohen's d is of "
+        "patients' mean differences. Equivalence: two one-sided tests at 5 %.\n"
+    )
+
+
+def _ranks(score: ScoreSummary) -> dict[str, float]:
+    ranking = score.ranking
+    return {} if ranking is None else dict(zip(ranking.methods, ranking.mean_rank, strict=True))
+
+
+def _list(lines: tuple[str, ...] | list[str]) -> str:
+    return "".join(f"\n- {_cell(line)}" for line in lines) + ("\n" if lines else "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
