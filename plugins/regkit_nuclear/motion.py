@@ -30,6 +30,7 @@ def dusfe_motion(
     voxel_mm: float = 6.8,
     centre_mm: Vector3 = LPS_ORIGIN,
     amount: float = 1.0,
+    counterpart: bool = False,
 ) -> AffineTransform:
     """Draw a rigid motion of SPECT against CT as the DuSFE paper does.
 
@@ -46,10 +47,16 @@ def dusfe_motion(
         follows.
     amount
         Factor on all ranges.
+    counterpart
+        Return what a generator in the same state would not: each number as far from the end of
+        its range as the motion's is from zero, with a sign of its own. It is distributed alike,
+        and the two together have the mean size of the ranges, whatever was drawn.
     """
-    translation = rng.uniform(-1, 1, 3) * DUSFE_VOXELS * amount * voxel_mm
-    degrees = rng.uniform(-1, 1, 3) * DUSFE_DEGREES * amount
-    return rigid(degrees, translation, centre_mm)
+    shares = rng.uniform(-1, 1, (2, 3))
+    if counterpart:
+        shares = np.copysign(1 - np.abs(shares), rng.uniform(-1, 1, (2, 3)))
+    translation = shares[0] * DUSFE_VOXELS * amount * voxel_mm
+    return rigid(shares[1] * DUSFE_DEGREES * amount, translation, centre_mm)
 
 
 def small_motion(

@@ -136,10 +136,12 @@ class SpectCt(Cohort):
 
     def _draw(self, patient: int, number: int, centre: Vector3) -> tuple[AffineTransform, Part]:
         """Draw a motion, and which slices the CT has."""
-        motion = draws(patient, MOTION, number)
+        # Motions come in pairs of mean size, so that no cohort is easier than another by chance.
+        pair, is_second = divmod(number, 2)
+        motion = draws(patient, MOTION, pair)
         part = draws(patient, COVERAGE, number)
         return (
-            dusfe_motion(motion, MOTION_VOXEL_MM, centre, self.amount),
+            dusfe_motion(motion, MOTION_VOXEL_MM, centre, self.amount, bool(is_second)),
             Part(float(part.uniform(*self.coverage)), float(part.uniform(-1, 1))),
         )
 
