@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from scipy.ndimage import map_coordinates
 
 from regkit import IDENTITY, AffineTransform, Grid, LabelMap, Volume, resample, rigid
+from regkit.errors import ParameterError
 from regkit.testing.phantom import thorax
 from strategies import affines, fields, grids
 
@@ -91,3 +92,12 @@ def test_the_outside_value_is_kept_exactly():
 def test_modality_is_kept(modality):
     volume = Volume(np.ones((3, 3, 3)), Grid((3, 3, 3)), modality)
     assert resample(volume, Grid((4, 2, 2))).modality == modality
+
+
+@pytest.mark.parametrize("outside", [256, -1, 0.5, np.nan, np.inf])
+def test_labels_have_no_value_outside_that_their_type_cannot_hold(outside):
+    grid = Grid((3, 3, 3))
+    labels = LabelMap(np.ones((3, 3, 3), np.uint8), grid)
+    with pytest.raises(ParameterError, match="outside a label map of type uint8"):
+        resample(labels, grid, AffineTransform.shift((1, 0, 0)), outside)
+    assert resample(labels, grid, AffineTransform.shift((1, 0, 0)), 255).labels == (1, 255)
