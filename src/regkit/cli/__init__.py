@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.benchmark import benchmark as benchmark_command
 from regkit.cli.border import Border
 from regkit.cli.context import settings
 from regkit.cli.demo import demo as demo_command
@@ -33,6 +34,7 @@ app.command("check")(check)
 app.command("plugins")(plugins)
 app.command("demo")(demo_command)
 app.command("simulate")(simulate_command)
+app.command("benchmark")(benchmark_command)
 
 
 def _version(wanted: bool) -> None:

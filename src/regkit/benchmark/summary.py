@@ -1,0 +1,54 @@
+"""``summary.json``, ``summary.csv`` and ``summary.md`` of a benchmark folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from regkit.benchmark.calibration import as_markdown as verdicts_as_markdown
+from regkit.benchmark.calibration import calibration
+from regkit.benchmark.records import read_records
+from regkit.io.staging import staged
+from regkit.registry import Registry
+from regkit.statistics import Settings, Summary, summarise, writing
+
+
+def summarise_folder(
+    folder: Path, registry: Registry, settings: Settings | None = None
+) -> Summary:
+    """Summarise the records of a folder and write the three files, all of them or none.
+
+    Parameters
+    ----------
+    folder
+        The benchmark folder.
+    registry
+        Knows the unit of a score, and whether more of it is better.
+    settings
+        How to summarise.
+
+    Raises
+    ------
+    BenchmarkError
+        There are no records.
+    """
+    records = read_records(folder)
+    better, units = of_scores(registry)
+    summary = summarise(records, settings, better, units)
+    verdicts = calibration(records)
+    data = {**summary.as_data(), "verdicts": verdicts}
+    with staged(folder) as stage:
+        stage.path("summary.json").write_text(
+            json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        stage.path("summary.csv").write_text(writing.as_csv(summary), encoding="utf-8")
+        stage.path("summary.md").write_text(
+            writing.as_markdown(summary) + verdicts_as_markdown(verdicts), encoding="utf-8"
+        )
+    return summary
+
+
+def of_scores(registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return which way is better, and the unit, of every score offered."""
+    specs = [offer.spec for offer in registry.metrics]
+    return {s.name: s.better for s in specs}, {s.name: s.unit for s in specs}
