@@ -4,7 +4,7 @@ from skimage.metrics import normalized_mutual_information
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, LabelMap, Volume, rigid
-from regkit.sample import draw, inside, shared_information, values_at
+from regkit.sample import draw, draw_within, inside, shared_information, values_at
 from regkit.testing.phantom import thorax, thorax_labels
 
 
@@ -27,6 +27,26 @@ def test_sampled_points_stay_in_the_mask():
     assert (index >= np.array([9.5, 4.5, 19.5])).all()
     assert (index <= np.array([13.5, 8.5, 29.5])).all()
     assert inside(volume, mask, sample.points).all()
+
+
+def test_a_small_mask_gets_as_many_points_spread_evenly():
+    marked = np.zeros(SMALL.shape_zyx, dtype=np.int8)
+    marked[10, 5, 20:22] = -1  # any value but zero marks
+    mask = LabelMap(marked, SMALL)
+    sample = draw_within(thorax(SMALL, "ct"), mask, 4000)
+    assert len(sample.points) == 4000
+    assert inside(thorax(SMALL, "ct"), mask, sample.points).all()
+    index = SMALL.to_index(sample.points)
+    np.testing.assert_allclose(index.mean(axis=0), (10, 5, 20.5), atol=0.05)
+    np.testing.assert_allclose(index.std(axis=0), np.array([1, 1, 2]) / np.sqrt(12), rtol=0.05)
+
+
+def test_points_in_a_mask_stay_in_the_image():
+    volume = thorax(SMALL, "ct")
+    around = Grid((8, 8, 8), (100.0, 100.0, 100.0), (-400.0, -400.0, -400.0))
+    sample = draw_within(volume, LabelMap(np.ones((8, 8, 8), np.uint8), around), 4000)
+    assert 0 < len(sample.points) < 4000
+    assert volume.grid.contains(sample.points).all()
 
 
 @pytest.mark.parametrize("contrast", ["ct", "pet"])

@@ -18,6 +18,16 @@ def test_the_truth_is_ok_and_its_measures_are_true():
     assert verdict.measures["off_peak_mm"] < 2.0
 
 
+@pytest.mark.parametrize("half", [2, 4])
+def test_the_truth_is_ok_within_a_small_mask(half):
+    marked = np.zeros(SMALL.shape_zyx, np.uint8)
+    z, y, x = (n // 2 for n in SMALL.shape_zyx)
+    marked[z - half : z + half, y - half : y + half, x - half : x + half] = 1
+    pair = dataclasses.replace(small_pair(), fixed_mask=LabelMap(marked, SMALL))
+    verdict = judge(pair, MOTION)
+    assert verdict.status == "OK", verdict.reasons
+
+
 def test_staying_where_one_is_not_aligned_is_doubtful():
     verdict = judge(small_pair(), IDENTITY)
     assert verdict.status == "CHECK"

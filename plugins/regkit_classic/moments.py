@@ -9,7 +9,7 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.registrar import Estimate, Pair
-from regkit.sample import Sample, draw, shared_information
+from regkit.sample import Sample, draw_within, shared_information
 from regkit.transform import AffineTransform
 
 # The proper ones of the eight ways in which signs can be given to three axes.
@@ -31,9 +31,9 @@ class Moments:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map followed by a shift, or by a rotation and a shift."""
-        sample = draw(pair.fixed, pair.fixed_mask)
+        sample = draw_within(pair.fixed, pair.fixed_mask)
         fixed = pair.start.map_points(_body(sample, "fixed"))
-        moving = _body(draw(pair.moving, pair.moving_mask), "moving")
+        moving = _body(draw_within(pair.moving, pair.moving_mask), "moving")
         turns = _turns(fixed, moving) if self.axes else [np.eye(3)]
         candidates = [_between(fixed, moving, turn) @ pair.start for turn in turns]
         scores = [

@@ -10,7 +10,7 @@ from regkit.pipeline import build
 from regkit.registrar import Pair
 from regkit.registration import check_pair
 from regkit.registry import Registry, default_registry
-from regkit.sample import draw, shared_information
+from regkit.sample import draw_within, shared_information
 from regkit.transform import IDENTITY, AffineTransform, Transform
 
 WORDS = ("auto", "identity", "centre")
@@ -50,7 +50,7 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     if word != "auto":
         return _by_method(word, replace(pair, initial=centres(pair)), registry)
     check_pair(pair)
-    sample = draw(pair.fixed, pair.fixed_mask, count=10_000)
+    sample = draw_within(pair.fixed, pair.fixed_mask, count=10_000)
     candidates: list[Transform] = [IDENTITY, centres(pair)]
     if names_a_start("moments", registry):  # its plugin may be disabled
         candidates.append(_by_method("moments", pair, registry))

@@ -45,8 +45,21 @@ def draw(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> S
     index = np.clip(rng.random((count, 3)) * shape - 0.5, 0, shape - 1)
     points = volume.grid.to_physical(index)
     if mask is not None:
-        kept = values_at(mask, points) > 0
+        kept = values_at(mask, points) != 0
         index, points = index[kept], points[kept]
+    values = values_at(volume, points)
+    return Sample(points, values, _is_foreground(values))
+
+
+def draw_within(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> Sample:
+    """Draw points as `draw` does, but as many within the mask, however small it is."""
+    if mask is None:
+        return draw(volume, None, count)
+    rng = np.random.default_rng(0)
+    marked = rng.choice(np.flatnonzero(mask.array), count)
+    index = np.stack(np.unravel_index(marked, mask.array.shape), axis=-1)
+    points = mask.grid.to_physical(index + rng.random((count, 3)) - 0.5)
+    points = points[volume.grid.contains(points)]
     values = values_at(volume, points)
     return Sample(points, values, _is_foreground(values))
 
@@ -63,7 +76,7 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
 def inside(volume: Volume, mask: LabelMap | None, points: FloatArray) -> NDArray[np.bool_]:
     """Tell which points (N, 3) in LPS mm lie in a volume's field of view, and in its mask."""
     within = volume.grid.contains(points)
-    return within if mask is None else within & (values_at(mask, points) > 0)
+    return within if mask is None else within & (values_at(mask, points) != 0)
 
 
 def shared_information(

@@ -10,7 +10,7 @@ import numpy as np
 
 from regkit.euler import nearest_rotation, rigid, rotation_angle
 from regkit.registrar import Pair
-from regkit.sample import Sample, draw, inside, shared_information
+from regkit.sample import Sample, draw_within, inside, shared_information
 from regkit.transform import IDENTITY, Transform, linear_part
 
 Status = Literal["OK", "CHECK", "FAIL"]
@@ -69,7 +69,7 @@ def judge(
     backward
         The map found when the images change places, to compare with the inverse.
     """
-    sample = draw(pair.fixed, pair.fixed_mask, SAMPLES)
+    sample = draw_within(pair.fixed, pair.fixed_mask, SAMPLES)
     measures = _measure(pair, transform, sample)
     if backward is not None:
         body = sample.points[sample.foreground]

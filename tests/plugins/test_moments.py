@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phantoms import SMALL, small_pair
-from regkit import AffineTransform, LabelMap, Pair, RegkitError, Volume, register, rigid
+from regkit import AffineTransform, Grid, LabelMap, Pair, RegkitError, Volume, register, rigid
 from regkit.testing.phantom import thorax
 from regkit_classic.moments import Moments
 
@@ -38,9 +38,9 @@ def test_axes_undo_any_turn(turn) -> None:
 
 def test_an_image_without_a_body_in_its_mask_is_refused() -> None:
     pair = small_pair()
-    one = np.zeros(SMALL.shape_zyx, dtype=np.uint8)
-    one[18, 18, 18] = 1
-    pair = Pair(pair.fixed, pair.moving, fixed_mask=LabelMap(one, SMALL))
+    beside = Grid((2, 2, 2), origin=(900.0, 0.0, 0.0))
+    mask = LabelMap(np.ones((2, 2, 2), dtype=np.uint8), beside)
+    pair = Pair(pair.fixed, pair.moving, fixed_mask=mask)
     with pytest.raises(RegkitError, match="shows no body"):
         Moments().register(pair)
 
