@@ -116,6 +116,31 @@ def test_fields_of_view_apart_are_refused_with_their_distance():
     check_pair(Pair(a, b, initial=rigid(translation_mm=(104, 0, 0))))
 
 
+def test_a_small_image_inside_a_large_one_overlaps_it():
+    """A 4 mm image lies between the points at which a 600 mm one is looked at."""
+    large = Grid((6, 6, 6), (100.0, 100.0, 100.0), (-250.0, -250.0, -250.0))
+    a = Volume(np.arange(216.0).reshape(6, 6, 6), large)
+    b = volume(np.arange(64.0).reshape(4, 4, 4), origin=(7.0, 7.0, 7.0))
+    check_pair(Pair(a, b))
+    check_pair(Pair(b, a))
+    everywhere = LabelMap(np.ones((6, 6, 6), dtype=np.uint8), large)
+    check_pair(Pair(a, b, everywhere, everywhere))
+
+
+def test_oblique_fields_of_view_apart_are_refused():
+    """Their boxes along x, y, z meet; along the moving image's own axes they do not."""
+    half = np.sqrt(0.5)
+    turned = Grid((4, 40, 4), (1, 1, 1), (4, 8, 0), (half, -half, 0, half, half, 0, 0, 0, 1))
+    a, b = (
+        volume(np.arange(64.0).reshape(4, 4, 4)),
+        Volume(np.arange(640).reshape(4, 40, 4), turned),
+    )
+    with pytest.raises(
+        RegistrationError, match="do not overlap in world coordinates: they are 3 "
+    ):
+        check_pair(Pair(a, b))
+
+
 def test_masks_must_mark_something_on_their_image():
     pair = small_pair()
     empty = LabelMap(np.zeros((2, 2, 2), dtype=int), Grid((2, 2, 2)))

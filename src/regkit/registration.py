@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import RegistrationError, RegkitError
+from regkit.grid import FloatArray
 from regkit.pipeline import build
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.resampling import resample
-from regkit.sample import inside
 from regkit.transform import Transform
 from regkit.verdict import Verdict, judge
 from regkit.volume import LabelMap, Volume
@@ -179,12 +179,13 @@ def _check_intensities(role: str, volume: Volume) -> None:
 def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
     if mask is None:
         return
-    marked = np.argwhere(mask.array)
+    marked = np.flatnonzero(mask.array)
     if len(marked) == 0:
         raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
-    points = mask.grid.to_physical(marked[:: max(1, len(marked) // 10_000)])
-    if not inside(volume, None, points).any():
-        apart = _gap(points, volume.grid.corners())
+    some = np.unravel_index(marked[:: max(1, len(marked) // 10_000)], mask.array.shape)
+    points = mask.grid.to_physical(np.stack(some, axis=-1))
+    apart = _gap(points, volume)
+    if apart > 0:
         raise RegistrationError(
             f"the {role} mask lies off the {role} image, {apart:.0f} mm away from it; "
             "was it drawn on another image?"
@@ -196,18 +197,24 @@ def _check_overlap(pair: Pair) -> None:
     axes = (np.linspace(-0.5, n - 0.5, 24) for n in (nz, ny, nx))
     index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     points = pair.start.map_points(pair.fixed.grid.to_physical(index))
-    if not inside(pair.moving, None, points).any():
-        apart = _gap(points, pair.moving.grid.corners())
+    apart = _gap(points, pair.moving)
+    if apart > 0:
         raise RegistrationError(
             f"the fields of view do not overlap in world coordinates: they are {apart:.0f} mm "
             "apart; start from the image centres (--init centre) or give an initial transform"
         )
 
 
-def _gap(a: Any, b: Any) -> float:
-    """Distance in mm between the bounding boxes of two sets of points (N, 3)."""
-    apart = np.maximum(b.min(axis=0) - a.max(axis=0), a.min(axis=0) - b.max(axis=0))
-    return float(np.linalg.norm(np.maximum(apart, 0)))
+def _gap(points: FloatArray, volume: Volume) -> float:
+    """Distance in mm of a volume from the box around points (N, 3), along the volume's axes.
+
+    Zero if the volume may lie between the points, small as it may be.
+    """
+    index = volume.grid.to_index(points)
+    above = index.min(axis=0) - np.subtract(volume.grid.shape_zyx, 0.5)
+    below = -0.5 - index.max(axis=0)
+    apart = np.maximum(np.maximum(above, below), 0) * volume.grid.spacing[::-1]
+    return float(np.linalg.norm(apart))
 
 
 def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
