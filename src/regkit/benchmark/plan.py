@@ -221,7 +221,7 @@ def _differences(before: Plan, now: Plan) -> str:
         key for key in {*old, *new} if key not in FREE and (key[0] != "method" or key[1] in shared)
     )
     return ", ".join(
-        f"{' '.join(key)} {old.get(key)!r}, not {new.get(key)!r}"
+        f"{' '.join(key)}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
         for key in keys
         if old.get(key) != new.get(key)
     )
@@ -261,8 +261,10 @@ def _toml(content: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    is_finite = not isinstance(value, float) or math.isfinite(value)
-    return json.dumps(value) if is_finite else repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    # TOML is almost a superset: it has no surrogates, and wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_tables(value: Any) -> bool:
@@ -270,4 +272,5 @@ def _is_tables(value: Any) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if key.replace("-", "").replace("_", "").isalnum() else json.dumps(key)
+    bare = key.replace("-", "").replace("_", "")
+    return key if bare.isalnum() and bare.isascii() else _value(key)

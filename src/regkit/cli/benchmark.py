@@ -156,7 +156,8 @@ def _settings(margins: Any) -> Any:
 def _run(plan: Plan, output: Path, workers: int, dask: str | None, retry_failed: bool) -> None:
     from regkit.benchmark.harness import run
 
-    signal.signal(signal.SIGTERM, _interrupt)  # what a batch system sends before it kills
+    # A batch system sends SIGTERM before it kills.
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _executor(workers, dask) as (execute, lanes), _progress() as watch:
             run(plan, output, execute, lanes=lanes, watch=watch, retry_failed=retry_failed)
@@ -167,6 +168,8 @@ def _run(plan: Plan, output: Path, workers: int, dask: str | None, retry_failed:
             err=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(*_: Any) -> NoReturn:

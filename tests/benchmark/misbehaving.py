@@ -1,0 +1,194 @@
+"""A plugin whose methods do on one of the cases what methods do at night."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from regkit import AffineTransform, Case, Estimate, Grid, Pair, Volume
+from regkit.plugin import DatasetSpec, MethodSpec, MetricSpec, hookimpl
+from regkit.transform import DisplacementField
+
+GRID = Grid((10, 10, 10), (4.0, 4.0, 4.0))
+TRUTH = AffineTransform.shift((3.0, 0.0, 0.0))
+
+
+def number_of(pair: Pair) -> int:
+    """Which case a pair is of: it is written in the corner."""
+    return int(pair.fixed.array[0, 0, 0])
+
+
+@dataclass(frozen=True)
+class ToyCases:
+    """Two cases of each patient, the first of them number 0."""
+
+    n: int = 3
+    unreadable: int = -1
+    name: str = "toy-cases"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(f"case-{i}" for i in range(self.n))
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[Case]:
+        return map(self.case, range(self.n))
+
+    def case(self, index: int) -> Case:
+        if index == self.unreadable:
+            raise OSError("the disk is on fire")
+        array = np.random.default_rng(index).random(GRID.shape_zyx) + 1000
+        array[0, 0, 0] = index
+        pair = Pair(Volume(array, GRID), Volume(array, GRID))
+        return Case(f"case-{index}", pair, TRUTH, group=f"p{index // 2}")
+
+
+class OneAfterTheOther:
+    """The same cases, to be had only in their order."""
+
+    name = "toy-stream"
+
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Iterator[Case]:
+        return map(ToyCases().case, range(3))
+
+
+@dataclass(frozen=True)
+class Fine:
+    """Misses the truth by as many tenths of a millimetre as the case's number says."""
+
+    seconds: float = 0.0
+    worse_by: float = 0.0
+    seed: int = 0
+
+    def register(self, pair: Pair) -> Estimate:
+        sys.stdout.write("a method may say what it likes\n")
+        time.sleep(self.seconds)
+        miss = 0.1 * number_of(pair) + self.worse_by
+        return Estimate(AffineTransform.shift((miss, 0.0, 0.0)) @ TRUTH)
+
+
+@dataclass(frozen=True)
+class Misbehaving(Fine):
+    """Fine, but for one case."""
+
+    bad: int = 1
+    kind: str = field(default="", kw_only=True)
+
+    def register(self, pair: Pair) -> Estimate:
+        if number_of(pair) == self.bad:
+            return self.misbehave()
+        return super().register(pair)
+
+    def misbehave(self) -> Estimate:
+        raise ValueError("told to fail\nand to say more")
+
+
+class Segfaults(Misbehaving):
+    def misbehave(self) -> Estimate:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        raise AssertionError
+
+
+class Exits(Misbehaving):
+    def misbehave(self) -> Estimate:
+        os.write(2, b"going home\n")
+        os._exit(7)
+
+
+class CallsExit(Misbehaving):
+    def misbehave(self) -> Estimate:
+        sys.exit(3)
+
+
+class Hangs(Misbehaving):
+    def misbehave(self) -> Estimate:
+        time.sleep(1e6)
+        raise AssertionError
+
+
+class Eats(Misbehaving):
+    """Grows until it is ended; were it not, at half a gigabyte it would give up."""
+
+    def misbehave(self) -> Estimate:
+        hoard = []
+        while len(hoard) < 50:
+            hoard.append(np.ones(10_000_000, np.uint8))
+            time.sleep(0.02)
+        raise AssertionError
+
+
+class RunsOut(Misbehaving):
+    def misbehave(self) -> Estimate:
+        return Estimate(np.ones((1 << 50,)))
+
+
+class WrongType(Misbehaving):
+    def misbehave(self) -> Estimate:
+        return "somewhere over there"
+
+
+class Warps(Fine):
+    """Returns a transform that is not linear."""
+
+    def register(self, pair: Pair) -> Estimate:
+        shift = np.broadcast_to((3.0, 0.0, 0.0), (*GRID.shape_zyx, 3))
+        return Estimate(DisplacementField(shift, GRID))
+
+
+def broken_metric(evaluation) -> float:
+    raise ZeroDivisionError("no labels, no mercy")
+
+
+def endless_metric(evaluation) -> float:
+    return float("inf")
+
+
+TOYS = {
+    "fine": Fine,
+    "raises": Misbehaving,
+    "segfaults": Segfaults,
+    "exits": Exits,
+    "calls-exit": CallsExit,
+    "hangs": Hangs,
+    "eats": Eats,
+    "runs-out": RunsOut,
+    "wrong-type": WrongType,
+    "warps": Warps,
+}
+
+
+@hookimpl
+def regkit_methods():
+    toys = [MethodSpec(name=n, target=f"misbehaving:{t.__name__}") for n, t in TOYS.items()]
+    return [
+        *toys,
+        MethodSpec(name="needy", target="misbehaving:Fine", requires={"no_such_package": "nsp"}),
+        MethodSpec(name="dies-early", target="dies_on_import:Fine"),
+    ]
+
+
+@hookimpl
+def regkit_metrics():
+    return [
+        MetricSpec(name="broken", target="misbehaving:broken_metric"),
+        MetricSpec(name="endless", target="misbehaving:endless_metric"),
+    ]
+
+
+@hookimpl
+def regkit_datasets():
+    return [
+        DatasetSpec(name="toy-cases", target="misbehaving:ToyCases"),
+        DatasetSpec(name="toy-stream", target="misbehaving:OneAfterTheOther"),
+    ]

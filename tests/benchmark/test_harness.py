@@ -1,0 +1,195 @@
+"""A run that ends at any moment goes on where it stopped, with the same result."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from regkit.benchmark.harness import run, tasks_left
+from regkit.benchmark.lane import Task
+from regkit.benchmark.local import run_here
+from regkit.benchmark.plan import CONFIG, Plan, parse_methods, read_plan, with_parameters
+from regkit.benchmark.records import RECORDS, new_record, read_records
+from regkit.benchmark.source import Source
+from regkit.errors import BenchmarkError
+from regkit.registry import default_registry
+
+MEASURED = ("runtime_s", "peak_memory_mb", "timing_s")
+
+
+def plan_of(*methods, n=3, limit=0, **parameters):
+    chosen = with_parameters(parse_methods(methods, default_registry()), parameters)
+    return Plan(Source("toy-cases", {"n": n}, limit=limit), chosen)
+
+
+def repeatable(folder):
+    """What does not depend on the day, by case and method."""
+    records = read_records(folder)
+    found = {
+        (r["case"], r["method"]): {k: v for k, v in r.items() if k not in MEASURED}
+        for r in records
+    }
+    assert len(found) == len(records)
+    return found
+
+
+def refusing(*_):
+    raise AssertionError("nothing was left to do")
+
+
+def test_one_case_of_every_method_comes_first_then_method_by_method():
+    plan = plan_of("fine,raises,hangs")
+    done = {("a", "fine"), ("a", "hangs"), ("b", "hangs"), ("c", "hangs")}
+    assert tasks_left(plan, ["a", "b", "c"], done) == [
+        Task(1, "b", "fine"),
+        Task(0, "a", "raises"),
+        Task(2, "c", "fine"),
+        Task(1, "b", "raises"),
+        Task(2, "c", "raises"),
+    ]
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    run(plan_of("fine", limit=2), tmp_path)
+    before = (tmp_path / RECORDS).read_bytes()
+    run(plan_of("fine", limit=2), tmp_path, refusing)
+    assert (tmp_path / RECORDS).read_bytes() == before
+
+
+def test_cases_and_methods_are_added(tmp_path):
+    run(plan_of("fine", limit=1), tmp_path)
+    before = (tmp_path / RECORDS).read_bytes()
+    whole = run(plan_of("other=fine,fine", limit=2), tmp_path)
+    assert (tmp_path / RECORDS).read_bytes().startswith(before)
+    assert set(repeatable(tmp_path)) == {
+        (f"case-{i}", m) for i in range(2) for m in ("fine", "other")
+    }
+    assert read_plan(tmp_path / CONFIG) == whole
+    assert [m.label for m in whole.methods] == ["fine", "other"]
+
+
+def test_another_benchmark_is_refused_and_nothing_changes(tmp_path):
+    run(plan_of("fine", limit=1), tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(BenchmarkError, match=r"seconds: not set there, 1 here.*another folder"):
+        run(plan_of("fine", seconds=1), tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_records_of_nobody_knows_what_are_refused(tmp_path):
+    run(plan_of("fine", limit=1), tmp_path)
+    (tmp_path / CONFIG).unlink()
+    with pytest.raises(BenchmarkError, match=r"holds records but no config.toml"):
+        run(plan_of("fine"), tmp_path)
+
+
+def test_failures_are_done_again_only_if_wanted(tmp_path):
+    made = []
+
+    def execute(plan, dataset, folder, tasks):
+        made.append([task.case for task in tasks])
+        status = "ok" if len(made) > 1 else "failed"
+        return (new_record(dataset, t.case, t.method, "ok" if t.index else status) for t in tasks)
+
+    run(plan_of("fine"), tmp_path, execute)
+    run(plan_of("fine"), tmp_path, execute)
+    assert made == [["case-0", "case-1", "case-2"]]
+    run(plan_of("fine"), tmp_path, execute, retry_failed=True)
+    assert made[1:] == [["case-0"]]
+    assert {r["status"] for r in repeatable(tmp_path).values()} == {"ok"}
+
+
+def test_two_workers_find_what_one_does(tmp_path):
+    plan = plan_of("fine,raises", n=4)
+    run(plan, tmp_path / "one")
+    run(plan, tmp_path / "two", lambda *a: run_here(*a, workers=2), lanes=2)
+    assert repeatable(tmp_path / "two") == repeatable(tmp_path / "one")
+
+
+def test_progress_counts_down(tmp_path):
+    seen = []
+    run(plan_of("fine,raises"), tmp_path, watch=lambda p: seen.append((p.done, p.left_s)))
+    assert [done for done, _ in seen] == list(range(7))
+    assert seen[0][1] is None
+    assert seen[-1][1] == 0
+
+
+def test_an_interrupt_ends_the_workers_and_keeps_the_records(tmp_path):
+    def interrupt(progress):
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    plan = plan_of("fine", n=50, seconds=0.05)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, tmp_path, lambda *a: run_here(*a, workers=2), watch=interrupt)
+    assert time.monotonic() - started < 30
+    assert len(read_records(tmp_path)) == 2
+
+
+def command(folder):
+    words = "benchmark toy-cases --data n=8 -m fine,raises --set seconds=0.1 --workers 2"
+    return [sys.executable, "-m", "regkit", *words.split(), "-o", str(folder)]
+
+
+def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
+    """SIGKILL, six times at a random moment; the run that follows ends it."""
+    killed, sizes = tmp_path / "killed", []
+    for seed in range(6):
+        process = subprocess.Popen(
+            command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for_more(killed, process)
+        time.sleep(random.Random(seed).uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        sizes.append(len(read_records(killed)))
+    assert all(a < b or b == 16 for a, b in pairwise(sizes))
+    assert sizes[0] < 16
+    subprocess.run(command(killed), check=True, capture_output=True)
+    run(plan_of("fine,raises", n=8, seconds=0.1), tmp_path / "whole")
+    assert repeatable(killed) == repeatable(tmp_path / "whole")
+
+
+def wait_for_more(folder, process):
+    """Wait until the run has written something new, or is over."""
+    file = folder / RECORDS
+    before = file.stat().st_size if file.exists() else 0
+    while process.poll() is None and (not file.exists() or file.stat().st_size <= before):
+        time.sleep(0.01)
+
+
+def test_workers_end_when_the_harness_is_killed(tmp_path):
+    process = subprocess.Popen(command(tmp_path), stdout=subprocess.DEVNULL)
+    wait_for_more(tmp_path, process)
+    children = children_of(process.pid)
+    assert children
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(is_running(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_running(child) for child in children)
+
+
+def children_of(parent):
+    return [pid for pid, state, its_parent in processes() if its_parent == parent]
+
+
+def is_running(process):
+    return any(pid == process and state != "Z" for pid, state, _ in processes())
+
+
+def processes():
+    """Number, state and parent of every process."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            number, _, rest = file.read_text().partition(" (")
+            state, parent = rest.rpartition(") ")[2].split()[:2]
+            yield int(number), state, int(parent)

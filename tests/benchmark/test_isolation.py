@@ -1,0 +1,141 @@
+"""Whatever a method does, it is one failed record with its reason, and the run goes on."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regkit.benchmark.harness import run
+from regkit.benchmark.plan import Plan, parse_methods, with_parameters
+from regkit.benchmark.records import read_records
+from regkit.benchmark.source import Source
+from regkit.errors import BenchmarkError
+from regkit.io.transforms import read_transform
+from regkit.registry import default_registry
+
+REASONS = {
+    "raises": r"raises failed: ValueError: told to fail",
+    "segfaults": r"ended by SIGSEGV \(segmentation fault\).* while registering",
+    "exits": r"ended by itself with exit code 7, saying 'going home', while registering",
+    "calls-exit": r"SystemExit: 3",
+    "hangs": r"gave no answer for 1\.5 s \(--timeout\) and was ended while registering",
+    "eats": r"needed more than \d+ MB of memory \(--memory\) and was ended while registering",
+    "runs-out": r"runs-out ran out of memory",
+    "wrong-type": r"wrong-type must return an Estimate, got str",
+}
+
+
+@pytest.fixture(scope="module")
+def records(_toys, tmp_path_factory) -> dict[tuple[str, str], dict]:
+    methods = parse_methods([",".join(["fine", *REASONS])], default_registry())
+    plan = Plan(Source("toy-cases"), methods, timeout_s=1.5, memory_mb=400)
+    folder = tmp_path_factory.mktemp("run")
+    run(plan, folder)
+    found = read_records(folder)
+    assert len(found) == 3 * len(methods)
+    return {(record["method"], record["case"]): record for record in found}
+
+
+@pytest.mark.parametrize("method", REASONS)
+def test_a_failure_is_one_record_with_its_reason(records, method):
+    record = records[method, "case-1"]
+    assert record["status"] == "failed"
+    assert re.search(REASONS[method], record["error"]), record["error"]
+    assert "\n" not in record["error"]
+    assert record["group"] == "p0"
+    assert record["scores"] == {}
+    assert record["runtime_s"] is not None
+
+
+@pytest.mark.parametrize("method", ["fine", *REASONS])
+@pytest.mark.parametrize("case", ["case-0", "case-2"])
+def test_the_other_cases_are_done(records, method, case):
+    record = records[method, case]
+    assert (record["status"], record["error"]) == ("ok", None)
+    assert record["scores"]["dt_mm"] == pytest.approx(0.1 * int(case[-1]) / 3)
+    assert record["scores"]["tre_mm"] == pytest.approx(0.1 * int(case[-1]), abs=1e-9)
+
+
+def test_a_record_has_the_keys_of_the_contract(records):
+    record = records["fine", "case-2"]
+    contract = "dataset case group method parameters status verdict scores runtime_s "
+    contract += "peak_memory_mb device error"
+    assert list(record)[:12] == contract.split()
+    assert record["dataset"] == "toy-cases"
+    assert record["parameters"] == {"seconds": 0.0, "worse_by": 0.0, "seed": 0}
+    assert record["verdict"] in ("OK", "CHECK", "FAIL")
+    assert 20 < record["peak_memory_mb"] < 400
+    assert set(record["timing_s"]) == {"load", "compute", "score", "save"}
+    np.testing.assert_allclose(np.array(record["transform"])[:3, 3], (3.2, 0, 0))
+
+
+def test_a_score_that_breaks_costs_only_itself(records):
+    record = records["fine", "case-0"]
+    assert record["score_errors"] == {"broken": "ZeroDivisionError: no labels, no mercy"}
+    assert record["scores"]["endless"] is None
+
+
+def plan_of(*methods, dataset="toy-cases", **settings):
+    return Plan(Source(dataset), parse_methods(methods, default_registry()), **settings)
+
+
+def test_a_method_that_dies_on_import_fails_on_every_case(tmp_path):
+    run(plan_of("dies-early"), tmp_path)
+    records = read_records(tmp_path)
+    assert [record["status"] for record in records] == ["failed"] * 3
+    assert all("SIGABRT" in r["error"] and "while starting" in r["error"] for r in records)
+    assert records[0]["group"] == "case-0"  # nobody has seen the case
+
+
+def test_a_case_that_cannot_be_read_is_a_failed_record(tmp_path):
+    source = Source("toy-cases", {"unreadable": 1})
+    run(Plan(source, parse_methods(["fine"], default_registry())), tmp_path)
+    records = read_records(tmp_path)
+    assert [record["status"] for record in records] == ["ok", "failed", "ok"]
+    assert records[1]["error"] == "OSError: the disk is on fire"
+
+
+def test_a_dataset_without_an_index_is_read_in_its_order(tmp_path):
+    run(plan_of("raises,fine", dataset="toy-stream"), tmp_path)
+    records = {(r["method"], r["case"]): r for r in read_records(tmp_path)}
+    assert len(records) == 6
+    assert records["fine", "case-2"]["scores"]["tre_mm"] == pytest.approx(0.2, abs=1e-9)
+    assert records["raises", "case-1"]["status"] == "failed"
+
+
+def test_a_warp_is_kept_as_a_file(tmp_path):
+    run(plan_of("warps", dataset="toy-stream"), tmp_path)
+    record = read_records(tmp_path)[0]
+    kept = read_transform(tmp_path / record["transform"])
+    np.testing.assert_allclose(kept.map_points([(8.0, 8.0, 8.0)]), [(11.0, 8.0, 8.0)], atol=1e-6)
+
+
+def test_a_missing_package_stops_the_run_if_the_method_was_asked_for(tmp_path):
+    with pytest.raises(BenchmarkError, match="needy needs nsp: pip install nsp"):
+        run(plan_of("needy"), tmp_path)
+    assert (tmp_path / "records.jsonl").read_bytes() == b""
+
+
+def test_a_missing_package_is_told_where_all_methods_were_asked_for(tmp_path, monkeypatch):
+    methods = tuple(m for m in parse_methods(["all"], default_registry()) if m.label == "needy")
+    run(Plan(Source("toy-cases"), methods), tmp_path)
+    (first, *_) = records = read_records(tmp_path)
+    assert [record["status"] for record in records] == ["unavailable"] * 3
+    assert "pip install nsp" in first["error"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"blur": 3}, "fine has no parameter 'blur'"),
+        ({"seconds": "long"}, "fine: seconds takes float, got 'long'"),
+        ({"other.seed": 3}, "'other.seed' is for 'other', which does not run here"),
+    ],
+)
+def test_a_wrong_parameter_stops_the_run_before_a_record_is_made(tmp_path, values, words):
+    methods = parse_methods(["fine"], default_registry())
+    with pytest.raises(BenchmarkError, match=re.escape(words)):
+        run(Plan(Source("toy-cases"), with_parameters(methods, values)), tmp_path)
+    file = tmp_path / "records.jsonl"
+    assert not file.exists() or Path(file).read_bytes() == b""
