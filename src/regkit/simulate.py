@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -90,16 +91,17 @@ class Simulation:
         OutputError
             The folder holds something else, or cannot be written.
         """
-        self._claim()
+        is_new = self._claim()
         made, ids = 0, []
         try:
-            for case_id, is_new in self._all(workers):
+            for case_id, made_now in self._all(workers):
                 ids.append(case_id)
-                made += is_new
+                made += made_now
                 done(case_id)
         finally:
             # Also when interrupted: what is whole can be used.
-            self._write_index(ids)
+            if not self._write_index(ids) and is_new:
+                self._give_up()
         return made
 
     def make(self, index: int) -> str:
@@ -153,27 +155,39 @@ class Simulation:
             is_new = not self.is_whole(case.id)
             yield (self.write(case) if is_new else case.id), is_new
 
-    def _claim(self) -> None:
-        """Say in the folder what is simulated there, or see that it is the same as before."""
+    def _claim(self) -> bool:
+        """Say in the folder what is simulated there, or see that it is the same as before.
+
+        Returns whether the folder said nothing yet.
+        """
         file = self.folder / RECIPE
         if not file.exists():
             if (self.folder / INDEX).exists():
                 raise OutputError(f"{self.folder} holds another dataset; choose another folder")
             _write_json(self.folder, RECIPE, self.recipe)
-            return
+            return True
         there = _read_json(file)
         different = _differences(there, self.recipe)
         if different:
             raise OutputError(
                 f"{self.folder} holds another simulation ({different}); choose another folder"
             )
+        return False
 
-    def _write_index(self, ids: list[str]) -> None:
+    def _give_up(self) -> None:
+        """Leave no trace of a simulation that made nothing."""
+        (self.folder / RECIPE).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _write_index(self, ids: list[str]) -> int:
+        """Name the cases that are whole; return how many there are."""
         order = list(self.dataset.ids) if isinstance(self.dataset, IndexedDataset) else ids
         whole = [case_id for case_id in order if self.is_whole(case_id)]
         entries = [_read_json(self.folder / case_id / ENTRY) for case_id in whole]
         if entries:
             write_dataset(self.folder, self.dataset.name, entries)
+        return len(entries)
 
 
 def write_case(case: Case, stage: Stage, writer: ImageWriter = as_nifti) -> dict[str, Any]:

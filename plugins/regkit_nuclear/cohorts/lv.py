@@ -22,6 +22,7 @@ from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
 from regkit_nuclear.shapes import Points
 from regkit_nuclear.spect.acquire import acquire
@@ -51,6 +52,8 @@ class LvSpect(Cohort):
 
     Parameters
     ----------
+    n, seed, split
+        How many cases, which cohort, and of which split; no patient is in two splits.
     size
         Voxels along each side of the image, 435.2 mm; even.
     defects
@@ -74,6 +77,7 @@ class LvSpect(Cohort):
 
     def __post_init__(self) -> None:
         _check_size(self.size)
+        check_device(self.device)
         super().__post_init__()
 
     def case(self, index: int) -> Case:
@@ -94,6 +98,8 @@ class LvPet(Cohort):
 
     Parameters
     ----------
+    n, seed, split
+        How many cases, which cohort, and of which split; no patient is in two splits.
     size
         Voxels along each side of the image, 435.2 mm; even.
     defects

@@ -28,6 +28,8 @@ class MrUs(Cohort):
 
     Parameters
     ----------
+    n, seed, split
+        How many cases, which cohort, and of which split; no patient is in two splits.
     distance_mm
         Least and greatest mean distance that the motion moves the landmarks.
     push_mm

@@ -21,6 +21,8 @@ class PetCt(Cohort):
 
     Parameters
     ----------
+    n, seed, split
+        How many cases, which cohort, and of which split; no patient is in two splits.
     amount
         Factor on the ranges of the misplacement; see `affine_motion`.
     coarser

@@ -16,6 +16,7 @@ from regkit.registrar import Pair
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy
 from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, Subject
 from regkit_nuclear.motion import dusfe_motion
@@ -36,6 +37,8 @@ class SpectCt(Cohort):
 
     Parameters
     ----------
+    n, seed, split
+        How many cases, which cohort, and of which split; no patient is in two splits.
     motions
         Cases of each patient: the same SPECT, each time another motion of the CT.
     amount
@@ -88,6 +91,7 @@ class SpectCt(Cohort):
             raise ParameterError(f"motions takes 1 to 26, got {self.motions}")
         if self.size < 8:
             raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
+        check_device(self.device)
         super().__post_init__()
 
     @property

@@ -21,7 +21,9 @@ NIFTI = "nifti"
 
 
 def simulate(
-    dataset: Annotated[str, typer.Argument(help="A dataset; see `regkit plugins`.")],
+    dataset: Annotated[
+        str, typer.Argument(help="spect-ct, lv-spect, lv-pet, pet-ct, mr-us, or one of a plugin.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The dataset folder.")
     ],
@@ -37,7 +39,7 @@ def simulate(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter of the dataset."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter; see `regkit show`."),
     ] = None,
     anatomy: Annotated[
         Path | None,
