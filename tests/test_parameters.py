@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit.errors import ParameterError
+from regkit.errors import ParameterError, PluginError
 from regkit.parameters import configure, parameters_of, parse_assignment
 
 
@@ -159,3 +159,15 @@ def test_an_assignment_sets_one_value_only(value: str) -> None:
 @given(st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
 def test_an_assignment_reads_back_what_json_writes(value: Any) -> None:
     assert parse_assignment(f"x={json.dumps(value)}") == ("x", value)
+
+
+class NoDataclass:
+    """Has no fields."""
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [(NoDataclass, "NoDataclass"), (3, "3"), (len, "len")]
+)
+def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
+    with pytest.raises(PluginError, match=f"^{name}.* must be a frozen dataclass"):
+        configure(target, "mine", {})

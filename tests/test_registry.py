@@ -91,6 +91,10 @@ def names(registry: Registry) -> list[str]:
             "regkit_methods must return MethodSpec, got MetricSpec",
         ),
         (
+            "@hookimpl\ndef regkit_methods():\n    return [MethodSpec(name='a+b', target='a:b')]",
+            "'a+b' is no name: use letters, digits, and any of - _ . only",
+        ),
+        (
             "@hookimpl\ndef regkit_datasets():\n    return [DatasetSpec(name='d')]",
             "regkit_datasets: TypeError: ",
         ),

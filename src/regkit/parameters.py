@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from regkit.errors import ParameterError
+from regkit.errors import ParameterError, PluginError
 from regkit.registry import suggest
 
 
@@ -28,7 +28,16 @@ class Parameter:
 
 
 def parameters_of(target: Any) -> dict[str, Parameter]:
-    """Return the parameters of a dataclass, in their order."""
+    """Return the parameters of a dataclass, in their order.
+
+    Raises
+    ------
+    PluginError
+        The target is no dataclass.
+    """
+    if not (isinstance(target, type) and dataclasses.is_dataclass(target)):
+        name = getattr(target, "__qualname__", repr(target))
+        raise PluginError(f"{name} must be a frozen dataclass of its parameters")
     hints = get_type_hints(target)
     found = {}
     for field in dataclasses.fields(target):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -202,6 +203,9 @@ def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySp
     wrong = [spec for spec in specs if not isinstance(spec, kind)]
     if wrong:
         raise PluginError(f"{hook} must return {kind.__name__}, got {wrong[0]!r}")
+    names = [spec.name for spec in specs if not re.fullmatch(r"[\w.-]+", spec.name)]
+    if names:
+        raise PluginError(f"'{names[0]}' is no name: use letters, digits, and any of - _ . only")
     return specs
 
 

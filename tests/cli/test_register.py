@@ -10,6 +10,8 @@ from phantoms import MOTION, SMALL
 from regkit import LabelMap, rigid
 from regkit.io import write_volume
 from regkit.io.transforms import read_transform, write_transform
+from regkit.registry import default_registry
+from regkit_classic.identity import Identity
 
 KEYS = {
     "regkit",
@@ -210,3 +212,22 @@ def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path):
     a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in ("a", "b"))
     # Threads add in any order: the last digits of ITK's sums differ, a tenth of a micron at most.
     np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_path, monkeypatch):
+    loaded, registered = default_registry, Identity.register
+
+    def chatty_registry(**options):
+        sys.stdout.write("loading\n")
+        return loaded(**options)
+
+    def chatty_register(self, pair):
+        sys.stdout.write("working\n")
+        return registered(self, pair)
+
+    monkeypatch.setattr("regkit.registry.default_registry", chatty_registry)
+    monkeypatch.setattr(Identity, "register", chatty_register)
+    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a", "--json")
+    assert json.loads(told.stdout)["method"] == "identity"
+    assert {"loading", "working"} <= set(told.stderr.split())
+    assert json.loads(run("methods", "--json").stdout)

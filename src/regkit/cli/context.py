@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,10 @@ settings = Settings()
 
 
 def current_registry() -> Registry:
-    """Return the registry the user asked for."""
+    """Return the registry the user asked for, all loaded; what plugins print goes to stderr."""
     from regkit.registry import default_registry
 
-    return default_registry(builtin_only=settings.builtin_only)
+    with redirect_stdout(sys.stderr):
+        registry = default_registry(builtin_only=settings.builtin_only)
+        _ = registry.plugins
+    return registry

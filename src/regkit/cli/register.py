@@ -5,9 +5,10 @@ from __future__ import annotations
 import json as json_text
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -112,7 +113,8 @@ def register(
         report,
     )
     _limit_threads(threads)
-    saved = register_files(job)
+    with redirect_stdout(sys.stderr):  # what a method prints is no result
+        saved = register_files(job)
     if json:
         typer.echo(json_text.dumps(saved.record, indent=2))
     else:

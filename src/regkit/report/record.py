@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def registration_record(
         "verdict": {
             "status": result.verdict.status,
             "reasons": list(result.verdict.reasons),
-            "measures": {k: float(v) for k, v in result.verdict.measures.items()},
+            "measures": plain(result.verdict.measures),
         },
         "timing_s": {
             "load": round(inputs.load_s, 4),
@@ -55,14 +56,16 @@ def registration_record(
 
 
 def plain(value: Any) -> Any:
-    """Return the value as JSON can hold it; what it cannot becomes text."""
-    return json.loads(json.dumps(value, default=_as_plain))
-
-
-def _as_plain(value: Any) -> Any:
+    """Return the value as JSON can hold it; what it cannot becomes text, NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return value.tolist()
-    return dict(value) if hasattr(value, "keys") else str(value)
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def _seed(parameters: Any) -> int:
