@@ -108,3 +108,14 @@ def test_a_fraction_of_a_voxel_lost_on_equal_images_is_no_failure():
     verdict = judge(Pair(fixed, fixed), nearly)
     assert verdict.measures["gain_over_start"] < -0.05
     assert verdict.status == "OK"
+
+
+def test_a_smooth_cylinder_of_noise_is_held_loosely_however_well_its_outline_fits():
+    z, y, x = np.meshgrid(*[np.arange(36) - 17.5] * 3, indexing="ij")
+    limb = (y**2 + x**2 < 12**2) * 100.0
+    noises = (np.random.default_rng(seed).normal(0, 3, limb.shape) for seed in (1, 2))
+    fixed, moving = (Volume(limb + noise, SMALL) for noise in noises)
+    verdict = judge(Pair(fixed, moving), IDENTITY)
+    assert verdict.status == "CHECK"
+    assert any("loosely determined" in reason for reason in verdict.reasons)
+    assert judge(small_pair(), MOTION).measures["play_mm"] < 10

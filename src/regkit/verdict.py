@@ -11,7 +11,7 @@ import numpy as np
 from regkit.euler import nearest_rotation, rigid, rotation_angle
 from regkit.registrar import Pair
 from regkit.sample import Sample, draw_within, inside, shared_information
-from regkit.transform import IDENTITY, Transform, linear_part
+from regkit.transform import IDENTITY, AffineTransform, Transform, linear_part
 
 Status = Literal["OK", "CHECK", "FAIL"]
 RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
@@ -21,7 +21,9 @@ OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 SCALE_CHECK, SCALE_FAIL = 1.5, 3.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
 OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS = 3.0, 0.75
+PLAY_CHECK_MM, PLAY_CHECK_VOXELS, PLAY_LOSS = 9.0, 4.4, 0.05
 SAMPLES = 10_000
+UNHELD_MM = 100.0
 INDEPENDENT = 2.0
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 
@@ -34,7 +36,9 @@ class Verdict:
     moving image), ``similarity`` (normalised mutual information, 1 to 2), ``gain_over_start``,
     ``gain_over_identity``, ``independent`` (the similarity of unrelated images),
     ``off_peak_mm`` (how far from the result the similarity is highest, by parabolas through small
-    motions along and about the three axes),
+    motions along and about the three axes), ``play_mm`` (how far a motion in
+    the least certain direction can go before what lies within the body loses a twentieth of its
+    similarity above 1),
     ``moved_mm`` and ``from_start_mm`` (mean distances), ``rotation_deg``, ``determinant`` (the
     smallest), and, when asked for, ``inverse_mm`` (disagreement with the registration of moving to
     fixed).
@@ -99,7 +103,8 @@ def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, floa
         "gain_over_start": similarity - _similarity(pair, sample, pair.start),
         "gain_over_identity": similarity - _similarity(pair, sample, IDENTITY),
         "independent": _similarity(pair, shuffled, transform),
-        "off_peak_mm": _off_peak_mm(pair, transform, sample, similarity),
+        "off_peak_mm": _off_peak_mm(pair, transform, sample),
+        "play_mm": _play_mm(pair, transform, sample),
         "moved_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
         "from_start_mm": float(
             np.linalg.norm(mapped - pair.start.map_points(body), axis=1).mean()
@@ -115,21 +120,53 @@ def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
     return shared_information(sample, pair.moving, transform, pair.moving_mask)
 
 
-def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample, similarity: float) -> float:
-    """Distance of the similarity's peak from the result, mm of motion of the body."""
+def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
+    """Return a step in mm, and the motions of the body by it along and about its axes."""
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
     radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
     step = max(4.0, 2 * max(pair.fixed.grid.spacing))
     turn = float(np.rad2deg(step / radius))
-    offsets = []
-    for axis in np.eye(3):
-        for shift, angles in ((axis * step, axis * 0.0), (axis * 0.0, axis * turn)):
-            motion = rigid(angles, shift, centre)
-            ahead = _similarity(pair, sample, transform @ motion)
-            behind = _similarity(pair, sample, transform @ motion.inverse())
-            offsets.append(step * _vertex(behind, similarity, ahead))
-    return float(np.linalg.norm(offsets))
+    shifts = [rigid(translation_mm=axis * step) for axis in np.eye(3)]
+    turns = [rigid(axis * turn, centre_mm=centre) for axis in np.eye(3)]
+    return step, [*shifts, *turns]
+
+
+def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
+    """Distance of the similarity's peak from the result, mm of motion of the body."""
+    step, motions = _around(pair, sample)
+    here = _similarity(pair, sample, transform)
+    vertices = [
+        _vertex(
+            _similarity(pair, sample, transform @ motion.inverse()),
+            here,
+            _similarity(pair, sample, transform @ motion),
+        )
+        for motion in motions
+    ]
+    return step * float(np.linalg.norm(vertices))
+
+
+def _play_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
+    """Return how loosely the contents of the body hold the result.
+
+    The outline of a smooth body is left out: a cylinder in air fits at every turn.
+    """
+    step, motions = _around(pair, sample)
+    where = sample.foreground
+    content = Sample(sample.points[where], sample.values[where], where[where])
+    above = _similarity(pair, content, transform) - 1
+    kept = max(
+        (
+            _similarity(pair, content, transform @ motion)
+            + _similarity(pair, content, transform @ motion.inverse())
+        )
+        / 2
+        - 1
+        for motion in motions
+    )
+    share_lost = (above - kept) / max(above, 1e-9)
+    return min(step * float(np.sqrt(PLAY_LOSS / max(share_lost, 1e-9))), UNHELD_MM)
 
 
 def _vertex(behind: float, here: float, ahead: float) -> float:
@@ -183,6 +220,12 @@ def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str
         False,
         m["off_peak_mm"] > max(OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS * voxel_mm),
         f"the images would be more alike about {m['off_peak_mm']:.0f} mm away from the result",
+    )
+    find(
+        False,
+        m["play_mm"] > max(PLAY_CHECK_MM, PLAY_CHECK_VOXELS * voxel_mm),
+        "the position is loosely determined: some motion of "
+        f"{m['play_mm']:.0f} mm hardly changes how alike the insides of the body are",
     )
     miss = m.get("inverse_mm", 0.0)
     find(
