@@ -111,7 +111,7 @@ def test_a_fraction_of_a_voxel_lost_on_equal_images_is_no_failure():
 
 
 def test_a_smooth_cylinder_of_noise_is_held_loosely_however_well_its_outline_fits():
-    z, y, x = np.meshgrid(*[np.arange(36) - 17.5] * 3, indexing="ij")
+    _, y, x = np.meshgrid(*[np.arange(36) - 17.5] * 3, indexing="ij")
     limb = (y**2 + x**2 < 12**2) * 100.0
     noises = (np.random.default_rng(seed).normal(0, 3, limb.shape) for seed in (1, 2))
     fixed, moving = (Volume(limb + noise, SMALL) for noise in noises)
