@@ -94,6 +94,7 @@ def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
         **errors(result.transform, truth, pair.fixed),
         "verdict": result.verdict.status,
         "reasons": list(result.verdict.reasons),
+        "matrix": result.transform.matrix.tolist(),
         "measures": dict(result.verdict.measures),
         "runtime_s": result.compute_s,
         "total_cpu_s": time.process_time() - cpu_began,
