@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -212,6 +213,24 @@ def test_the_same_seed_gives_the_same_answer(run, pair_files, tmp_path):
     a, b = (read_transform(tmp_path / f"{name}.tfm").matrix for name in ("a", "b"))
     # Threads add in any order: the last digits of ITK's sums differ, a tenth of a micron at most.
     np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_the_record_says_where_it_began_and_where_it_looked(run, pair_files, tmp_path):
+    start, mask = tmp_path / "start.tfm", tmp_path / "mask.nii.gz"
+    write_transform(MOTION, start)
+    write_volume(LabelMap(np.ones(SMALL.shape_zyx, np.uint8), SMALL), mask)
+    options = ("-m", "identity", "-o", tmp_path / "out" / "a", "--json")
+    told = run("register", *pair_files, *options, "--init", start, "--moving-mask", mask)
+    record = json.loads(told.stdout)
+    assert record["start"]["init"] == str(start)
+    np.testing.assert_allclose(record["start"]["matrix"], MOTION.matrix, atol=1e-12)
+    marked = record["inputs"]["moving_mask"]
+    assert marked["path"] == str(mask)
+    assert marked["sha256"] == hashlib.sha256(mask.read_bytes()).hexdigest()
+    assert "fixed_mask" not in record["inputs"]
+    record = json.loads(run("register", *pair_files, *options).stdout)
+    assert record["start"] == {"init": "identity", "matrix": np.eye(4).tolist()}
+    assert record["inputs"].keys() == {"fixed", "moving"}
 
 
 def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_path, monkeypatch):

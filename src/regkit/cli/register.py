@@ -133,7 +133,7 @@ def register_files(job: Job) -> Saved:
 
     registry = current_registry()
     registrar = build(job.method, job.parameters, registry, job.defaults)
-    prefix = prefix_path(job.output)
+    prefix, init = prefix_path(job.output), _init_word(job)
     started = time.perf_counter()
     from regkit.io.staging import staged
 
@@ -142,13 +142,14 @@ def register_files(job: Job) -> Saved:
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
         with _busy(f"registering with {job.method}"):
-            pair = _with_start(job, pair)
+            pair = _with_start(init, pair)
             result = run(registrar, pair, job.method, job.check_inverse)
         with _busy("writing"):
             from regkit.report.record import Inputs
             from regkit.report.save import save
 
-            inputs = Inputs(job.fixed, job.moving, load_s)
+            masks = job.fixed_mask, job.moving_mask
+            inputs = Inputs(job.fixed, job.moving, load_s, *masks, init)
             return save(result, prefix.name, stage, inputs, job.report)
 
 
@@ -177,7 +178,16 @@ def _read_pair(job: Job) -> Pair:
     )
 
 
-def _with_start(job: Job, pair: Pair) -> Pair:
+def _init_word(job: Job) -> str:
+    """Return what to start from; a method that searches nothing shall not get a search before."""
+    if job.init is not None:
+        return job.init
+    stages = job.method.replace(",", "+").split("+")
+    searches = any(current_registry().method(name.strip()).spec.aligns for name in stages)
+    return "auto" if searches else "identity"
+
+
+def _with_start(word: str, pair: Pair) -> Pair:
     from dataclasses import replace
 
     from regkit.errors import ParameterError
@@ -185,11 +195,6 @@ def _with_start(job: Job, pair: Pair) -> Pair:
     from regkit.io.transforms import read_transform
     from regkit.registry import suggest
 
-    word = job.init
-    if word is None:
-        stages = job.method.replace(",", "+").split("+")
-        searches = any(current_registry().method(name.strip()).spec.aligns for name in stages)
-        word = "auto" if searches else "identity"
     if names_a_start(word, current_registry()):
         start = initial_transform(word, pair, current_registry())
     elif not Path(word).is_file():

@@ -10,25 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from regkit import __version__
+from regkit.registrar import Pair
 from regkit.registration import RegistrationResult, versions
+from regkit.report.description import linear_fit
 from regkit.report.words import transform_record
 from regkit.volume import Volume
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where a pair came from and how long reading it took."""
+    """Where a pair came from, how long reading it took, and what `init` started it."""
 
     fixed: Path | None = None
     moving: Path | None = None
     load_s: float = 0.0
+    fixed_mask: Path | None = None
+    moving_mask: Path | None = None
+    init: str = ""
 
 
 def registration_record(
     result: RegistrationResult, transform_file: str, inputs: Inputs, save_s: float
 ) -> dict[str, Any]:
     """Return the record as plain data; its keys are a contract."""
-    pair = result.pair
+    pair, centre = result.pair, result.pair.fixed.grid.centre
     return {
         "regkit": __version__,
         "method": result.method,
@@ -46,10 +51,8 @@ def registration_record(
             "compute": round(result.compute_s, 4),
             "save": round(save_s, 4),
         },
-        "inputs": {
-            "fixed": _input(pair.fixed, inputs.fixed),
-            "moving": _input(pair.moving, inputs.moving),
-        },
+        "inputs": _inputs(pair, inputs),
+        "start": {"init": inputs.init, "matrix": linear_fit(pair.start, centre).matrix.tolist()},
         "diagnostics": plain(result.estimate.diagnostics),
         "versions": versions(),
     }
@@ -75,6 +78,18 @@ def _seed(parameters: Any) -> int:
     nested = [p for v in parameters.values() if isinstance(v, list | tuple) for p in v]
     found = [_seed(p) for p in nested if isinstance(p, dict)]
     return found[0] if found else 0
+
+
+def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
+    given = {
+        "fixed": (pair.fixed, inputs.fixed),
+        "moving": (pair.moving, inputs.moving),
+        "fixed_mask": (pair.fixed_mask, inputs.fixed_mask),
+        "moving_mask": (pair.moving_mask, inputs.moving_mask),
+    }
+    return {
+        role: _input(volume, path) for role, (volume, path) in given.items() if volume is not None
+    }
 
 
 def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
