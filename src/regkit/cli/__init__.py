@@ -12,6 +12,7 @@ from regkit.cli.context import settings
 from regkit.cli.demo import demo as demo_command
 from regkit.cli.listing import check, methods, plugins, show
 from regkit.cli.register import register as register_command
+from regkit.cli.report import report as report_command
 from regkit.cli.resample import resample as resample_command
 from regkit.cli.simulate import simulate as simulate_command
 from regkit.cli.transform import app as transform_app
@@ -35,6 +36,7 @@ app.command("plugins")(plugins)
 app.command("demo")(demo_command)
 app.command("simulate")(simulate_command)
 app.command("benchmark")(benchmark_command)
+app.command("report")(report_command)
 
 
 def _version(wanted: bool) -> None:

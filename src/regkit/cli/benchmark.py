@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from regkit.cli.busy import busy
 from regkit.cli.context import current_registry, settings
+from regkit.cli.margins import settings_with_margins
 
 if TYPE_CHECKING:
     from regkit.benchmark.compare import Change
@@ -90,6 +92,7 @@ def benchmark(
     """
     from regkit.benchmark.plan import CONFIG, Plan, read_plan
     from regkit.benchmark.summary import summarise_folder
+    from regkit.report.benchmark_page import write_report
 
     if dataset is not None:
         plan = Plan(
@@ -106,7 +109,10 @@ def benchmark(
     elif config is not None or compare is None:
         plan = read_plan(config or output / CONFIG)
         _run(plan, output, workers, dask, retry_failed)
-    summary = summarise_folder(output, current_registry(), _settings(margins or ()))
+    chosen = settings_with_margins(margins or (), output)
+    summary = summarise_folder(output, current_registry(), chosen)
+    with busy("drawing the report"):
+        write_report(output, summary, current_registry())
     if json:
         typer.echo((output / "summary.json").read_text(encoding="utf-8"), nl=False)
     else:
@@ -137,20 +143,6 @@ def _threads(threads: int | None, workers: int) -> int:
     import os
 
     return max(1, (os.cpu_count() or 1) // workers) if threads is None else threads
-
-
-def _settings(margins: Any) -> Any:
-    from regkit.errors import ParameterError
-    from regkit.statistics import Settings
-
-    found = {}
-    for text in margins:
-        name, _, value = text.partition("=")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise ParameterError(f"--margin takes SCORE=NUMBER, got '{text}'") from None
-    return Settings(margins=found)
 
 
 def _run(plan: Plan, output: Path, workers: int, dask: str | None, retry_failed: bool) -> None:

@@ -7,8 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regkit.cli.border import EXIT_VERDICT_FAIL
+from regkit.cli.busy import busy
 from regkit.cli.context import current_registry
 
 if TYPE_CHECKING:
@@ -138,13 +138,13 @@ def register_files(job: Job) -> Saved:
     from regkit.io.staging import staged
 
     with staged(prefix.parent) as stage:
-        with _busy("reading"):
+        with busy("reading"):
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
-        with _busy(f"registering with {job.method}"):
+        with busy(f"registering with {job.method}"):
             pair = _with_start(init, pair)
             result = run(registrar, pair, job.method, job.check_inverse)
-        with _busy("writing"):
+        with busy("writing"):
             from regkit.report.record import Inputs
             from regkit.report.save import save
 
@@ -223,19 +223,6 @@ def _limit_threads(threads: int) -> None:
     if threads:
         # Both ITKs (SimpleITK's and that of ANTs) read this when they are first used.
         os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)
-
-
-@contextmanager
-def _busy(words: str) -> Iterator[None]:
-    """Show on a terminal that something is under way."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(f"{words} ..."):
-        yield
 
 
 def _print_summary(saved: Saved) -> None:

@@ -7,17 +7,14 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
 from regkit.report.motion import motion_in_words
 from regkit.report.picture import write as write_png
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from regkit.report.template import template
 
 
 def write_page(
@@ -40,7 +37,7 @@ def write_page(
 def page(record: Mapping[str, Any], drawn: Image.Image) -> str:
     """Return the page of one registration as HTML; see `write_page`."""
     transform = record["transform"]
-    return _template().render(
+    return template("registration.html").render(
         record=record,
         picture=_data_url(drawn),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
@@ -52,18 +49,3 @@ def _data_url(drawn: Image.Image) -> str:
     buffer = io.BytesIO()
     write_png(drawn, buffer)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-@cache
-def _template() -> Template:
-    # Imported here because few registrations ask for a page, and all of them import this module.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
-
-    environment = Environment(
-        loader=PackageLoader("regkit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("registration.html")

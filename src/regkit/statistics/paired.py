@@ -48,6 +48,11 @@ def sign_flips(sums: FloatArray, flips: int, seed: int) -> FloatArray:
     return np.asarray(count / (flips + 1))
 
 
+def least_p(patients: int, pairs: int) -> float:
+    """Return the smallest p-value that sign flips can give, after Holm's correction for pairs."""
+    return min(1.0, pairs * 2.0 ** (1 - patients))
+
+
 def wilcoxon(means: FloatArray) -> FloatArray:
     """Wilcoxon's signed-rank test of patients' mean differences, shape (patients, k).
 

@@ -12,7 +12,8 @@ from regkit.errors import ParameterError
 from regkit.grid import FloatArray
 from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
 from regkit.statistics.comparing import compare
-from regkit.statistics.ranking import rank
+from regkit.statistics.paired import least_p
+from regkit.statistics.ranking import ALPHA, rank
 from regkit.statistics.summary import (
     DatasetSummary,
     MethodRow,
@@ -209,10 +210,12 @@ def _notes(score: Score) -> tuple[str, ...]:
             f"with only {score.patients} patients the intervals are somewhat too narrow if a few "
             "cases are much worse than the rest"
         )
-    if 1 < score.patients <= 5 and len(score.methods) > 1 and score.name not in COSTS:
-        least = 2.0 ** (1 - score.patients)
+    pairs = len(score.methods) * (len(score.methods) - 1) // 2
+    least = least_p(score.patients, pairs)
+    if score.patients > 1 and pairs and least >= ALPHA and score.name not in COSTS:
         notes.append(
-            f"with {score.patients} patients no permutation test can give p below {least:.2g}"
+            f"with {score.patients} patients and {pairs} pairs of methods no permutation p "
+            f"can be below {least:.2g}: too few patients for significance"
         )
     if not score.there.all():
         notes.append("some cases have no result of some method; pairs are compared where both do")

@@ -1,0 +1,222 @@
+"""What stands on the page of a benchmark, ready for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from regkit.report.benchmark_page.choice import by_rank, leading
+from regkit.report.benchmark_page.cost import Point, time_against
+from regkit.report.benchmark_page.critical import critical_difference
+from regkit.report.benchmark_page.strips import Strip, strips
+from regkit.statistics.paired import least_p
+from regkit.statistics.summary import (
+    Comparison,
+    DatasetSummary,
+    MethodRow,
+    ScoreSummary,
+    Summary,
+)
+from regkit.statistics.table import COSTS, Record
+
+# The first of these that there is comes first on the page.
+LEADING = ("tre_mm", "dt_mm", "dice")
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the method of a row is to that of a column; `look` is win, loss, same, open or self."""
+
+    words: str
+    look: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One score: its figures, drawings and comparisons."""
+
+    score: ScoreSummary
+    rows: tuple[MethodRow, ...]
+    ranks: Mapping[str, float]
+    strips: Markup
+    critical: Markup | None
+    cost: Markup | None
+    matrix: tuple[tuple[str, tuple[Cell, ...]], ...]
+    has_margin: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One dataset."""
+
+    dataset: DatasetSummary
+    failed: int
+    headline: tuple[str, ...]
+    panels: tuple[Panel, ...]
+
+
+def colours_of(summary: Summary) -> dict[str, int]:
+    """Number the methods of a page; each keeps its colour everywhere."""
+    names = (method for dataset in summary.datasets for method in dataset.methods)
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
+
+
+def sections(
+    summary: Summary, records: Sequence[Record], preferred: Sequence[str] = LEADING
+) -> list[Section]:
+    """Return what the page says of every dataset."""
+    colours = colours_of(summary)
+    found = []
+    for dataset in summary.datasets:
+        mine = [r for r in records if str(r["dataset"]) == dataset.dataset]
+        scores = [s for s in summary.scores if s.dataset == dataset.dataset]
+        first = leading(scores, preferred)
+        scores.sort(key=lambda s: (s is not first, s.score in COSTS))
+        seconds = _seconds(mine)
+        panels = [_panel(s, mine, seconds, colours, summary) for s in scores]
+        headline = headline_of(first) if first else ["No method gave a score."]
+        failed = sum(r["status"] == "failed" for r in mine)
+        found.append(Section(dataset, failed, tuple(headline), tuple(panels)))
+    return found
+
+
+def headline_of(score: ScoreSummary) -> list[str]:
+    """Say in words who is best by a score, and how sure that is."""
+    ranking = score.ranking
+    if ranking is None:
+        return list(score.notes[:1])
+    best, share = ranking.methods[0], ranking.position_share[0][0]
+    said = (
+        f"By {score.score}, {best} ranks first (mean rank {ranking.mean_rank[0]:.2f} of "
+        f"{len(ranking.methods)}), and in {share:.0%} of the redraws of the {ranking.patients} "
+        "patients."
+    )
+    beaten, alike = _beside(score, best)
+    least = least_p(ranking.patients, len(score.comparisons))
+    if least >= ALPHA:
+        return [said, f"{ranking.patients} patients are too few for significance tests."]
+    better = f"It is significantly better than {listed(beaten)}." if beaten else ""
+    open_ = f"A difference to {listed(alike)} is not significant." if alike else ""
+    return [said, *filter(None, (better, open_))]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a phrase."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _beside(score: ScoreSummary, best: str) -> tuple[list[str], list[str]]:
+    beaten: list[str] = []
+    alike: list[str] = []
+    for pair in score.comparisons:
+        if best in (pair.a, pair.b):
+            other = pair.b if pair.a == best else pair.a
+            look = _look(pair, 1 if pair.a == best else -1, score.better)
+            (beaten if look == "win" else alike).append(other)
+    return beaten, alike
+
+
+def _seconds(records: Sequence[Record]) -> dict[str, float]:
+    """Return the median run time of every method, of runs that ended."""
+    times: dict[str, list[float]] = {}
+    for record in records:
+        if record["status"] == "ok" and record.get("runtime_s") is not None:
+            times.setdefault(str(record["method"]), []).append(float(record["runtime_s"]))
+    return {method: float(np.median(seconds)) for method, seconds in times.items()}
+
+
+def _panel(
+    score: ScoreSummary,
+    records: Sequence[Record],
+    seconds: Mapping[str, float],
+    colours: Mapping[str, int],
+    summary: Summary,
+) -> Panel:
+    rows = {row.method: row for row in score.methods}
+    ordered = [rows[method] for method in by_rank(score)]
+    values = _values(records, score.score)
+    drawn = [Strip(r, np.array(values.get(r.method, [])), colours[r.method]) for r in ordered]
+    points = [
+        Point(r, seconds[r.method], colours[r.method]) for r in ordered if r.method in seconds
+    ]
+    margin = summary.settings.margins.get(score.score)
+    ranking = score.ranking
+    return Panel(
+        score=score,
+        rows=tuple(ordered),
+        ranks=dict(zip(ranking.methods, ranking.mean_rank, strict=True)) if ranking else {},
+        strips=strips(
+            drawn, score.score, score.unit, margin if score.better != "higher" else None
+        ),
+        critical=critical_difference(ranking, colours) if ranking else None,
+        cost=time_against(points, score.score, score.unit, score.better)
+        if points and score.score not in COSTS
+        else None,
+        matrix=_matrix(score),
+        has_margin=margin is not None,
+    )
+
+
+def _values(records: Sequence[Record], name: str) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for record in records:
+        if record["status"] == "ok":
+            home = record if name in COSTS else record.get("scores") or {}
+            value = home.get(name)
+            if value is not None and np.isfinite(value):
+                values.setdefault(str(record["method"]), []).append(float(value))
+    return values
+
+
+def _matrix(score: ScoreSummary) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+    """Return for every method its difference to every other one."""
+    if not score.comparisons:
+        return ()
+    pairs = {(pair.a, pair.b): pair for pair in score.comparisons}
+    names = by_rank(score)
+    return tuple((a, tuple(_cell(a, b, pairs, score) for b in names)) for a in names)
+
+
+def _cell(
+    a: str, b: str, pairs: Mapping[tuple[str, str], Comparison], score: ScoreSummary
+) -> Cell:
+    if a == b:
+        return Cell("", "self", "")
+    pair, sign = (pairs[a, b], 1) if (a, b) in pairs else (pairs[b, a], -1)
+    if pair.difference is None:
+        return Cell("-", "open", "no case that both have")
+    # From farthest below 0; adding 0 turns -0 into 0.
+    words = f"{sign * pair.difference + 0.0:+.3g}".replace("-", "−")  # noqa: RUF001
+    return Cell(words, _look(pair, sign, score.better), _title(a, b, pair, sign))
+
+
+def _look(pair: Comparison, sign: int, better: str) -> str:
+    p, difference = pair.p_permutation_holm, pair.difference
+    if p is not None and p < ALPHA and difference:
+        good = (sign * difference < 0) == (better != "higher")
+        return "win" if good else "loss"
+    equivalent = pair.equivalence is not None and pair.equivalence.equivalent
+    return "same" if equivalent else "open"
+
+
+def _title(a: str, b: str, pair: Comparison, sign: int) -> str:
+    ends = sorted(sign * e for e in (pair.low, pair.high) if e is not None)
+    parts = [f"{a} minus {b}"]
+    if ends:
+        parts.append(f"95 % interval {ends[0]:.3g} to {ends[1]:.3g}")
+    if pair.p_permutation_holm is not None:
+        parts.append(f"permutation p {pair.p_permutation_holm:.3g}")
+    if pair.p_wilcoxon_holm is not None:
+        parts.append(f"Wilcoxon p {pair.p_wilcoxon_holm:.3g}")
+    if pair.cohens_d is not None:
+        parts.append(f"d {sign * pair.cohens_d:.2f}")
+    if pair.win_rate is not None:
+        rate = pair.win_rate if sign > 0 else 1 - pair.win_rate
+        parts.append(f"{a} better on {rate:.0%} of {pair.cases} cases")
+    return "; ".join(parts)

@@ -1,0 +1,86 @@
+"""Time against accuracy: the median run time of every method and its mean score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from regkit.report.benchmark_page.axis import Axis
+from regkit.report.benchmark_page.drawing import Drawing
+from regkit.report.benchmark_page.strips import shortened
+from regkit.statistics.summary import MethodRow
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 340, 64, 170, 16, 52
+LETTERS = 15
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method: its figures, its median run time in seconds, its number on the page."""
+
+    row: MethodRow
+    seconds: float
+    colour: int
+
+
+def time_against(points: Sequence[Point], title: str, unit: str, better: str) -> Markup:
+    """Draw methods by what they cost and what they reach.
+
+    Parameters
+    ----------
+    points
+        The methods.
+    title, unit, better
+        Of the score.
+    """
+    picture = Drawing(WIDTH, HEIGHT, f"run time against {title}")
+    fastest = max(min((p.seconds for p in points), default=0), 1e-3)
+    across = Axis.over([max(p.seconds, fastest / 10) for p in points], LEFT, WIDTH - RIGHT)
+    ends = [e for p in points for e in (p.row.low, p.row.mean, p.row.high) if e is not None]
+    up = Axis.over(ends, HEIGHT - BOTTOM, TOP)
+    _grid(picture, across, up)
+    arrow = "higher" if better == "higher" else "lower"
+    name = f"{title} ({unit})" if unit else title
+    picture.text(LEFT - 50, TOP - 4, f"mean {name}, {arrow} is better", "faint")
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    picture.text(middle, HEIGHT - 8, "median run time (s)", "faint", "middle")
+    labels = _apart({p.row.method: up.at(p.row.mean) for p in points if p.row.mean is not None})
+    for point in points:
+        _draw(picture, point, across, up, labels)
+    return picture.markup()
+
+
+def _draw(
+    picture: Drawing, point: Point, across: Axis, up: Axis, labels: dict[str, float]
+) -> None:
+    row, look = point.row, f"m{point.colour % 8}"
+    if row.mean is None:
+        return
+    x, y = across.at(point.seconds), up.at(row.mean)
+    if row.low is not None and row.high is not None:
+        picture.line(x, up.at(row.low), x, up.at(row.high), f"interval {look}")
+    picture.disc(x, y, 6, f"mean {look}", f"{row.method}: {point.seconds:.3g} s, {row.mean:.4g}")
+    label = labels[row.method]
+    picture.path([(x + 8, y), (x + 14, label), (x + 18, label)], f"leader {look}")
+    picture.text(x + 22, label + 4, shortened(row.method, 20))
+
+
+def _grid(picture: Drawing, across: Axis, up: Axis) -> None:
+    for value, words in across.ticks():
+        picture.line(across.at(value), TOP, across.at(value), HEIGHT - BOTTOM, "grid")
+        picture.text(across.at(value), HEIGHT - BOTTOM + 18, words, "faint", "middle")
+    for value, words in up.ticks():
+        picture.line(LEFT, up.at(value), WIDTH - RIGHT, up.at(value), "grid")
+        picture.text(LEFT - 8, up.at(value) + 4, words, "faint", "end")
+
+
+def _apart(wanted: dict[str, float]) -> dict[str, float]:
+    """Move labels down until none lies on another."""
+    placed: dict[str, float] = {}
+    last = -1e9
+    for name, y in sorted(wanted.items(), key=lambda item: item[1]):
+        last = max(y, last + LETTERS)
+        placed[name] = last
+    return placed

@@ -1,0 +1,105 @@
+"""Write ``report.html`` of a benchmark folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from regkit import __version__
+from regkit.benchmark.records import read_records
+from regkit.io.staging import staged
+from regkit.registry import Registry
+from regkit.report.benchmark_page.case_table import case_table
+from regkit.report.benchmark_page.choice import Choice, choose
+from regkit.report.benchmark_page.content import Section, colours_of, sections
+from regkit.report.benchmark_page.views import View, Views, make_views
+from regkit.report.template import template
+from regkit.report.viewer import licences, niivue, warm_colours
+from regkit.statistics import Summary
+from regkit.statistics.table import COSTS, Record
+from regkit.statistics.writing import (
+    equivalence_in_words,
+    shown,
+    shown_mean,
+    shown_p,
+    shown_quantile,
+)
+
+REPORT = "report.html"
+MOST_VIEWS = 8
+
+
+def write_report(
+    folder: Path,
+    summary: Summary,
+    registry: Registry,
+    most_views: int = MOST_VIEWS,
+) -> Path:
+    """Write the report of a benchmark folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Holds ``records.jsonl`` and ``config.toml``.
+    summary
+        Of its records.
+    registry
+        Knows the dataset, from which the pictures are made.
+    most_views
+        How many cases to show as pictures and in the viewer.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    records = read_records(folder)
+    found = sections(summary, records)
+    views = make_views(folder, _choices(found, records, most_views), registry)
+    html = render(summary, records, found, views)
+    with staged(folder) as stage:
+        stage.path(REPORT).write_text(html, encoding="utf-8")
+    return folder / REPORT
+
+
+def render(
+    summary: Summary, records: Sequence[Record], found: Sequence[Section], views: Views
+) -> str:
+    """Return the page as HTML; names and texts of the records are not trusted and are escaped."""
+    names = dict.fromkeys(s.score for s in summary.scores if s.score not in COSTS)
+    return template("benchmark.html").render(
+        version=__version__,
+        summary=summary,
+        sections=found,
+        colours=colours_of(summary),
+        views=views,
+        scenes=[_scene(view) for view in views.shown],
+        table=case_table(records, list(names)),
+        niivue=niivue(),
+        licences=licences(),
+        warm=warm_colours(),
+        shown=shown,
+        shown_p=shown_p,
+        shown_mean=shown_mean,
+        shown_quantile=shown_quantile,
+        equivalence=equivalence_in_words,
+    )
+
+
+def _choices(found: Sequence[Section], records: Sequence[Record], most_views: int) -> list[Choice]:
+    """Choose cases of every dataset by the score that it shows first."""
+    choices: list[Choice] = []
+    for section in found:
+        if section.panels and section.panels[0].score.score not in COSTS:
+            mine = [r for r in records if str(r["dataset"]) == section.dataset.dataset]
+            most = most_views // len(found)
+            choices += choose(mine, section.panels[0].score, most)
+    return choices
+
+
+def _scene(view: View) -> dict[str, Any]:
+    """Return what the script of the page needs of a view."""
+    record = view.choice.record
+    title = f"{record['method']}, {view.choice.why}: {record['case']}"
+    return {"title": title, **view.scene}

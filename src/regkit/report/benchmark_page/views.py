@@ -1,0 +1,138 @@
+"""Pictures and small images of chosen cases, made again from the dataset and the transforms."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from regkit.benchmark.plan import CONFIG, read_plan
+from regkit.benchmark.source import Cases
+from regkit.case import Case
+from regkit.errors import RegkitError
+from regkit.io.transforms import read_transform
+from regkit.registry import Registry
+from regkit.report.benchmark_page.choice import Choice
+from regkit.report.lettering import Heading
+from regkit.report.motion import transform_in_words
+from regkit.report.picture import compare
+from regkit.report.viewer import scene
+from regkit.transform import IDENTITY, AffineTransform, Transform
+
+logger = logging.getLogger(__name__)
+QUALITY = 82
+
+
+@dataclass(frozen=True)
+class View:
+    """A chosen case on the page.
+
+    Parameters
+    ----------
+    choice
+        The record and why it was chosen.
+    motion
+        What the method found, in words.
+    picture
+        Before and after in three planes, as a data URL.
+    scene
+        For the viewer; see `regkit.report.viewer.scene`.
+    """
+
+    choice: Choice
+    motion: str
+    picture: str
+    scene: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The views of a page, and why some are missing; empty if none is."""
+
+    shown: tuple[View, ...] = ()
+    problem: str = ""
+
+
+def make_views(
+    folder: Path,
+    choices: Sequence[Choice],
+    registry: Registry,
+) -> Views:
+    """Show chosen records.
+
+    Parameters
+    ----------
+    folder
+        The benchmark folder; its ``config.toml`` says where the images are.
+    choices
+        What to show.
+    registry
+        Knows the dataset.
+
+    Returns
+    -------
+    Views
+        Without the images a report has no pictures but everything else, and says why.
+    """
+    if not choices:
+        return Views()
+    try:
+        cases = read_plan(folder / CONFIG).dataset.open(registry)
+        index = {case: number for number, case in enumerate(cases.ids)}
+        known = [c for c in choices if str(c.record["case"]) in index]
+        found = _in_order(folder, cases, index, known)
+    except (RegkitError, OSError) as error:
+        logger.info("no pictures: %s", error)
+        return Views(problem=f"There are no pictures of cases: {error}")
+    missing = len(choices) - len(known)
+    problem = f"{missing} chosen cases are no longer in the dataset." if missing else ""
+    return Views(tuple(found), problem)
+
+
+def _in_order(
+    folder: Path,
+    cases: Cases,
+    index: dict[str, int],
+    choices: Sequence[Choice],
+) -> list[View]:
+    """Make views case by case as the dataset has them, and return them as they were chosen."""
+    views: dict[int, View] = {}
+    wanted = sorted({index[str(choice.record["case"])] for choice in choices})
+    for number in wanted:
+        case = cases.case(number)
+        for place, choice in enumerate(choices):
+            if index[str(choice.record["case"])] == number:
+                views[place] = _view(folder, case, choice)
+    return [views[place] for place in range(len(choices))]
+
+
+def _view(folder: Path, case: Case, choice: Choice) -> View:
+    fixed, moving = case.pair.fixed, case.pair.moving
+    before, after = case.pair.initial or IDENTITY, transform_of(folder, choice.record)
+    motion = transform_in_words(after, fixed.grid)
+    heading = Heading(
+        title=f"{choice.record['method']} on {case.id}",
+        badge=str(choice.record.get("verdict") or ""),
+        subtitle=f"{choice.score} {choice.value:.3g} {choice.unit}; fixed to moving: {motion}",
+    )
+    drawn = compare(fixed, moving, before, after, heading)
+    return View(choice, motion, data_url(drawn), scene(fixed, moving, before, after))
+
+
+def transform_of(folder: Path, record: Any) -> Transform:
+    """Return what a record found: a map of fixed to moving points, LPS mm."""
+    kept = record["transform"]
+    return read_transform(folder / kept) if isinstance(kept, str) else AffineTransform(kept)
+
+
+def data_url(drawn: Image.Image) -> str:
+    """Return a picture as part of a page; WebP, a tenth of the size of PNG."""
+    buffer = io.BytesIO()
+    drawn.save(buffer, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,119 @@
+"""What the 3-D viewer on a page shows: a pair before and after, as small images inside the page.
+
+The viewer is NiiVue (BSD 2-Clause, https://github.com/niivue/niivue), shipped in
+``static/niivue`` with its licence.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from markupsafe import Markup
+from scipy.ndimage import gaussian_filter
+
+from regkit.grid import Grid
+from regkit.io.stored import ras_from_lps
+from regkit.report.panels import STOPS, Look
+from regkit.resampling import resample
+from regkit.transform import IDENTITY, Transform
+from regkit.volume import Volume
+
+# Voxels of one image in a page: about 0.3 MB, and smooth to turn without a graphics card.
+MOST_VOXELS = 350_000
+
+
+def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) -> dict[str, Any]:
+    """Return a pair as the viewer takes it: plain data.
+
+    All images lie on the fixed grid, made coarser where it is fine, with intensities as bytes.
+
+    Parameters
+    ----------
+    fixed, moving
+        The images.
+    before, after
+        Maps of fixed to moving points, LPS mm.
+
+    Returns
+    -------
+    dict
+        ``fixed``, ``before`` and ``after``: the fixed image and the moving one under both maps,
+        as gzipped NIfTI in base64. ``above``: ``fixed`` or ``moving``, whichever is drawn in warm
+        colours on the other.
+    """
+    grid = _coarse(fixed.grid)
+    looks = Look.of(fixed), Look.of(moving)
+    still = _smooth(fixed, grid)
+    moves = _smooth(moving, grid)
+    return {
+        "fixed": _packed(resample(still, grid, IDENTITY, looks[0].low), looks[0]),
+        "before": _packed(resample(moves, grid, before, looks[1].low), looks[1]),
+        "after": _packed(resample(moves, grid, after, looks[1].low), looks[1]),
+        "above": "fixed" if looks[0].warm and not looks[1].warm else "moving",
+    }
+
+
+@cache
+def niivue() -> Markup:
+    """Return the code of the viewer, fit to stand inside a page's script tag."""
+    home = files("regkit.report") / "static" / "niivue" / "niivue.umd.js"
+    code = home.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    return Markup(code)  # noqa: S704 - our own file
+
+
+@cache
+def licences() -> str:
+    """Return the licences of the viewer and of what is part of it."""
+    home = files("regkit.report") / "static" / "niivue"
+    texts = [
+        (home / name).read_text(encoding="utf-8") for name in ("LICENSE.txt", "THIRD_PARTY.txt")
+    ]
+    return "NiiVue\n\n" + "\n\n".join(texts)
+
+
+def warm_colours() -> dict[str, list[int]]:
+    """Return the colours of uptake as NiiVue takes them; faint uptake lets through."""
+    at, *channels = np.transpose(STOPS)
+    names = dict(
+        zip("RGB", (np.rint(255 * c).astype(int).tolist() for c in channels), strict=True)
+    )
+    return {**names, "A": [0, 255, 255, 255, 255], "I": np.rint(255 * at).astype(int).tolist()}
+
+
+def _coarse(grid: Grid) -> Grid:
+    """Return a grid over the same field of view with fewer voxels, as isotropic as it can be."""
+    extent = np.asarray(grid.shape_zyx[::-1]) * np.asarray(grid.spacing)
+    spacing = np.asarray(grid.spacing)
+    size = float(spacing.min())
+    while np.prod(np.ceil(extent / np.maximum(spacing, size))) > MOST_VOXELS:
+        size *= 1.05
+    shape = np.maximum(1, np.round(extent / np.maximum(spacing, size))).astype(int)
+    sx, sy, sz = (extent / shape).tolist()
+    nx, ny, nz = shape.tolist()
+    # The first voxel's centre is half a voxel inside the same corner.
+    corner = (np.array([1 / nz, 1 / ny, 1 / nx]) * grid.shape_zyx - 1) / 2
+    x, y, z = grid.to_physical(corner[None])[0].tolist()
+    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction)
+
+
+def _smooth(volume: Volume, grid: Grid) -> Volume:
+    """Take away what a coarser grid cannot show."""
+    coarser = max(grid.spacing) / np.asarray(volume.grid.spacing[::-1])
+    sigma = 0.4 * np.sqrt(np.maximum(coarser**2 - 1, 0))
+    array = gaussian_filter(np.nan_to_num(volume.array.astype(np.float32)), sigma, mode="nearest")
+    return Volume(array, volume.grid, volume.modality)
+
+
+def _packed(volume: Volume, look: Look) -> str:
+    scaled = look.scale(volume.array.astype(np.float32))
+    image = nib.Nifti1Image(
+        np.rint(255 * scaled).astype(np.uint8).T, ras_from_lps(volume.grid.affine)
+    )
+    image.header.set_xyzt_units("mm")
+    return base64.b64encode(gzip.compress(image.to_bytes(), 9, mtime=0)).decode("ascii")
