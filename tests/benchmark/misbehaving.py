@@ -146,6 +146,15 @@ class Warps(Fine):
         return Estimate(DisplacementField(shift, GRID))
 
 
+class Clocked(Fine):
+    """Tells as its device when it began and ended."""
+
+    def register(self, pair: Pair) -> Estimate:
+        began = time.monotonic()
+        time.sleep(0.1)
+        return Estimate(TRUTH, diagnostics={"device": f"{began} {time.monotonic()}"})
+
+
 def broken_metric(evaluation) -> float:
     raise ZeroDivisionError("no labels, no mercy")
 
@@ -165,6 +174,7 @@ TOYS = {
     "runs-out": RunsOut,
     "wrong-type": WrongType,
     "warps": Warps,
+    "clocked": Clocked,
 }
 
 

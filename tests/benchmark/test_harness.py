@@ -5,11 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from observing import children_of, is_running, repeatable
 
 from regkit.benchmark.harness import run, tasks_left
 from regkit.benchmark.lane import Task
@@ -20,23 +19,10 @@ from regkit.benchmark.source import Source
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
-MEASURED = ("runtime_s", "peak_memory_mb", "timing_s")
-
 
 def plan_of(*methods, n=3, limit=0, **parameters):
     chosen = with_parameters(parse_methods(methods, default_registry()), parameters)
     return Plan(Source("toy-cases", {"n": n}, limit=limit), chosen)
-
-
-def repeatable(folder):
-    """What does not depend on the day, by case and method."""
-    records = read_records(folder)
-    found = {
-        (r["case"], r["method"]): {k: v for k, v in r.items() if k not in MEASURED}
-        for r in records
-    }
-    assert len(found) == len(records)
-    return found
 
 
 def refusing(*_):
@@ -176,20 +162,3 @@ def test_workers_end_when_the_harness_is_killed(tmp_path):
     while any(is_running(child) for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(is_running(child) for child in children)
-
-
-def children_of(parent):
-    return [pid for pid, state, its_parent in processes() if its_parent == parent]
-
-
-def is_running(process):
-    return any(pid == process and state != "Z" for pid, state, _ in processes())
-
-
-def processes():
-    """Number, state and parent of every process."""
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            number, _, rest = file.read_text().partition(" (")
-            state, parent = rest.rpartition(") ")[2].split()[:2]
-            yield int(number), state, int(parent)

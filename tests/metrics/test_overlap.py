@@ -3,9 +3,12 @@ import pytest
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
-from regkit import Grid, LabelMap
-from regkit.metrics.overlap import dice_of, hd95_of
+from regkit import IDENTITY, Case, Estimate, Grid, LabelMap, Pair
+from regkit.evaluation import Evaluation
+from regkit.metrics.overlap import dice, dice_of, hd95_of
+from regkit.registration import RegistrationResult
 from regkit.sitk_bridge import volume_to_sitk
+from regkit.verdict import Verdict
 
 GRID = Grid((24, 30, 36), spacing=(0.8, 1.7, 3.1))
 
@@ -54,3 +57,20 @@ def test_a_label_of_one_image_only_is_as_far_as_can_be():
     a = random_blob(0)
     assert dice_of(a, np.zeros_like(a)) == 0
     assert hd95_of(a, np.zeros_like(a), GRID) == pytest.approx(np.linalg.norm(GRID.extent))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_labels_count_alike_as_in_simpleitk(seed):
+    """Labels that touch each other and the border, one of them in one image only."""
+    rng = np.random.default_rng(seed)
+    smooth = [gaussian_filter(rng.normal(size=(4, *GRID.shape_zyx)), (0, 3, 3, 3)) for _ in "ab"]
+    a, b = (LabelMap(noise.argmax(axis=0), GRID) for noise in smooth)
+    a = a.with_array(np.where(a.array == 3, 0, a.array))
+    judge = sitk.LabelOverlapMeasuresImageFilter()
+    judge.Execute(volume_to_sitk(a), volume_to_sitk(b))
+    case = Case("a", Pair(a, b), fixed_labels=a, moving_labels=b)
+    result = RegistrationResult(
+        "told", {}, case.pair, Estimate(IDENTITY), Verdict("OK", (), {}), 0.0
+    )
+    expected = [judge.GetDiceCoefficient(label) for label in (1, 2)]
+    assert dice(Evaluation(case, result)) == pytest.approx(sum(expected) / 3, abs=1e-12)

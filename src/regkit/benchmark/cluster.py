@@ -110,7 +110,7 @@ class Connection:
 
         under_way = {submit(task): task for task in tasks}
         attempts: dict[Task, int] = {}
-        finished = as_completed(under_way)
+        finished = as_completed(under_way, loop=self._client.loop)
         try:
             for future in finished:
                 task = under_way.pop(future)

@@ -1,0 +1,141 @@
+"""A real scheduler and real workers, one of which is killed in the midst of a run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from observing import children_of, is_running, repeatable
+
+from regkit.benchmark.cluster import Cluster
+from regkit.benchmark.harness import run
+from regkit.benchmark.plan import Plan, parse_methods, with_parameters
+from regkit.benchmark.records import read_records
+from regkit.benchmark.source import Source
+from regkit.errors import BenchmarkError
+from regkit.registry import default_registry
+
+
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(
+        words,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def scheduler(_toys, tmp_path_factory) -> Iterator[Path]:
+    """The scheduler file of a cluster without workers."""
+    file = tmp_path_factory.mktemp("dask") / "scheduler.json"
+    module = "distributed.cli.dask_scheduler"
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with started(sys.executable, "-m", module, *options, "--scheduler-file", str(file)):
+        until(file.exists)
+        yield file
+
+
+def worker(scheduler, name, *options):
+    module = "distributed.cli.dask_worker"
+    common = ["--scheduler-file", str(scheduler), "--name", name, "--nthreads", "1"]
+    rest = ["--no-dashboard", "--no-nanny", "--local-directory", str(scheduler.parent)]
+    return started(sys.executable, "-m", module, *common, *rest, *options)
+
+
+@contextmanager
+def connected(scheduler, lanes):
+    def has_workers():
+        try:
+            with Cluster(str(scheduler)).connected() as connection:
+                return connection.lanes == lanes
+        except BenchmarkError:
+            return False
+
+    until(has_workers)
+    with Cluster(str(scheduler)).connected() as connection:
+        yield connection
+
+
+def plan_of(methods, n, **parameters):
+    chosen = with_parameters(parse_methods([methods], default_registry()), parameters)
+    return Plan(Source("toy-cases", {"n": n}), chosen, timeout_s=30)
+
+
+def test_a_worker_killed_in_the_midst_loses_nothing(scheduler, tmp_path):
+    plan = plan_of("fine,segfaults", 10, seconds=0.1)
+    orphans = []
+
+    def kill_one(progress):
+        if progress.done == 6:
+            orphans.extend(children_of(doomed.pid))
+            doomed.send_signal(signal.SIGKILL)
+
+    with (
+        worker(scheduler, "doomed") as doomed,
+        worker(scheduler, "other") as other,
+        connected(scheduler, lanes=2) as connection,
+    ):
+        run(plan, tmp_path / "dask", connection.run, lanes=connection.lanes, watch=kill_one)
+        assert doomed.wait() == -signal.SIGKILL
+        assert orphans
+        until(lambda: not any(map(is_running, orphans)))
+        until(lambda: not children_of(other.pid))  # its lane was ended with the run
+    run(plan, tmp_path / "here")
+    assert len(read_records(tmp_path / "dask")) == 20
+    assert repeatable(tmp_path / "dask") == repeatable(tmp_path / "here")
+
+
+def test_gpu_workers_take_one_method_at_a_time(scheduler, tmp_path):
+    with (
+        worker(scheduler, "gpu", "--resources", "GPU=1", "--nthreads", "2"),
+        worker(scheduler, "plain"),
+        connected(scheduler, lanes=3) as connection,
+    ):
+        run(plan_of("clocked", 6), tmp_path, connection.run)
+    # The toy tells as its device when it began and ended.
+    spans = sorted(tuple(map(float, r["device"].split())) for r in read_records(tmp_path))
+    assert len(spans) == 6
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_a_wrong_parameter_is_told_once(scheduler, tmp_path):
+    with (
+        worker(scheduler, "one"),
+        connected(scheduler, lanes=1) as connection,
+        pytest.raises(BenchmarkError, match="fine has no parameter 'blur'"),
+    ):
+        run(plan_of("fine", 3, blur=1), tmp_path, connection.run)
+
+
+def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
+    with (
+        pytest.raises(BenchmarkError, match=r"has no workers; start some with `dask worker"),
+        Cluster(str(scheduler)).connected(),
+    ):
+        pass
+    monkeypatch.setattr("regkit.benchmark.cluster.CONNECT_S", 1)
+    with (
+        pytest.raises(BenchmarkError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        Cluster("tcp://127.0.0.1:9").connected(),
+    ):
+        pass

@@ -1,0 +1,46 @@
+import pytest
+
+from phantoms import MOTION, small_pair
+from regkit import AffineTransform, Case, Estimate
+from regkit.evaluation import Evaluation, NotKnownError
+from regkit.metrics.trust import overlap, verdict_brier, within_voxel
+from regkit.registration import RegistrationResult
+from regkit.verdict import Verdict, judge
+
+VOXEL_MM = 9.0
+
+
+def evaluation(miss_mm=0.0, status="OK", truth=MOTION):
+    case = Case("a", small_pair(), truth)
+    estimate = AffineTransform.shift((0.0, miss_mm, 0.0)) @ MOTION
+    verdict = Verdict(status, (), {})
+    return Evaluation(
+        case, RegistrationResult("told", {}, case.pair, Estimate(estimate), verdict, 0.0)
+    )
+
+
+@pytest.mark.parametrize(("miss_mm", "success"), [(0.0, 1), (8.99, 1), (9.01, 0), (80.0, 0)])
+def test_success_is_to_come_within_a_voxel(miss_mm, success):
+    assert within_voxel(evaluation(miss_mm)) == success
+
+
+@pytest.mark.parametrize(
+    ("status", "right", "wrong"), [("OK", 0, 1), ("CHECK", 0.25, 0.25), ("FAIL", 1, 0)]
+)
+def test_a_verdict_is_scored_as_a_forecast(status, right, wrong):
+    assert verdict_brier(evaluation(0.0, status)) == right
+    assert verdict_brier(evaluation(2 * VOXEL_MM, status)) == wrong
+
+
+def test_nothing_is_said_of_success_without_a_truth():
+    for metric in (within_voxel, verdict_brier):
+        with pytest.raises(NotKnownError, match="case a has no true transform"):
+            metric(evaluation(truth=None))
+
+
+@pytest.mark.parametrize("miss_mm", [0.0, 150.0, 2000.0])
+def test_overlap_is_that_of_the_verdict(miss_mm):
+    told = evaluation(miss_mm)
+    judged = judge(told.case.pair, told.result.transform)
+    assert overlap(told) == judged.measures["overlap"]
+    assert (overlap(told) == 0) == (miss_mm == 2000.0)
