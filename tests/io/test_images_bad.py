@@ -255,3 +255,21 @@ def test_real_odd_files_give_a_volume_or_one_line(shared_data, capfd):
         "someones_epi.nii.gz",
         "standard.nii.gz", "tests_data",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dimension", ["-3", "0", "99", "x"])
+def test_a_metaimage_of_impossible_dimension_is_refused_before_itk_crashes(tmp_path, dimension):
+    path = tmp_path / "image.mha"
+    _write(path)
+    damaged = path.read_bytes().replace(b"NDims = 3", b"NDims =" + dimension.encode())
+    path.write_bytes(damaged)
+    _refused(path, f"NDims must be 3, got '{dimension}'")
+
+
+def test_impossible_numbers_in_a_header_give_no_warning_of_numpy(tmp_path):
+    path = tmp_path / "image.mgh"
+    _write(path)
+    content = bytearray(path.read_bytes())
+    content[30:78] = b"\x7f\x7f\xff\xff" * 12  # spacing and directions: the largest float32
+    path.write_bytes(content)
+    _refused(path, "geometry|finite|spacing", RegkitError)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from regkit import read_transform
+from regkit import read_transform, rigid, write_transform
 from regkit.errors import FileFormatError, RegkitError, TransformError
 
 EYE = np.eye(4).tolist()
@@ -83,3 +83,14 @@ def test_noise_never_escapes_as_another_error(tmp_path, name, form):
     with pytest.raises(RegkitError, match=str(path)) as caught:
         read_transform(path, format=form)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("t.tfm", "itk"), ("t.mat", "ants")])
+def test_a_damaged_type_name_is_one_line(tmp_path, name, kind):
+    path = tmp_path / name
+    write_transform(rigid((1, 2, 3)), path, format=kind)
+    path.write_bytes(path.read_bytes().replace(b"AffineTransform_", b"Affine\x85ransform_"))
+    with pytest.raises(
+        FileFormatError, match=r"^[^\n]*(type that ITK does not know|damaged)[^\n]*$"
+    ):
+        read_transform(path, format=kind)

@@ -90,7 +90,8 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
 def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
     """Read a file; whatever goes wrong becomes one line that names it."""
     try:
-        stored = _imported(_reader(path))(path)
+        with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
+            stored = _imported(_reader(path))(path)
         return upright(stored, kind, modality or stored.modality, path)
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
@@ -98,7 +99,9 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
         raise FileFormatError(f"{path}: permission denied; check who may read it") from error
     except Exception as error:
         # A damaged file can make a format's library raise anything.
-        raise FileFormatError(f"{path}: cannot be read ({_one_line(error)})") from error
+        raise FileFormatError(
+            f"{path}: cannot be read, is it damaged? ({_one_line(error)})"
+        ) from error
 
 
 def _reader(path: Path) -> str:
@@ -138,4 +141,4 @@ def _compact(volume: Volume) -> Volume:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join([f"{type(error).__name__}:", *str(error).split()]).removesuffix(":")

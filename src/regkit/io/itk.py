@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ _PATIENT_SPACES = ("right-anterior-superior", "left-anterior-superior", "left-po
 
 def read(path: Path) -> Stored:
     """Read a NRRD or MetaImage file."""
+    _check_dimension(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -44,6 +46,14 @@ def write(volume: Volume, path: Path) -> None:
     """Write a NRRD or MetaImage file, compressed."""
     with silenced():
         sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
+
+
+def _check_dimension(path: Path) -> None:
+    """Refuse a MetaImage header on which ITK would crash the process."""
+    with path.open("rb") as file:
+        found = re.search(rb"^NDims[ \t]*=[ \t]*(.*?)\s*$", file.read(4096), re.MULTILINE)
+    if found and not re.fullmatch(rb"[1-9]", found[1]):
+        raise FileFormatError(f"NDims must be 3, got {found[1][:20].decode(errors='replace')!r}")
 
 
 def _affine(image: sitk.Image) -> FloatArray:

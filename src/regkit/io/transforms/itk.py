@@ -40,8 +40,9 @@ def write_itk(transform: Transform, path: Path, images: Images) -> None:  # noqa
 def load(path: Path) -> sitk.Transform:
     """Read a file with SimpleITK, turning its many-lined errors into one line."""
     try:
-        return sitk.ReadTransform(str(path))
-    except RuntimeError as error:
+        with silenced():
+            return sitk.ReadTransform(str(path))
+    except (RuntimeError, UnicodeDecodeError) as error:  # ITK quotes whatever bytes it found
         text = str(error)
         if "Could not create an instance of" in text:
             raise FileFormatError(
