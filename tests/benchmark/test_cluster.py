@@ -44,14 +44,21 @@ def until(condition, seconds=60):
         time.sleep(0.05)
 
 
+@contextmanager
+def scheduling(file: Path) -> Iterator[subprocess.Popen]:
+    """Start a scheduler and wait for its file."""
+    module = "distributed.cli.dask_scheduler"
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with started(sys.executable, "-m", module, *options, "--scheduler-file", str(file)) as process:
+        until(file.exists)
+        yield process
+
+
 @pytest.fixture(scope="module")
 def scheduler(_toys, tmp_path_factory) -> Iterator[Path]:
     """The scheduler file of a cluster without workers."""
     file = tmp_path_factory.mktemp("dask") / "scheduler.json"
-    module = "distributed.cli.dask_scheduler"
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    with started(sys.executable, "-m", module, *options, "--scheduler-file", str(file)):
-        until(file.exists)
+    with scheduling(file):
         yield file
 
 
@@ -139,3 +146,20 @@ def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
         Cluster("tcp://127.0.0.1:9").connected(),
     ):
         pass
+
+
+def test_a_scheduler_that_dies_ends_the_run_with_what_is_done(tmp_path):
+    def kill(progress):
+        if progress.done == 2:
+            process.kill()
+
+    file = tmp_path / "scheduler.json"
+    plan = plan_of("fine", 8, seconds=0.2)
+    with (
+        scheduling(file) as process,
+        worker(file, "one"),
+        connected(file, lanes=1) as connection,
+        pytest.raises(BenchmarkError, match="the scheduler was lost; the same command"),
+    ):
+        run(plan, tmp_path / "run", connection.run, watch=kill)
+    assert len(read_records(tmp_path / "run")) == 2

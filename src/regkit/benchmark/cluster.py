@@ -123,8 +123,9 @@ class Connection:
                 under_way[again] = task
                 finished.add(again)
         finally:
-            self._client.cancel(list(under_way))
-            self._client.run(end_lanes, setup.run)
+            if self._client.status == "running":
+                self._client.cancel(list(under_way))
+                self._client.run(end_lanes, setup.run)
 
 
 def do(setup: Setup, task: Task) -> Record:
@@ -149,7 +150,9 @@ def end_lanes(run: str) -> None:
 
 def _check(future: Any, task: Task, attempt: int) -> None:
     """Raise if trying again makes no sense."""
-    error = future.exception() if future.status == "error" else None
+    if future.cancelled():
+        raise BenchmarkError("the scheduler was lost; the same command goes on from here")
+    error = future.exception()
     if isinstance(error, RegkitError):
         raise error
     if error is not None and type(error).__name__ != "KilledWorker":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,7 +101,7 @@ def benchmark(
             _methods(methods or (), assignments or ()),
             seed,
             device,
-            _threads(threads, workers),
+            _threads(threads, workers, dask is not None),
             timeout,
             memory,
             settings.builtin_only,
@@ -139,10 +140,11 @@ def _methods(texts: Any, assignments: Any) -> Any:
     return with_parameters(chosen, dict(parse_assignment(text) for text in assignments))
 
 
-def _threads(threads: int | None, workers: int) -> int:
-    import os
-
-    return max(1, (os.cpu_count() or 1) // workers) if threads is None else threads
+def _threads(threads: int | None, workers: int, is_elsewhere: bool) -> int:
+    """Return what was asked for, else a fair share of this machine; other machines are unknown."""
+    if threads is not None:
+        return threads
+    return 1 if is_elsewhere else max(1, (os.cpu_count() or 1) // workers)
 
 
 def _run(plan: Plan, output: Path, workers: int, dask: str | None, retry_failed: bool) -> None:
