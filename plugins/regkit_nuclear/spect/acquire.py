@@ -113,12 +113,18 @@ def expected_views(
     if not (activity.array >= 0).all() or not activity.array.any():
         raise GeometryError("the activity must be somewhere and nowhere negative")
     coarse = binned_grid(activity.grid, binning)
-    source, tissue = (torch.tensor(v.array, device=device)[None] for v in (activity, mu))
-    fine = Projector(activity.grid, orbit, collimator, device).attenuated_by(tissue, keep=False)
+    # In double precision: else rounding, which differs between machines, would tip single counts.
+    double = torch.float64
+    source, tissue = (
+        torch.tensor(v.array, device=device, dtype=double)[None] for v in (activity, mu)
+    )
+    fine = Projector(activity.grid, orbit, collimator, device, double).attenuated_by(
+        tissue, keep=False
+    )
     primary = _sum_bins(fine.forward(source)[0], binning)
     # Scatter is smooth: the coarse grid is fine enough.
     source, tissue = _sum_voxels(source, binning), _sum_voxels(tissue, binning) / binning**3
-    camera = Projector(coarse, orbit, collimator, device).attenuated_by(tissue, keep=False)
+    camera = Projector(coarse, orbit, collimator, device, double).attenuated_by(tissue, keep=False)
     scatter = camera.forward(scatter_source(source, tissue, coarse.spacing))[0]
     return _positive(primary), _positive(scatter), coarse
 
