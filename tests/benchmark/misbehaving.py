@@ -51,16 +51,18 @@ class ToyCases:
         return Case(f"case-{index}", pair, TRUTH, group=f"p{index // 2}")
 
 
-class OneAfterTheOther:
+@dataclass(frozen=True)
+class Streamed:
     """The same cases, to be had only in their order."""
 
-    name = "toy-stream"
+    cases: ToyCases = ToyCases()
+    name: str = "toy-stream"
 
     def __len__(self) -> int:
-        return 3
+        return len(self.cases)
 
     def __iter__(self) -> Iterator[Case]:
-        return map(ToyCases().case, range(3))
+        return iter(self.cases)
 
 
 @dataclass(frozen=True)
@@ -200,5 +202,5 @@ def regkit_metrics():
 def regkit_datasets():
     return [
         DatasetSpec(name="toy-cases", target="misbehaving:ToyCases"),
-        DatasetSpec(name="toy-stream", target="misbehaving:OneAfterTheOther"),
+        DatasetSpec(name="toy-stream", target="misbehaving:Streamed"),
     ]

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from misbehaving import ToyCases
 
 from regkit.benchmark.harness import run
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
 from regkit.benchmark.source import Source
+from regkit.datasets import write_dataset
 from regkit.errors import BenchmarkError
+from regkit.io import write_volume
 from regkit.io.transforms import read_transform
 from regkit.registry import default_registry
 
@@ -94,6 +97,27 @@ def test_a_case_that_cannot_be_read_is_a_failed_record(tmp_path):
     records = read_records(tmp_path)
     assert [record["status"] for record in records] == ["ok", "failed", "ok"]
     assert records[1]["error"] == "OSError: the disk is on fire"
+
+
+def test_a_dataset_that_changed_in_between_is_noticed(tmp_path):
+    folder, pair = tmp_path / "data", ToyCases().case(0).pair
+    folder.mkdir()
+    for name in ("fixed", "moving"):
+        write_volume(pair.fixed, folder / f"{name}.nii.gz")
+    files = {"fixed": "fixed.nii.gz", "moving": "moving.nii.gz"}
+    write_dataset(folder, "mine", [{"id": i, **files} for i in "abc"])
+    plan = plan_of("fine", dataset=str(folder))
+
+    def change(progress):
+        if progress.done == 0:
+            write_dataset(folder, "mine", [{"id": i, **files} for i in "acb"])
+
+    run(plan, tmp_path / "run", watch=change)
+    assert [(r["case"], r["status"], r["error"]) for r in read_records(tmp_path / "run")] == [
+        ("a", "ok", None),
+        ("b", "failed", "the dataset has case c where b was; it must not change"),
+        ("c", "failed", "the dataset has case b where c was; it must not change"),
+    ]
 
 
 def test_a_dataset_without_an_index_is_read_in_its_order(tmp_path):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from misbehaving import Streamed, ToyCases
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit.benchmark.source import Cases, Source
@@ -40,6 +41,13 @@ def test_a_stream_gives_its_cases_in_any_order():
     assert [cases.case(i).id for i in (0, 2, 2, 1, 0)] == [f"case-{i}" for i in (0, 2, 2, 1, 0)]
     with pytest.raises(BenchmarkError, match="toy-stream ended before its case 4"):
         cases.case(3)
+
+
+def test_a_stream_keeps_its_count_over_a_case_that_cannot_be_made():
+    cases = Cases(Streamed(ToyCases(n=4, unreadable=1)))
+    with pytest.raises(OSError, match="the disk is on fire"):
+        cases.case(1)
+    assert cases.case(2).id == "case-2"
 
 
 def test_a_stream_is_read_once_where_the_order_allows_it():

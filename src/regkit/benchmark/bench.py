@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.case import Case
-from regkit.errors import RegkitError
+from regkit.errors import BenchmarkError, RegkitError
 from regkit.evaluation import Metric, evaluate
 from regkit.io.staging import staged
 from regkit.io.transforms import write_transform
@@ -58,13 +58,15 @@ class Bench:
             known = dataclasses.asdict(registrar)
         return dict(json.loads(json.dumps(known, default=str)))
 
-    def run(self, index: int, folder: str, stage: Callable[..., None]) -> Facts:
+    def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
         """Run the method on a case.
 
         Parameters
         ----------
         index
             The case's place in the dataset.
+        case_id
+            What it must be called; the dataset may have changed since it was asked.
         folder
             Where a transform that is not linear is written.
         stage
@@ -79,7 +81,7 @@ class Bench:
         facts: Facts = {"timing_s": timing}
         try:
             with _timed(timing, "load"):
-                case = self._cases.case(index)
+                case = self._case(index, case_id)
             stage(now="registering", group=case.group, timing_s=timing)
             reset_peak()
             try:
@@ -100,6 +102,14 @@ class Bench:
         except BaseException as error:  # a method may raise SystemExit as well
             words = _one_line(f"{type(error).__name__}: {error}")
             return facts | {"status": "failed", "error": words}
+
+    def _case(self, index: int, case_id: str) -> Case:
+        case = self._cases.case(index)
+        if case.id != case_id:
+            raise BenchmarkError(
+                f"the dataset has case {case.id} where {case_id} was; it must not change"
+            )
+        return case
 
     def _judged(
         self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path

@@ -103,7 +103,7 @@ class Lane:
             return self._record(task, "unavailable", error=str(reason))
         except Lost as reason:
             return self._record(task, "failed", error=f"{reason} while starting")
-        facts = worker.run(task.index, self._folder)
+        facts = worker.run(task, self._folder)
         if worker.is_lost:
             self._worker = None
         return self._record(task, parameters=worker.parameters, **facts)
@@ -196,11 +196,11 @@ class Worker:
         self.end()
         raise (Unavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
 
-    def run(self, index: int, folder: str) -> dict[str, Any]:
+    def run(self, task: Task, folder: str) -> dict[str, Any]:
         """Run the method on a case; return the facts of a record, whatever happens."""
         self._said.seek(0)  # the process writes at the same place
         self._said.truncate()
-        self._order({"index": index, "folder": folder})
+        self._order({"index": task.index, "case": task.case, "folder": folder})
         facts: dict[str, Any] = {}
         now, since = "reading the case", time.monotonic()
         try:

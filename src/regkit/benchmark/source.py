@@ -103,8 +103,13 @@ class Cases:
             return self._dataset.case(index)
         if self._next < 0 or index < self._next:
             self._iterator, self._next = iter(self._dataset), 0
-        for case in self._iterator:
-            self._next += 1
-            if self._next > index:
-                return case
-        raise BenchmarkError(f"{self.name} ended before its case {index + 1}")
+        try:
+            while self._next < index:
+                self._step()
+            return self._step()
+        except StopIteration:
+            raise BenchmarkError(f"{self.name} ended before its case {index + 1}") from None
+
+    def _step(self) -> Case:
+        self._next += 1  # also where the case cannot be made
+        return next(self._iterator)

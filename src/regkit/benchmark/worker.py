@@ -2,9 +2,9 @@
 
 It is started as ``python -m regkit.benchmark.worker IN OUT`` with two open pipes, on which both
 sides write one JSON object a line. First comes ``{"plan", "method"}``, answered by ``ready`` or
-``refused``; then, for each case, ``{"index", "folder"}``, answered by ``stage``, twice, and
-``done``.
-When the pipe in closes, nobody is waiting, and the process ends with all it has started.
+``refused``; then, for each case, ``{"index", "case", "folder"}``, answered twice by ``stage`` and
+once by ``done``. When the pipe in closes, nobody is waiting, and the process ends with all it has
+started.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _work(bench: Bench, order: Mapping[str, Any], say: Say) -> None:
     def stage(**facts: Any) -> None:
         say(stage=facts)
 
-    say(done=bench.run(order["index"], order["folder"], stage))
+    say(done=bench.run(order["index"], order["case"], order["folder"], stage))
 
 
 def _is_about_the_environment(error: RegkitError) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -43,7 +44,7 @@ def benchmark(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The benchmark folder.")
     ] = Path("benchmark"),
-    limit: Annotated[int, typer.Option(min=0, help="Only the first cases; 0: all.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=0, help="Only the first cases; 0: all.")] = None,
     split: Annotated[str, typer.Option(metavar="train|validation|test")] = "",
     assignments: Annotated[
         list[str] | None,
@@ -56,18 +57,22 @@ def benchmark(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Run what this config.toml says.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the methods; same seed, same answer.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[
+        int | None, typer.Option(help="Of the methods; same seed, same answer; by default 0.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 1,
     threads: Annotated[
         int | None, typer.Option(min=0, help="Of each process; by default its share of the cores.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.001, metavar="SECONDS", help="A method is ended after that.")
-    ] = 3600.0,
+        float | None,
+        typer.Option(min=0.001, metavar="SECONDS", help="A method is ended after that; 3600."),
+    ] = None,
     memory: Annotated[
-        int, typer.Option(min=0, metavar="MB", help="A method is ended above that; 0: no limit.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, metavar="MB", help="A method is ended above that; 0: no limit."),
+    ] = None,
     dask: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS|FILE", help="Run on this dask cluster (scheduler file)."),
@@ -89,26 +94,32 @@ def benchmark(
 
     Each method runs in a process of its own: one that crashes, hangs or runs out of memory is one
     failed record. Interrupted, the same command goes on where it stopped. Without DATASET,
-    --config or the folder's own config.toml says what to run; with --compare alone, nothing is.
+    --config or the folder's own config.toml says what to run, and options change it; with
+    --compare alone, nothing is run.
     """
     from regkit.benchmark.plan import CONFIG, Plan, read_plan
     from regkit.benchmark.summary import summarise_folder
     from regkit.report.benchmark_page import write_report
 
-    if dataset is not None:
-        plan = Plan(
-            _source(dataset, data or (), split, limit),
-            _methods(methods or (), assignments or ()),
-            seed,
-            device,
-            _threads(threads, workers, dask is not None),
-            timeout,
-            memory,
-            settings.builtin_only,
+    given = {
+        "dataset": _source(dataset, data or (), split) if dataset is not None else None,
+        "methods": _methods(methods or (), assignments or ()) if methods or dataset else None,
+        "seed": seed,
+        "device": device,
+        "threads": _threads(threads, workers, dask is not None),
+        "timeout_s": timeout,
+        "memory_mb": memory,
+        "builtin_only": settings.builtin_only or None,
+    }
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if dataset is not None or config is not None or compare is None:
+        plan = (
+            Plan(**changes)
+            if dataset
+            else replace(read_plan(config or output / CONFIG), **changes)
         )
-        _run(plan, output, workers, dask, retry_failed)
-    elif config is not None or compare is None:
-        plan = read_plan(config or output / CONFIG)
+        if limit is not None:
+            plan = replace(plan, dataset=replace(plan.dataset, limit=limit))
         _run(plan, output, workers, dask, retry_failed)
     chosen = settings_with_margins(margins or (), output)
     summary = summarise_folder(output, current_registry(), chosen)
@@ -122,14 +133,14 @@ def benchmark(
         _compare(compare, output)
 
 
-def _source(dataset: str, data: Any, split: str, limit: int) -> Any:
+def _source(dataset: str, data: Any, split: str) -> Any:
     from regkit.benchmark.source import Source
     from regkit.parameters import parse_assignment
 
     offered = {offer.spec.name for offer in current_registry().datasets}
     is_path = dataset not in offered and Path(dataset).exists()
     place = str(Path(dataset).resolve()) if is_path else dataset
-    return Source(place, dict(parse_assignment(text) for text in data), split, limit)
+    return Source(place, dict(parse_assignment(text) for text in data), split)
 
 
 def _methods(texts: Any, assignments: Any) -> Any:
