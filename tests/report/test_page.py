@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regkit import DisplacementField, Estimate, Grid, Pair, Transform, rigid
+from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Transform, rigid
 from regkit.registration import RegistrationResult
 from regkit.report.page import page, write_page
 from regkit.report.record import Inputs, registration_record
+from regkit.report.viewer import scene
 from regkit.testing.phantom import thorax
 from regkit.verdict import Verdict
 
 GRID = Grid((8, 8, 8), (40, 30, 40), (-140, -105, -140))
 MOTION = rigid((0, 0, 7.5), (10, 0, -4), GRID.centre)
 HOSTILE = "<script>alert('x')</script>&\".nii.gz"
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Reader(HTMLParser):
@@ -139,3 +140,17 @@ def test_the_record_can_be_read_back_from_the_page(tmp_path, drawn) -> None:
     text = read((tmp_path / "a.html").read_text(encoding="utf-8")).text
     found = json.JSONDecoder().raw_decode(text[text.index('{\n  "regkit"') :])[0]
     assert found == data
+
+
+def test_with_a_scene_the_pair_is_shown_in_3d(tmp_path, drawn) -> None:
+    pair = Pair(thorax(GRID, "pet"), thorax(GRID, "ct"))
+    shown = scene(pair.fixed, pair.moving, IDENTITY, MOTION)
+    html = page(record(tmp_path), drawn, shown)
+    found = html.split('id="viewer-scenes">', 1)[1].split("</script>", 1)[0]
+    assert json.loads(found) == [shown]
+    assert 'id="viewer-slide"' in html
+    assert 'id="viewer-scene"' not in html, "there is nothing to choose from"
+    assert "Copyright (c) 2021, Niivue" in html
+    for tag, attributes in read(html).tags:
+        assert tag not in {"link", "iframe", "object"}
+        assert (attributes.get("src") or "data:").startswith("data:")

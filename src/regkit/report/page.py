@@ -15,10 +15,14 @@ from PIL import Image
 from regkit.report.motion import motion_in_words
 from regkit.report.picture import write as write_png
 from regkit.report.template import template
+from regkit.report.viewer import licences, niivue, warm_colours
 
 
 def write_page(
-    record: Mapping[str, Any], drawn: Image.Image, path: str | os.PathLike[str]
+    record: Mapping[str, Any],
+    drawn: Image.Image,
+    path: str | os.PathLike[str],
+    scene: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the page of one registration.
 
@@ -30,11 +34,15 @@ def write_page(
         The picture; it becomes part of the page.
     path
         The file to write.
+    scene
+        What the 3-D viewer shows; see `regkit.report.viewer.scene`. None for no viewer.
     """
-    Path(path).write_text(page(record, drawn), encoding="utf-8")
+    Path(path).write_text(page(record, drawn, scene), encoding="utf-8")
 
 
-def page(record: Mapping[str, Any], drawn: Image.Image) -> str:
+def page(
+    record: Mapping[str, Any], drawn: Image.Image, scene: Mapping[str, Any] | None = None
+) -> str:
     """Return the page of one registration as HTML; see `write_page`."""
     transform = record["transform"]
     return template("registration.html").render(
@@ -42,6 +50,10 @@ def page(record: Mapping[str, Any], drawn: Image.Image) -> str:
         picture=_data_url(drawn),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
         json=json.dumps(record, indent=2),
+        scenes=[] if scene is None else [scene],
+        niivue=niivue,
+        licences=licences,
+        warm=warm_colours,
     )
 
 

@@ -42,7 +42,7 @@ def picture(result: RegistrationResult) -> Image.Image:
         subtitle=f"fixed to moving: {words}",
         sentences=verdict.reasons,
     )
-    return compare(pair.fixed, pair.moving, _before(pair), result.transform, heading)
+    return compare(pair.fixed, pair.moving, unregistered(pair), result.transform, heading)
 
 
 def write(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
@@ -124,8 +124,11 @@ def _stack(parts: list[Image.Image]) -> Image.Image:
     return canvas
 
 
-def _before(pair: Pair) -> Transform:
-    """Return what the headers say, unless the images do not meet there; then the start."""
+def unregistered(pair: Pair) -> Transform:
+    """Return the map that a pair has before registration.
+
+    What the headers say, unless the images do not meet there; then the start.
+    """
     last = np.subtract(pair.fixed.grid.shape_zyx, 1)
     points = pair.fixed.grid.to_physical(np.indices((9, 9, 9)).reshape(3, -1).T / 8 * last)
     return IDENTITY if pair.moving.grid.contains(points).any() else pair.start

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regkit.io import write_volume
 from regkit.io.staging import Stage
@@ -14,6 +14,9 @@ from regkit.io.transforms import write_transform
 from regkit.registration import RegistrationResult
 from regkit.report.record import Inputs, registration_record
 from regkit.transform import AffineTransform
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,6 @@ def save(
     """
     started = time.perf_counter()
     # Drawing is the slowest to import, and part of the time that writing takes.
-    from regkit.report.page import write_page  # noqa: PLC0415
     from regkit.report.picture import picture  # noqa: PLC0415
     from regkit.report.picture import write as write_picture  # noqa: PLC0415
 
@@ -60,6 +62,18 @@ def save(
     record = registration_record(result, transform_file.name, inputs, saved_s)
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:
-        write_page(record, drawn, stage.path(f"{prefix}.html"))
+        _write_page(result, record, drawn, stage.path(f"{prefix}.html"))
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
+
+
+def _write_page(
+    result: RegistrationResult, record: dict[str, Any], drawn: Image.Image, path: Path
+) -> None:
+    from regkit.report.page import write_page  # noqa: PLC0415
+    from regkit.report.picture import unregistered  # noqa: PLC0415
+    from regkit.report.viewer import scene  # noqa: PLC0415
+
+    pair = result.pair
+    shown = scene(pair.fixed, pair.moving, unregistered(pair), result.transform)
+    write_page(record, drawn, path, shown)

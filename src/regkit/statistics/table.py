@@ -147,7 +147,8 @@ def scores_of(dataset: Dataset, better: Mapping[str, str]) -> list[Score]:
     for record in dataset.records.values():
         names.update(dict.fromkeys(record.get("scores") or ()))
     names.update(dict.fromkeys(_costs(dataset)))
-    return [_score(dataset, name, better.get(name, "lower")) for name in names]
+    tables = [_score(dataset, name, better.get(name, "lower")) for name in names]
+    return [table for table in tables if table.cases]
 
 
 def _part_unavailable(dataset: Dataset) -> None:

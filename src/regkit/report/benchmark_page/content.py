@@ -79,7 +79,8 @@ def sections(
         scores.sort(key=lambda s: (s is not first, s.score in COSTS))
         seconds = _seconds(mine)
         panels = [_panel(s, mine, seconds, colours, summary) for s in scores]
-        headline = headline_of(first) if first else ["No method gave a score."]
+        scored = first is not None and first.score not in COSTS
+        headline = headline_of(first) if first and scored else ["No method gave a score."]
         failed = sum(r["status"] == "failed" for r in mine)
         found.append(Section(dataset, failed, tuple(headline), tuple(panels)))
     return found

@@ -67,7 +67,8 @@ def render(
     summary: Summary, records: Sequence[Record], found: Sequence[Section], views: Views
 ) -> str:
     """Return the page as HTML; names and texts of the records are not trusted and are escaped."""
-    names = dict.fromkeys(s.score for s in summary.scores if s.score not in COSTS)
+    panels = [panel for section in found for panel in section.panels]
+    names = dict.fromkeys(p.score.score for p in panels if p.score.score not in COSTS)
     return template("benchmark.html").render(
         version=__version__,
         summary=summary,
@@ -76,9 +77,9 @@ def render(
         views=views,
         scenes=[_scene(view) for view in views.shown],
         table=case_table(records, list(names)),
-        niivue=niivue(),
-        licences=licences(),
-        warm=warm_colours(),
+        niivue=niivue,
+        licences=licences,
+        warm=warm_colours,
         shown=shown,
         shown_p=shown_p,
         shown_mean=shown_mean,

@@ -21,9 +21,9 @@ from regkit.registry import Registry
 from regkit.report.benchmark_page.choice import Choice
 from regkit.report.lettering import Heading
 from regkit.report.motion import transform_in_words
-from regkit.report.picture import compare
+from regkit.report.picture import compare, unregistered
 from regkit.report.viewer import scene
-from regkit.transform import IDENTITY, AffineTransform, Transform
+from regkit.transform import AffineTransform, Transform
 
 logger = logging.getLogger(__name__)
 QUALITY = 82
@@ -114,15 +114,16 @@ def _in_order(
 
 def _view(folder: Path, case: Case, choice: Choice) -> View:
     fixed, moving = case.pair.fixed, case.pair.moving
-    before, after = case.pair.initial or IDENTITY, transform_of(folder, choice.record)
+    after = transform_of(folder, choice.record)
+    start = unregistered(case.pair)
     motion = transform_in_words(after, fixed.grid)
     heading = Heading(
         title=f"{choice.record['method']} on {case.id}",
         badge=str(choice.record.get("verdict") or ""),
         subtitle=f"{choice.score} {choice.value:.3g} {choice.unit}; fixed to moving: {motion}",
     )
-    drawn = compare(fixed, moving, before, after, heading)
-    return View(choice, motion, data_url(drawn), scene(fixed, moving, before, after))
+    drawn = compare(fixed, moving, start, after, heading)
+    return View(choice, motion, data_url(drawn), scene(fixed, moving, start, after))
 
 
 def transform_of(folder: Path, record: Any) -> Transform:

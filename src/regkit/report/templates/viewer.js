@@ -7,8 +7,7 @@
   const message = find("viewer-message"), canvas = find("viewer-canvas");
   const render = find("viewer-render"), select = find("viewer-scene");
   const scenes = data("viewer-scenes");
-  let viewer = null, ends = null, moving = null, asked = 0, timer = 0;
-
+  let viewer = null, started = null, ends = null, moving = null, asked = 0, timer = 0;
   const FAINT = 90;
 
   const say = (words) => { message.textContent = words; };
@@ -19,28 +18,29 @@
     script.textContent = find("niivue-code").textContent;
     document.head.append(script);
     const view = new window.niivue.Niivue({
-      backColor: [0, 0, 0, 1], crosshairColor: [0.4, 0.9, 1, 0.5], crosshairWidth: 0.2,
-      clipPlaneColor: [0, 0, 0, 0],
-      isRadiologicalConvention: true, show3Dcrosshair: false, dragAndDropEnabled: false,
-      multiplanarShowRender: 1, loadingText: "", logLevel: "error", isOrientCube: false,
-      scrollRequiresFocus: true,
+      backColor: [0, 0, 0, 1], clipPlaneColor: [0, 0, 0, 0], crosshairColor: [0.4, 0.9, 1, 0.5],
+      crosshairWidth: 0.7, crosshairWidthUnit: "mm", show3Dcrosshair: false, isOrientCube: false,
+      isRadiologicalConvention: true, multiplanarShowRender: 1, dragAndDropEnabled: false,
+      scrollRequiresFocus: true, loadingText: "", logLevel: "error",
     });
     view.addColormap("regkit", data("viewer-warm"));
     return view;
   }
 
-  async function start() {
-    if (viewer) return;
+  async function begin() {
     say("starting …");
     try {
-      viewer = load();
-      await viewer.attachToCanvas(canvas);
+      const view = load();
+      await view.attachToCanvas(canvas);
+      viewer = view;
     } catch (error) {
-      viewer = null;
       say("The viewer needs WebGL 2, which this browser does not offer: " + error.message);
-      return;
     }
-    await show(0);
+  }
+
+  function start() {
+    started ??= begin();
+    return started;
   }
 
   async function image(scene, name, colours) {
@@ -54,9 +54,10 @@
   }
 
   async function show(number) {
-    const turn = ++asked, scene = scenes[number];
-    if (!viewer || !scene) return;
-    const above = scene.above;
+    const turn = ++asked;
+    await start();
+    if (!viewer || turn !== asked) return;
+    const scene = scenes[number], above = scene.above;
     const fixed = await image(scene, "fixed", above === "fixed" ? "regkit" : "gray");
     const warped = await image(scene, "after", above === "moving" ? "regkit" : "gray");
     const before = await image(scene, "before", "gray");
@@ -116,18 +117,17 @@
     viewer.setSliceType(only ? viewer.sliceTypeRender : viewer.sliceTypeMultiplanar);
   });
   if (select) select.addEventListener("change", () => show(Number(select.value)));
-  for (const button of document.querySelectorAll("[data-scene]")) {
-    button.addEventListener("click", async () => {
-      await start();
-      await show(Number(button.dataset.scene));
-      find("viewer").scrollIntoView({ behavior: "smooth", block: "center" });
-    });
-  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-scene]");
+    if (!button) return;
+    show(Number(button.dataset.scene));
+    find("viewer").scrollIntoView({ behavior: "smooth", block: "center" });
+  });
   say("loading …");
   new IntersectionObserver((seen, observer) => {
     if (seen.some((entry) => entry.isIntersecting)) {
       observer.disconnect();
-      start();
+      if (!asked) show(0);
     }
   }, { rootMargin: "200px" }).observe(find("viewer"));
 })();

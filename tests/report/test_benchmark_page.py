@@ -1,0 +1,301 @@
+"""The page of a benchmark: complete, self-contained, safe with hostile names, and alive."""
+
+import base64
+import gzip
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from benchmarks import GRID, HOSTILE, PATIENTS, report, write_benchmark, write_images
+from chromium import browser, probe
+
+from regkit import IDENTITY, Grid, rigid
+from regkit.report.panels import Look
+from regkit.report.viewer import MOST_VOXELS, licences, scene
+from regkit.testing.phantom import thorax
+
+needs_browser = pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes, and text outside scripts and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.inside = ""
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag) -> None:
+        self.inside = ""
+        self.text += " "
+
+    def handle_data(self, data) -> None:
+        if self.inside not in {"script", "style"}:
+            self.text += data
+
+
+def read(path: Path) -> Reader:
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    return reader
+
+
+def data_of(path: Path, name: str):
+    """The JSON of a script tag."""
+    html = path.read_text(encoding="utf-8")
+    return json.loads(html.split(f'id="{name}">', 1)[1].split("</script>", 1)[0])
+
+
+def records_of(folder: Path) -> list:
+    lines = (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("benchmark")
+    write_images(home / "images")
+    return write_benchmark(home / "results", home / "images")
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> Path:
+    return report(folder, {"tre_mm": 8.0}, views=6)
+
+
+def test_it_says_who_is_best_and_counts_failures(page) -> None:
+    text = " ".join(read(page).text.split())
+    assert "By tre_mm, good ranks first (mean rank 1.00 of 3)" in text
+    assert "poor: 1 of 12 cases failed" in text
+    assert "1 of 12" in text
+    assert f"{PATIENTS} patients" in text
+    assert "A failed case, or one whose score is not a number, is never dropped" in text
+    assert "tre_mm 8.0" in text, "the margin"
+
+
+def test_it_needs_no_network(page) -> None:
+    for tag, attributes in read(page).tags:
+        assert tag not in {"link", "iframe", "object", "base"}
+        if tag in {"script", "img"}:
+            assert (attributes.get("src") or "data:").startswith("data:")
+        assert (attributes.get("href") or "#").startswith("#")
+
+
+def test_hostile_names_stay_text(page) -> None:
+    html = page.read_text(encoding="utf-8")
+    assert "<script>window.hacked" not in html
+    assert "<i>" not in html
+    assert "49" not in re.findall(r"&#39;(.{0,12})", html)[0]
+    assert read(page).text.count(HOSTILE) > 5
+    assert {row[2] for row in data_of(page, "case-data")["rows"]} == {"good", "poor", HOSTILE}
+
+
+def test_the_table_has_every_record(page) -> None:
+    table = data_of(page, "case-data")
+    names = [column["name"] for column in table["columns"]]
+    assert names[:7] == ["case", "patient", "method", "status", "verdict", "why", "tre_mm"]
+    assert len(table["rows"]) == PATIENTS * 2 * 3
+    [failed] = [row for row in table["rows"] if row[3] == "failed"]
+    assert failed[5] == "timed out <i>after</i> 60 s"
+    assert failed[6] is None
+
+
+def test_drawings_are_of_all_methods(page) -> None:
+    html = page.read_text(encoding="utf-8")
+    for label in (
+        "tre_mm of every case by method",
+        "mean ranks of the methods and the critical difference",
+        "run time against tre_mm",
+    ):
+        drawing = html.split(f'aria-label="{label}"', 1)[1].split("</svg>", 1)[0]
+        assert "good" in drawing
+        assert "poor" in drawing
+        assert "nan" not in drawing
+    assert "1 failed" in html
+
+
+def test_median_and_worst_cases_are_shown(page, folder) -> None:
+    titles = [scene["title"] for scene in data_of(page, "viewer-scenes")]
+    assert len(titles) == 6
+    assert titles[0].startswith("good, median: ")
+    assert titles[1].startswith("good, worst: ")
+    records = records_of(folder)
+    good = sorted((r["scores"]["tre_mm"], r["case"]) for r in records if r["method"] == "good")
+    assert titles[0].endswith(good[5][1])
+    assert titles[1].endswith(good[-1][1])
+    pictures = [a["src"] for tag, a in read(page).tags if tag == "img" and a.get("src")]
+    assert len(pictures) == 6
+    assert all(str(source).startswith("data:image/webp;base64,") for source in pictures)
+
+
+def test_without_the_images_the_rest_is_there(folder, tmp_path) -> None:
+    shutil.copytree(folder, tmp_path / "moved")
+    config = tmp_path / "moved" / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(re.sub(r"place = .*", 'place = "gone"', text), encoding="utf-8")
+    page = report(tmp_path / "moved")
+    text = read(page).text
+    assert "There are no pictures of cases: 'gone' is neither a dataset" in text
+    assert "good ranks first" in text
+    assert "niivue" not in page.read_text(encoding="utf-8").lower()
+
+
+def test_a_folder_where_all_failed_has_a_page(folder, tmp_path) -> None:
+    shutil.copytree(folder, tmp_path / "failed")
+    records = records_of(folder)
+    failed = [{**r, "status": "failed", "scores": {}, "transform": None} for r in records]
+    (tmp_path / "failed" / "records.jsonl").write_text(
+        "".join(json.dumps(r) + "\n" for r in failed), encoding="utf-8"
+    )
+    text = read(report(tmp_path / "failed")).text
+    assert "No method gave a score." in text
+    assert "good: 12 of 12 cases failed" in text
+
+
+def test_the_viewer_comes_with_its_licence(page) -> None:
+    assert "Copyright (c) 2021, Niivue" in licences()
+    assert "gl-matrix" in licences()
+    assert licences().split("\n\n")[2] in read(page).text
+
+
+def unpacked(text: str) -> nib.Nifti1Image:
+    return nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(text)))
+
+
+def test_a_scene_lies_where_the_images_lie() -> None:
+    """What is bright in the small images is where it is in the large one, in millimetres."""
+    turned = (0, 1, 0, -1, 0, 0, 0, 0, 1)
+    oblique = Grid((90, 80, 110), (2.5, 3.5, 3.0), (-138, 135, -133), turned)
+    fixed = thorax(oblique, "pet")
+    shown = scene(fixed, fixed, rigid((0, 0, 0), (30, 0, 0)), IDENTITY)
+    small = unpacked(shown["fixed"])
+    assert np.prod(small.shape) <= MOST_VOXELS
+    assert small.get_data_dtype() == np.uint8
+    centre = _middle(small.get_fdata(), small.affine)
+    zyx_to_ras = np.diag([-1.0, -1, 1, 1]) @ oblique.affine
+    expected = _middle(Look.of(fixed).scale(fixed.array), zyx_to_ras)
+    assert np.linalg.norm(centre - expected) < 2
+    np.testing.assert_array_equal(unpacked(shown["after"]).get_fdata(), small.get_fdata())
+    # Looking 30 mm further to the patient's left shows what is there 30 mm further to the right.
+    moved = _middle(unpacked(shown["before"]).get_fdata(), small.affine) - centre
+    assert moved == pytest.approx([30, 0, 0], abs=3)
+
+
+def _middle(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Middle of what is brighter than half, in the space of the affine."""
+    bright = np.argwhere(array >= 0.5 * array.max()).mean(axis=0)
+    return (affine @ [*bright, 1])[:3]
+
+
+def test_uptake_is_drawn_above_anatomy() -> None:
+    pet, ct = thorax(GRID, "pet"), thorax(GRID, "ct")
+    assert scene(pet, ct, IDENTITY, IDENTITY)["above"] == "fixed"
+    assert scene(ct, pet, IDENTITY, IDENTITY)["above"] == "moving"
+
+
+SORT = """
+const texts = (n) => [...document.querySelectorAll(`#case-table tbody td:nth-child(${n})`)]
+  .map((cell) => cell.textContent);
+const heading = (name) => [...document.querySelectorAll("#case-table th button")]
+  .find((button) => button.textContent === name);
+const filter = (id, value) => {
+  const input = document.getElementById(id);
+  input.value = value;
+  input.dispatchEvent(new Event("input"));
+};
+const found = {all: texts(1).length, hacked: window.hacked === undefined};
+heading("tre_mm").click();
+found.ascending = texts(7);
+heading("tre_mm").click();
+found.descending = texts(7);
+filter("case-method", "good");
+found.methods = texts(3);
+filter("case-method", "");
+filter("case-search", "TIMED p3");
+found.searched = texts(6);
+found.count = document.getElementById("case-count").textContent;
+const panels = () => [...document.querySelectorAll(".panel")].map((panel) => panel.hidden);
+found.before = panels();
+document.querySelectorAll(".pills button")[1].click();
+found.after = panels();
+return found;
+"""
+
+
+@needs_browser
+def test_the_table_sorts_and_filters_and_scores_change(page, tmp_path) -> None:
+    found = probe(page, SORT, tmp_path / "profile")
+    assert found["errors"] == []
+    assert found["hacked"], "a name of the data ran as a script"
+    assert found["all"] == PATIENTS * 2 * 3
+    numbers = [float(text) for text in found["ascending"][:-1]]
+    assert numbers == sorted(numbers)
+    assert found["ascending"][-1] == found["descending"][-1] == "\N{EN DASH}"
+    assert [float(text) for text in found["descending"][:-1]] == numbers[::-1]
+    assert found["methods"] == ["good"] * PATIENTS * 2
+    assert found["searched"] == ["timed out <i>after</i> 60 s"]
+    assert found["count"] == "1 of 1 shown (36 in all)"
+    assert found["before"] == [False, True, True, True]
+    assert found["after"] == [True, False, True, True]
+
+
+VIEW = """
+const wait = (test) => new Promise((done, fail) => {
+  const began = Date.now();
+  const timer = setInterval(() => {
+    if (test()) { clearInterval(timer); done(); }
+    else if (Date.now() - began > 60000) { clearInterval(timer); fail("in vain: " + say()); }
+  }, 50);
+});
+const say = () => document.getElementById("viewer-message").textContent;
+const canvas = document.getElementById("viewer-canvas");
+// At once, while what was drawn is still in the canvas.
+const shot = () => {
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [300, 100];
+  const pen = copy.getContext("2d");
+  pen.drawImage(canvas, 0, 0, 300, 100);
+  return [...pen.getImageData(0, 0, 300, 100).data];
+};
+const slide = (value) => {
+  const input = document.getElementById("viewer-slide");
+  input.value = value;
+  input.dispatchEvent(new Event("input"));
+  return shot();
+};
+document.querySelector("[data-scene='1']").click();
+await wait(() => canvas.dataset.shown === "1");
+const after = slide(100), before = slide(0), again = slide(100);
+let coloured = 0, bright = 0, changed = 0, same = 0;
+for (let i = 0; i < after.length; i += 4) {
+  const [r, g, b] = after.slice(i, i + 3);
+  bright += r + g + b > 90;
+  coloured += Math.max(r, g, b) - Math.min(r, g, b) > 60;
+  changed += Math.abs(after[i] - before[i]) > 25;
+  same += Math.abs(after[i] - again[i]) > 5;
+}
+return {bright, coloured, changed, differs: same,
+        message: say()};
+"""
+
+
+@needs_browser
+def test_the_viewer_draws_an_overlay_that_follows_the_slider(page, tmp_path) -> None:
+    found = probe(page, VIEW, tmp_path / "profile")
+    assert found.get("thrown") is None, found
+    assert found["errors"] == []
+    assert found["message"] == ""
+    assert found["bright"] > 3000, "fixed and moving image fill a good part of the canvas"
+    assert found["coloured"] > 300, "uptake is drawn in colour above the anatomy"
+    assert found["changed"] > 300, "before and after differ"
+    assert found["differs"] < 50, "the slider goes back to where it was"
