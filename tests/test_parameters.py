@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from regkit.errors import ParameterError, PluginError
 from regkit.parameters import configure, parameters_of, parse_assignment
+from regkit.pipeline import build
 
 
 @dataclass(frozen=True)
@@ -171,3 +172,18 @@ class NoDataclass:
 def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
     with pytest.raises(PluginError, match=f"^{name}.* must be a frozen dataclass"):
         configure(target, "mine", {})
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "value", "words"),
+    [
+        ("mi", "bins", 0, r"mi: bins must be from 5 to 1024, got 0"),
+        ("mi", "levels", 99, r"mi: levels must be from 1 to 8, got 99"),
+        ("mi", "samples", -3, r"mi: samples must be from 100 to 1e\+09, got -3"),
+        ("mi", "seed", 2**40, r"mi: seed must be from 0 to .*, got 1099511627776"),
+        ("ants-rigid", "share", 0.0, r"ants-rigid: share must be from 0.001 to 1, got 0.0"),
+    ],
+)
+def test_values_out_of_range_are_refused_before_anything_runs(method, key, value, words):
+    with pytest.raises(ParameterError, match=words):
+        build(method, {key: value})

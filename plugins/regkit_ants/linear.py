@@ -15,6 +15,7 @@ import numpy as np
 from regkit.centring import centred
 from regkit.errors import RegistrationError
 from regkit.intensity import prepare
+from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
 from regkit.resampling import resample
 from regkit.transform import AffineTransform, Transform
@@ -22,6 +23,7 @@ from regkit.volume import LabelMap, Volume
 from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
 
 STEP = 0.1
+LARGEST_SEED = 2**31 - 2
 # Shrink factor, most steps, smoothing in voxels.
 LEVELS = ((8, 1000, 3), (4, 500, 2), (2, 250, 1), (1, 100, 0))
 FEWEST_VOXELS, COARSEST_VOXELS = 4, 16
@@ -51,6 +53,10 @@ class AntsLinear:
     bins: int = 32
     share: float = 0.25
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that ANTs would stumble over."""
+        check_ranges(self, bins=(5, 1024), share=(0.001, 1), seed=(0, LARGEST_SEED))
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map improved by ANTs."""

@@ -17,7 +17,8 @@ def stopping_on_interrupt(method: sitk.ImageRegistrationMethod) -> Iterator[None
     An exception raised in a callback of ITK would print a traceback; a handler that asks ITK to
     stop does not. Python runs handlers between its own instructions only, hence the callback.
     """
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
     interrupted = threading.Event()

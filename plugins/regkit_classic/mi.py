@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from regkit.centring import centred
 from regkit.errors import RegistrationError
 from regkit.intensity import prepare
+from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
 from regkit.sample import draw
 from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk, volume_to_sitk
@@ -25,6 +26,7 @@ from regkit_classic.pyramid import at_level, levels_mm
 RELAXATION = 0.75
 LAST_STEP = 1e-3
 AFFINE_LEVELS = 2
+LARGEST_SEED = 2**31 - 2
 PROBE = 20_000
 
 
@@ -60,6 +62,18 @@ class MutualInformation:
     iterations: int = 200
     seed: int = 0
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that ITK would stumble over, or take for something else."""
+        check_ranges(
+            self,
+            levels=(1, 8),
+            bins=(5, 1024),
+            samples=(100, 1e9),
+            iterations=(1, 1e6),
+            seed=(0, LARGEST_SEED),
+            threads=(0, 1024),
+        )
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map after the motion found, and how the search went."""

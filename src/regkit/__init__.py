@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from regkit.registration import RegistrationResult as RegistrationResult
     from regkit.registration import register as register
     from regkit.registration import run as run
+    from regkit.report.picture import picture as picture
     from regkit.resampling import resample as resample
     from regkit.transform import IDENTITY as IDENTITY
     from regkit.transform import AffineTransform as AffineTransform
@@ -56,6 +57,7 @@ _HOMES = {
     "write_volume": "io",
     "read_transform": "io.transforms",
     "write_transform": "io.transforms",
+    "picture": "report.picture",
     "DatasetSpec": "plugin",
     "MethodSpec": "plugin",
     "MetricSpec": "plugin",

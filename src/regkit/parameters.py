@@ -70,7 +70,24 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
         if key not in known:
             raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
     fitted = {key: _fit(value, known[key], name) for key, value in values.items()}
-    return target(**fitted)
+    try:
+        return target(**fitted)
+    except ParameterError as error:
+        raise ParameterError(f"{name}: {error}") from error
+
+
+def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:
+    """Refuse parameters outside their least and greatest values; for a method's __post_init__.
+
+    Raises
+    ------
+    ParameterError
+        Names the parameter, its range and what was got.
+    """
+    for name, (least, greatest) in ranges.items():
+        value = getattr(method, name)
+        if not least <= value <= greatest:
+            raise ParameterError(f"{name} must be from {least:g} to {greatest:g}, got {value}")
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -250,3 +250,12 @@ def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_
     assert json.loads(told.stdout)["method"] == "identity"
     assert {"loading", "working"} <= set(told.stderr.split())
     assert json.loads(run("methods", "--json").stdout)
+
+
+def test_files_of_an_earlier_run_do_not_stay_beside_the_new_ones(run, pair_files, tmp_path):
+    for stale in ("a.h5", "a.html", "a_labels.nii.gz"):
+        (tmp_path / stale).write_text("old")
+    (tmp_path / "a_notes.txt").write_text("mine")
+    assert run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a").exit_code == 0
+    left = {path.name for path in tmp_path.iterdir() if path.name.startswith("a")}
+    assert left == {"a.tfm", "a.json", "a.png", "a_warped.nii.gz", "a_notes.txt"}

@@ -30,6 +30,7 @@ class Stage:
     def __init__(self, target: Path, hidden: Path) -> None:
         self.target = target
         self.hidden = hidden
+        self._retired: set[Path] = set()
 
     def path(self, name: str | os.PathLike[str]) -> Path:
         """Return where to write the file that is to become `name` (relative) in the target."""
@@ -44,6 +45,10 @@ class Stage:
         staged_file.parent.mkdir(parents=True, exist_ok=True)
         return staged_file
 
+    def retire(self, name: str) -> None:
+        """Remove an older file of this name when the new ones appear, unless it is one of them."""
+        self._retired.add(self.target / name)
+
     def publish(self) -> None:
         """Move every staged file into place, replacing older ones."""
         files = sorted(path for path in self.hidden.rglob("*") if path.is_file())
@@ -53,6 +58,8 @@ class Stage:
             final.parent.mkdir(parents=True, exist_ok=True)
         for path, final in moves:
             path.replace(final)
+        for old in self._retired.difference(final for _, final in moves):
+            old.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -18,6 +18,9 @@ from regkit.transform import AffineTransform
 if TYPE_CHECKING:
     from PIL import Image
 
+# Not every registration writes these: one of an earlier run must not stay beside the new files.
+OPTIONAL_ENDINGS = (".tfm", ".h5", "_labels.nii.gz", ".html")
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -63,6 +66,8 @@ def save(
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:
         _write_page(result, record, drawn, stage.path(f"{prefix}.html"))
+    for ending in OPTIONAL_ENDINGS:
+        stage.retire(f"{prefix}{ending}")
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
 
