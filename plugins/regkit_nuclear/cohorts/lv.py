@@ -88,7 +88,10 @@ class LvSpect(Cohort):
         """Return what the camera shows."""
         views = acquire(activity, mu, rng, noise=self.noise, binning=COARSER, device=self.device)
         corrects = self.reconstruction == "ac"
-        image = reconstruct(views, mu if corrects else None, device=self.device)
+        # Double precision, so that a seed gives the same case whatever the machine.
+        image = reconstruct(
+            views, mu if corrects else None, device=self.device, dtype=torch.float64
+        )
         return resample(image, activity.grid)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+import torch
 
 from regkit.case import Case
 from regkit.errors import ParameterError
@@ -189,8 +190,9 @@ def _scanned(settings: Settings, patient: int) -> Emission:
     field = subject.field(settings.size)
     activity, mu = subject.emission(_finer(field))
     projections = _acquired(settings, activity, mu, draws(patient, COUNTS))
-    nac = reconstruct(projections, device=settings.device)
-    ac = reconstruct(projections, mu, device=settings.device) if settings.corrected else None
+    # Double precision, so that a seed gives the same case whatever the machine.
+    precisely = partial(reconstruct, projections, device=settings.device, dtype=torch.float64)
+    nac, ac = precisely(), precisely(mu) if settings.corrected else None
     return Emission(subject, projections, nac, ac, subject.organs_on(field))
 
 

@@ -32,6 +32,7 @@ def reconstruct(
     iterations: int = 12,
     filter_fwhm_mm: float = 0.0,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> Volume:
     """Reconstruct one acquisition.
 
@@ -51,6 +52,9 @@ def reconstruct(
         Width of a Gaussian filter afterwards; 0 for none.
     device
         Where to compute.
+    dtype
+        Precision. Iterations enlarge rounding errors: with ``torch.float64`` other machines and
+        numbers of threads give the same image to 1e-5, in about twice the time.
 
     Returns
     -------
@@ -72,6 +76,7 @@ def reconstruct(
         iterations=iterations,
         filter_fwhm_mm=filter_fwhm_mm,
         device=device,
+        dtype=dtype,
     )[0]
 
 
@@ -83,6 +88,7 @@ def reconstruct_batch(
     iterations: int = 12,
     filter_fwhm_mm: float = 0.0,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> list[Volume]:
     """Reconstruct acquisitions of one camera together.
 
@@ -92,10 +98,10 @@ def reconstruct_batch(
         All with the same grid, orbit and collimator.
     maps
         Attenuation in 1/cm on that grid, one per acquisition; None for NAC.
-    subsets, iterations, filter_fwhm_mm, device
+    subsets, iterations, filter_fwhm_mm, device, dtype
         As for `reconstruct`.
     """
-    camera = _camera(projections, device)
+    camera = _camera(projections, device, dtype)
     counts, scatter = (
         torch.from_numpy(np.stack([getattr(p, name) for p in projections]))
         for name in ("counts", "scatter")
@@ -172,13 +178,13 @@ def _circle(projector: Projector) -> torch.Tensor:
     return (at**2 + at[:, None] ** 2 <= (size / 2) ** 2).to(projector.dtype)
 
 
-def _camera(projections: Sequence[Projections], device: str) -> Projector:
+def _camera(projections: Sequence[Projections], device: str, dtype: torch.dtype) -> Projector:
     first = projections[0]
     for other in projections[1:]:
         same = (other.grid, other.orbit, other.collimator)
         if same != (first.grid, first.orbit, first.collimator):
             raise GeometryError("a batch needs acquisitions of one grid, orbit and collimator")
-    return Projector(first.grid, first.orbit, first.collimator, device)
+    return Projector(first.grid, first.orbit, first.collimator, device, dtype)
 
 
 def _checked(mu: Volume) -> Volume:
