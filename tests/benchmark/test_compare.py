@@ -105,6 +105,13 @@ def test_one_more_failure_is_worse_and_one_less_is_better():
     assert verdicts(old, old) == {("mi", FAILED): "same", ("mi", "tre_mm"): "same"}
 
 
+def test_a_score_that_is_gone_is_worse():
+    tre = errors(0)
+    old, new = made(tre, 1 / (2 + tre)), made(tre)
+    assert verdicts(old, new)["mi", "dice"] == "worse"
+    assert verdicts(new, old)["mi", "dice"] == "noise"
+
+
 def test_methods_are_compared_each_with_itself():
     tre = errors(0)
     old = made(tre) + made(tre, method="ants") + made(tre, method="gone")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import isclose
+from math import isclose, isnan, nan
 from typing import Any, Literal
 
 import numpy as np
@@ -138,7 +138,7 @@ def _scores(
 
 
 def _change(table: ScoreSummary, method: str, pairs: Sequence[tuple[Record, Record]]) -> Change:
-    means = {row.method: row.mean for row in table.methods}
+    means = {row.method: nan if row.mean is None else row.mean for row in table.methods}
     (found,) = table.comparisons
     verdict: Verdict = "noise"
     if all(_same(pair, table.score) for pair in pairs):
@@ -146,13 +146,15 @@ def _change(table: ScoreSummary, method: str, pairs: Sequence[tuple[Record, Reco
     elif found.patients < FEWEST_PATIENTS and found.win_rate in (0.0, 1.0):
         # Preliminary: which of the two runs wins every case.
         verdict = "better" if (found.win_rate == 1.0) == (found.a == "new") else "worse"
+    if isnan(means["new"]) and not isnan(means["old"]):
+        verdict = "worse"  # the score is not there any more
     return Change(
         table.dataset,
         method,
         table.score,
         table.unit,
-        means["old"] or 0.0,
-        means["new"] or 0.0,
+        means["old"],
+        means["new"],
         found.p_permutation if found.patients >= FEWEST_PATIENTS else None,
         found.cases,
         found.patients,

@@ -7,14 +7,14 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from regkit import __version__
 from regkit.benchmark.source import Source
 from regkit.errors import BenchmarkError
 from regkit.io.staging import staged
-from regkit.registry import Registry
+from regkit.registry import DISTRIBUTION, Registry
 
 CONFIG = "config.toml"
 ALL = "all"
@@ -83,7 +83,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, in the form of ``config.toml``."""
-        content = {"regkit": __version__, **asdict(self)}
+        content = {"regkit": version(DISTRIBUTION), **asdict(self)}
         content["method"] = content.pop("methods")
         return dict(json.loads(json.dumps(content, default=str)))
 
