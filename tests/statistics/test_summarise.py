@@ -126,8 +126,9 @@ def test_few_patients_cannot_give_small_p_values() -> None:
     columns = {"a": [1.0, 2.0, 3.0, 1.0], "b": [9.0, 9.0, 9.0, 9.0]}
     score = tre(summarise(table(columns), QUICK))
     assert pair(score, "a", "b").p_permutation == pytest.approx(2 / 16)
-    assert "with 4 patients and 1 pairs of methods no permutation p can be below 0.12" in " ".join(
-        score.notes
+    assert (
+        "with 4 patients and 1 pair of methods no corrected permutation p can be below 0.12"
+        in " ".join(score.notes)
     )
 
 

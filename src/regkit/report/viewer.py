@@ -31,7 +31,7 @@ MOST_VOXELS = 350_000
 def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) -> dict[str, Any]:
     """Return a pair as the viewer takes it: plain data.
 
-    All images lie on the fixed grid, made coarser where it is fine, with intensities as bytes.
+    All images lie on one grid over the fixed field of view, with intensities as bytes.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) ->
         as gzipped NIfTI in base64. ``above``: ``fixed`` or ``moving``, whichever is drawn in warm
         colours on the other.
     """
-    grid = _coarse(fixed.grid)
+    grid = _grid(fixed.grid, min(*fixed.grid.spacing, *moving.grid.spacing))
     looks = Look.of(fixed), Look.of(moving)
     still = _smooth(fixed, grid)
     moves = _smooth(moving, grid)
@@ -86,20 +86,19 @@ def warm_colours() -> dict[str, list[int]]:
     return {**names, "A": [0, 255, 255, 255, 255], "I": np.rint(255 * at).astype(int).tolist()}
 
 
-def _coarse(grid: Grid) -> Grid:
-    """Return a grid over the same field of view with fewer voxels, as isotropic as it can be."""
-    extent = np.asarray(grid.shape_zyx[::-1]) * np.asarray(grid.spacing)
-    spacing = np.asarray(grid.spacing)
-    size = float(spacing.min())
-    while np.prod(np.ceil(extent / np.maximum(spacing, size))) > MOST_VOXELS:
-        size *= 1.05
-    shape = np.maximum(1, np.round(extent / np.maximum(spacing, size))).astype(int)
+def _grid(fixed: Grid, finest: float) -> Grid:
+    """Return a grid over the fixed field of view, as fine as the finer image or as is allowed."""
+    extent = np.asarray(fixed.shape_zyx[::-1]) * np.asarray(fixed.spacing)
+    size = finest
+    while np.prod(np.maximum(1, np.round(extent / size))) > MOST_VOXELS:
+        size *= 1.02
+    shape = np.maximum(1, np.round(extent / size)).astype(int)
     sx, sy, sz = (extent / shape).tolist()
     nx, ny, nz = shape.tolist()
     # The first voxel's centre is half a voxel inside the same corner.
-    corner = (np.array([1 / nz, 1 / ny, 1 / nx]) * grid.shape_zyx - 1) / 2
-    x, y, z = grid.to_physical(corner[None])[0].tolist()
-    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction)
+    corner = (np.array([1 / nz, 1 / ny, 1 / nx]) * fixed.shape_zyx - 1) / 2
+    x, y, z = fixed.to_physical(corner[None])[0].tolist()
+    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), fixed.direction)
 
 
 def _smooth(volume: Volume, grid: Grid) -> Volume:

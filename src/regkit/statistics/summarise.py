@@ -207,15 +207,16 @@ def _notes(score: Score) -> tuple[str, ...]:
         )
     elif score.patients < ENOUGH_PATIENTS:
         notes.append(
-            f"with only {score.patients} patients the intervals are somewhat too narrow if a few "
-            "cases are much worse than the rest"
+            f"with only {score.patients} patients the intervals are somewhat too narrow, and "
+            "equivalence is claimed too easily, if a few cases are much worse than the rest"
         )
     pairs = len(score.methods) * (len(score.methods) - 1) // 2
     least = least_p(score.patients, pairs)
     if score.patients > 1 and pairs and least >= ALPHA and score.name not in COSTS:
         notes.append(
-            f"with {score.patients} patients and {pairs} pairs of methods no permutation p "
-            f"can be below {least:.2g}: too few patients for significance"
+            f"with {score.patients} patients and {pairs} "
+            f"{'pair' if pairs == 1 else 'pairs'} of methods no corrected permutation p can be "
+            f"below {least:.2g}: too few patients for significance"
         )
     if not score.there.all():
         notes.append("some cases have no result of some method; pairs are compared where both do")

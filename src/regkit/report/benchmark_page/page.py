@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ from regkit.statistics.writing import (
 
 REPORT = "report.html"
 MOST_VIEWS = 8
+COSTS_ARE = {
+    "runtime_s": "seconds that the method took",
+    "peak_memory_mb": "most memory that the method's process held",
+}
 
 
 def write_report(
@@ -57,14 +61,19 @@ def write_report(
     records = read_records(folder)
     found = sections(summary, records)
     views = make_views(folder, _choices(found, records, most_views), registry)
-    html = render(summary, records, found, views)
+    about = {offer.spec.name: offer.spec.summary for offer in registry.metrics}
+    html = render(summary, records, found, views, COSTS_ARE | about)
     with staged(folder) as stage:
         stage.path(REPORT).write_text(html, encoding="utf-8")
     return folder / REPORT
 
 
 def render(
-    summary: Summary, records: Sequence[Record], found: Sequence[Section], views: Views
+    summary: Summary,
+    records: Sequence[Record],
+    found: Sequence[Section],
+    views: Views,
+    about: Mapping[str, str],
 ) -> str:
     """Return the page as HTML; names and texts of the records are not trusted and are escaped."""
     panels = [panel for section in found for panel in section.panels]
@@ -75,6 +84,7 @@ def render(
         sections=found,
         colours=colours_of(summary),
         views=views,
+        about=about,
         scenes=[_scene(view) for view in views.shown],
         table=case_table(records, list(names)),
         niivue=niivue,

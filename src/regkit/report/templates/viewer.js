@@ -20,8 +20,8 @@
     const view = new window.niivue.Niivue({
       backColor: [0, 0, 0, 1], clipPlaneColor: [0, 0, 0, 0], crosshairColor: [0.4, 0.9, 1, 0.5],
       crosshairWidth: 0.7, crosshairWidthUnit: "mm", show3Dcrosshair: false, isOrientCube: false,
-      isRadiologicalConvention: true, multiplanarShowRender: 1, dragAndDropEnabled: false,
-      scrollRequiresFocus: true, loadingText: "", logLevel: "error",
+      isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 1,
+      scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "error",
     });
     view.addColormap("regkit", data("viewer-warm"));
     return view;
