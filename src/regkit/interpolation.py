@@ -30,11 +30,14 @@ def trilinear(array: NDArray[Any], index: FloatArray) -> FloatArray:
     low = np.minimum(at.astype(np.intp), np.maximum(upper - 1, 0))
     share = (at - low).T
     weights = np.stack([1 - share, share])
-    z, y, x = np.stack([low, np.minimum(low + 1, upper)]).transpose(2, 0, 1)
+    # Positions in the flattened array: far quicker to look up than three indices at a time.
+    steps = (array.shape[1] * array.shape[2], array.shape[2], 1)
+    z, y, x = (np.stack([low, np.minimum(low + 1, upper)]) * steps).transpose(2, 0, 1)
+    flat = array.reshape(-1, *array.shape[3:])
     values = np.zeros((len(at), *array.shape[3:]))
     for i, j, k in np.ndindex(2, 2, 2):
         weight = weights[i, 0] * weights[j, 1] * weights[k, 2]
-        corner = array[z[i], y[j], x[k]]
+        corner = flat.take(z[i] + y[j] + x[k], axis=0)
         values += weight.reshape(-1, *[1] * (array.ndim - 3)) * corner
     return values
 

@@ -128,29 +128,30 @@ def register_files(job: Job) -> Saved:
 
     Readers and writers are imported where they are needed: their import is part of their time.
     """
+    started = time.perf_counter()
+    from regkit.io.staging import staged
     from regkit.pipeline import build
     from regkit.registration import run
 
     registry = current_registry()
     registrar = build(job.method, job.parameters, registry, job.defaults)
     prefix, init = prefix_path(job.output), _init_word(job)
-    started = time.perf_counter()
-    from regkit.io.staging import staged
-
     with staged(prefix.parent) as stage:
         with busy("reading"):
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
         with busy(f"registering with {job.method}"):
             pair = _with_start(init, pair)
+            start_s = time.perf_counter() - started - load_s
             result = run(registrar, pair, job.method, job.check_inverse)
         with busy("writing"):
+            since = time.perf_counter()
             from regkit.report.record import Inputs
             from regkit.report.save import save
 
             masks = job.fixed_mask, job.moving_mask
-            inputs = Inputs(job.fixed, job.moving, load_s, *masks, init)
-            return save(result, prefix.name, stage, inputs, job.report)
+            inputs = Inputs(job.fixed, job.moving, load_s, start_s, *masks, init)
+            return save(result, prefix.name, stage, inputs, report=job.report, since=since)
 
 
 def prefix_path(output: str) -> Path:

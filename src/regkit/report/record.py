@@ -19,11 +19,12 @@ from regkit.volume import Volume
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where a pair came from, how long reading it took, and what `init` started it."""
+    """Where a pair came from, what reading it and finding a start took, and the `init` word."""
 
     fixed: Path | None = None
     moving: Path | None = None
     load_s: float = 0.0
+    start_s: float = 0.0
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     init: str = ""
@@ -48,7 +49,7 @@ def registration_record(
         },
         "timing_s": {
             "load": round(inputs.load_s, 4),
-            "compute": round(result.compute_s, 4),
+            "compute": round(inputs.start_s + result.compute_s, 4),
             "save": round(save_s, 4),
         },
         "inputs": _inputs(pair, inputs),

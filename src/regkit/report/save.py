@@ -31,7 +31,13 @@ class Saved:
 
 
 def save(
-    result: RegistrationResult, prefix: str, stage: Stage, inputs: Inputs, report: bool = False
+    result: RegistrationResult,
+    prefix: str,
+    stage: Stage,
+    inputs: Inputs,
+    *,
+    report: bool = False,
+    since: float | None = None,
 ) -> Saved:
     """Write a registration's files.
 
@@ -47,8 +53,10 @@ def save(
         Where the pair came from.
     report
         Write PREFIX.html too.
+    since
+        When writing began, by `time.perf_counter`; now if None.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() if since is None else since
     # Drawing is the slowest to import, and part of the time that writing takes.
     from regkit.report.picture import picture  # noqa: PLC0415
     from regkit.report.picture import write as write_picture  # noqa: PLC0415
