@@ -73,7 +73,7 @@ def judge(
     backward
         The map found when the images change places, to compare with the inverse.
     """
-    sample = draw_within(pair.fixed, pair.fixed_mask, SAMPLES)
+    sample = examined(pair)
     measures = _measure(pair, transform, sample)
     if backward is not None:
         body = sample.points[sample.foreground]
@@ -85,6 +85,11 @@ def judge(
     ]
     status: Status = max((f[0] for f in findings), key=RANKS.__getitem__, default="OK")
     return Verdict(status, tuple(words for _, words in findings), measures)
+
+
+def examined(pair: Pair) -> Sample:
+    """Return the points of the fixed image that a verdict rests on."""
+    return draw_within(pair.fixed, pair.fixed_mask, SAMPLES)
 
 
 def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, float]:

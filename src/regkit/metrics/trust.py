@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from regkit.evaluation import Evaluation
 from regkit.metrics.pose import tre_mm
-from regkit.sample import draw, inside
-
-SAMPLES = 10_000
+from regkit.sample import inside
+from regkit.verdict import examined
 
 # What a verdict says about the result being more than a voxel wrong.
 FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
@@ -15,7 +14,7 @@ FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
 def overlap(evaluation: Evaluation) -> float:
     """Share of the points of the fixed body that map inside the moving image, 0 to 1."""
     pair = evaluation.case.pair
-    sample = draw(pair.fixed, pair.fixed_mask, SAMPLES)
+    sample = examined(pair)
     mapped = evaluation.result.transform.map_points(sample.points[sample.foreground])
     return float(inside(pair.moving, pair.moving_mask, mapped).mean())
 
