@@ -1,0 +1,1 @@
+"""Compiled loops over sample points, one file per measure."""

@@ -1,0 +1,91 @@
+"""Rigid, similarity and affine motions: steps in millimetres from the map reached so far.
+
+A map is a 3 x 4 matrix [A | t]: a point x of the fixed body, in mm from its centre, goes to
+A x + t. Measures know nothing but the twelve entries; a model says along which directions a map
+may move. Parameters are taken anew at each map, so that no rotation is special.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from regkit.grid import FloatArray
+
+Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
+PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}
+SMALL_ANGLE = 1e-8
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The maps that a model allows, around any map.
+
+    Parameters
+    ----------
+    model
+        ``rigid``: translation and rotation about the centre of the body (6 parameters);
+        ``similarity``: and one scale (7); ``anisotropic``: and a scale along each axis of the
+        fixed frame (9); ``affine``: any matrix (12).
+    radius_mm
+        Distance of the edge of the body from its centre: a step of one moves it by about a mm.
+    """
+
+    model: Model
+    radius_mm: float
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return PARAMETERS[self.model]
+
+    def step(self, maps: FloatArray, by: FloatArray) -> FloatArray:
+        """Move maps (B, 3, 4) by steps (B, size) in mm; the first three are the translation."""
+        linear, shift = maps[:, :, :3], maps[:, :, 3] + by[:, :3]
+        rest = by[:, 3:] / self.radius_mm
+        if self.model == "affine":
+            moved = linear + rest.reshape(-1, 3, 3)
+        else:
+            moved = rotations(rest[:, :3]) @ linear
+        if self.model == "similarity":
+            moved = moved * np.exp(rest[:, 3])[:, None, None]
+        if self.model == "anisotropic":
+            moved = moved * np.exp(rest[:, None, 3:])
+        return np.concatenate([moved, shift[:, :, None]], axis=2)
+
+    def tangent(self, maps: FloatArray, gradients: FloatArray) -> FloatArray:
+        """Turn gradients by the entries of maps (B, 3, 4) into ones by steps, (B, size)."""
+        linear, by_linear = maps[:, :, :3], gradients[:, :, :3]
+        if self.model == "affine":
+            rest = by_linear.reshape(-1, 9)
+        else:
+            # d(A) = [w]x A, so the derivative is the axial vector of dS/dA A^T.
+            turned = by_linear @ linear.transpose(0, 2, 1)
+            rest = np.stack([turned[:, i, j] - turned[:, j, i] for i, j in AXIAL], axis=1)
+        scales = (by_linear * linear).sum(axis=1)  # by the logarithm of each column's length
+        if self.model == "similarity":
+            rest = np.concatenate([rest, scales.sum(axis=1, keepdims=True)], axis=1)
+        if self.model == "anisotropic":
+            rest = np.concatenate([rest, scales], axis=1)
+        return np.concatenate([gradients[:, :, 3], rest / self.radius_mm], axis=1)
+
+
+AXIAL = ((2, 1), (0, 2), (1, 0))
+
+
+def rotations(vectors: FloatArray) -> FloatArray:
+    """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians."""
+    angle = np.linalg.norm(vectors, axis=1)
+    axis = vectors / np.maximum(angle, SMALL_ANGLE)[:, None]
+    x, y, z = axis.T
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
+    sine, versine = np.sin(angle)[:, None, None], (1 - np.cos(angle))[:, None, None]
+    return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))
+
+
+def stacked(linear: FloatArray, translation: FloatArray) -> FloatArray:
+    """Return maps (B, 3, 4) of matrices (B, 3, 3) and translations (B, 3) in mm."""
+    return np.concatenate([linear, translation[:, :, None]], axis=2)
