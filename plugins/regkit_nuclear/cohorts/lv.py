@@ -29,7 +29,7 @@ from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 from regkit_nuclear.spect.osem import reconstruct
-from regkit_nuclear.thorax import HALF_WIDTH_MM, LV_MYOCARDIUM
+from regkit_nuclear.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
 from regkit_nuclear.thorax.pose import Reorientation, Tracer
 from regkit_nuclear.thorax.ventricle import LeftVentricle
 from regkit_nuclear.wholebody.imaging import pet_image
@@ -160,6 +160,7 @@ def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case
             "patient": patient,
             "reorientation": list(anatomy.reorientation),
             "myocardium_label": LV_MYOCARDIUM,
+            "blood_pool_label": LV_BLOOD_POOL,
         },
     )
 
