@@ -146,7 +146,7 @@ def osem(
     scatter = torch.zeros_like(counts) if scatter is None else scatter.to(counts)
     floor = EXPECTATION_FLOOR * counts.mean((1, 2, 3), keepdim=True).clamp_min(1e-30)
     sensitivities = [_sensitivity(projector, counts[:, views], views) for views in groups]
-    image = _circle(projector).expand(len(counts), *projector.grid.shape_zyx).clone()
+    image = projector.image(1.0, len(counts)).mul_(_circle(projector))
     for _ in range(iterations):
         for views, sensitivity in zip(groups, sensitivities, strict=True):
             expected = projector.forward(image, views) + scatter[:, views]

@@ -66,11 +66,6 @@ class Projector:
         if self.device.type != "cpu":
             self._part = grid.shape_zyx[0]
         self._blur = _blur(grid, orbit.radius_mm, collimator, self.device, dtype)
-        # Minus the path through each plane towards the detector, the own one half: photons start,
-        # on average, in the middle of their voxel.
-        own = torch.eye(self._size, device=self.device, dtype=dtype) / 2
-        towards = torch.ones_like(own).triu(1) + own
-        self._minus_path = -towards * (grid.spacing[0] / MM_PER_CM)
         self._mu: list[torch.Tensor] = []
         self._keeps = True
         self._factors: dict[tuple[int, int], torch.Tensor] = {}
@@ -93,13 +88,21 @@ class Projector:
             per view, worth it when iterating.
         """
         other: Projector = copy(self)
-        other._mu, other._keeps, other._factors = self._parts(mu), keep, {}
+        other._mu = [part.contiguous() for part in self._parts(mu)]
+        other._keeps, other._factors = keep, {}
         return other
+
+    def image(self, value: float, batch: int = 1) -> torch.Tensor:
+        """Return a uniform image (batch, z, y, x), laid out in memory as `forward` reads it."""
+        slices, *pixels = self.grid.shape_zyx
+        columns = (*pixels, batch, slices)
+        filled = torch.full(columns, value, device=self.device, dtype=self.dtype)
+        return filled.permute(2, 3, 0, 1)
 
     @torch.no_grad()
     def forward(self, image: torch.Tensor, views: Sequence[int] | None = None) -> torch.Tensor:
         """Project an image (batch, z, y, x) to (batch, view, z, bin), all views by default."""
-        parts = self._parts(image)
+        parts = [part.contiguous() for part in self._parts(image)]
         seen = [self._project(parts, view) for view in self._chosen(views)]
         return torch.stack(seen).permute(2, 0, 3, 1).contiguous()
 
@@ -113,11 +116,11 @@ class Projector:
                 f"got {tuple(projections.shape)}"
             )
         per_view = projections.to(self.device, self.dtype).permute(1, 3, 0, 2).contiguous()
-        totals = self._parts(torch.zeros(len(projections), *self.grid.shape_zyx))
+        image = self.image(0.0, len(projections))
+        totals = self._parts(image)
         for projection, view in zip(per_view, chosen, strict=True):
             self._add_spread(totals, projection, view)
-        image = torch.cat(totals, dim=-1).view(self._size, self._size, len(projections), -1)
-        return image.permute(2, 3, 0, 1).contiguous()
+        return image
 
     def _project(self, parts: list[torch.Tensor], view: int) -> torch.Tensor:
         """Project the parts of images to (bin, batch, z)."""
@@ -145,8 +148,9 @@ class Projector:
             return self._factors[view, number]
         mu = self._mu[number]
         turned = self._rotation(view).forward @ mu.flatten(1)
-        paths = self._minus_path @ turned.view(self._size, -1)
-        factor = paths.exp_().view(self._size, self._size, *mu.shape[1:])
+        step_cm = self.grid.spacing[0] / MM_PER_CM
+        factor = _to_the_end(turned.view(self._size, -1)).mul_(-step_cm).exp_()
+        factor = factor.view(self._size, self._size, *mu.shape[1:])
         if self._keeps:
             self._factors[view, number] = factor
         return factor
@@ -155,7 +159,7 @@ class Projector:
         return _rotation(self._size, self.orbit.angles_deg[view], self.device, self.dtype)
 
     def _parts(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Put the slices of all volumes in columns, a few at a time: (pixels, batch, z)."""
+        """View the slices of all volumes as columns, a few at a time: (pixels, batch, z)."""
         if image.ndim != 4 or image.shape[1:] != self.grid.shape_zyx:
             raise GeometryError(
                 f"expected images (batch, {', '.join(map(str, self.grid.shape_zyx))}), "
@@ -163,10 +167,24 @@ class Projector:
             )
         moved = image.to(self.device, self.dtype).permute(2, 3, 0, 1)
         columns = moved.reshape(self._size**2, *moved.shape[2:])
-        return [part.contiguous() for part in torch.split(columns, self._part, dim=-1)]
+        return list(torch.split(columns, self._part, dim=-1))
 
     def _chosen(self, views: Sequence[int] | None) -> Sequence[int]:
         return self.views if views is None else views
+
+
+def _to_the_end(planes: torch.Tensor) -> torch.Tensor:
+    """Add up, for each plane (depth, ...), what follows and half of its own.
+
+    Photons start, on average, in the middle of their voxel.
+    """
+    sums = torch.empty_like(planes)
+    torch.mul(planes[-1], 0.5, out=sums[-1])
+    middles = (planes[1:] + planes[:-1]) / 2
+    # Row after row is quicker than a cumulative sum along the strided axis.
+    for depth in range(len(planes) - 2, -1, -1):
+        torch.add(sums[depth + 1], middles[depth], out=sums[depth])
+    return sums
 
 
 # Rotations depend only on size and angle: every projector of a process shares them. Two orbits
