@@ -1,10 +1,28 @@
-"""What a similarity measure is to the rest of the engine."""
+"""Similarity measures behind one interface: what the engine sees of them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from regkit.grid import FloatArray
+from regkit_instance.kernels.cr import correlation_ratio
+from regkit_instance.kernels.gather import carry, gather, look_up
+from regkit_instance.kernels.mi import mutual_information
+from regkit_instance.points import Points
+from regkit_instance.pyramid import Level
+
+# Values and gradients of so many samples stay in a processor's own cache.
+SAMPLES_AT_ONCE = 60_000
+# Share of the fixed sample that must meet the moving image.
+LEAST_OVERLAP = 0.05
+FEWEST_COUNTED = 30
+
+NONE = np.empty((0, 0), np.float32)
 
 
 class Measure(Protocol):
@@ -22,3 +40,100 @@ class Measure(Protocol):
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
+
+
+class Score(Protocol):
+    """A measure of moving values at sample points, whatever map they come from."""
+
+    def __call__(
+        self, values: NDArray[np.float32], fewest: int, scores: FloatArray, slopes: Any
+    ) -> None:
+        """Fill in scores (B,) of values (B, N), and their derivatives by them if slopes has rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A measure of the intensities at sample points of the fixed image.
+
+    Parameters
+    ----------
+    points
+        Of the fixed image.
+    level
+        The moving image.
+    origin
+        What positions and maps are about, LPS mm of the moving image.
+    score
+        Compares the moving values with the fixed ones.
+    """
+
+    points: Points
+    level: Level
+    origin: FloatArray
+    score: Score
+
+    def values(self, maps: FloatArray) -> FloatArray:
+        """Return the similarity (B,) under each map."""
+        scores = np.empty(len(maps))
+        for part in self._parts(len(maps)):
+            self._look_up(maps[part], scores[part])
+        return scores
+
+    def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
+        scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
+        for part in self._parts(len(maps)):
+            self._differentiate(maps[part], scores[part], by_maps[part])
+        # The index is P (A x + t), so that what is known by the rows of P A belongs to P^T.
+        to_index = self.level.to_padded_index(self.origin)[:, :3]
+        return scores, np.einsum("ji,bjk->bik", to_index, by_maps)
+
+    def _look_up(self, maps: FloatArray, scores: FloatArray) -> None:
+        values = np.empty((len(maps), self._size), np.float32)
+        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
+        self.score(values, self._fewest, scores, NONE)
+
+    def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
+        values = np.empty((len(maps), self._size), np.float32)
+        gradients = np.empty((len(maps), 3, self._size), np.float32)
+        slopes = np.empty_like(values)
+        positions = self.points.positions
+        gather(self.level.array, self._to_index(maps), positions, values, gradients)
+        self.score(values, self._fewest, scores, slopes)
+        carry(values, slopes, gradients, positions, by_maps)
+
+    def _to_index(self, maps: FloatArray) -> FloatArray:
+        matrix = self.level.to_padded_index(self.origin)
+        indexed = np.einsum("ij,bjk->bik", matrix[:, :3], maps)
+        indexed[:, :, 3] += matrix[:, 3]
+        return indexed
+
+    def _parts(self, count: int) -> list[slice]:
+        rows = max(1, SAMPLES_AT_ONCE // max(self._size, 1))
+        return [slice(first, first + rows) for first in range(0, count, rows)]
+
+    @property
+    def _size(self) -> int:
+        return self.points.positions.shape[1]
+
+    @property
+    def _fewest(self) -> int:
+        return max(FEWEST_COUNTED, int(LEAST_OVERLAP * self._size))
+
+
+def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
+    """Return the bin of each value in 0..1, all of the same width."""
+    return np.minimum((values * bins).astype(np.int64), bins - 1).astype(np.uint8)
+
+
+def score_by(name: str, values: NDArray[np.float32], bins: int) -> Score:
+    """Return the score of a name (``mi``, ``nmi``, ``cr``) against fixed values in 0..1."""
+    classes = binned(values, bins)
+    sizes = np.array((bins, bins))
+    if name in ("mi", "nmi"):
+        return lambda v, fewest, scores, slopes: mutual_information(
+            v, classes, sizes, fewest, name == "nmi", scores, slopes
+        )
+    return lambda v, fewest, scores, slopes: correlation_ratio(
+        v, values, classes, sizes, fewest, scores, slopes
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.errors import RegistrationError
+from regkit.grid import FloatArray
 from regkit.sample import draw
 from regkit.volume import LabelMap, Volume
 
@@ -12,6 +13,8 @@ from regkit.volume import LabelMap, Volume
 CT_WINDOW_HU = (-1000.0, 300.0)
 OUTLIERS = 0.001
 ROUNDING = 1e-6
+# Counts, whose noise grows with their root.
+EMISSION = ("spect", "pet")
 
 
 def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
@@ -33,21 +36,45 @@ def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
     RegistrationError
         Nothing is left to compare: the prepared image is constant (in the mask).
     """
-    array = volume.array
-    if volume.modality in ("spect", "pet"):
-        array = np.sqrt(np.maximum(array, 0))
-    elif volume.modality == "mu":
-        array = np.maximum(array, 0)
+    array = spread(volume.array, volume.modality)
     values = draw(volume.with_array(array), mask).values
+    low, high = window(values, volume.modality, masked=mask is not None)
+    return volume.with_array(np.clip(array, low, high))
+
+
+def spread(values: FloatArray, modality: str) -> FloatArray:
+    """Return intensities (any shape) as far apart as their tissues are, before any clipping."""
+    if modality in EMISSION:
+        return np.asarray(np.sqrt(np.maximum(values, 0)))
+    return np.maximum(values, 0) if modality == "mu" else values
+
+
+def window(values: FloatArray, modality: str, masked: bool = False) -> tuple[float, float]:
+    """Return the intensities, of those made by `spread`, between which they are of interest.
+
+    Parameters
+    ----------
+    values
+        A sample of them.
+    modality
+        As of `Volume`.
+    masked
+        Whether the sample comes from a mask, for the words of an error.
+
+    Raises
+    ------
+    RegistrationError
+        There are none, or all are the same.
+    """
     if values.size == 0:
         raise RegistrationError("the mask marks almost nothing of the image; draw a larger one")
-    if volume.modality == "ct":
+    if modality == "ct":
         low, high = CT_WINDOW_HU
     else:
         low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS)).tolist()
     if np.ptp(np.clip(values, low, high)) <= ROUNDING * max(abs(low), abs(high)):
         low, high = float(values.min()), float(values.max())
     if high - low <= ROUNDING * max(abs(low), abs(high)):
-        where = "" if mask is None else " in its mask"
+        where = " in its mask" if masked else ""
         raise RegistrationError(f"an image is constant{where}: there is nothing to align")
-    return volume.with_array(np.clip(array, low, high))
+    return low, high

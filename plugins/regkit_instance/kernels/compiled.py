@@ -1,0 +1,19 @@
+"""How every loop is compiled: cached on disk, without the interpreter's lock, NaN respected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+# Sums may be reordered and fused, which is the same on every run; NaN marks what is unknown.
+ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compile a loop on its first call, or load it from an earlier one."""
+    made: Loop = njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)(loop)
+    return made

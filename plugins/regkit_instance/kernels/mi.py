@@ -1,0 +1,155 @@
+"""Mutual information of values at sample points, with cubic B-spline Parzen windows.
+
+The fixed side is binned once; a moving value adds to four neighbouring bins, which makes the
+measure smooth in the map. Thevenaz and Unser 2000, doi:10.1109/83.887976; normalised:
+Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from regkit_instance.kernels.compiled import compiled
+
+# Bins beyond the range of intensities, for the windows of the darkest and brightest values.
+MARGIN = 4
+
+
+@compiled
+def joint_histogram(values: Any, bins: Any, joint: Any) -> int:
+    """Fill the joint histogram (fixed bins, moving bins) and return how many values counted.
+
+    Parameters
+    ----------
+    values
+        Moving values in 0..1, shape (N,); NaN does not count.
+    bins
+        Bin of the fixed value at each point, shape (N,).
+    joint
+        Filled, float64.
+    """
+    joint[:] = 0.0
+    spread = joint.shape[1] - MARGIN
+    counted = 0
+    for i in range(values.shape[0]):
+        v = values[i]
+        if not v == v:
+            continue
+        counted += 1
+        at = 1.0 + spread * v
+        k = int(at)
+        t = at - k
+        row = joint[bins[i]]
+        row[k - 1] += (1.0 - t) ** 3 / 6.0
+        row[k] += (3.0 * t - 6.0) * t * t / 6.0 + 2.0 / 3.0
+        row[k + 1] += ((3.0 - 3.0 * t) * t + 3.0) * t / 6.0 + 1.0 / 6.0
+        row[k + 2] += t * t * t / 6.0
+    return counted
+
+
+@compiled
+def information(joint: Any, counted: int, normalised: bool, by_joint: Any) -> float:
+    """Return the information in a joint histogram, and its derivative by the entries.
+
+    Parameters
+    ----------
+    joint
+        Counts (fixed bins, moving bins).
+    counted
+        Their sum.
+    normalised
+        (H(f) + H(m)) / H(f, m) instead of H(f) + H(m) - H(f, m), in nats.
+    by_joint
+        Filled with the derivatives by the counts but for what is the same for all of a row,
+        which moving a value along the row does not feel.
+    """
+    rows, columns = joint.shape
+    moving = np.zeros(columns)
+    h_fixed = h_joint = h_moving = 0.0
+    for f in range(rows):
+        total = 0.0
+        for m in range(columns):
+            p = joint[f, m] / counted
+            total += p
+            moving[m] += p
+            by_joint[f, m] = np.log(p) if p > 0.0 else 0.0
+            h_joint -= p * by_joint[f, m]
+        if total > 0.0:
+            h_fixed -= total * np.log(total)
+    for m in range(columns):
+        p = moving[m]
+        moving[m] = np.log(p) if p > 0.0 else 0.0
+        h_moving -= p * moving[m]
+    if h_joint <= 1e-12 or h_moving <= 1e-12 or h_fixed <= 1e-12:
+        return -np.inf
+    value, of_joint, scale = h_fixed + h_moving - h_joint, 1.0, 1.0 / counted
+    if normalised:
+        value = (h_fixed + h_moving) / h_joint
+        of_joint, scale = value, 1.0 / (counted * h_joint)
+    for f in range(rows):
+        for m in range(columns):
+            by_joint[f, m] = scale * (of_joint * by_joint[f, m] - moving[m])
+    return value
+
+
+@compiled
+def slopes_of(values: Any, bins: Any, by_joint: Any, slopes: Any) -> None:
+    """Fill in the derivative of the information by each value, shape (N,)."""
+    spread = by_joint.shape[1] - MARGIN
+    for i in range(values.shape[0]):
+        v = values[i]
+        if not v == v:
+            continue
+        at = 1.0 + spread * v
+        k = int(at)
+        t = at - k
+        row = by_joint[bins[i]]
+        rest = 1.0 - t
+        slopes[i] = (
+            0.5
+            * spread
+            * (
+                (row[k + 2] - row[k + 1]) * t * t
+                + (row[k + 1] - row[k]) * (2.0 * t * rest + 1.0)
+                + (row[k] - row[k - 1]) * rest * rest
+            )
+        )
+
+
+@compiled
+def mutual_information(
+    values: Any, bins: Any, sizes: Any, fewest: int, normalised: bool, scores: Any, slopes: Any
+) -> None:
+    """Score rows of moving values against the fixed bins.
+
+    Parameters
+    ----------
+    values
+        Shape (B, N), float32, in 0..1; NaN does not count.
+    bins
+        Fixed bin at each point, shape (N,), uint8.
+    sizes
+        Number of fixed and of moving bins.
+    fewest
+        Fewest values that must count for a score.
+    normalised
+        See `information`.
+    scores
+        Filled, shape (B,); minus infinity where too few count or a side is constant.
+    slopes
+        Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
+    """
+    joint, by_joint = np.empty((sizes[0], sizes[1])), np.empty((sizes[0], sizes[1]))
+    for b in range(values.shape[0]):
+        counted = joint_histogram(values[b], bins, joint)
+        scores[b] = -np.inf
+        if counted >= fewest:
+            scores[b] = information(joint, counted, normalised, by_joint)
+        if slopes.shape[0] == 0:
+            continue
+        if scores[b] == -np.inf:
+            slopes[b] = 0.0
+        else:
+            slopes_of(values[b], bins, by_joint, slopes[b])

@@ -1,0 +1,139 @@
+"""Where the fixed image is looked at: the body, and points spread evenly through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.errors import RegistrationError
+from regkit.grid import FloatArray
+from regkit.registrar import Pair
+from regkit.sample import draw_within, values_at
+from regkit_instance.kernels.gather import look_up
+from regkit_instance.pyramid import Level
+
+PROBE = 10_000
+# What surrounds a body tells where it ends.
+MARGIN_MM = 15.0
+FEWEST = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What of the fixed image is to be aligned.
+
+    Parameters
+    ----------
+    points
+        Points of the body after the initial map, LPS mm about `centre`, shape (N, 3).
+    values
+        Intensities of the image (in its mask, its surroundings included).
+    centre
+        Where the initial map takes the centre of the body, LPS mm of the moving image.
+    radius_mm
+        Distance of the edge of the body from its centre.
+    box
+        Lowest and highest index (z, y, x) of the body and some surroundings, shape (2, 3).
+    """
+
+    points: FloatArray
+    values: FloatArray
+    centre: FloatArray
+    radius_mm: float
+    box: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A sample of the fixed image at one resolution.
+
+    Parameters
+    ----------
+    positions
+        After the initial map, mm about the body's centre, shape (3, N), float32, x, y, z.
+    values
+        Intensities from 0 to 1, shape (N,), float32.
+    """
+
+    positions: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+
+def find_body(pair: Pair) -> Body:
+    """Find the body in the fixed image (and mask).
+
+    Raises
+    ------
+    RegistrationError
+        The mask marks almost nothing.
+    """
+    sample = draw_within(pair.fixed, pair.fixed_mask, PROBE)
+    if len(sample.points) < FEWEST:
+        raise RegistrationError("the mask marks almost nothing of the image; draw a larger one")
+    body = sample.points[sample.foreground]
+    if len(body) < FEWEST:
+        body = sample.points
+    mapped = pair.start.map_points(body)
+    centre = mapped.mean(axis=0)
+    points = mapped - centre
+    distances = np.linalg.norm(points, axis=1)
+    radius = float(np.quantile(distances, 0.95)) or 1.0
+    within = pair.fixed.grid.to_index(sample.points if pair.fixed_mask is not None else body)
+    return Body(points, sample.values, centre, radius, _box(within, pair))
+
+
+def _box(index: FloatArray, pair: Pair) -> FloatArray:
+    margin = np.divide(MARGIN_MM, pair.fixed.grid.spacing[::-1])
+    low, high = np.quantile(index, (0.002, 0.998), axis=0)
+    top = np.subtract(pair.fixed.grid.shape_zyx, 0.5)
+    return np.stack([np.maximum(low - margin, -0.5), np.minimum(high + margin, top)])
+
+
+def scatter(pair: Pair, body: Body, level: Level, count: int, seed: int) -> Points:
+    """Spread about `count` points through the body's box: one at random in each of equal cells.
+
+    Parameters
+    ----------
+    pair
+        The images; the points lie in the fixed mask.
+    body
+        Of the fixed image.
+    level
+        Fixed image at the resolution wanted.
+    count
+        Number of points, before a mask takes some away.
+    seed
+        Of where in its cell a point lies.
+    """
+    spacing = np.array(pair.fixed.grid.spacing[::-1])
+    sides = np.maximum((body.box[1] - body.box[0]) * spacing, 1e-3)
+    cells = _cells(sides, count)
+    corner = np.stack(np.meshgrid(*map(np.arange, cells), indexing="ij"), -1).reshape(-1, 3)
+    share = (corner + np.random.default_rng(seed).random(corner.shape)) / cells
+    places = pair.fixed.grid.to_physical(body.box[0] + share * (body.box[1] - body.box[0]))
+    if pair.fixed_mask is not None:
+        places = places[values_at(pair.fixed_mask, places) != 0]
+    values = _values(level, places)
+    known = ~np.isnan(values)
+    mapped = pair.start.map_points(places[known]) - body.centre
+    return Points(np.ascontiguousarray(mapped.T, dtype=np.float32), values[known])
+
+
+def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
+    """Divide a box into about `count` cells that are nearly cubes."""
+    cells = np.ones(3)
+    for axis in np.argsort(sides):  # a thin box has one layer
+        rest = sides[sides >= sides[axis]]
+        share = (count / np.prod(cells) / np.prod(rest)) ** (1 / len(rest))
+        cells[axis] = max(1, round(sides[axis] * share))
+    return cells.astype(np.int64)
+
+
+def _values(level: Level, places: FloatArray) -> NDArray[np.float32]:
+    values = np.empty((1, len(places)), np.float32)
+    origin = places.mean(axis=0) if len(places) else np.zeros(3)
+    near = np.ascontiguousarray((places - origin).T, dtype=np.float32)
+    look_up(level.array, level.to_padded_index(origin)[None], near, values)
+    return values[0]

@@ -1,0 +1,121 @@
+"""One image at several resolutions in millimetres, ready to be looked up quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.grid import FloatArray, Grid
+from regkit.intensity import EMISSION
+from regkit.sample import values_at
+from regkit.volume import LabelMap, Volume
+from regkit_instance.kernels.shrink import shrink, smooth
+
+# Beyond this many voxels across the field of view, motion is no better determined.
+FINEST_SHARE = 1 / 160
+# An axis is not made coarser than this.
+COARSEST_VOXELS = 12
+# Smoothing by (w, 1 - 2 w, w) along an axis after it was averaged.
+SMOOTHING = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """An image at one resolution.
+
+    Parameters
+    ----------
+    array
+        Intensities from 0 to 1, shape (z + 2, y + 2, x + 2), float32: a voxel of padding on
+        every side repeats the edges, so that points up to the edge of the field of view have
+        eight neighbours. NaN is unknown.
+    grid
+        Where the voxels without the padding are.
+    """
+
+    array: NDArray[np.float32]
+    grid: Grid
+
+    def to_padded_index(self, origin: FloatArray) -> FloatArray:
+        """Return the 3 x 4 matrix from mm (x, y, z) about `origin` to padded indices (z, y, x)."""
+        matrix = self.grid.inverse_affine[:3].copy()
+        matrix[:, 3] += matrix[:, :3] @ origin + 1
+        return matrix
+
+
+def spacings_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
+    """Return the spacing of each level in mm, coarsest first; each is half the one before.
+
+    The finest is between the voxel sizes of both images, and not finer than the field of view
+    needs.
+    """
+    between = float(np.prod([*fixed.spacing, *moving.spacing]) ** (1 / 6))
+    finest = max(between, FINEST_SHARE * max(fixed.extent))
+    return tuple(finest * 2**step for step in reversed(range(count)))
+
+
+def pyramid(
+    volume: Volume,
+    window: tuple[float, float],
+    spacings: tuple[float, ...],
+    mask: LabelMap | None = None,
+) -> tuple[Level, ...]:
+    """Return an image at each spacing in mm (coarsest first), averaged, in one pass over it.
+
+    Parameters
+    ----------
+    volume
+        Any image.
+    window
+        Intensities, after `regkit.intensity.spread`, that become 0 and 1.
+    spacings
+        Of the levels; every axis keeps at least twelve voxels, or those it has.
+    mask
+        What is outside it is unknown, on any grid.
+    """
+    array = volume.array if mask is None else _masked(volume, mask)
+    levels: list[Level] = []
+    grid, limits, root = volume.grid, np.array(window), volume.modality in EMISSION
+    for spacing in reversed(spacings):
+        factors = [_factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1])]
+        level = _shrunk(array, grid, factors, limits, root)
+        levels.append(level)
+        array, grid = level.array[1:-1, 1:-1, 1:-1], level.grid
+        limits, root = np.array((0.0, 1.0)), False
+    return tuple(reversed(levels))
+
+
+def _factor(voxels: int, spacing: float, wanted: float) -> int:
+    return max(1, min(round(wanted / spacing), voxels // COARSEST_VOXELS))
+
+
+def _shrunk(
+    array: NDArray[Any], grid: Grid, factors: list[int], window: FloatArray, root: bool
+) -> Level:
+    shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
+    first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
+    affine[:3, :3] *= factors
+    out = np.empty(np.add(shape, 2), np.float32)
+    shrink(array, np.array(factors), np.array(first), window, root, out)
+    if SMOOTHING and max(factors) > 1:
+        blurred = np.empty_like(out)
+        smooth(out, np.where(np.array(factors) > 1, SMOOTHING, 0.0), blurred)
+        out = blurred
+    nz, ny, nx = shape
+    return Level(out, Grid.from_affine((nz, ny, nx), affine))
+
+
+def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:
+    """Return the image with NaN outside a mask, slice by slice to save memory."""
+    array = volume.array.astype(np.float32)
+    rows = np.stack(np.meshgrid(*map(np.arange, array.shape[1:]), indexing="ij"), axis=-1)
+    for z in range(len(array)):
+        index = np.concatenate([np.full((*rows.shape[:2], 1), z), rows], axis=-1)
+        outside = values_at(mask, volume.grid.to_physical(index).reshape(-1, 3)) == 0
+        array[z][outside.reshape(array.shape[1:])] = np.nan
+    return array
