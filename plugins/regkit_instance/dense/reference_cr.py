@@ -44,7 +44,9 @@ _GLOBAL = _Variant(3.0, 1, 1e-5, 1e-5, 1e-5)
 _LOCAL = _Variant(3.0, 1, 1e-5, 1e-5, 0.0)
 
 
-def correlation_ratio_loss(one: Tensor, other: Tensor, mode: Mode = "reference") -> Tensor:
+def correlation_ratio_loss(
+    one: Tensor, other: Tensor, mode: Mode = "reference", counts: Tensor | None = None
+) -> Tensor:
     """Return minus the mean of what share each image explains of the other.
 
     Parameters
@@ -53,6 +55,8 @@ def correlation_ratio_loss(one: Tensor, other: Tensor, mode: Mode = "reference")
         Shape (..., d1, d2, d3), intensities in [0, 1]; the mean over leading axes is taken.
     mode
         ``reference`` or ``clean``, see above.
+    counts
+        How much each voxel counts, from 0 to 1; all count fully if None.
 
     Raises
     ------
@@ -62,22 +66,34 @@ def correlation_ratio_loss(one: Tensor, other: Tensor, mode: Mode = "reference")
     check_alike(one, other)
     x, y = (rows(_within_bins(image, mode)) for image in (one, other))
     variant = _GLOBAL if mode == "reference" else _CLEAN
-    return -_explained(x, y, torch.ones_like(x[:1, :1]).expand_as(x), variant).mean()
+    there = torch.ones_like(x[:1, :1]).expand_as(x) if counts is None else rows(counts)
+    return -_explained(x, y, there, variant).mean()
 
 
 def local_correlation_ratio_loss(
-    one: Tensor, other: Tensor, mode: Mode = "reference", patch: int = PATCH
+    one: Tensor,
+    other: Tensor,
+    mode: Mode = "reference",
+    patch: int = PATCH,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """Return the loss in cubes of `patch` voxels a side, averaged over them.
 
     Half of the value is from cubes that begin at the corner, half from cubes shifted by half
-    their side. Parameters as for `correlation_ratio_loss`.
+    their side. Other parameters as for `correlation_ratio_loss`.
+
+    Parameters
+    ----------
+    counts
+        How much each voxel counts, from 0 to 1; all count fully if None. ``clean`` only.
     """
     check_alike(one, other)
     x, y = (_within_bins(image, mode) for image in (one, other))
     shifts = (0, -(patch // 2))
-    in_tiles = _wrapped if mode == "reference" else _counted
-    return torch.stack([in_tiles(x, y, patch, shift) for shift in shifts]).mean()
+    if mode == "reference":
+        return torch.stack([_wrapped(x, y, patch, shift) for shift in shifts]).mean()
+    counts = torch.ones_like(x, requires_grad=False) if counts is None else counts
+    return torch.stack([_counted(x, y, counts, patch, shift) for shift in shifts]).mean()
 
 
 def _wrapped(x: Tensor, y: Tensor, patch: int, shift: int) -> Tensor:
@@ -86,13 +102,12 @@ def _wrapped(x: Tensor, y: Tensor, patch: int, shift: int) -> Tensor:
     return -_explained(a, b, torch.ones_like(a[:1, :1]).expand_as(a), _LOCAL).mean()
 
 
-def _counted(x: Tensor, y: Tensor, patch: int, shift: int) -> Tensor:
+def _counted(x: Tensor, y: Tensor, counts: Tensor, patch: int, shift: int) -> Tensor:
     """Every voxel counts once: a patch weighs as much as it has of the image."""
-    there = torch.ones_like(x, requires_grad=False)
     border = [-shift % patch, 0] * 3
-    a, b, counts = (tiles(functional.pad(t, border), patch) for t in (x, y, there))
-    share = counts.sum(1)
-    return -(_explained(a, b, counts, _CLEAN) * share).sum() / share.sum()
+    a, b, there = (tiles(functional.pad(t, border), patch) for t in (x, y, counts))
+    share = there.sum(1)
+    return -(_explained(a, b, there, _CLEAN) * share).sum() / share.sum().clamp(min=1)
 
 
 def _within_bins(image: Tensor, mode: Mode) -> Tensor:
@@ -127,9 +142,9 @@ def _bin_sums(bins: int, x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
 def _ratio(image: Tensor, counts: Tensor, sums: Tensor, variant: _Variant) -> Tensor:
     weight, weighted = sums.unbind(-1)
     voxels = counts.sum(1)
-    mean = (counts * image).sum(1) / voxels
+    mean = (counts * image).sum(1) / voxels.clamp(min=1e-6)
     variance = (counts * (image - mean[:, None]).square()).sum(1)
-    variance = variance / (voxels - variant.degrees_lost).clamp(min=1)
+    variance = variance / (voxels - variant.degrees_lost).clamp(min=1e-6)
     between = weight * (weighted / (weight + variant.in_bins) - mean[:, None]).square()
     between = between.sum(1) / (weight.sum(1) + variant.in_total)
     return between / (variance + variant.in_variance) / variant.divisor

@@ -1,0 +1,100 @@
+"""Mutual information with cubic B-spline Parzen windows, plain and normalised.
+
+The fixed side is binned once; a moving value adds to four neighbouring bins, which makes the
+measure smooth in the map. Thevenaz and Unser 2000, doi:10.1109/83.887976; normalised:
+Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regkit_instance.dense.exact import sums_in_bins
+from regkit_instance.dense.scene import Look
+from regkit_instance.dense.windows import Windows, looked_up, powers
+
+FLAT = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """Mutual information of moving values and binned fixed ones, in nats.
+
+    Parameters
+    ----------
+    bins
+        Bin of the fixed value at each point, int64, shape (pairs, points).
+    fixed_bins
+        How many there are.
+    windows
+        Bins of the moving values.
+    fewest
+        Fewest points that must meet the moving image for a score.
+    normalised
+        (H(f) + H(m)) / H(f, m), from 1 to 2, instead of H(f) + H(m) - H(f, m).
+    """
+
+    bins: Tensor
+    fixed_bins: int
+    windows: Windows
+    fewest: int
+    normalised: bool = False
+    whole: int = 1
+
+    def tally(self, look: Look) -> Tensor:
+        """Return sums of powers by fixed bin and moving interval, (pairs, maps, fixed, 4, ...)."""
+        cell, t = self._cells(look)
+        cells = self.fixed_bins * self.windows.intervals
+        sums = sums_in_bins(powers(t), cell, cells, most=self.bins.shape[1])
+        by_cell = sums.view(*sums.shape[:3], self.fixed_bins, self.windows.intervals)
+        return by_cell.transpose(2, 3)
+
+    def score(self, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the information, and the coefficients of its derivative on every interval."""
+        counted = sums[:, :, :, 0].sum((-1, -2))
+        share = 1 / counted.clamp(min=1)[..., None, None]
+        value, by_joint = self._of(self.windows.histogram(sums) * share)
+        table = self.windows.slopes(by_joint * share).transpose(2, 3).flatten(3)
+        counts = (counted >= self.fewest) & value.isfinite()
+        return torch.where(counts, value, -torch.inf), table
+
+    def slopes(self, look: Look, table: Tensor) -> Tensor:
+        """Return the derivatives by the values."""
+        cell, t = self._cells(look)
+        constant, linear, square = (
+            looked_up(coefficients, cell) for coefficients in table.to(t.dtype).unbind(2)
+        )
+        return constant + t * (linear + t * square)
+
+    def _cells(self, look: Look) -> tuple[Tensor, Tensor]:
+        """Return the cell (fixed bin, moving interval) of each value, and its place there."""
+        interval, t = self.windows.place(look.values)
+        cell = self.bins[:, None, look.columns] * self.windows.intervals + interval
+        return torch.where(interval < 0, -1, cell), t
+
+    def _of(self, p: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the information of a joint distribution, and its derivative by the entries.
+
+        What is the same for all entries of a row is left out: moving a value along the row does
+        not feel it.
+        """
+        fixed, moving = p.sum(-1), p.sum(-2)
+        h_fixed, h_moving, h_joint = _entropy(fixed), _entropy(moving), _entropy(p.flatten(2))
+        known = torch.minimum(torch.minimum(h_fixed, h_moving), h_joint) > FLAT
+        value, of_joint, scale = h_fixed + h_moving - h_joint, *[torch.ones_like(h_joint)] * 2
+        if self.normalised:
+            scale = 1 / torch.where(known, h_joint, 1.0)
+            value = of_joint = (h_fixed + h_moving) * scale
+        by_p = of_joint[..., None, None] * _log(p) - _log(moving)[:, :, None]
+        return torch.where(known, value, -torch.inf), scale[..., None, None] * by_p
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return -torch.xlogy(p, p).sum(-1)
+
+
+def _log(p: Tensor) -> Tensor:
+    return torch.log(torch.where(p > 0, p, 1.0))

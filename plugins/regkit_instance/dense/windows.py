@@ -1,0 +1,91 @@
+"""Cubic B-spline Parzen windows as polynomials between bins.
+
+A value lies in the interval between two bins and adds to the four around it. All four windows are
+cubic in its place t within the interval, so the sums of 1, t, t^2, t^3 by interval say as much as
+a histogram, and a derivative by the value is a quadratic looked up by interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Bins beyond the range of intensities, for the windows of the darkest and brightest values.
+MARGIN = 4
+# Coefficients of 1, t, t^2, t^3, one window after the other.
+CUBICS = (
+    (1 / 6, -1 / 2, 1 / 2, -1 / 6),
+    (2 / 3, 0.0, -1.0, 1 / 2),
+    (1 / 6, 1 / 2, 1 / 2, -1 / 2),
+    (0.0, 0.0, 0.0, 1 / 6),
+)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A number of bins for values from 0 to 1."""
+
+    bins: int
+
+    @property
+    def intervals(self) -> int:
+        """Number of intervals where a value may be; only the brightest is in the last."""
+        return self.bins - MARGIN + 1
+
+    def place(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the interval of each value, int64, and its place there; -1 and 0 for NaN."""
+        known = values.isfinite()
+        at = torch.where(known, values, 0.0) * (self.bins - MARGIN)
+        low = at.floor()
+        return torch.where(known, low.to(torch.int64), -1), at - low
+
+    def histogram(self, sums: Tensor) -> Tensor:
+        """Turn sums of powers of t, (..., 4, intervals), into a histogram (..., bins)."""
+        by_window = self._cubics(sums).mT @ sums
+        histogram = sums.new_zeros(*sums.shape[:-2], self.bins)
+        for window in range(4):
+            histogram[..., window : window + self.intervals] += by_window[..., window, :]
+        return histogram
+
+    def slopes(self, by_bins: Tensor) -> Tensor:
+        """Turn derivatives by bins (..., bins) into ones by a value there.
+
+        Returns
+        -------
+        Tensor
+            Coefficients of 1, t, t^2, shape (..., 3, intervals).
+        """
+        around = by_bins.unfold(-1, 4, 1)
+        by_t = self._cubics(by_bins)[1:] * torch.tensor([[1.0], [2.0], [3.0]]).to(by_bins)
+        return (by_t * (self.bins - MARGIN)) @ around.mT
+
+    @staticmethod
+    def _cubics(like: Tensor) -> Tensor:
+        """Return the coefficients, powers by windows."""
+        return torch.tensor(CUBICS, dtype=like.dtype, device=like.device).mT
+
+
+def powers(t: Tensor) -> list[Tensor]:
+    """Return 1, t, t^2, t^3."""
+    square = t * t
+    return [torch.ones_like(t), t, square, square * t]
+
+
+def looked_up(table: Tensor, at: Tensor) -> Tensor:
+    """Look numbers up in a table of each row.
+
+    Parameters
+    ----------
+    table
+        Shape (pairs, maps, entries).
+    at
+        Entries, int64, shape (pairs, maps, points); minus one counts as zero.
+
+    Returns
+    -------
+    Tensor
+        Shape (pairs, maps, points).
+    """
+    return table.gather(2, at.clamp(min=0))
