@@ -32,4 +32,12 @@ def regkit_methods() -> Iterable[MethodSpec]:
             requires={"SimpleITK": "SimpleITK"},
             reference="doi:10.1109/TMI.2003.809072",
         ),
+        MethodSpec(
+            name="elastix-rigid",
+            target="regkit_classic.elastix:ElastixRigid",
+            summary="rigid mutual information of elastix, its default parameters (itk-elastix)",
+            honours=EVERYTHING,
+            requires={"itk": "itk-elastix"},
+            reference="doi:10.1109/TMI.2009.2035616",
+        ),
     )
