@@ -1,0 +1,1 @@
+"""The networks, one in each file, and the blocks they share."""

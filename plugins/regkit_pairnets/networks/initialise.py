@@ -1,0 +1,24 @@
+"""Random weights as the networks were published with."""
+
+from __future__ import annotations
+
+from torch import nn
+
+SPREAD = 0.02
+
+
+def narrow_normal(network: nn.Module) -> None:
+    """Draw the weights of convolutions and linear layers from N(0, 0.02); biases stay."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, SPREAD)
+
+
+def kaiming_normal(network: nn.Module) -> None:
+    """Draw the weights of convolutions after He et al., by fan-out; linear layers stay.
+
+    doi:10.1109/ICCV.2015.123.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

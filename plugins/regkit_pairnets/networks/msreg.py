@@ -1,0 +1,65 @@
+"""MSReg as benchmarked with DuSFE: a ResNeXt, a reconstruction from the published count."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from regkit_pairnets.networks.heads import head
+from regkit_pairnets.networks.initialise import kaiming_normal
+from regkit_pairnets.networks.norms import Norm, normalisation
+from regkit_pairnets.networks.pair_network import (
+    GridShape,
+    PairNetwork,
+    scaled,
+    strided,
+    voxels,
+)
+from regkit_pairnets.networks.resnext import EXPANSION, stage
+
+STEM, REGISTERED, HIDDEN = 64, 16, (128, 16)
+# Bottlenecks, planes and stride of each stage.
+STAGES = ((3, 64, 1), (4, 128, 1), (6, 256, 2), (3, 512, 2))
+
+
+class MSReg(PairNetwork):
+    """Early fusion and one stage of registration, benchmark of Chen et al. 2022 (MICCAI).
+
+    After Guo et al. 2020. The layers were never published: this is a reconstruction that has the
+    published count, a ResNeXt-50 of cardinality 16.
+
+    Parameters
+    ----------
+    grid_shape
+        Voxels along x, y, z. The published count belongs to 80, 80, 40.
+    width
+        Factor on the channels.
+    norm
+        ``batch`` as published, or ``group``.
+    """
+
+    def __init__(self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch") -> None:
+        super().__init__(grid_shape, width)
+        channels, registered = scaled(STEM, width), scaled(REGISTERED, width)
+        layers: list[nn.Module] = [
+            nn.Conv3d(2, channels, 5, padding=2, bias=False),
+            normalisation(norm, channels),
+            nn.ReLU(),
+            nn.MaxPool3d(3, stride=1, padding=1),
+        ]
+        left = self.grid_shape
+        for blocks, full, stride in STAGES:
+            planes = scaled(full, width)
+            layers.append(stage(blocks, channels, planes, stride, norm))
+            channels = EXPANSION * planes
+            left = strided(left, (stride, stride, stride))
+        layers.append(nn.Conv3d(channels, registered, 1))
+        self.features = nn.Sequential(*layers)
+        self.head = head(registered * voxels(left), HIDDEN, width)
+        kaiming_normal(self)
+
+    def numbers(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return translations in voxels and angles in degrees."""
+        return cast("Tensor", self.head(self.features(torch.cat([first, second], dim=1))))

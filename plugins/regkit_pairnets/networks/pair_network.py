@@ -1,0 +1,90 @@
+"""What all networks of this package have in common: two volumes in, six numbers out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+from torch import Tensor, nn
+
+from regkit.errors import ParameterError
+
+GridShape: TypeAlias = tuple[int, int, int]
+ANY_GRID: GridShape = (1, 1, 1)
+OUTPUTS = 6
+
+
+class PairNetwork(nn.Module, ABC):
+    """A network that reads a rigid motion off two volumes on the same grid.
+
+    Parameters
+    ----------
+    grid_shape
+        Voxels along the axes of the tensors.
+    width
+        Factor on the channels.
+    least
+        Fewest voxels along each axis of which the network leaves any.
+
+    Raises
+    ------
+    ParameterError
+        The grid is too small, or the width is not positive.
+    """
+
+    def __init__(self, grid_shape: GridShape, width: float, least: GridShape = ANY_GRID) -> None:
+        super().__init__()
+        if len(grid_shape) != 3 or any(n < m for n, m in zip(grid_shape, least, strict=True)):
+            raise ParameterError(
+                f"this network needs a grid of at least {_times(least)} voxels, "
+                f"got {_times(grid_shape)}"
+            )
+        if not width > 0:
+            raise ParameterError(f"width takes a positive factor, got {width}")
+        self.grid_shape = grid_shape
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the raw numbers (batch, 6) of two volumes (batch, 1, *grid_shape).
+
+        Raises
+        ------
+        ParameterError
+            The volumes are not of this shape.
+        """
+        for volume in (first, second):
+            if volume.ndim != 5 or volume.shape[1:] != (1, *self.grid_shape):
+                raise ParameterError(
+                    "the network takes tensors of batch x 1 x "
+                    f"{_times(self.grid_shape)}, got {_times(volume.shape)}"
+                )
+        return self.numbers(first, second)
+
+    @abstractmethod
+    def numbers(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the raw numbers of two volumes that have the right shape."""
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return a number of channels times a factor, at least one."""
+    return max(1, round(channels * width))
+
+
+def pooled(shape: GridShape, times: int) -> GridShape:
+    """Return what poolings by two leave of a grid: they drop what is odd."""
+    a, b, c = (n >> times for n in shape)
+    return a, b, c
+
+
+def strided(shape: GridShape, by: GridShape) -> GridShape:
+    """Return what a stride leaves of a grid when borders are padded: it rounds up."""
+    a, b, c = (-(-n // step) for n, step in zip(shape, by, strict=True))
+    return a, b, c
+
+
+def voxels(shape: GridShape) -> int:
+    """Return the number of voxels of a grid."""
+    return shape[0] * shape[1] * shape[2]
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,45 @@
+"""The residual dense block: every layer sees all before it, and the sum is a correction."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from regkit_pairnets.networks.norms import Norm, normalisation
+
+
+class ResidualDenseBlock(nn.Module):
+    """Densely connected 3 x 3 x 3 convolutions, a 1 x 1 x 1 one, and the input added.
+
+    Zhang et al. 2018, doi:10.1109/CVPR.2018.00262, with a normalisation in every layer.
+
+    Parameters
+    ----------
+    channels
+        Of the input, of the output, and how many every layer adds.
+    norm
+        Kind of normalisation.
+    layers
+        Number of layers.
+    """
+
+    def __init__(self, channels: int, norm: Norm, layers: int = 4) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv3d(channels * (i + 1), channels, 3, padding=1, bias=False),
+                normalisation(norm, channels),
+                nn.ReLU(),
+            )
+            for i in range(layers)
+        )
+        self.merge = nn.Conv3d(channels * (layers + 1), channels, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        seen = features
+        for layer in self.layers:
+            seen = torch.cat([seen, layer(seen)], dim=1)
+        return cast("Tensor", self.merge(seen)) + features

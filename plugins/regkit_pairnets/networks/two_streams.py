@@ -1,0 +1,126 @@
+"""What the DenseNets share: a stream for each image, and the registration after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regkit_pairnets.networks.heads import head
+from regkit_pairnets.networks.initialise import narrow_normal
+from regkit_pairnets.networks.norms import Norm, normalisation
+from regkit_pairnets.networks.pair_network import (
+    GridShape,
+    PairNetwork,
+    pooled,
+    scaled,
+    voxels,
+)
+from regkit_pairnets.networks.residual_dense import ResidualDenseBlock
+
+CHANNELS, REGISTERED, LEVELS = 32, 16, 3
+HIDDEN = (1024, 128, 16)
+
+# Builds one module for each level, from two maps (batch, channels, ...) to two alike.
+Exchanges: TypeAlias = Callable[[int], Sequence[nn.Module]]
+
+
+class TwoStreamNetwork(PairNetwork):
+    """Two densely connected streams that may exchange features, joined, and six numbers.
+
+    No activation stands between the fully connected layers, as published.
+
+    Parameters
+    ----------
+    grid_shape
+        Voxels along the axes of the tensors, at least two to the power of the poolings.
+    width
+        Factor on the channels.
+    norm
+        Kind of normalisation.
+    exchanges
+        What the streams exchange on each of the three levels, for a number of channels.
+    poolings
+        After how many of the levels features are averaged over 2 x 2 x 2 voxels.
+    hidden
+        Features between the fully connected layers.
+    """
+
+    def __init__(
+        self,
+        grid_shape: GridShape,
+        width: float,
+        norm: Norm,
+        *,
+        exchanges: Exchanges,
+        poolings: int = LEVELS,
+        hidden: Sequence[int] = HIDDEN,
+    ) -> None:
+        super().__init__(grid_shape, width, least=(2**poolings, 2**poolings, 2**poolings))
+        channels, registered = scaled(CHANNELS, width), scaled(REGISTERED, width)
+        self.streams = TwoStreams(channels, norm, exchanges(channels), poolings)
+        self.registration = nn.Sequential(
+            ResidualDenseBlock(2 * channels, norm),
+            *_convolution(2 * channels, channels, norm),
+            nn.Conv3d(channels, registered, 3, padding=1),
+        )
+        self.head = head(registered * voxels(pooled(grid_shape, poolings)), hidden, width)
+        narrow_normal(self)
+
+    def numbers(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return translations in voxels and angles in degrees."""
+        return cast("Tensor", self.head(self.registration(self.streams(first, second))))
+
+
+class TwoStreams(nn.Module):
+    """A convolution, then on each level a residual dense block, an exchange and a pooling.
+
+    Parameters
+    ----------
+    channels
+        Of each stream on every level.
+    norm
+        Kind of normalisation.
+    exchanges
+        One module for each level, from two maps to two maps of the same shapes.
+    poolings
+        How many of the levels end with a pooling.
+    """
+
+    def __init__(
+        self, channels: int, norm: Norm, exchanges: Sequence[nn.Module], poolings: int
+    ) -> None:
+        super().__init__()
+        self.first = _stream(channels, norm, len(exchanges))
+        self.second = _stream(channels, norm, len(exchanges))
+        self.exchanges = nn.ModuleList(exchanges)
+        self.poolings = poolings
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the features of two volumes (batch, 1, ...), the first one's first."""
+        first, second = self.first[0](first), self.second[0](second)
+        for level, exchange in enumerate(self.exchanges, start=1):
+            first, second = exchange(self.first[level](first), self.second[level](second))
+            if level <= self.poolings:
+                first, second = (functional.avg_pool3d(f, 2) for f in (first, second))
+        return torch.cat([first, second], dim=1)
+
+
+class NoExchange(nn.Module):
+    """Streams that do not look at each other."""
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both as they are."""
+        return first, second
+
+
+def _stream(channels: int, norm: Norm, levels: int) -> nn.ModuleList:
+    blocks = (ResidualDenseBlock(channels, norm) for _ in range(levels))
+    return nn.ModuleList([nn.Sequential(*_convolution(1, channels, norm)), *blocks])
+
+
+def _convolution(before: int, after: int, norm: Norm) -> tuple[nn.Module, ...]:
+    return nn.Conv3d(before, after, 3, padding=1), normalisation(norm, after), nn.ReLU()
