@@ -79,6 +79,12 @@ class Sampled:
             self._look_up(maps[part], scores[part])
         return scores
 
+    def overlaps(self, maps: FloatArray) -> FloatArray:
+        """Return the share of the points that meet the moving image under each map, (B,)."""
+        values = np.empty((len(maps), self._size), np.float32)
+        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
+        return np.asarray((~np.isnan(values)).mean(axis=1))
+
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
         scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
@@ -129,10 +135,11 @@ def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
 def score_by(name: str, values: NDArray[np.float32], bins: int) -> Score:
     """Return the score of a name (``mi``, ``nmi``, ``cr``) against fixed values in 0..1."""
     classes = binned(values, bins)
+    whole = np.bincount(classes, minlength=bins).astype(np.float64)
     sizes = np.array((bins, bins))
     if name in ("mi", "nmi"):
         return lambda v, fewest, scores, slopes: mutual_information(
-            v, classes, sizes, fewest, name == "nmi", scores, slopes
+            v, classes, whole, fewest, name == "nmi", scores, slopes
         )
     return lambda v, fewest, scores, slopes: correlation_ratio(
         v, values, classes, sizes, fewest, scores, slopes

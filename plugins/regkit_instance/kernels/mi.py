@@ -15,6 +15,7 @@ from regkit_instance.kernels.compiled import compiled
 
 # Bins beyond the range of intensities, for the windows of the darkest and brightest values.
 MARGIN = 4
+MOST = 4.0
 
 
 @compiled
@@ -50,7 +51,27 @@ def joint_histogram(values: Any, bins: Any, joint: Any) -> int:
 
 
 @compiled
-def information(joint: Any, counted: int, normalised: bool, by_joint: Any) -> float:
+def restore(joint: Any, whole: Any, scales: Any) -> float:
+    """Scale the rows of a joint histogram to the whole sample, and return the sum of all.
+
+    Where part of the fixed sample meets nothing, what is left has other proportions of tissues,
+    and so other entropies: a map could gain by what it leaves out. Each fixed bin counts as
+    often as in the whole sample instead, but at most `MOST` times what was seen of it.
+    """
+    total = 0.0
+    for f in range(joint.shape[0]):
+        seen = 0.0
+        for m in range(joint.shape[1]):
+            seen += joint[f, m]
+        scales[f] = min(whole[f] / seen, MOST) if seen > 0.0 else 0.0
+        for m in range(joint.shape[1]):
+            joint[f, m] *= scales[f]
+            total += joint[f, m]
+    return total
+
+
+@compiled
+def information(joint: Any, counted: float, normalised: bool, by_joint: Any) -> float:
     """Return the information in a joint histogram, and its derivative by the entries.
 
     Parameters
@@ -120,7 +141,7 @@ def slopes_of(values: Any, bins: Any, by_joint: Any, slopes: Any) -> None:
 
 @compiled
 def mutual_information(
-    values: Any, bins: Any, sizes: Any, fewest: int, normalised: bool, scores: Any, slopes: Any
+    values: Any, bins: Any, whole: Any, fewest: int, normalised: bool, scores: Any, slopes: Any
 ) -> None:
     """Score rows of moving values against the fixed bins.
 
@@ -130,8 +151,8 @@ def mutual_information(
         Shape (B, N), float32, in 0..1; NaN does not count.
     bins
         Fixed bin at each point, shape (N,), uint8.
-    sizes
-        Number of fixed and of moving bins.
+    whole
+        How often each fixed bin occurs, shape (bins,), float64; there are as many moving bins.
     fewest
         Fewest values that must count for a score.
     normalised
@@ -141,15 +162,19 @@ def mutual_information(
     slopes
         Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
     """
-    joint, by_joint = np.empty((sizes[0], sizes[1])), np.empty((sizes[0], sizes[1]))
+    size = whole.shape[0]
+    joint, by_joint, scales = np.empty((size, size)), np.empty((size, size)), np.empty(size)
     for b in range(values.shape[0]):
         counted = joint_histogram(values[b], bins, joint)
         scores[b] = -np.inf
         if counted >= fewest:
-            scores[b] = information(joint, counted, normalised, by_joint)
+            total = restore(joint, whole, scales)
+            scores[b] = information(joint, total, normalised, by_joint)
         if slopes.shape[0] == 0:
             continue
         if scores[b] == -np.inf:
             slopes[b] = 0.0
         else:
+            for f in range(size):
+                by_joint[f] *= scales[f]
             slopes_of(values[b], bins, by_joint, slopes[b])

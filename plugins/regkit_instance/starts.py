@@ -1,0 +1,64 @@
+"""Where a search begins: rotations spread evenly over SO(3), and places for the body's centre."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regkit.grid import FloatArray
+from regkit.registrar import Pair
+from regkit.sample import draw_within
+from regkit_instance.motion import stacked
+from regkit_instance.points import PROBE, Body
+
+# So many rotations leave none further than about 30 degrees from the next.
+ROTATIONS = 300
+# Around the initial map the search is finer, and shifts are tried as well.
+NEAR_ROTATIONS, NEAR_DEG, NEAR_MM = 1000, 40.0, 40.0
+PHI, PSI = np.sqrt(2.0), 1.533751168755204288118041
+
+
+def rotations_everywhere(count: int) -> FloatArray:
+    """Return rotations (count, 3, 3) spread evenly over SO(3) by a super-Fibonacci spiral.
+
+    Alexa 2022, doi:10.1109/CVPR52688.2022.00811.
+    """
+    turn = np.arange(count) + 0.5
+    inner, outer = np.sqrt(turn / count), np.sqrt(1 - turn / count)
+    a, b = 2 * np.pi * turn / PHI, 2 * np.pi * turn / PSI
+    w, x, y, z = inner * np.sin(a), inner * np.cos(a), outer * np.sin(b), outer * np.cos(b)
+    rows = (
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        *(2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        *(2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack(rows, axis=1).reshape(-1, 3, 3)
+
+
+def everywhere(pair: Pair, body: Body) -> FloatArray:
+    """Return maps (B, 3, 4) to begin from, the initial map first.
+
+    Every rotation, with the body's centre where the initial map takes it, at the centre of mass
+    of the moving image and at the centre of its field of view; and small rotations with the
+    centre on a lattice around where the initial map takes it.
+    """
+    shifts = np.stack([np.zeros(3), *(c - body.centre for c in _centres(pair))])
+    far = _combined(rotations_everywhere(ROTATIONS), shifts)
+    near = rotations_everywhere(NEAR_ROTATIONS)
+    cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
+    near = np.concatenate([np.eye(3)[None], near[cosine > np.cos(np.deg2rad(NEAR_DEG))]])
+    ticks = np.array([0.0, -NEAR_MM, NEAR_MM])
+    lattice = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
+    unturned = _combined(np.eye(3)[None], shifts[1:])
+    return np.concatenate([_combined(near, lattice), unturned, far])
+
+
+def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
+    every = np.repeat(rotations, len(shifts), axis=0)
+    return stacked(every, np.tile(shifts, (len(rotations), 1)))
+
+
+def _centres(pair: Pair) -> tuple[FloatArray, FloatArray]:
+    sample = draw_within(pair.moving, pair.moving_mask, PROBE)
+    body = sample.points[sample.foreground]
+    field = np.asarray(pair.moving.grid.centre)
+    return (body.mean(axis=0) if len(body) else field), field
