@@ -33,6 +33,9 @@ class CorrelationRatio:
         Bins of the moving values.
     fewest
         Fewest points that must meet the moving image for a score.
+    noise
+        Variance that counts as unexplained in either image, so that nearly constant ones, whose
+        variance is noise, explain nothing of each other.
     """
 
     fixed: Tensor
@@ -40,6 +43,7 @@ class CorrelationRatio:
     fixed_bins: int
     windows: Windows
     fewest: int
+    noise: float = 0.0
     whole: int = 1
 
     def tally(self, look: Look) -> Tensor:
@@ -68,9 +72,9 @@ class CorrelationRatio:
             part.reshape(*part.shape[:2], terms, -1)
             for terms, part in zip((3, 9), torch.split(sums, self._sizes, dim=2), strict=True)
         )
-        forth = _Explained.of(fixed[:, :, 0], fixed[:, :, 1], fixed[:, :, 2].sum(-1))
+        forth = _Explained.of(fixed[:, :, 0], fixed[:, :, 1], fixed[:, :, 2].sum(-1), self.noise)
         plain, times_fixed = (self.windows.histogram(moving[:, :, i : i + 4]) for i in (0, 4))
-        back = _Explained.of(plain, times_fixed, moving[:, :, 8].sum(-1))
+        back = _Explained.of(plain, times_fixed, moving[:, :, 8].sum(-1), self.noise)
         known = (forth.counted >= self.fewest) & forth.varies & back.varies
         score = torch.where(known, (forth.ratio + back.ratio) / 2, -torch.inf)
         return score, torch.cat([self._of_bins(forth), self._of_windows(back)], dim=2)
@@ -121,12 +125,12 @@ class _Explained:
     scale: Tensor
 
     @classmethod
-    def of(cls, counts: Tensor, sums: Tensor, squares: Tensor) -> _Explained:
+    def of(cls, counts: Tensor, sums: Tensor, squares: Tensor, noise: float) -> _Explained:
         counted = counts.sum(-1)
         n = counted.clamp(min=1)
         mean, means = sums.sum(-1) / n, sums / counts.clamp(min=SMALLEST)
         variance = squares / n - mean.square()
         varies = variance > SMALLEST
-        scale = 1 / (n * torch.where(varies, variance, 1.0))
+        scale = 1 / (n * torch.where(varies, variance + noise, 1.0))
         ratio = (counts * (means - mean[..., None]).square()).sum(-1) * scale
         return cls(means, counted, mean, varies, ratio, scale)

@@ -17,6 +17,8 @@ from regkit_instance.dense.scene import Look
 from regkit_instance.dense.windows import Windows, looked_up, powers
 
 FLAT = 1e-12
+# A fixed bin of which little is seen is not blown up by more than this.
+MOST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +56,12 @@ class Information:
 
     def score(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Return the information, and the coefficients of its derivative on every interval."""
-        counted = sums[:, :, :, 0].sum((-1, -2))
-        share = 1 / counted.clamp(min=1)[..., None, None]
+        seen = sums[:, :, :, 0].sum(-1)
+        scales = self._restoring(seen)
+        share = (scales / (scales * seen).sum(-1, keepdim=True).clamp(min=1))[..., None]
         value, by_joint = self._of(self.windows.histogram(sums) * share)
         table = self.windows.slopes(by_joint * share).transpose(2, 3).flatten(3)
-        counts = (counted >= self.fewest) & value.isfinite()
+        counts = (seen.sum(-1) >= self.fewest) & value.isfinite()
         return torch.where(counts, value, -torch.inf), table
 
     def slopes(self, look: Look, table: Tensor) -> Tensor:
@@ -68,6 +71,17 @@ class Information:
             looked_up(coefficients, cell) for coefficients in table.to(t.dtype).unbind(2)
         )
         return constant + t * (linear + t * square)
+
+    def _restoring(self, seen: Tensor) -> Tensor:
+        """Return by how much the rows of a joint histogram are scaled to the whole sample.
+
+        Where part of the fixed sample meets nothing, what is left has other proportions of
+        tissues, and a map could gain by what it leaves out.
+        """
+        once = torch.ones_like(self.bins, dtype=torch.float64)
+        whole = once.new_zeros(len(self.bins), self.fixed_bins).scatter_add_(1, self.bins, once)
+        scales = (whole[:, None] / seen.clamp(min=1)).clamp(max=MOST)
+        return torch.where(seen > 0, scales, 0.0)
 
     def _cells(self, look: Look) -> tuple[Tensor, Tensor]:
         """Return the cell (fixed bin, moving interval) of each value, and its place there."""

@@ -19,7 +19,11 @@ PATCH = 5
 
 
 def mutual_information_loss(
-    one: Tensor, other: Tensor, variance: float = 1.0, epsilon: float = 1e-6
+    one: Tensor,
+    other: Tensor,
+    variance: float = 1.0,
+    epsilon: float = 1e-6,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """Return minus the mutual information in nats.
 
@@ -33,6 +37,8 @@ def mutual_information_loss(
         arXiv 2409.13863, is trained with 0.5 and an `epsilon` of 1e-8.
     epsilon
         Added where a logarithm is taken.
+    counts
+        How much each voxel counts, from 0 to 1; all count fully if None.
 
     Raises
     ------
@@ -40,7 +46,8 @@ def mutual_information_loss(
         The shapes differ.
     """
     check_alike(one, other)
-    return -_shared(rows(one), rows(other), variance, epsilon).mean()
+    there = torch.ones_like(rows(one)[:1, :1]) if counts is None else rows(counts)
+    return -_shared(rows(one), rows(other), there, variance, epsilon).mean()
 
 
 def local_mutual_information_loss(
@@ -55,19 +62,21 @@ def local_mutual_information_loss(
     Beyond the image both images are taken for zero. Parameters as for `mutual_information_loss`.
     """
     check_alike(one, other)
-    return -_shared(tiles(one, patch), tiles(other, patch), variance, epsilon).mean()
+    x, y = tiles(one, patch), tiles(other, patch)
+    return -_shared(x, y, torch.ones_like(x[:1, :1]), variance, epsilon).mean()
 
 
-def _shared(x: Tensor, y: Tensor, variance: float, epsilon: float) -> Tensor:
+def _shared(x: Tensor, y: Tensor, counts: Tensor, variance: float, epsilon: float) -> Tensor:
     """Return the mutual information of every row; shapes (rows, voxels)."""
-    sums = chunked_sum(partial(_joint, BINS, variance), 2 * BINS, x, y)
-    joint = sums / x.shape[1]
+    counts = counts.expand_as(x)
+    sums = chunked_sum(partial(_joint, BINS, variance), 2 * BINS, x, y, counts)
+    joint = sums / counts.sum(1).clamp(min=1)[:, None, None]
     apart = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
     return (joint * torch.log(joint / (apart + epsilon) + epsilon)).sum((1, 2))
 
 
-def _joint(bins: int, variance: float, x: Tensor, y: Tensor) -> Tensor:
-    return _windows(bins, variance, x) @ _windows(bins, variance, y).mT
+def _joint(bins: int, variance: float, x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
+    return (_windows(bins, variance, x) * counts[:, None]) @ _windows(bins, variance, y).mT
 
 
 def _windows(bins: int, variance: float, values: Tensor) -> Tensor:
