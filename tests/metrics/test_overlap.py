@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter
 
 from regkit import IDENTITY, Case, Estimate, Grid, LabelMap, Pair
 from regkit.evaluation import Evaluation
-from regkit.metrics.overlap import dice, dice_of, hd95_of
+from regkit.metrics.overlap import dice, dice_of, hd95_mm, hd95_of
 from regkit.registration import RegistrationResult
 from regkit.sitk_bridge import volume_to_sitk
 from regkit.verdict import Verdict
@@ -74,3 +74,20 @@ def test_many_labels_count_alike_as_in_simpleitk(seed):
     )
     expected = [judge.GetDiceCoefficient(label) for label in (1, 2)]
     assert dice(Evaluation(case, result)) == pytest.approx(sum(expected) / 3, abs=1e-12)
+
+
+def test_scores_are_means_over_whole_images_whatever_the_numbers_of_the_labels():
+    """Each label is judged in the box around it: that must not show."""
+    numbers = np.array([0, 3, 70_000, -2])
+    rng = np.random.default_rng(7)
+    smooth = [gaussian_filter(rng.normal(size=(4, *GRID.shape_zyx)), (0, 3, 3, 3)) for _ in "ab"]
+    a, b = (LabelMap(numbers[noise.argmax(axis=0)], GRID) for noise in smooth)
+    b = b.with_array(np.where(b.array == 3, 0, b.array))
+    case = Case("a", Pair(a, b), fixed_labels=a, moving_labels=b)
+    result = RegistrationResult(
+        "told", {}, case.pair, Estimate(IDENTITY), Verdict("OK", (), {}), 0.0
+    )
+    masks = [(a.array == label, b.array == label) for label in (-2, 3, 70_000)]
+    evaluation = Evaluation(case, result)
+    assert dice(evaluation) == pytest.approx(np.mean([dice_of(*pair) for pair in masks]))
+    assert hd95_mm(evaluation) == pytest.approx(np.mean([hd95_of(*pair, GRID) for pair in masks]))
