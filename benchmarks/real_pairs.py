@@ -1,14 +1,7 @@
 """How well methods undo known rigid motions of real pairs of images.
 
-Pairs: PET and CT of one hybrid scanner (TCIA Soft-Tissue-Sarcoma as cropped by the IBSI), and
-T1, T2 and PD of the ICBM 2009c average brain at 2 mm. They are aligned as they are: by
-construction (brain), or nearly, as far as a patient lies still between CT and PET (PET/CT).
-
-Motions: angles about x, y, z uniform within 15 degrees and shifts within 20 mm along each, about
-the centre of the fixed image; seeds 0, 1, ... They move the header (origin and direction) of the
-moving image, so that no voxel is interpolated and the truth is exact. PET is the fixed image: what
-needs a CT is the reconstruction of the emission, on its own grid. T2 and PD are first resampled
-onto an oblique grid of 2.3 x 2.1 x 2.2 mm, for voxels that coincide favour standing still.
+Pairs: see pairs.py. Motions: angles about x, y, z uniform within 15 degrees and shifts within
+20 mm along each, about the centre of the fixed image; seeds 0, 1, ...
 
 TRE is the mean distance of points of the fixed body from where they belong. Every method starts
 from the headers; ``method@auto`` from ``--init auto``.
@@ -20,16 +13,17 @@ from the headers; ``method@auto`` from ``--init auto``.
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from regkit import Grid, Pair, RegkitError, Transform, Volume, read_volume, resample, rigid, run
-from regkit.euler import nearest_rotation, rotation_angle, rotation_matrix
+from pairs import SHARED, brains, moved, pet_ct
+from records import append, markdown, read
+from regkit import Grid, Pair, RegkitError, Transform, Volume, rigid, run
+from regkit.euler import nearest_rotation, rotation_angle
 from regkit.initial import initial_transform
 from regkit.pipeline import build
 from regkit.sample import draw
@@ -45,39 +39,11 @@ COLUMNS = (
 )
 
 
-def pairs(data: Path) -> Iterator[tuple[str, str, Volume, Volume]]:
-    """Yield dataset, name, fixed and moving image of every pair, as aligned as they come."""
-    brain = data / "mni2009c_multicontrast"
-    t1 = read_volume(brain / "2mm_T1.nii.gz", modality="mr")
-    for contrast in ("T2", "PD"):
-        moving = read_volume(brain / f"2mm_{contrast}.nii.gz", modality="mr")
-        yield "MNI", f"T1/{contrast}", t1, resample(moving, oblique_grid(moving.grid))
-    for folder in sorted((data / "ibsi_sts").glob("STS_*")):
-        pet = read_volume(folder / "PET_image.nii.gz", modality="pet")
-        ct = read_volume(folder / "CT_image.nii.gz", modality="ct")
-        yield "PET/CT", folder.name, pet, ct
-
-
-def oblique_grid(grid: Grid) -> Grid:
-    """Return a turned grid of other voxels around the same centre."""
-    shape, spacing = (100, 116, 98), (2.3, 2.1, 2.2)
-    affine = np.eye(4)
-    affine[:3, :3] = (rotation_matrix((7, -11, 5)) * spacing)[:, ::-1]
-    affine[:3, 3] = grid.centre - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
-    return Grid.from_affine(shape, affine)
-
-
 def motion(seed: int, fixed: Grid) -> AffineTransform:
     """Draw the true map of fixed to moving points."""
     rng = np.random.default_rng(seed)
     angles = rng.uniform(-ANGLE_DEG, ANGLE_DEG, 3)
     return rigid(angles, rng.uniform(-SHIFT_MM, SHIFT_MM, 3), fixed.centre)
-
-
-def moved(volume: Volume, by: AffineTransform) -> Volume:
-    """Move an image rigidly by its header."""
-    grid = Grid.from_affine(volume.grid.shape_zyx, by.matrix @ volume.grid.affine)
-    return volume.with_array(volume.array, grid)
 
 
 def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
@@ -116,39 +82,29 @@ def errors(found: Transform, truth: AffineTransform, fixed: Volume) -> dict[str,
 
 def measure(data: Path, methods: list[str], seeds: int, out: Path) -> None:
     """Append one line per pair, seed and method that the file lacks."""
-    known = {key(record) for record in records(out)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for dataset, name, fixed, moving in pairs(data):
+    known = {key(record) for record in read(out)}
+    for real in chain(brains(data), pet_ct(data)):
         for seed in range(seeds):
-            truth = motion(seed, fixed.grid)
-            pair = Pair(fixed, moved(moving, truth))
+            truth = motion(seed, real.fixed.grid)
+            pair = Pair(real.fixed, moved(real.moving, truth))
             for method in methods:
-                record = {"dataset": dataset, "pair": name, "seed": seed, "method": method}
+                record = {"dataset": real.dataset, "pair": real.name}
+                record |= {"seed": seed, "method": method}
                 if key(record) in known:
                     continue
                 record |= attempt(method, pair, truth)
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record) + "\n")
+                append(out, record)
                 shown = f"{record['tre_mm']:.2f} mm" if "tre_mm" in record else record["error"]
-                print(f"{dataset} {name} seed {seed} {method}: {shown}", flush=True)
+                print(f"{real.dataset} {real.name} seed {seed} {method}: {shown}", flush=True)
 
 
 def key(record: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(record[part] for part in ("dataset", "pair", "seed", "method"))
 
 
-def records(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def table(found: list[dict[str, Any]]) -> str:
     """Lay out the records as Markdown; a run that stopped with an error counts as a failure."""
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-    ]
+    lines = []
     for dataset, method in dict.fromkeys((r["dataset"], r["method"]) for r in found):
         rows = [r for r in found if (r["dataset"], r["method"]) == (dataset, method)]
         tre = np.array([r.get("tre_mm", np.inf) for r in rows])
@@ -162,13 +118,13 @@ def table(found: list[dict[str, Any]]) -> str:
             f"{np.median([r['runtime_s'] for r in rows]):.2f}",
             *counts,
         ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return markdown(COLUMNS, lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=SHARED)
     parser.add_argument("--methods", default=METHODS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "real_pairs.jsonl")
@@ -176,7 +132,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.table:
         measure(arguments.data, arguments.methods.split(","), arguments.seeds, arguments.out)
-    print(table(records(arguments.out)))
+    print(table(read(arguments.out)))
 
 
 if __name__ == "__main__":
