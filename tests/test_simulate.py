@@ -172,6 +172,24 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     assert _contents(tmp_path) == {"dataset.json": b"{}"}
 
 
+def test_nothing_of_somebody_else_is_replaced(tmp_path):
+    (tmp_path / "c1").mkdir()
+    (tmp_path / "c1" / "thesis.txt").write_text("years of work")
+    before = _contents(tmp_path)
+    for dataset in (Numbers(), InOrder()):
+        with pytest.raises(OutputError, match="already has a folder c1 that no simulation wrote"):
+            Simulation(dataset, tmp_path).run()
+        assert _contents(tmp_path) == before
+    (tmp_path / "c1").rename(tmp_path / "notes")
+    assert Simulation(Numbers(), tmp_path).run() == 3
+
+
+def test_a_simulation_of_another_dataset_is_named_alone(tmp_path):
+    Simulation(Numbers(), tmp_path).run()
+    with pytest.raises(OutputError, match=r"simulation \(of numbers, not others\); choose"):
+        Simulation(Numbers(name="others"), tmp_path).run()
+
+
 def test_workers_make_the_same_files(tmp_path):
     Simulation(Numbers(n=5), tmp_path / "one").run()
     assert Simulation(Numbers(n=5), tmp_path / "two").run(workers=2) == 5

@@ -8,6 +8,7 @@ Information Sequence, and a negative spacing between slices means a stack agains
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +130,17 @@ def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
 def _header(volume: Volume, role: str, case: Case) -> Dataset:
     """Return what all files of an image have in common."""
     kind = NAMES[volume.modality]
-    who = [str(case.extra.get("split", "")), str(case.extra.get("patient", "")), case.group]
+    who = _who(case)
     header = Dataset()
     header.SOPClassUID = STORAGE[kind]
     header.Modality = kind
     header.Manufacturer = header.ManufacturerModelName = MAKER
-    header.PatientName, header.PatientID = f"Simulated^{case.group}", case.group
+    header.PatientName, header.PatientID = f"Simulated^{case.group}", _uid(*who)[-16:]
     header.PatientBirthDate = header.PatientSex = ""
     header.StudyInstanceUID = _uid(*who, "study")
     # Both scans are told in the coordinates of one room; who moved in it is what is asked.
     header.FrameOfReferenceUID = _uid(*who, "room")
-    header.SeriesInstanceUID = _uid(*who, case.id, role)
+    header.SeriesInstanceUID = _uid(*who, case.id, role, _digest(volume))
     header.StudyID, header.SeriesNumber = case.group[:16], 1
     header.SeriesDescription = f"{case.id} {role}"[:64]
     header.AccessionNumber = header.ReferringPhysicianName = header.PositionReferenceIndicator = ""
@@ -227,6 +228,21 @@ def _handedness(grid: Grid) -> int:
 
 def _decimals(values: Any) -> list[DSfloat]:
     return [DSfloat(float(v), auto_format=True) for v in values]
+
+
+def _who(case: Case) -> list[str]:
+    """Return what tells a patient from all others.
+
+    Cohorts count their patients alike, and options change their scans: archives must not take
+    them for one patient, nor one scan for another.
+    """
+    named = [str(case.extra.get(key, "")) for key in ("split", "patient")]
+    return [*named, case.group, _digest(case.pair.fixed)]
+
+
+def _digest(volume: Volume) -> str:
+    told = f"{volume.modality} {volume.grid}".encode()
+    return sha256(told + np.ascontiguousarray(volume.array).tobytes()).hexdigest()
 
 
 def _uid(*parts: str) -> str:

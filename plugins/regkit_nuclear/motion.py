@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from regkit.errors import ParameterError
 from regkit.euler import rigid, rotation_matrix
 from regkit.grid import Vector3
 from regkit.transform import AffineTransform
@@ -23,6 +24,18 @@ AFFINE_SCALE = 0.1
 # Share of these ranges that leaves a mean Dice of 0.20 over the 40 organs of two whole-body scans,
 # the published value without registration; the full ranges leave 0.12 on our patients.
 AFFINE_AMOUNT = 0.68
+
+# At three times the ranges a patient is turned by up to 90 degrees.
+LARGEST_AMOUNT = 3.0
+
+
+def check_amount(amount: float) -> None:
+    """Refuse a factor on the ranges of a motion that is not 0 to 3 with a `ParameterError`."""
+    if not 0 <= amount <= LARGEST_AMOUNT:
+        raise ParameterError(
+            f"amount takes 0 to {LARGEST_AMOUNT:g}, a factor on the ranges of the motion, "
+            f"got {amount:g}"
+        )
 
 
 def dusfe_motion(

@@ -164,6 +164,7 @@ class Simulation:
         if not file.exists():
             if (self.folder / INDEX).exists():
                 raise OutputError(f"{self.folder} holds another dataset; choose another folder")
+            self._keep_off_others()
             _write_json(self.folder, RECIPE, self.recipe)
             return True
         there = _read_json(file)
@@ -173,6 +174,17 @@ class Simulation:
                 f"{self.folder} holds another simulation ({different}); choose another folder"
             )
         return False
+
+    def _keep_off_others(self) -> None:
+        """Refuse a folder in which somebody else's would be taken for that of a case."""
+        ids = set(self.dataset.ids) if isinstance(self.dataset, IndexedDataset) else None
+        there = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        for path in there:
+            if path.is_dir() and (ids is None or path.name in ids):
+                raise OutputError(
+                    f"{self.folder} already has a folder {path.name} that no simulation wrote; "
+                    "choose another folder"
+                )
 
     def _give_up(self) -> None:
         """Leave no trace of a simulation that made nothing."""
@@ -270,7 +282,10 @@ def _attached(
 
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name what differs between two recipes."""
+    """Name what differs between two recipes; parameters only if they are of one dataset."""
+    names = [recipe.get("dataset") for recipe in (there, wanted)]
+    if names[0] != names[1]:
+        return f"of {names[0]}, not {names[1]}"
     flat = [{**recipe, **recipe.get("parameters", {})} for recipe in (there, wanted)]
     keys = sorted({key for recipe in flat for key in recipe} - {"parameters"})
     return ", ".join(

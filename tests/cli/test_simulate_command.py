@@ -25,7 +25,7 @@ def folder(tmp_path_factory) -> Path:
     words = ["simulate", "spect-ct", "-n", "3", "--seed", "7", "--split", "test", *SMALL]
     result = CliRunner().invoke(app, [*words, "-o", str(where), "--montage"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == f"3 cases of spect-ct are in {where}"
+    assert result.stdout.strip() == f"3 cases of spect-ct in {where}"
     assert result.stderr == ""
     return where
 
@@ -60,7 +60,7 @@ def test_running_again_makes_nothing_again(folder, run):
     before = (folder / "p0000-a" / "fixed.nii.gz").stat().st_mtime_ns
     words = ("simulate", "spect-ct", "-n", 3, "--seed", 7, "--split", "test", *SMALL)
     result = run(*words, "-o", folder)
-    assert "(3 of them were there already)" in result.stdout
+    assert "(3 there already)" in result.stdout
     assert (folder / "p0000-a" / "fixed.nii.gz").stat().st_mtime_ns == before
 
 
@@ -124,6 +124,10 @@ def test_a_dataset_of_another_package(tmp_path, run):
         (("spect-ct", "--set", "size=big"), "size takes int, got 'big'"),
         (("spect-ct", "--split", "dev"), "split takes train | validation | test, got 'dev'"),
         (("spect-ct", "--set", "device=cuda:99"), "device 'cuda:99' cannot be used here"),
+        (("spect-ct", "--set", "counts=-5"), "spect-ct: counts takes a number above 0, got -5"),
+        (("spect-ct", "--set", "amount=inf"), "spect-ct: amount takes 0 to 3"),
+        (("pet-ct", "--set", "amount=nan"), "pet-ct: amount takes 0 to 3"),
+        (("mr-us", "--set", "distance_mm=[0,inf]"), "mr-us: distance_mm takes 0 <= low <= high"),
         (("spect-ct", "--format", "minc"), "use nifti, dicom"),
         (("mr-us", "--format", "dicom"), "cannot be written as 'dicom'; use nifti"),
         (("mr-us", "--anatomy", "somewhere"), "mr-us has no parameter 'anatomy'"),

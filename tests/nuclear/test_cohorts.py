@@ -45,6 +45,13 @@ def test_cases_come_in_the_order_of_their_ids(cohort, cases):
     assert all(case.id.startswith(case.group) for case in cases)
 
 
+def test_a_case_keeps_its_name_when_there_are_more(cohort):
+    more = small(cohort.name, n=30_000)
+    assert more.ids[:2] == cohort.ids
+    assert len(set(more.ids)) == 30_000
+    assert more.ids[12_345] == more.case_id(12_345)
+
+
 def test_the_same_seed_gives_the_same_case(cohort, cases):
     """Also when cases are made in another order, as workers do."""
     again = small(cohort.name).case(1)
@@ -123,6 +130,9 @@ def test_what_cannot_be_is_refused(name):
     [
         ("spect-ct", {"coverage": (0.8, 0.2)}, "coverage takes two shares"),
         ("spect-ct", {"motions": 0}, "motions takes 1 to 26"),
+        ("spect-ct", {"amount": -1.0}, "amount takes 0 to 3"),
+        ("spect-ct", {"counts": 0.0}, "counts takes a number above 0"),
+        ("pet-ct", {"amount": 50.0}, "amount takes 0 to 3"),
         ("spect-ct", {"size": 4}, "size takes 8"),
         ("lv-pet", {"size": 33}, "even number of voxels"),
         ("lv-spect", {"size": 8}, "even number of voxels"),

@@ -32,8 +32,9 @@ def volume(modality: str, grid: Grid = UPRIGHT) -> Volume:
     return Volume(values - (1000 if modality == "ct" else 0), grid, modality)
 
 
-def case_of(image: Volume) -> Case:
-    return Case("p0001-a", Pair(image, image), group="p0001", extra={"patient": 5})
+def case_of(image: Volume, fixed: Volume | None = None) -> Case:
+    pair = Pair(fixed or image, image)
+    return Case("p0001-a", pair, group="p0001", extra={"patient": 5})
 
 
 def written(image: Volume, folder: Path) -> Path:
@@ -90,7 +91,7 @@ def test_pydicom_finds_what_the_standard_asks_of_a_tomogram(tmp_path):
     detector = header.DetectorInformationSequence[0]
     assert list(detector.ImagePositionPatient) == pytest.approx(UPRIGHT.origin)
     assert "ImagePositionPatient" not in header
-    assert (header.PatientID, header.NumberOfFrames) == ("p0001", SHAPE[0])
+    assert (header.PatientName, header.NumberOfFrames) == ("Simulated^p0001", SHAPE[0])
 
 
 def test_a_stack_against_its_normal_says_so(tmp_path):
@@ -100,15 +101,34 @@ def test_a_stack_against_its_normal_says_so(tmp_path):
 
 def test_scans_of_a_patient_share_study_and_room_but_not_series(tmp_path):
     headers = []
+    fixed = volume("spect")
     for role, modality in (("fixed", "spect"), ("moving", "ct"), ("again", "ct")):
         image = volume(modality)
-        name, _ = write_image(image, tmp_path / role, case_of(image))
+        name, _ = write_image(image, tmp_path / role, case_of(image, fixed))
         file = tmp_path / name
         headers.append(pydicom.dcmread(file if file.is_file() else file / "0001.dcm"))
     assert len({h.StudyInstanceUID for h in headers}) == 1
     assert len({h.FrameOfReferenceUID for h in headers}) == 1
     assert len({h.SeriesInstanceUID for h in headers}) == 3
     assert len({h.SOPInstanceUID for h in headers}) == 3
+
+
+def test_archives_do_not_take_patients_of_two_cohorts_for_one(tmp_path):
+    """Every cohort has a patient p0001, drawn from the same seed; options change the scans."""
+    headers = []
+    for place, modality in zip(_made(tmp_path), ("spect", "pet"), strict=True):
+        file = written(volume(modality), tmp_path / place)
+        headers.append(pydicom.dcmread(file if file.is_file() else file / "0001.dcm"))
+    for name in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"):
+        assert headers[0][name].value != headers[1][name].value
+    image = volume("ct")
+    noisier = image.with_array(image.array + 1)
+    for place, scan in (("c", image), ("d", noisier)):
+        write_image(scan, tmp_path / place, case_of(image))
+    one, two = (pydicom.dcmread(tmp_path / place / "0001.dcm") for place in ("c", "d"))
+    assert one.PatientID == two.PatientID
+    assert one.StudyInstanceUID == two.StudyInstanceUID
+    assert one.SOPInstanceUID != two.SOPInstanceUID
 
 
 def test_the_same_scan_gives_the_same_bytes(tmp_path):

@@ -144,7 +144,14 @@ def test_a_folder_of_dicom_slices_will_do(folder, tmp_path):
         ("uptake.csv", "organ,uptake\n1,2\n", "needs the heading label,name,uptake"),
         ("uptake.csv", "label,name,uptake\n1,liver\n", "line 2 is not label,name,uptake"),
         ("uptake.csv", "label,name,uptake\n1,liver,-1\n", "line 2: uptake must be 0 or more"),
-        ("uptake.csv", "label,name,uptake\n99,nobody,1\n", "no organ of uptake.csv is labelled"),
+        ("uptake.csv", "label,name,uptake\n99,nobody,1\n", "no organ that takes up tracer"),
+        (
+            "uptake.csv",
+            "label,name,uptake\n0,all,1\n1,liver,0\n",
+            "no organ that takes up tracer",
+        ),
+        ("uptake.csv", "label,name,uptake\n1,a,1\n1,b,2\n", "label 1 has 2 lines; leave one"),
+        ("uptake.csv", b"\xff\xfe\x00l", "uptake.csv: is no table in UTF-8"),
         ("labels.nii.gz", None, "needs one file .* named labels, has none"),
         ("ct.nii.gz", None, "needs one file .* named ct, has none"),
         ("ct.mha", "", "named ct, has ct.mha, ct.nii.gz"),
@@ -155,19 +162,30 @@ def test_what_is_wrong_with_a_folder_is_told(folder, tmp_path, file, content, wo
         (tmp_path / path.name).write_bytes(path.read_bytes())
     if content is None:
         (tmp_path / file).unlink()
+    elif isinstance(content, bytes):
+        (tmp_path / file).write_bytes(content)
     else:
         (tmp_path / file).write_text(content)
     with pytest.raises(FileFormatError, match=words):
         read_anatomy(tmp_path)
 
 
-def test_an_image_that_is_no_ct_is_refused(tmp_path):
-    image = Volume(np.random.default_rng(0).random(SCANNER.shape_zyx), SCANNER)
+@pytest.mark.parametrize("wrong", [0.5, np.nan])
+def test_an_image_that_is_no_ct_is_refused(wrong, tmp_path):
+    array = np.random.default_rng(0).random(SCANNER.shape_zyx) * 1000 - 900
+    array[0] = wrong
+    image = Volume(array if np.isnan(wrong) else abs(array), SCANNER)
     write_volume(image, tmp_path / "ct.nii.gz")
     write_volume(LabelMap(np.ones(SCANNER.shape_zyx, int), SCANNER), tmp_path / "labels.nii.gz")
     (tmp_path / "uptake.csv").write_text("label,name,uptake\n1,liver,1\n")
     with pytest.raises(FileFormatError, match="must be in HU"):
         read_anatomy(tmp_path)
+
+
+def test_a_table_from_a_spreadsheet(tmp_path):
+    content = "label,name,uptake\r\n3,liver,0.5\r\n"
+    (tmp_path / "uptake.csv").write_text(content, encoding="utf-8-sig", newline="")
+    assert [organ.name for organ in read_uptake(tmp_path / "uptake.csv")] == ["liver"]
 
 
 def test_the_table_is_read_in_its_order(tmp_path):

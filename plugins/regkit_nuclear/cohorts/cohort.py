@@ -50,8 +50,7 @@ class Cohort(ABC):
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the cases: the patient's number, and a letter where there are several."""
-        width = max(4, len(str(self.n - 1)))
-        return tuple(self._id(index, width) for index in range(self.n))
+        return tuple(map(self.case_id, range(self.n)))
 
     def __len__(self) -> int:
         """Return the number of cases."""
@@ -73,12 +72,13 @@ class Cohort(ABC):
 
     def group(self, index: int) -> str:
         """Return the name of the patient of a case."""
-        return self.ids[index].partition("-")[0]
+        return self.case_id(index).partition("-")[0]
 
-    def _id(self, index: int, width: int) -> str:
+    def case_id(self, index: int) -> str:
+        """Return the id of a case, which does not depend on how many there are."""
         patient, number = divmod(index, self.per_patient)
         letter = f"-{ascii_lowercase[number]}" if self.per_patient > 1 else ""
-        return f"p{patient:0{width}d}{letter}"
+        return f"p{patient:04d}{letter}"
 
 
 def draws(patient: int, *concern: int) -> np.random.Generator:

@@ -146,7 +146,7 @@ def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case
     truth = to_patient(anatomy.reorientation)
     reoriented = thorax.patient.render(seen_from(planes, truth.inverse())).lv
     return Case(
-        id=cohort.ids[index],
+        id=cohort.case_id(index),
         pair=Pair(
             average_ventricle(planes, cohort.tracer),
             cohort.scan(activity, anatomy.mu, draws(patient, SCAN)),

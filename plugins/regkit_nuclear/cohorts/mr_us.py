@@ -31,9 +31,9 @@ class MrUs(Cohort):
     n, seed, split
         How many cases, which cohort, and of which split; no patient is in two splits.
     distance_mm
-        Least and greatest mean distance that the motion moves the landmarks.
+        Least and greatest mean distance that the motion moves the landmarks, up to 86.4 mm.
     push_mm
-        How far the probe pushes the wall of the rectum; 0 for a rigid truth.
+        How far the probe pushes the wall of the rectum, up to 20 mm; 0 for a rigid truth.
     size
         Voxels along each side of both images, 86.4 mm.
     noise
@@ -49,8 +49,10 @@ class MrUs(Cohort):
 
     def __post_init__(self) -> None:
         low, high = self.distance_mm
-        if not 0 <= low <= high:
-            raise ParameterError(f"distance_mm takes 0 <= low <= high, got {low}, {high}")
+        if not 0 <= low <= high <= SIDE_MM:
+            raise ParameterError(
+                f"distance_mm takes 0 <= low <= high <= {SIDE_MM}, got {low}, {high}"
+            )
         if self.size < 8:
             raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
         draw_patient(0, self.push_mm).deformation  # noqa: B018 - refuses a push beyond its range
@@ -70,7 +72,7 @@ class MrUs(Cohort):
             # Files hold affine maps and displacements, but no pushes.
             truth = sampled(motion @ patient.deformation.inverse(), grid)
         return Case(
-            id=self.ids[index],
+            id=self.case_id(index),
             # Beyond the sector of the probe nothing was seen, which is not the same as black.
             pair=Pair(mr, us, moving_mask=patient.sector(grid, pose)),
             truth=truth,

@@ -5,7 +5,7 @@ The folder holds
 ``ct.nii.gz``, or another suffix, or a folder ``ct`` of DICOM files
     A CT in HU.
 ``labels.nii.gz``, or another suffix
-    Organs, on any grid.
+    Organs, on any grid in the same room.
 ``uptake.csv``
     A line ``label,name,uptake`` for each organ that takes up tracer, under a heading of these
     words; label 0 is all other tissue of the body. An organ named ``myocardium`` is what scores
@@ -15,6 +15,7 @@ The folder holds
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -40,7 +41,8 @@ HEADING = ("label", "name", "uptake")
 MYOCARDIUM = "myocardium"
 # Between air or lung and fat.
 TISSUE_HU = -250.0
-AIR_HU = -1000.0
+# What every CT of a patient has more than.
+BONE_HU = 100.0
 UPTAKE = 4
 # Spread of the logarithm of an organ's uptake among patients.
 SPREAD = 0.25
@@ -164,15 +166,18 @@ def read_anatomy(folder: Path) -> RealAnatomy:
         A file is missing or of another form, or the image is not in HU.
     """
     ct = read_volume(_named(folder, "ct"), "ct")
-    if ct.array.min() > TISSUE_HU or ct.array.max() < 100:
+    if not (ct.array.min() <= TISSUE_HU and ct.array.max() >= BONE_HU):  # NaN is neither
         raise FileFormatError(
             f"{folder}: the CT must be in HU, with air about -1000; got values from "
             f"{ct.array.min():g} to {ct.array.max():g}"
         )
     labels = resample(read_labels(_named(folder, "labels")), ct.grid)
     organs = read_uptake(folder / "uptake.csv")
-    if not any((labels.array == organ.label).any() for organ in organs if organ.label):
-        raise FileFormatError(f"{folder}: no organ of uptake.csv is labelled inside the CT")
+    shining = [organ.label for organ in organs if organ.label and organ.uptake > 0]
+    if not np.isin(labels.array, shining).any():
+        raise FileFormatError(
+            f"{folder}: no organ that takes up tracer in uptake.csv is labelled inside the CT"
+        )
     return RealAnatomy(ct, labels, organs)
 
 
@@ -182,16 +187,23 @@ def read_uptake(file: Path) -> tuple[Organ, ...]:
     Raises
     ------
     FileFormatError
-        No table, or lines that are not a label, a name and an uptake of 0 or more.
+        No table, lines that are not a label, a name and an uptake of 0 or more, or a label twice.
     """
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
+        # Spreadsheets put a byte order mark in front.
+        with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except OSError as error:
         raise FileFormatError(f"{file}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FileFormatError(f"{file}: is no table in UTF-8 ({error})") from error
     if not rows or not set(HEADING) <= rows[0].keys():
         raise FileFormatError(f"{file}: needs the heading {','.join(HEADING)} and lines below it")
-    return tuple(_organ(file, number, row) for number, row in enumerate(rows, start=2))
+    organs = tuple(_organ(file, number, row) for number, row in enumerate(rows, start=2))
+    for label, times in Counter(organ.label for organ in organs).items():
+        if times > 1:
+            raise FileFormatError(f"{file}: label {label} has {times} lines; leave one")
+    return organs
 
 
 def _organ(file: Path, number: int, row: Mapping[str, str]) -> Organ:

@@ -20,7 +20,7 @@ from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy
 from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, Subject
-from regkit_nuclear.motion import dusfe_motion
+from regkit_nuclear.motion import check_amount, dusfe_motion
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.osem import reconstruct
@@ -43,7 +43,8 @@ class SpectCt(Cohort):
     motions
         Cases of each patient: the same SPECT, each time another motion of the CT.
     amount
-        Factor on the ranges of the motion: +-54.4, 54.4, 27.2 mm and +-10, 10, 30 degrees.
+        Factor, 0 to 3, on the ranges of the motion: +-54.4, 54.4, 27.2 mm and +-10, 10, 30
+        degrees.
     coverage
         Least and greatest share of the SPECT's slices that the CT has. Its grid is then smaller:
         what is beyond it is unknown, not air.
@@ -62,7 +63,10 @@ class SpectCt(Cohort):
     size
         Voxels along each side of the SPECT and of the slices of the mu-map, 435.2 mm.
     anatomy
-        Folder of a real CT with labelled organs to simulate from; see `read_anatomy`.
+        Folder of a real CT with labelled organs to simulate from: ``ct.nii.gz`` in HU (or a folder
+        ``ct`` of DICOM files), ``labels.nii.gz``, and ``uptake.csv`` with the heading
+        ``label,name,uptake``, where label 0 is all other tissue and an organ named ``myocardium``
+        is what scores of the myocardium are about. Other suffixes that regkit reads will do.
     device
         Where torch computes: ``cpu`` or ``cuda``.
     """
@@ -88,6 +92,9 @@ class SpectCt(Cohort):
             raise ParameterError(
                 f"coverage takes two shares of the slices, 0 < low <= high <= 1, got {low}, {high}"
             )
+        check_amount(self.amount)
+        if self.counts is not None and not 0 < self.counts < np.inf:
+            raise ParameterError(f"counts takes a number above 0, got {self.counts:g}")
         if not 1 <= self.motions <= 26:
             raise ParameterError(f"motions takes 1 to 26, got {self.motions}")
         if self.size < 8:
@@ -109,7 +116,7 @@ class SpectCt(Cohort):
         mu, organs = subject.transmission(field, truth, part)
         images = {} if emission.ac is None else {"ac": emission.ac}
         return Case(
-            id=self.ids[index],
+            id=self.case_id(index),
             pair=Pair(emission.nac, mu),
             truth=truth,
             group=self.group(index),

@@ -43,7 +43,10 @@ def simulate(
     ] = None,
     anatomy: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Simulate from a real CT with labelled organs."),
+        typer.Option(
+            metavar="FOLDER",
+            help="spect-ct from a real CT: ct, labels and uptake.csv; see `regkit show spect-ct`.",
+        ),
     ] = None,
     file_format: Annotated[
         str, typer.Option("--format", metavar="nifti|dicom", help="How images are written.")
@@ -78,8 +81,9 @@ def simulate(
             typer.echo("regkit: interrupted; the same command goes on from here", err=True)
             raise typer.Exit(1) from None
     there = len(built) - made
-    kept = f" ({there} of them were there already)" if there else ""
-    typer.echo(f"{len(built)} cases of {dataset} are in {output}{kept}")
+    kept = f" ({there} there already)" if there else ""
+    cases = "1 case" if len(built) == 1 else f"{len(built)} cases"
+    typer.echo(f"{cases} of {dataset} in {output}{kept}")
 
 
 def _writer(spec: DatasetSpec, name: str) -> ImageWriter:
