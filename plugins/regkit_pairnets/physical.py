@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from regkit.errors import TransformError
 from regkit.euler import euler_angles, nearest_rotation, rigid
 from regkit.grid import FloatArray, Grid
 from regkit.transform import AffineTransform
+from regkit.volume import Volume
 
 
 @dataclass(frozen=True)
 class Convention:
-    """How the numbers of a network are meant.
+    """How a network takes its images, and how its numbers are meant.
 
     Parameters
     ----------
@@ -32,10 +33,22 @@ class Convention:
     about
         Where the rotation leaves a point in place: the ``centre`` of the grid, or its ``origin``,
         the centre of its first voxel.
+    axes
+        Order of the spatial axes of its tensors.
     """
 
     translation: Literal["voxels", "mm"] = "voxels"
     about: Literal["centre", "origin"] = "centre"
+    axes: Literal["xyz", "zyx"] = "xyz"
+
+    def array(self, volume: Volume) -> NDArray[np.float32]:
+        """Return the intensities of a volume in the order of the tensors' axes."""
+        return volume.array.transpose() if self.axes == "xyz" else volume.array
+
+    def shape(self, grid: Grid) -> tuple[int, int, int]:
+        """Return the voxels along the tensors' axes, as `build_network` takes them."""
+        z, y, x = grid.shape_zyx
+        return (x, y, z) if self.axes == "xyz" else (z, y, x)
 
     def to_transform(self, numbers: ArrayLike, grid: Grid) -> AffineTransform:
         """Return the map of fixed to moving points that the numbers of a network mean.
@@ -87,6 +100,6 @@ class Convention:
 
 
 # Chen et al. 2022 and the networks benchmarked with it.
-CARDIAC = Convention("voxels", "centre")
+CARDIAC = Convention("voxels", "centre", "xyz")
 # Song et al. 2022, Guo et al. 2020.
-PROSTATE = Convention("mm", "origin")
+PROSTATE = Convention("mm", "origin", "zyx")

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit import AffineTransform, Grid, rigid
+from regkit import AffineTransform, Grid, Volume, rigid
 from regkit.errors import TransformError
 from regkit.euler import rotation_matrix
 from regkit.sitk_bridge import transform_to_sitk
@@ -157,3 +157,13 @@ def test_what_the_cardiac_truth_of_the_paper_reads() -> None:
     np.testing.assert_allclose(
         CARDIAC.from_transform(truth, UPRIGHT), [-8, 0, 0, 0, 0, 0], atol=1e-12
     )
+
+
+@pytest.mark.parametrize(("convention", "place"), [(CARDIAC, (3, 2, 1)), (PROSTATE, (1, 2, 3))])
+def test_axes_of_tensors(convention, place) -> None:
+    grid = Grid((4, 5, 6))
+    array = np.zeros((4, 5, 6))
+    array[1, 2, 3] = 1  # z, y, x
+    seen = convention.array(Volume(array, grid))
+    assert seen.shape == convention.shape(grid)
+    assert np.argwhere(seen).tolist() == [list(place)]
