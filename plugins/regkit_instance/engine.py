@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
-from regkit.intensity import spread, window
 from regkit.registrar import Estimate, Pair
-from regkit.sample import draw_within
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
-from regkit_instance.basins import basins, distances_mm, uncertainty_mm
-from regkit_instance.measures import Sampled, score_by
+from regkit.transform import AffineTransform, Transform
+from regkit_instance.basins import Places, distances_mm, places, uncertainty_mm
+from regkit_instance.images import Images
+from regkit_instance.measures import Sampled
 from regkit_instance.motion import Model, Motion
 from regkit_instance.optimiser import Peaks, climb
-from regkit_instance.points import PROBE, Body, find_body, scatter
-from regkit_instance.pyramid import Level, pyramid, spacings_mm
-from regkit_instance.starts import everywhere
+from regkit_instance.starts import everywhere, in_turn
 
-# Voxels of the coarsest level across the radius of the body.
-COARSEST_ACROSS = 8
-# Points and bins of the search over all starts.
-SCOUTS, SCOUT_BINS = 700, 16
-SCOUTED, SCOUT_STEPS = 32, 15
+# Points and bins with which all starts are scored; how many of them climb, and how far.
+SCOUT_POINTS, SCOUT_BINS = 700, 16
+SCOUTS, SCOUT_STEPS = 32, 15
 # Places that go on to the next level, if they are nearly as good as the best.
 KEPT, NEARLY = 6, 0.85
+# Of places that are as good as this, the one nearest to the initial map is taken.
+AS_GOOD = 0.99
+# Searches that end within so many voxels found the same place.
+SAME_VOXELS = 4
 STEPS = 60
 LAST_STEP_MM = 0.01
+# Levels, of the finest, at which more parameters than those of a rigid motion are sought.
+MORE_PARAMETERS = 2
+ALIKE_SHARE = 0.97
+ALIKE = "a position {away:.0f} mm away makes the images almost as alike ({share:.1%})"
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a search does; see `regkit_instance.fast.FastRegistration`."""
 
-    measure: str
-    model: Model
-    levels: int
-    samples: int
-    bins: int
-    starts: int | None
-    seed: int
+    measure: str = "mi"
+    model: Model = "rigid"
+    starts: int | None = None
+    levels: int = 3
+    samples: int = 20_000
+    bins: int = 24
+    seed: int = 0
+    threads: int = 1
 
 
 def search(pair: Pair, settings: Settings) -> Estimate:
@@ -58,84 +60,118 @@ def search(pair: Pair, settings: Settings) -> Estimate:
 
 
 class _Search:
-    """One registration: the images at every level, and where the search is."""
+    """One registration: the images at every level, and what was found so far."""
 
     def __init__(self, pair: Pair, settings: Settings) -> None:
         self.pair, self.settings = pair, settings
-        self.body = find_body(pair)
-        finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1)[0]
-        across = max(self.body.radius_mm / COARSEST_ACROSS / finest, 1.0)
-        count = min(settings.levels, 1 + int(np.log2(across)))
-        self.spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, count)
-        self.fixed = pyramid(pair.fixed, _window(pair.fixed, pair.fixed_mask), self.spacings)
-        limits = _window(pair.moving, pair.moving_mask)
-        self.moving = pyramid(pair.moving, limits, self.spacings, pair.moving_mask)
-        self.motion = Motion("rigid", self.body.radius_mm)
-        self.log: list[dict[str, Any]] = []
+        self.images = Images.of(pair, settings.levels, settings.seed)
+        self.rigid = Motion("rigid", self.images.body.radius_mm)
+        self.diagnostics: dict[str, object] = {}
+        self.levels: list[dict[str, object]] = []
 
     def run(self) -> Estimate:
-        maps, scores = self._scout()
-        for level in range(len(self.spacings)):
-            maps, scores = self._refine(level, maps)
-        peak = maps[0]
-        return Estimate(self._total(peak), diagnostics={"levels": self.log})
+        """Scout, refine level by level, add parameters if the model has more than a rigid one."""
+        count = len(self.images.spacings)
+        maps = self._scout()
+        for level in range(count):
+            measure, found = self._refine(level, maps, self.rigid)
+            maps = found.maps
+        found, motion = self._nearest_of_equals(found), self.rigid
+        if self.settings.model != "rigid":
+            motion = replace(self.rigid, model=self.settings.model)
+            for level in range(max(count - MORE_PARAMETERS, 0), count):
+                measure, best = self._refine(level, found.maps[:1], motion)
+                found = replace(found, maps=best.maps[:1])
+        self._report(measure, motion, found)
+        return Estimate(self._total(found.maps[0]), diagnostics=self.diagnostics)
 
-    def _measure(self, level: int, samples: int, bins: int) -> Sampled:
-        points = scatter(self.pair, self.body, self.fixed[level], samples, self.settings.seed)
-        score = score_by(self.settings.measure, points.values, bins)
-        return Sampled(points, self.moving[level], self.body.centre, score)
+    def _scout(self) -> FloatArray:
+        """Score all starts at the coarsest level, and climb from the best and the initial one.
 
-    def _scout(self) -> tuple[FloatArray, FloatArray]:
-        """Score all starts at the coarsest level, climb from the best; the initial one first."""
-        start = np.eye(3, 4)[None]
+        Always by mutual information, which tells right from wrong places best.
+        """
         if self.settings.starts == 1:
-            return start, np.zeros(1)
-        measure = self._measure(0, SCOUTS, SCOUT_BINS)
-        maps = everywhere(self.pair, self.body)
-        scores = measure.values(maps) * measure.overlaps(maps)
-        chosen = np.argsort(-scores, kind="stable")[:SCOUTED]
+            return np.eye(3, 4)[None]
+        measure = self.images.measure("mi", 0, SCOUT_POINTS, SCOUT_BINS, self.settings.threads)
+        starts = everywhere(self.pair, self.images.body)
+        if self.settings.starts is not None:
+            starts = in_turn(starts, self.settings.starts)
+        scores = measure.values(starts) * measure.overlaps(starts)
+        chosen = np.argsort(-scores, kind="stable")[:SCOUTS]
         chosen = np.concatenate([[0], chosen[chosen != 0]])
-        spacing = self.spacings[0]
-        peaks = climb(measure, self.motion, maps[chosen], spacing, spacing / 10, SCOUT_STEPS)
-        return self._best(measure, peaks, spacing)
+        spacing = self.images.spacings[0]
+        peaks = climb(measure, self.rigid, starts[chosen], spacing, spacing / 10, SCOUT_STEPS)
+        found = self._places(measure, peaks, SAME_VOXELS / 2 * spacing)
+        self.diagnostics |= {
+            "starts": len(starts),
+            "climbed": len(chosen),
+            "basins": found.described(self.images.body.points),
+        }
+        return found.best(KEPT, NEARLY).maps
 
-    def _refine(self, level: int, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
-        spacing, last = self.spacings[level], level == len(self.spacings) - 1
-        samples = self.settings.samples // (1 if last else 4)
-        measure = self._measure(level, samples, self.settings.bins)
+    def _refine(self, level: int, maps: FloatArray, motion: Motion) -> tuple[Sampled, Places]:
+        """Climb from each place at a level; return its measure and where that led."""
+        spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
+        settings = self.settings
+        samples = settings.samples // (1 if last else 4)
+        measure = self.images.measure(
+            settings.measure, level, samples, settings.bins, settings.threads
+        )
         until = LAST_STEP_MM if last else spacing / 30
-        peaks = climb(measure, self.motion, maps, spacing / 2, until, STEPS)
-        self.log.append(
+        peaks = climb(measure, motion, maps, spacing / 2, until, STEPS)
+        found = self._places(measure, peaks, SAME_VOXELS * spacing if last else spacing)
+        self.levels.append(
             {
                 "spacing_mm": spacing,
-                "starts": len(maps),
+                "model": motion.model,
+                "places": len(maps),
                 "evaluations": peaks.evaluations,
-                "values": peaks.values.tolist(),
+                "similarity": float(found.values[0]),
             }
         )
-        return self._best(measure, peaks, spacing)
+        return measure, found.best(KEPT, NEARLY)
 
-    def _best(
-        self, measure: Sampled, peaks: Peaks, apart_mm: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return the best places, different from each other and nearly as good as the best."""
+    def _places(self, measure: Sampled, peaks: Peaks, apart_mm: float) -> Places:
+        """Return the different places, best first.
+
+        The information in all that overlaps counts, so that none wins by overlapping little.
+        """
         scores = peaks.values * measure.overlaps(peaks.maps)
-        found = basins(peaks.maps, scores, self.body.points, apart_mm)
-        if len(found.members) == 0:
+        found = places(peaks.maps, peaks.values, scores, self.images.body.points, apart_mm)
+        if len(found.maps) == 0:
             raise RegistrationError(
-                "too little of the fixed image maps inside the moving one from any start; "
-                "give an initial map, or look at the masks"
+                "too little of the fixed image maps inside the moving one from any start, or "
+                "one of them is constant there; give an initial map, or look at the masks"
             )
-        best = found.members[:KEPT]
-        best = best[scores[best] >= NEARLY * scores[best[0]]]
-        return peaks.maps[best], scores[best]
+        return found
 
-    def _total(self, peak: FloatArray) -> Any:
+    def _nearest_of_equals(self, found: Places) -> Places:
+        """Put first, of the places that are as good as the best, the nearest to the start."""
+        equal = int((found.scores >= AS_GOOD * found.scores[0]).sum())
+        away = distances_mm(found.maps[:equal], np.eye(3, 4), self.images.body.points)
+        first = int(np.argmin(away))
+        order = np.r_[first, np.delete(np.arange(len(found.maps)), first)]
+        return found.taken(order)
+
+    def _report(self, measure: Sampled, motion: Motion, found: Places) -> None:
+        """Write down how sure the result is."""
+        best = found.maps[0]
+        body = self.images.body.points
+        self.diagnostics |= {
+            "similarity": float(found.values[0]),
+            "levels": self.levels,
+            "uncertainty_mm": uncertainty_mm(measure, motion, best, self.images.independent()),
+            "warnings": [],
+        }
+        if len(found.maps) == 1:
+            return
+        share = float(found.scores[1] / found.scores[0])
+        away = float(distances_mm(found.maps[1:2], best, body)[0])
+        self.diagnostics["runner_up"] = {"share_of_best": share, "from_best_mm": away}
+        if share >= ALIKE_SHARE:
+            self.diagnostics["warnings"] = [ALIKE.format(away=away, share=share)]
+
+    def _total(self, peak: FloatArray) -> Transform:
         """Return a map about the body's centre as one of fixed to moving points."""
-        about = AffineTransform.about(peak[:, :3], peak[:, 3], self.body.centre)
+        about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
         return about @ self.pair.start
-
-
-def _window(volume: Volume, mask: LabelMap | None) -> tuple[float, float]:
-    values = spread(draw_within(volume, mask, PROBE).values, volume.modality)
-    return window(values, volume.modality, masked=mask is not None)

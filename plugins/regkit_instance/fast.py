@@ -5,42 +5,76 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from regkit.errors import ParameterError
 from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
+
+LARGEST_SEED = 2**31 - 2
 
 
 @dataclass(frozen=True)
 class FastRegistration:
-    """Finds the linear map under which a sampled measure is highest, from many starts.
+    """Finds the linear map under which a measure of sampled intensities is highest.
+
+    More than a thousand starts (every rotation, the body in several places) are scored at a
+    coarse level, the best climb, and what is good enough goes on to the finer levels. What lies
+    outside the moving image (or a mask) is unknown and does not count.
 
     Parameters
     ----------
     measure
-        Similarity measure.
+        ``mi`` mutual information, ``nmi`` the normalised one, ``cr`` correlation ratio.
     model
-        ``rigid``, ``similarity`` or ``affine``.
+        ``rigid``, or ``similarity``, ``anisotropic`` (a scale along each fixed axis) or
+        ``affine``, which follow a rigid search.
+    starts
+        ``auto``; 1 begins at the initial map only; another number takes so many of the starts.
+    levels
+        Most resolutions, each twice as coarse as the next.
+    samples
+        Points of the fixed image at which it is compared at the finest level.
+    bins
+        Bins of either image.
+    seed
+        Of where the points lie, 0 or more.
+    threads
+        That share the starts; the result does not depend on them.
     """
 
     measure: Literal["mi", "nmi", "cr"] = "mi"
-    model: Literal["rigid", "similarity", "affine"] = "rigid"
+    model: Literal["rigid", "similarity", "anisotropic", "affine"] = "rigid"
     starts: Literal["auto"] | int = "auto"
     levels: int = 3
     samples: int = 20_000
     bins: int = 24
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        check_ranges(self, levels=(1, 8), samples=(100, 1e8), bins=(5, 250), seed=(0, 2**31))
+        check_ranges(
+            self,
+            levels=(1, 8),
+            samples=(400, 1e8),
+            bins=(5, 250),
+            seed=(0, LARGEST_SEED),
+            threads=(1, 1024),
+        )
+        if self.starts != "auto" and self.starts < 1:
+            raise ParameterError(f"starts must be auto, or at least 1, got {self.starts}")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after the motion found."""
-        from regkit_instance.engine import Settings, search  # noqa: PLC0415 - numba is slow to load
+        """Return the initial map followed by the motion found, and how sure it is."""
+        from regkit_instance.engine import Settings, search  # noqa: PLC0415 - loads numba
 
-        starts = None if self.starts == "auto" else int(self.starts)
-        return search(
-            pair,
-            Settings(
-                self.measure, self.model, self.levels, self.samples, self.bins, starts, self.seed
-            ),
+        settings = Settings(
+            measure=self.measure,
+            model=self.model,
+            starts=None if self.starts == "auto" else self.starts,
+            levels=self.levels,
+            samples=self.samples,
+            bins=self.bins,
+            seed=self.seed,
+            threads=self.threads,
         )
+        return search(pair, settings)

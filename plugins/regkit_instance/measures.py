@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,7 +49,7 @@ class Score(Protocol):
     def __call__(
         self, values: NDArray[np.float32], fewest: int, scores: FloatArray, slopes: Any
     ) -> None:
-        """Fill in scores (B,) of values (B, N), and their derivatives by them if slopes has rows."""
+        """Fill in scores (B,) of values (B, N); slopes (B, N) too, unless they have no rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,34 +66,42 @@ class Sampled:
         What positions and maps are about, LPS mm of the moving image.
     score
         Compares the moving values with the fixed ones.
+    threads
+        That share the maps of a batch; the numbers do not depend on them.
     """
 
     points: Points
     level: Level
     origin: FloatArray
     score: Score
+    threads: int = 1
 
     def values(self, maps: FloatArray) -> FloatArray:
         """Return the similarity (B,) under each map."""
         scores = np.empty(len(maps))
-        for part in self._parts(len(maps)):
-            self._look_up(maps[part], scores[part])
+        self._each(lambda part: self._look_up(maps[part], scores[part]), len(maps))
         return scores
 
     def overlaps(self, maps: FloatArray) -> FloatArray:
         """Return the share of the points that meet the moving image under each map, (B,)."""
-        values = np.empty((len(maps), self._size), np.float32)
-        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
-        return np.asarray((~np.isnan(values)).mean(axis=1))
+        shares = np.empty(len(maps))
+        self._each(lambda part: self._count(maps[part], shares[part]), len(maps))
+        return shares
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
         scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
-        for part in self._parts(len(maps)):
-            self._differentiate(maps[part], scores[part], by_maps[part])
+        self._each(
+            lambda part: self._differentiate(maps[part], scores[part], by_maps[part]), len(maps)
+        )
         # The index is P (A x + t), so that what is known by the rows of P A belongs to P^T.
         to_index = self.level.to_padded_index(self.origin)[:, :3]
-        return scores, np.einsum("ji,bjk->bik", to_index, by_maps)
+        return scores, np.asarray(np.einsum("ji,bjk->bik", to_index, by_maps))
+
+    def _count(self, maps: FloatArray, shares: FloatArray) -> None:
+        values = np.empty((len(maps), self._size), np.float32)
+        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
+        shares[:] = (values == values).mean(axis=1)  # noqa: PLR0124 - NaN is outside
 
     def _look_up(self, maps: FloatArray, scores: FloatArray) -> None:
         values = np.empty((len(maps), self._size), np.float32)
@@ -112,15 +121,23 @@ class Sampled:
         matrix = self.level.to_padded_index(self.origin)
         indexed = np.einsum("ij,bjk->bik", matrix[:, :3], maps)
         indexed[:, :, 3] += matrix[:, 3]
-        return indexed
+        return np.asarray(indexed)
 
-    def _parts(self, count: int) -> list[slice]:
+    def _each(self, work: Callable[[slice], None], count: int) -> None:
+        """Do the work for all maps, a few at a time."""
         rows = max(1, SAMPLES_AT_ONCE // max(self._size, 1))
-        return [slice(first, first + rows) for first in range(0, count, rows)]
+        rows = max(1, min(rows, -(-count // self.threads)))
+        parts = [slice(first, first + rows) for first in range(0, count, rows)]
+        if self.threads == 1 or len(parts) == 1:
+            for part in parts:
+                work(part)
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(work, parts))
 
     @property
     def _size(self) -> int:
-        return self.points.positions.shape[1]
+        return int(self.points.positions.shape[1])
 
     @property
     def _fewest(self) -> int:

@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray
+from regkit.grid import FloatArray, Grid
 from regkit.registrar import Pair
 from regkit.sample import draw_within, values_at
 from regkit_instance.kernels.gather import look_up
-from regkit_instance.pyramid import Level
+from regkit_instance.pyramid import PROBE, Level
 
-PROBE = 10_000
-# What surrounds a body tells where it ends.
-MARGIN_MM = 15.0
+# What surrounds a body tells where it ends: so many voxels of a level around it count.
+MARGIN_VOXELS = 6
 FEWEST = 50
 
 
@@ -28,18 +27,15 @@ class Body:
     ----------
     points
         Points of the body after the initial map, LPS mm about `centre`, shape (N, 3).
-    values
-        Intensities of the image (in its mask, its surroundings included).
     centre
         Where the initial map takes the centre of the body, LPS mm of the moving image.
     radius_mm
         Distance of the edge of the body from its centre.
     box
-        Lowest and highest index (z, y, x) of the body and some surroundings, shape (2, 3).
+        Lowest and highest index (z, y, x) of the body in the fixed image, shape (2, 3).
     """
 
     points: FloatArray
-    values: FloatArray
     centre: FloatArray
     radius_mm: float
     box: FloatArray
@@ -81,18 +77,19 @@ def find_body(pair: Pair) -> Body:
     distances = np.linalg.norm(points, axis=1)
     radius = float(np.quantile(distances, 0.95)) or 1.0
     within = pair.fixed.grid.to_index(sample.points if pair.fixed_mask is not None else body)
-    return Body(points, sample.values, centre, radius, _box(within, pair))
+    return Body(points, centre, radius, np.quantile(within, (0.002, 0.998), axis=0))
 
 
-def _box(index: FloatArray, pair: Pair) -> FloatArray:
-    margin = np.divide(MARGIN_MM, pair.fixed.grid.spacing[::-1])
-    low, high = np.quantile(index, (0.002, 0.998), axis=0)
-    top = np.subtract(pair.fixed.grid.shape_zyx, 0.5)
-    return np.stack([np.maximum(low - margin, -0.5), np.minimum(high + margin, top)])
+def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatArray:
+    margin = MARGIN_VOXELS * spacing_mm / np.array(grid.spacing[::-1])
+    top = np.subtract(grid.shape_zyx, 0.5)
+    return np.stack([np.maximum(box[0] - margin, -0.5), np.minimum(box[1] + margin, top)])
 
 
-def scatter(pair: Pair, body: Body, level: Level, count: int, seed: int) -> Points:
-    """Spread about `count` points through the body's box: one at random in each of equal cells.
+def scatter(  # noqa: PLR0917 - each says something else
+    pair: Pair, body: Body, level: Level, spacing_mm: float, count: int, seed: int
+) -> Points:
+    """Spread points around the body: one at random in each of equal cells of a box.
 
     Parameters
     ----------
@@ -102,17 +99,20 @@ def scatter(pair: Pair, body: Body, level: Level, count: int, seed: int) -> Poin
         Of the fixed image.
     level
         Fixed image at the resolution wanted.
+    spacing_mm
+        Of the level.
     count
-        Number of points, before a mask takes some away.
+        About how many points, before a mask takes some away.
     seed
         Of where in its cell a point lies.
     """
-    spacing = np.array(pair.fixed.grid.spacing[::-1])
-    sides = np.maximum((body.box[1] - body.box[0]) * spacing, 1e-3)
+    grid = pair.fixed.grid
+    low, high = _with_surroundings(body.box, grid, spacing_mm)
+    sides = np.maximum((high - low) * grid.spacing[::-1], 1e-3)
     cells = _cells(sides, count)
     corner = np.stack(np.meshgrid(*map(np.arange, cells), indexing="ij"), -1).reshape(-1, 3)
     share = (corner + np.random.default_rng(seed).random(corner.shape)) / cells
-    places = pair.fixed.grid.to_physical(body.box[0] + share * (body.box[1] - body.box[0]))
+    places = grid.to_physical(low + share * (high - low))
     if pair.fixed_mask is not None:
         places = places[values_at(pair.fixed_mask, places) != 0]
     values = _values(level, places)
@@ -136,4 +136,5 @@ def _values(level: Level, places: FloatArray) -> NDArray[np.float32]:
     origin = places.mean(axis=0) if len(places) else np.zeros(3)
     near = np.ascontiguousarray((places - origin).T, dtype=np.float32)
     look_up(level.array, level.to_padded_index(origin)[None], near, values)
-    return values[0]
+    found: NDArray[np.float32] = values[0]
+    return found

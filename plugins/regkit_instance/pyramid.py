@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.grid import FloatArray, Grid
-from regkit.intensity import EMISSION
-from regkit.sample import values_at
+from regkit.intensity import CT_WINDOW_HU, EMISSION, spread, window
+from regkit.sample import draw_within, values_at
 from regkit.volume import LabelMap, Volume
 from regkit_instance.kernels.shrink import shrink, smooth
 
@@ -20,6 +20,9 @@ FINEST_SHARE = 1 / 160
 COARSEST_VOXELS = 12
 # Smoothing by (w, 1 - 2 w, w) along an axis after it was averaged.
 SMOOTHING = 0.0
+# Points from which the range of intensities is known.
+PROBE = 10_000
+CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +60,26 @@ def spacings_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
     return tuple(finest * 2**step for step in reversed(range(count)))
 
 
+def curve_of(volume: Volume, mask: LabelMap | None) -> FloatArray:
+    """Return intensities (in the mask) and what they become, 0 to 1, shape (2, K).
+
+    Of CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
+
+    Raises
+    ------
+    RegistrationError
+        The image is constant, or the mask marks almost nothing.
+    """
+    values = spread(draw_within(volume, mask, PROBE).values, volume.modality)
+    low, high = window(values, volume.modality, masked=mask is not None)
+    if (low, high) == CT_WINDOW_HU:
+        return np.array(CT_CURVE)
+    return np.array(((low, high), (0.0, 1.0)))
+
+
 def pyramid(
     volume: Volume,
-    window: tuple[float, float],
+    curve: FloatArray,
     spacings: tuple[float, ...],
     mask: LabelMap | None = None,
 ) -> tuple[Level, ...]:
@@ -69,8 +89,8 @@ def pyramid(
     ----------
     volume
         Any image.
-    window
-        Intensities, after `regkit.intensity.spread`, that become 0 and 1.
+    curve
+        Intensities, after `regkit.intensity.spread`, and what they become; see `curve_of`.
     spacings
         Of the levels; every axis keeps at least twelve voxels, or those it has.
     mask
@@ -78,13 +98,15 @@ def pyramid(
     """
     array = volume.array if mask is None else _masked(volume, mask)
     levels: list[Level] = []
-    grid, limits, root = volume.grid, np.array(window), volume.modality in EMISSION
+    grid, root = volume.grid, volume.modality in EMISSION
     for spacing in reversed(spacings):
-        factors = [_factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1])]
-        level = _shrunk(array, grid, factors, limits, root)
+        factors = [
+            _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
+        ]
+        level = _shrunk(array, grid, factors, curve, root)
         levels.append(level)
         array, grid = level.array[1:-1, 1:-1, 1:-1], level.grid
-        limits, root = np.array((0.0, 1.0)), False
+        curve, root = np.array(((0.0, 1.0), (0.0, 1.0))), False
     return tuple(reversed(levels))
 
 
@@ -93,7 +115,7 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
 
 
 def _shrunk(
-    array: NDArray[Any], grid: Grid, factors: list[int], window: FloatArray, root: bool
+    array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray, root: bool
 ) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
@@ -101,7 +123,7 @@ def _shrunk(
     affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
     affine[:3, :3] *= factors
     out = np.empty(np.add(shape, 2), np.float32)
-    shrink(array, np.array(factors), np.array(first), window, root, out)
+    shrink(array, np.array(factors), np.array(first), curve, root, out)
     if SMOOTHING and max(factors) > 1:
         blurred = np.empty_like(out)
         smooth(out, np.where(np.array(factors) > 1, SMOOTHING, 0.0), blurred)

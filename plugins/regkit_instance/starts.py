@@ -8,7 +8,8 @@ from regkit.grid import FloatArray
 from regkit.registrar import Pair
 from regkit.sample import draw_within
 from regkit_instance.motion import stacked
-from regkit_instance.points import PROBE, Body
+from regkit_instance.points import Body
+from regkit_instance.pyramid import PROBE
 
 # So many rotations leave none further than about 30 degrees from the next.
 ROTATIONS = 300
@@ -31,7 +32,7 @@ def rotations_everywhere(count: int) -> FloatArray:
         *(2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
         *(2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
     )
-    return np.stack(rows, axis=1).reshape(-1, 3, 3)
+    return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
 def everywhere(pair: Pair, body: Body) -> FloatArray:
@@ -50,6 +51,12 @@ def everywhere(pair: Pair, body: Body) -> FloatArray:
     lattice = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
     unturned = _combined(np.eye(3)[None], shifts[1:])
     return np.concatenate([_combined(near, lattice), unturned, far])
+
+
+def in_turn(starts: FloatArray, count: int) -> FloatArray:
+    """Return so many of the starts, the initial map first and the others evenly spaced."""
+    which = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
+    return np.asarray(starts[np.unique(which)])
 
 
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:

@@ -10,8 +10,8 @@ from regkit_instance.kernels.compiled import compiled
 
 
 @compiled
-def shrink(array: Any, factors: Any, first: Any, window: Any, square_root: bool, out: Any) -> None:
-    """Average blocks of voxels, their intensities first brought from a window to 0..1.
+def shrink(array: Any, factors: Any, first: Any, curve: Any, square_root: bool, out: Any) -> None:
+    """Average blocks of voxels, their intensities first brought to 0..1.
 
     Parameters
     ----------
@@ -21,10 +21,11 @@ def shrink(array: Any, factors: Any, first: Any, window: Any, square_root: bool,
         Voxels per block along z, y, x.
     first
         Index of the first voxel of the first block.
-    window
-        Intensities that become 0 and 1; what is beyond is clipped.
+    curve
+        Rising intensities and what they become, from 0 to 1, shape (2, K); straight between
+        them, clipped beyond.
     square_root
-        Take the root of intensities (negative ones are zero) before the window.
+        Take the root of intensities (negative ones are zero) first.
     out
         Filled, float32, one voxel larger than the blocks on every side; edges are repeated.
     """
@@ -37,7 +38,7 @@ def shrink(array: Any, factors: Any, first: Any, window: Any, square_root: bool,
             counts[:] = 0.0
             for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
                 for j in range(first[1] + y * factors[1], first[1] + (y + 1) * factors[1]):
-                    unknown = through_window(array[k, j], window, square_root, row, known)
+                    unknown = through_curve(array[k, j], curve, square_root, row, known)
                     add_blocks(row, first[2], factors[2], sums)
                     if unknown:
                         add_blocks(known, first[2], factors[2], counts)
@@ -49,20 +50,26 @@ def shrink(array: Any, factors: Any, first: Any, window: Any, square_root: bool,
 
 
 @compiled
-def through_window(array: Any, window: Any, square_root: bool, row: Any, known: Any) -> bool:
+def through_curve(array: Any, curve: Any, square_root: bool, row: Any, known: Any) -> bool:
     """Bring a row of intensities to 0..1, unknown ones to 0, and tell whether there are any."""
-    low, scale = np.float32(window[0]), np.float32(1.0 / (window[1] - window[0]))
     zero, one = np.float32(0.0), np.float32(1.0)
     unknown = 0
     for i in range(array.shape[0]):
-        v = array[i]
-        unknown += v != v
-        known[i] = one if v == v else zero
-        if square_root:
-            v = np.sqrt(v if v > zero else zero)
-        v = (v - low) * scale
-        v = v if v > zero else zero
-        row[i] = v if v < one else one
+        unknown += array[i] != array[i]
+        known[i] = one if array[i] == array[i] else zero
+        row[i] = zero
+    for k in range(curve.shape[1] - 1):
+        low, width = np.float32(curve[0, k]), np.float32(curve[0, k + 1] - curve[0, k])
+        slope = np.float32(curve[1, k + 1] - curve[1, k]) / width
+        for i in range(array.shape[0]):
+            v = array[i]
+            if square_root:
+                v = np.sqrt(v if v > zero else zero)
+            v = v - low
+            v = v if v > zero else zero
+            row[i] += slope * (v if v < width else width)
+    for i in range(array.shape[0]):
+        row[i] = row[i] if row[i] < one else one
     return unknown > 0
 
 

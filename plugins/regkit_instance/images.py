@@ -1,0 +1,73 @@
+"""A pair made ready: the body, both images at every level, and measures between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from regkit.registrar import Pair
+from regkit_instance.measures import Sampled, score_by
+from regkit_instance.points import Body, find_body, scatter
+from regkit_instance.pyramid import Level, curve_of, pyramid, spacings_mm
+
+# Voxels of the coarsest level across the radius of the body.
+COARSEST_ACROSS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A pair at several resolutions.
+
+    Parameters
+    ----------
+    pair
+        The images.
+    body
+        What is to be aligned.
+    spacings
+        Of the levels in mm, coarsest first.
+    fixed, moving
+        The images at each level.
+    seed
+        Of the sample points.
+    """
+
+    pair: Pair
+    body: Body
+    spacings: tuple[float, ...]
+    fixed: tuple[Level, ...]
+    moving: tuple[Level, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, pair: Pair, levels: int, seed: int) -> Self:
+        """Prepare a pair at so many levels, or fewer if the coarsest would miss the body.
+
+        Raises
+        ------
+        RegistrationError
+            There is nothing to compare: an image is constant, or a mask marks almost nothing.
+        """
+        body = find_body(pair)
+        finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1)[0]
+        doublings = int(np.log2(max(body.radius_mm / COARSEST_ACROSS / finest, 1.0)))
+        spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, min(levels, 1 + doublings))
+        fixed = pyramid(pair.fixed, curve_of(pair.fixed, pair.fixed_mask), spacings)
+        curve = curve_of(pair.moving, pair.moving_mask)
+        moving = pyramid(pair.moving, curve, spacings, pair.moving_mask)
+        return cls(pair, body, spacings, fixed, moving, seed)
+
+    def measure(self, name: str, level: int, samples: int, bins: int, threads: int = 1) -> Sampled:
+        """Return a measure (see `score_by`) at a level, from about so many sample points."""
+        spacing = self.spacings[level]
+        points = scatter(self.pair, self.body, self.fixed[level], spacing, samples, self.seed)
+        score = score_by(name, points.values, bins)
+        return Sampled(points, self.moving[level], self.body.centre, score, threads)
+
+    def independent(self) -> float:
+        """Return about how many samples of the body tell something of their own."""
+        sides = (self.body.box[1] - self.body.box[0] + 1) * self.pair.fixed.grid.spacing[::-1]
+        voxel = np.maximum(self.pair.fixed.grid.spacing[::-1], self.spacings[-1])
+        return float(np.prod(np.maximum(sides / voxel, 1.0)))
