@@ -32,6 +32,7 @@ def test_the_fill_rule() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # minutes each on a busy machine
 @pytest.mark.parametrize(
     ("row", "name", "grid", "switches"),
     [
