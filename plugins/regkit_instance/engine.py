@@ -74,29 +74,26 @@ class _Search:
         count = len(self.images.spacings)
         maps = self._scout()
         for level in range(count):
-            measure, found = self._refine(level, maps, self.rigid)
+            found = self._refine(level, maps, self.rigid)
             maps = found.maps
         found, motion = self._nearest_of_equals(found), self.rigid
         if self.settings.model != "rigid":
             motion = replace(self.rigid, model=self.settings.model)
             for level in range(max(count - MORE_PARAMETERS, 0), count):
-                measure, best = self._refine(level, found.maps[:1], motion)
+                best = self._refine(level, found.maps[:1], motion)
                 found = replace(found, maps=best.maps[:1])
-        self._report(measure, motion, found)
+        self._report(motion, found)
         return Estimate(self._total(found.maps[0]), diagnostics=self.diagnostics)
 
     def _scout(self) -> FloatArray:
-        """Score all starts at the coarsest level, and climb from the best and the initial one.
-
-        Always by mutual information, which tells right from wrong places best.
-        """
+        """Score all starts at the coarsest level, and climb from the best and the initial one."""
         if self.settings.starts == 1:
             return np.eye(3, 4)[None]
         measure = self.images.measure("mi", 0, SCOUT_POINTS, SCOUT_BINS, self.settings.threads)
-        starts = everywhere(self.pair, self.images.body)
+        starts = everywhere(self._centres())
         if self.settings.starts is not None:
             starts = in_turn(starts, self.settings.starts)
-        scores = measure.values(starts) * measure.overlaps(starts)
+        scores = np.prod(measure.values_and_overlaps(starts), axis=0)
         chosen = np.argsort(-scores, kind="stable")[:SCOUTS]
         chosen = np.concatenate([[0], chosen[chosen != 0]])
         spacing = self.images.spacings[0]
@@ -109,7 +106,12 @@ class _Search:
         }
         return found.best(KEPT, NEARLY).maps
 
-    def _refine(self, level: int, maps: FloatArray, motion: Motion) -> tuple[Sampled, Places]:
+    def _centres(self) -> FloatArray:
+        """Return centres of the moving image, of mass and of its field of view, (2, 3)."""
+        centres = np.stack([self.images.moving_mass, self.pair.moving.grid.centre])
+        return centres - self.images.body.centre
+
+    def _refine(self, level: int, maps: FloatArray, motion: Motion) -> Places:
         """Climb from each place at a level; return its measure and where that led."""
         spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
         settings = self.settings
@@ -129,14 +131,17 @@ class _Search:
                 "similarity": float(found.values[0]),
             }
         )
-        return measure, found.best(KEPT, NEARLY)
+        return found.best(KEPT, NEARLY)
 
     def _places(self, measure: Sampled, peaks: Peaks, apart_mm: float) -> Places:
         """Return the different places, best first.
 
-        The information in all that overlaps counts, so that none wins by overlapping little.
+        Whatever the measure, they are compared by mutual information, which tells right from
+        wrong places best; all the information in what overlaps, so that none wins by overlapping
+        little.
         """
-        scores = peaks.values * measure.overlaps(peaks.maps)
+        judge = measure.with_score("mi", self.settings.bins)
+        scores = np.prod(judge.values_and_overlaps(peaks.maps), axis=0)
         found = places(peaks.maps, peaks.values, scores, self.images.body.points, apart_mm)
         if len(found.maps) == 0:
             raise RegistrationError(
@@ -153,14 +158,16 @@ class _Search:
         order = np.r_[first, np.delete(np.arange(len(found.maps)), first)]
         return found.taken(order)
 
-    def _report(self, measure: Sampled, motion: Motion, found: Places) -> None:
+    def _report(self, motion: Motion, found: Places) -> None:
         """Write down how sure the result is."""
+        settings = self.settings
+        judge = self.images.measure("mi", -1, settings.samples // 4, settings.bins)
         best = found.maps[0]
         body = self.images.body.points
         self.diagnostics |= {
             "similarity": float(found.values[0]),
             "levels": self.levels,
-            "uncertainty_mm": uncertainty_mm(measure, motion, best, self.images.independent()),
+            "uncertainty_mm": uncertainty_mm(judge, motion, best, self.images.independent()),
             "warnings": [],
         }
         if len(found.maps) == 1:

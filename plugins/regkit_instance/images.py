@@ -7,13 +7,17 @@ from typing import Self
 
 import numpy as np
 
+from regkit.grid import FloatArray
 from regkit.registrar import Pair
+from regkit.sample import draw_within
 from regkit_instance.measures import Sampled, score_by
 from regkit_instance.points import Body, find_body, scatter
 from regkit_instance.pyramid import Level, curve_of, pyramid, spacings_mm
 
 # Voxels of the coarsest level across the radius of the body.
 COARSEST_ACROSS = 8
+# Points from which the body and the range of intensities are known.
+PROBE = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,8 @@ class Images:
         The images.
     body
         What is to be aligned.
+    moving_mass
+        Centre of what the moving image shows (in its mask), LPS mm.
     spacings
         Of the levels in mm, coarsest first.
     fixed, moving
@@ -36,6 +42,7 @@ class Images:
 
     pair: Pair
     body: Body
+    moving_mass: FloatArray
     spacings: tuple[float, ...]
     fixed: tuple[Level, ...]
     moving: tuple[Level, ...]
@@ -50,14 +57,19 @@ class Images:
         RegistrationError
             There is nothing to compare: an image is constant, or a mask marks almost nothing.
         """
-        body = find_body(pair)
+        of_fixed = draw_within(pair.fixed, pair.fixed_mask, PROBE)
+        of_moving = draw_within(pair.moving, pair.moving_mask, PROBE)
+        body = find_body(pair, of_fixed)
         finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1)[0]
         doublings = int(np.log2(max(body.radius_mm / COARSEST_ACROSS / finest, 1.0)))
         spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, min(levels, 1 + doublings))
-        fixed = pyramid(pair.fixed, curve_of(pair.fixed, pair.fixed_mask), spacings)
-        curve = curve_of(pair.moving, pair.moving_mask)
+        curve = curve_of(of_fixed.values, pair.fixed.modality, pair.fixed_mask is not None)
+        fixed = pyramid(pair.fixed, curve, spacings)
+        curve = curve_of(of_moving.values, pair.moving.modality, pair.moving_mask is not None)
         moving = pyramid(pair.moving, curve, spacings, pair.moving_mask)
-        return cls(pair, body, spacings, fixed, moving, seed)
+        shown = of_moving.points[of_moving.foreground]
+        mass = shown.mean(axis=0) if len(shown) else np.asarray(pair.moving.grid.centre)
+        return cls(pair, body, mass, spacings, fixed, moving, seed)
 
     def measure(self, name: str, level: int, samples: int, bins: int, threads: int = 1) -> Sampled:
         """Return a measure (see `score_by`) at a level, from about so many sample points."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,17 +76,19 @@ class Sampled:
     score: Score
     threads: int = 1
 
+    def with_score(self, name: str, bins: int) -> Sampled:
+        """Return another measure (see `score_by`) of the same points."""
+        return replace(self, score=score_by(name, self.points.values, bins))
+
     def values(self, maps: FloatArray) -> FloatArray:
         """Return the similarity (B,) under each map."""
-        scores = np.empty(len(maps))
-        self._each(lambda part: self._look_up(maps[part], scores[part]), len(maps))
-        return scores
+        return self.values_and_overlaps(maps)[0]
 
-    def overlaps(self, maps: FloatArray) -> FloatArray:
-        """Return the share of the points that meet the moving image under each map, (B,)."""
-        shares = np.empty(len(maps))
-        self._each(lambda part: self._count(maps[part], shares[part]), len(maps))
-        return shares
+    def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the similarity (B,), and the share of points that meet the moving image (B,)."""
+        scores, shares = np.empty(len(maps)), np.empty(len(maps))
+        self._each(lambda part: self._look_up(maps[part], scores[part], shares[part]), len(maps))
+        return scores, shares
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
@@ -98,15 +100,11 @@ class Sampled:
         to_index = self.level.to_padded_index(self.origin)[:, :3]
         return scores, np.asarray(np.einsum("ji,bjk->bik", to_index, by_maps))
 
-    def _count(self, maps: FloatArray, shares: FloatArray) -> None:
-        values = np.empty((len(maps), self._size), np.float32)
-        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
-        shares[:] = (values == values).mean(axis=1)  # noqa: PLR0124 - NaN is outside
-
-    def _look_up(self, maps: FloatArray, scores: FloatArray) -> None:
+    def _look_up(self, maps: FloatArray, scores: FloatArray, shares: FloatArray) -> None:
         values = np.empty((len(maps), self._size), np.float32)
         look_up(self.level.array, self._to_index(maps), self.points.positions, values)
         self.score(values, self._fewest, scores, NONE)
+        shares[:] = (~np.isnan(values)).mean(axis=1)
 
     def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
         values = np.empty((len(maps), self._size), np.float32)

@@ -39,7 +39,7 @@ class Peaks:
     evaluations: int
 
 
-def climb(
+def climb(  # noqa: PLR0917 - each says something else
     measure: Measure,
     motion: Motion,
     maps: FloatArray,

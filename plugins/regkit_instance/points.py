@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray, Grid
 from regkit.registrar import Pair
-from regkit.sample import draw_within, values_at
+from regkit.sample import Sample, values_at
 from regkit_instance.kernels.gather import look_up
-from regkit_instance.pyramid import PROBE, Level
+from regkit_instance.pyramid import Level
 
 # What surrounds a body tells where it ends: so many voxels of a level around it count.
 MARGIN_VOXELS = 6
@@ -57,15 +57,14 @@ class Points:
     values: NDArray[np.float32]
 
 
-def find_body(pair: Pair) -> Body:
-    """Find the body in the fixed image (and mask).
+def find_body(pair: Pair, sample: Sample) -> Body:
+    """Find the body in a sample of the fixed image (in its mask).
 
     Raises
     ------
     RegistrationError
         The mask marks almost nothing.
     """
-    sample = draw_within(pair.fixed, pair.fixed_mask, PROBE)
     if len(sample.points) < FEWEST:
         raise RegistrationError("the mask marks almost nothing of the image; draw a larger one")
     body = sample.points[sample.foreground]

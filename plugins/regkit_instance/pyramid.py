@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from regkit.grid import FloatArray, Grid
 from regkit.intensity import CT_WINDOW_HU, EMISSION, spread, window
-from regkit.sample import draw_within, values_at
+from regkit.sample import values_at
 from regkit.volume import LabelMap, Volume
 from regkit_instance.kernels.shrink import shrink, smooth
 
@@ -20,8 +20,6 @@ FINEST_SHARE = 1 / 160
 COARSEST_VOXELS = 12
 # Smoothing by (w, 1 - 2 w, w) along an axis after it was averaged.
 SMOOTHING = 0.0
-# Points from which the range of intensities is known.
-PROBE = 10_000
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
 
@@ -60,18 +58,26 @@ def spacings_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
     return tuple(finest * 2**step for step in reversed(range(count)))
 
 
-def curve_of(volume: Volume, mask: LabelMap | None) -> FloatArray:
-    """Return intensities (in the mask) and what they become, 0 to 1, shape (2, K).
+def curve_of(values: FloatArray, modality: str, masked: bool) -> FloatArray:
+    """Return intensities and what they become, 0 to 1, shape (2, K).
 
     Of CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
+
+    Parameters
+    ----------
+    values
+        A sample of an image.
+    modality
+        Of the image, as in `Volume`.
+    masked
+        Whether the sample is from a mask.
 
     Raises
     ------
     RegistrationError
         The image is constant, or the mask marks almost nothing.
     """
-    values = spread(draw_within(volume, mask, PROBE).values, volume.modality)
-    low, high = window(values, volume.modality, masked=mask is not None)
+    low, high = window(spread(values, modality), modality, masked)
     if (low, high) == CT_WINDOW_HU:
         return np.array(CT_CURVE)
     return np.array(((low, high), (0.0, 1.0)))

@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.grid import FloatArray
-from regkit.registrar import Pair
-from regkit.sample import draw_within
 from regkit_instance.motion import stacked
-from regkit_instance.points import Body
-from regkit_instance.pyramid import PROBE
 
 # So many rotations leave none further than about 30 degrees from the next.
 ROTATIONS = 300
@@ -35,14 +31,18 @@ def rotations_everywhere(count: int) -> FloatArray:
     return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
-def everywhere(pair: Pair, body: Body) -> FloatArray:
-    """Return maps (B, 3, 4) to begin from, the initial map first.
+def everywhere(places: FloatArray) -> FloatArray:
+    """Return maps (B, 3, 4) to begin from, the initial map (no motion) first.
 
-    Every rotation, with the body's centre where the initial map takes it, at the centre of mass
-    of the moving image and at the centre of its field of view; and small rotations with the
-    centre on a lattice around where the initial map takes it.
+    Every rotation, with the body's centre where it is and at other places; and small rotations
+    with the centre on a lattice around where it is.
+
+    Parameters
+    ----------
+    places
+        Where else the centre may be, mm from where the initial map takes it, shape (N, 3).
     """
-    shifts = np.stack([np.zeros(3), *(c - body.centre for c in _centres(pair))])
+    shifts = np.concatenate([np.zeros((1, 3)), places])
     far = _combined(rotations_everywhere(ROTATIONS), shifts)
     near = rotations_everywhere(NEAR_ROTATIONS)
     cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
@@ -62,10 +62,3 @@ def in_turn(starts: FloatArray, count: int) -> FloatArray:
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
     every = np.repeat(rotations, len(shifts), axis=0)
     return stacked(every, np.tile(shifts, (len(rotations), 1)))
-
-
-def _centres(pair: Pair) -> tuple[FloatArray, FloatArray]:
-    sample = draw_within(pair.moving, pair.moving_mask, PROBE)
-    body = sample.points[sample.foreground]
-    field = np.asarray(pair.moving.grid.centre)
-    return (body.mean(axis=0) if len(body) else field), field

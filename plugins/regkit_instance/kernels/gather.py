@@ -106,7 +106,7 @@ def carry(values: Any, slopes: Any, gradients: Any, points: Any, by_maps: Any) -
     """
     for b in range(values.shape[0]):
         for row in range(3):
-            by_x = by_y = by_z = by_1 = 0.0
+            by_x = by_y = by_z = by_1 = np.float64(0.0)
             for i in range(values.shape[1]):
                 known = values[b, i] == values[b, i]
                 s = slopes[b, i] * gradients[b, row, i] if known else np.float32(0.0)
