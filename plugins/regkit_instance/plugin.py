@@ -29,4 +29,12 @@ def regkit_methods() -> Iterable[MethodSpec]:
             preset={"measure": "cr"},
             reference="doi:10.1007/BFb0056301",
         ),
+        MethodSpec(
+            name="iso",
+            target="regkit_instance.iso:InstanceOptimisation",
+            summary="refines another method's result (moments+iso) by any of six measures",
+            honours=EVERYTHING,
+            requires=NUMBA,
+            reference="arXiv:2409.13863",
+        ),
     )

@@ -14,8 +14,9 @@ from regkit_instance.dense.scene import Look, Scene
 class Rule(Protocol):
     """What a measure makes of the values of the moving images at the sample points."""
 
-    whole: int
-    """Points that belong together, the voxels of a patch say; one if each is on its own."""
+    @property
+    def whole(self) -> int:
+        """Points that belong together, the voxels of a patch say; one if each is on its own."""
 
     def tally(self, look: Look) -> Tensor:
         """Return what is added up over the points, float64, shape (pairs, maps, ...)."""

@@ -59,7 +59,8 @@ class Information:
         seen = sums[:, :, :, 0].sum(-1)
         scales = self._restoring(seen)
         share = (scales / (scales * seen).sum(-1, keepdim=True).clamp(min=1))[..., None]
-        value, by_joint = self._of(self.windows.histogram(sums) * share)
+        # Windows found from sums of powers may be less than nothing by a rounding error.
+        value, by_joint = self._of(self.windows.histogram(sums).clamp(min=0) * share)
         table = self.windows.slopes(by_joint * share).transpose(2, 3).flatten(3)
         counts = (seen.sum(-1) >= self.fewest) & value.isfinite()
         return torch.where(counts, value, -torch.inf), table

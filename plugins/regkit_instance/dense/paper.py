@@ -25,7 +25,7 @@ FREE: dict[Model, int] = {"rigid": 6, "similarity": 7, "affine": NUMBERS}
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class CommonGrid:
     """Two images on one grid, as the network has them.
 
     Parameters
@@ -44,7 +44,7 @@ class Images:
     moving_counts: Tensor | None
     half_mm: Tensor
 
-    def averaged(self, factor: int) -> Images:
+    def averaged(self, factor: int) -> CommonGrid:
         """Return the images averaged over blocks of `factor` voxels each way."""
         fixed, moving, in_fixed, in_moving = (
             None if image is None else functional.avg_pool3d(image, factor)
@@ -52,7 +52,7 @@ class Images:
         )
         if fixed is None or moving is None:
             raise AssertionError("an image was lost")
-        return Images(fixed, moving, in_fixed, in_moving, self.half_mm)
+        return CommonGrid(fixed, moving, in_fixed, in_moving, self.half_mm)
 
     def warped(self, map_mm: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the moving image under a map (3, 4) about the grid's centre, and what counts.
@@ -72,7 +72,8 @@ class Images:
         return warped, there if self.fixed_counts is None else there * self.fixed_counts
 
 
-Loss = Callable[[Images, Tensor], Tensor]
+# Of a map (3, 4) in mm, once the images are known.
+Loss = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +97,8 @@ class Descent:
 
 
 def descend(
-    images: Images,
-    loss: Loss,
+    images: CommonGrid,
+    loss_of: Callable[[CommonGrid], Loss],
     model: Model = "affine",
     rate: float = RATE,
     *,
@@ -112,8 +113,8 @@ def descend(
     ----------
     images
         What to align.
-    loss
-        Of images under a map (3, 4) in mm.
+    loss_of
+        Returns the loss of a map (3, 4) in mm between images.
     model
         ``affine`` has all fifteen numbers. The rotation of the others is one in millimetres,
         which on a grid that is no cube the published one is not.
@@ -126,18 +127,19 @@ def descend(
     optimiser = torch.optim.Adam([free], lr=rate)
     losses, last = [], free.detach().clone()
     for factor, count in zip(factors, iterations, strict=True):
-        small = images.averaged(factor)
+        loss = loss_of(images.averaged(factor))
         for _ in range(count):
             optimiser.zero_grad()
             last = free.detach().clone()
-            value = loss(small, map_of(free, model, images.half_mm))
+            value = loss(map_of(free, model, images.half_mm))
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         losses.append(float(value.detach()))
     with torch.no_grad():
         still = torch.zeros_like(last)
         found, stay = (map_of(numbers, model, images.half_mm) for numbers in (last, still))
-        before, after = (float(loss(images, m)) for m in (stay, found))
+        loss = loss_of(images)
+        before, after = (float(loss(motion)) for motion in (stay, found))
     return Descent(found.cpu(), tuple(losses), before, after)
 
 

@@ -39,7 +39,7 @@ class _Variant:
     degrees_lost: int = 0
     in_variance: float = 1e-8
     in_bins: float = 1e-8
-    in_total: float = 0.0
+    in_total: float = 1e-8
 
 
 _CLEAN = _Variant()

@@ -1,0 +1,146 @@
+"""From a start to the nearest peak of any measure, coarse to fine, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regkit.errors import RegistrationError
+from regkit.grid import FloatArray
+from regkit.registrar import Estimate, Pair
+from regkit.transform import AffineTransform
+from regkit_instance.images import Images
+from regkit_instance.measures import Measure, Sampled
+from regkit_instance.motion import Model, Motion
+from regkit_instance.neighbourhoods import gradients, patches
+from regkit_instance.optimiser import climb
+
+if TYPE_CHECKING:
+    import torch
+
+COMPILED = ("mi", "nmi", "cr")
+PATCH_SIDE = 7
+STEPS = 80
+LAST_STEP_MM = 0.01
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a refinement does; see `regkit_instance.iso.InstanceOptimisation`."""
+
+    measure: str
+    model: Model
+    levels: int
+    samples: int
+    bins: int
+    seed: int
+
+
+def refine(pair: Pair, settings: Settings, device: torch.device | None = None) -> Estimate:
+    """Improve the initial map, or keep it if nothing better is near.
+
+    Parameters
+    ----------
+    pair
+        The images.
+    settings
+        What to do.
+    device
+        Where torch computes; None is the CPU, with compiled loops for the measures that have
+        them.
+
+    Raises
+    ------
+    RegistrationError
+        Nothing to compare in an image, or the images do not meet under the initial map.
+    """
+    return _Refinement(pair, settings, device).run()
+
+
+class _Refinement:
+    """One registration: both images at every level."""
+
+    def __init__(self, pair: Pair, settings: Settings, device: torch.device | None) -> None:
+        self.pair, self.settings, self.device = pair, settings, device
+        self.images = Images.of(pair, settings.levels, settings.seed)
+        self.log: list[dict[str, Any]] = []
+
+    def run(self) -> Estimate:
+        """Climb at every level, and compare the end with the start at the last one."""
+        start = np.eye(3, 4)[None]
+        found = start
+        for level in range(len(self.images.spacings)):
+            measure = self._measure(level)
+            found = self._climb(level, measure, found)
+        before, after = measure.values(np.concatenate([start, found])).tolist()
+        improved = after > before
+        peak = (found if improved else start)[0]
+        about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
+        return Estimate(
+            about @ self.pair.start,
+            diagnostics={
+                "device": str(self.device or "cpu"),
+                "measure": self.settings.measure,
+                "similarity_before": before if np.isfinite(before) else None,
+                "similarity_after": max(before, after),
+                "improved": improved,
+                "levels": self.log,
+            },
+        )
+
+    def _climb(self, level: int, measure: Measure, maps: FloatArray) -> FloatArray:
+        spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
+        models: list[Model] = ["rigid"]
+        if last and self.settings.model != "rigid":
+            models.append(self.settings.model)
+        for model in models:
+            motion = Motion(model, self.images.body.radius_mm)
+            until = LAST_STEP_MM if last else spacing / 30
+            peaks = climb(measure, motion, maps, spacing / 2, until, STEPS)
+            if not np.isfinite(peaks.values[0]):
+                raise RegistrationError(
+                    "too little of the fixed image maps inside the moving one to compare them; "
+                    "start closer to the solution, or look at the masks"
+                )
+            maps = peaks.maps
+            self.log.append(
+                {
+                    "spacing_mm": spacing,
+                    "model": model,
+                    "similarity": float(peaks.values[0]),
+                    "evaluations": peaks.evaluations,
+                }
+            )
+        return maps
+
+    def _measure(self, level: int) -> Measure:
+        settings = self.settings
+        if settings.measure in COMPILED:
+            sampled = self.images.measure(settings.measure, level, settings.samples, settings.bins)
+            return sampled if self.device is None else self._on_device(sampled)
+        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+
+        device = self.device or bridge.device_named("cpu")
+        body, fixed, moving = (
+            self.images.body,
+            self.images.fixed[level],
+            self.images.moving[level],
+        )
+        if settings.measure == "ngf":
+            edges = gradients(self.pair, body, fixed, settings.samples, settings.seed)
+            scene = bridge.scene_of(edges.positions, moving, body.centre, device)
+            return bridge.gradient_fields_on(scene, edges.slopes)
+        count = max(settings.samples // PATCH_SIDE**3, 1)
+        cubes = patches(self.pair, body, fixed, count, side=PATCH_SIDE, seed=settings.seed)
+        scene = bridge.scene_of(cubes.positions, moving, body.centre, device)
+        return bridge.measure_on(scene, settings.measure, cubes.values, settings.bins, cubes.whole)
+
+    def _on_device(self, sampled: Sampled) -> Measure:
+        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+
+        device = self.device or bridge.device_named("cpu")
+        scene = bridge.scene_of(sampled.points.positions, sampled.level, sampled.origin, device)
+        values = sampled.points.values
+        return bridge.measure_on(scene, self.settings.measure, values, self.settings.bins)
