@@ -78,8 +78,8 @@ def _rows(case: Case) -> Iterator[Row]:
     if isinstance(corrected, Volume):
         yield _scan("attenuation corrected", corrected, planes, _myocardium(case))
         yield _ventricle("left ventricle, attenuation corrected", case, corrected)
-    elif moving.modality in {"spect", "pet"} and "reorientation" in case.extra:
-        yield _ventricle("left ventricle", case, moving)
+    else:
+        yield _ventricle("left ventricle", case, fixed if _is_of_fixed(case) else moving)
     yield _both("both, as they lie", fixed, moving, planes, IDENTITY)
     yield _both("both, under the true transform", fixed, moving, planes, truth)
     for role, volume, labels, at in (
@@ -97,13 +97,18 @@ def _kind(volume: Volume) -> str:
 def _focus(case: Case) -> Vector3:
     """Return what to look at in the fixed image: the heart, else the middle of the labels."""
     pose = case.extra.get("reorientation")
-    if pose is not None and case.pair.fixed.modality == "spect" and "ac" in case.extra:
+    if pose is not None and _is_of_fixed(case):
         return Reorientation(*pose).centre_mm
     labels = case.fixed_labels
     if labels is None or not labels.array.any():
         return case.pair.fixed.grid.centre
     inside = np.argwhere(labels.array > 0)
     return _point(labels.grid.to_physical((inside.min(axis=0) + inside.max(axis=0)) / 2))
+
+
+def _is_of_fixed(case: Case) -> bool:
+    """Tell whether the ventricle's pose is the one in the fixed image, the SPECT of a CT."""
+    return case.pair.moving.modality in {"mu", "ct"}
 
 
 def _myocardium(case: Case) -> NDArray[np.bool_] | None:

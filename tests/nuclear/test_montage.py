@@ -40,6 +40,13 @@ def test_a_mark_appears_on_its_side_of_the_patient():
     assert rows.mean() == pytest.approx(0.25 * PANEL, abs=0.06 * PANEL)
 
 
+def test_planes_go_through_the_heart_with_or_without_correction():
+    case = small("spect-ct", n=1).case(0)
+    without = replace(case, extra={k: v for k, v in case.extra.items() if k != "ac"})
+    pictures = [np.asarray(montage(c))[: EDGE + PANEL] for c in (case, without)]
+    np.testing.assert_array_equal(*pictures)
+
+
 def _showing(case: Case, array: np.ndarray) -> Case:
     moving = case.pair.moving.with_array(array)
     return replace(case, pair=Pair(case.pair.fixed, moving), moving_labels=None)

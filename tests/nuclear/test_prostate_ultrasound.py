@@ -62,6 +62,17 @@ def test_speckle_keeps_the_mean_power():
     np.testing.assert_allclose(power, exact.mean(axis=1), atol=0.4)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_is_dark_at_one_end_gets_no_light_from_the_other(axis):
+    tissue = uniform_tissue()
+    dark = [slice(None)] * 3
+    dark[axis] = slice(0, 8)
+    tissue.channels["echo"][tuple(dark)] = -200.0
+    lines = np.moveaxis(scan_lines(tissue, np.random.default_rng(1)), axis, 0)
+    assert lines[-1].mean() > 50
+    assert lines[:4].max() == 0.0
+
+
 def test_echoes_fade_with_depth():
     lines = decibel(scan_lines(uniform_tissue(), None))
     np.testing.assert_allclose(

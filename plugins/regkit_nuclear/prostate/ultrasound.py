@@ -90,7 +90,8 @@ def _power(amplitude: Field, rng: np.random.Generator) -> Field:
     total = np.zeros_like(amplitude)
     for _ in range(2 * LOOKS):
         scatterers = amplitude * rng.standard_normal(amplitude.shape, dtype=np.float32)
-        seen = gaussian_filter(scatterers, width, mode="wrap", truncate=3.0)
+        # No echoes from beyond; wrapped round, those of one end would shine at the other.
+        seen = gaussian_filter(scatterers, width, mode="constant", truncate=3.0)
         total += seen * seen
     # White noise of variance 1 through this filter has the variance of the product below.
     lost = np.prod([1 / (2 * np.sqrt(np.pi) * w) for w in width])
