@@ -7,6 +7,8 @@ Scores use two entries of a case's `extra`:
     absolute or relative to the working folder: a dataset resolves it when it reads its index.
 ``myocardium_label``
     Number of the left ventricle's myocardium in the case's fixed labels.
+
+The moving image is a mu-map, or a CT in HU, from which one is made.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ from regkit.volume import Volume
 from regkit_nuclear.spect.attenuation import attenuation_on
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections, read_projections
+from regkit_nuclear.thorax.anatomy import attenuation
 
 PROJECTIONS = "projections"
 MYOCARDIUM = "myocardium_label"
 # Halfway between lung (0.042) and myocardium (0.160) at 140 keV, 1/cm: linear interpolation then
 # leaves the border of the two where it is.
 LEAST_MYOCARDIAL_MU = 0.10
+LARGEST_AIR_HU = -500
 
 # The reference serves every method of its case, an estimate both scores of its evaluation; both
 # go when their owner goes.
@@ -48,7 +52,7 @@ def ac_nmse_pct(evaluation: Evaluation) -> float:
     Raises
     ------
     NotKnownError
-        The case has no truth or no projections, or its moving image is no mu-map.
+        The case has no truth or no projections, or its moving image is no mu-map or CT in HU.
     """
     estimate, reference = _images(evaluation)
     return float(100 * ((estimate - reference) ** 2).mean() / (reference**2).mean())
@@ -72,7 +76,8 @@ def eti_pct(evaluation: Evaluation) -> float:
     Raises
     ------
     NotKnownError
-        The case does not say which label is the myocardium, or its moving image is no mu-map.
+        The case does not say which label is the myocardium, or its moving image is no mu-map
+        or CT in HU.
     """
     case = evaluation.case
     label = case.extra.get(MYOCARDIUM)
@@ -106,9 +111,13 @@ def _corrected(case: Case, transform: Transform) -> FloatArray:
 
 
 def _mu_map(case: Case) -> Volume:
-    if case.pair.moving.modality != "mu":
-        raise NotKnownError(f"case {case.id}: the moving image is not a mu-map")
-    return case.pair.moving
+    moving = case.pair.moving
+    if moving.modality == "mu":
+        return moving
+    # In DICOM a mu-map is kept as a CT.
+    if moving.modality == "ct" and moving.array.min() < LARGEST_AIR_HU:
+        return Volume(attenuation(moving.array), moving.grid, "mu")
+    raise NotKnownError(f"case {case.id}: the moving image is neither a mu-map nor a CT in HU")
 
 
 def _projections(case: Case) -> Projections:

@@ -20,6 +20,7 @@ from regkit_nuclear.metrics import ac_nmae_pct, ac_nmse_pct, eti_pct
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import write_projections
+from regkit_nuclear.thorax.anatomy import hounsfield
 
 GRID = frame(32, 16)
 TRUTH = rigid((0.0, 0.0, 8.0), (14.0, -9.0, 6.0), GRID.centre)
@@ -147,6 +148,15 @@ def test_what_is_not_known_is_said(case, score, changes, reason):
 
 @pytest.mark.parametrize("score", [ac_nmse_pct, eti_pct])
 def test_a_moving_image_that_is_no_mu_map_is_not_scored(case, score):
-    moving = Volume(case.pair.moving.array, GRID, "ct")
-    with pytest.raises(NotKnownError, match="not a mu-map"):
-        score(judged(variant(case, pair=Pair(case.pair.fixed, moving)), IDENTITY))
+    for modality in ("ct", "mr"):  # 0.15 is no number of a CT in HU
+        moving = Volume(case.pair.moving.array, GRID, modality)
+        with pytest.raises(NotKnownError, match="neither a mu-map nor a CT in HU"):
+            score(judged(variant(case, pair=Pair(case.pair.fixed, moving)), IDENTITY))
+
+
+def test_a_ct_scores_as_the_mu_map_made_from_it(case):
+    ct = Volume(hounsfield(case.pair.moving.array), GRID, "ct")
+    own = variant(case, pair=Pair(case.pair.fixed, ct))
+    for score in (ac_nmse_pct, eti_pct):
+        expected = score(judged(case, IDENTITY))
+        assert score(judged(own, IDENTITY)) == pytest.approx(expected, rel=1e-3)
