@@ -12,14 +12,12 @@ from regkit.grid import FloatArray, Grid
 from regkit.intensity import CT_WINDOW_HU, EMISSION, spread, window
 from regkit.sample import values_at
 from regkit.volume import LabelMap, Volume
-from regkit_instance.kernels.shrink import shrink, smooth
+from regkit_instance.kernels.shrink import shrink
 
 # Beyond this many voxels across the field of view, motion is no better determined.
 FINEST_SHARE = 1 / 160
 # An axis is not made coarser than this.
 COARSEST_VOXELS = 12
-# Smoothing by (w, 1 - 2 w, w) along an axis after it was averaged.
-SMOOTHING = 0.0
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
 
@@ -129,11 +127,11 @@ def _shrunk(
     affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
     affine[:3, :3] *= factors
     out = np.empty(np.add(shape, 2), np.float32)
-    shrink(array, np.array(factors), np.array(first), curve, root, out)
-    if SMOOTHING and max(factors) > 1:
-        blurred = np.empty_like(out)
-        smooth(out, np.where(np.array(factors) > 1, SMOOTHING, 0.0), blurred)
-        out = blurred
+    shrink(_read_only(array), np.array(factors), np.array(first), curve, root, out)
+    # In loops of numba, slices take longer to compile than all else together.
+    out[0], out[-1] = out[1], out[-2]
+    out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
+    out[:, :, 0], out[:, :, -1] = out[:, :, 1], out[:, :, -2]
     nz, ny, nx = shape
     return Level(out, Grid.from_affine((nz, ny, nx), affine))
 
@@ -147,3 +145,10 @@ def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:
         outside = values_at(mask, volume.grid.to_physical(index).reshape(-1, 3)) == 0
         array[z][outside.reshape(array.shape[1:])] = np.nan
     return array
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as volumes keep theirs: loops are compiled for one kind only."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

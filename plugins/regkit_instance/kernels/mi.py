@@ -116,8 +116,12 @@ def information(joint: Any, counted: float, normalised: bool, by_joint: Any) -> 
 
 
 @compiled
-def slopes_of(values: Any, bins: Any, by_joint: Any, slopes: Any) -> None:
-    """Fill in the derivative of the information by each value, shape (N,)."""
+def slopes_of(values: Any, bins: Any, by_joint: Any, scales: Any, slopes: Any) -> None:
+    """Fill in the derivative of the information by each value, shape (N,).
+
+    `by_joint` are the derivatives by the entries of the joint histogram, `scales` how often a
+    value counts there by its fixed bin.
+    """
     spread = by_joint.shape[1] - MARGIN
     for i in range(values.shape[0]):
         v = values[i]
@@ -131,6 +135,7 @@ def slopes_of(values: Any, bins: Any, by_joint: Any, slopes: Any) -> None:
         slopes[i] = (
             0.5
             * spread
+            * scales[bins[i]]
             * (
                 (row[k + 2] - row[k + 1]) * t * t
                 + (row[k + 1] - row[k]) * (2.0 * t * rest + 1.0)
@@ -175,6 +180,4 @@ def mutual_information(
         if scores[b] == -np.inf:
             slopes[b] = 0.0
         else:
-            for f in range(size):
-                by_joint[f] *= scales[f]
-            slopes_of(values[b], bins, by_joint, slopes[b])
+            slopes_of(values[b], bins, by_joint, scales, slopes[b])

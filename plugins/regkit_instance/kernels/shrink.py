@@ -1,4 +1,4 @@
-"""Windowed, averaged and padded copies of an image in one pass over it."""
+"""Averaged copies of an image, its intensities brought to 0..1, in one pass over it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def shrink(array: Any, factors: Any, first: Any, curve: Any, square_root: bool, 
     square_root
         Take the root of intensities (negative ones are zero) first.
     out
-        Filled, float32, one voxel larger than the blocks on every side; edges are repeated.
+        Filled but for its outermost voxels, float32, one voxel larger than the blocks on every
+        side.
     """
     nz, ny, nx = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
     row, known = np.empty(array.shape[2], np.float32), np.empty(array.shape[2], np.float32)
@@ -46,7 +47,6 @@ def shrink(array: Any, factors: Any, first: Any, curve: Any, square_root: bool, 
                         counts += np.float32(factors[2])
             for x in range(nx):
                 out[z + 1, y + 1, x + 1] = sums[x] / counts[x]  # none known: 0 / 0 is NaN
-    repeat_edges(out)
 
 
 @compiled
@@ -83,39 +83,3 @@ def add_blocks(row: Any, first: int, size: int, sums: Any) -> None:
     for x in range(sums.shape[0]):
         for i in range(first + x * size, first + (x + 1) * size):
             sums[x] += row[i]
-
-
-@compiled
-def smooth(array: Any, axis_weights: Any, out: Any) -> None:
-    """Smooth a padded volume by (w, 1 - 2 w, w) along each axis, leaving unknown voxels out.
-
-    Parameters
-    ----------
-    array
-        Padded, float32; used as scratch.
-    axis_weights
-        w along z, y, x, from 0 to 1/3.
-    out
-        Filled, of the same shape.
-    """
-    for axis in range(3):
-        w = np.float32(axis_weights[axis])
-        dz, dy, dx = int(axis == 0), int(axis == 1), int(axis == 2)
-        for z in range(1, array.shape[0] - 1):
-            for y in range(1, array.shape[1] - 1):
-                for x in range(1, array.shape[2] - 1):
-                    here = array[z, y, x]
-                    a, b = array[z - dz, y - dy, x - dx], array[z + dz, y + dy, x + dx]
-                    a, b = a if a == a else here, b if b == b else here
-                    out[z, y, x] = here + w * (a - here + b - here)
-        repeat_edges(out)
-        if axis < 2:
-            array[:] = out
-
-
-@compiled
-def repeat_edges(out: Any) -> None:
-    """Repeat the voxels next to the padding in it."""
-    out[0], out[-1] = out[1], out[-2]
-    out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
-    out[:, :, 0], out[:, :, -1] = out[:, :, 1], out[:, :, -2]
