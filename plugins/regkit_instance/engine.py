@@ -93,7 +93,7 @@ class _Search:
         starts = everywhere(self._centres())
         if self.settings.starts is not None:
             starts = in_turn(starts, self.settings.starts)
-        scores = np.prod(measure.values_and_overlaps(starts), axis=0)
+        scores = measure.totals(starts)
         chosen = np.argsort(-scores, kind="stable")[:SCOUTS]
         chosen = np.concatenate([[0], chosen[chosen != 0]])
         spacing = self.images.spacings[0]
@@ -141,7 +141,7 @@ class _Search:
         little.
         """
         judge = measure.with_score("mi", self.settings.bins)
-        scores = np.prod(judge.values_and_overlaps(peaks.maps), axis=0)
+        scores = np.where(np.isfinite(peaks.values), judge.totals(peaks.maps), -np.inf)
         found = places(peaks.maps, peaks.values, scores, self.images.body.points, apart_mm)
         if len(found.maps) == 0:
             raise RegistrationError(

@@ -22,6 +22,7 @@ SAMPLES_AT_ONCE = 60_000
 # Share of the fixed sample that must meet the moving image.
 LEAST_OVERLAP = 0.05
 FEWEST_COUNTED = 30
+TINY = 1e-12
 
 NONE = np.empty((0, 0), np.float32)
 
@@ -84,6 +85,11 @@ class Sampled:
         """Return the similarity (B,) under each map."""
         return self.values_and_overlaps(maps)[0]
 
+    def totals(self, maps: FloatArray) -> FloatArray:
+        """Return the similarity times the share of points that meet the moving image, (B,)."""
+        scores, shares = self.values_and_overlaps(maps)
+        return np.where(np.isfinite(scores), scores * np.maximum(shares, TINY), -np.inf)
+
     def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,), and the share of points that meet the moving image (B,)."""
         scores, shares = np.empty(len(maps)), np.empty(len(maps))
@@ -104,7 +110,7 @@ class Sampled:
         values = np.empty((len(maps), self._size), np.float32)
         look_up(self.level.array, self._to_index(maps), self.points.positions, values)
         self.score(values, self._fewest, scores, NONE)
-        shares[:] = (~np.isnan(values)).mean(axis=1)
+        shares[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
 
     def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
         values = np.empty((len(maps), self._size), np.float32)
