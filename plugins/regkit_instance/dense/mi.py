@@ -98,8 +98,8 @@ class Information:
         """
         fixed, moving = p.sum(-1), p.sum(-2)
         h_fixed, h_moving, h_joint = _entropy(fixed), _entropy(moving), _entropy(p.flatten(2))
-        known = torch.minimum(torch.minimum(h_fixed, h_moving), h_joint) > FLAT
         value, of_joint, scale = h_fixed + h_moving - h_joint, *[torch.ones_like(h_joint)] * 2
+        known = (value > FLAT) & (h_joint > FLAT)
         if self.normalised:
             scale = 1 / torch.where(known, h_joint, 1.0)
             value = of_joint = (h_fixed + h_moving) * scale

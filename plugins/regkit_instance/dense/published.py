@@ -42,7 +42,14 @@ def refine(pair: Pair, measure: str, model: Model, rate: float, device_name: str
         An image is constant (in its mask).
     """
     device = device_named(device_name)
-    found = descend(_images(pair, device), loss_named(measure), model, rate)
+    found = descend(
+        _images(pair, device),
+        loss_named(measure),
+        model,
+        rate,
+        factors=FACTORS,
+        iterations=ITERATIONS,
+    )
     improved = found.after < found.before
     correction = _physical(found.map_mm.numpy(), pair.fixed.grid) if improved else IDENTITY
     return Estimate(
