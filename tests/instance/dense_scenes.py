@@ -5,9 +5,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from regkit_instance.dense.bridge import Dense, fields_of, rule_of
 from regkit_instance.dense.measure import DenseMeasure
 from regkit_instance.dense.ngf import gradient_images
+from regkit_instance.dense.rules import Dense, fields_of, rule_of
 from regkit_instance.dense.scene import Scene
 
 SIDE, PATCHES, BINS = 3, 60, 24

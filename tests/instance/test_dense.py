@@ -14,7 +14,8 @@ from regkit import rigid
 from regkit.errors import ParameterError
 from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.testing import problems
-from regkit_instance.dense import bridge
+from regkit_instance import measures
+from regkit_instance.dense import bridge, rules
 from regkit_instance.dense import scene as looking
 from regkit_instance.dense.exact import quantised, sums_in_bins
 from regkit_instance.dense.measure import DenseMeasure
@@ -211,7 +212,7 @@ def test_where_nothing_can_be_compared_there_is_no_score_and_no_nan(name, spoil)
     if name == "ngf":
         bad = spoil(one_of(where, 0))
         field = torch.ones_like(where.points[:1])
-        judge, at = bridge.fields_of(bad, field), maps(1)
+        judge, at = rules.fields_of(bad, field), maps(1)
     else:
         judge, at = dataclasses.replace(good, scene=spoil(where)), maps()
     scores, gradients = judge.values_and_gradients(at)
@@ -269,3 +270,8 @@ def _mattes(pair, transform) -> float:
 def test_a_device_that_is_not_there_is_told() -> None:
     with pytest.raises(ParameterError, match=r"no device 'cuda:99'.*take auto or cpu"):
         bridge.device_named("cuda:99")
+
+
+def test_both_engines_ask_for_the_same_overlap() -> None:
+    assert rules.FEWEST_COUNTED == measures.FEWEST_COUNTED
+    assert rules.LEAST_OVERLAP == measures.LEAST_OVERLAP

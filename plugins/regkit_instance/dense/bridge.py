@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,25 +11,10 @@ from torch import Tensor
 
 from regkit.errors import ParameterError
 from regkit.grid import FloatArray
-from regkit_instance.dense.cr import CorrelationRatio
-from regkit_instance.dense.measure import DenseMeasure, Rule
-from regkit_instance.dense.mi import Information
-from regkit_instance.dense.ngf import GradientFields, gradient_images
-from regkit_instance.dense.patches import InPatches, LocalCorrelation, LocalCorrelationRatio
+from regkit_instance.dense.measure import DenseMeasure
+from regkit_instance.dense.rules import Dense, fields_of, rule_of
 from regkit_instance.dense.scene import Scene
-from regkit_instance.dense.windows import Windows
-from regkit_instance.measures import FEWEST_COUNTED, LEAST_OVERLAP
 from regkit_instance.pyramid import Level
-
-
-class Dense(Protocol):
-    """A measure of maps of many pairs."""
-
-    def values(self, maps: Tensor) -> Tensor:
-        """Return scores (pairs, maps)."""
-
-    def values_and_gradients(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scores (pairs, maps) and derivatives (pairs, maps, 3, 4)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,41 +115,6 @@ def gradient_fields_on(scene: Scene, fixed_gradients: NDArray[np.float32]) -> On
     """
     fixed = torch.from_numpy(fixed_gradients)[None].to(scene.points)
     return OnDevice(fields_of(scene, fixed), scene.points.device)
-
-
-def fields_of(scene: Scene, fixed: Tensor) -> GradientFields:
-    """Return the measure ``ngf`` of a scene of one pair and fixed gradients (1, 3, points).
-
-    A gradient is weak when it is shorter than the mean of its image.
-    """
-    weak = fixed.norm(dim=1).mean()
-    directions = fixed / (fixed.square().sum(1, keepdim=True) + weak**2).sqrt().clamp(min=1e-12)
-    images = gradient_images(scene.moving, scene.to_index)
-    lengths = images.norm(dim=0)
-    thrice = Scene(
-        scene.points.repeat_interleave(3, 0), images, scene.to_index.repeat_interleave(3, 0)
-    )
-    weak_moving = lengths[lengths.isfinite()].mean()[None].clamp(min=1e-12)
-    return GradientFields(thrice, directions, weak_moving, _fewest(fixed.shape[2]))
-
-
-def rule_of(name: str, fixed: Tensor, bins: int, whole: int = 1) -> Rule:
-    """Return the rule of a measure of intensities; parameters as for `measure_on`.
-
-    `fixed` is of shape (pairs, points).
-    """
-    windows, fewest = Windows(bins), _fewest(fixed.shape[1])
-    if name in ("lncc", "local-cr"):
-        local = LocalCorrelation() if name == "lncc" else LocalCorrelationRatio(windows)
-        return InPatches(fixed, whole, fewest, local)
-    classes = (fixed * bins).to(torch.int64).clamp(0, bins - 1)
-    if name == "cr":
-        return CorrelationRatio(fixed, classes, bins, windows, fewest)
-    return Information(classes, bins, windows, fewest, normalised=name == "nmi")
-
-
-def _fewest(points: int) -> int:
-    return max(FEWEST_COUNTED, int(LEAST_OVERLAP * points))
 
 
 def _array(tensor: Tensor) -> FloatArray:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.dense.bridge import Dense, fields_of, rule_of
 from regkit_instance.dense.measure import DenseMeasure
 from regkit_instance.dense.ngf import gradient_images
 from regkit_instance.dense.paper import CommonGrid, Loss
@@ -21,6 +20,7 @@ from regkit_instance.dense.reference_cr import (
     local_correlation_ratio_loss,
 )
 from regkit_instance.dense.reference_mi import mutual_information_loss
+from regkit_instance.dense.rules import Dense, fields_of, rule_of
 from regkit_instance.dense.scene import Scene
 from regkit_instance.dense.tiles import tiles
 
