@@ -16,7 +16,7 @@ from regkit.grid import FloatArray
 
 Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
 PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}
-SMALL_ANGLE = 1e-8
+TINY = 1e-100
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ AXIAL = ((2, 1), (0, 2), (1, 0))
 def rotations(vectors: FloatArray) -> FloatArray:
     """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians."""
     angle = np.linalg.norm(vectors, axis=1)
-    axis = vectors / np.maximum(angle, SMALL_ANGLE)[:, None]
+    axis = vectors / np.maximum(angle, TINY)[:, None]
     x, y, z = axis.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)

@@ -123,8 +123,9 @@ def scatter(  # noqa: PLR0917 - each says something else
 def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
     """Divide a box into about `count` cells that are nearly cubes."""
     cells = np.ones(3)
-    for axis in np.argsort(sides):  # a thin box has one layer
-        rest = sides[sides >= sides[axis]]
+    order = np.argsort(sides)  # a thin box has one layer
+    for place, axis in enumerate(order):
+        rest = sides[order[place:]]
         share = (count / np.prod(cells) / np.prod(rest)) ** (1 / len(rest))
         cells[axis] = max(1, round(sides[axis] * share))
     return cells.astype(np.int64)

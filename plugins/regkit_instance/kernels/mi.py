@@ -163,7 +163,7 @@ def mutual_information(
     normalised
         See `information`.
     scores
-        Filled, shape (B,); minus infinity where too few count or a side is constant.
+        Filled, shape (B,); minus infinity where too few count or the fixed side is constant.
     slopes
         Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
     """

@@ -14,7 +14,7 @@ from regkit.testing.subject import Subject, require
 
 HEAVY = (
     "numpy", "scipy", "torch", "SimpleITK", "itk", "ants", "matplotlib", "nibabel", "pydicom",
-    "skimage", "pandas", "monai", "tensorflow", "jax", "sklearn", "PIL",
+    "skimage", "pandas", "monai", "tensorflow", "jax", "sklearn", "PIL", "numba",
 )  # fmt: skip
 
 # Loads a plugin as the registry does and prints which of the heavy packages came with it.

@@ -1,0 +1,191 @@
+"""fast-mi and fast-cr find known motions; SimpleITK's measure is a judge of their optimum."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from phantoms import SMALL, small_pair
+from regkit import AffineTransform, LabelMap, Pair, Volume, register, rigid
+from regkit.errors import ParameterError, RegistrationError
+from regkit.euler import nearest_rotation, rotation_angle
+from regkit.grid import Grid
+from regkit.pipeline import build
+from regkit.resampling import resample
+from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.testing.phantom import thorax
+from regkit.testing.problems import body_points, distance_mm
+
+METHODS = ("fast-mi", "fast-cr")
+# As far as a PET and a CT of 9 mm voxels can tell.
+CLOSE_MM = 2.0
+UPSIDE_DOWN = rigid((175.0, 10.0, -120.0), (80.0, -60.0, 90.0))
+AWAY = Grid((36, 36, 36), (9.0, 9.0, 9.0), UPSIDE_DOWN.map_points(SMALL.centre) - 157.5)
+
+
+def turned_pair() -> Pair:
+    """Return a moving image in any position, with a field of view around it."""
+    return Pair(thorax(SMALL, "pet"), thorax(AWAY, "ct", UPSIDE_DOWN))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_small_motion_is_found(method) -> None:
+    truth = rigid((4.0, -3.0, 6.0), (12.0, -8.0, 10.0))
+    found = build(method).register(small_pair(truth))
+    assert distance_mm(found.transform, truth, body_points()) < CLOSE_MM
+    assert found.diagnostics["warnings"] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_rotation_far_away_is_found(method) -> None:
+    found = build(method).register(turned_pair())
+    assert distance_mm(found.transform, UPSIDE_DOWN, body_points()) < CLOSE_MM
+    assert found.diagnostics["basins"][0]["searches"] >= 2
+
+
+def test_from_the_initial_map_only_far_away_is_not_found() -> None:
+    """Otherwise the test above would say nothing about the starts."""
+    found = build("fast-mi", {"starts": 1}).register(turned_pair())
+    assert distance_mm(found.transform, UPSIDE_DOWN, body_points()) > 50
+    assert "basins" not in found.diagnostics
+
+
+def test_some_starts_are_as_good_as_all_when_the_motion_is_small() -> None:
+    found = build("fast-mi", {"starts": 20}).register(small_pair())
+    everywhere = build("fast-mi").register(small_pair())
+    assert found.diagnostics["starts"] == 20
+    assert distance_mm(found.transform, everywhere.transform, body_points()) < 0.1
+
+
+@pytest.mark.parametrize("model", ["similarity", "anisotropic", "affine"])
+def test_scales_are_found(model) -> None:
+    linear = np.diag((0.93, 0.93, 0.93) if model == "similarity" else (0.92, 1.05, 1.0))
+    if model == "affine":
+        linear[0, 1] = 0.06
+    truth = AffineTransform.about(linear, (6.0, -4.0, 5.0), (0.0, 0.0, 0.0))
+    pair = Pair(thorax(SMALL, "ct"), thorax(SMALL, "ct", truth, noise=0.02))
+    found = build("fast-mi", {"model": model}).register(pair).transform
+    assert distance_mm(found, truth, body_points()) < CLOSE_MM
+    rigid_only = build("fast-mi").register(pair).transform
+    assert distance_mm(rigid_only, truth, body_points()) > 2 * CLOSE_MM
+
+
+def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads() -> None:
+    one, again, two = (
+        build("fast-mi", {"threads": threads}).register(turned_pair()).transform.matrix
+        for threads in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_array_equal(one, two)
+
+
+def test_another_seed_agrees_to_less_than_a_tenth_of_a_voxel() -> None:
+    found = [
+        build("fast-mi", {"seed": seed}).register(small_pair()).transform for seed in range(2)
+    ]
+    assert 0 < distance_mm(*found, body_points()) < 0.9
+
+
+def mattes(pair: Pair, transform: AffineTransform) -> float:
+    """Mattes mutual information by SimpleITK, of all voxels."""
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(24)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInitialTransform(transform_to_sitk(transform))
+    return -method.MetricEvaluate(volume_to_sitk(pair.fixed), volume_to_sitk(pair.moving))
+
+
+def test_the_result_is_an_optimum_of_simpleitk_too() -> None:
+    pair = small_pair()
+    found = build("fast-mi").register(pair).transform
+    best = mattes(pair, found)
+    for axis in np.eye(3):
+        for away in (rigid(translation_mm=9 * axis), rigid(8 * axis)):
+            assert mattes(pair, found @ away) < best
+            assert mattes(pair, found @ away.inverse()) < best
+
+
+def test_a_crop_of_the_body_is_found_in_the_whole() -> None:
+    """Field of view of a few organs: most of the other image meets nothing."""
+    crop = Grid((20, 16, 18), (9.0, 9.0, 9.0), (-60.0, -90.0, -120.0))
+    truth = rigid((8.0, -12.0, 15.0), (30.0, -25.0, 20.0))
+    pair = Pair(thorax(crop, "ct"), thorax(SMALL, "ct", truth, noise=0.02))
+    found = build("fast-mi").register(pair).transform
+    assert distance_mm(found, truth, np.asarray(crop.corners()) * 0.8) < 2 * CLOSE_MM
+
+
+def ball(spacing: float, seed: int) -> Volume:
+    """Return a soft, noisy ball, the same from all sides."""
+    voxels = round(128 / spacing)
+    grid = Grid((voxels,) * 3, (spacing,) * 3, (-64.0 + spacing / 2,) * 3)
+    radius = np.linalg.norm(grid.to_physical(np.stack(np.indices(grid.shape_zyx), -1)), axis=-1)
+    noise = np.random.default_rng(seed).normal(0, 0.05, radius.shape)
+    return Volume(np.clip((44 - radius) / 8, 0, 1) + noise, grid)
+
+
+def test_a_ball_says_that_its_turn_is_not_known() -> None:
+    result = register(ball(4.0, 0), ball(4.6, 1), "fast-mi")
+    assert result.estimate.diagnostics["uncertainty_mm"] > 3
+    assert result.verdict.status != "OK"
+    assert any("almost as alike" in reason for reason in result.verdict.reasons)
+
+
+def test_the_moving_image_comes_to_lie_on_the_fixed_one() -> None:
+    """The map goes from fixed to moving points: the image resampled through it matches."""
+    pair = small_pair()
+    found = build("fast-mi").register(pair).transform
+    there = resample(pair.moving, SMALL, found, -1000.0).array
+    apart = np.abs(there - thorax(SMALL, "ct").array).mean()
+    before = np.abs(
+        resample(pair.moving, SMALL, outside=-1000.0).array - thorax(SMALL, "ct").array
+    )
+    assert apart < 0.3 * before.mean()
+
+
+def test_a_map_that_turns_is_rigid_to_the_last_digit() -> None:
+    linear = build("fast-mi").register(turned_pair()).transform.matrix[:3, :3]
+    assert linear @ linear.T == pytest.approx(np.eye(3), abs=1e-9)
+    expected = UPSIDE_DOWN.matrix[:3, :3]
+    assert rotation_angle(nearest_rotation(linear) @ expected.T) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [({"starts": 0}, "starts must be"), ({"bins": 2}, "bins must be"), ({"model": "b"}, "model")],
+)
+def test_parameters_out_of_range_are_refused(parameters, words) -> None:
+    with pytest.raises(ParameterError, match=words):
+        build("fast-mi", parameters)
+
+
+BLOB = thorax(SMALL, "ct")
+ONE_VOXEL = LabelMap((np.arange(36**3) == 23_000).reshape(SMALL.shape_zyx), SMALL)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("starts", ["auto", 1])
+@pytest.mark.parametrize("masks", [{"fixed_mask": ONE_VOXEL}, {"moving_mask": ONE_VOXEL}])
+def test_masks_of_nearly_nothing_are_an_error(method, starts, masks) -> None:
+    with pytest.raises(RegistrationError, match="mask"):
+        build(method, {"starts": starts}).register(Pair(BLOB, BLOB, **masks))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("part", [np.s_[18:19], np.s_[:, :, 18:19], np.s_[18:19, 18:19]])
+def test_images_one_voxel_thick_stay_finite(method, part) -> None:
+    array = BLOB.array[part]
+    thin = Volume(array, Grid(array.shape, (9.0, 9.0, 9.0)), "ct")
+    found = build(method).register(Pair(thin, thin))
+    corners = thin.grid.corners()
+    assert distance_mm(found.transform, rigid(), corners) < 9.0
+    assert np.isfinite(found.diagnostics["uncertainty_mm"])
+
+
+def test_nothing_but_these_methods_loads_numba() -> None:
+    program = (
+        "import sys; from regkit.pipeline import build; build('mi'); build('fast-mi'); "
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

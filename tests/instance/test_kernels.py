@@ -1,0 +1,180 @@
+"""The compiled loops: regkit's interpolation, scipy's splines and plain sums are the judges."""
+
+import numpy as np
+import pytest
+from scipy.interpolate import BSpline
+
+from regkit import Grid
+from regkit.interpolation import trilinear
+from regkit_instance.kernels.cr import correlation_ratio
+from regkit_instance.kernels.gather import carry, gather, look_up
+from regkit_instance.kernels.mi import MARGIN, mutual_information
+from regkit_instance.pyramid import Level
+
+RNG = np.random.default_rng(0)
+BINS = 12
+NO_SLOPES = np.empty((0, 0), np.float32)
+
+
+def padded(array: np.ndarray) -> np.ndarray:
+    return np.pad(array, 1, mode="edge").astype(np.float32)
+
+
+def gathered(array: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and gradients at indices (z, y, x), through a map that reverses the axes."""
+    points = np.ascontiguousarray(index[:, ::-1].T, dtype=np.float32)
+    maps = np.concatenate([np.eye(3)[::-1], np.ones((3, 1))], axis=1)[None]
+    values = np.empty((1, len(index)), np.float32)
+    gradients = np.empty((1, 3, len(index)), np.float32)
+    gather(padded(array), maps, points, values, gradients)
+    again = np.empty_like(values)
+    look_up(padded(array), maps, points, again)
+    np.testing.assert_array_equal(again, values)
+    return values[0], gradients[0]
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 5), (1, 6, 5), (4, 1, 1)])
+def test_values_are_those_of_linear_interpolation(shape) -> None:
+    array = RNG.random(shape)
+    index = RNG.random((200, 3)) * shape - 0.5
+    values, _ = gathered(array, index)
+    assert values == pytest.approx(trilinear(array, index), abs=1e-5)
+
+
+def test_gradients_are_those_of_the_interpolant() -> None:
+    array = RNG.random((7, 6, 5))
+    index = RNG.integers(1, 4, (100, 3)) + RNG.uniform(0.1, 0.9, (100, 3))
+    _, gradients = gathered(array, index)
+    for axis, step in enumerate(np.eye(3) * 0.05):
+        ahead, behind = trilinear(array, index + step), trilinear(array, index - step)
+        assert gradients[axis] == pytest.approx((ahead - behind) / 0.1, abs=1e-4)
+
+
+def test_what_is_outside_or_next_to_the_unknown_is_unknown() -> None:
+    array = RNG.random((6, 6, 6))
+    array[0, 0, 0] = np.nan
+    index = np.array([(-0.51, 3, 3), (3, 5.51, 3), (0.5, 0.5, 0.5), (3, 3, 3), (5.49, 5.49, 5.49)])
+    assert np.isnan(gathered(array, index)[0]).tolist() == [True, True, True, False, False]
+
+
+def test_slopes_are_carried_to_the_entries_of_the_map() -> None:
+    level = Level(padded(RNG.random((9, 9, 9))), Grid((9, 9, 9)))
+    points = RNG.uniform(1.0, 7.0, (3, 50)).astype(np.float32)
+    weights = RNG.random((1, 50)).astype(np.float32)
+    start = np.array([[[0.02, 0.0, 1.0, 1.0], [0.0, 1.0, 0.01, 1.0], [0.99, 0.0, 0.0, 1.0]]])
+    values, gradients = np.empty((1, 50), np.float32), np.empty((1, 3, 50), np.float32)
+    by_maps = np.empty((1, 3, 4))
+    gather(level.array, start, points, values, gradients)
+    carry(values, weights, gradients, points, by_maps)
+    index = np.einsum("ij,jn->ni", start[0, :, :3], points) + start[0, :, 3]
+    slope = gradients[0] * weights
+    assert np.isfinite(values).all()
+    assert index.min() > 0.5
+    assert by_maps[0, :, :3] == pytest.approx(slope @ points.T, rel=1e-4)
+    assert by_maps[0, :, 3] == pytest.approx(slope.sum(axis=1), rel=1e-4)
+
+
+def joint_of(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Joint histogram with cubic B-spline windows, by scipy."""
+    spline = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
+    at = 1.0 + (BINS - MARGIN) * values.astype(np.float64)
+    windows = np.nan_to_num(spline(np.arange(BINS)[None] - at[:, None]))
+    return np.stack([windows[bins == f].sum(axis=0) for f in range(BINS)])
+
+
+def entropy(p: np.ndarray) -> float:
+    return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+
+def sample(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    fixed = RNG.random(count).astype(np.float32)
+    values = np.clip(fixed**2 + RNG.normal(0, 0.1, count), 0, 1).astype(np.float32)
+    return fixed, (fixed * BINS).astype(np.uint8), values
+
+
+def information(values: np.ndarray, bins: np.ndarray, normalised: bool) -> float:
+    whole, scores = np.bincount(bins, minlength=BINS).astype(float), np.empty(1)
+    mutual_information(values[None], bins, whole, 10, normalised, scores, NO_SLOPES)
+    return float(scores[0])
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_information_is_that_of_the_joint_histogram(normalised) -> None:
+    _, bins, values = sample()
+    p = joint_of(values, bins) / len(values)
+    assert p.sum() == pytest.approx(1)
+    parts, joint = entropy(p.sum(0)) + entropy(p.sum(1)), entropy(p)
+    expected = parts / joint if normalised else parts - joint
+    assert information(values, bins, normalised) == pytest.approx(expected, rel=1e-5)
+
+
+def test_leaving_out_points_evenly_from_every_tissue_changes_nothing() -> None:
+    """A map must not gain by which tissues it leaves outside the moving image."""
+    fixed, bins, values = sample()
+    twice, half = np.tile(values, 2), np.tile(values, 2)
+    half[len(values) :][fixed > 0.5] = np.nan
+    both = np.tile(bins, 2)
+    assert information(half, both, False) == pytest.approx(information(twice, both, False))
+
+
+def scored(kernel: str, fixed: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
+    bins = np.minimum(fixed * BINS, BINS - 1).astype(np.uint8)
+    whole, scores = np.bincount(bins, minlength=BINS).astype(float), np.empty(1)
+    slopes = np.zeros((1, len(values)), np.float32)
+    if kernel == "cr":
+        sizes = np.array((BINS, BINS))
+        correlation_ratio(values[None], fixed, bins, sizes, 10, scores, slopes)
+    else:
+        mutual_information(values[None], bins, whole, 10, kernel == "nmi", scores, slopes)
+    return float(scores[0]), slopes[0]
+
+
+@pytest.mark.parametrize("kernel", ["mi", "nmi", "cr"])
+def test_slopes_by_values_are_those_of_differences(kernel) -> None:
+    fixed, _, values = sample(100)
+    values = np.clip(values, 0.05, 0.95)
+    values[::7] = np.nan
+    _, slopes = scored(kernel, fixed, values)
+    for i in (1, 20, 53):
+        ahead, behind = values.copy(), values.copy()
+        ahead[i] += 0.01
+        behind[i] -= 0.01
+        step = float(ahead[i]) - float(behind[i])
+        difference = (scored(kernel, fixed, ahead)[0] - scored(kernel, fixed, behind)[0]) / step
+        assert slopes[i] == pytest.approx(difference, rel=0.02, abs=2e-4)
+
+
+def test_the_correlation_ratio_is_the_variance_explained_both_ways() -> None:
+    fixed, bins, values = sample()
+    total, _ = scored("cr", fixed, values)
+    means = np.array([values[bins == f].mean() for f in range(BINS)])
+    forth = means[bins].var() / values.var()
+    joint = joint_of(values, bins)
+    weights = joint_of(values, bins).sum(axis=0)
+    spline = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
+    at = 1.0 + (BINS - MARGIN) * values.astype(np.float64)
+    windows = np.nan_to_num(spline(np.arange(BINS)[None] - at[:, None]))
+    window_means = windows.T @ fixed / np.maximum(weights, 1e-9)
+    back = (weights * (window_means - fixed.mean()) ** 2).sum() / len(fixed) / fixed.var()
+    assert joint.sum() == pytest.approx(len(fixed))
+    assert total == pytest.approx((forth + back) / 2, rel=1e-4)
+
+
+def test_one_image_that_follows_from_the_other_scores_far_above_chance() -> None:
+    fixed = RNG.random(5000).astype(np.float32)
+    related, chance = (fixed - 0.5) ** 2 * 4, RNG.permutation(fixed)
+    for kernel in ("mi", "cr"):
+        assert scored(kernel, fixed, related)[0] > 5 * scored(kernel, fixed, chance)[0]
+
+
+@pytest.mark.parametrize("kernel", ["mi", "nmi", "cr"])
+def test_too_few_or_constant_values_score_minus_infinity_with_no_slope(kernel) -> None:
+    fixed, _, values = sample(60)
+    constant, few = np.full_like(values, 0.5), values.copy()
+    few[5:] = np.nan
+    flat = np.full_like(fixed, 0.5)
+    cases = [(fixed, few)] if kernel != "cr" else [(fixed, few), (fixed, constant)]
+    for one, other in [*cases, (flat, values)]:
+        score, slopes = scored(kernel, one, other)
+        assert score == -np.inf
+        assert not slopes.any()

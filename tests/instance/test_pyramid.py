@@ -1,0 +1,94 @@
+"""Levels of images: blocks averaged where they are in space."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from regkit import Grid, LabelMap, Volume
+from regkit.errors import RegistrationError
+from regkit.euler import rotation_matrix
+from regkit.sitk_bridge import volume_to_sitk
+from regkit_instance.pyramid import curve_of, pyramid, spacings_mm
+
+OBLIQUE = tuple((rotation_matrix((20, -10, 30)) @ np.diag((1, -1, 1))).ravel().tolist())
+SLABS = Grid((40, 128, 96), (1.0, 1.0, 4.0), (10, 20, 30), OBLIQUE)
+STRAIGHT = np.array(((0.0, 1.0), (0.0, 1.0)))
+RNG = np.random.default_rng(0)
+
+
+def test_levels_halve_down_to_between_both_voxel_sizes() -> None:
+    levels = spacings_mm(Grid((50,) * 3, (2,) * 3), Grid((50,) * 3, (8,) * 3), 3)
+    assert levels == pytest.approx((16, 8, 4))
+    huge = Grid((1600,) * 3, (0.2,) * 3)
+    assert spacings_mm(huge, huge, 1) == pytest.approx((2.0,))
+
+
+def test_blocks_are_those_of_itk() -> None:
+    image = Volume(RNG.random(SLABS.shape_zyx), SLABS)
+    level = pyramid(image, STRAIGHT, (4.0,))[0]
+    judge = sitk.BinShrink(volume_to_sitk(image), (4, 4, 1))
+    inner = level.array[1:-1, 1:-1, 1:-1]
+    assert inner == pytest.approx(sitk.GetArrayFromImage(judge), abs=1e-6)
+    assert level.grid.origin == pytest.approx(judge.GetOrigin(), abs=1e-6)
+    assert level.grid.spacing == pytest.approx(judge.GetSpacing())
+
+
+def test_a_ramp_stays_where_it_is_in_space_at_every_level() -> None:
+    grid = Grid((41, 127, 98), (1.0, 1.1, 4.0), (10, 20, 30), OBLIQUE)
+    index = np.stack(np.indices(grid.shape_zyx), axis=-1)
+    direction = np.array((0.003, -0.002, 0.001))
+    ramp = Volume(grid.to_physical(index) @ direction + 0.5, grid)
+    for level in pyramid(ramp, STRAIGHT, (16.0, 8.0, 4.0)):
+        inner = np.stack(np.indices(level.grid.shape_zyx), axis=-1)
+        expected = np.clip(level.grid.to_physical(inner) @ direction + 0.5, 0, 1)
+        assert level.array[1:-1, 1:-1, 1:-1] == pytest.approx(expected, abs=0.02)
+
+
+def test_padded_indices_are_one_more_than_the_index() -> None:
+    level = pyramid(Volume(RNG.random(SLABS.shape_zyx), SLABS), STRAIGHT, (4.0,))[0]
+    origin = np.array((5.0, -3.0, 40.0))
+    points = RNG.normal(size=(10, 3)) * 30
+    matrix = level.to_padded_index(origin)
+    expected = level.grid.to_index(points + origin) + 1
+    assert points @ matrix[:, :3].T + matrix[:, 3] == pytest.approx(expected)
+
+
+def test_edges_are_repeated_around() -> None:
+    level = pyramid(Volume(RNG.random((5, 6, 7)), Grid((5, 6, 7))), STRAIGHT, (1.0,))[0]
+    expected = np.pad(level.array[1:-1, 1:-1, 1:-1], 1, mode="edge")
+    np.testing.assert_array_equal(level.array, expected)
+
+
+def test_what_a_mask_leaves_out_is_unknown_and_not_averaged() -> None:
+    grid = Grid((32, 32, 32))
+    image = np.where(np.arange(32) < 15, 0.25, 9.0) * np.ones((32, 32, 1))
+    mask = LabelMap((np.arange(32) < 15) * np.ones((32, 32, 1), np.uint8), grid)
+    level = pyramid(Volume(image, grid), STRAIGHT, (2.0,), mask)[0]
+    inner = level.array[1:-1, 1:-1, 1:-1]
+    assert np.isnan(inner[:, :, 8:]).all()
+    assert inner[:, :, :8] == pytest.approx(np.full((16, 16, 8), 0.25))
+
+
+def test_thin_axes_are_left_as_they_are() -> None:
+    grid = Grid((1, 20, 100))
+    shapes = [
+        p.grid.shape_zyx
+        for p in pyramid(Volume(RNG.random((1, 20, 100)), grid), STRAIGHT, (4.0, 2.0))
+    ]
+    assert shapes == [(1, 20, 25), (1, 20, 50)]
+
+
+def test_intensities_go_through_their_curve() -> None:
+    grid = Grid((1, 1, 6))
+    hounsfield = Volume(np.array([[[-2000, -1000, -150, 0, 150, 3000]]]), grid, "ct")
+    curve = curve_of(np.linspace(-1000.0, 2000.0, 50), "ct", masked=False)
+    seen = pyramid(hounsfield, curve, (1.0,))[0].array[1, 1, 1:-1]
+    assert seen == pytest.approx((0, 0, 0.25, 0.525, 0.8, 1.0), abs=1e-6)
+    counts = Volume(np.array([[[-5, 0, 25, 100, 100, 400]]]), grid, "pet")
+    seen = pyramid(counts, np.array(((0.0, 10.0), (0.0, 1.0))), (1.0,))[0].array[1, 1, 1:-1]
+    assert seen == pytest.approx((0, 0, 0.5, 1, 1, 1), abs=1e-6)
+
+
+def test_a_constant_image_is_refused() -> None:
+    with pytest.raises(RegistrationError, match="an image is constant in its mask"):
+        curve_of(np.full(100, 3.0), "mr", masked=True)
