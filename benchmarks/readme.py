@@ -3,8 +3,8 @@
     python benchmarks/readme.py [--picture]
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
-those of `real pairs` the measured errors of `benchmarks/results`; `--picture` paints docs/demo.png
-from the demo's pair.
+those of `real pairs` and `paper tables` what was measured, from `benchmarks/results`; `--picture`
+paints docs/demo.png from the demo's pair.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from regkit.report.method_table import method_table
 
 ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "demo.png"
-REAL_PAIRS = ROOT / "benchmarks" / "results" / "real_pairs.md"
+RESULTS = ROOT / "benchmarks" / "results"
+MEASURED = {"real pairs": RESULTS / "real_pairs.md", "paper tables": RESULTS / "tables.md"}
 
 
 def replace_between(text: str, name: str, content: str) -> str:
@@ -53,8 +54,8 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     methods = method_table(default_registry(builtin_only=True).methods)
     text = replace_between(text, "methods", methods)
-    if REAL_PAIRS.exists():
-        text = replace_between(text, "real pairs", REAL_PAIRS.read_text(encoding="utf-8"))
+    for name, file in MEASURED.items():
+        text = replace_between(text, name, file.read_text(encoding="utf-8"))
     README.write_text(text, encoding="utf-8")
     if "--picture" in sys.argv:
         paint()

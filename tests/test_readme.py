@@ -57,14 +57,33 @@ def _plugin() -> dict[str, object]:
 
 
 def test_the_commands_run(demo_files: Path) -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert run_commands(about="regkit register") >= 5
+    for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
+        assert (demo_files / "out" / name).is_file()
+
+
+@pytest.mark.slow
+def test_the_comparison_runs(demo_files: Path) -> None:
+    assert run_commands(about="regkit benchmark") >= 4
+    for name in ("results/report.html", "results/summary.md", "again/records.jsonl"):
+        assert (demo_files / name).is_file()
+
+
+def test_every_block_of_commands_is_run_or_sets_up() -> None:
+    for block in blocks("sh"):
+        assert any(
+            words in block for words in ("make test", "regkit register", "regkit benchmark")
+        )
+
+
+def run_commands(about: str) -> int:
+    """Run every command of the blocks about something; return how many there are."""
+    lines = [line for block in blocks("sh") if about in block for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("regkit ")]
-    assert len(commands) >= 5
     for words in commands:
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, (words, result.output)
-    for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
-        assert (demo_files / "out" / name).is_file()
+    return len(commands)
 
 
 def test_the_make_targets_exist() -> None:
@@ -77,6 +96,15 @@ def test_the_table_of_methods_is_that_of_the_registry() -> None:
     table = re.search(r"<!-- methods -->\n(.*?)<!-- /methods -->", README, flags=re.DOTALL)
     assert table is not None
     assert table[1] == method_table(default_registry(builtin_only=True).methods), (
+        "bring it up to date with: python benchmarks/readme.py"
+    )
+
+
+@pytest.mark.parametrize(("name", "file"), [("paper tables", "tables.md")])
+def test_what_was_measured_is_what_the_results_hold(name, file) -> None:
+    table = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)
+    assert table is not None
+    assert table[1] == (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8"), (
         "bring it up to date with: python benchmarks/readme.py"
     )
 
