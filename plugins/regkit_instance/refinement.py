@@ -12,6 +12,7 @@ from regkit.grid import FloatArray
 from regkit.registrar import Estimate, Pair
 from regkit.transform import AffineTransform
 from regkit_instance.images import Images
+from regkit_instance.local_measures import local_measure
 from regkit_instance.measures import Measure, Sampled
 from regkit_instance.motion import Model, Motion
 from regkit_instance.neighbourhoods import gradients, patches
@@ -120,22 +121,29 @@ class _Refinement:
         if settings.measure in COMPILED:
             sampled = self.images.measure(settings.measure, level, settings.samples, settings.bins)
             return sampled if self.device is None else self._on_device(sampled)
+        if settings.measure == "ngf":
+            return self._gradient_fields(level)
+        body, moving = self.images.body, self.images.moving[level]
+        count = max(settings.samples // PATCH_SIDE**3, 1)
+        cubes = patches(
+            self.pair, body, self.images.fixed[level], count, side=PATCH_SIDE, seed=settings.seed
+        )
+        if self.device is None:
+            return local_measure(settings.measure, cubes, moving, body.centre, settings.bins)
         from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
 
-        device = self.device or bridge.device_named("cpu")
-        body, fixed, moving = (
-            self.images.body,
-            self.images.fixed[level],
-            self.images.moving[level],
-        )
-        if settings.measure == "ngf":
-            edges = gradients(self.pair, body, fixed, settings.samples, settings.seed)
-            scene = bridge.scene_of(edges.positions, moving, body.centre, device)
-            return bridge.gradient_fields_on(scene, edges.slopes)
-        count = max(settings.samples // PATCH_SIDE**3, 1)
-        cubes = patches(self.pair, body, fixed, count, side=PATCH_SIDE, seed=settings.seed)
-        scene = bridge.scene_of(cubes.positions, moving, body.centre, device)
+        scene = bridge.scene_of(cubes.positions, moving, body.centre, self.device)
         return bridge.measure_on(scene, settings.measure, cubes.values, settings.bins, cubes.whole)
+
+    def _gradient_fields(self, level: int) -> Measure:
+        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+
+        settings, body = self.settings, self.images.body
+        device = self.device or bridge.device_named("cpu")
+        fixed = self.images.fixed[level]
+        edges = gradients(self.pair, body, fixed, settings.samples, settings.seed)
+        scene = bridge.scene_of(edges.positions, self.images.moving[level], body.centre, device)
+        return bridge.gradient_fields_on(scene, edges.slopes)
 
     def _on_device(self, sampled: Sampled) -> Measure:
         from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds

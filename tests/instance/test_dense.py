@@ -16,6 +16,7 @@ from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.testing import problems
 from regkit_instance import measures
 from regkit_instance.dense import bridge, rules
+from regkit_instance.dense import patches as dense_patches
 from regkit_instance.dense import scene as looking
 from regkit_instance.dense.exact import quantised, sums_in_bins
 from regkit_instance.dense.measure import DenseMeasure
@@ -23,6 +24,9 @@ from regkit_instance.dense.patches import InPatches, LocalCorrelation, LocalCorr
 from regkit_instance.dense.scene import Scene
 from regkit_instance.dense.windows import Windows, powers
 from regkit_instance.images import Images
+from regkit_instance.kernels import patches as kernels
+from regkit_instance.local_measures import local_measure
+from regkit_instance.neighbourhoods import patches
 
 
 def test_values_are_those_of_scipy_between_voxels() -> None:
@@ -275,3 +279,22 @@ def test_a_device_that_is_not_there_is_told() -> None:
 def test_both_engines_ask_for_the_same_overlap() -> None:
     assert rules.FEWEST_COUNTED == measures.FEWEST_COUNTED
     assert rules.LEAST_OVERLAP == measures.LEAST_OVERLAP
+
+
+@pytest.mark.parametrize("name", ["lncc", "local-cr"])
+def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> None:
+    problem = problems.torn()  # masks: parts of patches are unknown on either side
+    images = Images.of(problem.pair, 2, 0)
+    cubes = patches(problem.pair, images.body, images.fixed[0], 60, side=5, seed=0)
+    assert np.isnan(cubes.values).any()
+    moving, centre = images.moving[0], images.body.centre
+    compiled = local_measure(name, cubes, moving, centre, BINS)
+    where = bridge.scene_of(cubes.positions, moving, centre, torch.device("cpu"))
+    dense = bridge.measure_on(where, name, cubes.values, BINS, cubes.whole)
+    at = maps(1, 4, 0.03)[0].numpy()
+    at[:, :, 3] *= 200
+    found, expected = (m.values_and_gradients(at) for m in (compiled, dense))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-5 * np.abs(expected[1]).max())
+    np.testing.assert_array_equal(compiled.values(at), found[0])
+    assert kernels.NOISE == dense_patches.NOISE

@@ -76,6 +76,68 @@ def explained_by_moving(
 
 
 @compiled
+def ratio(
+    values: Any, fixed: Any, bins: Any, noise: float, of_fixed: Any, of_moving: Any, slopes: Any
+) -> tuple[float, float]:
+    """Compare some values with the fixed ones, both ways.
+
+    Parameters
+    ----------
+    values, fixed, bins
+        Moving values in 0..1 (NaN does not count), fixed ones and their bins, shape (N,).
+    noise
+        Variance of either side that counts as unexplained.
+    of_fixed, of_moving
+        Scratch of shape (2, bins) for each side.
+    slopes
+        Filled with the derivatives by the values, shape (N,), unless it is empty.
+
+    Returns
+    -------
+    tuple of float
+        How many values counted; the mean of both ratios, -1 if a side is constant.
+    """
+    counts_f, means_f, counts_m, means_m = of_fixed[0], of_fixed[1], of_moving[0], of_moving[1]
+    v_mean, v_variance = explained_by_fixed(values, bins, counts_f, means_f)
+    known, f_mean, f_variance = explained_by_moving(values, fixed, counts_m, means_m)
+    slopes[:] = 0.0
+    if v_variance < SMALLEST or f_variance < SMALLEST:
+        return known, -1.0
+    v_variance += noise
+    f_variance += noise
+    forth = back = 0.0
+    for k in range(counts_f.shape[0]):
+        forth += counts_f[k] * (means_f[k] - v_mean) ** 2
+    for k in range(counts_m.shape[0]):
+        means_m[k] -= f_mean
+        back += counts_m[k] * means_m[k] ** 2
+    forth /= known * v_variance
+    back /= known * f_variance
+    if slopes.shape[0] == 0:
+        return known, 0.5 * (forth + back)
+    spread = counts_m.shape[0] - MARGIN
+    by_value = 1.0 / (known * v_variance)
+    by_window = 0.25 * spread / (known * f_variance)
+    for i in range(values.shape[0]):
+        v = values[i]
+        if v != v:
+            continue
+        # d eta / d v: the mean of its bin moves, and the variance of all.
+        slope = by_value * (means_f[bins[i]] - v_mean - forth * (v - v_mean))
+        at = 1.0 + spread * v
+        k = int(at)
+        t = at - k
+        rest, twice = 1.0 - t, 2.0 * (fixed[i] - f_mean)
+        a, b, c, d = means_m[k - 1], means_m[k], means_m[k + 1], means_m[k + 2]
+        a, b, c, d = a * (twice - a), b * (twice - b), c * (twice - c), d * (twice - d)
+        slope += by_window * (
+            (d - c) * t * t + (c - b) * (2.0 * t * rest + 1.0) + (b - a) * rest * rest
+        )
+        slopes[i] = slope
+    return known, 0.5 * (forth + back)
+
+
+@compiled
 def correlation_ratio(
     values: Any, fixed: Any, bins: Any, sizes: Any, fewest: int, scores: Any, slopes: Any
 ) -> None:
@@ -96,46 +158,12 @@ def correlation_ratio(
     slopes
         Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
     """
-    counts_f, means_f = np.empty(sizes[0]), np.empty(sizes[0])
-    counts_m, means_m = np.empty(sizes[1]), np.empty(sizes[1])
-    pull = np.empty(sizes[1])
-    spread = sizes[1] - MARGIN
+    of_fixed, of_moving = np.empty((2, sizes[0])), np.empty((2, sizes[1]))
+    nowhere = np.empty(0, np.float32)
     for b in range(values.shape[0]):
-        v_mean, v_variance = explained_by_fixed(values[b], bins, counts_f, means_f)
-        known, f_mean, f_variance = explained_by_moving(values[b], fixed, counts_m, means_m)
-        scores[b] = -np.inf
-        if slopes.shape[0] > 0:
-            slopes[b] = 0.0
-        if known < fewest or v_variance < SMALLEST or f_variance < SMALLEST:
-            continue
-        forth = back = 0.0
-        for k in range(sizes[0]):
-            forth += counts_f[k] * (means_f[k] - v_mean) ** 2
-        for k in range(sizes[1]):
-            back += counts_m[k] * (means_m[k] - f_mean) ** 2
-        forth /= known * v_variance
-        back /= known * f_variance
-        scores[b] = 0.5 * (forth + back)
-        if slopes.shape[0] == 0:
-            continue
-        by_value = 1.0 / (known * v_variance)
-        by_window = 0.25 * spread / (known * f_variance)
-        for i in range(values.shape[1]):
-            v = values[b, i]
-            if not v == v:
-                continue
-            # d eta / d v: the mean of its bin moves, and the variance of all.
-            slope = by_value * (means_f[bins[i]] - v_mean - forth * (v - v_mean))
-            at = 1.0 + spread * v
-            k = int(at)
-            t = at - k
-            rest, f = 1.0 - t, fixed[i]
-            for j in range(4):
-                pull[k - 1 + j] = means_m[k - 1 + j] - f_mean
-                pull[k - 1 + j] *= 2.0 * (f - f_mean) - pull[k - 1 + j]
-            slope += by_window * (
-                (pull[k + 2] - pull[k + 1]) * t * t
-                + (pull[k + 1] - pull[k]) * (2.0 * t * rest + 1.0)
-                + (pull[k] - pull[k - 1]) * rest * rest
-            )
-            slopes[b, i] = slope
+        row = slopes[b] if slopes.shape[0] > 0 else nowhere
+        known, score = ratio(values[b], fixed, bins, 0.0, of_fixed, of_moving, row)
+        scores[b] = score
+        if known < fewest or score < 0.0:
+            scores[b] = -np.inf
+            row[:] = 0.0

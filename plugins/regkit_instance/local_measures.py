@@ -1,0 +1,51 @@
+"""The compiled measures of patches: correlation, and correlation ratio, in each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.grid import FloatArray
+from regkit_instance.kernels.patches import NOISE, local_correlation, local_correlation_ratio
+from regkit_instance.measures import Sampled, Score, binned
+from regkit_instance.neighbourhoods import Patches
+from regkit_instance.points import Points
+from regkit_instance.pyramid import Level
+
+
+def local_measure(
+    name: str, patches: Patches, level: Level, origin: FloatArray, bins: int
+) -> Sampled:
+    """Return a measure of patches.
+
+    Parameters
+    ----------
+    name
+        ``lncc`` or ``local-cr``.
+    patches
+        Of the fixed image.
+    level
+        The moving image.
+    origin
+        What positions and maps are about, LPS mm of the moving image.
+    bins
+        Of the intensities of each image, for ``local-cr``.
+    """
+    points = Points(patches.positions, patches.values)
+    return Sampled(points, level, origin, _score(name, patches, bins))
+
+
+def _score(name: str, patches: Patches, bins: int) -> Score:
+    fixed = patches.values
+    classes = binned(np.nan_to_num(fixed), bins)
+
+    def score(values: NDArray[np.float32], fewest: int, scores: FloatArray, slopes: Any) -> None:
+        sizes = np.array((patches.whole, bins, fewest))
+        if name == "lncc":
+            local_correlation(values, fixed, sizes, NOISE, scores, slopes)
+        else:
+            local_correlation_ratio(values, fixed, classes, sizes, NOISE, scores, slopes)
+
+    return score
