@@ -12,8 +12,6 @@ from regkit.grid import FloatArray
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 
-# Difference of gradients over so many mm gives second derivatives.
-PROBE_MM = 0.5
 FLATTEST = 1e-4
 DESCRIBED = 5
 
@@ -47,6 +45,10 @@ class Places:
         """Return the best places, down to a share of the best one's score."""
         good = np.flatnonzero(self.scores >= nearly * self.scores[0])
         return self.taken(good[:most])
+
+    def doubtful(self, share: float) -> bool:
+        """Tell whether a second place has this share of the best one's score, or there is none."""
+        return len(self.scores) < 2 or bool(self.scores[1] >= share * self.scores[0])
 
     def described(self, body: FloatArray) -> list[dict[str, float]]:
         """Return the best few as plain data: how good, how far and how turned from the best."""
@@ -87,7 +89,7 @@ def distances_mm(maps: FloatArray, to: FloatArray, body: FloatArray) -> FloatArr
 
 
 def uncertainty_mm(
-    measure: Measure, motion: Motion, peak: FloatArray, independent: float
+    measure: Measure, motion: Motion, peak: FloatArray, independent: float, step_mm: float
 ) -> float:
     """Return how far the edge of the body may be from a peak, as a root mean square in mm.
 
@@ -104,12 +106,14 @@ def uncertainty_mm(
         Map, shape (3, 4).
     independent
         Number of independent samples.
+    step_mm
+        Between the gradients whose difference gives H: small ones see the noise of samples.
     """
-    steps = np.concatenate([np.eye(motion.size), -np.eye(motion.size)]) * PROBE_MM
+    steps = np.concatenate([np.eye(motion.size), -np.eye(motion.size)]) * step_mm
     maps = motion.step(np.repeat(peak[None], len(steps), axis=0), steps)
     _, by_maps = measure.values_and_gradients(maps)
     slopes = motion.tangent(maps, by_maps)
-    hessian = (slopes[motion.size :] - slopes[: motion.size]) / (2 * PROBE_MM)
+    hessian = (slopes[motion.size :] - slopes[: motion.size]) / (2 * step_mm)
     curvatures = np.linalg.eigvalsh((hessian + hessian.T) / 2) * independent
     return float(np.sqrt((1 / np.maximum(curvatures, FLATTEST)).sum()))
 

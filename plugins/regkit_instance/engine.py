@@ -15,7 +15,7 @@ from regkit_instance.images import Images
 from regkit_instance.measures import Sampled
 from regkit_instance.motion import Model, Motion
 from regkit_instance.optimiser import Peaks, climb
-from regkit_instance.starts import everywhere, in_turn
+from regkit_instance.starts import everywhere, in_turn, wider
 
 # Points and bins with which all starts are scored; how many of them climb, and how far.
 SCOUT_POINTS, SCOUT_BINS = 700, 16
@@ -26,12 +26,17 @@ KEPT, NEARLY = 6, 0.85
 AS_GOOD = 0.99
 # Searches that end within so many voxels found the same place.
 SAME_VOXELS = 4
+# If the second best place is as good as this, more places for the body's centre are tried.
+DOUBTFUL, WIDER_STEP = 0.87, 0.5
 STEPS = 60
 LAST_STEP_MM = 0.01
 # Levels, of the finest, at which more parameters than those of a rigid motion are sought.
 MORE_PARAMETERS = 2
 ALIKE_SHARE = 0.97
-ALIKE = "a position {away:.0f} mm away makes the images almost as alike ({share:.1%})"
+ALIKE = "a position {:.0f} mm away makes the images almost as alike ({:.1%})"
+# Curvature is taken over so many voxels, for over fewer it is mostly noise.
+CURVE_VOXELS, LOOSE_VOXELS = 1.5, 2.0
+LOOSE = "noise alone leaves the position uncertain by about {:.0f} mm"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class _Search:
         self.rigid = Motion("rigid", self.images.body.radius_mm)
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
+        self.warnings: list[str] = []
 
     def run(self) -> Estimate:
         """Scout, refine level by level, add parameters if the model has more than a rigid one."""
@@ -87,29 +93,34 @@ class _Search:
 
     def _scout(self) -> FloatArray:
         """Score all starts at the coarsest level, and climb from the best and the initial one."""
-        if self.settings.starts == 1:
+        settings = self.settings
+        if settings.starts == 1:
             return np.eye(3, 4)[None]
-        measure = self.images.measure("mi", 0, SCOUT_POINTS, SCOUT_BINS, self.settings.threads)
-        starts = everywhere(self._centres())
-        if self.settings.starts is not None:
-            starts = in_turn(starts, self.settings.starts)
-        scores = measure.totals(starts)
-        chosen = np.argsort(-scores, kind="stable")[:SCOUTS]
-        chosen = np.concatenate([[0], chosen[chosen != 0]])
-        spacing = self.images.spacings[0]
-        peaks = climb(measure, self.rigid, starts[chosen], spacing, spacing / 10, SCOUT_STEPS)
-        found = self._places(measure, peaks, SAME_VOXELS / 2 * spacing)
+        measure = self.images.measure("mi", 0, SCOUT_POINTS, SCOUT_BINS, settings.threads)
+        centres = np.stack([self.images.moving_mass, self.pair.moving.grid.centre])
+        starts = everywhere(centres - self.images.body.centre)
+        if settings.starts is not None:
+            starts = in_turn(starts, settings.starts)
+        found = self._scouted(measure, starts, np.empty((0, 3, 4)))
+        if settings.starts is None and found.doubtful(DOUBTFUL):
+            place = self.images.moving_mass - self.images.body.centre
+            more = wider(place, WIDER_STEP * self.images.body.radius_mm)
+            self.diagnostics["wider_starts"] = len(more)
+            found = self._scouted(measure, more, found.maps)
         self.diagnostics |= {
             "starts": len(starts),
-            "climbed": len(chosen),
             "basins": found.described(self.images.body.points),
         }
         return found.best(KEPT, NEARLY).maps
 
-    def _centres(self) -> FloatArray:
-        """Return centres of the moving image, of mass and of its field of view, (2, 3)."""
-        centres = np.stack([self.images.moving_mass, self.pair.moving.grid.centre])
-        return centres - self.images.body.centre
+    def _scouted(self, measure: Sampled, starts: FloatArray, known: FloatArray) -> Places:
+        """Climb from the first start and the best ones, and from places known already."""
+        order = np.argsort(-measure.merits(starts), kind="stable")[:SCOUTS]
+        chosen = np.concatenate([[0], order[order != 0]])
+        spacing = self.images.spacings[0]
+        maps = np.concatenate([known, starts[chosen]])
+        peaks = climb(measure, self.rigid, maps, spacing, spacing / 10, SCOUT_STEPS)
+        return self._places(measure, peaks, SAME_VOXELS / 2 * spacing)
 
     def _refine(self, level: int, maps: FloatArray, motion: Motion) -> Places:
         """Climb from each place at a level; return its measure and where that led."""
@@ -119,6 +130,7 @@ class _Search:
         measure = self.images.measure(
             settings.measure, level, samples, settings.bins, settings.threads
         )
+        self.finest = measure
         until = LAST_STEP_MM if last else spacing / 30
         peaks = climb(measure, motion, maps, spacing / 2, until, STEPS)
         found = self._places(measure, peaks, SAME_VOXELS * spacing if last else spacing)
@@ -137,11 +149,10 @@ class _Search:
         """Return the different places, best first.
 
         Whatever the measure, they are compared by mutual information, which tells right from
-        wrong places best; all the information in what overlaps, so that none wins by overlapping
-        little.
+        wrong places best, and by how much overlaps.
         """
         judge = measure.with_score("mi", self.settings.bins)
-        scores = np.where(np.isfinite(peaks.values), judge.totals(peaks.maps), -np.inf)
+        scores = np.where(np.isfinite(peaks.values), judge.merits(peaks.maps), -np.inf)
         found = places(peaks.maps, peaks.values, scores, self.images.body.points, apart_mm)
         if len(found.maps) == 0:
             raise RegistrationError(
@@ -160,23 +171,28 @@ class _Search:
 
     def _report(self, motion: Motion, found: Places) -> None:
         """Write down how sure the result is."""
-        settings = self.settings
-        judge = self.images.measure("mi", -1, settings.samples // 4, settings.bins)
-        best = found.maps[0]
-        body = self.images.body.points
+        spacing, independent = self.images.spacings[-1], self.images.independent()
+        judge = self.finest.with_score("mi", self.settings.bins)
+        step = CURVE_VOXELS * spacing
+        spread = uncertainty_mm(judge, motion, found.maps[0], independent, step)
         self.diagnostics |= {
             "similarity": float(found.values[0]),
             "levels": self.levels,
-            "uncertainty_mm": uncertainty_mm(judge, motion, best, self.images.independent()),
-            "warnings": [],
+            "uncertainty_mm": spread,
+            "warnings": self.warnings,
         }
-        if len(found.maps) == 1:
-            return
+        if spread > LOOSE_VOXELS * spacing:
+            self.warnings.append(LOOSE.format(spread))
+        if len(found.maps) > 1:
+            self._report_runner_up(found)
+
+    def _report_runner_up(self, found: Places) -> None:
         share = float(found.scores[1] / found.scores[0])
+        best, body = found.maps[0], self.images.body.points
         away = float(distances_mm(found.maps[1:2], best, body)[0])
         self.diagnostics["runner_up"] = {"share_of_best": share, "from_best_mm": away}
         if share >= ALIKE_SHARE:
-            self.diagnostics["warnings"] = [ALIKE.format(away=away, share=share)]
+            self.warnings.append(ALIKE.format(away, share))
 
     def _total(self, peak: FloatArray) -> Transform:
         """Return a map about the body's centre as one of fixed to moving points."""

@@ -22,7 +22,6 @@ SAMPLES_AT_ONCE = 60_000
 # Share of the fixed sample that must meet the moving image.
 LEAST_OVERLAP = 0.05
 FEWEST_COUNTED = 30
-TINY = 1e-12
 
 NONE = np.empty((0, 0), np.float32)
 
@@ -85,10 +84,15 @@ class Sampled:
         """Return the similarity (B,) under each map."""
         return self.values_and_overlaps(maps)[0]
 
-    def totals(self, maps: FloatArray) -> FloatArray:
-        """Return the similarity times the share of points that meet the moving image, (B,)."""
+    def merits(self, maps: FloatArray) -> FloatArray:
+        """Return the similarity times the root of the share of points that overlap, (B,).
+
+        The similarity alone makes the most of small overlaps, where chance is strong; times the
+        share itself, it would never leave a part of the body outside.
+        """
         scores, shares = self.values_and_overlaps(maps)
-        return np.where(np.isfinite(scores), scores * np.maximum(shares, TINY), -np.inf)
+        known = np.isfinite(scores)
+        return np.where(known, np.where(known, scores, 0.0) * np.sqrt(shares), -np.inf)
 
     def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,), and the share of points that meet the moving image (B,)."""

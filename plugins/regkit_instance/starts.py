@@ -47,10 +47,21 @@ def everywhere(places: FloatArray) -> FloatArray:
     near = rotations_everywhere(NEAR_ROTATIONS)
     cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
     near = np.concatenate([np.eye(3)[None], near[cosine > np.cos(np.deg2rad(NEAR_DEG))]])
-    ticks = np.array([0.0, -NEAR_MM, NEAR_MM])
-    lattice = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
     unturned = _combined(np.eye(3)[None], shifts[1:])
-    return np.concatenate([_combined(near, lattice), unturned, far])
+    return np.concatenate([_combined(near, _lattice(NEAR_MM)), unturned, far])
+
+
+def wider(centre: FloatArray, step_mm: float) -> FloatArray:
+    """Return maps (B, 3, 4): every rotation, the body's centre on a lattice around a place.
+
+    Parameters
+    ----------
+    centre
+        Middle of the lattice, mm from where the initial map takes the body's centre, shape (3,).
+    step_mm
+        Between the three places along each axis.
+    """
+    return _combined(rotations_everywhere(ROTATIONS), centre + _lattice(step_mm))
 
 
 def in_turn(starts: FloatArray, count: int) -> FloatArray:
@@ -62,3 +73,8 @@ def in_turn(starts: FloatArray, count: int) -> FloatArray:
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
     every = np.repeat(rotations, len(shifts), axis=0)
     return stacked(every, np.tile(shifts, (len(rotations), 1)))
+
+
+def _lattice(step_mm: float) -> FloatArray:
+    ticks = np.array([0.0, -step_mm, step_mm])
+    return np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)

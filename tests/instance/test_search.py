@@ -117,6 +117,6 @@ def test_searches_that_end_together_are_one_place() -> None:
 def test_uncertainty_is_that_of_a_gaussian() -> None:
     """Translations of a hill of width w, seen n times, scatter by w / sqrt(n) along each axis."""
     peak = np.eye(3, 4)
-    spread = uncertainty_mm(Hill(peak, 40.0), RIGID, peak, independent=100.0)
+    spread = uncertainty_mm(Hill(peak, 40.0), RIGID, peak, independent=100.0, step_mm=0.5)
     turn = 80.0 * 40.0 / np.sqrt(np.trace(BODY.T @ BODY / len(BODY)) - (BODY**2).mean(axis=0))
     assert spread == pytest.approx(np.sqrt(3 * 4.0**2 + (turn**2).sum() / 100), rel=0.05)
