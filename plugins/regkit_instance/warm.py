@@ -11,6 +11,7 @@ from regkit.grid import Grid
 from regkit.registrar import Pair
 from regkit.volume import Volume
 from regkit_instance.fast import FastRegistration
+from regkit_instance.iso import InstanceOptimisation
 
 
 def warm() -> None:
@@ -18,7 +19,11 @@ def warm() -> None:
     grid = Grid((16, 16, 16), (4.0, 4.0, 4.0))
     z, y, x = np.indices(grid.shape_zyx)
     image = Volume(np.exp(-((x - 7.0) ** 2) / 9 - (y - 0.5 * z - 4.0) ** 2 / 25), grid)
-    for registrar in (FastRegistration(samples=400), FastRegistration("cr", samples=400)):
+    for registrar in (
+        FastRegistration(samples=400),
+        FastRegistration("cr", samples=400),
+        *(InstanceOptimisation(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
+    ):
         registrar.register(Pair(image, image))
 
 
