@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.grid import Grid
-from regkit.registrar import Pair
+from regkit.registrar import Pair, Registrar
 from regkit.volume import Volume
 from regkit_instance.fast import FastRegistration
 from regkit_instance.iso import InstanceOptimisation
@@ -19,11 +19,12 @@ def warm() -> None:
     grid = Grid((16, 16, 16), (4.0, 4.0, 4.0))
     z, y, x = np.indices(grid.shape_zyx)
     image = Volume(np.exp(-((x - 7.0) ** 2) / 9 - (y - 0.5 * z - 4.0) ** 2 / 25), grid)
-    for registrar in (
+    registrars: tuple[Registrar, ...] = (
         FastRegistration(samples=400),
         FastRegistration("cr", samples=400),
         *(InstanceOptimisation(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
-    ):
+    )
+    for registrar in registrars:
         registrar.register(Pair(image, image))
 
 
