@@ -5,6 +5,8 @@ The compiled loops stay beside the package, or in the user's cache where that ca
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from regkit.grid import Grid
@@ -12,6 +14,12 @@ from regkit.registrar import Pair, Registrar
 from regkit.volume import Volume
 from regkit_instance.fast import FastRegistration
 from regkit_instance.iso import InstanceOptimisation
+
+
+def forget() -> None:
+    """Delete loops compiled earlier beside the package."""
+    for stored in (Path(__file__).parent / "kernels" / "__pycache__").glob("*.nb[ic]"):
+        stored.unlink(missing_ok=True)
 
 
 def warm() -> None:
@@ -29,4 +37,5 @@ def warm() -> None:
 
 
 if __name__ == "__main__":
+    forget()
     warm()

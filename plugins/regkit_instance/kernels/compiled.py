@@ -1,4 +1,8 @@
-"""How every loop is compiled: cached on disk, without the interpreter's lock, NaN respected."""
+"""How every loop is compiled: cached on disk, without the interpreter's lock, NaN respected.
+
+The cache notices changes of a loop's own file, not of the files that it calls: after changing
+those, run ``python -m regkit_instance.warm``, which compiles everything anew.
+"""
 
 from __future__ import annotations
 

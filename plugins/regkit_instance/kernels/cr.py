@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from regkit_instance.kernels.compiled import compiled
+from regkit_instance.kernels.windows import MARGIN, place, slope, windows
 
-MARGIN = 4
 SMALLEST = 1e-9
 
 
@@ -45,30 +45,23 @@ def explained_by_moving(
     counts[:] = 0.0
     means[:] = 0.0
     total = squares = known = 0.0
-    spread = counts.shape[0] - MARGIN
     for i in range(values.shape[0]):
-        v = values[i]
-        if not v == v:
+        if not values[i] == values[i]:
             continue
         f = fixed[i]
         known += 1.0
         total += f
         squares += f * f
-        at = 1.0 + spread * v
-        k = int(at)
-        t = at - k
-        weight = (1.0 - t) ** 3 / 6.0
-        counts[k - 1] += weight
-        means[k - 1] += weight * f
-        weight = (3.0 * t - 6.0) * t * t / 6.0 + 2.0 / 3.0
-        counts[k] += weight
-        means[k] += weight * f
-        weight = ((3.0 - 3.0 * t) * t + 3.0) * t / 6.0 + 1.0 / 6.0
-        counts[k + 1] += weight
-        means[k + 1] += weight * f
-        weight = t * t * t / 6.0
-        counts[k + 2] += weight
-        means[k + 2] += weight * f
+        k, t = place(values[i], counts.shape[0])
+        first, second, third, fourth = windows(t)
+        counts[k - 1] += first
+        counts[k] += second
+        counts[k + 1] += third
+        counts[k + 2] += fourth
+        means[k - 1] += first * f
+        means[k] += second * f
+        means[k + 1] += third * f
+        means[k + 2] += fourth * f
     for k in range(counts.shape[0]):
         means[k] /= max(counts[k], SMALLEST)
     mean = total / max(known, 1.0)
@@ -115,25 +108,20 @@ def ratio(
     back /= known * f_variance
     if slopes.shape[0] == 0:
         return known, 0.5 * (forth + back)
-    spread = counts_m.shape[0] - MARGIN
+    size = counts_m.shape[0]
     by_value = 1.0 / (known * v_variance)
-    by_window = 0.25 * spread / (known * f_variance)
+    by_window = 0.5 * (size - MARGIN) / (known * f_variance)
     for i in range(values.shape[0]):
         v = values[i]
         if v != v:
             continue
-        # d eta / d v: the mean of its bin moves, and the variance of all.
-        slope = by_value * (means_f[bins[i]] - v_mean - forth * (v - v_mean))
-        at = 1.0 + spread * v
-        k = int(at)
-        t = at - k
-        rest, twice = 1.0 - t, 2.0 * (fixed[i] - f_mean)
+        # The mean of its fixed bin moves with a value, and so does the variance of all.
+        forward = by_value * (means_f[bins[i]] - v_mean - forth * (v - v_mean))
+        k, t = place(v, size)
+        twice = 2.0 * (fixed[i] - f_mean)
         a, b, c, d = means_m[k - 1], means_m[k], means_m[k + 1], means_m[k + 2]
         a, b, c, d = a * (twice - a), b * (twice - b), c * (twice - c), d * (twice - d)
-        slope += by_window * (
-            (d - c) * t * t + (c - b) * (2.0 * t * rest + 1.0) + (b - a) * rest * rest
-        )
-        slopes[i] = slope
+        slopes[i] = forward + by_window * slope(a, b, c, d, t)
     return known, 0.5 * (forth + back)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from regkit_instance.kernels.compiled import compiled
+from regkit_instance.kernels.windows import MARGIN, place, slope, windows
 
-# Bins beyond the range of intensities, for the windows of the darkest and brightest values.
-MARGIN = 4
+# What was seen of a fixed bin counts at most so many times; see `restore`.
 MOST = 4.0
 
 
@@ -32,21 +32,18 @@ def joint_histogram(values: Any, bins: Any, joint: Any) -> int:
         Filled, float64.
     """
     joint[:] = 0.0
-    spread = joint.shape[1] - MARGIN
     counted = 0
     for i in range(values.shape[0]):
-        v = values[i]
-        if not v == v:
+        if not values[i] == values[i]:
             continue
         counted += 1
-        at = 1.0 + spread * v
-        k = int(at)
-        t = at - k
+        k, t = place(values[i], joint.shape[1])
+        first, second, third, fourth = windows(t)
         row = joint[bins[i]]
-        row[k - 1] += (1.0 - t) ** 3 / 6.0
-        row[k] += (3.0 * t - 6.0) * t * t / 6.0 + 2.0 / 3.0
-        row[k + 1] += ((3.0 - 3.0 * t) * t + 3.0) * t / 6.0 + 1.0 / 6.0
-        row[k + 2] += t * t * t / 6.0
+        row[k - 1] += first
+        row[k] += second
+        row[k + 1] += third
+        row[k + 2] += fourth
     return counted
 
 
@@ -122,26 +119,14 @@ def slopes_of(values: Any, bins: Any, by_joint: Any, scales: Any, slopes: Any) -
     `by_joint` are the derivatives by the entries of the joint histogram, `scales` how often a
     value counts there by its fixed bin.
     """
-    spread = by_joint.shape[1] - MARGIN
+    size = by_joint.shape[1]
     for i in range(values.shape[0]):
-        v = values[i]
-        if not v == v:
+        if not values[i] == values[i]:
             continue
-        at = 1.0 + spread * v
-        k = int(at)
-        t = at - k
+        k, t = place(values[i], size)
         row = by_joint[bins[i]]
-        rest = 1.0 - t
-        slopes[i] = (
-            0.5
-            * spread
-            * scales[bins[i]]
-            * (
-                (row[k + 2] - row[k + 1]) * t * t
-                + (row[k + 1] - row[k]) * (2.0 * t * rest + 1.0)
-                + (row[k] - row[k - 1]) * rest * rest
-            )
-        )
+        by_bins = slope(row[k - 1], row[k], row[k + 1], row[k + 2], t)
+        slopes[i] = (size - MARGIN) * scales[bins[i]] * by_bins
 
 
 @compiled
