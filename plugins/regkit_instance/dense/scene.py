@@ -107,8 +107,9 @@ class Scene:
         into = into.to(points.dtype)
         index = into[..., :3] @ points + into[..., 3:]
         # Half a voxel beyond the outermost centres an image ends.
-        size = torch.tensor(self.moving.shape[1:], dtype=index.dtype, device=index.device)
-        within = ((index >= 0.5) & (index <= (size - 1.5)[:, None])).all(dim=2)
+        sides = zip(index.unbind(2), self.moving.shape[1:], strict=True)
+        z, y, x = ((at >= 0.5) & (at <= size - 1.5) for at, size in sides)
+        within = z & y & x
         index = torch.where(within[:, :, None], index, 1.0)
         low = index.floor()
         corners = self._corners(low.to(torch.int64))

@@ -8,6 +8,7 @@ a histogram, and a derivative by the value is a quadratic looked up by interval.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ class Windows:
 
     def histogram(self, sums: Tensor) -> Tensor:
         """Turn sums of powers of t, (..., 4, intervals), into a histogram (..., bins)."""
-        by_window = self._cubics(sums).mT @ sums
+        by_window = _cubics(sums.dtype, sums.device).mT @ sums
         histogram = sums.new_zeros(*sums.shape[:-2], self.bins)
         for window in range(4):
             histogram[..., window : window + self.intervals] += by_window[..., window, :]
@@ -58,13 +59,21 @@ class Windows:
             Coefficients of 1, t, t^2, shape (..., 3, intervals).
         """
         around = by_bins.unfold(-1, 4, 1)
-        by_t = self._cubics(by_bins)[1:] * torch.tensor([[1.0], [2.0], [3.0]]).to(by_bins)
-        return (by_t * (self.bins - MARGIN)) @ around.mT
+        by_t = _derivatives(by_bins.dtype, by_bins.device) * (self.bins - MARGIN)
+        return by_t @ around.mT
 
-    @staticmethod
-    def _cubics(like: Tensor) -> Tensor:
-        """Return the coefficients, powers by windows."""
-        return torch.tensor(CUBICS, dtype=like.dtype, device=like.device).mT
+
+@cache
+def _cubics(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the coefficients, powers by windows; put on a device only once."""
+    return torch.tensor(CUBICS, dtype=dtype, device=device).mT
+
+
+@cache
+def _derivatives(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the coefficients of the derivatives of the windows, powers by windows."""
+    powers_of_t = torch.arange(1, 4, dtype=dtype, device=device)
+    return _cubics(dtype, device)[1:] * powers_of_t[:, None]
 
 
 def powers(t: Tensor) -> list[Tensor]:
