@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -25,6 +25,7 @@ from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
+from regkit_nuclear.spect.threads import side_by_side
 
 MOTION_VOXEL_MM = 6.8
 # The anatomy is rendered so many times finer than the SPECT and binned: ribs and walls alias.
@@ -199,9 +200,10 @@ def _scanned(settings: Settings, patient: int) -> Emission:
     projections = _acquired(settings, activity, mu, draws(patient, COUNTS))
     # Without correction rounding errors grow most: only double precision gives the same image,
     # to 1e-5, whatever the machine.
-    nac = reconstruct(projections, device=settings.device, dtype=torch.float64)
-    ac = reconstruct(projections, mu, device=settings.device) if settings.corrected else None
-    return Emission(subject, projections, nac, ac, subject.organs_on(field))
+    double = partial(reconstruct, projections, device=settings.device, dtype=torch.float64)
+    corrected = partial(reconstruct, projections, mu, device=settings.device)
+    nac, *ac = side_by_side(double, *([corrected] if settings.corrected else []))
+    return Emission(subject, projections, nac, ac[0] if ac else None, subject.organs_on(field))
 
 
 def _acquired(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -15,6 +17,7 @@ from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.scatter import scatter_source
+from regkit_nuclear.spect.threads import side_by_side
 
 MEDIAN_COUNTS = 6e6
 LOG_SPREAD = 0.4
@@ -121,12 +124,20 @@ def expected_views(
     fine = Projector(activity.grid, orbit, collimator, device, double).attenuated_by(
         tissue, keep=False
     )
-    primary = _sum_bins(fine.forward(source)[0], binning)
+    primary = _sum_bins(_seen_by(fine, source)[0], binning)
     # Scatter is smooth: the coarse grid is fine enough.
     source, tissue = _sum_voxels(source, binning), _sum_voxels(tissue, binning) / binning**3
     camera = Projector(coarse, orbit, collimator, device, double).attenuated_by(tissue, keep=False)
-    scatter = camera.forward(scatter_source(source, tissue, coarse.spacing))[0]
+    scatter = _seen_by(camera, scatter_source(source, tissue, coarse.spacing))[0]
     return _positive(primary), _positive(scatter), coarse
+
+
+def _seen_by(camera: Projector, source: torch.Tensor) -> torch.Tensor:
+    """Project to all views, a share of them on each thread."""
+    threads = min(torch.get_num_threads(), len(camera.views))
+    shares = [share.tolist() for share in np.array_split(camera.views, threads)]
+    seen = side_by_side(*(partial(camera.forward, source, share) for share in shares))
+    return torch.cat(seen, dim=1)
 
 
 def binned_grid(grid: Grid, binning: int) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
+from regkit_nuclear.spect.threads import side_by_side
 
 # Share of a subset's largest sensitivity below which a voxel counts as hardly seen.
 SENSITIVITY_FLOOR = 1e-3
@@ -107,10 +109,11 @@ def reconstruct_batch(
         for name in ("counts", "scatter")
     )
     if maps is None:
-        images = osem(camera, counts, None, subsets, iterations)
+        task = partial(osem, camera, counts, None, subsets, iterations)
     else:
         seen_through = camera.attenuated_by(torch.from_numpy(np.stack(maps)))
-        images = osem(seen_through, counts, scatter, subsets, iterations)
+        task = partial(osem, seen_through, counts, scatter, subsets, iterations)
+    [images] = side_by_side(task)
     images = blur(images, camera.grid.spacing, filter_fwhm_mm / FWHM_PER_SIGMA)
     return [Volume(image, camera.grid, "spect") for image in images.cpu().numpy()]
 
