@@ -1,14 +1,19 @@
 """What a GPU gains: dense measures against memory bandwidth, starts in batch, the SPECT projector.
 
-    python benchmarks/gpu.py [--device cuda] [--size 256] [--batch-size 64] [--starts 512]
-                             [--views 60] [--runs 20] [--out FILE.jsonl]
+    python benchmarks/gpu.py [PART ...] [--device cuda] [--size 256] [--batch-size 64]
+                             [--starts 512] [--views 60] [--runs 20] [--out FILE.jsonl]
 
-Needs torch only. `floor_s` is the time to read both images twice at the bandwidth of a copy on the
-same device, measured first; every voxel of the fixed image is a sample point. `starts` compares so
-many maps in one batch with one map. `projector` is the ratio to the CPU of the same machine, with
-all its threads. `losses` are the published ones, forward and backward. Seconds are medians after
-two warming runs, memory is what the device holds at most beyond both images. Lines go to
-benchmarks/results/gpu.jsonl.
+Needs torch only. PARTs, all by default:
+
+- measures: value and gradient of each with every voxel as a sample point. `floor_s` is the time to
+  read both images twice at the bandwidth of a copy on the same device, measured first.
+- starts: so many maps in one batch beside one map.
+- losses: the published ones, forward and backward.
+- projector: one projection of all views beside the CPU of the same machine with all its threads.
+- compiled: value and gradient through torch.compile, checked against the plain ones.
+
+Seconds are medians after two warming runs; memory is what the device holds at most beyond both
+images. Lines go to benchmarks/results/gpu.jsonl.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from torch.nn import functional
 
 import records
 from regkit.grid import Grid
+from regkit_instance.dense import scene as looking
 from regkit_instance.dense.measure import DenseMeasure
 from regkit_instance.dense.reference_cr import correlation_ratio_loss, local_correlation_ratio_loss
 from regkit_instance.dense.reference_mi import mutual_information_loss
@@ -139,6 +145,31 @@ def measures(options: argparse.Namespace, device: torch.device) -> Iterator[dict
         }
 
 
+def compiled(options: argparse.Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
+    """The same work after torch.compile, which fuses it into a few kernels; checked against it."""
+    looking.STEP[device.type] = options.size**3
+    where, fixed = scene(options.size, device)
+    at = maps(1, device)
+    for name in ("mi", "cr"):
+        plain = measure(name, where, fixed).values_and_gradients
+        fused = torch.compile(plain)
+        started = time.perf_counter()
+        expected, found = plain(at), fused(at)
+        synchronise(device)
+        compile_s = time.perf_counter() - started
+        slow, fast = (seconds(partial(run, at), device, options.runs) for run in (plain, fused))
+        yield {
+            "what": "compiled",
+            "measure": name,
+            "size": options.size,
+            "compile_s": round(compile_s, 1),
+            "plain_s": slow,
+            "compiled_s": fast,
+            "value_apart": float((found[0] - expected[0]).abs().max()),
+            "gradient_apart": float((found[1] - expected[1]).abs().max()),
+        }
+
+
 def starts(options: argparse.Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
     where, fixed = scene(options.batch_size, device)
     few = torch.randperm(fixed.shape[1], generator=torch.Generator().manual_seed(0))[:20_000]
@@ -213,7 +244,13 @@ def projector(options: argparse.Namespace, device: torch.device) -> Iterator[dic
     }
 
 
-PARTS = {"measures": measures, "starts": starts, "losses": losses, "projector": projector}
+PARTS = {
+    "measures": measures,
+    "starts": starts,
+    "losses": losses,
+    "projector": projector,
+    "compiled": compiled,
+}
 
 
 def main() -> None:
