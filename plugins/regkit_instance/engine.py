@@ -30,6 +30,8 @@ SAME_VOXELS = 4
 DOUBTFUL, WIDER_STEP = 0.87, 0.5
 STEPS = 60
 LAST_STEP_MM = 0.01
+# Levels above the finest need fewer points, by this factor.
+COARSE_SHARE = 8
 # Levels, of the finest, at which more parameters than those of a rigid motion are sought.
 MORE_PARAMETERS = 2
 ALIKE_SHARE = 0.97
@@ -47,8 +49,8 @@ class Settings:
     model: Model = "rigid"
     starts: int | None = None
     levels: int = 3
-    samples: int = 20_000
-    bins: int = 24
+    samples: int = 40_000
+    bins: int = 20
     seed: int = 0
     threads: int = 1
 
@@ -126,7 +128,7 @@ class _Search:
         """Climb from each place at a level; return its measure and where that led."""
         spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
         settings = self.settings
-        samples = settings.samples // (1 if last else 4)
+        samples = settings.samples // (1 if last else COARSE_SHARE)
         measure = self.images.measure(
             settings.measure, level, samples, settings.bins, settings.threads
         )

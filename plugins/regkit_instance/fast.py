@@ -45,8 +45,8 @@ class FastRegistration:
     model: Literal["rigid", "similarity", "anisotropic", "affine"] = "rigid"
     starts: Literal["auto"] | int = "auto"
     levels: int = 3
-    samples: int = 20_000
-    bins: int = 24
+    samples: int = 40_000
+    bins: int = 20
     seed: int = 0
     threads: int = 1
 
@@ -55,7 +55,7 @@ class FastRegistration:
         check_ranges(
             self,
             levels=(1, 8),
-            samples=(400, 1e8),
+            samples=(1000, 1e8),
             bins=(5, 250),
             seed=(0, LARGEST_SEED),
             threads=(1, 1024),

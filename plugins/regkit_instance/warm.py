@@ -28,8 +28,8 @@ def warm() -> None:
     z, y, x = np.indices(grid.shape_zyx)
     image = Volume(np.exp(-((x - 7.0) ** 2) / 9 - (y - 0.5 * z - 4.0) ** 2 / 25), grid)
     registrars: tuple[Registrar, ...] = (
-        FastRegistration(samples=400),
-        FastRegistration("cr", samples=400),
+        FastRegistration(samples=1000),
+        FastRegistration("cr", samples=1000),
         *(InstanceOptimisation(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
     )
     for registrar in registrars:
