@@ -27,15 +27,12 @@ class Peaks:
         Shape (B, 3, 4).
     values
         Similarity there, shape (B,).
-    curvatures
-        Estimate of the inverse of minus the Hessian by steps in mm, shape (B, n, n).
     evaluations
         Values and gradients computed, of all starts together.
     """
 
     maps: FloatArray
     values: FloatArray
-    curvatures: FloatArray
     evaluations: int
 
 
@@ -72,7 +69,7 @@ def climb(  # noqa: PLR0917 - each says something else
         if not search.active.any():
             break
         search.advance(until_mm)
-    return Peaks(search.maps, search.values, search.inverse, search.evaluations)
+    return Peaks(search.maps, search.values, search.evaluations)
 
 
 class _Search:
