@@ -89,6 +89,6 @@ class InstanceOptimisation:
         return refine(pair, settings, device)
 
     def _as_published(self, pair: Pair) -> Estimate:
-        from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
+        from regkit_instance.dense.published import refine  # noqa: PLC0415 - loads torch
 
-        return published.refine(pair, self.measure, self.model, self.rate, self.device)
+        return refine(pair, self.measure, self.model, self.rate, self.device)

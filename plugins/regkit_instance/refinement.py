@@ -11,6 +11,7 @@ from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.registrar import Estimate, Pair
 from regkit.transform import AffineTransform
+from regkit_instance.edges import EdgeMeasure
 from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
 from regkit_instance.measures import Measure, Sampled
@@ -136,13 +137,14 @@ class _Refinement:
         return bridge.measure_on(scene, settings.measure, cubes.values, settings.bins, cubes.whole)
 
     def _gradient_fields(self, level: int) -> Measure:
-        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
-
-        settings, body = self.settings, self.images.body
-        device = self.device or bridge.device_named("cpu")
+        settings, body, moving = self.settings, self.images.body, self.images.moving[level]
         fixed = self.images.fixed[level]
         edges = gradients(self.pair, body, fixed, settings.samples, settings.seed)
-        scene = bridge.scene_of(edges.positions, self.images.moving[level], body.centre, device)
+        if self.device is None:
+            return EdgeMeasure.of(edges, moving, body.centre)
+        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+
+        scene = bridge.scene_of(edges.positions, moving, body.centre, self.device)
         return bridge.gradient_fields_on(scene, edges.slopes)
 
     def _on_device(self, sampled: Sampled) -> Measure:

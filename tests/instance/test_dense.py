@@ -23,10 +23,11 @@ from regkit_instance.dense.measure import DenseMeasure
 from regkit_instance.dense.patches import InPatches, LocalCorrelation, LocalCorrelationRatio
 from regkit_instance.dense.scene import Scene
 from regkit_instance.dense.windows import Windows, powers
+from regkit_instance.edges import EdgeMeasure
 from regkit_instance.images import Images
 from regkit_instance.kernels import patches as kernels
 from regkit_instance.local_measures import local_measure
-from regkit_instance.neighbourhoods import patches
+from regkit_instance.neighbourhoods import gradients, patches
 
 
 def test_values_are_those_of_scipy_between_voxels() -> None:
@@ -298,3 +299,22 @@ def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> Non
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5 * np.abs(expected[1]).max())
     np.testing.assert_array_equal(compiled.values(at), found[0])
     assert kernels.NOISE == dense_patches.NOISE
+
+
+def test_the_compiled_loops_over_edges_give_the_same_numbers() -> None:
+    problem = problems.torn()
+    images = Images.of(problem.pair, 2, 0)
+    sample = gradients(problem.pair, images.body, images.fixed[0], 3000, seed=0)
+    moving, centre = images.moving[0], images.body.centre
+    compiled = EdgeMeasure.of(sample, moving, centre)
+    where = bridge.scene_of(sample.positions, moving, centre, torch.device("cpu"))
+    dense = bridge.gradient_fields_on(where, sample.slopes)
+    at = maps(1, 4, 0.03)[0].numpy()
+    at[:, :, 3] *= 200
+    found, expected = (m.values_and_gradients(at) for m in (compiled, dense))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-5 * np.abs(expected[1]).max())
+    np.testing.assert_array_equal(compiled.values(at), found[0])
+    nowhere = at + np.array([0, 0, 0, 1e4])
+    assert (compiled.values_and_gradients(nowhere)[0] == -np.inf).all()
+    assert (compiled.values_and_gradients(nowhere)[1] == 0).all()

@@ -1,0 +1,131 @@
+"""The compiled measure of gradients: whether edges of both images meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.grid import FloatArray
+from regkit_instance.kernels.gather import carry, gather, look_up
+from regkit_instance.kernels.ngf import gradient_fields
+from regkit_instance.measures import FEWEST_COUNTED, LEAST_OVERLAP, SAMPLES_AT_ONCE
+from regkit_instance.neighbourhoods import Edges
+from regkit_instance.pyramid import Level
+
+NONE = np.empty((0, 0, 0), np.float32)
+FAINTEST = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeMeasure:
+    """Normalised gradient fields of a pair: a `regkit_instance.measures.Measure`.
+
+    Parameters
+    ----------
+    positions
+        Fixed points, mm about the body's centre, shape (3, N), float32.
+    directions
+        Of the fixed gradients there; of length up to one, shape (3, N), float32.
+    images
+        Gradients of the moving image by mm, x, y, z, each padded as a level is.
+    to_index
+        Maps moving points, mm about the body's centre, to padded indices, shape (3, 4).
+    weak
+        Length of a moving gradient that counts as weak.
+    """
+
+    positions: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    images: NDArray[np.float32]
+    to_index: FloatArray
+    weak: float
+
+    @classmethod
+    def of(cls, edges: Edges, level: Level, origin: FloatArray) -> Self:
+        """Compare a sample of the fixed image with a moving one; see `Sampled` for the rest.
+
+        A gradient is weak when it is shorter than the mean of its image.
+        """
+        steep = np.square(edges.slopes).sum(axis=0)
+        faint = max(float(np.sqrt(steep).mean()), FAINTEST)
+        to_index = level.to_padded_index(origin)
+        images = _gradients(level.array, to_index)
+        lengths = np.sqrt(np.square(images).sum(axis=0))
+        return cls(
+            edges.positions,
+            (edges.slopes / np.sqrt(steep + faint**2)).astype(np.float32),
+            images,
+            to_index,
+            max(float(np.nanmean(lengths)), FAINTEST),
+        )
+
+    def values(self, maps: FloatArray) -> FloatArray:
+        """Return the similarity (B,) under each map."""
+        scores = np.empty(len(maps))
+        for part in self._parts(len(maps)):
+            fields = self._fields(len(maps[part]))
+            for image, field in zip(self.images, fields, strict=True):
+                look_up(image, self._indexed(maps[part]), self.positions, field)
+            self._score(fields, maps[part], scores[part], NONE)
+        return scores
+
+    def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
+        scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
+        for part in self._parts(len(maps)):
+            self._differentiate(maps[part], scores[part], by_maps[part])
+        return scores, by_maps
+
+    def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
+        fields = self._fields(len(maps))
+        by_index = np.empty((3, len(maps), *fields.shape[::2]), np.float32)
+        for image, field, slope in zip(self.images, fields, by_index, strict=True):
+            gather(image, self._indexed(maps), self.positions, field, slope)
+        slopes = np.zeros_like(fields)
+        by_linear = self._score(fields, maps, scores, slopes)
+        by_maps[:] = 0.0
+        carried = np.empty_like(by_maps)
+        for field, slope, pull in zip(fields, by_index, slopes, strict=True):
+            carry(field, pull, slope, self.positions, carried)
+            by_maps += np.einsum("ji,bjk->bik", self.to_index[:, :3], carried)
+        by_maps[:, :, :3] += by_linear
+
+    def _score(
+        self,
+        fields: NDArray[np.float32],
+        maps: FloatArray,
+        scores: FloatArray,
+        slopes: NDArray[np.float32],
+    ) -> FloatArray:
+        """Fill in scores and slopes; return the derivatives by the linear parts alone."""
+        by_linear = np.empty((len(maps), 3, 3))
+        fewest = max(FEWEST_COUNTED, int(LEAST_OVERLAP * fields.shape[2]))
+        limits, linear = np.array((self.weak, fewest)), np.ascontiguousarray(maps[:, :, :3])
+        gradient_fields(fields, self.directions, linear, limits, scores, slopes, by_linear)
+        return by_linear
+
+    def _fields(self, count: int) -> NDArray[np.float32]:
+        return np.empty((3, count, self.positions.shape[1]), np.float32)
+
+    def _indexed(self, maps: FloatArray) -> FloatArray:
+        indexed = np.einsum("ij,bjk->bik", self.to_index[:, :3], maps)
+        indexed[:, :, 3] += self.to_index[:, 3]
+        return np.asarray(indexed)
+
+    def _parts(self, count: int) -> list[slice]:
+        rows = max(1, SAMPLES_AT_ONCE // max(self.positions.shape[1], 1))
+        return [slice(first, first + rows) for first in range(0, count, rows)]
+
+
+def _gradients(array: NDArray[np.float32], to_index: FloatArray) -> NDArray[np.float32]:
+    """Return the gradients by mm of a padded image, by central differences, (3, z, y, x)."""
+    by_index = np.zeros((3, *array.shape), np.float32)
+    for axis, slope in enumerate(by_index):
+        along, values = np.moveaxis(slope, axis, 0), np.moveaxis(array, axis, 0)
+        along[1:-1] = (values[2:] - values[:-2]) / 2
+        along[0], along[-1] = along[1], along[-2]
+    linear = to_index[:, :3].astype(np.float32)
+    return np.ascontiguousarray(np.einsum("ij,i...->j...", linear, by_index))
