@@ -27,7 +27,7 @@ AS_GOOD = 0.99
 # Searches that end within so many voxels found the same place.
 SAME_VOXELS = 4
 # If the second best place is as good as this, more places for the body's centre are tried.
-DOUBTFUL, WIDER_STEP = 0.87, 0.5
+DOUBTFUL = 0.87
 STEPS = 60
 LAST_STEP_MM = 0.01
 # Levels above the finest need fewer points, by this factor.
@@ -63,16 +63,27 @@ def search(pair: Pair, settings: Settings) -> Estimate:
     RegistrationError
         Nothing to compare in an image, or no start under which the images meet.
     """
-    return _Search(pair, settings).run()
+    images = Images.of(pair, settings.levels, settings.seed)
+    start = pair.start
+    if not (
+        images.moving_is_part
+        and isinstance(start, AffineTransform)
+        and settings.model != "anisotropic"  # whose inverses are of another kind
+    ):
+        return _Search(images, settings).run()
+    # Sample points in the whole would mostly meet nothing: those of the part are compared.
+    swapped = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, start.inverse())
+    found = _Search(Images.of(swapped, settings.levels, settings.seed), settings).run()
+    diagnostics = {**found.diagnostics, "sampled": "moving"}
+    return Estimate(found.transform.inverse(), diagnostics=diagnostics)
 
 
 class _Search:
     """One registration: the images at every level, and what was found so far."""
 
-    def __init__(self, pair: Pair, settings: Settings) -> None:
-        self.pair, self.settings = pair, settings
-        self.images = Images.of(pair, settings.levels, settings.seed)
-        self.rigid = Motion("rigid", self.images.body.radius_mm)
+    def __init__(self, images: Images, settings: Settings) -> None:
+        self.images, self.settings = images, settings
+        self.rigid = Motion("rigid", images.body.radius_mm)
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
         self.warnings: list[str] = []
@@ -99,14 +110,14 @@ class _Search:
         if settings.starts == 1:
             return np.eye(3, 4)[None]
         measure = self.images.measure("mi", 0, SCOUT_POINTS, SCOUT_BINS, settings.threads)
-        centres = np.stack([self.images.moving_mass, self.pair.moving.grid.centre])
-        starts = everywhere(centres - self.images.body.centre)
+        centres = np.stack([self.images.moving_mass, self.images.pair.moving.grid.centre])
+        starts = everywhere(centres - self.images.body.centre, self.rigid.radius_mm)
         if settings.starts is not None:
             starts = in_turn(starts, settings.starts)
         found = self._scouted(measure, starts, np.empty((0, 3, 4)))
         if settings.starts is None and found.doubtful(DOUBTFUL):
             place = self.images.moving_mass - self.images.body.centre
-            more = wider(place, WIDER_STEP * self.images.body.radius_mm)
+            more = wider(place, self.rigid.radius_mm)
             self.diagnostics["wider_starts"] = len(more)
             found = self._scouted(measure, more, found.maps)
         self.diagnostics |= {
@@ -199,4 +210,4 @@ class _Search:
     def _total(self, peak: FloatArray) -> Transform:
         """Return a map about the body's centre as one of fixed to moving points."""
         about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
-        return about @ self.pair.start
+        return about @ self.images.pair.start

@@ -18,6 +18,8 @@ from regkit_instance.pyramid import Level, curve_of, pyramid, spacings_mm
 COARSEST_ACROSS = 8
 # Points from which the body and the range of intensities are known.
 PROBE = 10_000
+# A moving image of less than this share of the fixed body's volume shows but a part of it.
+PART = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class Images:
         What is to be aligned.
     moving_mass
         Centre of what the moving image shows (in its mask), LPS mm.
+    moving_volume
+        Of the moving field of view (or mask), mm^3.
     spacings
         Of the levels in mm, coarsest first.
     fixed, moving
@@ -43,6 +47,7 @@ class Images:
     pair: Pair
     body: Body
     moving_mass: FloatArray
+    moving_volume: float
     spacings: tuple[float, ...]
     fixed: tuple[Level, ...]
     moving: tuple[Level, ...]
@@ -69,7 +74,17 @@ class Images:
         moving = pyramid(pair.moving, curve, spacings, pair.moving_mask)
         shown = of_moving.points[of_moving.foreground]
         mass = shown.mean(axis=0) if len(shown) else np.asarray(pair.moving.grid.centre)
-        return cls(pair, body, mass, spacings, fixed, moving, seed)
+        volume = float(np.prod(pair.moving.grid.extent))
+        if pair.moving_mask is not None:
+            marked = np.count_nonzero(pair.moving_mask.array)
+            volume = min(volume, marked * float(np.prod(pair.moving_mask.grid.spacing)))
+        return cls(pair, body, mass, volume, spacings, fixed, moving, seed)
+
+    @property
+    def moving_is_part(self) -> bool:
+        """Whether the moving image shows but a part of the fixed body."""
+        sides = (self.body.box[1] - self.body.box[0] + 1) * self.pair.fixed.grid.spacing[::-1]
+        return self.moving_volume < PART * float(np.prod(sides))
 
     def measure(self, name: str, level: int, samples: int, bins: int, threads: int = 1) -> Sampled:
         """Return a measure (see `score_by`) at a level, from about so many sample points."""

@@ -10,7 +10,8 @@ from regkit_instance.motion import stacked
 # So many rotations leave none further than about 30 degrees from the next.
 ROTATIONS = 300
 # Around the initial map the search is finer, and shifts are tried as well.
-NEAR_ROTATIONS, NEAR_DEG, NEAR_MM = 1000, 40.0, 40.0
+NEAR_ROTATIONS, NEAR_DEG, NEAR_STEP = 1000, 30.0, 0.4
+WIDER_STEP = 0.5
 PHI, PSI = np.sqrt(2.0), 1.533751168755204288118041
 
 
@@ -31,7 +32,7 @@ def rotations_everywhere(count: int) -> FloatArray:
     return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
-def everywhere(places: FloatArray) -> FloatArray:
+def everywhere(places: FloatArray, radius_mm: float) -> FloatArray:
     """Return maps (B, 3, 4) to begin from, the initial map (no motion) first.
 
     Every rotation, with the body's centre where it is and at other places; and small rotations
@@ -41,6 +42,8 @@ def everywhere(places: FloatArray) -> FloatArray:
     ----------
     places
         Where else the centre may be, mm from where the initial map takes it, shape (N, 3).
+    radius_mm
+        Of the body; a share of it separates places.
     """
     shifts = np.concatenate([np.zeros((1, 3)), places])
     far = _combined(rotations_everywhere(ROTATIONS), shifts)
@@ -48,20 +51,20 @@ def everywhere(places: FloatArray) -> FloatArray:
     cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
     near = np.concatenate([np.eye(3)[None], near[cosine > np.cos(np.deg2rad(NEAR_DEG))]])
     unturned = _combined(np.eye(3)[None], shifts[1:])
-    return np.concatenate([_combined(near, _lattice(NEAR_MM)), unturned, far])
+    return np.concatenate([_combined(near, _lattice(NEAR_STEP * radius_mm, 2)), unturned, far])
 
 
-def wider(centre: FloatArray, step_mm: float) -> FloatArray:
+def wider(centre: FloatArray, radius_mm: float) -> FloatArray:
     """Return maps (B, 3, 4): every rotation, the body's centre on a lattice around a place.
 
     Parameters
     ----------
     centre
         Middle of the lattice, mm from where the initial map takes the body's centre, shape (3,).
-    step_mm
-        Between the three places along each axis.
+    radius_mm
+        Of the body; a share of it separates places.
     """
-    return _combined(rotations_everywhere(ROTATIONS), centre + _lattice(step_mm))
+    return _combined(rotations_everywhere(ROTATIONS), centre + _lattice(WIDER_STEP * radius_mm, 1))
 
 
 def in_turn(starts: FloatArray, count: int) -> FloatArray:
@@ -75,6 +78,8 @@ def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
     return stacked(every, np.tile(shifts, (len(rotations), 1)))
 
 
-def _lattice(step_mm: float) -> FloatArray:
-    ticks = np.array([0.0, -step_mm, step_mm])
-    return np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
+def _lattice(step_mm: float, reach: int) -> FloatArray:
+    """Return places up to so many steps away along each axis, the middle first, (N, 3)."""
+    ticks = np.arange(-reach, reach + 1) * step_mm
+    places = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
+    return places[np.argsort((places**2).sum(axis=1), kind="stable")]

@@ -189,3 +189,15 @@ def test_nothing_but_these_methods_loads_numba() -> None:
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_small_moving_image_is_found_in_a_large_fixed_one() -> None:
+    """Nearly all of the fixed body meets nothing: what is sampled is the moving image."""
+    truth = rigid((8.0, -12.0, 15.0), (15.0, -12.0, 10.0))
+    corner = tuple(truth.map_points((-60.0, -90.0, -70.0)).tolist())
+    part = Grid((14, 14, 14), (9.0, 9.0, 9.0), corner, tuple(truth.matrix[:3, :3].ravel()))
+    pair = Pair(thorax(SMALL, "pet"), thorax(part, "ct", truth))
+    found = build("fast-mi").register(pair)
+    points = truth.inverse().map_points(part.corners())
+    assert found.diagnostics["sampled"] == "moving"
+    assert distance_mm(found.transform, truth, points) < 2 * CLOSE_MM

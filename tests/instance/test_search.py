@@ -87,7 +87,7 @@ def test_rotations_are_proper_and_leave_no_large_gap() -> None:
 
 def test_starts_begin_with_the_initial_map_and_visit_every_place() -> None:
     centres = np.array([(100.0, 0, 0), (0, 50.0, 0)])
-    starts = everywhere(centres)
+    starts = everywhere(centres, 80.0)
     np.testing.assert_array_equal(starts[0], np.eye(3, 4))
     for centre in centres:
         assert (starts[:, :, 3] == centre).all(axis=1).sum() >= 300
