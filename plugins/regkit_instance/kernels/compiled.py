@@ -19,5 +19,9 @@ ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
 
 def compiled(loop: Loop) -> Loop:
     """Compile a loop on its first call, or load it from an earlier one."""
-    made: Loop = njit(cache=True, nogil=True, error_model="numpy", fastmath=ARITHMETIC)(loop)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": ARITHMETIC}
+    try:
+        made: Loop = njit(cache=True, **options)(loop)
+    except RuntimeError:  # there is nowhere to keep it: it is compiled anew by every program
+        made = njit(**options)(loop)
     return made
