@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -130,6 +132,50 @@ class Eats(Misbehaving):
         raise AssertionError
 
 
+GREEDY = """
+import time
+hoard = []
+while len(hoard) < 50:
+    hoard.append(bytearray(b"x" * 10_000_000))
+    time.sleep(0.02)
+"""
+
+
+class LetsEat(Misbehaving):
+    """Starts another program, which grows until it is ended."""
+
+    def misbehave(self) -> Estimate:
+        subprocess.run([sys.executable, "-c", GREEDY], check=True)
+        raise AssertionError
+
+
+class Scribbles(Fine):
+    """Writes into the images it was given."""
+
+    def register(self, pair: Pair) -> Estimate:
+        pair.moving.array.setflags(write=True)
+        pair.moving.array[:] = 1
+        return Estimate(TRUTH)
+
+
+class Forks(Fine):
+    """Its copy comes back as well, sooner than itself and with another answer."""
+
+    def register(self, pair: Pair) -> Estimate:
+        if os.fork() == 0:
+            return Estimate(AffineTransform.shift((99.0, 0.0, 0.0)) @ TRUTH)
+        os.wait()
+        return super().register(pair)
+
+
+@dataclass(frozen=True)
+class Boundless(Fine):
+    """Has parameters that JSON cannot hold."""
+
+    longest: float = math.inf
+    unknown: float = math.nan
+
+
 class RunsOut(Misbehaving):
     def misbehave(self) -> Estimate:
         return Estimate(np.ones((1 << 50,)))
@@ -173,6 +219,10 @@ TOYS = {
     "calls-exit": CallsExit,
     "hangs": Hangs,
     "eats": Eats,
+    "lets-eat": LetsEat,
+    "scribbles": Scribbles,
+    "forks": Forks,
+    "boundless": Boundless,
     "runs-out": RunsOut,
     "wrong-type": WrongType,
     "warps": Warps,

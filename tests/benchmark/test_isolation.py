@@ -1,5 +1,6 @@
 """Whatever a method does, it is one failed record with its reason, and the run goes on."""
 
+import math
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
 from regkit.benchmark.source import Source
 from regkit.datasets import write_dataset
-from regkit.errors import BenchmarkError
+from regkit.errors import BenchmarkError, OutputError
 from regkit.io import write_volume
 from regkit.io.transforms import read_transform
 from regkit.registry import default_registry
@@ -24,6 +25,7 @@ REASONS = {
     "calls-exit": r"SystemExit: 3",
     "hangs": r"gave no answer for 1\.5 s \(--timeout\) and was ended while registering",
     "eats": r"needed more than \d+ MB of memory \(--memory\) and was ended while registering",
+    "lets-eat": r"needed more than \d+ MB of memory \(--memory\) and was ended while registering",
     "runs-out": r"runs-out ran out of memory",
     "wrong-type": r"wrong-type must return an Estimate, got str",
 }
@@ -133,6 +135,43 @@ def test_a_warp_is_kept_as_a_file(tmp_path):
     record = read_records(tmp_path)[0]
     kept = read_transform(tmp_path / record["transform"])
     np.testing.assert_allclose(kept.map_points([(8.0, 8.0, 8.0)]), [(11.0, 8.0, 8.0)], atol=1e-6)
+
+
+def test_a_method_that_changes_the_images_fails(tmp_path):
+    run(plan_of("scribbles"), tmp_path)
+    errors = {record["error"] for record in read_records(tmp_path)}
+    assert errors == {"the method changed the images that it was given"}
+
+
+def test_only_one_of_the_copies_of_a_method_that_forks_answers(tmp_path):
+    run(plan_of("forks"), tmp_path)
+    scores = [record["scores"]["tre_mm"] for record in read_records(tmp_path)]
+    np.testing.assert_allclose(scores, [0.0, 0.1, 0.2], atol=1e-9)
+
+
+def test_parameters_may_be_infinite(tmp_path):
+    run(plan_of("boundless"), tmp_path)
+    records = read_records(tmp_path)
+    assert [record["status"] for record in records] == ["ok"] * 3
+    assert records[0]["parameters"]["longest"] == "Infinity"
+    assert records[0]["parameters"]["unknown"] == "NaN"
+
+
+def test_a_limit_may_be_infinite(tmp_path):
+    run(plan_of("fine", timeout_s=math.inf), tmp_path)
+    assert [record["status"] for record in read_records(tmp_path)] == ["ok"] * 3
+
+
+def test_a_full_disk_is_not_the_methods_fault(tmp_path):
+    def fill(progress):  # as a full disk: what the method found cannot be written any more
+        (tmp_path / "transforms").write_text("in the way")
+
+    with pytest.raises(OutputError, match=r"transforms.*in its way.*goes on later"):
+        run(plan_of("warps"), tmp_path, watch=fill)
+    assert read_records(tmp_path) == []
+    (tmp_path / "transforms").unlink()
+    run(plan_of("warps"), tmp_path)
+    assert [record["status"] for record in read_records(tmp_path)] == ["ok"] * 3
 
 
 def test_a_missing_package_stops_the_run_if_the_method_was_asked_for(tmp_path):

@@ -64,6 +64,7 @@ def test_all_methods_may_lack_what_they_need():
         ([","], BenchmarkError, "needs a method"),
         (["fine,fine"], BenchmarkError, "two methods are called 'fine'; .* as in other=fine"),
         (["fyne"], UnknownNameError, "no method is called 'fyne'; did you mean fine"),
+        (["=fine"], BenchmarkError, "a method has an empty label"),
         (["fine+/hangs"], UnknownNameError, "no method is called ''"),
     ],
 )

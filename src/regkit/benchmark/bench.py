@@ -8,6 +8,7 @@ import json
 import math
 import re
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,12 @@ from typing import Any, TypeAlias
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.case import Case
-from regkit.errors import BenchmarkError, RegkitError
+from regkit.errors import BenchmarkError, OutputError, RegkitError
 from regkit.evaluation import Metric, evaluate
 from regkit.io.staging import staged
 from regkit.io.transforms import write_transform
 from regkit.pipeline import build
+from regkit.registrar import Pair
 from regkit.registration import RegistrationResult, run
 from regkit.registry import Registry, default_registry
 from regkit.transform import AffineTransform
@@ -56,7 +58,8 @@ class Bench:
         known: Facts = {}
         if dataclasses.is_dataclass(registrar) and not isinstance(registrar, type):
             known = dataclasses.asdict(registrar)
-        return dict(json.loads(json.dumps(known, default=str)))
+        # A record is strict JSON, which has no NaN and no infinity: they become words.
+        return dict(json.loads(json.dumps(known, default=str), parse_constant=str))
 
     def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
         """Run the method on a case.
@@ -76,6 +79,11 @@ class Bench:
         -------
         dict
             Facts for `regkit.benchmark.records.new_record`, ``status`` among them.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written, for which no method is to blame.
         """
         timing: dict[str, float] = {}
         facts: Facts = {"timing_s": timing}
@@ -85,7 +93,7 @@ class Bench:
             stage(now="registering", group=case.group, timing_s=timing)
             reset_peak()
             try:
-                with _timed(timing, "compute"):
+                with _unchanged(case.pair), _timed(timing, "compute"):
                     result = run(self._registrar, case.pair, self._method.label)
             finally:
                 facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
@@ -95,6 +103,8 @@ class Bench:
             timing["compute"] = facts["runtime_s"] = round(result.compute_s, 4)
             stage(now="scoring", **facts)
             return facts | self._judged(case, result, timing, Path(folder))
+        except OutputError:
+            raise
         except RegkitError as error:
             return facts | {"status": "failed", "error": _one_line(str(error))}
         except MemoryError:
@@ -134,6 +144,21 @@ class Bench:
             "device": result.device,
             "transform": transform,
         }
+
+
+@contextmanager
+def _unchanged(pair: Pair) -> Iterator[None]:
+    """Raise if a block writes into the images, with which its result is to be judged."""
+    before = _checksum(pair)
+    yield
+    if _checksum(pair) != before:
+        raise BenchmarkError("the method changed the images that it was given")
+
+
+def _checksum(pair: Pair) -> tuple[int, ...]:
+    """Return what tells whether somebody wrote into the images or masks."""
+    volumes = (pair.fixed, pair.moving, pair.fixed_mask, pair.moving_mask)
+    return tuple(zlib.crc32(volume.array.data) for volume in volumes if volume is not None)
 
 
 def _metrics(registry: Registry) -> dict[str, Metric]:

@@ -18,12 +18,14 @@ from typing import Any
 from regkit.benchmark.memory import held_mb
 from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.records import Record, new_record
-from regkit.errors import BenchmarkError
+from regkit.errors import BenchmarkError, OutputError
 from regkit.share import THREAD_VARIABLES
 
 # Importing what a method needs is not its own time, but no reason to wait for ever either.
 START_S = 300.0
 WATCH_S = 0.1
+# No system can wait for ever at once.
+PAUSE_S = 600.0
 ATTEMPTS = 2
 SIGNALS = {
     signal.SIGSEGV: "segmentation fault",
@@ -93,6 +95,8 @@ class Lane:
         ------
         BenchmarkError
             The method cannot be set up as asked for: it would fail on every case.
+        OutputError
+            The benchmark folder cannot be written.
         """
         method = next(m for m in self._plan.methods if m.label == task.method)
         try:
@@ -197,7 +201,13 @@ class Worker:
         raise (Unavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
 
     def run(self, task: Task, folder: str) -> dict[str, Any]:
-        """Run the method on a case; return the facts of a record, whatever happens."""
+        """Run the method on a case; return the facts of a record, whatever happens to it.
+
+        Raises
+        ------
+        OutputError
+            The benchmark folder cannot be written: that says nothing about the method.
+        """
         self._said.seek(0)  # the process writes at the same place
         self._said.truncate()
         self._order({"index": task.index, "case": task.case, "folder": folder})
@@ -208,6 +218,8 @@ class Worker:
                 reply = self._reply(self._plan.timeout_s)
                 if "done" in reply:
                     return dict(reply["done"])
+                if "stopped" in reply:
+                    raise OutputError(f"{reply['stopped']} (the same command goes on later)")
                 facts = dict(reply["stage"])
                 now, since = facts.pop("now"), time.monotonic()
         except Lost as reason:
@@ -252,7 +264,7 @@ class Worker:
         """Wait until there is something to read, watching the clock and the memory."""
         limit = self._plan.memory_mb
         while (left := deadline - time.monotonic()) > 0:
-            pause = min(left, WATCH_S) if limit else left
+            pause = min(left, WATCH_S if limit else PAUSE_S)
             ready, _, _ = select.select([self._replies], [], [], pause)
             if ready:
                 return

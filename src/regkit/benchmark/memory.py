@@ -29,10 +29,16 @@ def peak_mb() -> float:
 
 
 def held_mb(process: int) -> float:
-    """Return the memory that a process holds, in MB; 0 where that cannot be known."""
+    """Return the memory that a process and those it started hold, in MB; 0 where not known."""
     with suppress(OSError, StopIteration):
-        return _status_mb(str(process), "VmRSS")
+        own = _status_mb(str(process), "VmRSS")
+        return own + sum(held_mb(child) for child in _children(process))
     return 0.0
+
+
+def _children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
 
 
 def _status_mb(process: str, key: str) -> float:

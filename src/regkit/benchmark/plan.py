@@ -194,6 +194,8 @@ def _read(item: str, registry: Registry) -> list[Method]:
 
 def _check_labels(methods: Sequence[Method]) -> None:
     labels = [method.label for method in methods]
+    if "" in labels:
+        raise BenchmarkError("a method has an empty label; write label=method, or only the method")
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise BenchmarkError(

@@ -3,8 +3,8 @@
 It is started as ``python -m regkit.benchmark.worker IN OUT`` with two open pipes, on which both
 sides write one JSON object a line. First comes ``{"plan", "method"}``, answered by ``ready`` or
 ``refused``; then, for each case, ``{"index", "case", "folder"}``, answered twice by ``stage`` and
-once by ``done``. When the pipe in closes, nobody is waiting, and the process ends with all it has
-started.
+once by ``done``, or by ``stopped`` if the benchmark itself cannot go on. When the pipe in closes,
+nobody is waiting, and the process ends with all it has started.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from typing import Any, TypeAlias
 from regkit.benchmark.bench import Bench
 from regkit.benchmark.memory import offer_to_the_killer
 from regkit.benchmark.plan import Plan
-from regkit.errors import DuplicateNameError, MissingDependencyError, PluginError, RegkitError
+from regkit.errors import (
+    DuplicateNameError,
+    MissingDependencyError,
+    OutputError,
+    PluginError,
+    RegkitError,
+)
 
 Say: TypeAlias = Callable[..., None]
 
@@ -35,7 +41,11 @@ def main() -> None:
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inward, inbox), daemon=True).start()
 
+    itself = os.getpid()
+
     def say(**message: Any) -> None:
+        if os.getpid() != itself:
+            os._exit(0)  # a copy that a method has made by forking: it must not answer as well
         os.write(outward, json.dumps(message).encode() + b"\n")
 
     bench = _open(inbox.get(), say)
@@ -66,7 +76,10 @@ def _work(bench: Bench, order: Mapping[str, Any], say: Say) -> None:
     def stage(**facts: Any) -> None:
         say(stage=facts)
 
-    say(done=bench.run(order["index"], order["case"], order["folder"], stage))
+    try:
+        say(done=bench.run(order["index"], order["case"], order["folder"], stage))
+    except OutputError as error:
+        say(stopped=str(error))
 
 
 def _is_about_the_environment(error: RegkitError) -> bool:
