@@ -54,6 +54,21 @@ def test_a_torn_last_line_is_cut_off(tmp_path, kept):
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0", "case-1", "case-2"]
 
 
+def test_a_record_of_an_older_version_has_all_keys(tmp_path):
+    old = {"dataset": "d", "case": "c", "method": "m", "status": "failed"}
+    (tmp_path / RECORDS).write_text(json.dumps(old) + "\n")
+    assert read_records(tmp_path) == [new_record("d", "c", "m", "failed", group="c")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"scores": [1]}, {"scores": None}, {"scores": {"a": "b"}}, {"status": "fine"}]
+)
+def test_a_line_of_another_form_is_named(tmp_path, wrong):
+    (tmp_path / RECORDS).write_text(json.dumps(record(0) | wrong) + "\n")
+    with pytest.raises(BenchmarkError, match="line 1 is not a record of a benchmark"):
+        read_records(tmp_path)
+
+
 def test_zeros_that_a_power_failure_leaves_are_cut_off(tmp_path):
     fill(tmp_path, record(0))
     with (tmp_path / RECORDS).open("ab") as stream:
@@ -150,7 +165,7 @@ def test_a_folder_without_records_is_none(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot write .*records.jsonl"):
+    with pytest.raises(OutputError, match=r"cannot make the folder .*file stands in its way"):
         RecordFile(tmp_path / "file")
 
 

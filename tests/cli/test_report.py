@@ -74,6 +74,15 @@ def test_wrong_margins_are_one_line(folder, run, words, says) -> None:
     assert not (folder / "report.html").exists()
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe{}\n", b"[]\n", b'{"dataset": "d"}\n', b"\0\0\n"])
+def test_a_folder_with_other_records_is_one_line(tmp_path, run, content) -> None:
+    (tmp_path / "records.jsonl").write_bytes(content)
+    result = run("report", tmp_path)
+    assert result.exit_code == 1
+    assert "line 1 is not a record of a benchmark; take the line out" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["records.jsonl"]
+
+
 def test_a_folder_without_records_is_one_line(tmp_path, run) -> None:
     result = run("report", tmp_path)
     assert result.exit_code == 1

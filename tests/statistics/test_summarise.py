@@ -13,7 +13,7 @@ from regkit.errors import ParameterError
 from regkit.statistics import Settings, Summary, summarise
 from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
-from regkit.statistics.writing import as_csv, as_json, as_markdown
+from regkit.statistics.writing import as_csv, as_json, as_markdown, shown
 
 QUICK = Settings(draws=400, flips=500)
 
@@ -226,6 +226,23 @@ def test_margins_of_what_is_not_scored_are_refused() -> None:
         summarise(table({"a": [1.0]}), Settings(margins={"dt": 3.4}))
     with pytest.raises(ParameterError, match="margin of tre_mm must be positive, got 0"):
         summarise(table({"a": [1.0]}), Settings(margins={"tre_mm": 0}))
+
+
+def test_scores_that_could_not_be_computed_are_told() -> None:
+    records = [
+        record(f"c{i}", "a", 1.0, score_errors={"odd": f"ValueError: case {i}"}) for i in range(3)
+    ]
+    [dataset] = summarise(records, QUICK).datasets
+    assert dataset.notes == (
+        "the score odd could not be computed of 3 results, first: ValueError: case 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1e30, "1.0e+30"), (123456.7, "123457"), (2, "2.00")]
+)
+def test_numbers_of_any_size_are_short(value: float, words: str) -> None:
+    assert shown(value) == words
 
 
 def test_costs_are_of_completed_runs_and_not_tested() -> None:

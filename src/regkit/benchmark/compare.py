@@ -15,6 +15,7 @@ from regkit.errors import BenchmarkError
 from regkit.statistics import Settings, summarise
 from regkit.statistics.paired import holm
 from regkit.statistics.summary import ScoreSummary
+from regkit.statistics.table import COSTS
 
 ALPHA = 0.05
 # With fewer patients no permutation test can find anything.
@@ -134,7 +135,8 @@ def _scores(
     summary = summarise(told, Settings(draws=200), better, units)
     method = pairs[0][0]["method"]
     tables = (table for table in summary.scores if table.comparisons)
-    return [_change(table, method, pairs) for table in tables]
+    changes = [_change(table, method, pairs) for table in tables]
+    return [change for change in changes if not isnan(change.old)]  # others are new
 
 
 def _change(table: ScoreSummary, method: str, pairs: Sequence[tuple[Record, Record]]) -> Change:
@@ -197,14 +199,18 @@ def costs(old: Iterable[Record], new: Iterable[Record]) -> dict[tuple[str, str],
     """
     before, now = _keyed(old), _keyed(new)
     ratios: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def is_known(record: Record) -> bool:
+        return record["status"] == "ok" and all(record[name] is not None for name in COSTS)
+
     for home, keys in groupby(sorted(before.keys() & now.keys()), key=lambda key: key[:2]):
-        shared = [key for key in keys if "ok" == before[key]["status"] == now[key]["status"]]
+        shared = [key for key in keys if is_known(before[key]) and is_known(now[key])]
         if shared:
             ratios[home] = {
                 name: float(
                     np.median([now[key][name] for key in shared])
                     / max(np.median([before[key][name] for key in shared]), 1e-9)
                 )
-                for name in ("runtime_s", "peak_memory_mb")
+                for name in COSTS
             }
     return ratios

@@ -16,9 +16,11 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
-from regkit.io.staging import staged
+from regkit.io.staging import staged, why_not
 
 RECORDS = "records.jsonl"
+CERTAIN = ("dataset", "case", "method", "status")
+STATUSES = ("ok", "failed", "unavailable")
 Record: TypeAlias = dict[str, Any]
 
 
@@ -97,7 +99,7 @@ class RecordFile:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = self._open()
         except OSError as error:
-            raise OutputError(f"cannot write {self._file}: {error.strerror}") from error
+            raise OutputError(why_not(folder, error)) from error
 
     def __enter__(self) -> Self:
         """Open."""
@@ -175,9 +177,12 @@ def _parse(content: bytes, file: Path) -> list[Record]:
 def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-            _ = record["dataset"], record["case"], record["method"], record["status"]
-        except (ValueError, KeyError, TypeError) as error:
+            found = json.loads(line)
+            # What an older version did not write yet is there all the same.
+            record = new_record(**{key: found[key] for key in CERTAIN}) | found
+            STATUSES.index(record["status"])
+            _ = [None if score is None else score + 0.0 for score in record["scores"].values()]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BenchmarkError(
                 f"{file}: line {number} is not a record of a benchmark; take the line out"
             ) from error

@@ -23,6 +23,7 @@ from regkit.statistics.summary import (
     number,
 )
 from regkit.statistics.table import COSTS, Dataset, Record, Score, by_dataset, scores_of
+from regkit.statistics.writing import counted
 
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
 QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
@@ -98,6 +99,7 @@ def _dataset(dataset: Dataset) -> DatasetSummary:
         for method in methods
         if there[method] < len(cases)
     ]
+    notes += _broken_scores(dataset)
     if dataset.repeated:
         notes.append(f"{dataset.repeated} records are repeated; the last of each counts")
     return DatasetSummary(
@@ -108,6 +110,18 @@ def _dataset(dataset: Dataset) -> DatasetSummary:
         dataset.unavailable,
         tuple(notes),
     )
+
+
+def _broken_scores(dataset: Dataset) -> list[str]:
+    """Say which scores could not be computed: a fault of the score, not of a method."""
+    reasons: dict[str, list[str]] = {}
+    for record in dataset.records.values():
+        for name, reason in (record.get("score_errors") or {}).items():
+            reasons.setdefault(name, []).append(str(reason))
+    return [
+        f"the score {name} could not be computed of {counted(len(why), 'result')}, first: {why[0]}"
+        for name, why in reasons.items()
+    ]
 
 
 def _summarise(score: Score, settings: Settings, unit: str) -> ScoreSummary:

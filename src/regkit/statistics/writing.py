@@ -43,7 +43,8 @@ def as_markdown(summary: Summary) -> str:
     """Return the summary as tables for people."""
     parts = ["# Summary\n"]
     for dataset in summary.datasets:
-        parts.append(f"## {dataset.dataset}\n\n{dataset.cases} cases, {dataset.patients} patients")
+        counts = f"{counted(dataset.cases, 'case')}, {counted(dataset.patients, 'patient')}"
+        parts.append(f"## {_cell(one_line(dataset.dataset))}\n\n{counts}")
         unavailable = [f"{m} could not run: {why}" for m, why in dataset.unavailable.items()]
         parts.append(_list([*dataset.notes, *unavailable]))
         parts += [_score(s) for s in summary.scores if s.dataset == dataset.dataset]
@@ -57,7 +58,17 @@ def shown(value: float | None, nothing: str = "-") -> str:
         return nothing
     if value == 0 or 0.001 <= abs(value) < 1000:
         return f"{value:#.3g}".rstrip(".")
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1e}"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.1e}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words, as in ``1 case`` or ``2 cases``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def one_line(text: str) -> str:
+    """Return a name from data so that it does not break the line it stands in."""
+    return " ".join(text.split())
 
 
 def shown_p(p: float | None) -> str:
