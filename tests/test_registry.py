@@ -272,6 +272,11 @@ def test_an_unknown_name_suggests_close_ones() -> None:
         default_registry().method("identiti")
 
 
+def test_an_unknown_name_may_be_of_a_plugin_that_is_left_out() -> None:
+    with pytest.raises(UnknownNameError, match=r"see `regkit plugins`: classic, nuclear\)"):
+        Registry(disabled=["classic", "nuclear"]).method("mi")
+
+
 def test_suggestions() -> None:
     assert suggest("dusf", ["dusfe", "mi"]) == "did you mean dusfe?"
     assert suggest("zzz", ["mi", "ants"]) == "there is ants, mi"

@@ -23,6 +23,7 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.plugin import GROUP, DatasetSpec, Hooks, MethodSpec, MetricSpec, Spec
+from regkit.weights import find_weights, why_missing
 
 DISTRIBUTION = "regkit-imaging"
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
@@ -52,7 +53,12 @@ class Offer(Generic[AnySpec]):
     def problem(self) -> str:
         """Why it cannot be used here; empty when it can."""
         missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
-        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
+        if missing:
+            return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
+        package = getattr(self.spec, "weights", "")
+        if package and find_weights(self.spec.name, package) is None:
+            return why_missing(self.spec.name)
+        return ""
 
     def load(self) -> Any:
         """Import and return what the spec's target names.
@@ -66,13 +72,29 @@ class Offer(Generic[AnySpec]):
         """
         if self.problem:
             raise MissingDependencyError(f"{self.spec.name} {self.problem}")
-        module, _, attribute = self.spec.target.partition(":")
+        return self._imported(self.spec.target)
+
+    def load_trainer(self) -> Any:
+        """Import and return the function that trains a method; its weights need not be there.
+
+        Raises
+        ------
+        PluginError
+            The method is not trained, or the function cannot be imported.
+        """
+        trainer = getattr(self.spec, "trainer", "")
+        if not trainer:
+            raise PluginError(f"{self.spec.name} is not a method that learns: nothing to train")
+        return self._imported(trainer)
+
+    def _imported(self, target: str) -> Any:
+        module, _, attribute = target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
             raise PluginError(
                 f"{self.spec.name} of plugin '{self.owner.name}' cannot be imported from "
-                f"{self.spec.target}: {_reason(error)}"
+                f"{target}: {_reason(error)}"
             ) from error
 
 
@@ -153,15 +175,34 @@ class Registry:
 
     def method(self, name: str) -> Offer[MethodSpec]:
         """Return the one offer of a method name."""
-        return _only(self.methods, name, "method")
+        return self._only(self.methods, name, "method")
 
     def metric(self, name: str) -> Offer[MetricSpec]:
         """Return the one offer of a score name."""
-        return _only(self.metrics, name, "metric")
+        return self._only(self.metrics, name, "metric")
 
     def dataset(self, name: str) -> Offer[DatasetSpec]:
         """Return the one offer of a dataset name."""
-        return _only(self.datasets, name, "dataset")
+        return self._only(self.datasets, name, "dataset")
+
+    @property
+    def left_out(self) -> str:
+        """Words that name the plugins disabled or broken, who may know a name; none if none is."""
+        names = ", ".join(plugin.name for plugin in self.plugins if plugin.problem)
+        return f" (plugins left out, see `regkit plugins`: {names})" if names else ""
+
+    def _only(self, offers: Iterable[Offer[AnySpec]], name: str, what: str) -> Offer[AnySpec]:
+        offers = tuple(offers)
+        found = [offer for offer in offers if offer.spec.name == name]
+        if not found:
+            hint = suggest(name, {offer.spec.name for offer in offers})
+            raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.left_out}")
+        if len(found) > 1:
+            owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
+            raise DuplicateNameError(
+                f"the {what} '{name}' is offered by {owners}; disable one with {DISABLE_VARIABLE}"
+            )
+        return found[0]
 
     def _load_all(self) -> None:
         """Ask for everything, so that plugins that fail on being asked are known to be broken."""
@@ -207,20 +248,6 @@ def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySp
     if names:
         raise PluginError(f"'{names[0]}' is no name: use letters, digits, and any of - _ . only")
     return specs
-
-
-def _only(offers: Iterable[Offer[AnySpec]], name: str, what: str) -> Offer[AnySpec]:
-    offers = tuple(offers)
-    found = [offer for offer in offers if offer.spec.name == name]
-    if not found:
-        hint = suggest(name, {offer.spec.name for offer in offers})
-        raise UnknownNameError(f"no {what} is called '{name}'; {hint}")
-    if len(found) > 1:
-        owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
-        raise DuplicateNameError(
-            f"the {what} '{name}' is offered by {owners}; disable one with {DISABLE_VARIABLE}"
-        )
-    return found[0]
 
 
 def _describe(point: EntryPoint) -> Plugin:

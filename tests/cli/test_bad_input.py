@@ -131,6 +131,18 @@ def test_wrong_options(run, pair_files, tmp_path, options, words):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("output", [("-o", ""), ("--output", " "), ("--output=",)])
+@pytest.mark.parametrize(
+    "words", [("register", "a", "b"), ("simulate", "x"), ("benchmark", "x"), ("resample", "a")]
+)
+def test_an_output_without_a_name_is_refused(run, tmp_path, monkeypatch, words, output):
+    monkeypatch.chdir(tmp_path)
+    told = run(*words, *output)
+    assert told.exit_code == 2
+    assert "the output has no name" in told.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_mask_off_the_image(run, pair_files, tmp_path):
     mask = tmp_path / "mask.nii.gz"
     write_volume(

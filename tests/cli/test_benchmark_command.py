@@ -111,6 +111,8 @@ def test_a_run_that_got_worse_ends_with_1(run, dataset, tmp_path):
         (["tiny-thorax", "-m", "identiti"], "no method is called 'identiti'; did you mean"),
         (["tiny-thorax", "-m", "identity", "--set", "a"], "'a' is not of the form key=value"),
         (["tiny-thorax", "-m", "identity", "--set", "a=1"], "identity has no parameter 'a'"),
+        (["tiny-thorax", "-m", "identity", "--margin", "dt_mm=inf"], "dt_mm must be positive"),
+        (["tiny-thorax", "-m", "ants-rigid"], "(plugins left out, see `regkit plugins`: ants, "),
         ([], "cannot read the benchmark in"),
         (["--compare", "nowhere"], "is not a benchmark folder: there is no records.jsonl in it"),
         (["tiny-thorax", "-m", "identity", "--dask", "tcp://"], "no dask scheduler answers at"),
@@ -121,6 +123,36 @@ def test_what_cannot_be_run_is_told_in_one_line(run, tmp_path, words, message):
     assert done.exit_code == 1
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_what_to_compare_with_is_looked_at_before_anything_runs(run, tmp_path):
+    out = tmp_path / "results"
+    done = run("benchmark", "tiny-thorax", "-m", "identity", "-o", out, "--compare", tmp_path)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "is not a benchmark folder" in done.stderr
+    assert not out.exists()
+
+
+def test_a_folder_called_like_a_dataset_is_not_taken_in_silence(
+    run, dataset, tmp_path, monkeypatch
+):
+    dataset.rename(tmp_path / "tiny-thorax")
+    monkeypatch.chdir(tmp_path)
+    done = run("benchmark", "tiny-thorax", "-m", "identity", "-o", "a", "--limit", "1")
+    assert "for the folder write ./tiny-thorax" in done.stderr
+    assert "tiny-thorax: 1 case\n" in done.stdout
+    done = run("benchmark", "./tiny-thorax", "-m", "identity", "-o", "b")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "mine: 2 cases\n" in done.stdout
+
+
+def test_names_from_data_are_not_taken_for_markup(run, dataset, tmp_path):
+    index = json.loads((dataset / "dataset.json").read_text())
+    index["name"] = index["cases"][0]["id"] = "[/red] <b>\n[bold]x"
+    (dataset / "dataset.json").write_text(json.dumps(index))
+    done = run("benchmark", dataset, "-m", "identity", "-o", tmp_path / "results")
+    assert done.exit_code == 0, done.stderr
+    assert "[/red] <b> [bold]x: 2 cases" in done.stdout
 
 
 def test_a_margin_is_a_number(run, dataset, tmp_path):

@@ -56,7 +56,7 @@ class Source:
         if not Path(self.place).exists():
             raise UnknownNameError(
                 f"'{self.place}' is neither a dataset nor a dataset folder; "
-                f"there is {', '.join(sorted(offered)) or 'no dataset'}"
+                f"there is {', '.join(sorted(offered)) or 'no dataset'}{registry.left_out}"
             )
         if self.parameters:
             raise BenchmarkError(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from regkit.benchmark.compare import Change
     from regkit.benchmark.harness import Executor, Progress
     from regkit.benchmark.plan import Plan
+    from regkit.benchmark.records import Record
     from regkit.statistics import Summary
 
 EXIT_WORSE = 1
@@ -98,6 +100,7 @@ def benchmark(
     --compare alone, nothing is run.
     """
     from regkit.benchmark.plan import CONFIG, Plan, read_plan
+    from regkit.benchmark.records import read_records
     from regkit.benchmark.summary import summarise_folder
     from regkit.report.benchmark_page import write_report
 
@@ -112,6 +115,9 @@ def benchmark(
         "builtin_only": settings.builtin_only or None,
     }
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    # Before anything runs: what is wrong with these must not show hours later.
+    chosen = settings_with_margins(margins or (), output)
+    before = None if compare is None else read_records(compare)
     if dataset is not None or config is not None or compare is None:
         plan = (
             Plan(**changes)
@@ -121,7 +127,6 @@ def benchmark(
         if limit is not None:
             plan = replace(plan, dataset=replace(plan.dataset, limit=limit))
         _run(plan, output, workers, dask, retry_failed)
-    chosen = settings_with_margins(margins or (), output)
     summary = summarise_folder(output, current_registry(), chosen)
     with busy("drawing the report"):
         write_report(output, summary, current_registry())
@@ -129,8 +134,8 @@ def benchmark(
         typer.echo((output / "summary.json").read_text(encoding="utf-8"), nl=False)
     else:
         _print(summary, output)
-    if compare is not None:
-        _compare(compare, output)
+    if compare is not None and before is not None:
+        _compare(compare, before, output)
 
 
 def _source(dataset: str, data: Any, split: str) -> Any:
@@ -138,7 +143,14 @@ def _source(dataset: str, data: Any, split: str) -> Any:
     from regkit.parameters import parse_assignment
 
     offered = {offer.spec.name for offer in current_registry().datasets}
-    is_path = dataset not in offered and Path(dataset).exists()
+    exists = Path(dataset).exists()
+    is_path = dataset not in offered and exists
+    if exists and not is_path:
+        typer.echo(
+            f"regkit: '{dataset}' is a dataset that comes with a plugin, and this is what is run; "
+            f"for the folder write ./{dataset}",
+            err=True,
+        )
     place = str(Path(dataset).resolve()) if is_path else dataset
     return Source(place, dict(parse_assignment(text) for text in data), split)
 
@@ -203,7 +215,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -223,7 +235,9 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
                 left=_left_in_words(progress.left_s),
             )
             if latest is not None and latest["status"] == "failed":
-                bar.console.print(f"{words}: {latest['error']}", style="red", markup=False)
+                bar.console.print(
+                    f"{words}: {latest['error']}", style="red", markup=False, soft_wrap=True
+                )
 
         yield watch
 
@@ -242,13 +256,14 @@ def _print(summary: Summary, output: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.writing import shown, shown_mean
+    from regkit.statistics.writing import counted, one_line, shown, shown_mean
 
     console = Console(soft_wrap=True, highlight=False)
     for dataset in summary.datasets:
         tables = {s.score: s for s in summary.scores if s.dataset == dataset.dataset}
         leading = [tables[name] for name in LEADING_SCORES if name in tables]
-        table = Table(title=f"{dataset.dataset}: {dataset.cases} cases", title_justify="left")
+        title = f"{one_line(dataset.dataset)}: {counted(dataset.cases, 'case')}"
+        table = Table(title=Text(title), title_justify="left")
         table.add_column("method")
         for score in leading:
             unit = f" ({score.unit})" if score.unit else ""
@@ -265,12 +280,12 @@ def _print(summary: Summary, output: Path) -> None:
     console.print(Text(f"Everything is in {output}; the tables are in {output / 'summary.md'}"))
 
 
-def _compare(old: Path, new: Path) -> None:
+def _compare(old: Path, before: list[Record], new: Path) -> None:
     from regkit.benchmark.compare import compare, costs, only_in_one
     from regkit.benchmark.records import read_records
     from regkit.benchmark.summary import of_scores
 
-    before, now = read_records(old), read_records(new)
+    now = read_records(new)
     changes = compare(before, now, *of_scores(current_registry()))
     gone, added = only_in_one(before, now)
     typer.echo(f"Compared with {old}, over the cases and methods that both have:")
@@ -297,7 +312,9 @@ def _compare(old: Path, new: Path) -> None:
 
 def _change_in_words(change: Change) -> str:
     how = "over too few patients to test" if change.p is None else f"p {change.p:.2g}"
-    if change.score == "failed cases":
+    if isnan(change.new):
+        how = "it is not scored any more"
+    elif change.score == "failed cases":
         how = f"of {change.cases}"
     unit = f" {change.unit}" if change.unit else ""
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import typer
@@ -15,20 +16,34 @@ from regkit.errors import RegkitError
 
 EXIT_ERROR = 1
 EXIT_VERDICT_FAIL = 3
+OUTPUT = ("-o", "--output")
 
 
 class Border(TyperGroup):
     """A command group behind which no exception escapes, unless ``--debug`` was given."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Read the command line; see the module."""
         with _border():
-            return super().make_context(*args, **kwargs)
+            _check_output(args)
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the module."""
         with _border():
             return super().invoke(ctx)
+
+
+def _check_output(words: list[str]) -> None:
+    """Refuse an output without a name, which would mean the folder one happens to be in."""
+    for option, name in pairwise([*words, "-"]):
+        if (option in OUTPUT and not name.strip()) or option == "--output=":
+            raise typer.BadParameter(
+                "the output has no name: is a variable of your script empty? For the current "
+                "folder write '.'"
+            )
 
 
 @contextmanager

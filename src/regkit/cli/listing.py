@@ -112,7 +112,8 @@ def _find(name: str, registry: Registry) -> Offer[Any]:
             return find(name)
         known |= names
     raise UnknownNameError(
-        f"no method, metric or dataset is called '{name}'; {suggest(name, known)}"
+        f"no method, metric or dataset is called '{name}'; "
+        f"{suggest(name, known)}{registry.left_out}"
     )
 
 

@@ -28,6 +28,8 @@ def _parsed(texts: Sequence[str]) -> dict[str, float]:
             margins[name.strip()] = float(value)
         except ValueError:
             raise ParameterError(f"--margin takes SCORE=NUMBER, got '{text}'") from None
+        if not 0 < margins[name.strip()] < float("inf"):
+            raise ParameterError(f"the margin of {name.strip()} must be positive, got {value}")
     return margins
 
 
