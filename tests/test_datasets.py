@@ -68,6 +68,13 @@ def test_all_missing_files_are_named_at_once(folder):
         ("[1]", "a dataset is a JSON object, got a list"),
         ('{"name": "x"}', "needs a list of 'cases'"),
         ('{"cases": [{"id": "a"}]}', "case 1 has no fixed and no moving"),
+        ('{"cases": ["a"]}', "case 1 must be a JSON object, got 'a'"),
+        ('{"cases": [{"id": 7, "fixed": "a", "moving": "b"}]}', "the id of case 1 must be text"),
+        ('{"cases": [{"id": "a", "fixed": 1, "moving": "b"}]}', "fixed of case 1 must be text"),
+        ('{"cases": [{"id": "a", "files": ["b"]}]}', "the files of case 1 must be an object"),
+        ('{"registration_val": [["a", "b"]]}', r"case 1 must be a JSON object, got \['a', 'b'\]"),
+        ('{"registration_val": null}', "needs a list of 'cases'"),
+        ('{"registration_val": {"fixed": "a", "moving": "b"}}', "2 files are missing: a, b"),
     ],
 )
 def test_a_broken_index_is_explained(tmp_path, text, words):
@@ -79,6 +86,22 @@ def test_a_broken_index_is_explained(tmp_path, text, words):
 def test_a_folder_without_an_index_is_no_dataset(tmp_path):
     with pytest.raises(FileFormatError, match=r"not a dataset folder: there is no dataset\.json"):
         read_dataset(tmp_path)
+
+
+def test_a_folder_with_another_index_is_told_which(tmp_path):
+    (tmp_path / "X_dataset.json").write_text("{}")
+    with pytest.raises(
+        FileFormatError, match=r"give the JSON file itself if it is X_dataset\.json"
+    ):
+        read_dataset(tmp_path)
+
+
+def test_an_index_may_begin_with_a_mark_and_leave_out_the_group(folder):
+    write_dataset(folder, "mine", [entry(group=None)])
+    index = folder / "dataset.json"
+    index.write_text("\ufeff" + index.read_text(encoding="utf-8"), encoding="utf-8")
+    (case,) = read_dataset(folder)
+    assert case.group == case.id
 
 
 def test_two_cases_cannot_share_an_id(folder):

@@ -93,7 +93,7 @@ class DatasetFolder:
             id=entry["id"],
             pair=pair,
             truth=read(read_transform, "truth"),
-            group=entry.get("group", entry["id"]),
+            group=entry.get("group") or entry["id"],
             fixed_labels=read(read_labels, "fixed_labels"),
             moving_labels=read(read_labels, "moving_labels"),
             fixed_landmarks=read(read_landmarks, "fixed_landmarks"),
@@ -150,11 +150,13 @@ def read_dataset(path: Path | str) -> DatasetFolder:
     index = path / INDEX if path.is_dir() else path
     content = _load(index)
     is_learn2reg = "cases" not in content and LEARN2REG_PAIRS.keys() & content.keys()
-    entries = _learn2reg(content, index.parent) if is_learn2reg else content.get("cases")
+    entries = _learn2reg(content, index) if is_learn2reg else content.get("cases")
     if not isinstance(entries, list) or not entries:
         raise FileFormatError(f"{index}: a dataset needs a list of 'cases', and it has none")
     _check(index, entries)
-    return DatasetFolder(index.parent, str(content.get("name", index.parent.name)), tuple(entries))
+    return DatasetFolder(
+        index.parent, str(content.get("name") or index.parent.name), tuple(entries)
+    )
 
 
 def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> None:
@@ -168,10 +170,13 @@ def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> Non
 
 def _load(index: Path) -> dict[str, Any]:
     try:
-        content = json.loads(index.read_text(encoding="utf-8"))
+        # Windows programs write a mark in front of UTF-8.
+        content = json.loads(index.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
+        others = sorted(file.name for file in index.parent.glob("*.json"))
+        hint = f"; give the JSON file itself if it is {' or '.join(others[:3])}" if others else ""
         raise FileFormatError(
-            f"{index.parent} is not a dataset folder: there is no {index.name} in it"
+            f"{index.parent} is not a dataset folder: there is no {index.name} in it{hint}"
         ) from error
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot read {index} as JSON: {error}") from error
@@ -186,6 +191,7 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
     seen: set[str] = set()
     missing = []
     for number, entry in enumerate(entries, start=1):
+        _check_form(index, number, entry)
         lacking = [k for k in ("id", "fixed", "moving") if not entry.get(k)]
         if lacking:
             raise FileFormatError(f"{index}: case {number} has no {' and no '.join(lacking)}")
@@ -200,21 +206,42 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
         raise FileFormatError(f"{index}: {len(missing)} files are missing: {listed}")
 
 
-def _learn2reg(content: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+def _check_form(index: Path, number: int, entry: Any) -> None:
+    """Refuse a case that is no JSON object, or that has something else where text is needed."""
+    if not isinstance(entry, dict):
+        raise FileFormatError(f"{index}: case {number} must be a JSON object, got {entry!r}")
+    for key in ("id", "group", *FILE_KEYS):
+        if not isinstance(entry.get(key) or "", str):
+            raise FileFormatError(
+                f"{index}: the {key} of case {number} must be text, got {entry[key]!r}"
+            )
+    if not isinstance(entry.get(ATTACHED, {}), dict):
+        raise FileFormatError(
+            f"{index}: the {ATTACHED} of case {number} must be an object of names and paths"
+        )
+
+
+def _learn2reg(content: dict[str, Any], index: Path) -> list[dict[str, Any]]:
     """Turn the pairs of a Learn2Reg dataset JSON into cases, with their labels where present."""
     entries = []
     for key, split in LEARN2REG_PAIRS.items():
-        for pair in content.get(key, ()):
+        for number, pair in enumerate(_listed(content.get(key)), start=1):
+            _check_form(index, number, pair)
             entry = {"fixed": pair.get("fixed"), "moving": pair.get("moving"), "split": split}
             if entry["fixed"] and entry["moving"]:
                 entry["group"] = _stem(entry["fixed"])
                 entry["id"] = f"{entry['group']}-{_stem(entry['moving'])}"
                 for role in ("fixed", "moving"):
                     labels = entry[role].replace("images", "labels")
-                    if labels != entry[role] and (folder / labels).exists():
+                    if labels != entry[role] and (index.parent / labels).exists():
                         entry[f"{role}_labels"] = labels
             entries.append(entry)
     return entries
+
+
+def _listed(pairs: Any) -> list[Any]:
+    """Return pairs as a list: none, one that stands alone, or several."""
+    return pairs if isinstance(pairs, list) else [pairs] if pairs else []
 
 
 def _stem(file: str) -> str:

@@ -95,10 +95,15 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ParameterError(f"'{text}' is not of the form key=value")
+    return key.strip(), _read(value)
+
+
+def _read(text: str) -> Any:
+    """Return a value as TOML has it, else as text."""
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
+        return text.strip()
 
 
 def read_parameters(file: Path) -> dict[str, Any]:
@@ -154,6 +159,8 @@ def _as_plain(value: Any, kind: Any) -> Any:
 
 
 def _as_tuple(values: Any, kinds: tuple[Any, ...]) -> Any:
+    if isinstance(values, str) and "," in values:  # a list as people write it: 0.4,0.8
+        values = [_read(item) for item in values.split(",")]
     if not isinstance(values, list | tuple):
         return _UNFIT
     if len(kinds) == 2 and kinds[1] is Ellipsis:

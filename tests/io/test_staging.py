@@ -129,6 +129,19 @@ def test_simpleitk_that_cannot_write_is_one_line(tmp_path, monkeypatch):
     assert _everything(tmp_path) == {}
 
 
+@pytest.mark.parametrize("inside", [".", "below"])
+def test_an_error_names_the_file_and_not_the_hidden_folder(inside, tmp_path):
+    def write() -> None:
+        with staged(tmp_path) as outer, staged(outer.path(f"{inside}/x").parent) as stage:
+            raise OutputError(f"cannot write {stage.path('image.mha')}: is the disk full?")
+
+    with pytest.raises(OutputError) as caught:
+        write()
+    file = (tmp_path / inside / "image.mha").resolve()
+    assert str(caught.value) == f"cannot write {file}: is the disk full?"
+    assert _everything(tmp_path) == {}
+
+
 def test_a_folder_without_the_right_to_write(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))

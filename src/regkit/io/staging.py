@@ -82,26 +82,34 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Stage]:
     target = Path(folder)
     missing = [path for path in (target, *target.parents) if not path.exists()]
     try:
-        hidden = _hidden_folder(target)
-        try:
+        with _hidden_folder(target) as hidden:
             stage = Stage(target, hidden)
             yield stage
             stage.publish()
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
     except BaseException as error:
         _remove_empty(missing)
         if isinstance(error, OSError) and _is_about_output(error, target):
-            raise OutputError(_sentence(target, error)) from error
+            raise OutputError(why_not(target, error)) from error
         raise
 
 
-def _hidden_folder(target: Path) -> Path:
+@contextmanager
+def _hidden_folder(target: Path) -> Iterator[Path]:
+    """Make a hidden folder for the time of a block; errors name the target instead of it."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
+        hidden = Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
     except OSError as error:
-        raise OutputError(_sentence(target, error)) from error
+        raise OutputError(why_not(target, error)) from error
+    try:
+        yield hidden
+    except OutputError as error:
+        words = str(error)
+        if str(hidden) not in words:
+            raise
+        raise OutputError(words.replace(str(hidden), str(target))) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -116,7 +124,8 @@ def _is_about_output(error: OSError, target: Path) -> bool:
     return error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(target)
 
 
-def _sentence(target: Path, error: OSError) -> str:
+def why_not(target: Path, error: OSError) -> str:
+    """Say why a folder cannot be written, and what to do."""
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return f"cannot make the folder {target}: a file stands in its way; choose another"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
