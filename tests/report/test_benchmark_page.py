@@ -15,8 +15,11 @@ from benchmarks import GRID, HOSTILE, PATIENTS, report, write_benchmark, write_i
 from chromium import browser, probe
 
 from regkit import IDENTITY, Grid, rigid
+from regkit.benchmark.records import new_record
+from regkit.report.benchmark_page.content import headline_of
 from regkit.report.panels import Look
 from regkit.report.viewer import MOST_VOXELS, licences, scene
+from regkit.statistics import Settings, summarise
 from regkit.testing.phantom import thorax
 
 needs_browser = pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
@@ -81,6 +84,16 @@ def test_it_says_who_is_best_and_counts_failures(page) -> None:
     assert f"{PATIENTS} patients" in text
     assert "A failed case, or one whose score is not a number, is never dropped" in text
     assert "tre_mm 8.0" in text, "the margin"
+
+
+def test_methods_that_are_alike_share_the_first_rank() -> None:
+    records = [
+        new_record("d", f"c{i}", method, "ok", group=f"p{i}", scores={"tre_mm": 1.0 + i + worse})
+        for method, worse in (("a", 0), ("b", 0), ("c", 5))
+        for i in range(8)
+    ]
+    [score] = summarise(records, Settings(draws=200)).scores
+    assert headline_of(score)[0].startswith("By tre_mm, a ranks first, as does b (mean rank 1.50")
 
 
 def test_it_needs_no_network(page) -> None:
@@ -287,6 +300,22 @@ for (let i = 0; i < after.length; i += 4) {
 return {bright, coloured, changed, differs: same,
         message: say()};
 """
+
+
+NARROW = """
+document.body.style.width = "340px";
+const wide = (element) => element.scrollWidth - element.clientWidth;
+return {sections: [...document.querySelectorAll("section")].map(wide),
+        chart: document.querySelector(".chart").getBoundingClientRect().width};
+"""
+
+
+@needs_browser
+def test_on_a_phone_nothing_sticks_out_and_drawings_stay_legible(page, tmp_path) -> None:
+    found = probe(page, NARROW, tmp_path / "profile")
+    assert found["errors"] == []
+    assert set(found["sections"]) == {0}
+    assert found["chart"] > 550, "of the 860 pixels that it was drawn for"
 
 
 @needs_browser

@@ -10,7 +10,7 @@ from PIL import Image
 
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Volume, resample, rigid
 from regkit.registration import RegistrationResult
-from regkit.report.lettering import round_length
+from regkit.report.lettering import Heading, round_length, write_heading
 from regkit.report.panels import Look, checkerboard, contours, overlay
 from regkit.report.picture import compare, picture, write
 from regkit.report.planes import cut
@@ -103,6 +103,14 @@ def test_agreement_is_grey_and_disagreement_is_coloured() -> None:
     assert green > max(red, blue)
     red, green, blue = overlay(0 * grey, grey, looks)[0, 0]
     assert green < min(red, blue)
+
+
+@pytest.mark.parametrize("title", ["two\nlines\tand\x00more", "L" * 900, ""])
+def test_a_heading_takes_any_name_and_leaves_room_for_the_rest(title: str) -> None:
+    alone = write_heading(Heading(title), 1600, 10)
+    beside = write_heading(Heading(title, subtitle="tre 3.4 mm"), 1600, 10)
+    assert alone.size == beside.size == (1600, 56)
+    assert alone.tobytes() != beside.tobytes()
 
 
 def test_uptake_is_warm_whichever_image_is_fixed() -> None:

@@ -16,6 +16,7 @@ MARK, SHADOW = (240, 244, 250), (0, 0, 0)
 BADGES = {"OK": (0, 110, 96), "CHECK": (170, 100, 0), "FAIL": (172, 24, 43)}
 LINE, TITLE, BODY, SMALL = 30, 27, 20, 17
 PAD = 8
+LETTERS = 60
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ def write_heading(heading: Heading, width: int, edge: int) -> Image.Image:
     middle, left = edge + LINE / 2, float(edge)
     if heading.badge:
         left = _badge(pen, heading.badge, edge, middle) + 2 * PAD
-    pen.text((left, middle), heading.title, INK, font(TITLE), anchor="lm")
-    left += pen.textlength(heading.title, font(TITLE)) + 2 * PAD
+    title = _short(heading.title)
+    pen.text((left, middle), title, INK, font(TITLE), anchor="lm")
+    left += pen.textlength(title, font(TITLE)) + 2 * PAD
     pen.text((left, middle + 2), heading.subtitle, FAINT, font(BODY), anchor="lm")
     for number, line in enumerate(lines):
         at = (edge, top + PAD + (number + 0.5) * LINE)
@@ -114,6 +116,12 @@ def write(image: Image.Image, at: tuple[float, float], words: str, anchor: str) 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return Pillow's own font, which has Latin letters only."""
     return ImageFont.load_default(size)
+
+
+def _short(words: str) -> str:
+    """Return words on one line, as many as leave room beside them; names may hold anything."""
+    line = " ".join(words.split())
+    return line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
 
 
 def _badge(pen: ImageDraw.ImageDraw, words: str, left: float, middle: float) -> float:

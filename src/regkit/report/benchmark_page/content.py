@@ -91,9 +91,11 @@ def headline_of(score: ScoreSummary) -> list[str]:
     ranking = score.ranking
     if ranking is None:
         return list(score.notes[:1])
-    best, share = ranking.methods[0], ranking.position_share[0][0]
+    best, first, share = ranking.methods[0], ranking.mean_rank[0], ranking.position_share[0][0]
+    tied = [m for m, r in zip(ranking.methods, ranking.mean_rank, strict=True) if r == first]
+    others = f", as does {listed(tied[1:])}" if tied[1:] else ""
     said = (
-        f"By {score.score}, {best} ranks first (mean rank {ranking.mean_rank[0]:.2f} of "
+        f"By {score.score}, {best} ranks first{others} (mean rank {first:.2f} of "
         f"{len(ranking.methods)}), and in {share:.0%} of the redraws of the {ranking.patients} "
         "patients."
     )
