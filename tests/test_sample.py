@@ -4,7 +4,14 @@ from skimage.metrics import normalized_mutual_information
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, LabelMap, Volume, rigid
-from regkit.sample import draw, draw_within, inside, shared_information, values_at
+from regkit.sample import (
+    draw,
+    draw_within,
+    explained_information,
+    inside,
+    shared_information,
+    values_at,
+)
 from regkit.testing.phantom import thorax, thorax_labels
 
 
@@ -95,6 +102,31 @@ def test_shared_information_does_not_change_with_monotone_intensities():
     sample = draw(pair.fixed)
     plain = shared_information(sample, pair.moving, MOTION)
     assert shared_information(sample, stretched, MOTION) == pytest.approx(plain, abs=0.02)
+
+
+def test_a_corner_that_overlaps_explains_little_of_the_whole():
+    pair = small_pair()
+    sample = draw(pair.fixed, count=4000)
+    corner = rigid(translation_mm=np.multiply(SMALL.extent, 0.5))
+    explained = [explained_information(sample, pair.moving, t) for t in (MOTION, corner)]
+    assert explained[1] < 0.1 * explained[0]
+
+
+def test_air_between_voxels_is_air_at_whatever_place():
+    # At the identity both images would share how their air is rounded.
+    truth = rigid(translation_mm=(17.0, -9.0, 12.0))
+    images = thorax(SMALL, "ct"), thorax(SMALL, "ct", truth)
+    sample = draw(images[0])
+    at_truth, at_start = (shared_information(sample, images[1], t) for t in (truth, IDENTITY))
+    assert at_truth - 1 > 2 * (at_start - 1)
+
+
+def test_unrelated_images_explain_nothing_however_few_points_there_are():
+    rng = np.random.default_rng(0)
+    noise = [Volume(rng.random(SMALL.shape_zyx), SMALL) for _ in range(2)]
+    sample = draw(noise[0], count=300)
+    assert shared_information(sample, noise[1], IDENTITY) > 1.1
+    assert explained_information(sample, noise[1], IDENTITY) == pytest.approx(0, abs=0.02)
 
 
 def test_nothing_in_common_counts_as_independent():

@@ -101,9 +101,31 @@ def shared_information(
     return (_entropy(p.sum(0)) + _entropy(p.sum(1))) / together if together > 0 else 1.0
 
 
+def explained_information(
+    sample: Sample, moving: Volume, through: Transform, mask: LabelMap | None = None
+) -> float:
+    """Return how much an image tells about the whole of a sample, 0 to 1.
+
+    `shared_information` beyond what the same values in random order share by chance, times the
+    share of points that map inside the moving image (and its mask). `shared_information` alone
+    favours maps that leave little to compare: a few points share much by chance, and a region
+    with one border between bright and dark is told well.
+    """
+    share = inside(moving, mask, through.map_points(sample.points)).mean()
+    order = np.random.default_rng(0).permutation(len(sample.values))
+    chance = Sample(sample.points, sample.values[order], sample.foreground[order])
+    beyond = shared_information(sample, moving, through, mask) - shared_information(
+        chance, moving, through, mask
+    )
+    return float(share * beyond)
+
+
 def _equal_bins(values: FloatArray) -> NDArray[np.intp]:
-    edges = np.quantile(values, np.arange(1, BINS) / BINS)
-    return np.searchsorted(edges, values, side="left")
+    # Single precision again: interpolated air is not quite air, but rounded in a way that depends
+    # on where a point lies between voxels, and that images on equal grids would share.
+    single = values.astype(np.float32)
+    edges = np.quantile(single, np.arange(1, BINS) / BINS).astype(np.float32)
+    return np.searchsorted(edges, single, side="left")
 
 
 def _entropy(p: FloatArray) -> float:
