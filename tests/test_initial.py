@@ -38,6 +38,13 @@ def test_auto_leaves_a_bad_header_for_something_better():
     assert np.linalg.norm(start.map_points([0.0, 0.0, 0.0]) - [70.0, -60.0, 40.0]) < 20.0
 
 
+def test_auto_is_not_drawn_to_a_small_overlap():
+    # As ultrasound beside MR: another field of view, centred elsewhere in the body.
+    half = Grid((12, 36, 36), SMALL.spacing, SMALL.origin)
+    pair = Pair(thorax(SMALL, "pet"), thorax(half, "ct"))
+    assert initial_transform("auto", pair) == IDENTITY
+
+
 def test_auto_says_when_there_is_no_overlap():
     pair = dataclasses.replace(
         small_pair(), moving=thorax(FAR, "ct", rigid(translation_mm=FAR.centre))

@@ -9,7 +9,7 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.registrar import Estimate, Pair
-from regkit.sample import Sample, draw_within, shared_information
+from regkit.sample import Sample, draw_within, explained_information
 from regkit.transform import AffineTransform
 
 # A centre found from so many points of a body is sure to a fraction of a millimetre.
@@ -22,25 +22,26 @@ SIGNS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0
 class Moments:
     """Maps the centre of the fixed body to that of the moving one, after the initial map.
 
+    Centres deceive where the fields of view cut the bodies differently, as those of ultrasound
+    and MR do: the initial map is kept if under it the images tell more about each other.
+
     Parameters
     ----------
     axes
-        Align the principal axes as well. They have no sign: the four proper rotations and none
-        at all are tried, and the one under which the images share most information is taken.
+        Try the principal axes as well. They have no sign: four proper rotations are tried.
     """
 
     axes: bool = False
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map followed by a shift, or by a rotation and a shift."""
+        """Return the initial map, or that followed by a shift, or by a rotation and a shift."""
         sample = draw_within(pair.fixed, pair.fixed_mask, POINTS)
         fixed = pair.start.map_points(_body(sample, "fixed"))
         moving = _body(draw_within(pair.moving, pair.moving_mask, POINTS), "moving")
-        if not self.axes:
-            return Estimate(_between(fixed, moving, np.eye(3)) @ pair.start)
-        candidates = [_between(fixed, moving, t) @ pair.start for t in _turns(fixed, moving)]
+        turns = _turns(fixed, moving) if self.axes else [np.eye(3)]
+        candidates = [*(_between(fixed, moving, t) @ pair.start for t in turns), pair.start]
         scores = [
-            shared_information(sample, pair.moving, candidate, pair.moving_mask)
+            explained_information(sample, pair.moving, candidate, pair.moving_mask)
             for candidate in candidates
         ]
         best = candidates[int(np.argmax(scores))]

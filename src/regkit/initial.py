@@ -10,7 +10,7 @@ from regkit.pipeline import build
 from regkit.registrar import Pair
 from regkit.registration import check_pair
 from regkit.registry import Registry, default_registry
-from regkit.sample import draw_within, shared_information
+from regkit.sample import draw_within, explained_information
 from regkit.transform import IDENTITY, AffineTransform, Transform
 
 WORDS = ("auto", "identity", "centre")
@@ -36,7 +36,8 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
         ``identity`` trusts the headers; ``centre`` brings the centres of the fields of view
         together; ``moments`` (or any other method) starts from that method's result; ``auto``
         takes the one of identity, centre and moments (where there is such a method) under which
-        the images tell most about each other, and needs fields of view that meet.
+        the moving image tells most about the whole of the fixed one, and needs fields of view
+        that meet.
     pair
         The images; its own `initial` is ignored.
     registry
@@ -55,7 +56,7 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     if names_a_start("moments", registry):  # its plugin may be disabled
         candidates.append(_by_method("moments", pair, registry))
     return max(
-        candidates, key=lambda t: shared_information(sample, pair.moving, t, pair.moving_mask)
+        candidates, key=lambda t: explained_information(sample, pair.moving, t, pair.moving_mask)
     )
 
 

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from phantoms import SMALL, small_pair
-from regkit import AffineTransform, Grid, LabelMap, Pair, RegkitError, Volume, register, rigid
+from regkit import (
+    IDENTITY,
+    AffineTransform,
+    Grid,
+    LabelMap,
+    Pair,
+    RegkitError,
+    Volume,
+    register,
+    rigid,
+)
 from regkit.testing.phantom import thorax
 from regkit_classic.moments import Moments
 
@@ -34,6 +44,13 @@ def test_axes_undo_any_turn(turn) -> None:
     plain, with_axes = (Moments(axes=axes).register(pair).transform for axes in (False, True))
     assert with_axes.is_rigid
     assert _error_mm(with_axes, truth) < 12 < _error_mm(plain, truth)
+
+
+def test_centres_that_deceive_are_not_followed() -> None:
+    # The moving image shows the lower half of the body only: its centre is another.
+    half = Grid((18, 36, 36), SMALL.spacing, SMALL.origin)
+    pair = Pair(thorax(SMALL, "pet"), thorax(half, "ct"))
+    assert Moments().register(pair).transform == IDENTITY
 
 
 def test_an_image_without_a_body_in_its_mask_is_refused() -> None:
