@@ -1,10 +1,11 @@
 """A pair moved to the origin is the same pair."""
 
 import numpy as np
+import pytest
 
 from phantoms import MOTION, small_pair
 from regkit import AffineTransform, DisplacementField, Pair, Transform, rigid
-from regkit.centring import centred
+from regkit.centring import centred, normalised
 from regkit.sample import draw, values_at
 
 AWAY = AffineTransform.shift((310.0, -420.0, -1250.0))
@@ -33,9 +34,19 @@ def test_the_fixed_body_and_its_start_are_at_the_origin() -> None:
     np.testing.assert_allclose(near.start.map_points((0.0, 0.0, 0.0)), 0, atol=1e-9)
 
 
-def test_undoing_the_initial_map_gives_the_initial_map() -> None:
+def test_turns_of_a_normalised_body_count_as_shifts_do() -> None:
+    near = normalised(_far_pair())
+    sample = draw(near.pair.fixed)
+    body = sample.points[sample.foreground]
+    np.testing.assert_allclose(np.sqrt((body**2).sum(axis=1).mean()), 1, rtol=1e-6)
+    expected = np.divide(small_pair().fixed.grid.extent, near.unit_mm)
+    np.testing.assert_allclose(near.pair.fixed.grid.extent, expected)
+
+
+@pytest.mark.parametrize("place", [centred, normalised])
+def test_undoing_the_initial_map_gives_the_initial_map(place) -> None:
     initial = rigid((5, 6, 7), (8, 9, 10), (300, -400, -1200))
-    near = centred(_far_pair(initial))
+    near = place(_far_pair(initial))
     points = AWAY.map_points(POINTS)
     np.testing.assert_allclose(
         near.undo(near.pair.start).map_points(points), initial.map_points(points), atol=1e-9

@@ -1,5 +1,7 @@
 """Mutual information finds exact motions of a phantom in two contrasts."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -15,8 +17,10 @@ from regkit import (
     Volume,
     read_volume,
     rigid,
+    run,
 )
 from regkit.errors import RegistrationError
+from regkit.sample import draw
 from regkit.testing.phantom import thorax
 from regkit_classic.mi import MutualInformation
 
@@ -33,6 +37,14 @@ def test_a_motion_is_found_within_a_fraction_of_a_voxel(seed: int) -> None:
     truth = rigid(rng.uniform(-15, 15, 3), rng.uniform(-20, 20, 3))
     found = MutualInformation().register(small_pair(truth)).transform
     assert found.is_rigid
+    assert _error_mm(found, truth) < 1.5
+
+
+def test_a_turn_about_a_centre_that_agrees_is_found_without_a_leap() -> None:
+    fixed = thorax(SMALL, "pet")
+    sample = draw(fixed)
+    truth = rigid((0, 25, 0), centre_mm=sample.points[sample.foreground].mean(axis=0))
+    found = MutualInformation().register(Pair(fixed, thorax(SMALL, "ct", truth))).transform
     assert _error_mm(found, truth) < 1.5
 
 
@@ -74,11 +86,35 @@ def test_outside_of_the_moving_image_is_unknown_not_air() -> None:
 
 def test_the_same_seed_gives_the_same_answer_on_any_number_of_threads() -> None:
     pair = small_pair()
-    one, again, two = (MutualInformation(threads=n).register(pair).transform for n in (1, 1, 2))
-    assert one == again
+    one, two = (MutualInformation(threads=n).register(pair).transform for n in (1, 2))
     assert _error_mm(one, two) < 1e-3
     other = MutualInformation(seed=1).register(pair).transform
     assert 1e-6 < _error_mm(one, other) < 1.5
+
+
+@pytest.fixture
+def two_threads_of_itk() -> Iterator[None]:
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(2)
+    yield
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+@pytest.mark.usefixtures("two_threads_of_itk")
+def test_by_default_the_answer_is_the_same_to_the_last_digit() -> None:
+    pair = small_pair()
+    first, *more = (MutualInformation(levels=2).register(pair).transform for _ in range(4))
+    assert all(np.array_equal(first.matrix, other.matrix) for other in more)
+
+
+def test_a_search_that_loses_its_way_ends_where_it_began_and_says_so() -> None:
+    grid = Grid((8, 8, 8))
+    images = (Volume(np.random.default_rng(seed).random(grid.shape_zyx), grid) for seed in (0, 1))
+    initial = rigid((3, 2, 1), (0.3, 0.2, 0.1), grid.centre)
+    result = run(MutualInformation(), Pair(*images, initial=initial))
+    assert result.transform == initial
+    assert result.verdict.status == "FAIL"
+    assert any("lost its way" in reason for reason in result.verdict.reasons)
 
 
 def test_what_happened_on_each_level_is_told() -> None:
@@ -105,13 +141,6 @@ def test_a_patch_without_contrast_is_refused() -> None:
         MutualInformation().register(
             Pair(pair.fixed, pair.moving, moving_mask=LabelMap(corner, SMALL))
         )
-
-
-def test_tiny_images_without_a_relation_end_with_a_sentence() -> None:
-    grid = Grid((8, 8, 8))
-    images = (Volume(np.random.default_rng(seed).random(grid.shape_zyx), grid) for seed in (0, 1))
-    with pytest.raises(RegistrationError, match="too little of the fixed image maps inside"):
-        MutualInformation().register(Pair(*images))
 
 
 def test_mr_contrasts_of_a_brain(shared_data) -> None:
