@@ -305,7 +305,13 @@ return {bright, coloured, changed, differs: same,
 NARROW = """
 document.body.style.width = "340px";
 const wide = (element) => element.scrollWidth - element.clientWidth;
-return {sections: [...document.querySelectorAll("section")].map(wide),
+const card = document.querySelector(".card");
+const name = document.querySelector("#case-table td.words");
+card.querySelector("p").textContent = name.textContent = "L".repeat(500);
+const right = (element) => element.getBoundingClientRect().right;
+return {room: right(card) - right(card.querySelector(".open")),
+        name: name.getBoundingClientRect().width,
+        sections: [...document.querySelectorAll("section")].map(wide),
         chart: document.querySelector(".chart").getBoundingClientRect().width};
 """
 
@@ -315,6 +321,8 @@ def test_on_a_phone_nothing_sticks_out_and_drawings_stay_legible(page, tmp_path)
     found = probe(page, NARROW, tmp_path / "profile")
     assert found["errors"] == []
     assert set(found["sections"]) == {0}
+    assert found["room"] > 0, "beside a long name, the button stays inside the card"
+    assert found["name"] < 300
     assert found["chart"] > 550, "of the 860 pixels that it was drawn for"
 
 

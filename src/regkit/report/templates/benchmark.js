@@ -75,7 +75,7 @@
       item.append(badge);
     } else {
       item.textContent = value === null ? "–" : String(value);
-      if (name === "why") item.title = value;
+      if (!columns[number].number) item.title = value;
     }
   }
 
