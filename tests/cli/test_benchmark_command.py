@@ -114,6 +114,8 @@ def test_a_run_that_got_worse_ends_with_1(run, dataset, tmp_path):
         (["tiny-thorax", "-m", "identity", "--margin", "dt_mm=inf"], "dt_mm must be positive"),
         (["tiny-thorax", "-m", "ants-rigid"], "(plugins left out, see `regkit plugins`: ants, "),
         ([], "cannot read the benchmark in"),
+        (["--split", "test"], "--split and --data are of a dataset: name it"),
+        (["--set", "axes=true"], "--set is of methods: name them with -m"),
         (["--compare", "nowhere"], "is not a benchmark folder: there is no records.jsonl in it"),
         (["tiny-thorax", "-m", "identity", "--dask", "tcp://"], "no dask scheduler answers at"),
     ],

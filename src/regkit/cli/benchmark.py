@@ -102,8 +102,13 @@ def benchmark(
     from regkit.benchmark.plan import CONFIG, Plan, read_plan
     from regkit.benchmark.records import read_records
     from regkit.benchmark.summary import summarise_folder
+    from regkit.errors import ParameterError
     from regkit.report.benchmark_page import write_report
 
+    if dataset is None and (split or data):
+        raise ParameterError("--split and --data are of a dataset: name it in front of them")
+    if not methods and dataset is None and assignments:
+        raise ParameterError("--set is of methods: name them with -m")
     given = {
         "dataset": _source(dataset, data or (), split) if dataset is not None else None,
         "methods": _methods(methods or (), assignments or ()) if methods or dataset else None,
