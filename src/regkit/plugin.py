@@ -56,6 +56,11 @@ class MethodSpec(Spec):
         Parameters that differ from the target's own defaults.
     reference
         DOI or citation of the method.
+    weights
+        Package whose folder ``shipped`` may hold the method's trained weights, for a method that
+        cannot do without; see `regkit.weights`. It aligns only what its weights have learnt.
+    trainer
+        ``"package.module:function"`` that trains it, a `regkit.training.Trainer`.
     """
 
     model: str = "rigid"
@@ -63,6 +68,8 @@ class MethodSpec(Spec):
     aligns: bool = True
     preset: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
+    weights: str = ""
+    trainer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
