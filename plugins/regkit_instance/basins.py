@@ -46,6 +46,10 @@ class Places:
         good = np.flatnonzero(self.scores >= nearly * self.scores[0])
         return self.taken(good[:most])
 
+    def nearest(self, to: FloatArray, body: FloatArray) -> int:
+        """Return which place is nearest to a map (3, 4)."""
+        return int(np.argmin(distances_mm(self.maps, to, body)))
+
     def doubtful(self, share: float) -> bool:
         """Tell whether a second place has this share of the best one's score, or there is none."""
         return len(self.scores) < 2 or bool(self.scores[1] >= share * self.scores[0])

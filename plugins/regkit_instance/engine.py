@@ -21,7 +21,9 @@ from regkit_instance.starts import everywhere, in_turn, wider
 SCOUT_POINTS, SCOUT_BINS = 700, 16
 SCOUTS, SCOUT_STEPS = 32, 15
 # Places that go on to the next level, if they are nearly as good as the best.
-KEPT, NEARLY = 6, 0.85
+KEPT, NEARLY = 12, 0.8
+# Where the initial map led goes on if it is this good.
+HOPEFUL = 0.6
 # Of places that are as good as this, the one nearest to the initial map is taken.
 AS_GOOD = 0.99
 # Searches that end within so many voxels found the same place.
@@ -87,6 +89,7 @@ class _Search:
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
         self.warnings: list[str] = []
+        self.from_initial = 0  # which of the places that go on the initial map led to
 
     def run(self) -> Estimate:
         """Scout, refine level by level, add parameters if the model has more than a rigid one."""
@@ -95,10 +98,11 @@ class _Search:
         for level in range(count):
             found = self._refine(level, maps, self.rigid)
             maps = found.maps
-        found, motion = self._nearest_of_equals(found), self.rigid
+        found, motion = self._chosen(found), self.rigid
         if self.settings.model != "rigid":
             motion = replace(self.rigid, model=self.settings.model)
             for level in range(max(count - MORE_PARAMETERS, 0), count):
+                self.from_initial = 0
                 best = self._refine(level, found.maps[:1], motion)
                 found = replace(found, maps=best.maps[:1])
         self._report(motion, found)
@@ -114,26 +118,32 @@ class _Search:
         starts = everywhere(centres - self.images.body.centre, self.rigid.radius_mm)
         if settings.starts is not None:
             starts = in_turn(starts, settings.starts)
-        found = self._scouted(measure, starts, np.empty((0, 3, 4)))
+        found, from_initial = self._scouted(measure, starts, np.empty((0, 3, 4)))
         if settings.starts is None and found.doubtful(DOUBTFUL):
             place = self.images.moving_mass - self.images.body.centre
             more = wider(place, self.rigid.radius_mm)
             self.diagnostics["wider_starts"] = len(more)
-            found = self._scouted(measure, more, found.maps)
+            found, _ = self._scouted(measure, more, found.maps)
         self.diagnostics |= {
             "starts": len(starts),
             "basins": found.described(self.images.body.points),
         }
-        return found.best(KEPT, NEARLY).maps
+        return self._kept(found, from_initial).maps
 
-    def _scouted(self, measure: Sampled, starts: FloatArray, known: FloatArray) -> Places:
-        """Climb from the first start and the best ones, and from places known already."""
+    def _scouted(
+        self, measure: Sampled, starts: FloatArray, known: FloatArray
+    ) -> tuple[Places, FloatArray]:
+        """Climb from the first start and the best ones, and from places known already.
+
+        Returns where that led, and where the first start did.
+        """
         order = np.argsort(-measure.merits(starts), kind="stable")[:SCOUTS]
         chosen = np.concatenate([[0], order[order != 0]])
         spacing = self.images.spacings[0]
         maps = np.concatenate([known, starts[chosen]])
         peaks = climb(measure, self.rigid, maps, spacing, spacing / 10, SCOUT_STEPS)
-        return self._places(measure, peaks, SAME_VOXELS / 2 * spacing)
+        found = self._places(measure, peaks, SAME_VOXELS / 2 * spacing)
+        return found, peaks.maps[len(known)]
 
     def _refine(self, level: int, maps: FloatArray, motion: Motion) -> Places:
         """Climb from each place at a level; return its measure and where that led."""
@@ -156,7 +166,7 @@ class _Search:
                 "similarity": float(found.values[0]),
             }
         )
-        return found.best(KEPT, NEARLY)
+        return self._kept(found, peaks.maps[self.from_initial])
 
     def _places(self, measure: Sampled, peaks: Peaks, apart_mm: float) -> Places:
         """Return the different places, best first.
@@ -174,27 +184,51 @@ class _Search:
             )
         return found
 
-    def _nearest_of_equals(self, found: Places) -> Places:
-        """Put first, of the places that are as good as the best, the nearest to the start."""
-        equal = int((found.scores >= AS_GOOD * found.scores[0]).sum())
-        away = distances_mm(found.maps[:equal], np.eye(3, 4), self.images.body.points)
-        first = int(np.argmin(away))
-        order = np.r_[first, np.delete(np.arange(len(found.maps)), first)]
-        return found.taken(order)
+    def _kept(self, found: Places, from_initial: FloatArray) -> Places:
+        """Return the places that go on: the best, and where the initial map led.
+
+        What is far from the initial map may look better at a coarse level only.
+        """
+        kept = found.best(KEPT, NEARLY)
+        own = found.nearest(from_initial, self.images.body.points)
+        self.from_initial = min(own, len(kept.maps))
+        if own < len(kept.maps):
+            return kept
+        if found.scores[own] < HOPEFUL * found.scores[0]:
+            self.from_initial = 0
+            return kept
+        return found.taken(np.r_[np.arange(len(kept.maps)), own])
+
+    def _chosen(self, found: Places) -> Places:
+        """Put first, of the places that hold the images firmly, the best.
+
+        Of places that are as good as that, the nearest to the initial map.
+        """
+        if len(found.maps) == 1:
+            return found
+        loose = np.array([self._spread_mm(self.rigid, place) for place in found.maps])
+        loose = loose > LOOSE_VOXELS * self.images.spacings[-1]
+        found = found.taken(np.argsort(loose, kind="stable"))
+        equal = (np.sort(loose) == loose.min()) & (found.scores >= AS_GOOD * found.scores[0])
+        away = distances_mm(found.maps, np.eye(3, 4), self.images.body.points)
+        first = int(np.argmin(np.where(equal, away, np.inf)))
+        return found.taken(np.r_[first, np.delete(np.arange(len(found.maps)), first)])
+
+    def _spread_mm(self, motion: Motion, place: FloatArray) -> float:
+        judge = self.finest.with_score("mi", self.settings.bins)
+        step = CURVE_VOXELS * self.images.spacings[-1]
+        return uncertainty_mm(judge, motion, place, self.images.independent(), step)
 
     def _report(self, motion: Motion, found: Places) -> None:
         """Write down how sure the result is."""
-        spacing, independent = self.images.spacings[-1], self.images.independent()
-        judge = self.finest.with_score("mi", self.settings.bins)
-        step = CURVE_VOXELS * spacing
-        spread = uncertainty_mm(judge, motion, found.maps[0], independent, step)
+        spread = self._spread_mm(motion, found.maps[0])
         self.diagnostics |= {
             "similarity": float(found.values[0]),
             "levels": self.levels,
             "uncertainty_mm": spread,
             "warnings": self.warnings,
         }
-        if spread > LOOSE_VOXELS * spacing:
+        if spread > LOOSE_VOXELS * self.images.spacings[-1]:
             self.warnings.append(LOOSE.format(spread))
         if len(found.maps) > 1:
             self._report_runner_up(found)

@@ -16,7 +16,7 @@ LARGEST_SEED = 2**31 - 2
 class FastRegistration:
     """Finds the linear map under which a measure of sampled intensities is highest.
 
-    More than a thousand starts (every rotation, the body in several places) are scored at a
+    Some two thousand starts (every rotation, the body in several places) are scored at a
     coarse level, the best climb, and what is good enough goes on to the finer levels. What lies
     outside the moving image (or a mask) is unknown and does not count.
 
