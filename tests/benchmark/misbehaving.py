@@ -106,7 +106,7 @@ class Segfaults(Misbehaving):
 
 class Exits(Misbehaving):
     def misbehave(self) -> Estimate:
-        os.write(2, b"going home\n")
+        os.write(2, b"\x1b[31mgoing home\x1b[0m\n\n")
         os._exit(7)
 
 

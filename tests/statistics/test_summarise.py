@@ -13,7 +13,7 @@ from regkit.errors import ParameterError
 from regkit.statistics import Settings, Summary, summarise
 from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
-from regkit.statistics.writing import as_csv, as_json, as_markdown, shown
+from regkit.statistics.writing import as_csv, as_json, as_markdown, one_line, shown
 
 QUICK = Settings(draws=400, flips=500)
 
@@ -243,6 +243,11 @@ def test_scores_that_could_not_be_computed_are_told() -> None:
 )
 def test_numbers_of_any_size_are_short(value: float, words: str) -> None:
     assert shown(value) == words
+
+
+def test_text_from_elsewhere_is_one_plain_line() -> None:
+    text = "\x1b[31mred\x1b[0m\n \x07 ring\t\x00end \N{LATIN SMALL LETTER U WITH DIAERESIS}\n"
+    assert one_line(text) == "red ring end \N{LATIN SMALL LETTER U WITH DIAERESIS}"
 
 
 def test_costs_are_of_completed_runs_and_not_tested() -> None:

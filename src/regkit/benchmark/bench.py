@@ -25,6 +25,7 @@ from regkit.pipeline import build
 from regkit.registrar import Pair
 from regkit.registration import RegistrationResult, run
 from regkit.registry import Registry, default_registry
+from regkit.statistics.writing import one_line
 from regkit.transform import AffineTransform
 
 TRANSFORMS = "transforms"
@@ -106,11 +107,11 @@ class Bench:
         except OutputError:
             raise
         except RegkitError as error:
-            return facts | {"status": "failed", "error": _one_line(str(error))}
+            return facts | {"status": "failed", "error": _reason(str(error))}
         except MemoryError:
             return facts | {"status": "failed", "error": "ran out of memory"}
         except BaseException as error:  # a method may raise SystemExit as well
-            words = _one_line(f"{type(error).__name__}: {error}")
+            words = _reason(f"{type(error).__name__}: {error}")
             return facts | {"status": "failed", "error": words}
 
     def _case(self, index: int, case_id: str) -> Case:
@@ -127,7 +128,7 @@ class Bench:
         errors: dict[str, str] = {}
 
         def broken(name: str, error: Exception) -> None:
-            errors[name] = _one_line(f"{type(error).__name__}: {error}")
+            errors[name] = _reason(f"{type(error).__name__}: {error}")
 
         before = timing.pop("score")
         with _timed(timing, "score"):
@@ -194,5 +195,5 @@ def _file_name(text: str) -> str:
     return f"{safe.lstrip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:500]
+def _reason(text: str) -> str:
+    return one_line(text)[:500]

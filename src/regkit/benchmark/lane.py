@@ -20,6 +20,7 @@ from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.records import Record, new_record
 from regkit.errors import BenchmarkError, OutputError
 from regkit.share import THREAD_VARIABLES
+from regkit.statistics.writing import one_line
 
 # Importing what a method needs is not its own time, but no reason to wait for ever either.
 START_S = 300.0
@@ -283,7 +284,7 @@ class Worker:
             ended = f"the process ended by itself with exit code {code}"
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
         lines = self._said.read().replace(b"\0", b"").decode(errors="replace").splitlines()
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        said = next(filter(None, map(one_line, reversed(lines))), "")
         return f"{ended}, saying '{said[:200]}'," if said else ended
 
 

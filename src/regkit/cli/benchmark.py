@@ -218,6 +218,8 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
+    from regkit.statistics.writing import one_line
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -231,7 +233,9 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
         def watch(progress: Progress) -> None:
             latest = progress.latest
-            words = "starting" if latest is None else f"{latest['method']}, {latest['case']}"
+            words = (
+                "starting" if latest is None else one_line(f"{latest['method']}, {latest['case']}")
+            )
             bar.update(
                 task,
                 description=words,

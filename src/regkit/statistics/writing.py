@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import fields
 
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary, Summary
 
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 METHOD_HEADER = (
     "| method | cases | failed | mean [95 % interval] | SD | median | 30 % are worse than "
     "| 5 % are worse than | worst | mean rank |\n|---|--:|--:|---|--:|--:|--:|--:|--:|--:|\n"
@@ -67,8 +69,9 @@ def counted(number: int, what: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a name from data so that it does not break the line it stands in."""
-    return " ".join(text.split())
+    """Return text from elsewhere on one line, without what a terminal would obey."""
+    plain = ESCAPE.sub("", text)
+    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
 
 def shown_p(p: float | None) -> str:
