@@ -9,11 +9,14 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.registrar import Estimate, Pair
-from regkit.sample import Sample, draw_within, explained_information
-from regkit.transform import AffineTransform
+from regkit.sample import Sample, draw_within, explained_information, inside
+from regkit.transform import AffineTransform, Transform
 
 # A centre found from so many points of a body is sure to a fraction of a millimetre.
 POINTS = 80_000
+EVIDENCE = 20_000
+# Of fewer points a centre is a matter of chance.
+FEWEST = 20
 # The proper ones of the eight ways in which signs can be given to three axes.
 SIGNS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))
 
@@ -22,8 +25,10 @@ SIGNS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0
 class Moments:
     """Maps the centre of the fixed body to that of the moving one, after the initial map.
 
-    Centres deceive where the fields of view cut the bodies differently, as those of ultrasound
-    and MR do: the initial map is kept if under it the images tell more about each other.
+    Centres deceive where fields of view or masks cut the bodies differently, as those of
+    ultrasound and MR do. Centres of what both images show under the initial map are tried as
+    well, and so is the initial map itself; the map under which the moving image explains most of
+    the fixed one is taken.
 
     Parameters
     ----------
@@ -35,11 +40,15 @@ class Moments:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map, or that followed by a shift, or by a rotation and a shift."""
-        sample = draw_within(pair.fixed, pair.fixed_mask, POINTS)
-        fixed = pair.start.map_points(_body(sample, "fixed"))
+        fixed = _body(draw_within(pair.fixed, pair.fixed_mask, POINTS), "fixed")
         moving = _body(draw_within(pair.moving, pair.moving_mask, POINTS), "moving")
-        turns = _turns(fixed, moving) if self.axes else [np.eye(3)]
-        candidates = [*(_between(fixed, moving, t) @ pair.start for t in turns), pair.start]
+        candidates: list[Transform] = [pair.start]
+        for here, there in ((fixed, moving), _shared(pair, fixed, moving)):
+            start = pair.start.map_points(here)
+            if min(len(here), len(there)) >= FEWEST:
+                turns = _turns(start, there) if self.axes else [np.eye(3)]
+                candidates += [_between(start, there, turn) @ pair.start for turn in turns]
+        sample = draw_within(pair.fixed, pair.fixed_mask, EVIDENCE)
         scores = [
             explained_information(sample, pair.moving, candidate, pair.moving_mask)
             for candidate in candidates
@@ -53,6 +62,15 @@ def _body(sample: Sample, role: str) -> FloatArray:
     if len(points) == 0:
         raise RegistrationError(f"the {role} image shows no body (in its mask): it has no centre")
     return points
+
+
+def _shared(pair: Pair, fixed: FloatArray, moving: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the points (N, 3) of both bodies that the other image shows under the initial map."""
+    if not isinstance(pair.start, AffineTransform):  # another inverse takes long, or is none
+        return fixed[:0], moving[:0]
+    in_moving = inside(pair.moving, pair.moving_mask, pair.start.map_points(fixed))
+    back = pair.start.inverse().map_points(moving)
+    return fixed[in_moving], moving[inside(pair.fixed, pair.fixed_mask, back)]
 
 
 def _turns(fixed: FloatArray, moving: FloatArray) -> list[FloatArray]:

@@ -53,6 +53,17 @@ def test_centres_that_deceive_are_not_followed() -> None:
     assert Moments().register(pair).transform == IDENTITY
 
 
+def test_a_field_of_view_on_one_side_only_cuts_both_bodies() -> None:
+    truth = AffineTransform.shift((17.0, -9.0, 4.0))
+    sector = np.zeros(SMALL.shape_zyx, dtype=np.uint8)
+    sector[14:, :24, 6:30] = 1
+    pair = Pair(
+        thorax(SMALL, "pet"), thorax(SMALL, "ct", truth), moving_mask=LabelMap(sector, SMALL)
+    )
+    found = Moments().register(pair).transform
+    assert _error_mm(found, truth) < 0.75 * _error_mm(IDENTITY, truth)
+
+
 def test_an_image_without_a_body_in_its_mask_is_refused() -> None:
     pair = small_pair()
     beside = Grid((2, 2, 2), origin=(900.0, 0.0, 0.0))
