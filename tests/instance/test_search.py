@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from regkit_instance.basins import distances_mm, places, uncertainty_mm
 from regkit_instance.motion import Motion, rotations, stacked
 from regkit_instance.optimiser import climb
-from regkit_instance.starts import everywhere, in_turn, rotations_everywhere
+from regkit_instance.starts import everywhere, in_turn, rotations_everywhere, wider
 
 RNG = np.random.default_rng(0)
 BODY = RNG.normal(size=(200, 3)) * (60, 40, 30)
@@ -112,6 +112,23 @@ def test_searches_that_end_together_are_one_place() -> None:
     assert found.counts.tolist() == [2, 3]
     assert found.described(BODY)[1]["from_best_mm"] == pytest.approx(49)
     assert len(found.best(5, 0.7).maps) == 1
+
+
+def test_a_search_is_doubtful_if_the_second_place_is_nearly_as_good() -> None:
+    maps = np.stack([turned(0, shift, 1) for shift in (0, 50, 100)])
+    found = places(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), BODY, 5.0)
+    assert found.doubtful(0.87)
+    assert not found.doubtful(0.95)
+    assert found.best(1, 0.0).doubtful(0.95)  # one place: nothing was compared
+    assert found.nearest(turned(0, 90, 1), BODY) == 2
+
+
+def test_wider_starts_turn_everywhere_around_a_place() -> None:
+    starts = wider(np.array([10.0, 0.0, -20.0]), 80.0)
+    shifts, counts = np.unique(starts[:, :, 3], axis=0, return_counts=True)
+    assert shifts.mean(axis=0) == pytest.approx((10.0, 0.0, -20.0))
+    assert np.ptp(shifts, axis=0) == pytest.approx((80.0, 80.0, 80.0))
+    assert counts.tolist() == [300] * 27
 
 
 def test_uncertainty_is_that_of_a_gaussian() -> None:
