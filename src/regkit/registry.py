@@ -23,6 +23,7 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.plugin import GROUP, DatasetSpec, Hooks, MethodSpec, MetricSpec, Spec
+from regkit.weights import find_weights, why_missing
 
 DISTRIBUTION = "regkit-imaging"
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
@@ -52,7 +53,12 @@ class Offer(Generic[AnySpec]):
     def problem(self) -> str:
         """Why it cannot be used here; empty when it can."""
         missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
-        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
+        if missing:
+            return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
+        package = getattr(self.spec, "weights", "")
+        if package and find_weights(self.spec.name, package) is None:
+            return why_missing(self.spec.name)
+        return ""
 
     def load(self) -> Any:
         """Import and return what the spec's target names.
@@ -66,13 +72,29 @@ class Offer(Generic[AnySpec]):
         """
         if self.problem:
             raise MissingDependencyError(f"{self.spec.name} {self.problem}")
-        module, _, attribute = self.spec.target.partition(":")
+        return self._imported(self.spec.target)
+
+    def load_trainer(self) -> Any:
+        """Import and return the function that trains a method; its weights need not be there.
+
+        Raises
+        ------
+        PluginError
+            The method is not trained, or the function cannot be imported.
+        """
+        trainer = getattr(self.spec, "trainer", "")
+        if not trainer:
+            raise PluginError(f"{self.spec.name} is not a method that learns: nothing to train")
+        return self._imported(trainer)
+
+    def _imported(self, target: str) -> Any:
+        module, _, attribute = target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
             raise PluginError(
                 f"{self.spec.name} of plugin '{self.owner.name}' cannot be imported from "
-                f"{self.spec.target}: {_reason(error)}"
+                f"{target}: {_reason(error)}"
             ) from error
 
 

@@ -15,7 +15,9 @@ from regkit.cli.register import register as register_command
 from regkit.cli.report import report as report_command
 from regkit.cli.resample import resample as resample_command
 from regkit.cli.simulate import simulate as simulate_command
+from regkit.cli.train import train as train_command
 from regkit.cli.transform import app as transform_app
+from regkit.cli.weights import app as weights_app
 
 app = typer.Typer(
     name="regkit",
@@ -37,6 +39,8 @@ app.command("demo")(demo_command)
 app.command("simulate")(simulate_command)
 app.command("benchmark")(benchmark_command)
 app.command("report")(report_command)
+app.command("train")(train_command)
+app.add_typer(weights_app, name="weights")
 
 
 def _version(wanted: bool) -> None:

@@ -92,6 +92,7 @@ def same_far_from_the_origin(subject: Subject) -> None:
 
 def identity_stays(subject: Subject) -> None:
     """An image and itself, on its own and on another grid, move by less than a voxel."""
+    _require_general(subject)
     for moving in (covering(), problems.oblique_grid()):
         problem = problems.pose_problem(covering(), moving, motion=IDENTITY)
         moved = problem.error_mm(subject.register(problem.pair).transform)
@@ -123,13 +124,14 @@ def sizes_may_differ(subject: Subject) -> None:
     """Images of different shape, spacing and field of view are registered."""
     problem = problems.sizes()
     found = subject.register(problem.pair).transform
-    if subject.spec.aligns:
+    if subject.spec.aligns and not subject.spec.weights:
         _require_within(problem, found, REMAINING * problem.start_mm)
 
 
 def honours_initial(subject: Subject) -> None:
     """From a start that the images need, the total map comes back, composed in order."""
     require_declared("initial" in subject.spec.honours, "it does not honour an initial map")
+    _require_general(subject)
     problem = problems.from_afar()
     found = subject.register(problem.pair).transform
     _require_within(problem, found, VOXEL_MM, "started at the truth, ")
@@ -189,6 +191,12 @@ def _require_effect(subject: Subject, mask: str) -> None:
 
 def _require_aligning(subject: Subject) -> None:
     require_declared(subject.spec.aligns, "it leaves images where they are")
+    _require_general(subject)
+
+
+def _require_general(subject: Subject) -> None:
+    """The phantom of these checks is none of what a network has learnt from."""
+    require_declared(not subject.spec.weights, "it aligns what its weights were trained on")
 
 
 def _require_within(problem: Problem, found: Transform, limit_mm: float, prefix: str = "") -> None:

@@ -1,0 +1,25 @@
+"""Where torch computes."""
+
+from __future__ import annotations
+
+import torch
+
+from regkit.errors import ParameterError
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device; ``auto`` is a GPU if there is one.
+
+    Raises
+    ------
+    ParameterError
+        Torch does not know the name, or has no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ParameterError(
+            f"device takes auto, cpu, cuda or cuda:N; '{name}' cannot be used here"
+        ) from error

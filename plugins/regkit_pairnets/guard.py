@@ -1,0 +1,67 @@
+"""The domain guard: it tells how a pair differs from what a network has learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit_pairnets.card import Appearance, Card
+
+# Share of a range by which an image may leave it before anybody is warned.
+MARGIN = 0.25
+WORDS = {
+    "mean": "mean intensity",
+    "deviation": "contrast",
+    "known": "share of the field of view that is shown",
+    "voxel_mm": "voxel size in mm",
+}
+# Weights for attenuation maps take a CT: both are scaled to the same tissues.
+STAND_INS = {"mu": "ct"}
+
+
+def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
+    """Return what the guard looks at.
+
+    Parameters
+    ----------
+    seen
+        A prepared image on the network's grid, NaN where it shows nothing.
+    voxel_mm
+        Longest side of the voxels that the image came with.
+    """
+    known = np.isfinite(seen)
+    values = seen[known]
+    return {
+        "mean": float(values.mean()) if values.size else 0.0,
+        "deviation": float(values.std()) if values.size else 0.0,
+        "known": float(known.mean()),
+        "voxel_mm": voxel_mm,
+    }
+
+
+def doubts(card: Card, role: str, modality: str, measures: Mapping[str, float]) -> Iterator[str]:
+    """Yield in words how an image differs from those of training.
+
+    Parameters
+    ----------
+    card
+        Of the weights.
+    role
+        ``fixed`` or ``moving``.
+    modality
+        What the image says it is; empty if it does not.
+    measures
+        As `measured` returns them.
+    """
+    learnt: Appearance = getattr(card, role)
+    if modality and modality not in {learnt.modality, STAND_INS.get(learnt.modality)}:
+        yield f"the {role} image is {modality}, and {card.method} has learnt {learnt.modality}"
+    for name, (low, high) in learnt.ranges.items():
+        value, slack = measures[name], MARGIN * (high - low)
+        if not low - slack <= value <= high + slack:
+            yield (
+                f"the {role} image's {WORDS.get(name, name)} is {value:.3g}, and {card.method} "
+                f"has learnt from {low:.3g} to {high:.3g}"
+            )

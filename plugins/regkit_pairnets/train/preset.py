@@ -1,0 +1,194 @@
+"""The choices of a training, read from a data file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+from regkit.errors import ParameterError
+from regkit.parameters import check_ranges, configure
+from regkit.registry import suggest
+from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
+
+Triple = tuple[float, float, float]
+Range = tuple[float, float]
+PRESETS = ("fast", "paper")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides how a training goes; a step is one batch.
+
+    Parameters
+    ----------
+    convention
+        What the network's numbers mean: as of `regkit_pairnets.physical`.
+    first
+        Which image comes first.
+    fixed, moving
+        Modalities of images that do not say.
+    shape_zyx, spacing
+        The network's grid; voxels, mm along x, y, z.
+    unit_mm, unit_deg
+        What an output of 1 means; 0 for the raw units of the convention.
+    width, norm, initialise
+        Of the network; `norm` empty for one that has none.
+    passes
+        How often the trained network will look; also in validation.
+    batch, steps, seed
+        Cases a step, steps in all, and of all that is drawn.
+    average
+        Decay of the moving average of the weights, which is what is kept; 0 for none.
+    optimiser, rate, betas, weight_decay, clip
+        Of torch; `clip` is the greatest norm of a gradient, 0 for any.
+    schedule, warmup, every, factor, milestones
+        Of the rate: ``cosine`` to zero, ``exponential`` by `factor` each `every` steps, ``steps``
+        by `factor` at each of `milestones`, ``constant``; first it rises over `warmup` steps.
+    loss
+        Mean absolute or squared error of the six outputs.
+    contrastive_steps
+        Of contrastive pre-training, for networks that have it.
+    cases, validation_cases
+        How many patients of a simulated dataset.
+    translation_mm, degrees
+        Half-ranges of the motions to be found, about the grid's centre.
+    distance_mm
+        If its end is above 0, motions are scaled so that the middle of the grid moves by a mean
+        distance drawn from it.
+    small_share, small_amount
+        Share of motions as small as a first pass leaves them, and how small.
+    pose_mm, pose_deg, size
+        Half-ranges and range by which both images are placed, turned and scaled together.
+    gamma, noise
+        Range of exponents on relative intensities; greatest deviation of added noise.
+    coverage_share, coverage
+        Share of cases whose moving image shows only some slices, and which share of them.
+    precision
+        ``bfloat16`` mixes precisions, on a GPU only.
+    validate_every, checkpoint_every, log_every
+        In steps.
+    workers
+        Processes that simulate.
+    """
+
+    convention: Literal["cardiac", "prostate"] = "cardiac"
+    first: Literal["fixed", "moving"] = "moving"
+    fixed: str = "spect"
+    moving: str = "mu"
+    shape_zyx: tuple[int, int, int] = (24, 32, 32)
+    spacing: Triple = (13.6, 13.6, 13.6)
+    unit_mm: float = 0.0
+    unit_deg: float = 0.0
+    width: float = 1.0
+    norm: Literal["", "batch", "group"] = "batch"
+    initialise: Literal["own", "fan-in"] = "own"
+    passes: int = 1
+    batch: int = 8
+    steps: int = 1000
+    seed: int = 0
+    average: float = 0.0
+    optimiser: Literal["adam", "adamw"] = "adam"
+    rate: float = 1e-3
+    betas: Range = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    schedule: Literal["cosine", "exponential", "steps", "constant"] = "constant"
+    warmup: int = 0
+    every: int = 100
+    factor: float = 0.99
+    milestones: tuple[int, ...] = ()
+    loss: Literal["l1", "mse"] = "l1"
+    contrastive_steps: int = 0
+    cases: int = 100
+    validation_cases: int = 10
+    translation_mm: Triple = (54.4, 54.4, 27.2)
+    degrees: Triple = (10.0, 10.0, 30.0)
+    distance_mm: Range = (0.0, 0.0)
+    small_share: float = 0.0
+    small_amount: float = 0.15
+    pose_mm: float = 0.0
+    pose_deg: float = 0.0
+    size: Range = (1.0, 1.0)
+    gamma: Range = (1.0, 1.0)
+    noise: float = 0.0
+    coverage_share: float = 0.0
+    coverage: Range = (1.0, 1.0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    validate_every: int = 250
+    checkpoint_every: int = 100
+    log_every: int = 10
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        check_ranges(
+            self,
+            width=(1e-3, 16),
+            passes=(1, 100),
+            batch=(1, 4096),
+            steps=(1, 1e9),
+            seed=(0, 2**31),
+            average=(0, 1 - 1e-9),
+            rate=(1e-12, 10),
+            cases=(1, 1e6),
+            validation_cases=(1, 1e6),
+            small_share=(0, 1),
+            coverage_share=(0, 1),
+            noise=(0, 1),
+            validate_every=(1, 1e9),
+            checkpoint_every=(1, 1e9),
+            log_every=(1, 1e9),
+            workers=(1, 1024),
+        )
+
+    @property
+    def numbers(self) -> Convention:
+        """What the network's numbers mean."""
+        return CARDIAC if self.convention == "cardiac" else PROSTATE
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """Switches of the network."""
+        return {"width": self.width, **({"norm": self.norm} if self.norm else {})}
+
+    @property
+    def units(self) -> tuple[float, ...]:
+        """What the six outputs are multiplied by to give the convention's numbers."""
+        voxels = self.numbers.translation == "voxels"
+        shift = [self.unit_mm / s if voxels else self.unit_mm for s in self.spacing]
+        return tuple(u or 1.0 for u in (*shift, *(self.unit_deg,) * 3))
+
+
+def read_preset(
+    name: str, method: str, changes: Mapping[str, Any]
+) -> tuple[Preset, dict[str, dict[str, Any]]]:
+    """Return the choices of a preset for a method, and the parameters of datasets in it.
+
+    Parameters
+    ----------
+    name
+        One of `PRESETS`.
+    method
+        Whose training it is.
+    changes
+        Choices that differ.
+
+    Raises
+    ------
+    ParameterError
+        There is no such preset, it does not know the method, or a change cannot be made.
+    """
+    if name not in PRESETS:
+        raise ParameterError(f"no preset is called '{name}'; {suggest(name, PRESETS)}")
+    text = files("regkit_pairnets.train").joinpath("presets", f"{name}.toml").read_text("utf-8")
+    content = tomllib.loads(text)
+    if method not in content:
+        raise ParameterError(f"the preset '{name}' has no choices for '{method}'")
+    own = dict(content[method])
+    family = content[own.pop("family")]
+    common = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    preset: Preset = configure(Preset, f"preset {name}", {**common, **family, **own, **changes})
+    return preset, content.get("data", {})

@@ -1,0 +1,97 @@
+"""How well a network does on cases it never learnt from, always the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regkit.euler import rigid_parameters
+from regkit.grid import Grid
+from regkit.transform import IDENTITY, AffineTransform
+from regkit_pairnets.train.draws import Draw, Slab, draw_motion, draw_slab
+from regkit_pairnets.train.preset import Preset
+from regkit_pairnets.train.views import Views
+
+# Apart from every seed of a training step, which has a third number.
+SEED = 1_234_567
+
+
+def fixed_draws(preset: Preset, views: Views) -> tuple[list[Draw], list[Draw]]:
+    """Return a motion of each case, images whole; and the same with slices missing, if learnt."""
+    whole, cut = [], []
+    for number, case in enumerate(views.cases):
+        rng = np.random.default_rng([SEED, number])
+        motion = draw_motion(rng, preset, views.grid)
+        whole.append(Draw(number, motion))
+        focus = motion.map_points(np.subtract(case.focus_mm, case.fixed.grid.centre))
+        slab = draw_slab(rng, preset.coverage, case.moving.grid, IDENTITY, focus)
+        cut.append(Draw(number, motion, slab=slab))
+    return whole, cut if preset.coverage_share > 0 else []
+
+
+def validate(
+    network: nn.Module, views: Views, draws: tuple[list[Draw], list[Draw]], device: torch.device
+) -> dict[str, float]:
+    """Return mean errors, mm and degrees: after one look, after all, and with slices missing.
+
+    They are ``dt_mm`` and ``dr_deg``: mean absolute differences of the translations along and the
+    angles about three axes, about the grid's centre.
+    """
+    preset = views.preset
+    network.eval()
+    scores: dict[str, float] = {}
+    for suffix, some in (("", draws[0]), ("_cut", draws[1])):
+        found = [IDENTITY] * len(some)
+        for look in range(1, preset.passes + 1):
+            found = _look_again(network, views, some, found, device)
+            if some and look in {1, preset.passes}:
+                dt, dr = _errors(found, some, views.grid)
+                when = "" if look == preset.passes else "_first"
+                scores |= {f"dt_mm{suffix}{when}": dt, f"dr_deg{suffix}{when}": dr}
+    return scores
+
+
+def _look_again(
+    network: nn.Module,
+    views: Views,
+    draws: Sequence[Draw],
+    found: Sequence[AffineTransform],
+    device: torch.device,
+) -> list[AffineTransform]:
+    """Add to the maps found so far what the network finds of the remaining motion."""
+    preset, better = views.preset, []
+    for start in range(0, len(draws), preset.batch):
+        part = slice(start, start + preset.batch)
+        left = [_left(d, f) for d, f in zip(draws[part], found[part], strict=True)]
+        first, second = views.ordered([views.pair(draw) for draw in left])
+        with torch.inference_mode():
+            outputs: Tensor = network(first.to(device), second.to(device))
+        numbers = outputs.double().cpu().numpy() * preset.units
+        for known, six in zip(found[part], numbers, strict=True):
+            step = preset.numbers.to_transform(six, views.grid)
+            better.append(AffineTransform(known.matrix @ step.matrix))
+    return better
+
+
+def _left(draw: Draw, found: AffineTransform) -> Draw:
+    """Return a case as it looks when a part of its motion is known: slices turn with the image."""
+    slab = None
+    if draw.slab is not None:
+        slab = Slab(draw.slab.low, draw.slab.high, draw.slab.pose @ found)
+    left = AffineTransform(found.inverse().matrix @ draw.motion.matrix)
+    return replace(draw, motion=left, slab=slab)
+
+
+def _errors(
+    found: Sequence[AffineTransform], draws: Sequence[Draw], grid: Grid
+) -> tuple[float, float]:
+    shifts, angles = [], []
+    for transform, draw in zip(found, draws, strict=True):
+        one, two = (rigid_parameters(t, grid.centre) for t in (transform, draw.motion))
+        shifts.append(np.abs(np.subtract(one.translation_mm, two.translation_mm)).mean())
+        angles.append(np.abs(np.subtract(one.euler_deg, two.euler_deg)).mean())
+    return float(np.mean(shifts)), float(np.mean(angles))
