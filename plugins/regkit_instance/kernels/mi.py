@@ -16,6 +16,8 @@ from regkit_instance.kernels.windows import MARGIN, place, slope, windows
 
 # What was seen of a fixed bin counts at most so many times; see `restore`.
 MOST = 4.0
+# Less information than this, in nats, is rounding: one of the images is constant.
+FLAT = 1e-12
 
 
 @compiled
@@ -71,6 +73,8 @@ def restore(joint: Any, whole: Any, scales: Any) -> float:
 def information(joint: Any, counted: float, normalised: bool, by_joint: Any) -> float:
     """Return the information in a joint histogram, and its derivative by the entries.
 
+    Minus infinity if one of the images is constant.
+
     Parameters
     ----------
     joint
@@ -100,9 +104,9 @@ def information(joint: Any, counted: float, normalised: bool, by_joint: Any) -> 
         p = moving[m]
         moving[m] = np.log(p) if p > 0.0 else 0.0
         h_moving -= p * moving[m]
-    if h_joint <= 1e-12 or h_moving <= 1e-12 or h_fixed <= 1e-12:
-        return -np.inf
     value, of_joint, scale = h_fixed + h_moving - h_joint, 1.0, 1.0 / counted
+    if value <= FLAT or h_joint <= FLAT:
+        return -np.inf
     if normalised:
         value = (h_fixed + h_moving) / h_joint
         of_joint, scale = value, 1.0 / (counted * h_joint)
@@ -148,7 +152,7 @@ def mutual_information(
     normalised
         See `information`.
     scores
-        Filled, shape (B,); minus infinity where too few count or the fixed side is constant.
+        Filled, shape (B,); minus infinity where too few count or a side is constant.
     slopes
         Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
     """
