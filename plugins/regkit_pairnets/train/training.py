@@ -66,7 +66,7 @@ class Training:
         self.device, self.crew = device, crew
         self.network = _build(method, preset, views).to(device)
         # A sixth to a quarter faster on a CPU, and no slower on a GPU.
-        self.network.to(memory_format=torch.channels_last_3d)
+        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         if preset.contrastive_steps and not isinstance(self.network, AttentionReg):
             raise ParameterError(f"{method} has no contrastive pre-training; set its steps to 0")
         self.averaged = copy.deepcopy(self.network)
@@ -175,7 +175,7 @@ class Training:
         return LOSSES[self.preset.loss](numbers, batch.target.to(self.device))
 
     def _placed(self, image: Tensor) -> Tensor:
-        return image.to(self.device, memory_format=torch.channels_last_3d)
+        return image.to(self.device).contiguous(memory_format=torch.channels_last_3d)
 
 
 def plain(preset: Preset) -> dict[str, Any]:

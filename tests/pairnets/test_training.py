@@ -1,0 +1,170 @@
+"""Trainings that are stopped, killed, shared, and go on as if nothing had happened."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from pairnets.small_training import job, write_cases
+from regkit.errors import FileFormatError, ParameterError
+from regkit_pairnets.train.checkpoint import NAME
+from regkit_pairnets.train.trainer import train
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory) -> Path:
+    return write_cases(tmp_path_factory.mktemp("cases"))
+
+
+def run(one) -> None:
+    list(train(one))
+
+
+def curve(folder: Path) -> list[tuple[str, ...]]:
+    with (folder / "log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    return [(row["step"], row["loss"], row["dt_mm"], row["dr_deg"]) for row in rows]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    assert curve(one) == curve(other)
+    first, second = (load_file(folder / "dvnet.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        np.testing.assert_array_equal(tensor.numpy(), second[name].numpy())
+
+
+@pytest.fixture(scope="module")
+def whole(cases, tmp_path_factory) -> Path:
+    """A training without interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(job(cases, folder))
+    return folder
+
+
+def test_a_training_that_goes_on_is_the_same(cases, whole, tmp_path) -> None:
+    """Stopped at step 5, it goes on from the checkpoint at step 4."""
+    steps = (p for p in train(job(cases, tmp_path)) if p.stage == "steps")
+    list(islice(steps, 5))
+    assert not (tmp_path / "dvnet.safetensors").exists()
+    run(job(cases, tmp_path, resume=True))
+    assert_same(tmp_path, whole)
+
+
+def test_what_a_training_leaves(whole) -> None:
+    there = {path.name for path in whole.iterdir()}
+    assert there >= {NAME, "log.csv", "log.json", "curve.svg", "dvnet.safetensors", "dvnet.json"}
+    assert not [name for name in there if name.startswith(".")]
+    log = json.loads((whole / "log.json").read_text())
+    assert log["preset"]["steps"] == 6
+    assert [row["step"] for row in log["curve"]] == [1, 2, 3, 4, 5, 6]
+    assert log["seconds_per_step"] > 0
+    card = json.loads((whole / "dvnet.json").read_text())
+    assert card["about"]["command"].startswith("regkit train dvnet --data ")
+    assert (card["fixed"]["modality"], card["moving"]["modality"]) == ("pet", "ct")
+    assert (whole / "curve.svg").read_text().count("<polyline") == 3
+
+
+def test_a_folder_with_a_training_is_not_overwritten(cases, whole) -> None:
+    with pytest.raises(ParameterError, match="holds a training already; add --resume"):
+        run(job(cases, whole))
+
+
+def test_another_training_does_not_go_on(cases, whole) -> None:
+    with pytest.raises(ParameterError, match=r"another training \(rate 0.002, not 0.01\)"):
+        run(job(cases, whole, resume=True, rate=0.01))
+
+
+def test_a_damaged_checkpoint_is_named(cases, tmp_path) -> None:
+    (tmp_path / NAME).write_bytes(b"\0" * 100)
+    with pytest.raises(FileFormatError, match="is no checkpoint of this training"):
+        run(job(cases, tmp_path, resume=True))
+
+
+def test_unknown_choices(cases, tmp_path) -> None:
+    with pytest.raises(ParameterError, match="no preset is called 'slow'"):
+        run(job(cases, tmp_path, preset="slow"))
+    with pytest.raises(ParameterError, match="has no parameter 'sped'"):
+        run(job(cases, tmp_path, sped=1))
+    with pytest.raises(ParameterError, match="has no contrastive pre-training"):
+        run(job(cases, tmp_path, contrastive_steps=1))
+
+
+@pytest.mark.parametrize("method", ["attention-reg", "dusfe", "densenet-nonlocal", "msreg"])
+def test_every_network_learns_its_way(cases, tmp_path, method) -> None:
+    shape = {"shape_zyx": (16, 16, 16), "spacing": (20.0, 20.0, 20.0), "width": 0.0625}
+    extra = {"contrastive_steps": 1} if method == "attention-reg" else {}
+    run(job(cases, tmp_path, method, steps=2, **shape, **extra))
+    state = load_file(tmp_path / f"{method}.safetensors")
+    assert all(np.isfinite(tensor.numpy()).all() for tensor in state.values())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pairnets.small_training import job
+from regkit_pairnets.train import checkpoint
+from regkit_pairnets.train.trainer import train
+
+data, folder, moment = sys.argv[1:]
+fsync = os.fsync
+
+def dies(handle):
+    # The whole is written but not yet in its place, or only half of it is.
+    if (Path(folder) / checkpoint.NAME).exists():
+        if moment == "half":
+            os.ftruncate(handle, os.fstat(handle).st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(handle)
+
+os.fsync = dies
+list(train(job(Path(data), Path(folder))))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["half", "whole"])
+def test_killed_while_writing_the_old_checkpoint_stays(cases, whole, tmp_path, moment) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(cases), str(tmp_path), moment],
+        env=environment,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / f".{NAME}.partial").exists()
+    run(job(cases, tmp_path, resume=True))
+    assert_same(tmp_path, whole)
+    assert not (tmp_path / f".{NAME}.partial").exists()
+
+
+SHARED = """
+import sys
+from pathlib import Path
+import torch
+from pairnets.small_training import job
+from regkit_pairnets.train.trainer import train
+
+torch.set_num_threads(1)
+list(train(job(Path(sys.argv[1]), Path(sys.argv[2]))))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_follow_the_curve_of_one(cases, whole, tmp_path) -> None:
+    """Each takes half of every batch; together they learn as one process does from all of it."""
+    base = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "WORLD_SIZE": "2"}
+    base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29671"}
+    command = [sys.executable, "-c", SHARED, str(cases), str(tmp_path)]
+    both = [subprocess.Popen(command, env=base | {"RANK": str(rank)}) for rank in (0, 1)]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    losses = [np.array([float(row[1]) for row in curve(f)]) for f in (tmp_path, whole)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)

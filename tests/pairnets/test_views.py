@@ -1,0 +1,164 @@
+"""What a network is shown and told: motions against SimpleITK's resampling."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from regkit import IDENTITY, Grid, rigid
+from regkit.euler import rotation_matrix
+from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.transform import AffineTransform
+from regkit.volume import Volume
+from regkit_pairnets.train.draws import Draw, Slab, draw
+from regkit_pairnets.train.pool import PooledCase, PooledImage
+from regkit_pairnets.train.preset import Preset
+from regkit_pairnets.train.views import UNKNOWN, Views
+
+OBLIQUE = Grid(
+    (22, 26, 24),
+    (14.0, 12.0, 16.0),
+    (-161.0, 159.0, -186.0),
+    tuple((rotation_matrix((4, -6, 15)) @ np.diag([1.0, -1.0, 1.0])).ravel()),
+)
+TRUTH = rigid((3, -5, 8), (12, -7, 9))
+MOTION = rigid((6, -4, 20), (20, -30, 10))
+
+
+def smooth(grid: Grid, pose: AffineTransform) -> np.ndarray:
+    """Blobs without symmetry, moved by a pose, half precision."""
+    points = grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
+    own = pose.inverse().map_points(points)
+    centres = np.array([(30, 20, -40), (-50, 10, 30), (10, -60, 50)])
+    parts = [np.exp(-(((own - c) / 45) ** 2).sum(-1)) for c in centres]
+    return (parts[0] + 0.6 * parts[1] + 0.4 * parts[2]).astype(np.float16)
+
+
+def case(fixed: Grid = OBLIQUE, moving: Grid = OBLIQUE) -> PooledCase:
+    images = [
+        PooledImage(torch.from_numpy(smooth(grid, pose))[None, None], grid)
+        for grid, pose in ((fixed, IDENTITY), (moving, TRUTH))
+    ]
+    facts = {role: {"modality": "mr"} for role in ("fixed", "moving")}
+    return PooledCase(*images, TRUTH, (0.0, 0.0, 0.0), facts)
+
+
+def views(
+    convention="cardiac", shape=(10, 12, 14), spacing=(18.0, 17.0, 16.0), one=None, **choices
+) -> Views:
+    preset = Preset(convention=convention, shape_zyx=shape, spacing=spacing, **choices)
+    return Views(preset, [one or case()])
+
+
+def as_sitk(image: torch.Tensor, grid: Grid) -> sitk.Image:
+    return volume_to_sitk(Volume(image.numpy(), grid))
+
+
+@pytest.mark.parametrize("convention", ["cardiac", "prostate"])
+def test_the_told_numbers_bring_the_shown_images_together(convention) -> None:
+    """SimpleITK, given the target as the card's convention reads it, undoes the motion."""
+    look = views(convention, (32, 32, 32), (9.0, 9.0, 9.0), unit_mm=15, unit_deg=5)
+    batch = look.batch([Draw(0, MOTION)])
+    told = batch.target[0].double().numpy() * look.preset.units
+    transform = look.preset.numbers.to_transform(told, look.grid)
+    fixed, moving = look.seen(Draw(0, MOTION))
+    brought = sitk.Resample(
+        as_sitk(moving, look.grid),
+        as_sitk(fixed, look.grid),
+        transform_to_sitk(transform),
+        sitk.sitkLinear,
+        float("nan"),
+    )
+    off = np.abs(sitk.GetArrayFromImage(brought) - fixed.numpy())[6:-6, 6:-6, 6:-6]
+    before = np.abs((moving - fixed).numpy())[6:-6, 6:-6, 6:-6]
+    assert np.nanmax(off) < 0.05
+    assert np.nanmax(before) > 0.4
+
+
+def test_images_are_resampled_once_as_simpleitk_does() -> None:
+    look, joint = (
+        views(),
+        AffineTransform.about(rotation_matrix((2, 3, 4)) * 1.05, (5, 0, 3), (0, 0, 0)),
+    )
+    _, moving = look.seen(Draw(0, MOTION, joint))
+    pooled = look.cases[0]
+    through = TRUTH @ AffineTransform.shift(pooled.fixed.grid.centre) @ joint @ MOTION.inverse()
+    expected = sitk.GetArrayFromImage(
+        sitk.Resample(
+            as_sitk(pooled.moving.tensor[0, 0].float(), OBLIQUE),
+            as_sitk(torch.zeros(look.grid.shape_zyx), look.grid),
+            transform_to_sitk(through),
+            sitk.sitkLinear,
+            float("nan"),
+        )
+    )
+    both = np.isfinite(expected) & np.isfinite(moving.numpy())
+    assert both.mean() > 0.5
+    np.testing.assert_allclose(moving.numpy()[both], expected[both], atol=1e-4)
+
+
+def test_without_motion_the_images_match() -> None:
+    fixed, moving = views().seen(Draw(0, IDENTITY))
+    assert np.nanmax((fixed - moving).abs().numpy()) < 0.03
+
+
+def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
+    small = Grid((6, 8, 8), (18.0, 17.0, 16.0), (-63.0, -59.5, -40.0))
+    look = views(shape=(12, 14, 14), one=case(small, small))
+    seen = look.look(look.cases[0].moving, IDENTITY).numpy()
+    known = np.isfinite(seen)
+    np.testing.assert_array_equal(known.all(axis=(1, 2)), known.any(axis=(1, 2)))
+    z = look.grid.to_physical([(k, 0, 0) for k in range(12)])[:, 2]
+    np.testing.assert_array_equal(known[:, 0, 0], np.abs(z) <= 48)
+
+
+def test_missing_slices_are_where_the_slab_says() -> None:
+    look = views()
+    slab = Slab(-30.0, 40.0, rigid((10, 0, 0), (0, 0, 5)))
+    _, whole = look.seen(Draw(0, MOTION))
+    _, cut = look.seen(Draw(0, MOTION, slab=slab))
+    z = slab.pose.map_points(look.points)[:, 2].reshape(look.grid.shape_zyx)
+    inside = (z >= -30) & (z <= 40)
+    np.testing.assert_array_equal(np.isfinite(cut.numpy()), np.isfinite(whole.numpy()) & inside)
+    _, filled = look.pair(Draw(0, MOTION, slab=slab))
+    assert (filled.numpy()[~inside] == UNKNOWN).all()
+
+
+def test_axes_and_order_of_the_inputs() -> None:
+    for convention, first, shape in (
+        ("cardiac", "moving", (14, 12, 10)),
+        ("prostate", "fixed", (10, 12, 14)),
+    ):
+        look = views(convention, first=first)
+        batch = look.batch([Draw(0, MOTION)])
+        fixed, moving = look.pair(Draw(0, MOTION))
+        expected = fixed if first == "fixed" else moving
+        expected = expected.permute(2, 1, 0) if convention == "cardiac" else expected
+        assert batch.first.shape == (1, 1, *shape)
+        assert torch.equal(batch.first[0, 0], expected)
+
+
+def test_draws_depend_on_their_seed_only() -> None:
+    look = views(coverage_share=0.5, coverage=(0.4, 0.9), noise=0.1, gamma=(0.8, 1.2))
+    one, two, other = (draw(look.preset, look.cases, look.grid, (0, n, 3)) for n in (1, 1, 2))
+    assert torch.equal(look.pair(one)[1], look.pair(two)[1])
+    assert not torch.equal(look.pair(one)[1], look.pair(other)[1])
+
+
+def test_motions_fill_their_ranges() -> None:
+    look = views()
+    draws = [draw(look.preset, look.cases, look.grid, (0, 0, n)) for n in range(400)]
+    numbers = [look.preset.numbers.from_transform(d.motion.inverse(), look.grid) for d in draws]
+    mm = np.abs(numbers) * [18, 17, 16, 1, 1, 1]
+    half = np.array([54.4, 54.4, 27.2, 10, 10, 30]) / 2
+    np.testing.assert_allclose(mm.mean(axis=0), half, rtol=0.12)
+
+
+def test_the_focus_of_a_scan_is_on_its_slices() -> None:
+    look = views(coverage_share=1.0, coverage=(0.35, 0.5), small_share=0.5)
+    for number in range(50):
+        one = draw(look.preset, look.cases, look.grid, (7, number, 0))
+        centred = np.subtract(look.cases[0].focus_mm, OBLIQUE.centre)
+        shown = one.motion.map_points(one.joint.inverse().map_points(centred))
+        z = one.slab.pose.map_points(shown)[2]
+        assert one.slab.low <= z <= one.slab.high
