@@ -37,7 +37,7 @@ COARSE_SHARE = 8
 # Levels, of the finest, at which more parameters than those of a rigid motion are sought.
 MORE_PARAMETERS = 2
 ALIKE_SHARE = 0.97
-ALIKE = "a position {:.0f} mm away makes the images almost as alike ({:.1%})"
+ALIKE = "a position {:.0f} mm away makes the images {} alike ({:.1%} of here)"
 # Curvature is taken over so many voxels, for over fewer it is mostly noise.
 CURVE_VOXELS, LOOSE_VOXELS = 1.5, 2.0
 LOOSE = "noise alone leaves the position uncertain by about {:.0f} mm"
@@ -239,7 +239,8 @@ class _Search:
         away = float(distances_mm(found.maps[1:2], best, body)[0])
         self.diagnostics["runner_up"] = {"share_of_best": share, "from_best_mm": away}
         if share >= ALIKE_SHARE:
-            self.warnings.append(ALIKE.format(away, share))
+            words = "almost as" if share < 1 else "more"  # it holds them loosely, or is farther
+            self.warnings.append(ALIKE.format(away, words, share))
 
     def _total(self, peak: FloatArray) -> Transform:
         """Return a map about the body's centre as one of fixed to moving points."""

@@ -55,7 +55,7 @@ class FastRegistration:
         check_ranges(
             self,
             levels=(1, 8),
-            samples=(1000, 1e8),
+            samples=(1000, 1e7),
             bins=(5, 250),
             seed=(0, LARGEST_SEED),
             threads=(1, 1024),

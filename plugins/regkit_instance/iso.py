@@ -63,7 +63,7 @@ class InstanceOptimisation:
         check_ranges(
             self,
             levels=(1, 8),
-            samples=(100, 1e8),
+            samples=(100, 1e7),
             bins=(8, 250),
             rate=(1e-9, 1),
             seed=(0, 2**31),

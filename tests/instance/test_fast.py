@@ -17,6 +17,9 @@ from regkit.resampling import resample
 from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import body_points, distance_mm
+from regkit_instance.basins import Places
+from regkit_instance.engine import Settings, _Search
+from regkit_instance.images import Images
 
 METHODS = ("fast-mi", "fast-cr")
 # As far as a PET and a CT of 9 mm voxels can tell.
@@ -132,6 +135,18 @@ def test_a_ball_says_that_its_turn_is_not_known() -> None:
     assert any("almost as alike" in reason for reason in result.verdict.reasons)
 
 
+@pytest.mark.parametrize(("share", "words"), [(0.99, "almost as alike"), (1.2, "more alike")])
+def test_another_position_is_told_for_what_it_is(share, words) -> None:
+    search = _Search(Images.of(small_pair(), 1, 0), Settings(levels=1))
+    away = np.concatenate([np.eye(3), [[50.0], [0.0], [0.0]]], axis=1)
+    scores = np.array([1.0, share])
+    found = Places(np.stack([np.eye(3, 4), away]), scores, scores, np.ones(2, np.int64))
+    search._report_runner_up(found)
+    assert search.warnings == [
+        f"a position 50 mm away makes the images {words} ({share:.1%} of here)"
+    ]
+
+
 def test_the_moving_image_comes_to_lie_on_the_fixed_one() -> None:
     """The map goes from fixed to moving points: the image resampled through it matches."""
     pair = small_pair()
@@ -153,7 +168,12 @@ def test_a_map_that_turns_is_rigid_to_the_last_digit() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
-    [({"starts": 0}, "starts must be"), ({"bins": 2}, "bins must be"), ({"model": "b"}, "model")],
+    [
+        ({"starts": 0}, "starts must be"),
+        ({"bins": 2}, "bins must be"),
+        ({"samples": 100_000_000}, "samples must be"),  # more than fits a small machine
+        ({"model": "b"}, "model"),
+    ],
 )
 def test_parameters_out_of_range_are_refused(parameters, words) -> None:
     with pytest.raises(ParameterError, match=words):
