@@ -1,0 +1,84 @@
+"""``regkit weights`` and ``regkit train`` as a user types them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pairnets.small_training import TINY, write_cases
+from regkit.cli import app
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def run(*words: object):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def choices() -> list[str]:
+    changed = TINY | {"shape_zyx": "8,8,8", "spacing": "40.0,40.0,40.0"}
+    return [word for key, value in changed.items() for word in ("--set", f"{key}={value}")]
+
+
+def test_train_install_and_register(tmp_path, home) -> None:
+    """From a dataset folder to a method that works by its name."""
+    cases, out = write_cases(tmp_path / "cases"), tmp_path / "out"
+    trained = run("train", "dvnet", "--data", cases, "-o", out, "--steps", 2, *choices())
+    assert trained.exit_code == 0, trained.output
+    assert run("weights", "verify", out / "dvnet.safetensors").exit_code == 0
+    installed = run("weights", "install", out / "dvnet.safetensors")
+    assert installed.stdout == f"dvnet: installed as {home / 'dvnet.safetensors'}\n"
+    listed = json.loads(run("weights", "list", "--json").stdout)
+    mine = next(row for row in listed if row["method"] == "dvnet")
+    assert (mine["origin"], mine["file"]) == ("installed", str(home / "dvnet.safetensors"))
+    shown = json.loads(run("weights", "show", "dvnet").stdout)
+    digest = hashlib.sha256((home / "dvnet.safetensors").read_bytes()).hexdigest()
+    assert shown["sha256"] == digest
+    images = (cases / "0-pet.nii.gz", cases / "0-ct.nii.gz")
+    found = run("register", *images, "-m", "dvnet", "-o", tmp_path / "result" / "a")
+    assert found.exit_code in {0, 3}, found.output
+    result = json.loads((tmp_path / "result" / "a.json").read_text())
+    assert result["method"] == "dvnet"
+
+
+def test_methods_without_weights_say_how_to_get_them() -> None:
+    listed = {m["name"]: m["problem"] for m in json.loads(run("methods", "--json").stdout)}
+    for row in json.loads(run("weights", "list", "--json").stdout):
+        assert listed[row["method"]] == row["problem"]
+        if row["origin"] == "missing":
+            assert row["problem"].startswith(f"weights missing: regkit train {row['method']} ")
+    assert listed["identity"] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["weights", "show", "dvnte"], "no method with weights is called 'dvnte'; did you mean"),
+        (["weights", "show", "mi"], "no method with weights is called 'mi'"),
+        (["weights", "verify", "./nothing.safetensors"], "there are no weights ./nothing"),
+        (["weights", "install", "weights.pt"], "weights are .safetensors files, got weights.pt"),
+        (["train", "mi", "--data", "spect-ct", "-o", "out"], "not a method that learns"),
+        (["train", "dvnet", "--data", "spect-tc", "-o", "out"], "did you mean spect-ct"),
+        (
+            ["train", "dvnet", "--data", "spect-ct", "-o", "out", "--preset", "slow"],
+            "no preset is called 'slow'; there is fast, paper",
+        ),
+        (
+            ["train", "dvnet", "--data", "spect-ct", "-o", "out", "--device", "cuda:99"],
+            "'cuda:99' cannot be used here",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, monkeypatch, words, says) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*words)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
