@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from regkit.grid import FloatArray
 from regkit_instance.kernels.gather import carry, gather, look_up
 from regkit_instance.kernels.ngf import gradient_fields
-from regkit_instance.measures import FEWEST_COUNTED, LEAST_OVERLAP, SAMPLES_AT_ONCE
+from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
+from regkit_instance.measures import SAMPLES_AT_ONCE
 from regkit_instance.neighbourhoods import Edges
 from regkit_instance.pyramid import Level
 

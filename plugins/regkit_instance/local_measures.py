@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.grid import FloatArray
-from regkit_instance.kernels.patches import NOISE, local_correlation, local_correlation_ratio
+from regkit_instance.kernels.patches import local_correlation, local_correlation_ratio
+from regkit_instance.limits import NOISE
 from regkit_instance.measures import Sampled, Score, binned
 from regkit_instance.neighbourhoods import Patches
 from regkit_instance.points import Points

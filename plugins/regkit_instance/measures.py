@@ -14,14 +14,12 @@ from regkit.grid import FloatArray
 from regkit_instance.kernels.cr import correlation_ratio
 from regkit_instance.kernels.gather import carry, gather, look_up
 from regkit_instance.kernels.mi import mutual_information
+from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
 from regkit_instance.points import Points
 from regkit_instance.pyramid import Level
 
 # Values and gradients of so many samples stay in a processor's own cache.
 SAMPLES_AT_ONCE = 60_000
-# Share of the fixed sample that must meet the moving image.
-LEAST_OVERLAP = 0.05
-FEWEST_COUNTED = 30
 
 NONE = np.empty((0, 0), np.float32)
 

@@ -9,7 +9,7 @@ from regkit.interpolation import trilinear
 from regkit_instance.kernels.cr import correlation_ratio
 from regkit_instance.kernels.gather import carry, gather, look_up
 from regkit_instance.kernels.mi import mutual_information
-from regkit_instance.kernels.windows import MARGIN
+from regkit_instance.limits import MARGIN
 from regkit_instance.pyramid import Level
 
 RNG = np.random.default_rng(0)

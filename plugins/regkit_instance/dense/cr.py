@@ -15,8 +15,7 @@ from torch import Tensor
 from regkit_instance.dense.exact import sums_in_bins
 from regkit_instance.dense.scene import Look
 from regkit_instance.dense.windows import Windows, looked_up, powers
-
-SMALLEST = 1e-9
+from regkit_instance.limits import SMALLEST
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,7 @@ from torch import Tensor
 from regkit_instance.dense.exact import sums_in_bins
 from regkit_instance.dense.scene import Look
 from regkit_instance.dense.windows import Windows, looked_up, powers
-
-FLAT = 1e-12
-# A fixed bin of which little is seen is not blown up by more than this.
-MOST = 4.0
+from regkit_instance.limits import FLAT, MOST
 
 
 @dataclass(frozen=True, eq=False)

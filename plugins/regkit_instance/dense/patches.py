@@ -11,9 +11,7 @@ from torch import Tensor
 from regkit_instance.dense.cr import CorrelationRatio
 from regkit_instance.dense.scene import Look
 from regkit_instance.dense.windows import Windows
-
-# Variance of noise in intensities from 0 to 1: a standard deviation of 0.3 % of their range.
-NOISE = 1e-5
+from regkit_instance.limits import NOISE
 
 
 class Neighbourhood(Protocol):

@@ -14,10 +14,7 @@ from regkit_instance.dense.ngf import GradientFields, gradient_images
 from regkit_instance.dense.patches import InPatches, LocalCorrelation, LocalCorrelationRatio
 from regkit_instance.dense.scene import Scene
 from regkit_instance.dense.windows import Windows
-
-# Points that must meet the moving image for a score: so many, and such a share.
-FEWEST_COUNTED = 30
-LEAST_OVERLAP = 0.05
+from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
 
 
 class Dense(Protocol):

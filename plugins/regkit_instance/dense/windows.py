@@ -13,8 +13,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-# Bins beyond the range of intensities, for the windows of the darkest and brightest values.
-MARGIN = 4
+from regkit_instance.limits import MARGIN
+
 # Coefficients of 1, t, t^2, t^3, one window after the other.
 CUBICS = (
     (1 / 6, -1 / 2, 1 / 2, -1 / 6),

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from regkit_instance.kernels.compiled import compiled
-from regkit_instance.kernels.windows import MARGIN, place, slope, windows
-
-SMALLEST = 1e-9
+from regkit_instance.kernels.windows import place, slope, windows
+from regkit_instance.limits import MARGIN, SMALLEST
 
 
 @compiled

@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 
 from regkit_instance.kernels.compiled import compiled
-from regkit_instance.kernels.windows import MARGIN, place, slope, windows
-
-# What was seen of a fixed bin counts at most so many times; see `restore`.
-MOST = 4.0
-# Less information than this, in nats, is rounding: one of the images is constant.
-FLAT = 1e-12
+from regkit_instance.kernels.windows import place, slope, windows
+from regkit_instance.limits import FLAT, MARGIN, MOST
 
 
 @compiled

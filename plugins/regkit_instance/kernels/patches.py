@@ -9,9 +9,6 @@ import numpy as np
 from regkit_instance.kernels.compiled import compiled
 from regkit_instance.kernels.cr import ratio
 
-# Variance of noise in intensities from 0 to 1: a standard deviation of 0.3 % of their range.
-NOISE = 1e-5
-
 
 @compiled
 def local_correlation_ratio(

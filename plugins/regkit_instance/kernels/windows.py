@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from regkit_instance.kernels.compiled import compiled
-
-# Bins that the darkest and brightest values reach beyond the range of intensities.
-MARGIN = 4
+from regkit_instance.limits import MARGIN
 
 
 @compiled
