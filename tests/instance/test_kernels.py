@@ -9,6 +9,8 @@ from regkit.interpolation import trilinear
 from regkit_instance.kernels.cr import correlation_ratio
 from regkit_instance.kernels.gather import carry, gather, look_up
 from regkit_instance.kernels.mi import mutual_information
+from regkit_instance.kernels.ngf import gradient_fields
+from regkit_instance.kernels.patches import local_correlation, local_correlation_ratio
 from regkit_instance.limits import MARGIN
 from regkit_instance.pyramid import Level
 
@@ -178,3 +180,24 @@ def test_too_few_or_constant_values_score_minus_infinity_with_no_slope(kernel) -
         score, slopes = scored(kernel, one, other)
         assert score == -np.inf
         assert not slopes.any()
+
+
+@pytest.mark.parametrize("kernel", ["lncc", "local-cr", "ngf"])
+@pytest.mark.parametrize(("left", "scores_it"), [(19, False), (20, True)])
+def test_patches_and_edges_need_so_many_points_too(kernel, left, scores_it) -> None:
+    fixed, bins, values = sample(60)
+    values[left:] = np.nan
+    scores, slopes = np.empty(1), np.ones((1, 60), np.float32)
+    if kernel == "lncc":
+        local_correlation(values[None], fixed, np.array((30, BINS, 20)), 1e-5, scores, slopes)
+    elif kernel == "local-cr":
+        sizes = np.array((30, BINS, 20))
+        local_correlation_ratio(values[None], fixed, bins, sizes, 1e-5, scores, slopes)
+    else:
+        fields, slopes = np.tile(values, (3, 1, 1)), np.ones((3, 1, 60), np.float32)
+        directions, limits = np.tile(fixed, (3, 1)), np.array((0.1, 20))
+        linear, by_linear = np.eye(3)[None], np.empty((1, 3, 3))
+        gradient_fields(fields, directions, linear, limits, scores, slopes, by_linear)
+        assert by_linear.any() == scores_it
+    assert np.isfinite(scores[0]) == scores_it
+    assert slopes[..., :left].any() == scores_it
