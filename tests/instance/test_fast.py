@@ -132,7 +132,8 @@ def test_a_ball_says_that_its_turn_is_not_known() -> None:
     result = register(ball(4.0, 0), ball(4.6, 1), "fast-mi")
     assert result.estimate.diagnostics["uncertainty_mm"] > 3
     assert result.verdict.status != "OK"
-    assert any("almost as alike" in reason for reason in result.verdict.reasons)
+    for words in ("almost as alike", "noise alone leaves the position uncertain"):
+        assert any(words in reason for reason in result.verdict.reasons)
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.99, "almost as alike"), (1.2, "more alike")])
