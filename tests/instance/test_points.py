@@ -70,3 +70,15 @@ def test_a_mask_of_almost_nothing_is_refused() -> None:
     sample = draw_within(pair.fixed, None, 20)
     with pytest.raises(RegistrationError, match="marks almost nothing"):
         find_body(pair, sample)
+
+
+def test_a_map_that_takes_nearly_all_points_outside_has_no_score() -> None:
+    measure = Images.of(Pair(CT, CT), 1, 0).measure("mi", 0, 4000, 12)
+    maps = np.tile(np.eye(3, 4), (200, 1, 1))
+    maps[:, :, 3] = np.linspace(0, 400, 200)[:, None]
+    scores, shares = measure.values_and_overlaps(maps)
+    few = (shares > 0.01) & (shares < 0.049)
+    assert few.any()  # more than thirty points
+    assert (scores[few] == -np.inf).all()
+    assert (measure.values_and_gradients(maps[few])[1] == 0).all()
+    assert np.isfinite(scores[shares > 0.051]).all()
