@@ -148,6 +148,16 @@ def test_another_position_is_told_for_what_it_is(share, words) -> None:
     ]
 
 
+def test_of_equal_positions_the_one_nearest_to_the_initial_map_is_taken(monkeypatch) -> None:
+    monkeypatch.setattr(_Search, "_spread_mm", lambda *_: 0.0)
+    search = _Search(Images.of(small_pair(), 1, 0), Settings(levels=1))
+    maps = np.tile(np.eye(3, 4), (3, 1, 1))
+    maps[:, 0, 3] = (50.0, 20.0, 0.0)
+    scores = np.array([1.0, 0.995, 0.9])
+    found = search._chosen(Places(maps, scores, scores, np.ones(3, np.int64)))
+    assert found.maps[:, 0, 3].tolist() == [20.0, 50.0, 0.0]
+
+
 def test_the_moving_image_comes_to_lie_on_the_fixed_one() -> None:
     """The map goes from fixed to moving points: the image resampled through it matches."""
     pair = small_pair()
