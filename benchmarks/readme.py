@@ -3,8 +3,8 @@
     python benchmarks/readme.py [--picture]
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
-those of `real pairs` and `paper tables` what was measured, from `benchmarks/results`; `--picture`
-paints docs/demo.png from the demo's pair.
+those of `speed`, `capture`, `real pairs` and `paper tables` what was measured, from
+`benchmarks/results`; `--picture` paints docs/demo.png from the demo's pair.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from regkit.report.method_table import method_table
 ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "demo.png"
 RESULTS = ROOT / "benchmarks" / "results"
-MEASURED = {"real pairs": RESULTS / "real_pairs.md", "paper tables": RESULTS / "tables.md"}
+MEASURED = {
+    "speed": RESULTS / "speed.md",
+    "capture": RESULTS / "capture.md",
+    "real pairs": RESULTS / "real_pairs.md",
+    "paper tables": RESULTS / "tables.md",
+}
 
 
 def replace_between(text: str, name: str, content: str) -> str:

@@ -100,7 +100,10 @@ def test_the_table_of_methods_is_that_of_the_registry() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "file"), [("paper tables", "tables.md")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("paper tables", "tables.md"), ("speed", "speed.md"), ("capture", "capture.md")],
+)
 def test_what_was_measured_is_what_the_results_hold(name, file) -> None:
     table = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)
     assert table is not None
