@@ -8,6 +8,7 @@ from pairnets import oracle
 from pairnets.fill import fill, inputs, predict
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_pairnets import build_network, network_names
+from regkit_pairnets.networks.pair_network import Fold
 
 SMALLEST = {"msreg-original": (9, 17, 17)}
 
@@ -105,3 +106,27 @@ def test_volumes_of_another_shape_are_refused() -> None:
     network = build_network("dvnet", (8, 8, 8))
     with pytest.raises(ParameterError, match="batch x 1 x 8 x 8 x 8, got 1 x 1 x 8 x 8 x 9"):
         network(torch.zeros(1, 1, 8, 8, 8), torch.zeros(1, 1, 8, 8, 9))
+
+
+def test_folding_makes_channels_of_blocks_and_loses_nothing() -> None:
+    volume = torch.from_numpy(np.random.default_rng(2).random((2, 1, 4, 6, 8)))
+    folded = Fold(2)(volume)
+    assert folded.shape == (2, 8, 2, 3, 4)
+    for channel, (a, b, c) in enumerate(np.ndindex(2, 2, 2)):
+        assert torch.equal(folded[:, channel], volume[:, 0, a::2, b::2, c::2])
+
+
+@pytest.mark.parametrize("name", ["msreg", "densenet", "densenet-nonlocal", "dusfe"])
+def test_folded_networks_look_at_every_voxel(name) -> None:
+    network = fill(build_network(name, (8, 16, 8), width=0.25, fold=2))
+    first, second = (v.requires_grad_() for v in volumes(network, 1))
+    network(first, second).square().sum().backward()
+    assert torch.count_nonzero(first.grad) == first.numel()
+    assert torch.count_nonzero(second.grad) == second.numel()
+
+
+def test_grids_that_do_not_fold_are_refused() -> None:
+    with pytest.raises(ParameterError, match="8 x 9 x 8 voxels cannot be folded in blocks of 2"):
+        build_network("dusfe", (8, 9, 8), fold=2)
+    with pytest.raises(ParameterError, match="dvnet has no switch 'fold'"):
+        build_network("dvnet", (8, 8, 8), fold=2)

@@ -18,9 +18,17 @@ class DenseNet(TwoStreamNetwork):
         Factor on the channels.
     norm
         ``batch`` as published, or ``group``.
+    fold
+        Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
-    def __init__(self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch") -> None:
+    def __init__(
+        self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch", fold: int = 1
+    ) -> None:
         super().__init__(
-            grid_shape, width, norm, exchanges=lambda _: [NoExchange() for _ in range(LEVELS)]
+            grid_shape,
+            width,
+            norm,
+            fold,
+            exchanges=lambda _: [NoExchange() for _ in range(LEVELS)],
         )

@@ -75,6 +75,8 @@ class NonLocalDenseNet(TwoStreamNetwork):
         ``batch`` as published, or ``group``.
     plain
         Only add the two attentions to DenseNet: fewer parameters than published.
+    fold
+        Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class NonLocalDenseNet(TwoStreamNetwork):
         grid_shape: GridShape,
         width: float = 1.0,
         norm: Norm = "batch",
+        *,
         plain: bool = False,
+        fold: int = 1,
     ) -> None:
         def attention_only(channels: int) -> Sequence[nn.Module]:
             return NoExchange(), NoExchange(), MutualAttention(channels, norm)
@@ -95,6 +99,7 @@ class NonLocalDenseNet(TwoStreamNetwork):
             grid_shape,
             width,
             norm,
+            fold,
             exchanges=attention_only if plain else reconstructed,
             poolings=LEVELS if plain else LEVELS - 1,
             hidden=HIDDEN if plain else RECONSTRUCTED_HIDDEN,

@@ -29,6 +29,8 @@ class DuSFE(TwoStreamNetwork):
     dead_fuse_convs
         Whether to hold the convolutions that the paper counts and nothing calls. They get no
         gradient and only matter for the count.
+    fold
+        Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class DuSFE(TwoStreamNetwork):
         grid_shape: GridShape,
         width: float = 1.0,
         norm: Norm = "batch",
+        *,
         fuse_batchnorm: bool = False,
         dead_fuse_convs: bool = False,
+        fold: int = 1,
     ) -> None:
         def exchanges(channels: int) -> Sequence[nn.Module]:
             return [
@@ -45,4 +49,4 @@ class DuSFE(TwoStreamNetwork):
                 for _ in range(LEVELS)
             ]
 
-        super().__init__(grid_shape, width, norm, exchanges=exchanges)
+        super().__init__(grid_shape, width, norm, fold, exchanges=exchanges)

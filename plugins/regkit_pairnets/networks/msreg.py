@@ -38,18 +38,22 @@ class MSReg(PairNetwork):
         Factor on the channels.
     norm
         ``batch`` as published, or ``group``.
+    fold
+        Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
-    def __init__(self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch") -> None:
-        super().__init__(grid_shape, width)
+    def __init__(
+        self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch", fold: int = 1
+    ) -> None:
+        super().__init__(grid_shape, width, fold=fold)
         channels, registered = scaled(STEM, width), scaled(REGISTERED, width)
         layers: list[nn.Module] = [
-            nn.Conv3d(2, channels, 5, padding=2, bias=False),
+            nn.Conv3d(2 * self.inputs, channels, 5, padding=2, bias=False),
             normalisation(norm, channels),
             nn.ReLU(),
             nn.MaxPool3d(3, stride=1, padding=1),
         ]
-        left = self.grid_shape
+        left = self.seen_shape
         for blocks, full, stride in STAGES:
             planes = scaled(full, width)
             layers.append(stage(blocks, channels, planes, stride, norm))

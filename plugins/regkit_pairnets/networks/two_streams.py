@@ -47,6 +47,8 @@ class TwoStreamNetwork(PairNetwork):
         After how many of the levels features are averaged over 2 x 2 x 2 voxels.
     hidden
         Features between the fully connected layers.
+    fold
+        As of `PairNetwork`; poolings that folding stands for are left out.
     """
 
     def __init__(
@@ -54,20 +56,22 @@ class TwoStreamNetwork(PairNetwork):
         grid_shape: GridShape,
         width: float,
         norm: Norm,
+        fold: int,
         *,
         exchanges: Exchanges,
         poolings: int = LEVELS,
         hidden: Sequence[int] = HIDDEN,
     ) -> None:
-        super().__init__(grid_shape, width, least=(2**poolings, 2**poolings, 2**poolings))
+        super().__init__(grid_shape, width, (2**poolings, 2**poolings, 2**poolings), fold)
+        poolings = max(0, poolings - (fold.bit_length() - 1))
         channels, registered = scaled(CHANNELS, width), scaled(REGISTERED, width)
-        self.streams = TwoStreams(channels, norm, exchanges(channels), poolings)
+        self.streams = TwoStreams(self.inputs, channels, norm, exchanges(channels), poolings)
         self.registration = nn.Sequential(
             ResidualDenseBlock(2 * channels, norm),
             *_convolution(2 * channels, channels, norm),
             nn.Conv3d(channels, registered, 3, padding=1),
         )
-        self.head = head(registered * voxels(pooled(grid_shape, poolings)), hidden, width)
+        self.head = head(registered * voxels(pooled(self.seen_shape, poolings)), hidden, width)
         narrow_normal(self)
 
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:
@@ -80,6 +84,8 @@ class TwoStreams(nn.Module):
 
     Parameters
     ----------
+    inputs
+        Channels of each volume.
     channels
         Of each stream on every level.
     norm
@@ -91,16 +97,21 @@ class TwoStreams(nn.Module):
     """
 
     def __init__(
-        self, channels: int, norm: Norm, exchanges: Sequence[nn.Module], poolings: int
+        self,
+        inputs: int,
+        channels: int,
+        norm: Norm,
+        exchanges: Sequence[nn.Module],
+        poolings: int,
     ) -> None:
         super().__init__()
-        self.first = _stream(channels, norm, len(exchanges))
-        self.second = _stream(channels, norm, len(exchanges))
+        self.first = _stream(inputs, channels, norm, len(exchanges))
+        self.second = _stream(inputs, channels, norm, len(exchanges))
         self.exchanges = nn.ModuleList(exchanges)
         self.poolings = poolings
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the features of two volumes (batch, 1, ...), the first one's first."""
+        """Return the features of two volumes (batch, inputs, ...), the first one's first."""
         first, second = self.first[0](first), self.second[0](second)
         for level, exchange in enumerate(self.exchanges, start=1):
             first, second = exchange(self.first[level](first), self.second[level](second))
@@ -117,9 +128,9 @@ class NoExchange(nn.Module):
         return first, second
 
 
-def _stream(channels: int, norm: Norm, levels: int) -> nn.ModuleList:
+def _stream(inputs: int, channels: int, norm: Norm, levels: int) -> nn.ModuleList:
     blocks = (ResidualDenseBlock(channels, norm) for _ in range(levels))
-    return nn.ModuleList([nn.Sequential(*_convolution(1, channels, norm)), *blocks])
+    return nn.ModuleList([nn.Sequential(*_convolution(inputs, channels, norm)), *blocks])
 
 
 def _convolution(before: int, after: int, norm: Norm) -> tuple[nn.Module, ...]:

@@ -34,8 +34,8 @@ class Preset:
         The network's grid; voxels, mm along x, y, z.
     unit_mm, unit_deg
         What an output of 1 means; 0 for the raw units of the convention.
-    width, norm, initialise
-        Of the network; `norm` empty for one that has none.
+    width, norm, fold, initialise
+        Of the network; `norm` empty for one that has none, `fold` 1 for one that cannot.
     passes
         How often the trained network will look; also in validation.
     batch, steps, seed
@@ -84,6 +84,7 @@ class Preset:
     unit_deg: float = 0.0
     width: float = 1.0
     norm: Literal["", "batch", "group"] = "batch"
+    fold: int = 1
     initialise: Literal["own", "fan-in"] = "own"
     passes: int = 1
     batch: int = 8
@@ -127,6 +128,7 @@ class Preset:
         check_ranges(
             self,
             width=(1e-3, 16),
+            fold=(1, 64),
             passes=(1, 100),
             batch=(1, 4096),
             steps=(1, 1e9),
@@ -152,7 +154,8 @@ class Preset:
     @property
     def switches(self) -> dict[str, Any]:
         """Switches of the network."""
-        return {"width": self.width, **({"norm": self.norm} if self.norm else {})}
+        own = {"norm": self.norm} if self.norm else {}
+        return {"width": self.width, **own, **({"fold": self.fold} if self.fold > 1 else {})}
 
     @property
     def units(self) -> tuple[float, ...]:
