@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 
 from regkit.grid import FloatArray, Grid, Vector3
+from regkit.learning.device import device_named
 from regkit.registrar import Estimate, Pair
 from regkit.resampling import resample
 from regkit.transform import AffineTransform, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_pairnets.card import Appearance, Card
-from regkit_pairnets.device import device_named
 from regkit_pairnets.guard import doubts, measured
 from regkit_pairnets.iterate import passes
 from regkit_pairnets.prepare import filled, prepared, widened

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from pairnets.small_training import job, write_cases
 from regkit.errors import FileFormatError, ParameterError
-from regkit_pairnets.train.checkpoint import NAME
+from regkit.learning.checkpoint import NAME
 from regkit_pairnets.train.trainer import train
 
 
@@ -111,7 +111,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pairnets.small_training import job
-from regkit_pairnets.train import checkpoint
+from regkit.learning import checkpoint
 from regkit_pairnets.train.trainer import train
 
 data, folder, moment = sys.argv[1:]

@@ -1,26 +1,21 @@
-"""The choices of a training, read from a data file."""
+"""The choices of a training: what a network sees, and of what."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Literal
 
-from regkit.errors import ParameterError
-from regkit.parameters import check_ranges, configure
-from regkit.registry import suggest
+from regkit.learning import Course
+from regkit.parameters import check_ranges
 from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
 
 Triple = tuple[float, float, float]
 Range = tuple[float, float]
-PRESETS = ("fast", "paper")
 
 
 @dataclass(frozen=True)
-class Preset:
-    """Everything that decides how a training goes; a step is one batch.
+class Preset(Course):
+    """Everything that decides how a training goes.
 
     Parameters
     ----------
@@ -38,15 +33,6 @@ class Preset:
         Of the network; `norm` empty for one that has none, `fold` 1 for one that cannot.
     passes
         How often the trained network will look; also in validation.
-    batch, steps, seed
-        Cases a step, steps in all, and of all that is drawn.
-    average
-        Decay of the moving average of the weights, which is what is kept; 0 for none.
-    optimiser, rate, betas, weight_decay, clip
-        Of torch; `clip` is the greatest norm of a gradient, 0 for any.
-    schedule, warmup, every, factor, milestones
-        Of the rate: ``cosine`` to zero, ``exponential`` by `factor` each `every` steps, ``steps``
-        by `factor` at each of `milestones`, ``constant``; first it rises over `warmup` steps.
     loss
         Mean absolute or squared error of the six outputs.
     contrastive_steps
@@ -66,12 +52,6 @@ class Preset:
         Range of exponents on relative intensities; greatest deviation of added noise.
     coverage_share, coverage
         Share of cases whose moving image shows only some slices, and which share of them.
-    precision
-        ``bfloat16`` mixes precisions, on a GPU only.
-    validate_every, checkpoint_every, log_every
-        In steps.
-    workers
-        Processes that simulate.
     """
 
     convention: Literal["cardiac", "prostate"] = "cardiac"
@@ -87,20 +67,6 @@ class Preset:
     fold: int = 1
     initialise: Literal["own", "fan-in"] = "own"
     passes: int = 1
-    batch: int = 8
-    steps: int = 1000
-    seed: int = 0
-    average: float = 0.0
-    optimiser: Literal["adam", "adamw"] = "adam"
-    rate: float = 1e-3
-    betas: Range = (0.9, 0.999)
-    weight_decay: float = 0.0
-    clip: float = 0.0
-    schedule: Literal["cosine", "exponential", "steps", "constant"] = "constant"
-    warmup: int = 0
-    every: int = 100
-    factor: float = 0.99
-    milestones: tuple[int, ...] = ()
     loss: Literal["l1", "mse"] = "l1"
     contrastive_steps: int = 0
     cases: int = 100
@@ -117,33 +83,20 @@ class Preset:
     noise: float = 0.0
     coverage_share: float = 0.0
     coverage: Range = (1.0, 1.0)
-    precision: Literal["float32", "bfloat16"] = "float32"
-    validate_every: int = 250
-    checkpoint_every: int = 100
-    log_every: int = 10
-    workers: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         check_ranges(
             self,
             width=(1e-3, 16),
             fold=(1, 64),
             passes=(1, 100),
-            batch=(1, 4096),
-            steps=(1, 1e9),
-            seed=(0, 2**31),
-            average=(0, 1 - 1e-9),
-            rate=(1e-12, 10),
             cases=(1, 1e6),
             validation_cases=(1, 1e6),
             small_share=(0, 1),
             coverage_share=(0, 1),
             noise=(0, 1),
-            validate_every=(1, 1e9),
-            checkpoint_every=(1, 1e9),
-            log_every=(1, 1e9),
-            workers=(1, 1024),
         )
 
     @property
@@ -163,35 +116,3 @@ class Preset:
         voxels = self.numbers.translation == "voxels"
         shift = [self.unit_mm / s if voxels else self.unit_mm for s in self.spacing]
         return tuple(u or 1.0 for u in (*shift, *(self.unit_deg,) * 3))
-
-
-def read_preset(
-    name: str, method: str, changes: Mapping[str, Any]
-) -> tuple[Preset, dict[str, dict[str, Any]]]:
-    """Return the choices of a preset for a method, and the parameters of datasets in it.
-
-    Parameters
-    ----------
-    name
-        One of `PRESETS`.
-    method
-        Whose training it is.
-    changes
-        Choices that differ.
-
-    Raises
-    ------
-    ParameterError
-        There is no such preset, it does not know the method, or a change cannot be made.
-    """
-    if name not in PRESETS:
-        raise ParameterError(f"no preset is called '{name}'; {suggest(name, PRESETS)}")
-    text = files("regkit_pairnets.train").joinpath("presets", f"{name}.toml").read_text("utf-8")
-    content = tomllib.loads(text)
-    if method not in content:
-        raise ParameterError(f"the preset '{name}' has no choices for '{method}'")
-    own = dict(content[method])
-    family = content[own.pop("family")]
-    common = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    preset: Preset = configure(Preset, f"preset {name}", {**common, **family, **own, **changes})
-    return preset, content.get("data", {})

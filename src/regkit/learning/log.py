@@ -16,7 +16,9 @@ WIDTH, HEIGHT, MARGIN = 720, 320, 48
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
 
 
-def write_log(folder: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> None:
+def write_log(
+    folder: Path, rows: Sequence[Row], facts: Mapping[str, Any], drawn: Sequence[str]
+) -> None:
     """Write ``log.csv``, ``log.json`` and ``curve.svg``, all or none of them.
 
     Parameters
@@ -27,6 +29,8 @@ def write_log(folder: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> No
         One for every logged step; a row need not have every column.
     facts
         What else is known of the training.
+    drawn
+        Columns that the picture shows.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with staged(folder) as stage:
@@ -36,10 +40,10 @@ def write_log(folder: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> No
             table.writerows(rows)
         text = json.dumps({**facts, "curve": list(rows)}, indent=1) + "\n"
         stage.path("log.json").write_text(text, encoding="utf-8")
-        stage.path("curve.svg").write_text(curve(rows), encoding="utf-8")
+        stage.path("curve.svg").write_text(curve(rows, drawn), encoding="utf-8")
 
 
-def curve(rows: Sequence[Row], names: Sequence[str] = ("loss", "dt_mm", "dr_deg")) -> str:
+def curve(rows: Sequence[Row], names: Sequence[str]) -> str:
     """Draw columns of a log against the step, on a logarithmic scale, as SVG."""
     lines = {n: [(r["step"], r[n]) for r in rows if r.get(n, 0) > 0] for n in names}
     lines = {name: points for name, points in lines.items() if points}

@@ -1,0 +1,102 @@
+"""What is learnt: motions of pooled cases, and before that, if wanted, which places agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regkit.errors import ParameterError
+from regkit.learning import Task
+from regkit.transform import IDENTITY
+from regkit_pairnets.catalogue import build_network
+from regkit_pairnets.contrastive import info_nce
+from regkit_pairnets.networks.attention_reg import AttentionReg
+from regkit_pairnets.networks.initialise import fan_in_normal
+from regkit_pairnets.networks.pair_network import PairNetwork
+from regkit_pairnets.train.draws import Draw, draw
+from regkit_pairnets.train.export import export
+from regkit_pairnets.train.preset import Preset
+from regkit_pairnets.train.validation import fixed_draws, validate
+from regkit_pairnets.train.views import Batch, Views
+
+LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": functional.l1_loss,
+    "mse": functional.mse_loss,
+}
+
+
+class MotionTask(Task[Batch]):
+    """A network that learns to read motions.
+
+    Parameters
+    ----------
+    method
+        Name of method and network.
+    views, held_out
+        Of the cases to learn from, with all choices, and to validate with.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    ParameterError
+        The choices do not fit the network.
+    """
+
+    shown = ("loss", "dt_mm", "dr_deg")
+
+    def __init__(self, method: str, views: Views, held_out: Views, device: torch.device) -> None:
+        self.preset, self.method = views.preset, method
+        super().__init__(self.preset, _build(method, self.preset, views), device)
+        if self.preset.contrastive_steps and not isinstance(self.network, AttentionReg):
+            raise ParameterError(f"{method} has no contrastive pre-training; set its steps to 0")
+        self.views, self.held_out = views, held_out
+        self.validation = fixed_draws(self.preset, held_out)
+
+    def batch(self, step: int, places: Sequence[int]) -> Batch:
+        """Draw cases and resample them."""
+        seeds = ((self.preset.seed, step, place) for place in places)
+        return self.views.batch([self._draw(step, seed) for seed in seeds])
+
+    def loss(self, batch: Batch, step: int) -> Tensor:
+        """Return the error of the six numbers, or of which places agree."""
+        first, second = (self._placed(image) for image in (batch.first, batch.second))
+        if step < self.preset.contrastive_steps:
+            assert isinstance(self.network, AttentionReg)  # noqa: S101 - as was checked
+            source = torch.Generator(self.device).manual_seed(step)
+            return info_nce(*self.network.features(first, second), generator=source)
+        numbers = self.network(first, second).float()
+        return LOSSES[self.preset.loss](numbers, batch.target.to(self.device))
+
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Return the mean errors on the cases held out."""
+        return validate(network, self.held_out, self.validation, self.device)
+
+    def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
+        """Write the weights and their card."""
+        about = {**about, "cases": len(self.views.cases)}
+        export(folder, self.method, network, self.views, about)
+
+    def _draw(self, step: int, seed: tuple[int, ...]) -> Draw:
+        one = draw(self.preset, self.views.cases, self.views.grid, seed)
+        if step < self.preset.contrastive_steps:  # which needs pairs that are aligned
+            return dataclasses.replace(one, motion=IDENTITY, slab=None)
+        return one
+
+    def _placed(self, image: Tensor) -> Tensor:
+        return image.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+
+
+def _build(method: str, preset: Preset, views: Views) -> PairNetwork:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(preset.seed)
+        network = build_network(method, preset.numbers.shape(views.grid), **preset.switches)
+        if preset.initialise == "fan-in":
+            fan_in_normal(network)
+    return network

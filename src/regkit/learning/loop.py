@@ -1,0 +1,117 @@
+"""A training from its first step, or its last checkpoint, to weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+
+from regkit.errors import ParameterError
+from regkit.learning.checkpoint import NAME
+from regkit.learning.crew import Crew
+from regkit.learning.device import device_named
+from regkit.learning.log import write_log
+from regkit.learning.state import Training
+from regkit.learning.task import Task
+from regkit.training import Progress, TrainingJob
+
+B = TypeVar("B")
+# Gets cases ready, telling how far it is, and returns the task.
+Prepare: TypeAlias = Callable[[torch.device, Crew], Generator[Progress, None, Task[B]]]
+
+
+def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[Progress]:
+    """Train: the body of a `regkit.training.Trainer`.
+
+    Parameters
+    ----------
+    job
+        As the trainer got it.
+    prepare
+        A generator function that returns the task, given the device and the processes that train
+        together; only the one that writes should fill folders, and then all wait.
+
+    Raises
+    ------
+    ParameterError
+        The folder holds another training, or the device cannot be used.
+    FileFormatError
+        A checkpoint that cannot be read.
+    OutputError
+        The folder cannot be written.
+    """
+    if (job.folder / NAME).exists() and not job.resume:
+        raise ParameterError(
+            f"{job.folder} holds a training already; add --resume to go on, or choose another"
+        )
+    device = _own(device_named(job.device))
+    crew = Crew.assemble(device)
+    try:
+        task = yield from prepare(device, crew)
+        yield from _train(job, Training(task, crew))
+    finally:
+        crew.leave()
+
+
+def command(job: TrainingJob) -> str:
+    """Return the command line that does a training again."""
+    changes = "".join(f" --set {key}={value}" for key, value in job.changes.items())
+    steps = "" if job.steps is None else f" --steps {job.steps}"
+    return (
+        f"regkit train {job.method} --data {job.data} --preset {job.preset}{steps}{changes} -o DIR"
+    )
+
+
+def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
+    course, task = training.course, training.task
+    if (job.folder / NAME).exists():
+        training.restore(job.folder)
+    while training.step < course.steps:
+        training.advance()
+        at_end = training.step == course.steps
+        if training.crew.writes and (at_end or training.step % course.checkpoint_every == 0):
+            training.save(job.folder)
+            write_log(job.folder, training.rows, _facts(job, training), task.shown)
+        yield Progress("steps", training.step, course.steps, training.latest)
+    if training.crew.writes:
+        task.export(job.folder, training.kept, _about(job, training))
+
+
+def _own(device: torch.device) -> torch.device:
+    """Return this process's GPU, of several that torchrun gave a process each."""
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
+def _facts(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
+    """Return what is worth knowing of a training besides its curve."""
+    on_gpu = training.device.type == "cuda"
+    memory = torch.cuda.max_memory_allocated(training.device) / 2**20 if on_gpu else 0.0
+    return {
+        "command": command(job),
+        "preset": training.course.plain(),
+        "torch": torch.__version__,
+        "device": str(training.device),
+        "threads": torch.get_num_threads(),
+        "processes": training.crew.size,
+        "parameters": sum(p.numel() for p in training.network.parameters()),
+        "seconds": training.seconds,
+        "seconds_per_step": training.seconds / max(training.step, 1),
+        "gpu_memory_mb": memory,
+    }
+
+
+def _about(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
+    """Return what a card says of a training; scores are the last ones of validation."""
+    rest = {"step", "loss", "rate", "seconds"}
+    rows = ({k: v for k, v in row.items() if k not in rest} for row in reversed(training.rows))
+    return {
+        "command": command(job),
+        "data": job.data,
+        "steps": training.step,
+        "licence": "Apache-2.0",
+        "scores": {"validation": next((row for row in rows if row), {})},
+    }
