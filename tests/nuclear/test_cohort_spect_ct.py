@@ -152,3 +152,10 @@ def test_images_come_from_the_projections_that_are_kept(case):
 def _centres(grid: Grid) -> np.ndarray:
     index = np.moveaxis(np.indices(grid.shape_zyx, dtype=float), 0, -1)
     return grid.to_physical(index.reshape(-1, 3))
+
+
+def test_projections_are_left_out_on_demand() -> None:
+    """Only they and what is scored with them: the images are the same."""
+    without, kept = (small("spect-ct", n=1, projections=p).case(0) for p in (False, True))
+    assert set(kept.extra) - set(without.extra) == {"projections"}
+    np.testing.assert_array_equal(without.pair.fixed.array, kept.pair.fixed.array)

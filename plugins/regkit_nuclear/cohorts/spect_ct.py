@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -61,6 +61,8 @@ class SpectCt(Cohort):
         Degrees the camera turns through: 180 (right anterior to left posterior oblique) or 360.
     corrected
         Whether to reconstruct the SPECT with attenuation correction too (`Case.extra["ac"]`).
+    projections
+        Whether to keep the projections, which scores of the AC-SPECT take, and much of their time.
     size
         Voxels along each side of the SPECT and of the slices of the mu-map, 435.2 mm.
     anatomy
@@ -83,6 +85,7 @@ class SpectCt(Cohort):
     counts: float | None = None
     arc: Literal[180, 360] = 180
     corrected: bool = True
+    projections: bool = True
     size: int = 64
     anatomy: str = ""
     device: str = "cpu"
@@ -115,7 +118,9 @@ class SpectCt(Cohort):
         subject, field = emission.subject, emission.nac.grid
         truth, part = self._draw(patient, index % self.motions, field.centre)
         mu, organs = subject.transmission(field, truth, part)
-        images = {} if emission.ac is None else {"ac": emission.ac}
+        kept: dict[str, Any] = {} if emission.ac is None else {"ac": emission.ac}
+        if self.projections:
+            kept["projections"] = emission.projections
         return Case(
             id=self.case_id(index),
             pair=Pair(emission.nac, mu),
@@ -127,8 +132,7 @@ class SpectCt(Cohort):
                 "split": self.split,
                 "patient": patient,
                 **subject.facts,
-                "projections": emission.projections,
-                **images,
+                **kept,
             },
         )
 
