@@ -1,0 +1,1 @@
+"""The networks that reorient and segment, and their parts."""

@@ -1,0 +1,25 @@
+"""What this package offers."""
+
+from collections.abc import Iterable
+
+from regkit.plugin import MethodSpec, hookimpl
+
+NEEDS = {"torch": "torch", "safetensors": "safetensors"}
+NI = "Ni et al., multi-scale spatial transformer U-Net for reorientation of the left ventricle"
+
+
+@hookimpl
+def regkit_methods() -> Iterable[MethodSpec]:
+    """Offer the reorientation of the left ventricle."""
+    return (
+        MethodSpec(
+            name="ms-st-unet",
+            target="regkit_msstunet.registrar:LearnedReorientation",
+            summary="left ventricle of transaxial SPECT or PET to its short axis, with its labels",
+            honours=frozenset({"moving_mask"}),
+            requires=NEEDS,
+            reference=NI,
+            weights="regkit_msstunet",
+            trainer="regkit_msstunet.train.trainer:train",
+        ),
+    )
