@@ -64,14 +64,14 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a paper; see published.toml."""
+    """A table of a paper, or of ours if it has no source; see published.toml."""
 
     title: str
-    source: str
-    theirs: str
     cohort: str
     columns: Sequence[Mapping[str, Any]]
     rows: Sequence[Mapping[str, Any]]
+    source: str = ""
+    theirs: str = ""
 
 
 def read_published(file: Path) -> tuple[dict[str, Cohort], dict[str, Table]]:
@@ -229,11 +229,13 @@ def as_markdown(tables: Iterable[Mapping[str, Any]]) -> str:
 
 def table_in_words(table: Mapping[str, Any]) -> str:
     columns = table["columns"]
-    heads = [f"{column['title']}, {where}" for column in columns for where in ("paper", "here")]
+    places = ("paper", "here") if table["source"] else ("here",)
+    heads = [f"{column['title']}, {where}" for column in columns for where in places]
     head = f"| row | method | {' | '.join(heads)} | failed |\n"
     rule = "|---|---|" + "--:|" * (len(heads) + 1) + "\n"
-    body = "".join(row_in_words(row, columns) for row in table["rows"])
-    caption = f"Paper: {table['theirs']} ({table['source']}). Here: {here_in_words(table)}."
+    body = "".join(row_in_words(row, columns, places) for row in table["rows"])
+    paper = f"Paper: {table['theirs']} ({table['source']}). " if table["source"] else ""
+    caption = f"{paper}Here: {here_in_words(table)}."
     return f"**{table['title']}**\n\n{head}{rule}{body}\n{caption}\n"
 
 
@@ -253,12 +255,15 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def row_in_words(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> str:
+def row_in_words(
+    row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], places: Sequence[str]
+) -> str:
     cells = [row["row"] or NOTHING, f"`{row['method']}`"]
     for column in columns:
         name, digits = column["score"], column.get("digits", 2)
         there, here = row["published"].get(name), row["here"].get(name)
-        cells.append(number(*there, digits=digits) if there else NOTHING)
+        if "paper" in places:
+            cells.append(number(*there, digits=digits) if there else NOTHING)
         missing = NOTHING if row["status"] == "run" else row["status"]
         cells.append(number(here["mean"], here["sd"], digits=digits) if here else missing)
     failed = f"{row['failed']} of {row['cases']}" if row["status"] == "run" else NOTHING
