@@ -33,7 +33,7 @@ def fill(network: nn.Module) -> nn.Module:
     network.double().eval()
     with torch.no_grad():
         for module in network.modules():
-            normalises = isinstance(module, _BatchNorm | nn.GroupNorm)
+            normalises = isinstance(module, _BatchNorm | nn.GroupNorm | nn.LayerNorm)
             for name, tensor in module.named_parameters(recurse=False):
                 values = gains if normalises and name == "weight" else weights
                 tensor.copy_(torch.from_numpy(values(*tensor.shape)))

@@ -1,0 +1,1 @@
+"""Swin transformers that read an affine map off a pair of volumes."""

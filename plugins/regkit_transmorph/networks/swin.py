@@ -1,0 +1,218 @@
+"""The Swin transformer that TransMorph reads volumes with.
+
+Chen et al. 2022, doi:10.1016/j.media.2022.102615, without the convolutional decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from regkit_transmorph.networks.attention import WindowAttention
+from regkit_transmorph.networks.windows import Size, cut, filled, joined, separation
+
+# Most of the residual branches of the last block that are left out in training.
+DROPPED = 0.3
+MLP_RATIO = 4
+
+Shifts: TypeAlias = tuple[Size, ...]
+
+
+class PatchEmbedding(nn.Module):
+    """Blocks of voxels become tokens: a strided convolution and a normalisation.
+
+    Parameters
+    ----------
+    images
+        Channels of the input.
+    channels
+        Of the tokens.
+    patch
+        Voxels of a block along each axis; volumes are filled up with zeros.
+    """
+
+    def __init__(self, images: int, channels: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.project = nn.Conv3d(images, channels, patch, patch)
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, volumes: Tensor) -> Tensor:
+        """Return a map (batch, d1, d2, d3, channels) of volumes (batch, images, ...)."""
+        missing = [-n % self.patch for n in volumes.shape[:1:-1]]
+        ends = [n for m in missing for n in (0, m)]
+        tokens = self.project(functional.pad(volumes, ends) if any(missing) else volumes)
+        normed: Tensor = self.norm(tokens.permute(0, 2, 3, 4, 1))
+        return normed
+
+
+class PatchMerging(nn.Module):
+    """Eight neighbouring tokens become one of twice the channels."""
+
+    # Which neighbours follow which, offsets along the three axes.
+    ORDER = (
+        (0, 0, 0),
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+        (1, 1, 0),
+        (0, 1, 1),
+        (1, 0, 1),
+        (1, 1, 1),
+    )
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8 * channels)
+        self.reduce = nn.Linear(8 * channels, 2 * channels, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return a map of half the size, which is rounded up."""
+        even = filled(tokens, (2, 2, 2))
+        eighths = [even[:, i::2, j::2, k::2] for i, j, k in self.ORDER]
+        merged: Tensor = self.reduce(self.norm(torch.cat(eighths, dim=-1)))
+        return merged
+
+
+class Block(nn.Module):
+    """Attention in windows, then two layers for each token, both added to what comes in.
+
+    Parameters
+    ----------
+    channels, heads, window
+        As of `WindowAttention`.
+    shift
+        How far windows are moved, in tokens.
+    dropped
+        Share of the branches that are left out in training.
+    """
+
+    def __init__(
+        self, channels: int, heads: int, window: Size, shift: Size, dropped: float
+    ) -> None:
+        super().__init__()
+        self.window, self.shift = window, shift
+        self.norm_attention = nn.LayerNorm(channels)
+        self.attention = WindowAttention(channels, heads, window)
+        self.drop = DropBranch(dropped)
+        self.norm_mlp = nn.LayerNorm(channels)
+        hidden = MLP_RATIO * channels
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return a map of the same shape."""
+        tokens = tokens + self.drop(self._attend(self.norm_attention(tokens)))
+        result: Tensor = tokens + self.drop(self.mlp(self.norm_mlp(tokens)))
+        return result
+
+    def _attend(self, tokens: Tensor) -> Tensor:
+        a, b, c = tokens.shape[1:4]
+        whole = filled(tokens, self.window)
+        size: Size = whole.shape[1:4]  # type: ignore[assignment]
+        apart = None
+        if any(self.shift):
+            whole = whole.roll([-s for s in self.shift], (1, 2, 3))
+            apart = separation(size, self.window, self.shift, tokens.device)
+        found = joined(self.attention(cut(whole, self.window), apart), size, self.window)
+        return found.roll(self.shift, (1, 2, 3))[:, :a, :b, :c]
+
+
+class DropBranch(nn.Module):
+    """Leaves a branch out for some of the batch, in training only.
+
+    Huang et al. 2016, doi:10.1007/978-3-319-46493-0_39.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """Return the branch, scaled up, or nothing."""
+        if not self.training or self.share == 0:
+            return branch
+        kept = torch.empty(branch.shape[0], *[1] * (branch.ndim - 1), device=branch.device)
+        return branch * kept.bernoulli_(1 - self.share).to(branch) / (1 - self.share)
+
+
+class Swin(nn.Module):
+    """Stages of blocks; between stages tokens are merged.
+
+    Parameters
+    ----------
+    images
+        Channels of the input.
+    channels
+        Of the first stage; each later one has twice as many.
+    depths, heads
+        Of each stage.
+    window
+        Tokens along each axis, at every stage.
+    patch
+        Voxels of a token along each axis.
+    checkpointing
+        Whether training computes blocks again instead of keeping them: slower, with a fraction
+        of the memory.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        channels: int,
+        *,
+        depths: Sequence[int],
+        heads: Sequence[int],
+        window: Size,
+        patch: int = 4,
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.checkpointing = checkpointing
+        self.embed = PatchEmbedding(images, channels, patch)
+        shares = iter(torch.linspace(0, DROPPED, sum(depths), device="cpu").tolist())
+        half: Size = tuple(w // 2 for w in window)  # type: ignore[assignment]
+        shifts: Shifts = ((0, 0, 0), half)
+        self.stages = nn.ModuleList(
+            nn.ModuleList(
+                Block(channels << stage, heads[stage], window, shifts[i % 2], next(shares))
+                for i in range(depth)
+            )
+            for stage, depth in enumerate(depths)
+        )
+        self.merge = nn.ModuleList(PatchMerging(channels << i) for i in range(len(depths) - 1))
+        # As published, every stage has one, though only that of the last is used.
+        self.norms = nn.ModuleList(nn.LayerNorm(channels << i) for i in range(len(depths)))
+
+    def forward(self, volumes: Tensor) -> Tensor:
+        """Return the features of the last stage, (batch, channels, d1, d2, d3)."""
+        tokens = self.embed(volumes)
+        for number, blocks in enumerate(self.stages):
+            if number:
+                tokens = self.merge[number - 1](tokens)
+            for block in blocks:  # type: ignore[attr-defined]
+                tokens = self._through(block, tokens)
+        features: Tensor = self.norms[-1](tokens)
+        return features.permute(0, 4, 1, 2, 3)
+
+    def _through(self, block: nn.Module, tokens: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            kept: Tensor = checkpoint(block, tokens, use_reentrant=False)
+            return kept
+        found: Tensor = block(tokens)
+        return found
+
+
+def reached(size: Size, patch: int, stages: int) -> Size:
+    """Return the tokens along each axis that a volume has in the last stage."""
+    reduced = [-(-n // patch) for n in size]
+    for _ in range(stages - 1):
+        reduced = [-(-n // 2) for n in reduced]
+    a, b, c = reduced
+    return a, b, c
