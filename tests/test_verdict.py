@@ -53,6 +53,9 @@ def test_mapping_off_the_moving_image_fails_and_says_how_much_is_left():
         (np.diag([-1.0, 1.0, 1.0]), "FAIL", "folds or mirrors space"),
         (np.diag([1.2, 1.2, 1.2]), "CHECK", "changes volumes by a factor of 1.73"),
         (np.diag([0.6, 0.6, 0.6]), "FAIL", "changes volumes by a factor of 0.22"),
+        (np.diag([1.5, 1 / 1.5, 1.0]), "CHECK", "lengths by a factor of up to 1.50"),
+        (np.diag([0.45, 1.5, 1.48]), "FAIL", "lengths by a factor of up to 2.22"),
+        ([[1, 1.0, 0], [0, 1, 0], [0, 0, 1]], "CHECK", "lengths by a factor of up to 1.62"),
     ],
 )
 def test_implausible_affines(linear, status, words):

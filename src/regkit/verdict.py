@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from regkit.euler import nearest_rotation, rigid, rotation_angle
+from regkit.grid import FloatArray
 from regkit.registrar import Pair
 from regkit.sample import Sample, draw_within, inside, shared_information
 from regkit.transform import IDENTITY, AffineTransform, Transform, linear_part
@@ -19,6 +20,7 @@ RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 # Shares, ratios and distances at which a result is doubtful or wrong.
 OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 SCALE_CHECK, SCALE_FAIL = 1.5, 3.0
+STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
 OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS = 3.0, 0.75
 PLAY_CHECK_MM, PLAY_CHECK_VOXELS, PLAY_LOSS = 9.0, 4.4, 0.05
@@ -40,7 +42,8 @@ class Verdict:
     the least certain direction can go before what lies within the body loses a twentieth of its
     similarity above 1),
     ``moved_mm`` and ``from_start_mm`` (mean distances), ``rotation_deg``, ``determinant`` (the
-    smallest), and, when asked for, ``inverse_mm`` (disagreement with the registration of moving to
+    smallest), ``stretch`` (the largest factor by which lengths grow or shrink, by scales or by
+    shears), and, when asked for, ``inverse_mm`` (disagreement with the registration of moving to
     fixed).
     """
 
@@ -102,6 +105,7 @@ def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, floa
         sample.foreground,
     )
     linear = linear_part(transform, pair.fixed.grid.centre)
+    around = np.stack([linear_part(transform, tuple(point)) for point in body[:64]])
     return {
         "overlap": float(inside(pair.moving, pair.moving_mask, mapped).mean()),
         "similarity": similarity,
@@ -115,10 +119,15 @@ def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, floa
             np.linalg.norm(mapped - pair.start.map_points(body), axis=1).mean()
         ),
         "rotation_deg": rotation_angle(nearest_rotation(linear)),
-        "determinant": min(
-            float(np.linalg.det(linear_part(transform, tuple(point)))) for point in body[:64]
-        ),
+        "determinant": float(np.linalg.det(around).min()),
+        "stretch": _stretch(around),
     }
+
+
+def _stretch(linear: FloatArray) -> float:
+    """Return the largest change of a length by matrices (..., 3, 3), as a factor above 1."""
+    factors = np.linalg.svd(linear, compute_uv=False)
+    return float(max(factors.max(), 1 / max(float(factors.min()), 1e-9)))
 
 
 def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
@@ -203,6 +212,11 @@ def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str
             scale > SCALE_CHECK,
             f"the transform changes volumes by a factor of {determinant:.2f}",
         )
+    find(
+        m["stretch"] > STRETCH_FAIL,
+        m["stretch"] > STRETCH_CHECK,
+        f"the transform stretches or squeezes lengths by a factor of up to {m['stretch']:.2f}",
+    )
     find(
         m["overlap"] < OVERLAP_FAIL,
         m["overlap"] < OVERLAP_CHECK,
