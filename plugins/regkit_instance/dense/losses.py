@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from regkit_instance.dense.reference_cr import (
 from regkit_instance.dense.reference_mi import mutual_information_loss
 from regkit_instance.dense.rules import Dense, fields_of, rule_of
 from regkit_instance.dense.scene import Scene
+from regkit_instance.dense.scored import scored
 from regkit_instance.dense.tiles import tiles
 
 BINS = 32
@@ -62,8 +62,7 @@ def _measured(name: str, images: CommonGrid) -> Loss:
     measure = _measure(name, fixed, points, _padded(moving), to_index)
 
     def loss(map_mm: Tensor) -> Tensor:
-        score: Tensor = _Scored.apply(measure, map_mm)  # type: ignore[no-untyped-call]
-        return -score
+        return -scored(measure, map_mm[None, None])[0, 0]
 
     return loss
 
@@ -85,21 +84,6 @@ def _measure(name: str, fixed: Tensor, points: Tensor, moving: Tensor, to_index:
         values, whole = fixed[known][None], 1
         scene = Scene(points[:, known][None], moving, to_index)
     return DenseMeasure(scene, rule_of(name, values, BINS, whole))
-
-
-class _Scored(torch.autograd.Function):
-    """A measure of one map, whose derivatives it brings along."""
-
-    @staticmethod
-    def forward(ctx: Any, measure: Dense, map_mm: Tensor) -> Tensor:
-        score, gradient = measure.values_and_gradients(map_mm.double()[None, None])
-        ctx.save_for_backward(gradient[0, 0].to(map_mm))
-        return score[0, 0]
-
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[None, Tensor]:
-        (gradient,) = ctx.saved_tensors
-        return None, outputs[0] * gradient
 
 
 def _padded(images: Tensor) -> Tensor:

@@ -1,0 +1,93 @@
+"""Between a network's normalised coordinates and affine maps in LPS mm.
+
+Arrays are z, y, x; anything in millimetres is x, y, z in LPS. Normalised coordinates are x, y, z
+along the axes of a grid, wherever these point, and run from -1 to 1 between the edges of its
+field of view. Where this is no cube, a normalised rotation is none in millimetres: a map must be
+carried over as a whole, and only then be taken apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from regkit.errors import TransformError
+from regkit.euler import nearest_rotation
+from regkit.grid import FloatArray, Grid
+from regkit.transform import AffineTransform
+
+
+def to_transform(normalised: ArrayLike, fixed: Grid, moving: Grid) -> AffineTransform:
+    """Return the map in LPS mm that a normalised one is.
+
+    Parameters
+    ----------
+    normalised
+        Map of fixed to moving normalised coordinates, [M | t], shape (3, 4).
+    fixed, moving
+        Whose fields of view the coordinates are of.
+
+    Raises
+    ------
+    TransformError
+        The map is not of finite numbers, or not (3, 4).
+    """
+    rows = np.asarray(normalised, dtype=np.float64)
+    if rows.shape != (3, 4):
+        raise TransformError(f"a normalised map is a 3 x 4 matrix, got {rows.shape}")
+    matrix = np.vstack([rows, (0, 0, 0, 1)])
+    return AffineTransform(_frame(moving) @ matrix @ np.linalg.inv(_frame(fixed)))
+
+
+def from_transform(transform: AffineTransform, fixed: Grid, moving: Grid) -> FloatArray:
+    """Return the normalised map (3, 4) of a map in LPS mm; the inverse of `to_transform`."""
+    matrix = np.linalg.inv(_frame(moving)) @ transform.matrix @ _frame(fixed)
+    return np.asarray(matrix[:3])
+
+
+def without_shears(transform: AffineTransform, grid: Grid) -> AffineTransform:
+    """Return the map of nine parameters that an affine one of twelve becomes without its shears.
+
+    Its linear part is a rotation after a scale along each axis of the fixed grid; both are those
+    of the polar decomposition. The centre of the grid is mapped to where it was.
+
+    Parameters
+    ----------
+    transform
+        Maps fixed to moving points, LPS mm; it must not mirror.
+    grid
+        Of the fixed image.
+    """
+    axes = np.reshape(grid.direction, (3, 3))
+    linear = transform.matrix[:3, :3] @ axes
+    rotation = nearest_rotation(linear)
+    scaled = rotation * np.diag(rotation.T @ linear)
+    shift = transform.map_points(grid.centre) - np.asarray(grid.centre)
+    return AffineTransform.about(scaled @ axes.T, shift, grid.centre)
+
+
+def shape_of(transform: AffineTransform, grid: Grid) -> dict[str, object]:
+    """Return what a map does to lengths and angles along the axes of the fixed grid, as data.
+
+    Returns
+    -------
+    dict
+        ``determinant``; ``scales`` along x, y, z and ``shears`` xy, xz, yz: the diagonal and the
+        rest of U, where the linear part is R U with a rotation R and a symmetric U.
+    """
+    axes = np.reshape(grid.direction, (3, 3))
+    linear = axes.T @ transform.matrix[:3, :3] @ axes
+    u = nearest_rotation(linear).T @ linear
+    return {
+        "determinant": transform.determinant,
+        "scales": np.diag(u).tolist(),
+        "shears": [float(u[0, 1]), float(u[0, 2]), float(u[1, 2])],
+    }
+
+
+def _frame(grid: Grid) -> FloatArray:
+    """Return the 4 x 4 matrix from normalised coordinates to LPS mm."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(grid.direction, (3, 3)) * np.divide(grid.extent, 2)
+    matrix[:3, 3] = grid.centre
+    return matrix
