@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from regkit.report.record import plain
+from regkit import read_volume, register
+from regkit.report.record import Inputs, plain, registration_record
 
 
 def strictly(text):
@@ -33,3 +34,14 @@ def test_what_a_method_says_becomes_json():
         "kept": [7],
         "type": "<class 'complex'>",
     }
+
+
+def test_a_pet_tells_how_it_became_suv(shared_data):
+    home = shared_data / "sts_dicom" / "STS_002"
+    ct, pet = (read_volume(home / kind / "image") for kind in ("CT", "PET"))
+    result = register(ct, pet, "identity")
+    inputs = Inputs(home / "CT" / "image", home / "PET" / "image")
+    record = registration_record(result, "out.tfm", inputs, 0.0)
+    told = record["inputs"]["moving"]["suv"]
+    assert told == {"factor": 1.0, "units": "GML", "suv_type": "BW"}
+    assert "suv" not in record["inputs"]["fixed"]

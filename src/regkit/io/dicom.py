@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +18,10 @@ from regkit.io.dicom_pixels import stored_values
 from regkit.io.formats import signature
 from regkit.io.noise import silenced
 from regkit.io.stored import Stored
+from regkit.io.suv import ATTRIBUTES as SUV_ATTRIBUTES
+from regkit.io.suv import Uptake, uptakes
+
+logger = logging.getLogger(__name__)
 
 Headers: TypeAlias = dict[Path, Any]
 
@@ -27,7 +32,7 @@ _ATTRIBUTES = [
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SpacingBetweenSlices", "RescaleSlope",
     "RescaleIntercept", "DetectorInformationSequence", "SliceVector",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", *SUV_ATTRIBUTES,
 ]  # fmt: skip
 _LISTED_SERIES = 8
 
@@ -35,17 +40,35 @@ _LISTED_SERIES = 8
 def read(path: Path) -> Stored:
     """Read one DICOM file that holds several slices."""
     with silenced():
-        return _volume({path: _header(path)})
+        stored, headers = _volume({path: _header(path)})
+    return _in_suv(stored, headers)
 
 
 def read_folder(folder: Path) -> Stored:
     """Read the one image series in a folder; other files in it are passed over."""
     with silenced():
-        return _volume(_one_series(_headers(folder)))
+        stored, headers = _volume(_one_series(_headers(folder)))
+    return _in_suv(stored, headers)
+
+
+def suv_of(path: Path) -> Uptake:
+    """Return how the PET of a folder or file becomes SUV; of its first slice, where they differ.
+
+    Raises
+    ------
+    FileFormatError
+        It is no DICOM PET, or an attribute that is needed is missing: the message names it.
+    """
+    with silenced():
+        files = _one_series(_headers(path)) if path.is_dir() else {path: _header(path)}
+        headers = list(files.values())
+        if any(header.get("Modality") != "PT" for header in headers):
+            raise FileFormatError(f"{path} is no DICOM PET")
+        return uptakes(headers)[0]
 
 
 def _headers(folder: Path) -> Headers:
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_dicom(path)]
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and is_dicom(path)]
     if not files:
         inside = [path.name for path in sorted(folder.iterdir()) if path.is_dir()][:5]
         hint = f"; give one of its folders: {', '.join(inside)}" if inside else ""
@@ -59,7 +82,10 @@ def _header(path: Path) -> Any:
     )
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file, or a folder as a whole, is read as DICOM."""
+    if path.is_dir():
+        return True
     with path.open("rb") as file:
         return signature(file.read(132)) == "DICOM"
 
@@ -89,14 +115,28 @@ def _described(members: Headers) -> str:
     return f"'{description}' ({header.get('Modality', 'unknown')}, {len(members)} slices)"
 
 
-def _volume(headers: Headers) -> Stored:
+def _volume(headers: Headers) -> tuple[Stored, list[Any]]:
+    """Return the volume, and the header of each of its slices."""
     frames = [frame for path, header in headers.items() for frame in frames_of(header, path)]
     ordered, affine = stack(frames)
     header = headers[ordered[0].path]
     shape = (len(ordered), int(header.Rows), int(header.Columns))
-    return Stored(
-        _values(ordered, shape), affine, _MODALITIES.get(str(header.get("Modality")), "")
-    )
+    modality = _MODALITIES.get(str(header.get("Modality")), "")
+    stored = Stored(_values(ordered, shape), affine, modality)
+    return stored, [headers[frame.path] for frame in ordered]
+
+
+def _in_suv(stored: Stored, headers: list[Any]) -> Stored:
+    """Return PET in SUV, or as it is, with a warning, if the headers do not say enough."""
+    if stored.modality != "pet":
+        return stored
+    try:
+        factors = [uptake.factor for uptake in uptakes(headers)]
+    except FileFormatError as error:
+        logger.warning("the PET stays in the unit of its file, it is not in SUV: %s", error)
+        return stored
+    stored.array[:] *= np.array(factors, np.float32)[:, None, None]
+    return stored
 
 
 def _values(ordered: list[Frame], shape: tuple[int, int, int]) -> NDArray[Any]:

@@ -33,7 +33,8 @@ def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
     Returns
     -------
     Volume
-        float32, scaling of the file applied. A sheared (gantry-tilt) image comes resampled onto
+        float32, scaling of the file applied; DICOM PET in SUV if its header says enough, else as
+        it is, with a warning in the log. A sheared (gantry-tilt) image comes resampled onto
         an upright grid, with a warning in the log.
 
     Raises

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from regkit import __version__
+from regkit.errors import FileFormatError
+from regkit.io.dicom import is_dicom, suv_of
 from regkit.registrar import Pair
 from regkit.registration import RegistrationResult, versions
 from regkit.report.description import linear_fit
@@ -94,13 +96,24 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
 
 
 def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
-    return {
+    known = {
         "path": "" if path is None else str(path),
         "sha256": "" if path is None else _sha256(path),
         "shape_zyx": list(volume.grid.shape_zyx),
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,
     }
+    return known if path is None or volume.modality != "pet" else known | _suv(path)
+
+
+def _suv(path: Path) -> dict[str, Any]:
+    """Return how a PET became SUV, or why it did not; nothing of a file that is no DICOM."""
+    if not is_dicom(path):
+        return {}
+    try:
+        return {"suv": suv_of(path).as_data()}
+    except FileFormatError as error:
+        return {"suv": {"missing": str(error)}}
 
 
 def _sha256(path: Path) -> str:
