@@ -54,9 +54,10 @@ class LongAxis:
 def long_axis(labels: LabelMap | Ventricle) -> LongAxis:
     """Find the long axis of a left ventricle.
 
-    It runs from the centre of the ventricle, wall and cavity together, to the centre of the
-    opening at which the cavity meets neither wall nor cavity: the base. Both are means over many
-    voxels, so that ragged borders hardly turn it.
+    It runs through the centre of wall and cavity together. Its direction is the mean of two that
+    err for different reasons: from that centre to the middle of the opening, where the cavity
+    meets neither wall nor itself, and the longest principal axis of the cavity, which counts the
+    less the rounder the cavity is.
 
     Parameters
     ----------
@@ -69,22 +70,30 @@ def long_axis(labels: LabelMap | Ventricle) -> LongAxis:
         The labels show no ventricle, or one whose cavity opens nowhere.
     """
     ventricle = labels if isinstance(labels, Ventricle) else ventricle_of(labels)
-    base = _opening(ventricle)
-    centre = ventricle.centre
-    outward = base - centre
+    opening, centre = _opening(ventricle), ventricle.centre
+    outward = opening - centre
     reach = float(np.linalg.norm(outward))
     if reach < max(ventricle.labels.grid.spacing):
         raise RegistrationError(
             f"the labels show no left ventricle: its cavity opens {reach:.1f} mm from its centre, "
             "so that it has no base and no apex"
         )
-    towards_apex = -outward / reach
+    along = outward / reach + _elongation(ventricle, outward)
+    along /= np.linalg.norm(along)
     return LongAxis(
-        apex=_end(ventricle, ventricle.whole, centre, towards_apex),
-        cavity_end=_end(ventricle, ventricle.cavity, centre, towards_apex),
+        apex=_end(ventricle, ventricle.whole, centre, -along),
+        cavity_end=_end(ventricle, ventricle.cavity, centre, -along),
         centre=centre,
-        base=base,
+        base=centre + along * float(outward @ along),
     )
+
+
+def _elongation(ventricle: Ventricle, towards: FloatArray) -> FloatArray:
+    """Return the cavity's longest principal axis, from 0 long (round) to 1 (a line)."""
+    points = ventricle.labels.grid.to_physical(np.argwhere(ventricle.cavity))
+    variances, axes = np.linalg.eigh(np.cov(points.T))
+    longest = axes[:, -1] * np.sign(axes[:, -1] @ towards)
+    return np.asarray(longest * (1 - variances[-2] / variances[-1]))
 
 
 def _opening(ventricle: Ventricle) -> FloatArray:

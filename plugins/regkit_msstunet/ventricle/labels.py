@@ -109,7 +109,5 @@ def _cropped(labels: LabelMap) -> LabelMap:
     inner = np.pad(labels.array[box], 1)
     first = [s.start - 1 for s in box]
     x, y, z = labels.grid.to_physical(first).tolist()
-    grid = type(labels.grid)(
-        inner.shape, labels.grid.spacing, (x, y, z), labels.grid.direction
-    )
+    grid = type(labels.grid)(inner.shape, labels.grid.spacing, (x, y, z), labels.grid.direction)
     return labels.with_array(inner, grid)

@@ -1,0 +1,66 @@
+"""What a reorientation shows: the ventricle, its axis, its polar map, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from regkit.transform import AffineTransform, Transform
+from regkit.verdict import Verdict
+from regkit.volume import LabelMap, Volume
+from regkit_msstunet.ventricle.axis import LongAxis, long_axis
+from regkit_msstunet.ventricle.frame import along_axis
+from regkit_msstunet.ventricle.labels import Ventricle, ventricle_of
+from regkit_msstunet.ventricle.polar_map import PolarMap, polar_map
+from regkit_msstunet.ventricle.verdict import judge
+
+
+@dataclass(frozen=True, eq=False)
+class Reorientation:
+    """A left ventricle in its short-axis frame.
+
+    Parameters
+    ----------
+    image
+        The image as it was acquired.
+    labels
+        1 is myocardium, 2 the blood pool, in the image's space.
+    transform
+        Maps points of the short-axis frame to the image, LPS mm.
+    ventricle, axis
+        What the labels show.
+    aligned
+        The frame of the ventricle's own axis, turned about it like the transform; the polar map
+        belongs to it, so that a transform that is off tilts the views but not the map.
+    polar
+        The polar map.
+    verdict
+        Whether all that can be trusted.
+    """
+
+    image: Volume
+    labels: LabelMap
+    transform: Transform
+    ventricle: Ventricle
+    axis: LongAxis
+    aligned: AffineTransform
+    polar: PolarMap
+    verdict: Verdict
+
+
+def reorientation(
+    image: Volume, labels: LabelMap, transform: Transform, warnings: Iterable[str] = ()
+) -> Reorientation:
+    """Measure a reoriented ventricle; parameters as of `Reorientation`.
+
+    Raises
+    ------
+    RegistrationError
+        The labels show no left ventricle.
+    """
+    ventricle = ventricle_of(labels)
+    axis = long_axis(ventricle)
+    aligned = along_axis(axis, transform)
+    polar = polar_map(image, ventricle, axis, aligned)
+    verdict = judge(image, ventricle, axis, transform, polar, warnings)
+    return Reorientation(image, labels, transform, ventricle, axis, aligned, polar, verdict)

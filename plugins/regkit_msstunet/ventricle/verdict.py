@@ -1,0 +1,164 @@
+"""Whether a reorientation can be trusted, by the anatomy of the ventricle it shows.
+
+The general verdict of a registration compares intensities; an average ventricle, which is round,
+and one patient's share too few of them to say anything, so that anatomy must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from regkit.sample import values_at
+from regkit.transform import Transform, linear_part
+from regkit.verdict import RANKS, Status, Verdict
+from regkit.volume import Volume
+from regkit_msstunet.ventricle.axis import LongAxis
+from regkit_msstunet.ventricle.frame import ORIGIN, offset_mm, tilt_deg
+from regkit_msstunet.ventricle.labels import Ventricle
+from regkit_msstunet.ventricle.polar_map import PolarMap
+
+# Beyond these a result is doubtful or wrong. Degrees and mm between the frame and the ventricle:
+# networks err by some 7 degrees.
+TILT_CHECK, TILT_FAIL = 15.0, 45.0
+OFFSET_CHECK, OFFSET_FAIL = 15.0, 50.0
+STRAY_CHECK, STRAY_FAIL = 0.05, 0.4
+OUTSIDE_CHECK, OUTSIDE_FAIL = 0.01, 0.3
+FOUND_CHECK = 0.95
+SCALE_CHECK = 0.05
+# Millilitres, from a child's ventricle to a diseased adult's.
+WALL_ML, CAVITY_ML = (25.0, 500.0), (8.0, 600.0)
+
+
+def judge(
+    image: Volume,
+    ventricle: Ventricle,
+    axis: LongAxis,
+    transform: Transform,
+    polar: PolarMap,
+    warnings: Iterable[str] = (),
+) -> Verdict:
+    """Judge a reorientation.
+
+    Parameters
+    ----------
+    image
+        The image as it was acquired.
+    ventricle, axis, polar
+        What the labels show.
+    transform
+        Maps points of the short-axis frame to the image, LPS mm.
+    warnings
+        Doubts of the method itself; each makes the verdict CHECK at best.
+
+    Returns
+    -------
+    Verdict
+        Its measures: ``tilt_deg`` and ``offset_mm`` between frame and ventricle, ``determinant``,
+        ``wall_to_cavity`` (ratio of mean intensities), ``found`` (share of the polar map's rays
+        that met myocardium), ``stray`` (share of the labels that lies elsewhere), ``outside``
+        (share of the ventricle outside the image), ``similarity`` (0, for `Verdict.rank`).
+    """
+    measures = _measure(image, ventricle, axis, transform, polar)
+    findings = [
+        *_pose(measures),
+        *_segmentation(measures),
+        *_volumes(ventricle),
+        *(("CHECK", words) for words in warnings),
+    ]
+    status: Status = max((f[0] for f in findings), key=RANKS.__getitem__, default="OK")
+    return Verdict(status, tuple(words for _, words in findings), measures)
+
+
+def _measure(
+    image: Volume, ventricle: Ventricle, axis: LongAxis, transform: Transform, polar: PolarMap
+) -> dict[str, float]:
+    grid = ventricle.labels.grid
+    wall, cavity = (
+        values_at(image, grid.to_physical(np.argwhere(mask)))
+        for mask in (ventricle.myocardium, ventricle.cavity)
+    )
+    inside = np.concatenate([wall, cavity])
+    return {
+        "tilt_deg": tilt_deg(axis, transform),
+        "offset_mm": offset_mm(axis, transform),
+        "determinant": float(np.linalg.det(linear_part(transform, ORIGIN))),
+        "wall_to_cavity": _ratio(wall, cavity),
+        "found": float(np.isfinite(polar.values).mean()),
+        "stray": ventricle.stray_share,
+        "outside": float(np.isnan(inside).mean()),
+        "similarity": 0.0,
+    }
+
+
+def _ratio(wall: np.ndarray, cavity: np.ndarray) -> float:  # type: ignore[type-arg]
+    """Return how many times brighter the wall is, at most 1000."""
+    means = [
+        float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else 0.0 for v in (wall, cavity)
+    ]
+    return min(means[0] / max(means[1], 1e-9), 1000.0)
+
+
+def _pose(m: Mapping[str, float]) -> list[tuple[Status, str]]:
+    return [
+        *_found(
+            m["determinant"] <= 0,
+            abs(m["determinant"] - 1) > SCALE_CHECK,
+            f"the transform is not rigid (determinant {m['determinant']:.3g})",
+        ),
+        *_found(
+            m["tilt_deg"] > TILT_FAIL,
+            m["tilt_deg"] > TILT_CHECK,
+            f"the short-axis planes are {m['tilt_deg']:.0f} degrees off the long axis of the "
+            "labels",
+        ),
+        *_found(
+            m["offset_mm"] > OFFSET_FAIL,
+            m["offset_mm"] > OFFSET_CHECK,
+            f"the centre of the short-axis frame is {m['offset_mm']:.0f} mm from the labels'",
+        ),
+        *_found(
+            m["outside"] > OUTSIDE_FAIL,
+            m["outside"] > OUTSIDE_CHECK,
+            f"{m['outside']:.0%} of the ventricle lies outside the image",
+        ),
+    ]
+
+
+def _segmentation(m: Mapping[str, float]) -> list[tuple[Status, str]]:
+    return [
+        *_found(
+            m["stray"] > STRAY_FAIL,
+            m["stray"] > STRAY_CHECK,
+            f"{m['stray']:.0%} of the labels lie in other pieces than the ventricle",
+        ),
+        *_found(
+            m["wall_to_cavity"] <= 1,
+            False,
+            "the myocardium is not brighter than the blood pool: the labels lie elsewhere",
+        ),
+        *_found(
+            False,
+            m["found"] < FOUND_CHECK,
+            f"{1 - m['found']:.0%} of the polar map's rays meet no myocardium",
+        ),
+    ]
+
+
+def _volumes(ventricle: Ventricle) -> list[tuple[Status, str]]:
+    volumes = (
+        ("myocardium", ventricle.myocardium_ml, WALL_ML),
+        ("cavity", ventricle.cavity_ml, CAVITY_ML),
+    )
+    return [
+        ("CHECK", f"a {name} of {ml:.0f} ml is {'too small' if ml < low else 'too large'}")
+        for name, ml, (low, high) in volumes
+        if not low <= ml <= high
+    ]
+
+
+def _found(fails: bool, checks: bool, words: str) -> list[tuple[Status, str]]:
+    if not (fails or checks):
+        return []
+    return [("FAIL" if fails else "CHECK", words)]
