@@ -1,0 +1,107 @@
+"""The networks by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from regkit.errors import UnknownNameError
+from regkit_msstunet.networks.attention_unet import AttentionUNet
+from regkit_msstunet.networks.dense_unet import DenseUNet
+from regkit_msstunet.networks.layers import Norm
+from regkit_msstunet.networks.localiser import MEAN_POSE, Localiser
+from regkit_msstunet.networks.ms_unet import MSUNet
+from regkit_msstunet.networks.omega_net import OmegaNet
+from regkit_msstunet.networks.plain_unet import PlainUNet
+from regkit_msstunet.networks.reorienter import Reorienter, check_grid
+from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.vnet import VNet
+
+Build: TypeAlias = Callable[[Size, Sequence[float]], Reorienter]
+SCALES = 3
+
+
+def _built(
+    size: Size,
+    mean: Sequence[float],
+    scales: int,
+    segmenter: Callable[[Size], Segmenter],
+    joint: bool = True,
+) -> Reorienter:
+    localiser = None
+    if scales:
+        localiser = Localiser(scales, size.trunk or size.width, size.norm, size.fold, mean)
+    return Reorienter(size, localiser, segmenter(size), joint)
+
+
+NETWORKS: Mapping[str, Build] = {
+    "ms-st-unet": partial(_built, scales=SCALES, segmenter=MSUNet),
+    "rot2-seg2": partial(_built, scales=SCALES, segmenter=MSUNet, joint=False),
+    "rot1-seg1": partial(_built, scales=1, segmenter=AttentionUNet),
+    "seg1": partial(_built, scales=0, segmenter=AttentionUNet),
+    "seg2": partial(_built, scales=0, segmenter=MSUNet),
+    "v-net": partial(_built, scales=1, segmenter=VNet),
+    "dense-u-net": partial(_built, scales=1, segmenter=DenseUNet),
+    "u-net": partial(_built, scales=1, segmenter=PlainUNet),
+    "omega-net": OmegaNet,
+}
+
+
+def network_names() -> tuple[str, ...]:
+    """Return the names that `build_network` knows."""
+    return tuple(NETWORKS)
+
+
+def build_network(
+    grid_size: int,
+    name: str = "ms-st-unet",
+    *,
+    width: float = 1.0,
+    trunk: float = 0.0,
+    norm: Norm = "batch",
+    fold: int = 1,
+    mean: Sequence[float] = MEAN_POSE,
+) -> Reorienter:
+    """Build a network with random weights.
+
+    Parameters
+    ----------
+    grid_size
+        Voxels along each side of the volume, 128 as published; a multiple of 16 times `fold`.
+    name
+        ``ms-st-unet``: pose and labels learnt jointly at three scales. ``rot2-seg2``: the same
+        network, both learnt separately. ``rot1-seg1``: both at one scale. ``seg2``, ``seg1``:
+        labels at three scales or one, of a pose that is told. ``v-net``, ``dense-u-net`` and
+        ``u-net`` (in the manner of nnU-Net) label one look in the pose of a localiser of their
+        own; ``omega-net`` is a cascade of U-Nets.
+    width
+        Factor on the channels.
+    trunk
+        Factor on those of the localiser instead, which has most of the weights and costs least;
+        0 for `width`.
+    norm
+        ``batch`` as published, or ``group``.
+    fold
+        Voxels a side that become channels of one: 1 as published, more for small models, whose
+        first and last layers are otherwise dearest.
+    mean
+        Six numbers that the network says before it has learnt any.
+
+    Returns
+    -------
+    Reorienter
+        A module whose ``forward(volume)`` takes (batch, 1, n, n, n) and returns a `Prediction`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such network.
+    ParameterError
+        A switch cannot take its value, or the grid is too small or cannot be folded.
+    """
+    if name not in NETWORKS:
+        raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
+    size = Size(grid_size, width, norm, fold, trunk)
+    check_grid(size)
+    return NETWORKS[name](size, mean)

@@ -1,0 +1,110 @@
+"""The compound loss of Ni et al.: pose, outline of the body in it, and labels in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regkit_msstunet.networks.pose import looked_up, pull_back
+from regkit_msstunet.networks.segmenter import CLASSES
+
+SMOOTH = 1e-5
+ROTATION = 10.0
+# Of background, myocardium and blood pool.
+CLASS_WEIGHTS = (1.0, 3.0, 1.0)
+# Of the outputs of deep supervision, the finest first.
+LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
+
+
+def wrapped(angles: Tensor) -> Tensor:
+    """Return angles in rad from -pi up to pi: the short way round."""
+    return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
+
+
+def rotation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean absolute error of the three angles (rad) of numbers (..., 6)."""
+    return wrapped(numbers[..., :3] - truth[..., :3]).abs().mean()
+
+
+def translation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean absolute error of the three translations of numbers (..., 6)."""
+    return (numbers[..., 3:] - truth[..., 3:]).abs().mean()
+
+
+def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
+    """Return ten times the rotation loss and the translation loss, the mean over the scales.
+
+    Parameters
+    ----------
+    numbers
+        Of each scale, (batch, scales, 6).
+    truth
+        The same for all scales, (batch, 6).
+    """
+    true = truth[:, None]
+    return ROTATION * rotation_loss(numbers, true) + translation_loss(numbers, true)
+
+
+def dice_loss(found: Tensor, true: Tensor) -> Tensor:
+    """Return 1 less the Dice coefficient of shares (batch, ...), the mean over the batch."""
+    one, other = found.flatten(1), true.flatten(1)
+    both, sizes = (one * other).sum(1), one.sum(1) + other.sum(1)
+    return (1 - (2 * both + SMOOTH) / (sizes + SMOOTH)).mean()
+
+
+def threshold_loss(
+    volume: Tensor, numbers: Tensor, truth: Tensor, zooms: Sequence[float], coarser: int = 1
+) -> Tensor:
+    """Return how far the bright half of a volume, reoriented, is from where it belongs.
+
+    Parameters
+    ----------
+    volume
+        Taken as one where it is above its own mean, else as zero; (batch, 1, n, n, n).
+    numbers, truth
+        See `reorientation_loss`.
+    zooms
+        Of the scales; the mean over them counts.
+    coarser
+        Of so many voxels one is looked at, along each axis.
+    """
+    bright = (volume > volume.mean(dim=(1, 2, 3, 4), keepdim=True)).to(volume.dtype)
+    losses = []
+    for scale, zoom in enumerate(zooms[: numbers.shape[1]]):
+        side = int(volume.shape[-1] * zoom) // coarser
+        with torch.no_grad():
+            true = looked_up(bright, pull_back(truth, zoom), side)
+        losses.append(dice_loss(looked_up(bright, pull_back(numbers[:, scale], zoom), side), true))
+    return torch.stack(losses).mean()
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the weighted Dice losses of myocardium, blood pool and background.
+
+    Parameters
+    ----------
+    logits
+        (batch, 3, m, m, m).
+    labels
+        0, 1, 2 as whole numbers, (batch, m, m, m).
+    """
+    shares = torch.softmax(logits, dim=1)
+    true = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).to(shares.dtype)
+    losses = [
+        weight * dice_loss(shares[:, place], true[:, place])
+        for place, weight in enumerate(CLASS_WEIGHTS)
+    ]
+    return torch.stack(losses).sum()
+
+
+def supervised(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+    """Return the segmentation loss of all outputs, the coarser the less."""
+    losses = [
+        weight * segmentation_loss(one, true)
+        for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
+    ]
+    return torch.stack(losses).sum()

@@ -1,0 +1,43 @@
+"""Attention gates: what is deeper says which parts of a skipped map matter.
+
+Oktay et al. 2018, arXiv:1804.03999, as in the public 3-D network.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from regkit_msstunet.networks.layers import Norm, enlarged, normalisation
+
+
+class AttentionGate(nn.Module):
+    """Weights a skipped map by how well it fits a gate.
+
+    Parameters
+    ----------
+    channels
+        Of the skipped map.
+    gate
+        Channels of the gate, whose map may be smaller.
+    norm
+        ``batch`` as published, or ``group``.
+    """
+
+    def __init__(self, channels: int, gate: int, norm: Norm) -> None:
+        super().__init__()
+        self.theta = nn.Conv3d(channels, channels, 2, stride=2, bias=False)
+        self.phi = nn.Conv3d(gate, channels, 1)
+        self.psi = nn.Conv3d(channels, 1, 1)
+        self.weigh = nn.Sequential(nn.Conv3d(channels, channels, 1), normalisation(norm, channels))
+        self.combine = nn.Sequential(
+            nn.Conv3d(channels, channels, 1), normalisation(norm, channels), nn.ReLU(inplace=True)
+        )
+
+    def forward(self, skipped: Tensor, gate: Tensor) -> Tensor:
+        """Return the skipped map, weighted."""
+        seen = self.theta(skipped)
+        fits = torch.relu(seen + enlarged(self.phi(gate), seen))
+        share = enlarged(torch.sigmoid(self.psi(fits)), skipped)
+        weighted: Tensor = self.combine(self.weigh(share * skipped))
+        return weighted

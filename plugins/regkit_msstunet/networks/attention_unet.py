@@ -1,0 +1,85 @@
+"""The 3-D attention U-Net, on one look at the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, cat, nn
+from torch.nn import functional
+
+from regkit_msstunet.networks.attention_gate import AttentionGate
+from regkit_msstunet.networks.layers import double_conv, enlarged, normalisation, scaled
+from regkit_msstunet.networks.segmenter import Segmenter, Size
+
+CHANNELS = (16, 32, 64, 128, 256)
+
+
+class AttentionUNet(Segmenter):
+    """Attention U-Net with three outputs: large-scale segmentation, "Seg Op1" of Ni et al.
+
+    Parameters
+    ----------
+    size
+        How large it is.
+    looks, zooms
+        Of inputs and outputs, for subclasses.
+    joined
+        Channels that join the second and the third level, for subclasses.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        looks: Sequence[float] = (1.0,),
+        zooms: Sequence[float] = (1.0, 1.0, 1.0),
+        joined: int = 0,
+    ) -> None:
+        super().__init__(size, looks, zooms)
+        norm = size.norm
+        a, b, c, d, e = (scaled(n, size.width) for n in CHANNELS)
+        into = (self.inputs, a + joined, b + joined, c, d)
+        self.encoders = nn.ModuleList(
+            double_conv(i, o, norm) for i, o in zip(into, (a, b, c, d, e), strict=True)
+        )
+        self.gate = nn.Sequential(
+            nn.Conv3d(e, e, 1), normalisation(norm, e), nn.ReLU(inplace=True)
+        )
+        self.gates = nn.ModuleList(
+            AttentionGate(skipped, gate, norm) for skipped, gate in ((b, c), (c, d), (d, e))
+        )
+        self.decoders = nn.ModuleList(
+            double_conv(skipped + deeper, skipped, norm)
+            for skipped, deeper in ((a, b), (b, c), (c, d), (d, e))
+        )
+        self.outputs = nn.ModuleList(self.to_classes(n) for n in (a, b, c))
+
+    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return logits of three levels."""
+        seen = [self.fold(look) for look in looks]
+        e1 = self.encoders[0](seen[0])
+        e2 = self.encoders[1](self.deeper(e1, 0, seen, numbers))
+        e3 = self.encoders[2](self.deeper(e2, 1, seen, numbers))
+        e4 = self.encoders[3](functional.max_pool3d(e3, 2))
+        centre = self.encoders[4](functional.max_pool3d(e4, 2))
+        skipped = self.gates[2](e4, self.gate(centre))
+        u4 = self.decoders[3](cat([skipped, enlarged(centre, e4)], 1))
+        u3 = self.decoders[2](cat([self.gates[1](e3, u4), enlarged(u4, e3)], 1))
+        wide = self.shallower(u3, e2, 1)
+        u2 = self.decoders[1](cat([self.gates[0](e2, wide), wide], 1))
+        u1 = self.decoders[0](cat([e1, self.shallower(u2, e1, 0)], 1))
+        levels = zip(self.outputs, (u1, u2, u3), strict=True)
+        return tuple(self.unfold(output(features)) for output, features in levels)
+
+    def deeper(
+        self,
+        features: Tensor,
+        level: int,  # noqa: ARG002 - for subclasses
+        seen: Sequence[Tensor],  # noqa: ARG002
+        numbers: Sequence[Tensor],  # noqa: ARG002
+    ) -> Tensor:
+        """Return what the next level sees of a level's features."""
+        return functional.max_pool3d(features, 2)
+
+    def shallower(self, features: Tensor, like: Tensor, level: int) -> Tensor:  # noqa: ARG002
+        """Return what a level sees of the next one's features."""
+        return enlarged(features, like)

@@ -1,0 +1,84 @@
+"""A U-Net of densely connected blocks. After Huang et al. 2017, arXiv:1608.06993."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, cat, nn
+from torch.nn import functional
+
+from regkit_msstunet.networks.layers import Norm, enlarged, normalisation, scaled
+from regkit_msstunet.networks.segmenter import Segmenter, Size
+
+CHANNELS = (16, 32, 64, 128, 256)
+LAYERS = 4
+
+
+class DenseBlock(nn.Module):
+    """Layers that each see what all before them made, and one that sums up.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels; each layer adds a quarter of `outputs`, at least one.
+    norm
+        ``batch`` or ``group``.
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
+        super().__init__()
+        growth = max(1, outputs // LAYERS)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv3d(inputs + number * growth, growth, 3, padding=1),
+                normalisation(norm, growth),
+                nn.ReLU(inplace=True),
+            )
+            for number in range(LAYERS)
+        )
+        self.sum_up = nn.Sequential(
+            nn.Conv3d(inputs + LAYERS * growth, outputs, 1),
+            normalisation(norm, outputs),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return a map of the same size."""
+        for layer in self.layers:
+            features = cat([features, layer(features)], 1)
+        summed: Tensor = self.sum_up(features)
+        return summed
+
+
+class DenseUNet(Segmenter):
+    """Dense U-Net on one look at the volume.
+
+    Parameters
+    ----------
+    size
+        How large it is.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(size)
+        wide = [scaled(n, size.width) for n in CHANNELS]
+        into = (self.inputs, *wide[:-1])
+        self.down = nn.ModuleList(
+            DenseBlock(i, o, size.norm) for i, o in zip(into, wide, strict=True)
+        )
+        self.up = nn.ModuleList(
+            DenseBlock(a + b, a, size.norm) for a, b in zip(wide[:-1], wide[1:], strict=True)
+        )
+        self.output = self.to_classes(wide[0])
+
+    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+        """Return logits of the whole look."""
+        features = self.down[0](self.fold(looks[0]))
+        skipped = []
+        for block in self.down[1:]:
+            skipped.append(features)
+            features = block(functional.max_pool3d(features, 2))
+        for level in reversed(range(len(skipped))):
+            both = cat([skipped[level], enlarged(features, skipped[level])], 1)
+            features = self.up[level](both)
+        return (self.unfold(self.output(features)),)

@@ -1,0 +1,76 @@
+"""The six numbers that a network says, as maps of normalised coordinates.
+
+Coordinates run from -1 to 1 between the centres of the outermost voxels (align_corners), in the
+order x, y, z: last, middle and first axis of a tensor. The numbers are the angles alpha, beta,
+gamma about y, x, z in rad, and the translation t. A point p of the reoriented frame, at a zoom s,
+is in the image at s R p + t, with R = Ry(alpha) Rx(beta) Rz(gamma): Eq. 1 of Ni et al.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NUMBERS = 6
+
+
+def rotation(angles: Tensor) -> Tensor:
+    """Return matrices (..., 3, 3) Ry Rx Rz of angles (..., 3): about y, x, z in rad."""
+    (ca, cb, cg), (sa, sb, sg) = angles.cos().unbind(-1), angles.sin().unbind(-1)
+    rows = (
+        (ca * cg + sa * sb * sg, sa * sb * cg - ca * sg, sa * cb),
+        (cb * sg, cb * cg, -sb),
+        (ca * sb * sg - sa * cg, sa * sg + ca * sb * cg, ca * cb),
+    )
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def pull_back(numbers: Tensor, zoom: float) -> Tensor:
+    """Return matrices (batch, 3, 4) from a zoomed frame's points to those of the image.
+
+    Parameters
+    ----------
+    numbers
+        Shape (batch, 6).
+    zoom
+        Share of the field of view that the frame covers; it does not scale the translation.
+    """
+    return torch.cat([zoom * rotation(numbers[:, :3]), numbers[:, 3:, None]], dim=-1)
+
+
+def looked_up(volume: Tensor, matrices: Tensor, size: int, mode: str = "bilinear") -> Tensor:
+    """Sample a volume (batch, channels, ...) at a cube's points; zero outside the volume.
+
+    Parameters
+    ----------
+    volume
+        What is sampled.
+    matrices
+        From the cube's normalised coordinates to the volume's, shape (batch, 3, 4).
+    size
+        Voxels along each side of the cube.
+    mode
+        ``bilinear`` (in three dimensions trilinear) or ``nearest``.
+    """
+    shape = [len(volume), 1, size, size, size]
+    grid = functional.affine_grid(matrices, shape, align_corners=True)
+    return functional.grid_sample(
+        volume, grid, mode=mode, padding_mode="zeros", align_corners=True
+    )
+
+
+def between(source: Tensor, target: Tensor, zoom: float) -> Tensor:
+    """Return matrices (batch, 3, 4) from a target scale's frame to a source scale's.
+
+    Angles and translations of the two scales are subtracted, as published: right as far as both
+    looks agree, which is to first order.
+
+    Parameters
+    ----------
+    source, target
+        Numbers of both scales, shape (batch, 6).
+    zoom
+        Zoom of the target over that of the source.
+    """
+    return pull_back(target - source, zoom)

@@ -1,0 +1,123 @@
+"""What all networks here do: find the short axis in a volume, and label it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from regkit.errors import ParameterError
+from regkit_msstunet.networks.localiser import Localiser
+from regkit_msstunet.networks.pose import looked_up, pull_back
+from regkit_msstunet.networks.segmenter import Segmenter, Size
+
+# The U-Nets halve the volume four times.
+HALVINGS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says of volumes, raw.
+
+    Parameters
+    ----------
+    numbers
+        Six for each scale, (batch, scales, 6); see `regkit_msstunet.networks.pose`.
+    logits
+        Of background, myocardium and blood pool, (batch, 3, m, m, m), the finest first.
+    """
+
+    numbers: Tensor
+    logits: tuple[Tensor, ...]
+
+
+class Reorienter(nn.Module):
+    """A localiser says the pose, samplers look through it, a segmenter labels what they see.
+
+    Parameters
+    ----------
+    size
+        How large it is.
+    localiser
+        None for a network that has to be told the pose.
+    segmenter
+        Labels the ventricle.
+    joint
+        Whether the segmentation is to teach the localiser too; a training must tell networks for
+        which this is false the true pose.
+
+    Raises
+    ------
+    ParameterError
+        The grid is too small for the network, or cannot be folded.
+    """
+
+    def __init__(
+        self, size: Size, localiser: Localiser | None, segmenter: Segmenter, joint: bool = True
+    ) -> None:
+        super().__init__()
+        check_grid(size)
+        self.size, self.joint = size, joint and localiser is not None
+        self.localiser, self.segmenter = localiser, segmenter
+
+    @property
+    def zooms(self) -> tuple[float, ...]:
+        """Which share of the field of view each of the logits covers."""
+        return self.segmenter.zooms
+
+    def forward(self, volume: Tensor) -> Prediction:
+        """Return numbers and logits of volumes (batch, 1, n, n, n).
+
+        Raises
+        ------
+        ParameterError
+            The volumes are not of this shape.
+        """
+        n = self.size.grid
+        if volume.ndim != 5 or volume.shape[1:] != (1, n, n, n):
+            shape = " x ".join(map(str, volume.shape))
+            raise ParameterError(f"the network takes batch x 1 x {n} x {n} x {n}, got {shape}")
+        numbers, context = self.locate(volume)
+        return Prediction(numbers, self.segment(volume, numbers, context))
+
+    def locate(self, volume: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return numbers (batch, scales, 6), zeros without a localiser, and what else was seen."""
+        if self.localiser is None:
+            return volume.new_zeros(len(volume), 1, 6), None
+        return self.localiser(volume), None
+
+    def segment(
+        self,
+        volume: Tensor,
+        numbers: Tensor,
+        context: Tensor | None = None,  # noqa: ARG002 - of cascades
+    ) -> tuple[Tensor, ...]:
+        """Return logits of volumes looked at through numbers (batch, scales, 6).
+
+        Where there are fewer scales than looks, the last one's serve for the rest.
+        """
+        zooms = self.segmenter.looks
+        scales = [numbers[:, min(i, numbers.shape[1] - 1)] for i in range(len(zooms))]
+        looks = [
+            looked_up(volume, pull_back(six, zoom), int(self.size.grid * zoom))
+            for six, zoom in zip(scales, zooms, strict=True)
+        ]
+        logits: tuple[Tensor, ...] = self.segmenter(looks, scales)
+        return logits
+
+
+def check_grid(size: Size) -> None:
+    """Refuse a size that a U-Net cannot have."""
+    step = HALVINGS * size.fold
+    if size.fold < 1 or size.grid < step or size.grid % step:
+        raise ParameterError(
+            f"this network needs a grid of a multiple of {step} voxels a side, got {size.grid}"
+        )
+    if not size.width > 0:
+        raise ParameterError(f"width takes a positive factor, got {size.width}")
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Return the shares of the classes, which sum to one."""
+    return torch.softmax(logits, dim=1)

@@ -1,0 +1,78 @@
+"""What all segmenters here have in common: looks at the reoriented volume in, logits out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from regkit_msstunet.networks.folding import Fold, Unfold
+from regkit_msstunet.networks.layers import Norm
+
+# Background, myocardium, blood pool.
+CLASSES = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a network is.
+
+    Parameters
+    ----------
+    grid
+        Voxels along each side of the volume.
+    width
+        Factor on the channels; 1 as published.
+    norm
+        ``batch`` as published, or ``group``.
+    fold
+        Voxels a side that become channels of one: 1 as published, more for small models.
+    trunk
+        Factor on the channels of a localiser, if another one than `width`; 0 for the same.
+    """
+
+    grid: int
+    width: float = 1.0
+    norm: Norm = "batch"
+    fold: int = 1
+    trunk: float = 0.0
+
+
+class Segmenter(nn.Module, ABC):
+    """Labels the ventricle in reoriented looks at a volume.
+
+    Parameters
+    ----------
+    size
+        How large the network is.
+    looks
+        Zooms of the looks that it wants: 1 covers the whole field of view.
+    zooms
+        Zooms of the logits that it returns, the finest first.
+    """
+
+    def __init__(
+        self, size: Size, looks: Sequence[float] = (1.0,), zooms: Sequence[float] = (1.0,)
+    ) -> None:
+        super().__init__()
+        self.size, self.looks, self.zooms = size, tuple(looks), tuple(zooms)
+        self.fold, self.unfold = Fold(size.fold), Unfold(size.fold)
+        self.inputs = size.fold**3
+
+    @abstractmethod
+    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return logits (batch, 3, m, m, m), one of each of `zooms`.
+
+        Parameters
+        ----------
+        looks
+            One of each of the zooms wanted, (batch, 1, n * zoom, ...).
+        numbers
+            The six numbers (batch, 6) by which each was taken.
+        """
+
+    def to_classes(self, channels: int) -> nn.Conv3d:
+        """Build the layer from features to the logits of a block."""
+        return nn.Conv3d(channels, CLASSES * self.inputs, 1)

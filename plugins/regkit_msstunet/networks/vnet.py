@@ -1,0 +1,73 @@
+"""V-Net: residual stages of 5 x 5 x 5 convolutions. Milletari et al. 2016, arXiv:1606.04797."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, cat, nn
+
+from regkit_msstunet.networks.layers import Norm, normalisation, scaled
+from regkit_msstunet.networks.segmenter import Segmenter, Size
+
+CHANNELS = (16, 32, 64, 128, 256)
+DOWN = (1, 2, 3, 3, 3)
+UP = (1, 2, 3, 3)
+
+
+class Stage(nn.Module):
+    """Some convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, channels: int, count: int, norm: Norm) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for number in range(count):
+            before = inputs if number == 0 else channels
+            layers += [nn.Conv3d(before, channels, 5, padding=2), normalisation(norm, channels)]
+            layers += [nn.PReLU(channels)] if number < count - 1 else []
+        self.body = nn.Sequential(*layers)
+        self.rectify = nn.PReLU(channels)
+
+    def forward(self, features: Tensor, shortcut: Tensor) -> Tensor:
+        """Return a map of the size of both."""
+        rectified: Tensor = self.rectify(self.body(features) + shortcut)
+        return rectified
+
+
+class VNet(Segmenter):
+    """V-Net on one look at the volume.
+
+    Parameters
+    ----------
+    size
+        How large it is.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(size)
+        norm = size.norm
+        wide = [scaled(n, size.width) for n in CHANNELS]
+        self.enter = nn.Conv3d(self.inputs, wide[0], 1)
+        self.down = nn.ModuleList(
+            Stage(n, n, count, norm) for n, count in zip(wide, DOWN, strict=True)
+        )
+        pairs = list(zip(wide[:-1], wide[1:], strict=True))
+        self.halve = nn.ModuleList(nn.Conv3d(a, b, 2, stride=2) for a, b in pairs)
+        self.double = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairs)
+        self.up = nn.ModuleList(
+            Stage(2 * n, n, count, norm) for n, count in zip(wide[:-1], UP, strict=True)
+        )
+        self.output = self.to_classes(wide[0])
+
+    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+        """Return logits of the whole look."""
+        features = self.enter(self.fold(looks[0]))
+        features = self.down[0](features, features)
+        skipped = []
+        for halve, stage in zip(self.halve, self.down[1:], strict=True):
+            skipped.append(features)
+            features = halve(features)
+            features = stage(features, features)
+        for level in reversed(range(len(skipped))):
+            features = self.double[level](features)
+            features = self.up[level](cat([skipped[level], features], 1), features)
+        return (self.unfold(self.output(features)),)
