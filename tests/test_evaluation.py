@@ -44,7 +44,6 @@ def test_a_known_error_scores_what_it_is():
     assert found["dt_mm"] == pytest.approx(3.0)
     assert found["rotation_deg"] == pytest.approx(3.0)
     assert found["dr_deg"] == pytest.approx(1.0, abs=1e-6)  # Rz is the outermost factor
-    assert found["rot_mse"] == pytest.approx(np.deg2rad(3.0) ** 2 / 3, rel=1e-6)
     assert found["dice"] < 0.75
 
 
