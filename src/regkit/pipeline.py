@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from regkit.errors import ParameterError, RegistrationError, RegkitError, UnknownNameError
+from regkit.errors import (
+    MissingDependencyError,
+    ParameterError,
+    RegistrationError,
+    RegkitError,
+    UnknownNameError,
+)
 from regkit.parameters import configure, parameters_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registry import Registry, default_registry, suggest
@@ -94,10 +100,14 @@ def build(
     chains = [[name.strip() for name in part.split("+")] for part in expression.split(",")]
     if not all(name for chain in chains for name in chain):
         raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
-    targets = {name: registry.method(name).load() for chain in chains for name in chain}
+    offers = {name: registry.method(name) for chain in chains for name in chain}
+    targets = {name: offer.load() for name, offer in offers.items()}
     shares = _distribute(targets, parameters or {}, defaults or {})
+    for name, offer in offers.items():
+        if offer.problem and "weights" not in shares[name]:
+            raise MissingDependencyError(f"{name} {offer.problem}")
     built = {
-        name: configure(target, name, {**registry.method(name).spec.preset, **shares[name]})
+        name: configure(target, name, {**offers[name].spec.preset, **shares[name]})
         for name, target in targets.items()
     }
     choices = tuple(_pipeline(tuple(built[name] for name in chain)) for chain in chains)

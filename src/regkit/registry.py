@@ -22,7 +22,7 @@ from regkit.errors import (
     PluginError,
     UnknownNameError,
 )
-from regkit.plugin import GROUP, DatasetSpec, Hooks, MethodSpec, MetricSpec, Spec
+from regkit.plugin import GROUP, DatasetSpec, FrameSpec, Hooks, MethodSpec, MetricSpec, Spec
 from regkit.weights import find_weights, why_missing
 
 DISTRIBUTION = "regkit-imaging"
@@ -52,13 +52,16 @@ class Offer(Generic[AnySpec]):
     @property
     def problem(self) -> str:
         """Why it cannot be used here; empty when it can."""
-        missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
-        if missing:
-            return f"needs {', '.join(missing)}: pip install {' '.join(missing)}"
         package = getattr(self.spec, "weights", "")
-        if package and find_weights(self.spec.name, package) is None:
+        if not self.lacks and package and find_weights(self.spec.name, package) is None:
             return why_missing(self.spec.name)
-        return ""
+        return self.lacks
+
+    @property
+    def lacks(self) -> str:
+        """Which packages it needs that are not installed, in words; empty when none."""
+        missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
+        return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
 
     def load(self) -> Any:
         """Import and return what the spec's target names.
@@ -70,8 +73,8 @@ class Offer(Generic[AnySpec]):
         PluginError
             The target cannot be imported.
         """
-        if self.problem:
-            raise MissingDependencyError(f"{self.spec.name} {self.problem}")
+        if self.lacks:
+            raise MissingDependencyError(f"{self.spec.name} {self.lacks}")
         return self._imported(self.spec.target)
 
     def load_trainer(self) -> Any:
@@ -173,6 +176,11 @@ class Registry:
         """Every dataset offered, by name."""
         return self._collect("regkit_datasets", DatasetSpec)
 
+    @cached_property
+    def frames(self) -> tuple[Offer[FrameSpec], ...]:
+        """Every standard frame offered, by name."""
+        return self._collect("regkit_frames", FrameSpec)
+
     def method(self, name: str) -> Offer[MethodSpec]:
         """Return the one offer of a method name."""
         return self._only(self.methods, name, "method")
@@ -184,6 +192,10 @@ class Registry:
     def dataset(self, name: str) -> Offer[DatasetSpec]:
         """Return the one offer of a dataset name."""
         return self._only(self.datasets, name, "dataset")
+
+    def frame(self, name: str) -> Offer[FrameSpec]:
+        """Return the one offer of a standard frame's name."""
+        return self._only(self.frames, name, "standard frame")
 
     @property
     def left_out(self) -> str:
@@ -206,7 +218,7 @@ class Registry:
 
     def _load_all(self) -> None:
         """Ask for everything, so that plugins that fail on being asked are known to be broken."""
-        _ = self.methods, self.metrics, self.datasets
+        _ = self.methods, self.metrics, self.datasets, self.frames
 
     def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[Offer[AnySpec], ...]:
         offers = []

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
+from regkit.pipeline import build
 from regkit.registry import default_registry
 from regkit.testing import problems
 from regkit.testing.conformance import CHECKS, Subject, outcome
@@ -265,3 +266,14 @@ def test_volumes_of_one_kind(monkeypatch) -> None:
         LearnedRegistration(passes=1).register(pair)
         shown.append(oracle.shown[0])
     np.testing.assert_array_equal(shown[0][0], shown[1][0])
+
+
+def test_a_file_of_weights_serves_a_method_that_has_none_of_its_own(trained, monkeypatch) -> None:
+    """Nothing shipped and nothing installed: only the file that the parameter names."""
+    file = trained.rename(trained.with_name("mine.safetensors"))
+    trained.with_suffix(".json").rename(file.with_suffix(".json"))
+    monkeypatch.setattr("regkit.registry.find_weights", lambda *_: None)
+    with pytest.raises(MissingDependencyError, match="dvnet weights missing: regkit train dvnet"):
+        build("dvnet")
+    method = build("dvnet", {"weights": str(file)})
+    assert method.register(problems.plain().pair).diagnostics["network"] == "dvnet"
