@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
@@ -67,7 +68,7 @@ class DenseUNet(Segmenter):
             DenseBlock(i, o, size.norm) for i, o in zip(into, wide, strict=True)
         )
         self.up = nn.ModuleList(
-            DenseBlock(a + b, a, size.norm) for a, b in zip(wide[:-1], wide[1:], strict=True)
+            DenseBlock(a + b, a, size.norm) for a, b in itertools.pairwise(wide)
         )
         self.output = self.to_classes(wide[0])
 

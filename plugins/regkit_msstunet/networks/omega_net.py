@@ -32,8 +32,9 @@ class Hourglasses(Segmenter):
     def __init__(self, size: Size) -> None:
         super().__init__(size, zooms=(1.0, 1.0))
         shown = self.inputs * (1 + CLASSES)
-        self.nets = nn.ModuleList(UNet(shown, size.width) for _ in range(2))
-        self.outputs = nn.ModuleList(self.to_classes(n.channels[0]) for n in self.nets)
+        nets = [UNet(shown, size.width) for _ in range(2)]
+        self.nets = nn.ModuleList(nets)
+        self.outputs = nn.ModuleList(self.to_classes(net.channels[0]) for net in nets)
 
     def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
         """Return logits of the last U-Net and of the one before."""
@@ -69,6 +70,11 @@ class OmegaNet(Reorienter):
             nn.Flatten(), nn.Linear(self.first.channels[-1] * side**3, hidden), nn.ReLU()
         )
         self.head = pose_head(hidden, mean)
+
+    @property
+    def needs_pose(self) -> bool:
+        """It finds the pose by itself."""
+        return False
 
     def locate(self, volume: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return numbers (batch, 1, 6), and logits of the volume as it came."""

@@ -48,7 +48,7 @@ class UNet(nn.Module):
         pairs = list(zip(self.channels[:-1], self.channels[1:], strict=True))
         self.enter = block(inputs, self.channels[0])
         self.down = nn.ModuleList(block(a, b, stride=2) for a, b in pairs)
-        self.double = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairs)
+        self.widen = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(block(2 * a, a) for a, _ in pairs)
 
     def forward(self, volume: Tensor) -> list[Tensor]:
@@ -57,7 +57,7 @@ class UNet(nn.Module):
         for down in self.down:
             features.append(down(features[-1]))
         for level in reversed(range(len(self.up))):
-            deeper = self.double[level](features[level + 1])
+            deeper = self.widen[level](features[level + 1])
             features[level] = self.up[level](cat([features[level], deeper], 1))
         return features
 

@@ -62,6 +62,11 @@ class Reorienter(nn.Module):
         self.localiser, self.segmenter = localiser, segmenter
 
     @property
+    def needs_pose(self) -> bool:
+        """Whether it labels a pose that somebody else has to find."""
+        return self.localiser is None
+
+    @property
     def zooms(self) -> tuple[float, ...]:
         """Which share of the field of view each of the logits covers."""
         return self.segmenter.zooms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
@@ -50,9 +51,9 @@ class VNet(Segmenter):
         self.down = nn.ModuleList(
             Stage(n, n, count, norm) for n, count in zip(wide, DOWN, strict=True)
         )
-        pairs = list(zip(wide[:-1], wide[1:], strict=True))
+        pairs = list(itertools.pairwise(wide))
         self.halve = nn.ModuleList(nn.Conv3d(a, b, 2, stride=2) for a, b in pairs)
-        self.double = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairs)
+        self.widen = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(
             Stage(2 * n, n, count, norm) for n, count in zip(wide[:-1], UP, strict=True)
         )
@@ -68,6 +69,6 @@ class VNet(Segmenter):
             features = halve(features)
             features = stage(features, features)
         for level in reversed(range(len(skipped))):
-            features = self.double[level](features)
+            features = self.widen[level](features)
             features = self.up[level](cat([skipped[level], features], 1), features)
         return (self.unfold(self.output(features)),)

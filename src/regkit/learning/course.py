@@ -33,7 +33,8 @@ class Course:
         Of torch; `clip` is the greatest norm of a gradient, 0 for any.
     schedule, warmup, every, factor, milestones
         Of the rate: ``cosine`` to zero, ``exponential`` by `factor` each `every` steps, ``steps``
-        by `factor` at each of `milestones`, ``constant``; first it rises over `warmup` steps.
+        by `factor` at each of `milestones`, ``polynomial`` to zero by the power `factor`,
+        ``constant``; first it rises over `warmup` steps.
     precision
         ``bfloat16`` mixes precisions, on a GPU only.
     validate_every, checkpoint_every, log_every
@@ -51,7 +52,7 @@ class Course:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     clip: float = 0.0
-    schedule: Literal["cosine", "exponential", "steps", "constant"] = "constant"
+    schedule: Literal["cosine", "exponential", "steps", "polynomial", "constant"] = "constant"
     warmup: int = 0
     every: int = 100
     factor: float = 0.99

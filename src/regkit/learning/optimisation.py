@@ -27,6 +27,8 @@ def rate_at(course: Course, step: int) -> float:
         fall = course.factor ** (step // course.every)
     elif course.schedule == "steps":
         fall = course.factor ** sum(step >= milestone for milestone in course.milestones)
+    elif course.schedule == "polynomial":
+        fall = (1 - step / course.steps) ** course.factor
     else:
         fall = 1.0
     return course.rate * rise * fall

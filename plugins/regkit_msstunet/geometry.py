@@ -1,0 +1,82 @@
+"""Between the six numbers of a network and a rigid map in LPS mm.
+
+A network looks at a cube of voxels, upright in LPS. Its numbers (see
+`regkit_msstunet.networks.pose`) say where the points of the short-axis frame are in that cube: x
+to the lateral wall, y to the inferior wall, z to the base. Both are counted from -1 to 1 between
+the centres of the outermost voxels, so that one unit is as long in either.
+
+Table 2 of Ni et al. has translations of the other sign, which is of their images' axes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from regkit.errors import TransformError
+from regkit.euler import euler_angles_yxz, nearest_rotation, rotation_matrix_yxz
+from regkit.grid import FloatArray, Grid, Vector3
+from regkit.transform import AffineTransform
+
+
+def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
+    """Return an upright cube of `size` voxels a side around a point in LPS mm."""
+    first = np.subtract(centre, (size - 1) / 2 * spacing_mm).tolist()
+    x, y, z = first
+    return Grid((size, size, size), (spacing_mm, spacing_mm, spacing_mm), (x, y, z))
+
+
+def half_width_mm(grid: Grid) -> float:
+    """Return the distance from the centre of a cube to the centres of its outermost voxels."""
+    return (grid.shape_zyx[0] - 1) / 2 * grid.spacing[0]
+
+
+def to_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
+    """Return the map of short-axis points to points of a cube, LPS mm, that numbers mean.
+
+    Parameters
+    ----------
+    numbers
+        alpha, beta, gamma in rad about y, x, z, and three translations in half-widths, shape (6,).
+    grid
+        The cube that the network saw.
+
+    Raises
+    ------
+    TransformError
+        The numbers are not six finite ones.
+    """
+    six = np.asarray(numbers, dtype=np.float64)
+    if six.shape != (6,) or not np.isfinite(six).all():
+        raise TransformError(f"a pose takes six finite numbers, got {six.tolist()}")
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_matrix_yxz(np.rad2deg(six[:3]))
+    matrix[:3, 3] = np.add(grid.centre, six[3:] * half_width_mm(grid))
+    return AffineTransform(matrix)
+
+
+def to_numbers(
+    transform: AffineTransform, grid: Grid, near: ArrayLike = (0.0, 0.0, 0.0)
+) -> FloatArray:
+    """Return the numbers (6,) of a rigid map of short-axis points to points of a cube.
+
+    Parameters
+    ----------
+    transform
+        Maps LPS mm.
+    grid
+        The cube.
+    near
+        Angles in rad: of the sets of angles that make a rotation, the nearest to these is meant.
+
+    Raises
+    ------
+    TransformError
+        The map is not rigid.
+    """
+    if not transform.is_rigid:
+        raise TransformError("a pose is a rigid transform, got another one")
+    rotation = nearest_rotation(transform.matrix[:3, :3])
+    angles = np.deg2rad(euler_angles_yxz(rotation, np.rad2deg(near)))
+    shift = transform.map_points((0.0, 0.0, 0.0)) - np.asarray(grid.centre)
+    return np.concatenate([angles, shift / half_width_mm(grid)])

@@ -1,0 +1,160 @@
+"""Reorienting an image with a trained network."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regkit.errors import RegistrationError
+from regkit.euler import rotation_angle
+from regkit.grid import Grid, Vector3
+from regkit.learning import device_named
+from regkit.registrar import Estimate, Pair
+from regkit.resampling import resample
+from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
+from regkit_msstunet.card import Card
+from regkit_msstunet.geometry import to_numbers, to_transform
+from regkit_msstunet.guard import doubts, measured
+from regkit_msstunet.networks.reorienter import probabilities
+from regkit_msstunet.prepare import centre_of_mass, prepared
+from regkit_msstunet.weights import TrainedNetwork, load_network
+
+# Share by which a field of view may differ from training before the body is looked for in it.
+SAME_FIELD = 0.15
+MYOCARDIUM, BLOOD_POOL = 1, 2
+# Degrees by which the last of several looks may still turn the ventricle.
+SETTLED_DEG = 10.0
+MM3_PER_ML = 1000.0
+
+
+def register(pair: Pair, weights: str, count: int | None, device: str) -> Estimate:
+    """Reorient; parameters as of `LearnedReorientation`, `count` None for the card's."""
+    trained = load_network(weights, device_named(device))
+    card, moving = trained.card, pair.moving
+    ready = prepared(moving, card.spacing_mm, card.exponent, pair.moving_mask)
+    origin = AffineTransform.shift(np.negative(pair.fixed.grid.centre))
+    centre = _centre(moving, ready, card)
+    poses: list[AffineTransform] = []
+    if trained.network.needs_pose:
+        told, looks = _told(pair, origin), 1
+    else:
+        told, looks = None, count or card.passes
+    for _ in range(looks):
+        look, grid = _look(poses[-1] if poses else told, card, centre)
+        pose, shares = _glance(trained, ready, look, grid, told)
+        poses.append(pose)
+    labels = _labels(shares, card.grid(), moving.grid, pose)
+    measures = _measures(ready, card.grid(centre), labels, max(moving.grid.spacing))
+    warnings = [*doubts(card, moving.modality, measures), *_restless(poses)]
+    return Estimate(pose @ origin, labels, _diagnostics(trained, poses, warnings))
+
+
+def _told(pair: Pair, origin: AffineTransform) -> AffineTransform:
+    """Return the pose that a network without a localiser is told: the initial map."""
+    start = pair.start @ origin.inverse()
+    if not (isinstance(start, AffineTransform) and start.is_rigid):
+        raise RegistrationError("these weights label a given pose, and take a rigid initial map")
+    return start
+
+
+def _centre(moving: Volume, ready: Volume, card: Card) -> Vector3:
+    """Return where to look: at the centre of a field of view like in training, else at the body.
+
+    A larger or smaller one has the body elsewhere: at its centre of mass, as far from where to
+    look as it was in training.
+    """
+    ratio = np.ptp(moving.grid.corners(), axis=0) / card.extent_mm
+    if (np.abs(ratio - 1) <= SAME_FIELD).all():
+        return moving.grid.centre
+    x, y, z = (centre_of_mass(ready) - card.mass_mm).tolist()
+    return x, y, z
+
+
+def _look(
+    pose: AffineTransform | None, card: Card, centre: Vector3
+) -> tuple[AffineTransform, Grid]:
+    """Return a map of the network's cube to the moving image, and the cube.
+
+    The first look is upright. Later ones see the ventricle, as far as its pose is known by then,
+    posed as on average in training: nothing is easier to see.
+    """
+    if pose is None:
+        return AffineTransform(np.eye(4)), card.grid(centre)
+    usual = to_transform(card.mean, card.grid())
+    return AffineTransform(pose.matrix @ usual.inverse().matrix), card.grid()
+
+
+def _glance(
+    trained: TrainedNetwork,
+    ready: Volume,
+    look: AffineTransform,
+    grid: Grid,
+    told: AffineTransform | None,
+) -> tuple[AffineTransform, NDArray[np.float32]]:
+    """Return the pose of short-axis points in the moving image, and the classes' shares there."""
+    seen = torch.from_numpy(resample(ready, grid, look).array.copy())[None, None]
+    volume = seen.to(trained.device)
+    with torch.inference_mode():
+        numbers, context = trained.network.locate(volume)
+        if told is not None:
+            six = to_numbers(AffineTransform(look.inverse().matrix @ told.matrix), grid)
+            numbers = torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]
+        logits = trained.network.segment(volume, numbers, context)[0]
+        shares = probabilities(logits)[0].float().cpu().numpy()
+        found = numbers[0, 0].double().cpu().numpy()
+    # Exactly, not as the six numbers once more.
+    posed = AffineTransform(look.matrix @ to_transform(found, grid).matrix)
+    return told or posed, shares
+
+
+def _labels(
+    shares: NDArray[np.float32], frame: Grid, onto: Grid, pose: AffineTransform
+) -> LabelMap:
+    """Return the likelier class of each voxel of the moving image; background beyond the frame."""
+    back = pose.inverse()
+    wall, pool = (
+        resample(Volume(shares[place], frame), onto, back).array
+        for place in (MYOCARDIUM, BLOOD_POOL)
+    )
+    rest = 1 - wall - pool
+    labels = np.zeros(onto.shape_zyx, np.uint8)
+    labels[(wall > rest) & (wall >= pool)] = MYOCARDIUM
+    labels[(pool > rest) & (pool > wall)] = BLOOD_POOL
+    return LabelMap(labels, onto)
+
+
+def _measures(ready: Volume, grid: Grid, labels: LabelMap, voxel_mm: float) -> dict[str, float]:
+    """Return what the guard is shown: what the network saw first, and what it found."""
+    voxel_ml = float(np.prod(labels.grid.spacing)) / MM3_PER_ML
+    wall_ml = float((labels.array == MYOCARDIUM).sum()) * voxel_ml
+    return measured(resample(ready, grid).array, voxel_mm) | {"myocardium_ml": wall_ml}
+
+
+def _restless(poses: list[AffineTransform]) -> list[str]:
+    if len(poses) < 2:
+        return []
+    turned = _turn_deg(poses[-2], poses[-1])
+    if turned <= SETTLED_DEG:
+        return []
+    return [f"the last of {len(poses)} looks still turned the ventricle by {turned:.0f} degrees"]
+
+
+def _turn_deg(one: AffineTransform, other: AffineTransform) -> float:
+    return rotation_angle(one.matrix[:3, :3].T @ other.matrix[:3, :3])
+
+
+def _diagnostics(
+    trained: TrainedNetwork, poses: list[AffineTransform], warnings: list[str]
+) -> dict[str, object]:
+    return {
+        "device": str(trained.device),
+        "network": trained.card.network,
+        "sha256": trained.card.sha256,
+        "looks_turned_deg": [_turn_deg(a, b) for a, b in pairwise(poses)],
+        "labels": {"myocardium": MYOCARDIUM, "blood_pool": BLOOD_POOL},
+        "warnings": warnings,
+    }

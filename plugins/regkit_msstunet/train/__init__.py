@@ -1,0 +1,1 @@
+"""Training of the reorientation of the left ventricle."""

@@ -1,0 +1,96 @@
+"""From a training to weights and their card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+from torch import nn
+
+from regkit.grid import FloatArray
+from regkit.io.staging import staged
+from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
+from regkit_msstunet.card import Card, Range
+from regkit_msstunet.guard import measured
+from regkit_msstunet.train.draws import Draw, own_numbers
+from regkit_msstunet.train.pool import PooledCase
+from regkit_msstunet.train.views import Views
+
+# Cases from which the domain guard learns what is usual.
+EXAMINED = 200
+MM3_PER_ML = 1000.0
+
+
+def export(
+    file: Path,
+    network: nn.Module,
+    views: Views,
+    mean: FloatArray,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the weights and the card of a method into a folder, both or neither.
+
+    Parameters
+    ----------
+    file
+        Where they go, without a suffix; its name is the method's.
+    network
+        With its final weights.
+    views
+        Of the cases it learnt from.
+    mean
+        Mean numbers of their poses.
+    about
+        Further facts for the card.
+    """
+    choices = views.choices
+    facts = [case.facts for case in views.cases]
+    card = Card(
+        method=file.name,
+        network=choices.network,
+        switches=choices.switches,
+        size=choices.grid_size,
+        spacing_mm=choices.spacing_mm,
+        exponent=choices.exponent,
+        mean=tuple(mean.tolist()),
+        modalities=tuple(sorted({fact["modality"] for fact in facts if fact["modality"]})),
+        extent_mm=tuple(np.mean([fact["extent_mm"] for fact in facts], axis=0).tolist()),
+        mass_mm=tuple(np.mean([fact["mass_mm"] for fact in facts], axis=0).tolist()),
+        ranges=_ranges(views),
+        passes=choices.passes,
+        about=about,
+    )
+    method = file.name
+    with staged(file.parent) as stage:
+        weights = stage.path(f"{method}{SUFFIX}")
+        state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
+        save_file(state, weights)
+        card = dataclasses.replace(card, sha256=sha256(weights))
+        text = json.dumps(card.as_json(), indent=1) + "\n"
+        stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
+
+
+def _ranges(views: Views) -> dict[str, Range]:
+    """Measure how the images of training look to the network and to the domain guard."""
+    cases = views.cases[:: max(1, len(views.cases) // EXAMINED)]
+    measures = []
+    for number, case in enumerate(cases):
+        own = own_numbers(case, views.grid, views.choices)
+        seen = Views(views.choices, cases, ()).seen(Draw(number, own)).numpy()
+        measures.append(measured(seen, 0.0) | {"myocardium_ml": _myocardium_ml(case)})
+    ranges = {
+        name: (min(m[name] for m in measures), max(m[name] for m in measures))
+        for name in ("mean", "deviation", "myocardium_ml")
+    }
+    # Finer images are smoothed: only coarser ones show less than those of training.
+    coarsest = max(case.facts["voxel_mm"] for case in views.cases)
+    return ranges | {"voxel_mm": (0.0, max(coarsest, views.choices.spacing_mm))}
+
+
+def _myocardium_ml(case: PooledCase) -> float:
+    return float((case.labels == 1).sum()) * float(np.prod(case.frame.spacing)) / MM3_PER_ML

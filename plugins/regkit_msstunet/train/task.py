@@ -1,0 +1,131 @@
+"""What is learnt: the pose of the left ventricle, and its labels in that pose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regkit.grid import FloatArray
+from regkit.learning import Task
+from regkit_msstunet.catalogue import build_network
+from regkit_msstunet.geometry import cube
+from regkit_msstunet.losses import reorientation_loss, supervised, threshold_loss
+from regkit_msstunet.networks.reorienter import Reorienter
+from regkit_msstunet.train.choices import Choices
+from regkit_msstunet.train.draws import draw, own_numbers
+from regkit_msstunet.train.export import export
+from regkit_msstunet.train.pool import PooledCase
+from regkit_msstunet.train.validation import validate
+from regkit_msstunet.train.views import Batch, Views
+
+
+class ReorientationTask(Task[Batch]):
+    """A network that learns to reorient and segment.
+
+    Parameters
+    ----------
+    method
+        Name of the method.
+    choices
+        Of the training.
+    cases, held_out
+        To learn from, and to validate with.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    ParameterError, UnknownNameError
+        The choices do not fit the network, or there is no such network.
+    """
+
+    shown = ("loss", "my_dice", "rot_mse")
+
+    def __init__(
+        self,
+        method: str,
+        choices: Choices,
+        cases: Sequence[PooledCase],
+        held_out: Sequence[PooledCase],
+        device: torch.device,
+    ) -> None:
+        self.method, self.choices = method, choices
+        self.mean = mean_numbers(choices, cases)
+        network = build(choices, self.mean)
+        super().__init__(choices, network, device)
+        outputs = output_sizes(network)
+        self.views, self.held_out = (Views(choices, some, outputs) for some in (cases, held_out))
+
+    def batch(self, step: int, places: Sequence[int]) -> Batch:
+        """Draw cases and resample them."""
+        seeds = ((self.choices.seed, step, place) for place in places)
+        grid, cases = self.views.grid, self.views.cases
+        return self.views.batch([draw(self.choices, cases, grid, seed) for seed in seeds])
+
+    def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002
+        """Return the compound loss."""
+        network: Any = self.network
+        volume = batch.volume.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        truth = batch.numbers.to(self.device)
+        numbers, context = network.locate(volume)
+        through = _looked_through(network, numbers, truth, batch.told.to(self.device))
+        logits = network.segment(volume, through, context)
+        labels = [level.to(self.device) for level in batch.labels]
+        loss = supervised([one.float() for one in logits], labels)
+        if network.needs_pose:
+            return loss
+        return loss + self._of_pose(volume, numbers.float(), truth)
+
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Return errors of pose and labels on the cases held out."""
+        return validate(network, self.held_out, self.choices, self.device)
+
+    def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
+        """Write the weights and their card."""
+        about = {**about, "cases": len(self.views.cases)}
+        export(folder / self.method, network, self.views, self.mean, about)
+
+    def _of_pose(self, volume: Tensor, numbers: Tensor, truth: Tensor) -> Tensor:
+        loss = reorientation_loss(numbers, truth)
+        if self.choices.threshold_weight == 0:
+            return loss
+        zooms = [0.5**scale for scale in range(numbers.shape[1])]
+        outline = threshold_loss(volume, numbers, truth, zooms, self.choices.threshold_coarser)
+        return loss + self.choices.threshold_weight * outline
+
+
+def mean_numbers(choices: Choices, cases: Sequence[PooledCase]) -> FloatArray:
+    """Return the mean pose of cases, which a network says at first."""
+    grid = cube(choices.grid_size, choices.spacing_mm)
+    poses = [own_numbers(case, grid, choices) for case in cases]
+    return np.asarray(np.mean(poses, axis=0))
+
+
+def build(choices: Choices, mean: FloatArray) -> Reorienter:
+    """Build the network of some choices; the same weights for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(choices.seed)
+        return build_network(
+            choices.grid_size, choices.network, **choices.switches, mean=mean.tolist()
+        )
+
+
+def output_sizes(network: Reorienter) -> list[tuple[int, float]]:
+    """Return the voxels a side and the zoom of each output of a network."""
+    n = network.size.grid
+    with torch.no_grad():
+        shapes = [one.shape[-1] for one in network.eval()(torch.zeros(1, 1, n, n, n)).logits]
+    return list(zip(shapes, network.zooms, strict=True))
+
+
+def _looked_through(network: Reorienter, numbers: Tensor, truth: Tensor, told: Tensor) -> Tensor:
+    """Return the poses that the segmenter looks through: its localiser's, or those it is told."""
+    true = truth[:, None].expand_as(numbers)
+    if not network.joint:
+        return true
+    return torch.where(told[:, None, None], true, numbers)

@@ -1,0 +1,50 @@
+"""The training of the reorientation of the left ventricle."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import torch
+
+from regkit.learning import Crew, read_course, run
+from regkit.training import Progress, TrainingJob
+from regkit_msstunet.train.choices import Choices
+from regkit_msstunet.train.pool import PooledCase, open_pools
+from regkit_msstunet.train.task import ReorientationTask
+
+
+def train(job: TrainingJob) -> Iterator[Progress]:
+    """Train a method; a `regkit.training.Trainer`.
+
+    Raises
+    ------
+    ParameterError
+        Unknown choices, or a folder that holds another training.
+    FileFormatError
+        A dataset or a checkpoint that cannot be read.
+    OutputError
+        The folder cannot be written.
+    """
+    choices, parameters = read_course(Choices, "regkit_msstunet", job)
+
+    def prepare(device: torch.device, crew: Crew) -> Generator[Progress, None, ReorientationTask]:
+        pools = open_pools(job, choices, parameters)
+        if crew.writes:
+            for some, purpose in zip(pools, ("to learn from", "to validate"), strict=True):
+                for pool in some:
+                    yield from pool.fill(f"{pool.dataset.name} cases {purpose}")
+        crew.wait()
+        cases, held_out = ([case for pool in some for case in pool.load()] for some in pools)
+        return _task(job, choices, cases, held_out, device)
+
+    return run(job, prepare)
+
+
+def _task(
+    job: TrainingJob,
+    choices: Choices,
+    cases: list[PooledCase],
+    held_out: list[PooledCase],
+    device: torch.device,
+) -> ReorientationTask:
+    return ReorientationTask(job.method, choices, cases, held_out, device)
