@@ -1,0 +1,105 @@
+"""CT windowed in HU, PET in SUV, both from 0 to 1 within the body; and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from regkit.errors import RegistrationError
+from regkit.volume import LabelMap, Volume
+from regkit_transmorph.preparation.body import TISSUE, body_of
+
+Window = tuple[float, float]
+
+# Chen et al. 2024, arXiv 2409.13863.
+WINDOWS: Mapping[str, Window] = {"ct": (-300.0, 300.0), "pet": (0.0, 15.0)}
+UNITS = {"ct": "HU", "pet": "SUV"}
+# A CT that has nothing as dark as fat, and a PET whose brightest hundredth is brighter than any
+# patient's, are in another unit.
+LIGHTEST_HU, LARGEST_SUV = -50.0, 200.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image made ready.
+
+    Parameters
+    ----------
+    volume
+        From 0 to 1 on the grid of the image, without a modality: it is neither HU nor SUV.
+    body
+        Where the patient is.
+    record
+        What was done, as plain data for `regkit.registrar.Estimate.diagnostics`.
+    """
+
+    volume: Volume
+    body: LabelMap
+    record: Mapping[str, Any]
+
+
+def prepare(volume: Volume, modality: str = "", window: Window | None = None) -> Prepared:
+    """Prepare a CT in HU or a PET in SUV; what is not the patient becomes 0.
+
+    Parameters
+    ----------
+    volume
+        On any grid.
+    modality
+        ``ct`` or ``pet``, of an image that does not say.
+    window
+        Intensities that become 0 and 1; by default those of `WINDOWS`.
+
+    Raises
+    ------
+    RegistrationError
+        The image is neither, is in another unit, or shows no body.
+    """
+    kind = volume.modality or modality
+    if kind not in WINDOWS:
+        raise RegistrationError(
+            f"a CT and a PET are needed, got an image of modality '{kind or 'unknown'}'; "
+            "say what it is with --fixed-modality or --moving-modality"
+        )
+    _check_unit(volume, kind)
+    low, high = window or WINDOWS[kind]
+    body = body_of(volume, kind)
+    scaled = np.clip((volume.array - np.float32(low)) / np.float32(high - low), 0, 1)
+    array = np.where(body.array != 0, scaled, np.float32(0))
+    record = {
+        "modality": kind,
+        "unit": UNITS[kind],
+        "window": [low, high],
+        **_amounts(volume, kind, body),
+    }
+    return Prepared(Volume(array, volume.grid), body, record)
+
+
+def _check_unit(volume: Volume, kind: str) -> None:
+    if kind == "ct":
+        lowest = float(volume.array.min())
+        if lowest > LIGHTEST_HU:
+            raise RegistrationError(
+                f"the CT must be in HU, with air about -1000; its lowest value is {lowest:g}"
+            )
+        return
+    bright = float(np.quantile(volume.array, 0.99))
+    if bright > LARGEST_SUV:
+        raise RegistrationError(
+            f"the PET must be in SUV; a hundredth of its values are above {bright:.4g}. Give the "
+            "DICOM series: regkit turns it into SUV, or names the tag that is missing for it"
+        )
+
+
+def _amounts(volume: Volume, kind: str, body: LabelMap) -> dict[str, float]:
+    """Return the volume of the body, and of tissue or table beside it, in ml."""
+    voxel_ml = float(np.prod(volume.grid.spacing)) / 1e3
+    inside = body.array != 0
+    beside = ~inside & (volume.array > TISSUE[kind])
+    return {
+        "body_ml": round(int(inside.sum()) * voxel_ml, 1),
+        "removed_ml": round(int(beside.sum()) * voxel_ml, 1),
+    }
