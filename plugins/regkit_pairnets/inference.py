@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.learning.device import device_named
 from regkit.registrar import Estimate, Pair
-from regkit.resampling import resample
 from regkit.transform import AffineTransform, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_pairnets.card import Appearance, Card
@@ -31,16 +31,18 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
     fixed = _ready(pair.fixed, card.fixed, card, pair.fixed_mask)
     moving = _ready(pair.moving, card.moving, card, pair.moving_mask)
     grid = card.grid(_centre(pair.fixed, fixed, card.fixed))
+    shown: list[Volume] = []
 
     def glance(seen_fixed: Volume, seen_moving: Volume) -> AffineTransform:
+        shown[:] = seen_fixed, seen_moving
         arrays = (filled(volume, card.unknown) for volume in (seen_fixed, seen_moving))
         return card.convention.to_transform(trained.numbers(*arrays), grid)
 
-    wide = (_wide(fixed, grid), _wide(moving, grid))
+    wide = _wide(fixed, grid), _wide(moving, grid)
     looks = passes(glance, *wide, grid=grid, initial=pair.start, count=count or card.passes)
     totals = [pair.start, *looks]
     moved = [_apart(one, two, grid) for one, two in pairwise(totals)]
-    warnings = [*_domain(pair, wide, totals[-1], grid, card), *_restless(moved, card)]
+    warnings = [*_domain(pair, shown, card), *_restless(moved, card)]
     return Estimate(totals[-1], diagnostics=_diagnostics(trained, moved, warnings))
 
 
@@ -88,12 +90,9 @@ def _apart(one: Transform, two: Transform, grid: Grid) -> float:
     return float(np.linalg.norm(one.map_points(points) - two.map_points(points), axis=1).mean())
 
 
-def _domain(
-    pair: Pair, wide: tuple[Volume, Volume], total: Transform, grid: Grid, card: Card
-) -> list[str]:
+def _domain(pair: Pair, shown: Sequence[Volume], card: Card) -> list[str]:
     """Say how the images, as the network saw them last, differ from those of training."""
-    seen = (resample(wide[0], grid, outside=np.nan), resample(wide[1], grid, total, np.nan))
-    roles = (("fixed", pair.fixed, seen[0]), ("moving", pair.moving, seen[1]))
+    roles = zip(("fixed", "moving"), (pair.fixed, pair.moving), shown, strict=True)
     return [
         words
         for role, original, image in roles
