@@ -105,6 +105,21 @@ class DatasetSpec(Spec):
     picture: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FrameSpec(Spec):
+    """The standard frame of an organ, to which an image is reoriented.
+
+    `target` is a class without parameters that is a `regkit.report.reorientation.StandardFrame`.
+
+    Parameters
+    ----------
+    method
+        The method that finds the frame when the user names none.
+    """
+
+    method: str
+
+
 class Hooks:
     """The hooks a plugin may implement; each returns specs, importing nothing heavy."""
 
@@ -121,4 +136,9 @@ class Hooks:
     @hookspec
     def regkit_datasets(self) -> Iterable[DatasetSpec]:
         """Offer datasets."""
+        return ()
+
+    @hookspec
+    def regkit_frames(self) -> Iterable[FrameSpec]:
+        """Offer standard frames of organs."""
         return ()
