@@ -32,6 +32,11 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
             "whole-body CT (fixed) and FDG-PET with 40 organs, affine misalignment",
         ),
         _cohort(
+            "pet-ct-misplaced",
+            "misplaced:MisplacedPetCt",
+            "your own aligned CT (fixed) and PET, affine misalignment as of pet-ct",
+        ),
+        _cohort(
             "mr-us",
             "mr_us:MrUs",
             "prostate MR (fixed) and transrectal ultrasound with zones and landmarks",

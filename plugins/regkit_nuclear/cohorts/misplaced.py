@@ -1,0 +1,133 @@
+"""``pet-ct-misplaced``: aligned CT (fixed) and PET of real patients, both moved by affine maps.
+
+What `pet-ct` does to its patients, done to pairs of files: each scan is resampled once, on its own
+grid, through a map of its own. A mask says what of the moved scan was ever seen; beyond it there
+is air in the image, but nothing is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from regkit.case import Case
+from regkit.datasets import DatasetFolder, read_dataset
+from regkit.errors import ParameterError
+from regkit.registrar import Pair
+from regkit.resampling import resample
+from regkit.transform import IDENTITY, AffineTransform
+from regkit.volume import LabelMap, Volume
+from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.pet_ct import CT_POSE, PET_POSE
+from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
+
+AIR = {"ct": -1000.0}
+
+
+@dataclass(frozen=True)
+class MisplacedPetCt(Cohort):
+    """Aligned pairs of a dataset folder, both scans misplaced as in `pet-ct`.
+
+    Parameters
+    ----------
+    n, seed, split
+        How many cases, and which motions; the patients are always those of the folder.
+    pairs
+        Dataset folder (``dataset.json``) of CT (fixed) and PET (moving) that are aligned, or
+        whose ``truth`` is known; with labels, if there are any.
+    motions
+        Cases of each pair, 1 to 26.
+    amount
+        Factor on the ranges of the misplacement; see `pet-ct`.
+    """
+
+    name: ClassVar[str] = "pet-ct-misplaced"
+
+    pairs: str = ""
+    motions: int = 1
+    amount: float = AFFINE_AMOUNT
+
+    def __post_init__(self) -> None:
+        check_amount(self.amount)
+        if not 1 <= self.motions <= 26:
+            raise ParameterError(f"motions takes 1 to 26, got {self.motions}")
+        if not self.pairs:
+            raise ParameterError(
+                "pet-ct-misplaced needs a dataset folder of aligned CT and PET: --set pairs=FOLDER"
+            )
+        most = len(_read(self.pairs)) * self.motions
+        if self.n > most:
+            raise ParameterError(
+                f"{self.pairs} makes {most} cases with motions = {self.motions}, not {self.n}"
+            )
+        super().__post_init__()
+
+    @property
+    def per_patient(self) -> int:
+        """Number of motions of each pair."""
+        return self.motions
+
+    def case(self, index: int) -> Case:
+        """Make one case."""
+        seed, (pair, number) = self.patient(index), divmod(index, self.motions)
+        aligned = _read(self.pairs).case(pair)
+        poses = [
+            affine_motion(
+                draws(seed, concern, number), scan.grid.extent, scan.grid.centre, self.amount
+            )
+            for scan, concern in (
+                (aligned.pair.fixed, CT_POSE),
+                (aligned.pair.moving, PET_POSE),
+            )
+        ]
+        extra = {"split": self.split, "patient": seed, "pair": aligned.id}
+        case = misplaced(aligned, *poses)
+        return replace(case, id=self.case_id(index), extra=extra)
+
+
+def misplaced(aligned: Case, fixed: AffineTransform, moving: AffineTransform) -> Case:
+    """Return a case whose scans were moved.
+
+    Parameters
+    ----------
+    aligned
+        A case whose truth is known; identity if it says none.
+    fixed, moving
+        Map points of the scan after the motion to points before it, LPS mm.
+    """
+    pair = aligned.pair
+    return Case(
+        id=aligned.id,
+        pair=Pair(
+            _moved(pair.fixed, fixed),
+            _moved(pair.moving, moving),
+            _seen(pair.fixed, pair.fixed_mask, fixed),
+            _seen(pair.moving, pair.moving_mask, moving),
+        ),
+        truth=moving.inverse() @ (aligned.truth or IDENTITY) @ fixed,
+        group=aligned.group,
+        fixed_labels=_moved_labels(aligned.fixed_labels, fixed),
+        moving_labels=_moved_labels(aligned.moving_labels, moving),
+    )
+
+
+def _moved(scan: Volume, pose: AffineTransform) -> Volume:
+    return resample(scan, scan.grid, pose, AIR.get(scan.modality, 0.0))
+
+
+def _moved_labels(labels: LabelMap | None, pose: AffineTransform) -> LabelMap | None:
+    return None if labels is None else resample(labels, labels.grid, pose)
+
+
+def _seen(scan: Volume, mask: LabelMap | None, pose: AffineTransform) -> LabelMap:
+    whole = LabelMap(np.ones(scan.grid.shape_zyx, np.uint8), scan.grid)
+    return resample(mask or whole, scan.grid, pose)
+
+
+@lru_cache(maxsize=2)
+def _read(folder: str) -> DatasetFolder:
+    return read_dataset(Path(folder))
