@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from regkit.plugin import MethodSpec, hookimpl
+from regkit.plugin import FrameSpec, MethodSpec, hookimpl
 
 NEEDS = {"torch": "torch", "safetensors": "safetensors"}
 NI = "Ni et al., multi-scale spatial transformer U-Net for reorientation of the left ventricle"
@@ -21,5 +21,18 @@ def regkit_methods() -> Iterable[MethodSpec]:
             reference=NI,
             weights="regkit_msstunet",
             trainer="regkit_msstunet.train.trainer:train",
+        ),
+    )
+
+
+@hookimpl
+def regkit_frames() -> Iterable[FrameSpec]:
+    """Offer the left ventricle's own planes."""
+    return (
+        FrameSpec(
+            name="short-axis",
+            target="regkit_msstunet.ventricle.short_axis:ShortAxis",
+            summary="short axis of the left ventricle: x lateral, y inferior, z to the base",
+            method="ms-st-unet",
         ),
     )

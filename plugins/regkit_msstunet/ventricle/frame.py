@@ -33,7 +33,7 @@ def along_axis(axis: LongAxis, like: Transform) -> AffineTransform:
     inferior = columns[:, INFERIOR]
     if np.linalg.norm(_across(inferior, axis)) < 0.1 * np.linalg.norm(inferior):
         # The other frame has its inferior wall where the base is: only its lateral one is of use.
-        inferior = np.cross(axis.direction, columns[:, 0])
+        inferior = np.asarray(np.cross(axis.direction, columns[:, 0]), np.float64)
     return _frame(axis, inferior)
 
 
@@ -63,10 +63,10 @@ def _frame(axis: LongAxis, inferior: FloatArray) -> AffineTransform:
     base = axis.direction
     across = _across(inferior, axis)
     length = np.linalg.norm(across)
-    # Along the axis there is no such direction; any will do.
-    across = across / length if length > 0 else np.linalg.svd(base[None])[2][1]
+    # Along the axis there is no such direction; any across it will do.
+    unit = across / length if length > 0 else np.linalg.svd(base[None])[2][1]
     matrix = np.eye(4)
-    matrix[:3, :3] = np.stack([np.cross(across, base), across, base], axis=1)
+    matrix[:3, :3] = np.stack([np.cross(unit, base), unit, base], axis=1)
     matrix[:3, 3] = axis.centre
     return AffineTransform(matrix)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,16 +19,18 @@ from regkit.report.lettering import (
     write_columns,
     write_heading,
 )
-from regkit.report.panels import CONTOUR_ON_WARM, RGB, Look, Values, pixels
+from regkit.report.panels import CONTOUR_ON_WARM, Look, Values, pixels
 from regkit.report.planes import Plane
 from regkit.volume import Volume
 from regkit_msstunet.ventricle.polar_picture import draw_polar_map
+from regkit_msstunet.ventricle.record import facts
 from regkit_msstunet.ventricle.reorientation import Reorientation
 from regkit_msstunet.ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL, View
 
 TILE, GAP, EDGE, ACROSS, POLAR = 172, 5, 24, 6, 640
 # Around the ventricle, mm; and how strong the labels' outline is drawn.
 MARGIN_MM, OUTLINE = 14.0, 0.75
+KEY: Final = "polar map, percent of its maximum (17 segments, AHA)"
 ROWS: Final = ((SHORT_AXIS, 2), (HORIZONTAL, 1), (VERTICAL, 1))
 
 
@@ -44,15 +47,11 @@ def picture(shown: Reorientation, title: str) -> Image.Image:
     title
         What to write in large letters; the method, say.
     """
-    look = _look(shown)
-    outline = Volume(shown.ventricle.myocardium.astype(np.float32), shown.ventricle.labels.grid)
-    box = _box(shown)
-    field = float((box[1] - box[0]).max()) + 2 * MARGIN_MM
-    bands = [_band(shown, outline, look, view, count * ACROSS, box, field) for view, count in ROWS]
-    slices = _stacked(bands)
+    camera = _Camera.of(shown)
+    slices = _stacked([camera.band(view, rows) for view, rows in ROWS])
     width = slices.width + POLAR + 3 * EDGE
     heading = write_heading(_heading(shown, title), width, EDGE)
-    polar = _stacked([write_columns((_key(),), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
+    polar = _stacked([write_columns((KEY,), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
     height = heading.height + max(slices.height, polar.height) + EDGE
     canvas = Image.new("RGB", (width, height), PAPER)
     canvas.paste(heading, (0, 0))
@@ -62,88 +61,80 @@ def picture(shown: Reorientation, title: str) -> Image.Image:
 
 
 def _heading(shown: Reorientation, title: str) -> Heading:
-    ventricle, polar = shown.ventricle, shown.polar
-    volumes = (
-        f"myocardium {ventricle.myocardium_ml:.0f} ml, cavity {ventricle.cavity_ml:.0f} ml, "
-        f"long axis {shown.axis.length_mm:.0f} mm"
-    )
-    arteries = ", ".join(
-        f"{name} {polar.territory_percent(name):.0f} %" for name in ("LAD", "LCX", "RCA")
-    )
     return Heading(
         title=title,
-        subtitle=f"{volumes}; mean uptake {arteries}",
         badge=shown.verdict.status,
-        sentences=shown.verdict.reasons,
+        sentences=(*facts(shown), *shown.verdict.reasons),
     )
 
 
-def _key() -> str:
-    return "polar map, percent of its maximum (17 segments, AHA)"
+@dataclass(frozen=True, eq=False)
+class _Camera:
+    """Takes slices of a ventricle, all to one scale.
 
+    Parameters
+    ----------
+    shown
+        What to take slices of.
+    outline
+        1 within the myocardium, else 0.
+    look
+        What is black and white.
+    low, high
+        Opposite corners of a box around the ventricle in the short-axis frame, mm.
+    """
 
-def _look(shown: Reorientation) -> Look:
-    """Choose what is black and white: bright is the brightest myocardium, whatever the liver is."""
-    return Look(0.0, shown.polar.maximum, warm=True)
+    shown: Reorientation
+    outline: Volume
+    look: Look
+    low: FloatArray
+    high: FloatArray
 
+    @classmethod
+    def of(cls, shown: Reorientation) -> _Camera:
+        """Set up for a reorientation; white is the brightest myocardium, not the liver."""
+        ventricle = shown.ventricle
+        grid = ventricle.labels.grid
+        outline = Volume(ventricle.myocardium.astype(np.float32), grid)
+        points = grid.to_physical(np.argwhere(ventricle.whole))
+        there = shown.transform.inverse().map_points(points)
+        look = Look(0.0, shown.polar.maximum, warm=True)
+        return cls(shown, outline, look, there.min(axis=0), there.max(axis=0))
 
-def _box(shown: Reorientation) -> tuple[FloatArray, FloatArray]:
-    """Return opposite corners of a box around the ventricle in the short-axis frame, mm."""
-    grid = shown.ventricle.labels.grid
-    points = grid.to_physical(np.argwhere(shown.ventricle.whole))
-    mapped = shown.transform.inverse().map_points(points)
-    return mapped.min(axis=0), mapped.max(axis=0)
+    def band(self, view: View, rows: int) -> Image.Image:
+        """Draw rows of slices of one view under their title."""
+        width = ACROSS * TILE + (ACROSS - 1) * GAP
+        band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
+        band.paste(write_columns((view.title,), width, 0, 0), (0, 0))
+        planes = self._planes(view, rows * ACROSS)
+        for number, plane in enumerate(planes):
+            tile = self._tile(plane)
+            if number == 0:
+                mark_sides(tile, plane)
+            if view is VERTICAL and plane is planes[-1]:
+                mark_scale(tile, plane)
+            row, column = divmod(number, ACROSS)
+            band.paste(tile, (column * (TILE + GAP), LINE + row * (TILE + GAP)))
+        return band
 
+    def _planes(self, view: View, count: int) -> list[Plane]:
+        """Lay planes through the ventricle in the order of the view."""
+        size = self.high - self.low
+        pixel_mm = (float(size.max()) + 2 * MARGIN_MM) / TILE
+        axis = view.orientation.through
+        centres = np.tile((self.low + self.high) / 2, (count, 1))
+        along = self.low[axis] + size[axis] * (np.arange(count) + 0.5) / count
+        centres[:, axis] = along[:: view.deeper]
+        return [
+            Plane(view.orientation, (x, y, z), (TILE, TILE), pixel_mm)
+            for x, y, z in centres.tolist()
+        ]
 
-def _band(
-    shown: Reorientation,
-    outline: Volume,
-    look: Look,
-    view: View,
-    count: int,
-    box: tuple[FloatArray, FloatArray],
-    field_mm: float,
-) -> Image.Image:
-    """Draw the slices of one view under their title, `ACROSS` in a row."""
-    tiles = []
-    for number, centre in enumerate(_centres(view, count, box)):
-        x, y, z = centre.tolist()
-        plane = Plane(view.orientation, (x, y, z), (TILE, TILE), field_mm / TILE)
-        tile = _tile(shown, outline, look, plane)
-        if number == 0:
-            mark_sides(tile, plane)
-        if number == count - 1 and view is VERTICAL:
-            mark_scale(tile, plane)
-        tiles.append(tile)
-    width = ACROSS * TILE + (ACROSS - 1) * GAP
-    rows = -(-count // ACROSS)
-    band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
-    band.paste(write_columns((view.title,), width, 0, 0), (0, 0))
-    for number, tile in enumerate(tiles):
-        row, column = divmod(number, ACROSS)
-        band.paste(tile, (column * (TILE + GAP), LINE + row * (TILE + GAP)))
-    return band
-
-
-def _centres(view: View, count: int, box: tuple[FloatArray, FloatArray]) -> FloatArray:
-    """Return the middles of the slices in the order of the view, shape (count, 3)."""
-    low, high = box
-    centres = np.tile((low + high) / 2, (count, 1))
-    axis = view.orientation.through
-    along = low[axis] + (high - low)[axis] * (np.arange(count) + 0.5) / count
-    centres[:, axis] = along[:: view.deeper]
-    return centres
-
-
-def _tile(shown: Reorientation, outline: Volume, look: Look, plane: Plane) -> Image.Image:
-    image = look.paint(plane.look(shown.image, shown.transform))
-    wall = np.nan_to_num(plane.look(outline, shown.transform))
-    share = OUTLINE * _border(wall)[..., None]
-    return Image.fromarray(pixels(_mixed(image, share)))
-
-
-def _mixed(image: RGB, share: Values) -> RGB:
-    return np.asarray(image * (1 - share) + CONTOUR_ON_WARM * share, np.float32)
+    def _tile(self, plane: Plane) -> Image.Image:
+        image = self.look.paint(plane.look(self.shown.image, self.shown.transform))
+        wall = np.nan_to_num(plane.look(self.outline, self.shown.transform))
+        share = OUTLINE * _border(wall)[..., None]
+        return Image.fromarray(pixels(image * (1 - share) + CONTOUR_ON_WARM * share))
 
 
 def _border(wall: Values) -> Values:

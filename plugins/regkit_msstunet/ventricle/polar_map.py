@@ -178,7 +178,8 @@ class _Rays:
         grid = self.ventricle.labels.grid
         outer = grid.to_physical(np.argwhere(self.ventricle.whole)) - self.axis.centre
         step = STEP * min(grid.spacing)
-        return np.arange(0.0, float(np.linalg.norm(outer, axis=1).max()) + step, step)
+        farthest = float(np.linalg.norm(outer, axis=1).max())
+        return np.asarray(np.arange(0.0, farthest + step, step), np.float64)
 
     def base(self) -> float:
         """Return the last plane, on the frame's z, that meets myocardium all around."""

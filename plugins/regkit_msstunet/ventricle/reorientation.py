@@ -62,5 +62,5 @@ def reorientation(
     axis = long_axis(ventricle)
     aligned = along_axis(axis, transform)
     polar = polar_map(image, ventricle, axis, aligned)
-    verdict = judge(image, ventricle, axis, transform, polar, warnings)
+    verdict = judge(image, ventricle, axis, transform, polar, warnings=warnings)
     return Reorientation(image, labels, transform, ventricle, axis, aligned, polar, verdict)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from regkit.grid import FloatArray
 from regkit.sample import values_at
 from regkit.transform import Transform, linear_part
 from regkit.verdict import RANKS, Status, Verdict
@@ -37,6 +38,7 @@ def judge(
     axis: LongAxis,
     transform: Transform,
     polar: PolarMap,
+    *,
     warnings: Iterable[str] = (),
 ) -> Verdict:
     """Judge a reorientation.
@@ -92,7 +94,7 @@ def _measure(
     }
 
 
-def _ratio(wall: np.ndarray, cavity: np.ndarray) -> float:  # type: ignore[type-arg]
+def _ratio(wall: FloatArray, cavity: FloatArray) -> float:
     """Return how many times brighter the wall is, at most 1000."""
     means = [
         float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else 0.0 for v in (wall, cavity)

@@ -12,6 +12,7 @@ from regkit.cli.context import settings
 from regkit.cli.demo import demo as demo_command
 from regkit.cli.listing import check, methods, plugins, show
 from regkit.cli.register import register as register_command
+from regkit.cli.reorient import reorient as reorient_command
 from regkit.cli.report import report as report_command
 from regkit.cli.resample import resample as resample_command
 from regkit.cli.simulate import simulate as simulate_command
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("register")(register_command)
+app.command("reorient")(reorient_command)
 app.command("resample")(resample_command)
 app.add_typer(transform_app, name="transform")
 app.command("methods")(methods)

@@ -60,9 +60,9 @@ def plugins(as_json: AsJson = False) -> None:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A method, metric or dataset.")],
+    name: Annotated[str, typer.Argument(help="A method, metric, dataset or frame.")],
 ) -> None:
-    """Show what a method (or metric, or dataset) does, its parameters and its source."""
+    """Show what a method (metric, dataset, frame) does, its parameters and its source."""
     offer = _find(name, current_registry())
     typer.echo(f"{name}: {offer.spec.summary}\n")
     _print_table(("", ""), _facts(offer), header=False)
@@ -102,6 +102,7 @@ def _find(name: str, registry: Registry) -> Offer[Any]:
         (registry.method, registry.methods),
         (registry.metric, registry.metrics),
         (registry.dataset, registry.datasets),
+        (registry.frame, registry.frames),
     )
     from regkit.registry import suggest
 
@@ -112,7 +113,7 @@ def _find(name: str, registry: Registry) -> Offer[Any]:
             return find(name)
         known |= names
     raise UnknownNameError(
-        f"no method, metric or dataset is called '{name}'; "
+        f"no method, metric, dataset or frame is called '{name}'; "
         f"{suggest(name, known)}{registry.left_out}"
     )
 

@@ -102,7 +102,7 @@ def register(
         moving,
         output,
         method,
-        _parameters(parameters, assignments or (), device),
+        named_parameters(parameters, assignments or (), device),
         {"seed": seed, "device": device, "threads": threads or None},
         init,
         fixed_mask,
@@ -112,7 +112,7 @@ def register(
         check_inverse,
         report,
     )
-    _limit_threads(threads)
+    limit_threads(threads)
     with redirect_stdout(sys.stderr):  # what a method prints is no result
         saved = register_files(job)
     if json:
@@ -154,8 +154,8 @@ def register_files(job: Job) -> Saved:
             return save(result, prefix.name, stage, inputs, report=job.report, since=since)
 
 
-def prefix_path(output: str) -> Path:
-    """Return folder / prefix for the text after ``-o``."""
+def prefix_path(output: str, name: str = DEFAULT_NAME) -> Path:
+    """Return folder / prefix for the text after ``-o``; `name` is the prefix in a folder."""
     from regkit.errors import OutputError
 
     try:
@@ -163,7 +163,7 @@ def prefix_path(output: str) -> Path:
     except RuntimeError as error:
         raise OutputError(f"{output}: there is no such user's home folder") from error
     if output.endswith(("/", os.sep)) or path.is_dir():
-        return path / DEFAULT_NAME
+        return path / name
     return path
 
 
@@ -206,7 +206,7 @@ def _with_start(word: str, pair: Pair) -> Pair:
     return replace(pair, initial=start)
 
 
-def _parameters(file: Path | None, assignments: Any, device: str) -> dict[str, Any]:
+def named_parameters(file: Path | None, assignments: Any, device: str) -> dict[str, Any]:
     """Merge the parameters of a file with those of the command line, which win."""
     from regkit.errors import ParameterError
     from regkit.parameters import parse_assignment, read_parameters
@@ -220,7 +220,8 @@ def _parameters(file: Path | None, assignments: Any, device: str) -> dict[str, A
     return merged
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
+    """Let methods use so many threads; 0 for as many as they like."""
     if threads:
         # Both ITKs (SimpleITK's and that of ANTs) read this when they are first used.
         os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)

@@ -1,4 +1,4 @@
-"""What a registration came to, in a few lines for a terminal."""
+"""What a registration or reorientation came to, in a few lines for a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     Parameters
     ----------
     record
-        The content of PREFIX.json.
+        The content of PREFIX.json; of a reorientation, its ``facts`` are told instead of the
+        measures of the verdict.
     files
         The files that were written.
     """
@@ -27,7 +28,8 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     text.append(f"  {record['method']}: {_motion(record['transform'])}\n")
     for reason in verdict["reasons"]:
         text.append(f"  - {reason}\n")
-    text.append(_measures(verdict["measures"]))
+    facts = [f"  {fact}\n" for fact in record.get("facts", ())]
+    text.append("".join(facts) or _measures(verdict["measures"]))
     times = record["timing_s"]
     text.append(
         f"  read {times['load']:.1f} s, registered {times['compute']:.1f} s, "

@@ -24,7 +24,7 @@ from importlib.metadata import EntryPoint
 target, *heavy = sys.argv[1:]
 before = set(sys.modules)
 plugin = EntryPoint("probe", target, "regkit").load()
-for hook in ("regkit_methods", "regkit_metrics", "regkit_datasets"):
+for hook in ("regkit_methods", "regkit_metrics", "regkit_datasets", "regkit_frames"):
     list(getattr(plugin, hook, tuple)())
 print(*(name for name in heavy if name in set(sys.modules) - before))
 """

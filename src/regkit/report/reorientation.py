@@ -1,0 +1,37 @@
+"""What a plugin does for ``regkit reorient``: the standard frame of an organ."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from regkit.io.staging import Stage
+from regkit.registrar import Registrar
+from regkit.registration import RegistrationResult
+from regkit.report.record import Inputs
+from regkit.report.save import Saved
+from regkit.volume import LabelMap, Volume
+
+
+class StandardFrame(Protocol):
+    """The frame in which an organ is usually looked at, whatever the way to find it.
+
+    Points of the frame are the fixed points of a registration, its origin is the centre of the
+    fixed image.
+    """
+
+    def fixed(self, moving: Volume) -> Volume:
+        """Return what stands for the frame: an average organ in it, of the moving modality."""
+
+    def by_labels(self, labels: LabelMap) -> Registrar:
+        """Return a method that finds the frame from a segmentation of the moving image."""
+
+    def save(self, result: RegistrationResult, prefix: str, stage: Stage, inputs: Inputs) -> Saved:
+        """Write all that belongs to a reorientation under names that begin with the prefix.
+
+        The record's verdict judges the reorientation.
+
+        Raises
+        ------
+        RegistrationError
+            The method found no labels, or labels that show no such organ.
+        """
