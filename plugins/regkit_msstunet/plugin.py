@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from regkit.plugin import FrameSpec, MethodSpec, hookimpl
+from regkit.plugin import FrameSpec, MethodSpec, MetricSpec, hookimpl
 
 NEEDS = {"torch": "torch", "safetensors": "safetensors"}
 NI = "Ni et al., multi-scale spatial transformer U-Net for reorientation of the left ventricle"
@@ -22,7 +22,31 @@ def regkit_methods() -> Iterable[MethodSpec]:
             weights="regkit_msstunet",
             trainer="regkit_msstunet.train.trainer:train",
         ),
+        MethodSpec(
+            name="lv",
+            target="regkit_msstunet.refinement:LongAxisRefinement",
+            summary="after a method that segments, ms-st-unet+lv: planes across the long axis",
+            aligns=False,
+        ),
     )
+
+
+@hookimpl
+def regkit_metrics() -> Iterable[MetricSpec]:
+    """Offer how well labels that a method found are those of the left ventricle."""
+    return (
+        _score("lv_my_seg_dice", "", "Dice coefficient of the myocardium found", "higher"),
+        _score("lv_bp_seg_dice", "", "Dice coefficient of the blood pool found", "higher"),
+        _score("lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the myocardium found"),
+        _score("lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"),
+        _score("lv_my_ml_error_pct", "%", "absolute error of the volume of the myocardium found"),
+        _score("lv_bp_ml_error_pct", "%", "absolute error of the volume of the blood pool found"),
+    )
+
+
+def _score(name: str, unit: str, summary: str, better: str = "lower") -> MetricSpec:
+    target = f"regkit_msstunet.scores:{name}"
+    return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
 
 
 @hookimpl

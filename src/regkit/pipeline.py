@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from regkit.errors import (
@@ -15,25 +14,32 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.parameters import configure, parameters_of
-from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registrar import Estimate, Pair, Refiner, Registrar
 from regkit.registry import Registry, default_registry, suggest
 from regkit.verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Registrars run one after the other, each from the result of the one before."""
+    """Registrars run one after the other, each from the result of the one before.
+
+    A `Refiner` is given that result whole, with the labels found so far.
+    """
 
     stages: tuple[Registrar, ...]
 
     def register(self, pair: Pair) -> Estimate:
         """Return the last stage's map, which includes those before it."""
         labels, diagnostics = None, []
+        estimate: Estimate | None = None
         for stage in self.stages:
-            estimate = stage.register(pair)
+            if estimate is not None and isinstance(stage, Refiner):
+                estimate = stage.refine(pair, replace(estimate, labels=labels))
+            else:
+                estimate = stage.register(pair)
             labels = labels if estimate.labels is None else estimate.labels
             diagnostics.append(dict(estimate.diagnostics))
-            pair = dataclasses.replace(pair, initial=estimate.transform)
+            pair = replace(pair, initial=estimate.transform)
         return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
 
 

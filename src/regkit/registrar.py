@@ -61,3 +61,11 @@ class Registrar(Protocol):
 
     def register(self, pair: Pair) -> Estimate:
         """Find the map from fixed to moving points."""
+
+
+@runtime_checkable
+class Refiner(Registrar, Protocol):
+    """A registrar that makes use of all that one before it found, labels included."""
+
+    def refine(self, pair: Pair, found: Estimate) -> Estimate:
+        """Return a better estimate; `pair.initial` is the map found."""
