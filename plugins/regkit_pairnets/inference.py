@@ -9,13 +9,13 @@ import numpy as np
 
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.learning.device import device_named
+from regkit.learning.guard import doubts, measured
+from regkit.learning.iterate import passes
+from regkit.learning.prepare import filled, prepared, widened
 from regkit.registrar import Estimate, Pair
 from regkit.transform import AffineTransform, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_pairnets.card import Appearance, Card
-from regkit_pairnets.guard import doubts, measured
-from regkit_pairnets.iterate import passes
-from regkit_pairnets.prepare import filled, prepared, widened
 from regkit_pairnets.weights import TrainedNetwork, load_network
 
 # Share by which a field of view may differ from training before the body is looked for in it.

@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from regkit.io.staging import staged
+from regkit.learning.guard import measured
 from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
 from regkit_pairnets.card import Appearance, Card, Range
-from regkit_pairnets.guard import measured
 from regkit_pairnets.train.draws import draw
 from regkit_pairnets.train.views import UNKNOWN, Views
 

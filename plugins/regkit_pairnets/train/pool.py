@@ -19,12 +19,12 @@ from regkit.datasets import build_dataset, read_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.io.staging import staged
+from regkit.learning.prepare import prepared
 from regkit.share import shared_out
 from regkit.training import Progress, TrainingJob
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
 from regkit_pairnets.inference import centre_of_mass
-from regkit_pairnets.prepare import prepared
 from regkit_pairnets.train.preset import Preset
 
 SUFFIX = ".safetensors"

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from regkit.grid import Grid
+from regkit.learning.prepare import WINDOWS, slice_axis
 from regkit.transform import AffineTransform, Transform
-from regkit_pairnets.prepare import WINDOWS, slice_axis
 from regkit_pairnets.train.draws import Draw, Slab
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset

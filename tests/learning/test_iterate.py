@@ -7,7 +7,7 @@ from hypothesis import given
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, Volume, rigid
 from regkit.errors import ParameterError
-from regkit_pairnets.iterate import passes
+from regkit.learning.iterate import passes
 from strategies import POINTS, RIGID
 
 FEW = Grid((4, 4, 4), (90.0, 90.0, 90.0), (-135.0, -135.0, -135.0))

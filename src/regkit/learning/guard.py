@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from regkit_pairnets.card import Appearance, Card
 
 # Share of a range by which an image may leave it before anybody is warned.
 MARGIN = 0.25
@@ -19,6 +18,34 @@ WORDS = {
 }
 # Weights for attenuation maps take a CT: both are scaled to the same tissues.
 STAND_INS = {"mu": "ct"}
+
+
+class Learnt(Protocol):
+    """How the images of one role looked in training."""
+
+    @property
+    def modality(self) -> str:
+        """As of `regkit.volume.Volume`."""
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """Least and greatest of what `measured` returns."""
+
+
+class Trained(Protocol):
+    """The card of a method's weights."""
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+
+    @property
+    def fixed(self) -> Learnt:
+        """How fixed images looked."""
+
+    @property
+    def moving(self) -> Learnt:
+        """How moving images looked."""
 
 
 def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
@@ -41,7 +68,9 @@ def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
     }
 
 
-def doubts(card: Card, role: str, modality: str, measures: Mapping[str, float]) -> Iterator[str]:
+def doubts(
+    card: Trained, role: str, modality: str, measures: Mapping[str, float]
+) -> Iterator[str]:
     """Yield in words how an image differs from those of training.
 
     Parameters
@@ -55,7 +84,7 @@ def doubts(card: Card, role: str, modality: str, measures: Mapping[str, float]) 
     measures
         As `measured` returns them.
     """
-    learnt: Appearance = getattr(card, role)
+    learnt = card.fixed if role == "fixed" else card.moving
     if modality and modality not in {learnt.modality, STAND_INS.get(learnt.modality)}:
         yield f"the {role} image is {modality}, and {card.method} has learnt {learnt.modality}"
     for name, (low, high) in learnt.ranges.items():
