@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from regkit.registrar import Estimate, Pair
 from regkit.volume import LabelMap
 from regkit_msstunet.ventricle.axis import long_axis
 from regkit_msstunet.ventricle.frame import upright
 
 
-@dataclass(frozen=True, eq=False)
 class ReorientationByLabels:
     """Lays the short axis across the long axis of given labels; a `regkit.registrar.Registrar`.
 
@@ -23,7 +20,8 @@ class ReorientationByLabels:
         1 is myocardium, 2 the blood pool, in the space of the moving image.
     """
 
-    labels: LabelMap
+    def __init__(self, labels: LabelMap) -> None:
+        self.labels = labels
 
     def register(self, pair: Pair) -> Estimate:  # noqa: ARG002 - the labels say it all
         """Return the map of short-axis to moving points, and the labels."""

@@ -15,13 +15,16 @@ from regkit.sample import values_at
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
 from regkit_msstunet.ventricle.axis import LongAxis
-from regkit_msstunet.ventricle.labels import MYOCARDIUM, Ventricle
+from regkit_msstunet.ventricle.labels import Ventricle
 from regkit_msstunet.ventricle.segments import LEVELS, SEGMENTS, Segment, segment_at
 
 # Rings of each level, and directions around: whole numbers of both in every segment.
 RINGS, DIRECTIONS = 10, 72
 # Steps along a ray, as a share of the finest spacing.
 STEP = 0.4
+# Interpolated share of myocardium from which on a point is in it: below one half, because a wall
+# of little more than a voxel, seen aslant, is nowhere whole.
+WALL = 0.4
 # The base ends where myocardium is no longer found in this share of the directions.
 ALL_ROUND = 0.9
 
@@ -173,6 +176,12 @@ class _Rays:
         return float(self.frame.inverse().map_points(self.axis.cavity_end)[2])
 
     @cached_property
+    def wall(self) -> Volume:
+        """Share of each voxel that is myocardium."""
+        ventricle = self.ventricle
+        return Volume(ventricle.myocardium.astype(np.float32), ventricle.labels.grid)
+
+    @cached_property
     def radii(self) -> FloatArray:
         """Distances from the axis at which rays are sampled, beyond the farthest wall."""
         grid = self.ventricle.labels.grid
@@ -214,7 +223,7 @@ class _Rays:
         )
         points = start + self.radii[:, None, None] * ways
         mapped = self.frame.map_points(points.reshape(-1, 3))
-        wall = values_at(self.ventricle.labels, mapped) == MYOCARDIUM
+        wall = values_at(self.wall, mapped) >= WALL
         values = np.where(wall, values_at(self.image, mapped), -np.inf)
         largest = values.reshape(len(self.radii), DIRECTIONS).max(axis=0)
         return np.where(np.isfinite(largest), largest, np.nan)

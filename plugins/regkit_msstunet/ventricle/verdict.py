@@ -26,6 +26,7 @@ TILT_CHECK, TILT_FAIL = 15.0, 45.0
 OFFSET_CHECK, OFFSET_FAIL = 15.0, 50.0
 STRAY_CHECK, STRAY_FAIL = 0.05, 0.4
 OUTSIDE_CHECK, OUTSIDE_FAIL = 0.01, 0.3
+CONTRAST_CHECK, CONTRAST_FAIL = 1.0, 0.7
 FOUND_CHECK = 0.95
 SCALE_CHECK = 0.05
 # Millilitres, from a child's ventricle to a diseased adult's.
@@ -136,9 +137,10 @@ def _segmentation(m: Mapping[str, float]) -> list[tuple[Status, str]]:
             f"{m['stray']:.0%} of the labels lie in other pieces than the ventricle",
         ),
         *_found(
-            m["wall_to_cavity"] <= 1,
-            False,
-            "the myocardium is not brighter than the blood pool: the labels lie elsewhere",
+            m["wall_to_cavity"] < CONTRAST_FAIL,
+            m["wall_to_cavity"] < CONTRAST_CHECK,
+            "the myocardium is no brighter than the blood pool "
+            f"(ratio {m['wall_to_cavity']:.2f}): do the labels lie on the ventricle?",
         ),
         *_found(
             False,

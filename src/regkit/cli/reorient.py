@@ -139,7 +139,7 @@ def _registrar(job: Job, frame: StandardFrame) -> tuple[str, Registrar]:
         return name, build(name, job.parameters, registry, job.defaults)
     if job.method is not None:
         raise ParameterError("--labels and --method exclude each other; give one of them")
-    return "labels", frame.by_labels(read_labels(job.labels))
+    return f"labels of {job.labels.name}", frame.by_labels(read_labels(job.labels))
 
 
 def _print_summary(saved: Saved) -> None:
