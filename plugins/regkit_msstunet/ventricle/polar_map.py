@@ -25,6 +25,8 @@ STEP = 0.4
 # Interpolated share of myocardium from which on a point is in it: below one half, because a wall
 # of little more than a voxel, seen aslant, is nowhere whole.
 WALL = 0.4
+# Share of the apical wall within which the rays over the apex are too close to each other.
+APART = 1 / 3
 # The base ends where myocardium is no longer found in this share of the directions.
 ALL_ROUND = 0.9
 
@@ -207,10 +209,15 @@ class _Rays:
         return self._largest(np.array([0.0, 0.0, z]), 0.0)
 
     def fan(self, elevation: float) -> FloatArray:
-        """Return the largest values on rays that lean from the last plane towards the apex."""
-        return self._largest(np.array([0.0, 0.0, self.cavity_end]), elevation)
+        """Return the largest values on rays that lean from the last plane towards the apex.
 
-    def _largest(self, start: FloatArray, elevation: float) -> FloatArray:
+        Near the axis, where all of these rays are one, none of them looks.
+        """
+        apical_wall = float(np.linalg.norm(self.axis.apex - self.axis.cavity_end))
+        start = np.array([0.0, 0.0, self.cavity_end])
+        return self._largest(start, elevation, APART * apical_wall)
+
+    def _largest(self, start: FloatArray, elevation: float, nearest: float = 0.0) -> FloatArray:
         angle = np.deg2rad(angles_deg())
         # Counter-clockwise as seen from the apex, where y points down.
         ways = np.stack(
@@ -221,11 +228,12 @@ class _Rays:
             ],
             axis=-1,
         )
-        points = start + self.radii[:, None, None] * ways
+        radii = self.radii[self.radii >= nearest]
+        points = start + radii[:, None, None] * ways
         mapped = self.frame.map_points(points.reshape(-1, 3))
         wall = values_at(self.wall, mapped) >= WALL
         values = np.where(wall, values_at(self.image, mapped), -np.inf)
-        largest = values.reshape(len(self.radii), DIRECTIONS).max(axis=0)
+        largest = values.reshape(len(radii), DIRECTIONS).max(axis=0)
         return np.where(np.isfinite(largest), largest, np.nan)
 
 
