@@ -4,8 +4,42 @@ from collections.abc import Iterable
 
 from regkit.plugin import MethodSpec, hookimpl
 
+EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
+NEEDS = {"torch": "torch", "safetensors": "safetensors"}
+CHEN = "arXiv:2409.13863"
+MEASURES = {"mi": "mutual information", "cr": "correlation ratio"}
+
 
 @hookimpl
 def regkit_methods() -> Iterable[MethodSpec]:
     """Offer the affine methods for whole-body PET/CT."""
-    return ()
+    return (*map(_network, MEASURES), *map(_refined, MEASURES))
+
+
+def _network(measure: str) -> MethodSpec:
+    name = f"transmorph-{measure}"
+    return MethodSpec(
+        name=name,
+        target="regkit_transmorph.registrar:TransMorph",
+        summary=f"transformer trained by {MEASURES[measure]}; of whole-body PET and CT",
+        model="affine",
+        honours=EVERYTHING,
+        requires=NEEDS,
+        preset={"weights": name},
+        reference=CHEN,
+        weights="regkit_transmorph",
+        trainer="regkit_transmorph.train.trainer:train",
+    )
+
+
+def _refined(measure: str) -> MethodSpec:
+    return MethodSpec(
+        name=f"transmorph-{measure}-iso",
+        target="regkit_transmorph.iso:InstanceSpecific",
+        summary=f"the same or a search, then {MEASURES[measure]} optimised for the pair",
+        model="affine",
+        honours=EVERYTHING,
+        requires={**NEEDS, "numba": "numba"},
+        preset={"weights": f"transmorph-{measure}", "measure": measure},
+        reference=CHEN,
+    )

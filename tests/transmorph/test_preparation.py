@@ -7,7 +7,7 @@ import pytest
 
 from regkit import Grid, LabelMap, Volume, read_volume
 from regkit.errors import RegistrationError
-from regkit_transmorph.preparation import body_of, prepare
+from regkit_transmorph.preparation import body_of, prepare, refinable
 
 # z, y, x in mm about the centre: a trunk that goes on beyond both ends, lungs, a table below.
 GRID = Grid((40, 64, 64), (5.0, 5.0, 6.0), (-157.5, -157.5, -117.0))
@@ -145,3 +145,12 @@ def test_a_real_abdomen_keeps_its_organs(shared_data):
     body = body_of(read_volume(home / "example_ct.nii.gz", "ct"), "ct")
     assert body.grid.matches(labels.grid)
     assert body.array[labels.array > 0].mean() > 0.999
+
+
+def test_for_an_optimisation_only_what_is_hot_changes():
+    hot = pet().with_array(pet().array * 10)
+    made = refinable(hot)
+    np.testing.assert_array_equal(made.array, np.minimum(hot.array, 5))
+    assert made.modality == ""
+    assert refinable(ct()).modality == "ct"
+    np.testing.assert_array_equal(refinable(Volume(hot.array, GRID), "pet").array, made.array)

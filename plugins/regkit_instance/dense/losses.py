@@ -18,11 +18,15 @@ from regkit_instance.dense.reference_cr import (
     correlation_ratio_loss,
     local_correlation_ratio_loss,
 )
-from regkit_instance.dense.reference_mi import mutual_information_loss
+from regkit_instance.dense.reference_mi import (
+    local_mutual_information_loss,
+    mutual_information_loss,
+)
 from regkit_instance.dense.rules import Dense, fields_of, rule_of
 from regkit_instance.dense.scene import Scene
 from regkit_instance.dense.scored import scored
 from regkit_instance.dense.tiles import tiles
+from regkit_instance.measures import EDGES
 
 BINS = 32
 
@@ -30,12 +34,21 @@ BINS = 32
 def loss_named(name: str) -> Callable[[CommonGrid], Loss]:
     """Return the loss of a measure; `CommonGrid` first, a map (3, 4) in mm then.
 
-    ``local-cr``, ``cr`` and ``mi`` are the published losses; with masks, which these do not know,
-    their variants that count voxels. Others are minus our own measures.
+    ``local-cr``, ``cr``, ``local-mi`` and ``mi`` are the published losses; with masks, which these
+    do not know, their variants that count voxels. Others are minus our own measures.
     """
-    if name in ("local-cr", "cr", "mi"):
+    if name in ("local-cr", "cr", "mi", "local-mi"):
         return partial(_published, name)
-    return partial(_measured, name)
+    return _together if name == "mi-ngf" else partial(_measured, name)
+
+
+def _together(images: CommonGrid) -> Loss:
+    intensities, edges = (_measured(name, images) for name in ("mi", "ngf"))
+
+    def loss(map_mm: Tensor) -> Tensor:
+        return intensities(map_mm) + EDGES * edges(map_mm)
+
+    return loss
 
 
 def _published(name: str, images: CommonGrid) -> Loss:
@@ -43,6 +56,8 @@ def _published(name: str, images: CommonGrid) -> Loss:
         warped, counts = images.warped(map_mm)
         if name == "mi":
             return mutual_information_loss(warped, images.fixed, 0.5, 1e-8, counts=counts)
+        if name == "local-mi":
+            return local_mutual_information_loss(warped, images.fixed, counts=counts)
         ratio = correlation_ratio_loss if name == "cr" else local_correlation_ratio_loss
         mode: Mode = "reference" if counts is None else "clean"
         return ratio(warped, images.fixed, mode, counts=counts)

@@ -55,15 +55,23 @@ def local_mutual_information_loss(
     other: Tensor,
     variance: float = 0.5,
     epsilon: float = 1e-6,
+    *,
     patch: int = PATCH,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """Return the loss in cubes of `patch` voxels a side, averaged over them.
 
-    Beyond the image both images are taken for zero. Parameters as for `mutual_information_loss`.
+    Beyond the image both images are taken for zero, unless `counts` says what counts: then a cube
+    weighs as much as it has of that. Parameters as for `mutual_information_loss`.
     """
     check_alike(one, other)
     x, y = tiles(one, patch), tiles(other, patch)
-    return -_shared(x, y, torch.ones_like(x[:1, :1]), variance, epsilon).mean()
+    if counts is None:
+        return -_shared(x, y, torch.ones_like(x[:1, :1]), variance, epsilon).mean()
+    there = tiles(counts, patch)
+    share = there.sum(1)
+    shared = _shared(x, y, there, variance, epsilon)
+    return -(shared * share).sum() / share.sum().clamp(min=1)
 
 
 def _shared(x: Tensor, y: Tensor, counts: Tensor, variance: float, epsilon: float) -> Tensor:

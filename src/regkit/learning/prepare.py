@@ -51,11 +51,24 @@ def prepared(
     """
     known = Volume(volume.array, volume.grid, volume.modality or modality)
     scaled = known.with_array(_scaled(known))
-    thin = _thinned(_smoothed(scaled, spacing), spacing)
+    thin = thinned(scaled, spacing)
     if mask is None:
         return thin
     marked = resample(mask, thin.grid, IDENTITY).array != 0
     return thin.with_array(np.where(marked, thin.array, np.nan))
+
+
+def thinned(volume: Volume, spacing: Vector3) -> Volume:
+    """Return an image as smooth as large voxels ask for, in voxels at least half as large.
+
+    Parameters
+    ----------
+    volume
+        Any image.
+    spacing
+        Voxels of the network along x, y, z in mm.
+    """
+    return _thinned(_smoothed(volume, spacing), spacing)
 
 
 def slice_axis(grid: Grid) -> int:

@@ -1,0 +1,134 @@
+"""The methods `transmorph-mi-iso` and `transmorph-cr-iso`: a start, then the pair's optimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from regkit.errors import ParameterError, RegistrationError
+from regkit.parameters import check_ranges
+from regkit.registrar import Estimate, Pair
+from regkit.transform import AffineTransform
+from regkit.weights import SUFFIX, find_weights
+from regkit_transmorph.physical import shape_of
+from regkit_transmorph.registrar import Model, TransMorph, check_looks
+
+Start = Literal["auto", "network", "search", "initial"]
+LARGEST_SEED = 2**31 - 2
+
+
+@dataclass(frozen=True)
+class InstanceSpecific:
+    """Starts from a trained network, or without one, and optimises the affine map for the pair.
+
+    Chen et al. 2024, arXiv 2409.13863.
+
+    Parameters
+    ----------
+    measure
+        Correlation ratio both ways (``cr``) or mutual information (``mi``).
+    start
+        ``network`` needs weights; ``search`` climbs from many places and rotations, of which none
+        is trusted; ``initial`` takes the initial map. ``auto`` is ``network`` where there are
+        weights whose domain guard has no doubts, else ``search``; the diagnostics say which.
+    weights, passes, device
+        See `regkit_transmorph.registrar.TransMorph`.
+    iso_preset
+        ``fast``: the pyramid and optimiser of the method ``iso``, of whole images. ``paper``: the
+        published five scales and 620 steps of the measure in patches, over the raw numbers of a
+        correction of the start; slow without a GPU.
+    model
+        ``affine``, 12 parameters, or ``anisotropic``, 9: the start after a rotation and a scale
+        along each axis.
+        ``paper`` has the 15 raw numbers of the former only.
+    levels, samples, bins
+        Of ``fast``: resolutions, points compared, bins of each image.
+    rate
+        Of ``paper``'s optimiser.
+    seed
+        Of where the points lie.
+    """
+
+    measure: Literal["cr", "mi"] = "cr"
+    start: Start = "auto"
+    weights: str = "transmorph-cr"
+    passes: Literal["auto"] | int = "auto"
+    iso_preset: Literal["fast", "paper"] = "fast"
+    model: Model = "affine"
+    levels: int = 3
+    samples: int = 40_000
+    bins: int = 32
+    rate: float = 1e-4
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        check_looks(self.weights, self.passes)
+        check_ranges(
+            self,
+            levels=(1, 8),
+            samples=(1000, 1e7),
+            bins=(8, 250),
+            rate=(1e-9, 1),
+            seed=(0, LARGEST_SEED),
+        )
+        if self.iso_preset == "paper" and self.model != "affine":
+            raise ParameterError(f"iso_preset 'paper' is affine only, got model '{self.model}'")
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the start after its refinement."""
+        start, how = self._started(pair)
+        found = self._refined(replace(pair, initial=start.transform))
+        shape: dict[str, Any] = {}
+        if isinstance(found.transform, AffineTransform):
+            shape = {"shape": shape_of(found.transform, pair.fixed.grid)}
+        warnings = found.diagnostics.get("warnings", ())
+        if how["start"] == "search":  # whose doubts about the place are those of the end
+            warnings = [*start.diagnostics.get("warnings", ()), *warnings]
+        told = {**found.diagnostics, **how, **shape, "warnings": list(warnings)}
+        return Estimate(found.transform, diagnostics={**told, "started": start.diagnostics})
+
+    def _started(self, pair: Pair) -> tuple[Estimate, dict[str, str]]:
+        """Return the start, which it is, and why it is not the network's if that was wanted."""
+        if self.start == "initial":
+            return Estimate(pair.start), {"start": "initial"}
+        if self.start == "network":
+            return self._network().register(pair), {"start": "network"}
+        why = self._doubts(pair) if self.start == "auto" else "it was asked for"
+        if isinstance(why, Estimate):
+            return why, {"start": "network"}
+        return self._searched(pair), {"start": "search", "why": why}
+
+    def _doubts(self, pair: Pair) -> Estimate | str:
+        """Return what the network finds, or why it is not to be trusted."""
+        given = self.weights.endswith(SUFFIX)
+        if not given and find_weights(self.weights, "regkit_transmorph") is None:
+            return f"there are no weights {self.weights}"
+        try:
+            found = self._network().register(pair)
+        except RegistrationError as error:
+            return str(error)
+        return "; ".join(found.diagnostics["warnings"]) or found
+
+    def _network(self) -> TransMorph:
+        return TransMorph(self.weights, self.model, self.passes, self.device)
+
+    def _searched(self, pair: Pair) -> Estimate:
+        from regkit_instance.engine import Settings, search  # noqa: PLC0415 - loads numba
+
+        settings = Settings(self.measure, self.model, samples=self.samples, seed=self.seed)
+        return search(pair, settings)
+
+    def _refined(self, pair: Pair) -> Estimate:
+        if self.iso_preset == "paper":
+            from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
+
+            patches = f"local-{self.measure}"
+            return published.refine(pair, patches, "affine", self.rate, self.device)
+        from regkit_instance.refinement import Settings, refine  # noqa: PLC0415 - loads numba
+
+        settings = Settings(
+            self.measure, self.model, self.levels, self.samples, self.bins, self.seed
+        )
+        return refine(pair, settings)

@@ -1,0 +1,111 @@
+"""Refinement from every start: affine motions are found, and what began it is told."""
+
+import json
+
+import numpy as np
+import pytest
+
+from regkit import AffineTransform, Pair, rigid
+from regkit.errors import MissingDependencyError, ParameterError
+from regkit.pipeline import build
+from regkit.registry import default_registry
+from regkit.testing import problems
+from regkit.testing.phantom import thorax
+from regkit.testing.problems import body_points, distance_mm
+from regkit_instance.dense import published
+from regkit_transmorph.card import Look
+from regkit_transmorph.iso import InstanceSpecific
+from transmorph.small_weights import ANYTHING, card, write_weights
+
+GRID = problems.covering()
+TRUTH = AffineTransform.about(
+    rigid((6, -5, 9)).matrix[:3, :3] @ np.diag([1.07, 0.94, 1.05]), (12, -15, 20), (0, 0, 0)
+)
+NEAR = rigid((2, -2, 1.5), (5, -4, 3))
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch) -> None:
+    """No weights are installed."""
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("regkit.weights._folder_of", lambda package: tmp_path)
+
+
+def pair(initial=None) -> Pair:
+    return Pair(thorax(GRID), thorax(GRID, "pet", TRUTH), initial=initial)
+
+
+def error_mm(found) -> float:
+    return distance_mm(found.transform, TRUTH, body_points())
+
+
+@pytest.mark.parametrize("measure", ["cr", "mi"])
+def test_without_weights_a_search_begins(nowhere, measure) -> None:
+    found = build(f"transmorph-{measure}-iso").register(pair())
+    assert error_mm(found) < 2.5
+    told = json.loads(json.dumps(dict(found.diagnostics), allow_nan=False))
+    assert (told["start"], told["measure"]) == ("search", measure)
+    assert told["why"] == f"there are no weights transmorph-{measure}"
+    assert told["shape"]["determinant"] == pytest.approx(TRUTH.determinant, abs=0.05)
+    assert told["started"]["starts"] > 100
+
+
+def test_the_initial_map_can_be_the_start() -> None:
+    start = TRUTH @ NEAR
+    found = InstanceSpecific(start="initial").register(pair(start))
+    assert error_mm(found) < 2.0 < distance_mm(start, TRUTH, body_points())
+    assert found.diagnostics["start"] == "initial"
+
+
+def test_nine_parameters_have_no_shears() -> None:
+    start = AffineTransform.shift((9, -12, 15))
+    found = InstanceSpecific(start="initial", model="anisotropic").register(pair(start))
+    np.testing.assert_allclose(found.diagnostics["shape"]["shears"], 0, atol=1e-6)
+    assert error_mm(found) < 3.0
+
+
+def test_the_network_starts_where_it_is_trusted(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
+    write_weights(tmp_path)
+    trusted = InstanceSpecific(passes=1).register(pair())
+    assert trusted.diagnostics["start"] == "network"
+    assert trusted.diagnostics["started"]["network"] == "cr"
+    strange = Look("ct", (-300.0, 300.0), ANYTHING | {"mean": (5.0, 6.0)})
+    write_weights(tmp_path, card(fixed=strange))
+    doubted = InstanceSpecific(passes=1).register(pair())
+    assert doubted.diagnostics["start"] == "search"
+    assert "mean intensity is 0." in doubted.diagnostics["why"]
+    asked = InstanceSpecific(passes=1, start="network").register(pair())
+    assert asked.diagnostics["start"] == "network"
+
+
+def test_a_network_that_was_asked_for_must_be_there(nowhere) -> None:
+    with pytest.raises(
+        MissingDependencyError, match="weights missing: regkit train transmorph-cr"
+    ):
+        InstanceSpecific(start="network").register(pair())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", ["cr", "mi"])
+def test_the_published_schedule_is_of_patches(monkeypatch, measure) -> None:
+    monkeypatch.setattr(published, "FACTORS", (4,))
+    monkeypatch.setattr(published, "ITERATIONS", (60,))
+    start = TRUTH @ NEAR
+    iso = InstanceSpecific(measure, start="initial", iso_preset="paper", rate=5e-4)
+    found = iso.register(pair(start))
+    assert found.diagnostics["measure"] == f"local-{measure}"
+    assert found.diagnostics["improved"]
+    assert error_mm(found) < 0.7 * distance_mm(start, TRUTH, body_points())
+
+
+def test_they_are_there_without_weights(nowhere) -> None:
+    for measure in ("cr", "mi"):
+        assert default_registry().method(f"transmorph-{measure}-iso").problem == ""
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ParameterError, match="iso_preset 'paper' is affine only"):
+        InstanceSpecific(iso_preset="paper", model="anisotropic")
+    with pytest.raises(ParameterError, match="bins must be from 8"):
+        InstanceSpecific(bins=2)
