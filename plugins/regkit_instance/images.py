@@ -54,8 +54,19 @@ class Images:
     seed: int
 
     @classmethod
-    def of(cls, pair: Pair, levels: int, seed: int) -> Self:
+    def of(cls, pair: Pair, levels: int, seed: int, finest_mm: float = 0.0) -> Self:
         """Prepare a pair at so many levels, or fewer if the coarsest would miss the body.
+
+        Parameters
+        ----------
+        pair
+            The images.
+        levels
+            Most resolutions.
+        seed
+            Of sample points.
+        finest_mm
+            Spacing of the finest level; 0 leaves it to the images.
 
         Raises
         ------
@@ -65,9 +76,10 @@ class Images:
         of_fixed = draw_within(pair.fixed, pair.fixed_mask, PROBE)
         of_moving = draw_within(pair.moving, pair.moving_mask, PROBE)
         body = find_body(pair, of_fixed)
-        finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1)[0]
+        finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1, finest_mm)[0]
         doublings = int(np.log2(max(body.radius_mm / COARSEST_ACROSS / finest, 1.0)))
-        spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, min(levels, 1 + doublings))
+        count = min(levels, 1 + doublings)
+        spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, count, finest_mm)
         curve = curve_of(of_fixed.values, pair.fixed.modality, pair.fixed_mask is not None)
         fixed = pyramid(pair.fixed, curve, spacings)
         curve = curve_of(of_moving.values, pair.moving.modality, pair.moving_mask is not None)

@@ -10,7 +10,7 @@ from regkit.errors import ParameterError
 from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
 
-MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf"]
+MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class InstanceOptimisation:
     ----------
     measure
         Mutual information (``mi``), the same normalised (``nmi``), correlation ratio both ways
-        (``cr``), in patches (``local-cr``), squared correlation in patches (``lncc``) or
-        normalised gradient fields (``ngf``).
+        (``cr``), in patches (``local-cr``), squared correlation in patches (``lncc``),
+        normalised gradient fields (``ngf``), or mutual information and gradient fields together
+        (``mi-ngf``), which edges keep from the shifts that attenuation causes.
     model
         What the correction may be: ``rigid``, ``similarity`` or ``affine``.
     preset
@@ -35,6 +36,8 @@ class InstanceOptimisation:
         slow without a GPU, and for small corrections.
     levels
         Resolutions of ``fast``, each twice as coarse as the next.
+    finest_mm
+        Spacing of the finest of them in mm; 0 takes what the voxels and the field of view ask for.
     samples
         Points of the fixed image that ``fast`` compares.
     bins
@@ -48,10 +51,11 @@ class InstanceOptimisation:
         ``paper`` a GPU if there is one.
     """
 
-    measure: MeasureName = "mi"
+    measure: MeasureName = "mi-ngf"
     model: Literal["rigid", "similarity", "affine"] = "rigid"
     preset: Literal["fast", "paper"] = "fast"
     levels: int = 3
+    finest_mm: float = 0.0
     samples: int = 40_000
     bins: int = 32
     rate: float = 1e-4
@@ -63,6 +67,7 @@ class InstanceOptimisation:
         check_ranges(
             self,
             levels=(1, 8),
+            finest_mm=(0, 1e3),
             samples=(100, 1e7),
             bins=(8, 250),
             rate=(1e-9, 1),
@@ -84,7 +89,13 @@ class InstanceOptimisation:
 
             device = device_named(self.device)
         settings = Settings(
-            self.measure, self.model, self.levels, self.samples, self.bins, self.seed
+            self.measure,
+            self.model,
+            self.levels,
+            self.samples,
+            self.bins,
+            self.seed,
+            self.finest_mm,
         )
         return refine(pair, settings, device)
 

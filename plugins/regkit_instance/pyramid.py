@@ -45,14 +45,16 @@ class Level:
         return matrix
 
 
-def spacings_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
+def spacings_mm(
+    fixed: Grid, moving: Grid, count: int, finest_mm: float = 0.0
+) -> tuple[float, ...]:
     """Return the spacing of each level in mm, coarsest first; each is half the one before.
 
-    The finest is between the voxel sizes of both images, and not finer than the field of view
-    needs.
+    The finest is `finest_mm`; if that is 0, it is between the voxel sizes of both images, and not
+    finer than the field of view needs.
     """
     between = float(np.prod([*fixed.spacing, *moving.spacing]) ** (1 / 6))
-    finest = max(between, FINEST_SHARE * max(fixed.extent))
+    finest = finest_mm or max(between, FINEST_SHARE * max(fixed.extent))
     return tuple(finest * 2**step for step in reversed(range(count)))
 
 

@@ -14,7 +14,7 @@ from regkit.transform import AffineTransform
 from regkit_instance.edges import EdgeMeasure
 from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
-from regkit_instance.measures import Measure, Sampled
+from regkit_instance.measures import EDGES, Measure, Together
 from regkit_instance.motion import Model, Motion
 from regkit_instance.neighbourhoods import gradients, patches
 from regkit_instance.optimiser import climb
@@ -38,6 +38,7 @@ class Settings:
     samples: int
     bins: int
     seed: int
+    finest_mm: float = 0.0
 
 
 def refine(pair: Pair, settings: Settings, device: torch.device | None = None) -> Estimate:
@@ -66,7 +67,7 @@ class _Refinement:
 
     def __init__(self, pair: Pair, settings: Settings, device: torch.device | None) -> None:
         self.pair, self.settings, self.device = pair, settings, device
-        self.images = Images.of(pair, settings.levels, settings.seed)
+        self.images = Images.of(pair, settings.levels, settings.seed, settings.finest_mm)
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> Estimate:
@@ -119,9 +120,11 @@ class _Refinement:
 
     def _measure(self, level: int) -> Measure:
         settings = self.settings
+        if settings.measure == "mi-ngf":
+            edges = self._gradient_fields(level)
+            return Together(self._of_intensities("mi", level), edges, EDGES)
         if settings.measure in COMPILED:
-            sampled = self.images.measure(settings.measure, level, settings.samples, settings.bins)
-            return sampled if self.device is None else self._on_device(sampled)
+            return self._of_intensities(settings.measure, level)
         if settings.measure == "ngf":
             return self._gradient_fields(level)
         body, moving = self.images.body, self.images.moving[level]
@@ -136,6 +139,18 @@ class _Refinement:
         scene = bridge.scene_of(cubes.positions, moving, body.centre, self.device)
         return bridge.measure_on(scene, settings.measure, cubes.values, settings.bins, cubes.whole)
 
+    def _of_intensities(self, name: str, level: int) -> Measure:
+        settings = self.settings
+        sampled = self.images.measure(name, level, settings.samples, settings.bins)
+        if self.device is None:
+            return sampled
+        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+
+        scene = bridge.scene_of(
+            sampled.points.positions, sampled.level, sampled.origin, self.device
+        )
+        return bridge.measure_on(scene, name, sampled.points.values, settings.bins)
+
     def _gradient_fields(self, level: int) -> Measure:
         settings, body, moving = self.settings, self.images.body, self.images.moving[level]
         fixed = self.images.fixed[level]
@@ -146,11 +161,3 @@ class _Refinement:
 
         scene = bridge.scene_of(edges.positions, moving, body.centre, self.device)
         return bridge.gradient_fields_on(scene, edges.slopes)
-
-    def _on_device(self, sampled: Sampled) -> Measure:
-        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
-
-        device = self.device or bridge.device_named("cpu")
-        scene = bridge.scene_of(sampled.points.positions, sampled.level, sampled.origin, device)
-        values = sampled.points.values
-        return bridge.measure_on(scene, self.settings.measure, values, self.settings.bins)

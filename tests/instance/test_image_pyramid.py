@@ -21,6 +21,7 @@ def test_levels_halve_down_to_between_both_voxel_sizes() -> None:
     assert levels == pytest.approx((16, 8, 4))
     huge = Grid((1600,) * 3, (0.2,) * 3)
     assert spacings_mm(huge, huge, 1) == pytest.approx((2.0,))
+    assert spacings_mm(huge, huge, 2, finest_mm=1.25) == pytest.approx((2.5, 1.25))
 
 
 def test_blocks_are_those_of_itk() -> None:

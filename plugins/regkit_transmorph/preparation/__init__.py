@@ -3,3 +3,4 @@
 from regkit_transmorph.preparation.body import body_of as body_of
 from regkit_transmorph.preparation.prepared import Prepared as Prepared
 from regkit_transmorph.preparation.prepared import prepare as prepare
+from regkit_transmorph.preparation.refinable import refinable as refinable
