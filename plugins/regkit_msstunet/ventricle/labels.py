@@ -63,9 +63,14 @@ class Ventricle:
         return self._ml(self.cavity)
 
     @cached_property
+    def points(self) -> FloatArray:
+        """The voxels of wall and cavity, LPS mm of the labels, shape (N, 3)."""
+        return self.labels.grid.to_physical(np.argwhere(self.whole))
+
+    @cached_property
     def centre(self) -> FloatArray:
-        """Centre of wall and cavity together, LPS mm of the labels."""
-        return self.labels.grid.to_physical(np.argwhere(self.whole).mean(axis=0))
+        """Centre of wall and cavity together, LPS mm of the labels, shape (3,)."""
+        return np.asarray(self.points.mean(axis=0))
 
     def _ml(self, mask: Mask) -> float:
         voxel_mm3 = float(np.prod(self.labels.grid.spacing))

@@ -96,8 +96,7 @@ class _Camera:
         ventricle = shown.ventricle
         grid = ventricle.labels.grid
         outline = Volume(ventricle.myocardium.astype(np.float32), grid)
-        points = grid.to_physical(np.argwhere(ventricle.whole))
-        there = shown.transform.inverse().map_points(points)
+        there = shown.transform.inverse().map_points(ventricle.points)
         look = Look(0.0, shown.polar.maximum, warm=True)
         return cls(shown, outline, look, there.min(axis=0), there.max(axis=0))
 

@@ -186,9 +186,8 @@ class _Rays:
     @cached_property
     def radii(self) -> FloatArray:
         """Distances from the axis at which rays are sampled, beyond the farthest wall."""
-        grid = self.ventricle.labels.grid
-        outer = grid.to_physical(np.argwhere(self.ventricle.whole)) - self.axis.centre
-        step = STEP * min(grid.spacing)
+        outer = self.ventricle.points - self.axis.centre
+        step = STEP * min(self.ventricle.labels.grid.spacing)
         farthest = float(np.linalg.norm(outer, axis=1).max())
         return np.asarray(np.arange(0.0, farthest + step, step), np.float64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from regkit.errors import RegistrationError
 from regkit.transform import AffineTransform, Transform
 from regkit.verdict import Verdict
 from regkit.volume import LabelMap, Volume
@@ -59,6 +60,11 @@ def reorientation(
         The labels show no left ventricle.
     """
     ventricle = ventricle_of(labels)
+    if not image.grid.contains(ventricle.points).any():
+        raise RegistrationError(
+            "the labels lie off the image: none of the ventricle is in its field of view; "
+            "do they belong to this image?"
+        )
     axis = long_axis(ventricle)
     aligned = along_axis(axis, transform)
     polar = polar_map(image, ventricle, axis, aligned)
