@@ -20,6 +20,10 @@ from regkit_instance.pyramid import Level
 
 # Values and gradients of so many samples stay in a processor's own cache.
 SAMPLES_AT_ONCE = 60_000
+# Weight of edges beside mutual information, in `mi-ngf`. On 20 simulated SPECT and mu-maps, from
+# 1.6 mm and 0.5 degrees: 0 leaves 1.5 mm and 0.17 degrees, 3 leaves 0.8 and 0.15, 10 leaves 0.6
+# and 0.18, edges alone 0.7 and 0.30.
+EDGES = 5.0
 
 NONE = np.empty((0, 0), np.float32)
 
@@ -48,6 +52,33 @@ class Score(Protocol):
         self, values: NDArray[np.float32], fewest: int, scores: FloatArray, slopes: Any
     ) -> None:
         """Fill in scores (B,) of values (B, N); slopes (B, N) too, unless they have no rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """The sum of two measures: a `Measure` whose peak is where both nearly have theirs.
+
+    Parameters
+    ----------
+    first, second
+        Of the same pair, about the same centre.
+    weight
+        Of the second.
+    """
+
+    first: Measure
+    second: Measure
+    weight: float
+
+    def values(self, maps: FloatArray) -> FloatArray:
+        """Return the similarity (B,) under each map."""
+        return self.first.values(maps) + self.weight * self.second.values(maps)
+
+    def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
+        one, by_one = self.first.values_and_gradients(maps)
+        other, by_other = self.second.values_and_gradients(maps)
+        return one + self.weight * other, by_one + self.weight * by_other
 
 
 @dataclass(frozen=True, eq=False)
