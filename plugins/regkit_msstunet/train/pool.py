@@ -188,7 +188,8 @@ def _prepare(case: Case, choices: Choices) -> tuple[dict[str, Any], dict[str, An
     pose = AffineTransform(truth.matrix @ _shift(case.pair.fixed.grid.centre))
     ready = prepared(moving, choices.spacing_mm, choices.exponent, case.pair.moving_mask)
     spacing = choices.spacing_mm / FINER
-    frame = cube(int(np.ceil(FRAME_MM / spacing)), spacing)
+    # An odd number: voxels of the network's cube are then voxels of this one, and not between.
+    frame = cube(int(np.ceil(FRAME_MM / spacing)) | 1, spacing)
     facts = {
         "truth": pose.matrix.tolist(),
         "grid": asdict(ready.grid),

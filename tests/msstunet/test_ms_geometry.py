@@ -1,0 +1,73 @@
+"""The numbers of a network and rigid maps in LPS mm mean the same."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from msstunet.lv_phantom import NUMBERS
+from regkit import AffineTransform, Volume
+from regkit.errors import TransformError
+from regkit.resampling import resample
+from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
+from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
+from regkit_nuclear.thorax.pose import Reorientation
+
+ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
+SHIFTS = st.tuples(*[st.floats(-0.6, 0.6)] * 3)
+
+
+@given(ANGLES)
+def test_the_networks_rotation_is_scipys(angles) -> None:
+    mine = rotation(torch.tensor(angles, dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(mine, Rotation.from_euler("YXZ", angles).as_matrix(), atol=1e-12)
+
+
+def test_what_a_network_looks_up_is_what_regkit_resamples() -> None:
+    """A sampler through the numbers and SimpleITK through the transform give one image."""
+    grid = cube(24, 5.0, (40.0, -30.0, 100.0))
+    # Beyond its border an image ends at once for one, within half a voxel for the other.
+    values = np.pad(np.random.default_rng(1).random((20, 20, 20)), 2)
+    numbers = torch.tensor([NUMBERS], dtype=torch.float64)
+    volume = torch.from_numpy(values)[None, None]
+    seen = looked_up(volume, pull_back(numbers, 1.0), 24)[0, 0].numpy()
+    mapped = resample(Volume(values, grid), cube(24, 5.0), to_transform(NUMBERS, grid)).array
+    assert (mapped > 0).mean() > 0.3
+    np.testing.assert_allclose(seen, mapped, atol=1e-5)
+
+
+@given(ANGLES, SHIFTS)
+def test_there_and_back(angles, shift) -> None:
+    grid = cube(33, 7.0, (10.0, 20.0, -500.0))
+    pose = to_transform((*angles, *shift), grid)
+    again = to_transform(to_numbers(pose, grid), grid)
+    np.testing.assert_allclose(again.matrix, pose.matrix, atol=1e-7)
+    near = to_numbers(pose, grid, angles)
+    if abs(np.cos(angles[1])) > 1e-3:
+        np.testing.assert_allclose(near, (*angles, *shift), atol=1e-6)
+
+
+def test_the_simulators_poses_are_the_numbers() -> None:
+    """Table 2's translations have the other sign, and half-widths to voxels' edges."""
+    pose = Reorientation(-0.83, -1.14, 1.22, -0.19, 0.15, -0.29)
+    grid = cube(128, 3.4)
+    truth = AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
+    numbers = to_numbers(truth, grid, (-0.8, -1.1, 1.2))
+    np.testing.assert_allclose(numbers[:3], pose[:3], atol=1e-12)
+    np.testing.assert_allclose(numbers[3:], np.negative(pose[3:]) * 128 / 127, rtol=1e-9)
+
+
+def test_half_a_width_is_between_voxel_centres() -> None:
+    grid = cube(11, 2.0, (5.0, 6.0, 7.0))
+    assert half_width_mm(grid) == 10.0
+    np.testing.assert_allclose(grid.centre, (5.0, 6.0, 7.0))
+    np.testing.assert_allclose(grid.to_physical((10, 10, 10)), (15.0, 16.0, 17.0))
+
+
+def test_numbers_that_are_no_pose() -> None:
+    with pytest.raises(TransformError, match="takes six finite numbers, got"):
+        to_transform((0, 0, np.nan, 0, 0, 0), cube(8, 1.0))
+    with pytest.raises(TransformError, match="a pose is a rigid transform"):
+        to_numbers(AffineTransform(np.diag([2.0, 1, 1, 1])), cube(8, 1.0))

@@ -1,0 +1,108 @@
+"""Each term of the compound loss against its formula, worked out otherwise."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from regkit_msstunet.losses import (
+    dice_loss,
+    reorientation_loss,
+    rotation_loss,
+    segmentation_loss,
+    supervised,
+    threshold_loss,
+    translation_loss,
+    wrapped,
+)
+
+
+def numbers(*rows) -> torch.Tensor:
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("turn", [-3, -1, 0, 2])
+def test_angles_count_the_short_way_round(turn) -> None:
+    angles = torch.linspace(-3.1, 3.1, 7, dtype=torch.float64)
+    torch.testing.assert_close(wrapped(angles + turn * 2 * math.pi), angles)
+
+
+def test_rotation_and_translation() -> None:
+    truth = numbers([3.0, -1.0, 1.0, 0.1, 0.2, 0.3])
+    found = numbers([-3.0, -1.1, 1.3, 0.1, 0.25, 0.1])
+    across = 2 * math.pi - 6.0
+    assert rotation_loss(found, truth).item() == pytest.approx((across + 0.1 + 0.3) / 3)
+    assert translation_loss(found, truth).item() == pytest.approx((0.05 + 0.2) / 3)
+
+
+def test_rotation_weighs_ten_and_scales_are_averaged() -> None:
+    truth = numbers([0.0] * 6)
+    found = torch.zeros(1, 3, 6, dtype=torch.float64)
+    found[0, 0, 0], found[0, 2, 4] = 0.3, 0.6
+    expected = (10 * 0.3 / 3 + 0.6 / 3) / 3
+    assert reorientation_loss(found, truth).item() == pytest.approx(expected)
+
+
+def test_dice_by_hand() -> None:
+    one = torch.tensor([[1.0, 1, 0, 0], [0.5, 0, 0, 0]], dtype=torch.float64)
+    two = torch.tensor([[1.0, 0, 1, 0], [1.0, 0, 0, 0]], dtype=torch.float64)
+    first = 1 - (2 * 1 + 1e-5) / (4 + 1e-5)
+    second = 1 - (2 * 0.5 + 1e-5) / (1.5 + 1e-5)
+    assert dice_loss(one, two).item() == pytest.approx((first + second) / 2)
+
+
+def test_nothing_to_find_and_nothing_found_is_no_loss() -> None:
+    assert dice_loss(torch.zeros(1, 8), torch.zeros(1, 8)).item() == pytest.approx(0.0)
+
+
+def test_myocardium_weighs_three() -> None:
+    labels = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
+    labels[0, 0], labels[0, 1] = 1, 2
+    sure = torch.nn.functional.one_hot(labels.long(), 3).movedim(-1, 1) * 100.0
+    assert segmentation_loss(sure, labels).item() == pytest.approx(0.0, abs=1e-4)
+    swapped = sure[:, [0, 2, 1]]
+    assert segmentation_loss(swapped, labels).item() == pytest.approx(4.0, abs=1e-4)
+    no_wall = sure.clone()
+    no_wall[:, 1] = -100.0
+    no_wall[:, 0][labels == 1] = 100.0
+    # Myocardium lost (3), background too large: 32 of 48 voxels right.
+    assert segmentation_loss(no_wall, labels).item() == pytest.approx(3 + 1 / 5, abs=1e-3)
+
+
+def test_coarser_outputs_count_less() -> None:
+    labels = [torch.zeros(1, n, n, n, dtype=torch.uint8) for n in (8, 4, 2)]
+    logits = [torch.randn(1, 3, n, n, n) for n in (8, 4, 2)]
+    one, two, three = (segmentation_loss(a, b) for a, b in zip(logits, labels, strict=True))
+    torch.testing.assert_close(supervised(logits, labels), one + 0.5 * two + 0.25 * three)
+
+
+def blob(n=24) -> torch.Tensor:
+    axis = np.linspace(-1, 1, n)
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    image = np.exp(-((x - 0.2) ** 2 / 0.05 + (y + 0.1) ** 2 / 0.1 + z**2 / 0.3))
+    return torch.from_numpy(image)[None, None]
+
+
+def test_the_outline_is_right_at_the_truth_and_falls_towards_it() -> None:
+    truth = numbers([0.2, -0.4, 0.3, 0.1, 0.0, -0.1])
+    volume, zooms = blob(), (1.0, 0.5)
+    at_truth = threshold_loss(volume, truth[:, None].expand(1, 2, 6), truth, zooms)
+    assert 0 < at_truth.item() < 0.1  # partial voxels at the rim agree with themselves in part
+    off = (truth + 0.15)[:, None].expand(1, 2, 6).clone().requires_grad_()
+    loss = threshold_loss(volume, off, truth, zooms)
+    loss.backward()
+    assert loss.item() > at_truth.item() + 0.05
+    with torch.no_grad():
+        nearer = threshold_loss(volume, off - 0.02 * off.grad.sign(), truth, zooms)
+    assert nearer < loss
+
+
+def test_the_outline_does_not_depend_on_the_intensities_above_the_mean() -> None:
+    truth = numbers([0.0] * 6)
+    off = truth[:, None] + 0.1
+    volume = blob()
+    mask = (volume > volume.mean()).double()
+    torch.testing.assert_close(
+        threshold_loss(volume, off, truth, (1.0,)), threshold_loss(mask, off, truth, (1.0,))
+    )

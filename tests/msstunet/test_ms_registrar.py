@@ -1,0 +1,274 @@
+"""The registrar around a network that knows the answer, on grids of every kind."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from msstunet.lv_phantom import GRIDS, Phantom, labels_of, points_of, pose_on, upright
+from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
+from regkit.errors import (
+    FileFormatError,
+    MissingDependencyError,
+    ParameterError,
+    RegistrationError,
+)
+from regkit.metrics.overlap import dice_of
+from regkit.registry import default_registry
+from regkit.testing.conformance import CHECKS, Subject, outcome
+from regkit.weights import sha256
+from regkit_msstunet import build_network, inference
+from regkit_msstunet.card import Card
+from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.registrar import LearnedReorientation
+from regkit_msstunet.weights import TrainedNetwork
+
+SIZE, SPACING = 48, 6.8
+FIXED = Grid((20, 24, 28), (5.0, 6.0, 7.0), (-300.0, 40.0, 11.0))
+ANYTHING = {"mean": (-10.0, 10.0), "myocardium_ml": (0.0, 1e6), "voxel_mm": (0.0, 100.0)}
+
+
+def card(**changes) -> Card:
+    plain = Card(
+        method="ms-st-unet",
+        network="u-net",
+        switches={"width": 0.0625},
+        size=SIZE,
+        spacing_mm=SPACING,
+        exponent=0.5,
+        mean=(-0.83, -1.14, 1.22, 0.2, -0.2, 0.3),
+        modalities=("pet", "spect"),
+        extent_mm=(336.0, 336.0, 336.0),
+        ranges=ANYTHING,
+    )
+    return replace(plain, **changes)
+
+
+class Oracle:
+    """A network that says of each look what it was told to, and labels a phantom rightly."""
+
+    def __init__(self, *answers, needs_pose=False) -> None:
+        self.answers, self.needs_pose = list(answers), needs_pose
+        self.shown: list[np.ndarray] = []
+        self.through: list[np.ndarray] = []
+
+    def locate(self, volume):
+        self.shown.append(volume[0, 0].numpy())
+        numbers = self.answers.pop(0) if self.answers else np.zeros(6)
+        return torch.tensor(np.asarray(numbers))[None, None], None
+
+    def segment(self, volume, numbers, context=None):
+        self.through.append(numbers[0, 0].numpy())
+        labels = labels_of(points_of(cube(SIZE, SPACING)))
+        one_hot = np.moveaxis(np.eye(3)[labels], -1, 0)
+        return (torch.from_numpy(one_hot * 50.0)[None],)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    def install(*answers, its_card=None, **how) -> Oracle:
+        oracle = Oracle(*answers, **how)
+        trained = TrainedNetwork(oracle, its_card or card(), torch.device("cpu"))
+        monkeypatch.setattr(inference, "load_network", lambda name, device: trained)
+        return oracle
+
+    return install
+
+
+def extent(grid: Grid):
+    return tuple(np.ptp(grid.corners(), axis=0).tolist())
+
+
+def first_look(phantom: Phantom):
+    """Return what a network should say of the first look."""
+    return to_numbers(phantom.pose, cube(SIZE, SPACING, phantom.grid.centre))
+
+
+@pytest.mark.parametrize("kind", list(GRIDS))
+def test_the_known_answer_reaches_the_truth(told, kind) -> None:
+    grid = GRIDS[kind]
+    phantom = Phantom(grid, pose_on(grid))
+    case = phantom.case(fixed=FIXED)
+    its_card = card(extent_mm=extent(grid))
+    oracle = told(first_look(phantom), its_card.mean, its_card=its_card)
+    found = LearnedReorientation(passes=2).register(case.pair)
+    np.testing.assert_allclose(found.transform.matrix, case.truth.matrix, atol=1e-6)
+    assert found.labels.grid == grid
+    for label in (1, 2):
+        overlap = dice_of(found.labels.array == label, phantom.labels.array == label)
+        assert overlap > 0.87, label
+    assert json.dumps(dict(found.diagnostics), allow_nan=False)
+    assert found.diagnostics["warnings"] == []
+    # The second look has the ventricle in the usual pose.
+    usual = Phantom(cube(SIZE, SPACING), inference.to_transform(its_card.mean, its_card.grid()))
+    wall = usual.labels.array == 1
+    assert oracle.shown[1][wall].mean() > 0.8
+    assert oracle.shown[0][wall].mean() < 0.8
+
+
+def test_what_the_network_sees_is_upright_whatever_the_grid(told) -> None:
+    seen = {}
+    for kind in ("plain", "oblique", "flipped"):
+        oracle = told(its_card=card(extent_mm=extent(GRIDS[kind])))
+        grid = GRIDS[kind]
+        LearnedReorientation().register(Phantom(grid, pose_on(grid)).case().pair)
+        seen[kind] = oracle.shown[0]
+    for kind in ("oblique", "flipped"):
+        both = (seen[kind] > 0) & (seen["plain"] > 0)
+        assert both.mean() > 0.1
+        assert np.corrcoef(seen[kind][both], seen["plain"][both])[0, 1] > 0.9, kind
+
+
+def test_the_fixed_image_only_says_where_the_frame_is(told) -> None:
+    phantom = Phantom(upright(), pose_on(upright()))
+    maps = []
+    for fixed in (cube(16, 12.0), cube(16, 12.0, (100.0, 50.0, -20.0))):
+        told(first_look(phantom))
+        found = LearnedReorientation().register(phantom.case(fixed=fixed).pair)
+        maps.append(found.transform.map_points(np.add(fixed.centre, [[0, 0, 0], [9, -5, 30]])))
+    np.testing.assert_allclose(*maps, atol=1e-9)
+
+
+def test_another_field_of_view_is_centred_on_the_body(told) -> None:
+    body = Phantom(upright(), pose_on(upright())).image
+    mass = inference.centre_of_mass(inference.prepared(body, SPACING, 0.5))
+    its_card = card(mass_mm=tuple((mass - body.grid.centre).tolist()))
+    far = np.pad(body.array, ((0, 40), (0, 0), (0, 40)))
+    wide = Volume(far, Grid(far.shape, body.grid.spacing, body.grid.origin), "pet")
+    shown = []
+    for image in (body, wide):
+        oracle = told(its_card=its_card)
+        LearnedReorientation().register(Pair(body, image))
+        shown.append(oracle.shown[0])
+    assert np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1] > 0.98
+
+
+def test_outside_the_moving_mask_nothing_is_seen(told) -> None:
+    phantom = Phantom(upright(), pose_on(upright()))
+    mask = np.ones(phantom.grid.shape_zyx, np.uint8)
+    mask[:, :, 30:] = 0
+    oracle = told()
+    pair = replace(phantom.case().pair, moving_mask=LabelMap(mask, phantom.grid))
+    LearnedReorientation().register(pair)
+    assert (oracle.shown[0][:, :, 33:] == 0).all()
+    assert (oracle.shown[0][:, :, :28] > 0).any()
+
+
+def test_weights_that_label_a_pose_take_the_initial_one(told) -> None:
+    phantom = Phantom(upright(), pose_on(upright()))
+    case = phantom.case(fixed=FIXED)
+    oracle = told(needs_pose=True)
+    found = LearnedReorientation().register(replace(case.pair, initial=case.truth))
+    np.testing.assert_allclose(found.transform.matrix, case.truth.matrix, atol=1e-9)
+    assert oracle.through[0].shape == (6,)
+    assert dice_of(found.labels.array == 1, phantom.labels.array == 1) > 0.87
+    told(needs_pose=True)
+    stretched = replace(case.pair, initial=AffineTransform(np.diag([2.0, 1, 1, 1])))
+    with pytest.raises(RegistrationError, match="take a rigid initial map"):
+        LearnedReorientation().register(stretched)
+
+
+def test_the_guard_tells_the_verdict_why(told) -> None:
+    phantom = Phantom(upright(), pose_on(upright()), "ct")
+    told(its_card=card(ranges=ANYTHING | {"myocardium_ml": (300.0, 301.0)}))
+    result = run(LearnedReorientation(), phantom.case().pair)
+    words = "; ".join(result.verdict.reasons)
+    assert result.verdict.status != "OK"
+    assert "the moving image is ct, and ms-st-unet has learnt pet and spect" in words
+    assert "volume of myocardium found, in ml, is 1" in words
+
+
+def test_looks_that_do_not_settle_are_doubted(told) -> None:
+    phantom = Phantom(upright(), pose_on(upright()))
+    answer = first_look(phantom)
+    off = np.add(card().mean, (0.5, 0, 0, 0, 0, 0))
+    told(answer, off)
+    found = LearnedReorientation(passes=2).register(phantom.case().pair)
+    assert found.diagnostics["warnings"] == [
+        "the last of 2 looks still turned the ventricle by 29 degrees"
+    ]
+
+
+def test_an_image_without_anything_above_zero(told) -> None:
+    told()
+    grid = upright(16)
+    dark = Volume(-np.random.default_rng(0).random(grid.shape_zyx), grid, "pet")
+    with pytest.raises(RegistrationError, match="no voxel is above zero"):
+        LearnedReorientation().register(Pair(dark, dark))
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch) -> Path:
+    """Weights of a small network, installed."""
+    torch.manual_seed(1)
+    its_card = card(size=32, spacing_mm=10.0, passes=2)
+    file = tmp_path / "ms-st-unet.safetensors"
+    save_file(build_network(32, "u-net", width=0.0625).state_dict(), file)
+    its_card = replace(its_card, sha256=sha256(file))
+    file.with_suffix(".json").write_text(json.dumps(its_card.as_json()))
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
+    return file
+
+
+def test_a_card_survives_json() -> None:
+    plain = card()
+    assert Card.from_json(json.loads(json.dumps(plain.as_json())), "x") == plain
+
+
+@pytest.mark.slow
+def test_installed_weights_keep_the_contract(trained) -> None:
+    offer = default_registry().method("ms-st-unet")
+    assert offer.problem == ""
+    subject = Subject(offer)
+    found = {name: outcome(name, subject) for name in CHECKS}
+    assert {name: o.why for name, o in found.items() if o.status == "failed"} == {}
+    done = {name for name, o in found.items() if o.status == "ok"}
+    assert done >= {"returns its model", "repeatable", "inputs unchanged", "sizes may differ"}
+
+
+def test_weights_that_do_not_fit_their_card(trained) -> None:
+    pair = Phantom(upright(16, 20.0), rigid()).case().pair
+    path = trained.with_suffix(".json")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"switches": {"width": 0.125}}))
+    with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(u-net\)"):
+        LearnedReorientation().register(pair)
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != "mean"}))
+    with pytest.raises(FileFormatError, match="cannot be used: KeyError 'mean'"):
+        LearnedReorientation().register(pair)
+    path.write_text(json.dumps(content | {"mean": [0, 0, 0]}))
+    with pytest.raises(FileFormatError, match="mean must be 6 numbers, got 3"):
+        LearnedReorientation().register(pair)
+    path.write_text(json.dumps(content | {"sha256": "0" * 64}))
+    with pytest.raises(FileFormatError, match="are not those of their card"):
+        LearnedReorientation().register(pair)
+
+
+def test_a_file_that_is_no_safetensors(trained) -> None:
+    trained.write_bytes(b"nothing of the kind")
+    path = trained.with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": sha256(trained)}))
+    with pytest.raises(FileFormatError, match="is no safetensors file"):
+        LearnedReorientation().register(Phantom(upright(16, 20.0), rigid()).case().pair)
+
+
+def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingDependencyError, match="weights missing: regkit train nothing"):
+        LearnedReorientation("nothing").register(Phantom(upright(16), rigid()).case().pair)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"passes": 0}, "passes takes auto, or 1 to 100, got 0"),
+        ({"weights": ""}, "weights takes a name"),
+    ],
+)
+def test_parameters_out_of_range(parameters, says) -> None:
+    with pytest.raises(ParameterError, match=says):
+        LearnedReorientation(**parameters)

@@ -1,0 +1,174 @@
+"""Trainings of seconds, that stop and go on as if nothing had happened."""
+
+import csv
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from msstunet.lv_phantom import NUMBERS, Phantom, pose_on, upright
+from regkit.datasets import write_dataset
+from regkit.errors import FileFormatError, ParameterError, UnknownNameError
+from regkit.io import write_volume
+from regkit.io.transforms import write_transform
+from regkit.registrar import Pair
+from regkit.registry import default_registry
+from regkit.training import TrainingJob
+from regkit_msstunet import network_names
+from regkit_msstunet.registrar import LearnedReorientation
+from regkit_msstunet.train.trainer import train
+
+TINY = {
+    "grid_size": 32,
+    "fold": 2,
+    "spacing_mm": 10.2,
+    "width": 0.0625,
+    "trunk": 0.0625,
+    "log_every": 1,
+    "checkpoint_every": 2,
+    "validate_every": 2,
+    "warmup": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cases")
+    rng = np.random.default_rng(3)
+    entries = []
+    for number in range(4):
+        grid = upright(32, 10.5)
+        numbers = np.add(NUMBERS, rng.uniform(-0.1, 0.1, 6))
+        phantom = Phantom(grid, pose_on(grid, numbers), "pet" if number % 2 else "spect")
+        case = phantom.case()
+        write_volume(case.pair.fixed, folder / f"{number}-sa.nii.gz")
+        write_volume(phantom.image, folder / f"{number}.nii.gz")
+        write_volume(phantom.labels, folder / f"{number}-labels.nii.gz")
+        write_transform(case.truth, folder / f"{number}.tfm")
+        entries.append(
+            {
+                "id": f"p{number}",
+                "fixed": f"{number}-sa.nii.gz",
+                "moving": f"{number}.nii.gz",
+                "moving_modality": phantom.modality,
+                "truth": f"{number}.tfm",
+                "moving_labels": f"{number}-labels.nii.gz",
+            }
+        )
+    write_dataset(folder, "ventricles", entries)
+    return folder
+
+
+def job(data: object, folder: Path, steps=4, resume=False, **changes) -> TrainingJob:
+    return TrainingJob(
+        "ms-st-unet", str(data), folder, default_registry(), "fast", resume, steps,
+        changes=TINY | changes,
+    )  # fmt: skip
+
+
+def run(one) -> None:
+    list(train(one))
+
+
+def curve(folder: Path) -> list[tuple[str, ...]]:
+    with (folder / "log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    return [(row["step"], row["loss"], row["my_dice"], row["rot_mse"]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(cases, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    run(job(cases, folder))
+    return folder
+
+
+def test_a_training_that_stopped_goes_on_along_the_same_curve(cases, whole, tmp_path) -> None:
+    steps = (p for p in train(job(cases, tmp_path)) if p.stage == "steps")
+    list(islice(steps, 3))
+    run(job(cases, tmp_path, resume=True))
+    assert curve(tmp_path) == curve(whole)
+    one, other = (load_file(f / "ms-st-unet.safetensors") for f in (tmp_path, whole))
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        np.testing.assert_array_equal(tensor.numpy(), other[name].numpy())
+
+
+def test_what_a_training_leaves_reorients(cases, whole) -> None:
+    card = json.loads((whole / "ms-st-unet.json").read_text())
+    assert card["network"] == "ms-st-unet"
+    assert card["modalities"] == ["pet", "spect"]
+    assert card["about"]["cases"] == 3
+    assert set(card["about"]["scores"]["validation"]) == {
+        "my_dice", "bp_dice", "rot_mse", "dt_mm"
+    }  # fmt: skip
+    low, high = card["ranges"]["myocardium_ml"]
+    assert 80 < low <= high < 140  # the phantom's wall
+    np.testing.assert_allclose(card["mean"], NUMBERS, atol=0.11)
+    phantom = Phantom(upright(32, 10.5), pose_on(upright(32, 10.5)))
+    weights = str(whole / "ms-st-unet.safetensors")
+    found = LearnedReorientation(weights).register(Pair(phantom.image, phantom.image))
+    turn = found.transform.matrix[:3, :3]
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
+    # What it says at first is the mean pose, not far from the truth.
+    assert np.linalg.norm(found.transform.matrix[:3, 3] - phantom.pose.matrix[:3, 3]) < 30
+    assert set(np.unique(found.labels.array)) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("network", [n for n in network_names() if n != "ms-st-unet"])
+def test_every_network_is_trained_alike(cases, tmp_path, network) -> None:
+    run(job(cases, tmp_path, steps=1, network=network, fold=1))
+    state = load_file(tmp_path / "ms-st-unet.safetensors")
+    assert all(np.isfinite(tensor.numpy()).all() for tensor in state.values())
+
+
+@pytest.mark.slow
+def test_the_loss_falls(cases, tmp_path) -> None:
+    run(job(cases, tmp_path, steps=60, rate=3e-3, width=0.25, batch=4, average=0.0))
+    losses = [float(row[1]) for row in curve(tmp_path)]
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+
+
+def test_datasets_can_be_learnt_together(cases, tmp_path) -> None:
+    run(job(f"{cases},{cases}", tmp_path, steps=1))
+    card = json.loads((tmp_path / "ms-st-unet.json").read_text())
+    assert card["about"]["cases"] == 6
+
+
+def test_another_training_does_not_go_on(cases, whole) -> None:
+    with pytest.raises(ParameterError, match="holds a training already; add --resume"):
+        run(job(cases, whole))
+    with pytest.raises(ParameterError, match=r"another training \(told_share 0.5, not 0.25\)"):
+        run(job(cases, whole, resume=True, told_share=0.25))
+
+
+def test_a_damaged_pool_is_named(cases, tmp_path) -> None:
+    run(job(cases, tmp_path / "a", steps=1))
+    pool = next((tmp_path / "a" / "pool").glob("*/train/000000.safetensors"))
+    pool.write_bytes(b"nothing")
+    from regkit_msstunet.train.pool import _read
+
+    with pytest.raises(FileFormatError, match="is damaged; delete it"):
+        _read(pool)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"network": "w-net"}, UnknownNameError, "no network is called 'w-net'"),
+        ({"grid_size": 40}, ParameterError, "a multiple of 32 voxels a side, got 40"),
+        ({"told_share": 2.0}, ParameterError, "told_share must be from 0 to 1, got 2"),
+        ({"widht": 1.0}, ParameterError, "has no parameter 'widht'"),
+    ],
+)
+def test_choices_that_cannot_be(cases, tmp_path, changes, error, says) -> None:
+    with pytest.raises(error, match=says):
+        run(job(cases, tmp_path, **changes))
+
+
+def test_a_dataset_that_is_none(tmp_path) -> None:
+    with pytest.raises(UnknownNameError, match="no dataset is called 'lv-mr'"):
+        run(job("lv-mr", tmp_path))

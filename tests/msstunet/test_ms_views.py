@@ -1,0 +1,146 @@
+"""What a network sees in training: the same as SimpleITK resamples, where the numbers say."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from msstunet.lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
+from regkit import AffineTransform, Volume
+from regkit.errors import ParameterError
+from regkit.metrics.overlap import dice_of
+from regkit.resampling import resample
+from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
+from regkit_msstunet.prepare import prepared
+from regkit_msstunet.train.choices import Choices
+from regkit_msstunet.train.draws import HEART_MM, Draw, draw, own_numbers
+from regkit_msstunet.train.pool import Pool
+from regkit_msstunet.train.views import Views
+
+CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5)
+
+
+class Cases:
+    """A dataset of one phantom on each kind of grid."""
+
+    name = "phantoms"
+
+    def __init__(self, *cases) -> None:
+        self.cases = cases or [Phantom(g, pose_on(g)).case(kind) for kind, g in GRIDS.items()]
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self):
+        return iter(self.cases)
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory):
+    pool = Pool(Cases(), tmp_path_factory.mktemp("pool"), CHOICES)
+    list(pool.fill("cases"))
+    return dict(zip(GRIDS, pool.load(), strict=True))
+
+
+@pytest.mark.parametrize("kind", list(GRIDS))
+def test_an_image_is_resampled_exactly_once(pooled, kind) -> None:
+    views = Views(CHOICES, [pooled[kind]], ())
+    numbers = np.add(NUMBERS, (0.3, 0.1, -0.2, 0.05, 0.1, -0.1))
+    seen = views.seen(Draw(0, numbers)).numpy()
+    case = Phantom(GRIDS[kind], pose_on(GRIDS[kind])).case()
+    through = case.truth @ to_transform(numbers, views.grid).inverse()
+    ready = prepared(case.pair.moving, 6.8, 0.5)
+    judge = resample(ready, views.grid, through).array
+    inside = resample(Volume(np.ones(ready.array.shape), ready.grid), views.grid, through).array
+    deep = (inside > 0.999) & (seen > 0)
+    assert deep.mean() > 0.1
+    # Kept in 255ths; within half a voxel of the border one fades and the other does not.
+    close = np.abs(seen - judge)[deep] < 1 / 255
+    assert close.mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", list(GRIDS))
+def test_a_drawn_pose_is_where_the_ventricle_then_is(pooled, kind) -> None:
+    views = Views(CHOICES, [pooled[kind]], ())
+    numbers = np.add(NUMBERS, (-0.4, 0.2, 0.2, -0.1, -0.1, 0.1))
+    seen = views.seen(Draw(0, numbers)).numpy()
+    labels = labels_of(
+        to_transform(numbers, views.grid).inverse().map_points(points_of(views.grid))
+    )
+    wall, pool, rest = (seen[labels == label].mean() for label in (1, 2, 0))
+    assert wall > 1.3 * pool
+    assert wall > 2 * rest
+
+
+def test_labels_are_those_of_the_short_axis_at_every_zoom(pooled) -> None:
+    outputs = [(48, 1.0), (24, 0.5), (12, 0.25)]
+    views = Views(CHOICES, [pooled["oblique"]], outputs)
+    wide = 2 * half_width_mm(views.grid)
+    for found, (size, zoom) in zip(views.labels(0), outputs, strict=True):
+        true = labels_of(points_of(cube(size, wide * zoom / (size - 1))))
+        for label in (1, 2):
+            assert dice_of(found.numpy() == label, true == label) > 0.85, (size, zoom, label)
+
+
+def test_own_numbers_are_the_truth(pooled) -> None:
+    for kind, case in pooled.items():
+        grid = cube(48, 6.8)
+        expected = to_numbers(pose_on(GRIDS[kind]), cube(48, 6.8, GRIDS[kind].centre))
+        np.testing.assert_allclose(own_numbers(case, grid, CHOICES), expected, atol=1e-6)
+
+
+def test_draws_stay_in_their_ranges_with_the_heart_in_view(pooled) -> None:
+    grid, cases = cube(48, 6.8), list(pooled.values())
+    drawn = [draw(CHOICES, cases, grid, (0, step, 0)) for step in range(100)]
+    numbers = np.stack([one.numbers for one in drawn])
+    half = half_width_mm(grid)
+    assert (numbers[:, :3] >= CHOICES.angles_low).all()
+    assert (numbers[:, :3] <= CHOICES.angles_high).all()
+    assert (numbers[:, 3:] * half >= np.subtract(CHOICES.centre_low, 1e-6)).all()
+    assert (numbers[:, 3:] * half <= np.add(CHOICES.centre_high, 1e-6)).all()
+    assert (np.abs(numbers[:, 3:]) * half + HEART_MM <= half + 1e-6).all()
+    assert np.ptp(numbers, axis=0).min() > 0.1
+    again = draw(CHOICES, cases, grid, (0, 7, 0))
+    np.testing.assert_array_equal(again.numbers, drawn[7].numbers)
+
+
+def test_own_poses_are_moved_by_little(pooled) -> None:
+    choices = Choices(grid_size=48, spacing_mm=6.8, own_share=1.0, jitter_deg=5.0, jitter_mm=9.0)
+    grid, cases = cube(48, 6.8), list(pooled.values())
+    for step in range(20):
+        one = draw(choices, cases, grid, (0, step, 0))
+        own = to_transform(own_numbers(cases[one.case], grid, choices), grid)
+        left = to_transform(one.numbers, grid) @ own.inverse()
+        shift = np.abs(left.map_points((0.0, 0.0, 0.0)))
+        assert shift.max() <= 9.0 + 1e-6
+        cosine = (np.trace(left.matrix[:3, :3]) - 1) / 2
+        assert np.rad2deg(np.arccos(np.clip(cosine, -1, 1))) <= 5.0 * np.sqrt(3) + 1e-6
+
+
+def test_intensities_are_drawn_too(pooled) -> None:
+    views = Views(CHOICES, [pooled["plain"]], ())
+    plain = views.seen(Draw(0, np.array(NUMBERS)))
+    darker = views.seen(Draw(0, np.array(NUMBERS), gamma=2.0))
+    np.testing.assert_allclose(darker.numpy(), plain.numpy() ** 2, atol=1e-6)
+    noisy = views.seen(Draw(0, np.array(NUMBERS), noise=0.1, seed=5))
+    assert (noisy - plain).std().item() == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda c: {"truth": None}, "no rigid truth"),
+        (lambda c: {"truth": AffineTransform(np.diag([2.0, 1, 1, 1]))}, "no rigid truth"),
+        (lambda c: {"moving_labels": None}, "no labels of its moving image"),
+        (
+            lambda c: {"moving_labels": c.moving_labels.with_array(0 * c.moving_labels.array)},
+            "no labels of myocardium and blood pool",
+        ),
+    ],
+)
+def test_cases_that_teach_nothing_are_named(tmp_path, spoil, says) -> None:
+    grid = GRIDS["plain"]
+    case = Phantom(grid, pose_on(grid)).case("p7")
+    broken = dataclasses.replace(case, **spoil(case))
+    with pytest.raises(ParameterError, match=f"case p7 has {says}"):
+        list(Pool(Cases(broken), tmp_path, CHOICES).fill("cases"))
