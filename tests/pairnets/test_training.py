@@ -63,6 +63,8 @@ def test_what_a_training_leaves(whole) -> None:
     there = {path.name for path in whole.iterdir()}
     assert there >= {NAME, "log.csv", "log.json", "curve.svg", "dvnet.safetensors", "dvnet.json"}
     assert not [name for name in there if name.startswith(".")]
+    modes = {(whole / f"dvnet{suffix}").stat().st_mode for suffix in (".safetensors", ".json")}
+    assert len(modes) == 1  # who may read the card may read the weights
     log = json.loads((whole / "log.json").read_text())
     assert log["preset"]["steps"] == 6
     assert [row["step"] for row in log["curve"]] == [1, 2, 3, 4, 5, 6]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from regkit.io.staging import staged
@@ -65,7 +65,7 @@ def export(
     with staged(folder) as stage:
         weights = stage.path(f"{method}{SUFFIX}")
         state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
-        save_file(state, weights)
+        weights.write_bytes(save(state))  # its own writer would let nobody else read them
         card = dataclasses.replace(card, sha256=sha256(weights))
         text = json.dumps(card.as_json(), indent=1) + "\n"
         stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
