@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import chain
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,8 +28,6 @@ class Transform(ABC):
 
     def __matmul__(self, first: Transform) -> Transform:
         """``(b @ a)`` maps x to ``b(a(x))``."""
-        if isinstance(self, AffineTransform) and isinstance(first, AffineTransform):
-            return AffineTransform(self.matrix @ first.matrix)
         return TransformChain(tuple(chain.from_iterable(_steps(t) for t in (first, self))))
 
 
@@ -81,6 +80,18 @@ class AffineTransform(Transform):
         # Not `@`: for three columns the threads of a BLAS cost far more than the sums.
         linear = np.einsum("...j,ij->...i", coordinates, self.matrix[:3, :3])
         return np.asarray(linear + self.matrix[:3, 3])
+
+    @overload
+    def __matmul__(self, first: AffineTransform) -> AffineTransform: ...
+
+    @overload
+    def __matmul__(self, first: Transform) -> Transform: ...
+
+    def __matmul__(self, first: Transform) -> Transform:
+        """``(b @ a)`` maps x to ``b(a(x))``; of two matrices it is their product."""
+        if isinstance(first, AffineTransform):
+            return AffineTransform(self.matrix @ first.matrix)
+        return super().__matmul__(first)
 
     def inverse(self) -> AffineTransform:
         """Invert the matrix."""
