@@ -113,8 +113,6 @@ def test_what_a_training_leaves_reorients(cases, whole) -> None:
     found = LearnedReorientation(weights).register(Pair(phantom.image, phantom.image))
     turn = found.transform.matrix[:3, :3]
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
-    # What it says at first is the mean pose, not far from the truth.
-    assert np.linalg.norm(found.transform.matrix[:3, 3] - phantom.pose.matrix[:3, 3]) < 30
     assert set(np.unique(found.labels.array)) <= {0, 1, 2}
 
 

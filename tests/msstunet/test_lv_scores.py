@@ -1,0 +1,137 @@
+"""Scores of the labels a method found, and how volumes and poses agree over a cohort."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from msstunet.lv_phantom import Phantom, pose_on, upright
+from regkit import Estimate, LabelMap, rigid
+from regkit.evaluation import Evaluation, NotKnownError
+from regkit.registration import RegistrationResult
+from regkit.registry import default_registry
+from regkit.resampling import resample
+from regkit.verdict import Verdict
+from regkit_msstunet import scores
+from regkit_msstunet.agreement import agreement, r_squared
+from regkit_msstunet.geometry import cube
+
+FIXED = cube(40, 3.4)
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    grid = upright(64, 4.0)
+    return Phantom(grid, pose_on(grid))
+
+
+def evaluation(case, labels, off=None) -> Evaluation:
+    transform = case.truth if off is None else case.truth @ off
+    verdict = Verdict("OK", (), {})
+    estimate = Estimate(transform, labels)
+    return Evaluation(case, RegistrationResult("told", {}, case.pair, estimate, verdict, 0.0))
+
+
+def test_right_labels_in_the_right_pose_score_best(phantom) -> None:
+    told = evaluation(phantom.case(fixed=FIXED), phantom.labels)
+    assert scores.lv_my_seg_dice(told) > 0.9
+    assert scores.lv_bp_seg_dice(told) > 0.9
+    assert scores.lv_my_seg_hd95_mm(told) <= 4.9
+    assert scores.lv_bp_seg_hd95_mm(told) <= 4.9
+    assert scores.lv_my_ml_error_pct(told) == scores.lv_bp_ml_error_pct(told) == 0.0
+
+
+def test_an_error_of_the_pose_costs_labels_too(phantom) -> None:
+    case = phantom.case(fixed=FIXED)
+    right = evaluation(case, phantom.labels)
+    moved = evaluation(case, phantom.labels, rigid((0, 0, 0), (10.0, 0, 0)))
+    assert scores.lv_my_seg_dice(moved) < scores.lv_my_seg_dice(right) - 0.2
+    assert scores.lv_my_seg_hd95_mm(moved) == pytest.approx(10.0, abs=3.5)
+    assert scores.lv_my_ml_error_pct(moved) == 0.0  # of the volume it does not
+
+
+def test_the_labels_found_count_and_not_the_cases_own(phantom) -> None:
+    case = phantom.case(fixed=FIXED)
+    swapped = phantom.labels.with_array(np.array([0, 2, 1], np.uint8)[phantom.labels.array])
+    told = evaluation(case, swapped)
+    assert scores.lv_my_seg_dice(told) < 0.1
+    found, true = scores.volumes_ml(told, scores.MYOCARDIUM)
+    assert (true, found) == scores.volumes_ml(told, scores.BLOOD_POOL)
+    expected = 100 * abs(found - true) / true
+    assert scores.lv_my_ml_error_pct(told) == pytest.approx(expected)
+    voxels = (phantom.labels.array == 1).sum()
+    assert true == pytest.approx(voxels * 0.064)
+
+
+def test_a_case_may_number_its_labels_otherwise(phantom) -> None:
+    case = phantom.case(fixed=FIXED)
+    numbers = np.array([0, 7, 9], np.uint8)
+    extra = {"myocardium_label": 7, "blood_pool_label": 9}
+    renamed = [labels.with_array(numbers[labels.array])
+               for labels in (case.fixed_labels, case.moving_labels)]  # fmt: skip
+    other = replace(case, fixed_labels=renamed[0], moving_labels=renamed[1], extra=extra)
+    for name in ("lv_my_seg_dice", "lv_bp_seg_hd95_mm", "lv_bp_ml_error_pct"):
+        score = getattr(scores, name)
+        assert score(evaluation(other, phantom.labels)) == score(evaluation(case, phantom.labels))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "labels", "says"),
+    [
+        ({}, False, "told finds no labels"),
+        ({"extra": {}}, True, "is not one of a left ventricle"),
+        ({"fixed_labels": None}, True, "has no labels in short-axis planes"),
+    ],
+)
+def test_what_cannot_be_scored_is_left_out(phantom, spoil, labels, says) -> None:
+    case = replace(phantom.case(fixed=FIXED), **spoil)
+    with pytest.raises(NotKnownError, match=says):
+        scores.lv_my_seg_dice(evaluation(case, phantom.labels if labels else None))
+
+
+def test_volumes_need_labels_of_the_moving_image(phantom) -> None:
+    case = replace(phantom.case(fixed=FIXED), moving_labels=None)
+    with pytest.raises(NotKnownError, match="has no labels of its moving image"):
+        scores.lv_my_ml_error_pct(evaluation(case, phantom.labels))
+
+
+def test_the_scores_are_offered() -> None:
+    offered = {offer.spec.name: offer for offer in default_registry().metrics}
+    for name in ("lv_my_seg_dice", "lv_bp_seg_dice", "lv_my_seg_hd95_mm", "lv_bp_seg_hd95_mm",
+                 "lv_my_ml_error_pct", "lv_bp_ml_error_pct"):  # fmt: skip
+        assert offered[name].load() is getattr(scores, name)
+
+
+def test_labels_map_back_through_the_inverse(phantom) -> None:
+    """Nothing is lost: labels of the short-axis planes are those of the image again."""
+    case = phantom.case(fixed=cube(48, 2.0))
+    there = resample(phantom.labels, case.fixed_labels.grid, case.truth)
+    back = resample(there, phantom.grid, case.truth.inverse())
+    assert isinstance(back, LabelMap)
+    agrees = (back.array == phantom.labels.array)[phantom.labels.array > 0].mean()
+    assert agrees > 0.85
+
+
+def test_agreement_is_bland_and_altmans() -> None:
+    true = np.array([100.0, 120.0, 80.0])
+    found = np.array([110.0, 114.0, 80.0])
+    result = agreement(found, true)
+    differences = 100 * (found - true) / ((found + true) / 2)
+    np.testing.assert_allclose(result.differences, differences)
+    np.testing.assert_allclose(result.means, (found + true) / 2)
+    assert result.bias == pytest.approx(differences.mean())
+    assert result.deviation == pytest.approx(differences.std(ddof=1))
+    low, high = result.limits
+    assert (high - low) / 2 == pytest.approx(1.96 * result.deviation)
+    assert (high + low) / 2 == pytest.approx(result.bias)
+
+
+def test_r_squared_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(30, 6))
+    found = true + rng.normal(size=(30, 6)) * 0.5
+    expected = [stats.pearsonr(a, b).statistic ** 2 for a, b in zip(found.T, true.T, strict=True)]
+    np.testing.assert_allclose(r_squared(found, true), expected)
+    np.testing.assert_allclose(r_squared(found[:, 0], true[:, 0]), expected[:1])
+    assert np.isnan(r_squared(np.ones(4), np.arange(4.0))).all()
