@@ -41,12 +41,40 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"),
         _score("lv_my_ml_error_pct", "%", "absolute error of the volume of the myocardium found"),
         _score("lv_bp_ml_error_pct", "%", "absolute error of the volume of the blood pool found"),
+        *_volume("lv_my", "myocardium"),
+        *_volume("lv_bp", "blood pool"),
     )
 
 
 def _score(name: str, unit: str, summary: str, better: str = "lower") -> MetricSpec:
     target = f"regkit_msstunet.scores:{name}"
     return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
+
+
+def _volume(structure: str, words: str) -> tuple[MetricSpec, MetricSpec]:
+    """Return the volume of a structure as it was found, and as it is."""
+    home, found, true = (
+        "regkit_msstunet.ventricle.volumes",
+        f"{structure}_ml",
+        f"{structure}_true_ml",
+    )
+    return (
+        MetricSpec(
+            name=found,
+            target=f"{home}:{found}",
+            summary=f"volume of the {words} found",
+            unit="ml",
+            better="",
+            true_value=true,
+        ),
+        MetricSpec(
+            name=true,
+            target=f"{home}:{true}",
+            summary=f"true volume of the {words}",
+            unit="ml",
+            better="",
+        ),
+    )
 
 
 @hookimpl

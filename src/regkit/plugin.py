@@ -81,11 +81,15 @@ class MetricSpec(Spec):
     unit
         ``mm``, ``deg``, ``%`` or empty.
     better
-        ``lower`` or ``higher``.
+        ``lower``, ``higher``, or empty for a measurement, which is neither and not ranked.
+    true_value
+        Of a measurement, the name of the one that is its true value: a report shows how well the
+        two agree.
     """
 
     unit: str = ""
     better: str = "lower"
+    true_value: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -193,11 +193,11 @@ def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
         (np.zeros_like, "the moving image is constant"),
     ],
 )
-def test_bad_images_are_refused(run, knowing, files, shell, tmp_path, bad):
+def test_bad_images_are_refused(run, files, shell, tmp_path, bad):
     make, words = bad
-    knowing(POSE, shell[1])
     write_volume(shell[0].with_array(make(shell[0].array)), files[0])
-    refused(run(files[0], "-o", tmp_path / "out" / "a"), words, tmp_path)
+    told = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(told, words, tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (20, 20, 20, 3)])

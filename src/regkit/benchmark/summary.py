@@ -11,6 +11,7 @@ from regkit.benchmark.records import read_records
 from regkit.io.staging import staged
 from regkit.registry import Registry
 from regkit.statistics import Settings, Summary, summarise, writing
+from regkit.statistics.agreement import agreements, as_markdown
 
 
 def summarise_folder(
@@ -36,14 +37,20 @@ def summarise_folder(
     better, units = of_scores(registry)
     summary = summarise(records, settings, better, units)
     verdicts = calibration(records)
-    data = {**summary.as_data(), "verdicts": verdicts}
+    agreed = agreements(records, true_values(registry), units)
+    data = {
+        **summary.as_data(),
+        "agreements": [agreement.as_data() for agreement in agreed],
+        "verdicts": verdicts,
+    }
     with staged(folder) as stage:
         stage.path("summary.json").write_text(
             json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
         stage.path("summary.csv").write_text(writing.as_csv(summary), encoding="utf-8")
         stage.path("summary.md").write_text(
-            writing.as_markdown(summary) + verdicts_as_markdown(verdicts), encoding="utf-8"
+            writing.as_markdown(summary) + as_markdown(agreed) + verdicts_as_markdown(verdicts),
+            encoding="utf-8",
         )
     return summary
 
@@ -52,3 +59,9 @@ def of_scores(registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
     """Return which way is better, and the unit, of every score offered."""
     specs = [offer.spec for offer in registry.metrics]
     return {s.name: s.better for s in specs}, {s.name: s.unit for s in specs}
+
+
+def true_values(registry: Registry) -> dict[str, str]:
+    """Return the measurements whose true values are measurements too: name -> name."""
+    specs = [offer.spec for offer in registry.metrics]
+    return {s.name: s.true_value for s in specs if s.true_value}

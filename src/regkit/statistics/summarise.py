@@ -44,7 +44,8 @@ def summarise(
     settings
         How.
     better
-        ``lower`` or ``higher`` for every score; lower where it is not said.
+        ``lower`` or ``higher`` for every score; lower where it is not said. Empty for a
+        measurement, which is left out; see `regkit.statistics.agreement`.
     units
         The scores' units.
 

@@ -141,13 +141,15 @@ def scores_of(dataset: Dataset, better: Mapping[str, str]) -> list[Score]:
     dataset
         The records.
     better
-        ``lower`` or ``higher`` for every score; lower where it is not said.
+        ``lower`` or ``higher`` for every score; lower where it is not said. Empty for a
+        measurement, which has no table.
     """
     names: dict[str, None] = {}
     for record in dataset.records.values():
         names.update(dict.fromkeys(record.get("scores") or ()))
     names.update(dict.fromkeys(_costs(dataset)))
-    tables = [_score(dataset, name, better.get(name, "lower")) for name in names]
+    ways = {name: better.get(name, "lower") for name in names}
+    tables = [_score(dataset, name, way) for name, way in ways.items() if way]
     return [table for table in tables if table.cases]
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from regkit.report.benchmark_page.bland_altman import bland_altman
 from regkit.report.benchmark_page.choice import by_rank, leading
 from regkit.report.benchmark_page.cost import Point, time_against
 from regkit.report.benchmark_page.critical import critical_difference
 from regkit.report.benchmark_page.strips import Strip, strips
+from regkit.statistics.agreement import Agreement
 from regkit.statistics.paired import least_p
 from regkit.statistics.summary import (
     Comparison,
@@ -58,6 +60,7 @@ class Section:
     failed: int
     headline: tuple[str, ...]
     panels: tuple[Panel, ...]
+    agreements: tuple[tuple[Agreement, Markup], ...] = ()
 
 
 def colours_of(summary: Summary) -> dict[str, int]:
@@ -67,7 +70,10 @@ def colours_of(summary: Summary) -> dict[str, int]:
 
 
 def sections(
-    summary: Summary, records: Sequence[Record], preferred: Sequence[str] = LEADING
+    summary: Summary,
+    records: Sequence[Record],
+    preferred: Sequence[str] = LEADING,
+    agreed: Sequence[Agreement] = (),
 ) -> list[Section]:
     """Return what the page says of every dataset."""
     colours = colours_of(summary)
@@ -82,7 +88,8 @@ def sections(
         scored = first is not None and first.score not in COSTS
         headline = headline_of(first) if first and scored else ["No method gave a score."]
         failed = sum(r["status"] == "failed" for r in mine)
-        found.append(Section(dataset, failed, tuple(headline), tuple(panels)))
+        plots = [(a, bland_altman(a, colours)) for a in agreed if a.dataset == dataset.dataset]
+        found.append(Section(dataset, failed, tuple(headline), tuple(panels), tuple(plots)))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from regkit import __version__
 from regkit.benchmark.records import read_records
+from regkit.benchmark.summary import of_scores, true_values
 from regkit.io.staging import staged
 from regkit.registry import Registry
 from regkit.report.benchmark_page.case_table import case_table
@@ -17,6 +18,7 @@ from regkit.report.benchmark_page.views import View, Views, make_views
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 from regkit.statistics import Summary
+from regkit.statistics.agreement import agreements
 from regkit.statistics.table import COSTS, Record
 from regkit.statistics.writing import (
     equivalence_in_words,
@@ -59,7 +61,8 @@ def write_report(
         The report.
     """
     records = read_records(folder)
-    found = sections(summary, records)
+    agreed = agreements(records, true_values(registry), of_scores(registry)[1])
+    found = sections(summary, records, agreed=agreed)
     views = make_views(folder, _choices(found, records, most_views), registry)
     about = {offer.spec.name: offer.spec.summary for offer in registry.metrics}
     html = render(summary, records, found, views, COSTS_ARE | about)

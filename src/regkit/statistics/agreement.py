@@ -1,0 +1,182 @@
+"""How well a measurement agrees with its true value over the cases of a benchmark.
+
+Bland & Altman 1986, doi:10.1016/S0140-6736(86)90837-8, and 1999,
+doi:10.1177/096228029900800204: differences, here in percent of the mean of both, against that
+mean; their mean is the bias, and 95 % of normal differences lie between the limits of agreement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from regkit.grid import FloatArray
+from regkit.statistics.summary import number
+from regkit.statistics.table import Dataset, Record, by_dataset
+
+# Standard deviations to either side of the mean that hold 95 % of normal differences.
+LIMIT = 1.96
+CONFIDENCE = 0.95
+FEWEST = 3
+HEADER = (
+    "\n## Measurements against their true values\n\n"
+    "| dataset | measurement | method | cases | without | bias ± SD (%) "
+    "| limits of agreement (%) | R² |\n|---|---|---|--:|--:|--:|--:|--:|\n"
+)
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """A method's measurements beside the true ones.
+
+    Parameters
+    ----------
+    dataset, measure, method, unit
+        What was measured, by what.
+    found, true
+        The values of the cases that have both, shape (cases,), positive.
+    failed
+        How many cases have no value, the method having failed or found nothing.
+    """
+
+    dataset: str
+    measure: str
+    method: str
+    unit: str
+    found: FloatArray
+    true: FloatArray
+    failed: int
+
+    @property
+    def cases(self) -> int:
+        """How many have both values."""
+        return len(self.found)
+
+    @property
+    def means(self) -> FloatArray:
+        """Means of measured and true value, in their unit, shape (cases,)."""
+        return np.asarray((self.found + self.true) / 2)
+
+    @property
+    def differences(self) -> FloatArray:
+        """Measured less true value in percent of their mean, shape (cases,)."""
+        return np.asarray(100 * (self.found - self.true) / self.means)
+
+    @property
+    def bias(self) -> float | None:
+        """Mean difference, percent; None with fewer than three cases, as all that follows."""
+        return float(self.differences.mean()) if self.cases >= FEWEST else None
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation of the differences, percent."""
+        return float(self.differences.std(ddof=1)) if self.cases >= FEWEST else None
+
+    @property
+    def low(self) -> float | None:
+        """Lower limit of agreement, percent."""
+        return None if self.bias is None or self.sd is None else self.bias - LIMIT * self.sd
+
+    @property
+    def high(self) -> float | None:
+        """Upper limit of agreement, percent."""
+        return None if self.bias is None or self.sd is None else self.bias + LIMIT * self.sd
+
+    @property
+    def intervals(self) -> tuple[Interval, Interval, Interval] | None:
+        """Intervals of the lower limit, the bias and the upper limit, cases independent."""
+        if self.low is None or self.bias is None or self.high is None or self.sd is None:
+            return None
+        n = self.cases
+        wide = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * self.sd
+        around_bias = wide * (1 / n) ** 0.5
+        around_limit = wide * (1 / n + LIMIT**2 / (2 * (n - 1))) ** 0.5
+        return (
+            (self.low - around_limit, self.low + around_limit),
+            (self.bias - around_bias, self.bias + around_bias),
+            (self.high - around_limit, self.high + around_limit),
+        )
+
+    @property
+    def r_squared(self) -> float | None:
+        """Squared correlation of measured and true values; None where one does not vary."""
+        if self.cases < FEWEST or np.ptp(self.found) == 0 or np.ptp(self.true) == 0:
+            return None
+        return number(np.corrcoef(self.found, self.true)[0, 1] ** 2)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return everything as plain data that JSON can hold."""
+        names = ("dataset", "measure", "method", "unit", "cases", "failed", "bias", "sd")
+        more = ("low", "high", "intervals", "r_squared")
+        return {name: getattr(self, name) for name in (*names, *more)} | {
+            "found": self.found.tolist(),
+            "true": self.true.tolist(),
+        }
+
+
+def agreements(
+    records: Iterable[Record], true_values: Mapping[str, str], units: Mapping[str, str]
+) -> list[Agreement]:
+    """Return how well measurements agree, for every dataset, measurement and method that has some.
+
+    Parameters
+    ----------
+    records
+        As a benchmark writes them.
+    true_values
+        Name of a measurement -> name of the one that is its true value.
+    units
+        Of the measurements.
+    """
+    return [
+        agreement
+        for dataset in by_dataset(records)
+        for measure, true in true_values.items()
+        for agreement in _of_methods(dataset, measure, true, units.get(measure, ""))
+    ]
+
+
+def as_markdown(agreed: Iterable[Agreement]) -> str:
+    """Return a table for people; nothing if there is no agreement to tell."""
+    rows = "".join(_row(agreement) for agreement in agreed)
+    return HEADER + rows if rows else ""
+
+
+def _of_methods(dataset: Dataset, measure: str, true: str, unit: str) -> Iterator[Agreement]:
+    for method in dataset.methods:
+        mine = [record for (_, name), record in dataset.records.items() if name == method]
+        pairs = [pair for record in mine if (pair := _pair(record, measure, true)) is not None]
+        if pairs:
+            found, real = np.array(pairs, np.float64).T
+            yield Agreement(
+                dataset.name, measure, method, unit, found, real, len(mine) - len(pairs)
+            )
+
+
+def _pair(record: Record, measure: str, true: str) -> tuple[float, float] | None:
+    """Return the measured and the true value of a record that has both."""
+    scores = record.get("scores") or {}
+    found, real = scores.get(measure), scores.get(true)
+    if record["status"] != "ok" or found is None or real is None:
+        return None
+    pair = float(found), float(real)
+    return pair if all(isfinite(v) and v >= 0 for v in pair) and sum(pair) > 0 else None
+
+
+def _row(a: Agreement) -> str:
+    spread = "-" if a.bias is None else f"{a.bias:.2f} ± {a.sd:.2f}"
+    limits = "-" if a.low is None else f"{a.low:.2f} to {a.high:.2f}"
+    square = "-" if a.r_squared is None else f"{a.r_squared:.4f}"
+    names = " | ".join(_cell(name) for name in (a.dataset, a.measure, a.method))
+    return f"| {names} | {a.cases} | {a.failed} | {spread} | {limits} | {square} |\n"
+
+
+def _cell(name: str) -> str:
+    return " ".join(name.split()).replace("|", "\\|")
