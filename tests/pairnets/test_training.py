@@ -17,6 +17,7 @@ from pairnets.small_training import job, write_cases
 from regkit.errors import FileFormatError, ParameterError
 from regkit.learning.checkpoint import NAME
 from regkit_pairnets.train.trainer import train
+from regkit_pairnets.train.validation import best_passes
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,18 @@ def test_what_a_training_leaves(whole) -> None:
     card = json.loads((whole / "dvnet.json").read_text())
     assert card["about"]["command"].startswith("regkit train dvnet --data ")
     assert (card["fixed"]["modality"], card["moving"]["modality"]) == ("pet", "ct")
+    log_row = log["curve"][-1]
+    held_out = card["about"]["scores"]["validation"]
+    assert card["passes"] in {1, 2}
+    assert held_out["dt_mm"] == log_row["dt_mm_first" if card["passes"] == 1 else "dt_mm"]
     assert (whole / "curve.svg").read_text().count("<polyline") == 3
+
+
+def test_weights_look_as_often_as_serves_whole_and_cut_images() -> None:
+    first, second = {"dt_mm": 3.0, "dt_mm_cut": 4.0}, {"dt_mm": 1.0, "dt_mm_cut": 3.0}
+    third = {"dt_mm": 0.5, "dt_mm_cut": 4.0, "dr_deg": 9.0}
+    assert best_passes([first, second, third]) == 2
+    assert best_passes([{"dt_mm": 3.0, "dr_deg": 1.0}]) == 1
 
 
 def test_a_folder_with_a_training_is_not_overwritten(cases, whole) -> None:

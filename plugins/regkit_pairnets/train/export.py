@@ -28,6 +28,8 @@ def export(
     method: str,
     network: nn.Module,
     views: Views,
+    *,
+    passes: int,
     about: Mapping[str, Any],
 ) -> None:
     """Write the weights and the card of a method into a folder, both or neither.
@@ -42,6 +44,8 @@ def export(
         With its final weights.
     views
         Of the cases it learnt from.
+    passes
+        How often to look.
     about
         Further facts for the card.
     """
@@ -58,7 +62,7 @@ def export(
         units=preset.units,  # type: ignore[arg-type]
         fixed=fixed,
         moving=moving,
-        passes=preset.passes,
+        passes=passes,
         unknown=UNKNOWN,
         about=about,
     )

@@ -32,7 +32,7 @@ class Preset(Course):
     width, norm, fold, initialise
         Of the network; `norm` empty for one that has none, `fold` 1 for one that cannot.
     passes
-        How often the trained network will look; also in validation.
+        How often the trained network may look; in the end, as often as validation has it best.
     loss
         Mean absolute or squared error of the six outputs.
     contrastive_steps

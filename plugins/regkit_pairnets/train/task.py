@@ -22,7 +22,7 @@ from regkit_pairnets.networks.pair_network import PairNetwork
 from regkit_pairnets.train.draws import Draw, draw
 from regkit_pairnets.train.export import export
 from regkit_pairnets.train.preset import Preset
-from regkit_pairnets.train.validation import fixed_draws, validate
+from regkit_pairnets.train.validation import best_passes, fixed_draws, validate
 from regkit_pairnets.train.views import Batch, Views
 
 LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -75,13 +75,21 @@ class MotionTask(Task[Batch]):
         return LOSSES[self.preset.loss](numbers, batch.target.to(self.device))
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return the mean errors on the cases held out."""
-        return validate(network, self.held_out, self.validation, self.device)
+        """Return the mean errors on the cases held out, after the first look and the last."""
+        scores = self._scores(network)
+        first, last = scores[0], scores[-1]
+        return {**{f"{name}_first": value for name, value in first.items()}, **last}
 
     def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-        """Write the weights and their card."""
-        about = {**about, "cases": len(self.views.cases)}
-        export(folder, self.method, network, self.views, about)
+        """Write the weights and their card, with as many passes as did best on held-out cases."""
+        scores = self._scores(network)
+        passes = best_passes(scores)
+        held_out = {"validation": scores[passes - 1]}
+        about = {**about, "cases": len(self.views.cases), "scores": held_out}
+        export(folder, self.method, network, self.views, passes=passes, about=about)
+
+    def _scores(self, network: nn.Module) -> list[dict[str, float]]:
+        return validate(network, self.held_out, self.validation, self.device)
 
     def _draw(self, step: int, seed: tuple[int, ...]) -> Draw:
         one = draw(self.preset, self.views.cases, self.views.grid, seed)

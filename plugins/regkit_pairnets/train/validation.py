@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,24 +35,27 @@ def fixed_draws(preset: Preset, views: Views) -> tuple[list[Draw], list[Draw]]:
 
 def validate(
     network: nn.Module, views: Views, draws: tuple[list[Draw], list[Draw]], device: torch.device
-) -> dict[str, float]:
-    """Return mean errors, mm and degrees: after one look, after all, and with slices missing.
+) -> list[dict[str, float]]:
+    """Return mean errors after one look, after two, ... with images whole and, if learnt, cut.
 
     They are ``dt_mm`` and ``dr_deg``: mean absolute differences of the translations along and the
-    angles about three axes, about the grid's centre.
+    angles about three axes, about the grid's centre; ``_cut`` is added when slices are missing.
     """
-    preset = views.preset
     network.eval()
-    scores: dict[str, float] = {}
+    scores: list[dict[str, float]] = [{} for _ in range(views.preset.passes)]
     for suffix, some in (("", draws[0]), ("_cut", draws[1])):
         found = [IDENTITY] * len(some)
-        for look in range(1, preset.passes + 1):
+        for after in scores if some else ():
             found = _look_again(network, views, some, found, device)
-            if some and look in {1, preset.passes}:
-                dt, dr = _errors(found, some, views.grid)
-                when = "" if look == preset.passes else "_first"
-                scores |= {f"dt_mm{suffix}{when}": dt, f"dr_deg{suffix}{when}": dr}
+            dt, dr = _errors(found, some, views.grid)
+            after |= {f"dt_mm{suffix}": dt, f"dr_deg{suffix}": dr}
     return scores
+
+
+def best_passes(scores: Sequence[Mapping[str, float]]) -> int:
+    """Return after how many looks the shifts are best, whole and cut images weighing the same."""
+    shifts = [sum(v for k, v in after.items() if k.startswith("dt_mm")) for after in scores]
+    return 1 + int(np.argmin(shifts))
 
 
 def _look_again(
