@@ -40,6 +40,9 @@ class Choices(Course):
         Half-ranges of that motion along and about each axis.
     gamma, noise
         Range of exponents on intensities; greatest deviation of added noise.
+    segmented
+        How many images of a batch are segmented, which costs most; 0 for all. The others teach
+        the localiser.
     told_share
         Share of images that the segmenter looks at through the true pose, as if the localiser
         had learnt already.
@@ -67,6 +70,7 @@ class Choices(Course):
     jitter_mm: float = 0.0
     gamma: Range = (1.0, 1.0)
     noise: float = 0.0
+    segmented: int = 0
     told_share: float = 0.0
     threshold_weight: float = 1.0
     threshold_coarser: int = 1
@@ -87,6 +91,7 @@ class Choices(Course):
             validation_cases=(1, 1e6),
             own_share=(0, 1),
             noise=(0, 1),
+            segmented=(0, self.batch),
             told_share=(0, 1),
             threshold_weight=(0, 1e3),
             threshold_coarser=(1, 64),

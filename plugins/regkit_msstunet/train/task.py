@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ class ReorientationTask(Task[Batch]):
         """Draw cases and resample them."""
         seeds = ((self.choices.seed, step, place) for place in places)
         grid, cases = self.views.grid, self.views.cases
-        return self.views.batch([draw(self.choices, cases, grid, seed) for seed in seeds])
+        draws = [draw(self.choices, cases, grid, seed) for seed in seeds]
+        share = (self.choices.segmented or self.choices.batch) / self.choices.batch
+        return self.views.batch(draws, ceil(share * len(draws)))
 
     def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002
         """Return the compound loss."""
@@ -74,7 +77,9 @@ class ReorientationTask(Task[Batch]):
         truth = batch.numbers.to(self.device)
         numbers, context = network.locate(volume)
         through = _looked_through(network, numbers, truth, batch.told.to(self.device))
-        logits = network.segment(volume, through, context)
+        some = len(batch.labels[0])
+        seen = None if context is None else context[:some]
+        logits = network.segment(volume[:some], through[:some], seen)
         labels = [level.to(self.device) for level in batch.labels]
         loss = supervised([one.float() for one in logits], labels)
         if network.needs_pose:

@@ -29,7 +29,8 @@ class Batch:
     numbers
         True poses (batch, 6).
     labels
-        True labels for each of the network's outputs, (batch, m, m, m).
+        True labels for each of the network's outputs, (some, m, m, m): of the first images of the
+        batch, of as many as are to be segmented.
     told
         Which images the segmenter looks at through the true pose, (batch,).
     """
@@ -63,9 +64,9 @@ class Views:
         self.grid = cube(choices.grid_size, choices.spacing_mm)
         self._labels: dict[int, tuple[Tensor, ...]] = {}
 
-    def batch(self, draws: Sequence[Draw]) -> Batch:
-        """Return inputs and targets of drawn cases."""
-        labels = zip(*(self.labels(draw.case) for draw in draws), strict=True)
+    def batch(self, draws: Sequence[Draw], segmented: int | None = None) -> Batch:
+        """Return inputs and targets of drawn cases; labels of as many as are to be segmented."""
+        labels = zip(*(self.labels(draw.case) for draw in draws[:segmented]), strict=True)
         return Batch(
             torch.stack([self.seen(draw) for draw in draws])[:, None],
             torch.tensor(np.stack([draw.numbers for draw in draws]), dtype=torch.float32),
