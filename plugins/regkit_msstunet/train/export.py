@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save_file
 from torch import nn
 
 from regkit.grid import FloatArray
-from regkit.io.staging import staged
-from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
+from regkit.learning.export import write_weights
 from regkit_msstunet.card import Card, Range
 from regkit_msstunet.guard import measured
 from regkit_msstunet.train.draws import Draw, own_numbers
@@ -65,14 +61,7 @@ def export(
         passes=choices.passes,
         about=about,
     )
-    method = file.name
-    with staged(file.parent) as stage:
-        weights = stage.path(f"{method}{SUFFIX}")
-        state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
-        save_file(state, weights)
-        card = dataclasses.replace(card, sha256=sha256(weights))
-        text = json.dumps(card.as_json(), indent=1) + "\n"
-        stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
+    write_weights(file.parent, file.name, network, card.as_json())
 
 
 def _ranges(views: Views) -> dict[str, Range]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save
 from torch import nn
 
-from regkit.io.staging import staged
+from regkit.learning.export import write_weights
 from regkit.learning.guard import measured
-from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
 from regkit_pairnets.card import Appearance, Card, Range
 from regkit_pairnets.train.draws import draw
 from regkit_pairnets.train.views import UNKNOWN, Views
@@ -66,13 +62,7 @@ def export(
         unknown=UNKNOWN,
         about=about,
     )
-    with staged(folder) as stage:
-        weights = stage.path(f"{method}{SUFFIX}")
-        state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
-        weights.write_bytes(save(state))  # its own writer would let nobody else read them
-        card = dataclasses.replace(card, sha256=sha256(weights))
-        text = json.dumps(card.as_json(), indent=1) + "\n"
-        stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
+    write_weights(folder, method, network, card.as_json())
 
 
 def _appearances(views: Views) -> tuple[Appearance, Appearance]:

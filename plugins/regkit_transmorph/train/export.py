@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import nn
 
-from regkit.io.staging import staged
+from regkit.learning.export import write_weights
 from regkit.learning.guard import measured
-from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
 from regkit_transmorph.card import Card, Look, Range
 from regkit_transmorph.train.draws import draw
 from regkit_transmorph.train.views import Views
@@ -53,13 +49,7 @@ def export(
         passes=choices.passes,
         about=about,
     )
-    with staged(folder) as stage:
-        weights = stage.path(f"{method}{SUFFIX}")
-        state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
-        save_file(state, weights)
-        card = dataclasses.replace(card, sha256=sha256(weights))
-        text = json.dumps(card.as_json(), indent=1) + "\n"
-        stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
+    write_weights(folder, method, network, card.as_json())
 
 
 def _looks(views: Views) -> tuple[Look, Look]:

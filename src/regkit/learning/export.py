@@ -1,0 +1,41 @@
+"""From a trained network to a file of weights and its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+from regkit.io.staging import staged
+from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
+
+
+def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[str, Any]) -> None:
+    """Write ``METHOD.safetensors`` and ``METHOD.json``, both or neither.
+
+    Parameters
+    ----------
+    folder
+        Where they go.
+    method
+        Its name.
+    network
+        With its final weights.
+    card
+        As plain data; the digest of the weights is added as ``sha256``.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
+    with staged(folder) as stage:
+        weights = stage.path(f"{method}{SUFFIX}")
+        weights.write_bytes(save(state))  # its own writer would let nobody else read them
+        text = json.dumps({**card, "sha256": sha256(weights)}, indent=1) + "\n"
+        stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
