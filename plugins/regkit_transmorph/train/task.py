@@ -56,7 +56,10 @@ class AlikeTask(Task[Batch]):
     def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002 - the same in every step
         """Return how unlike the images are under the network's maps, both ways."""
         there = batch.on(self.device)
-        raw = self.network(*there.seen())
+        own = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=own):  # which branches are left out
+            torch.manual_seed(batch.seed)
+            raw = self.network(*there.seen())
         # On the CPU: hundreds of operations on single numbers.
         return self._loss(there, matrices(raw.double().cpu()).to(self.device))
 

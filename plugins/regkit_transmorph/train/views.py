@@ -74,4 +74,4 @@ class Views:
             image.tensor.float(), where, padding_mode="border", align_corners=False
         )
         beyond = (where.abs() > 1).any(dim=-1)[:, None]
-        return values.masked_fill(beyond, float("nan"))
+        return values.clamp(0, 1).masked_fill(beyond, float("nan"))
