@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError
 from regkit.io.dicom_frames import Frame, frames_of, stack
 from regkit.io.dicom_pixels import stored_values
-from regkit.io.formats import signature
+from regkit.io.formats import is_dicom
 from regkit.io.noise import silenced
 from regkit.io.stored import Stored
 from regkit.io.suv import ATTRIBUTES as SUV_ATTRIBUTES
@@ -80,14 +80,6 @@ def _header(path: Path) -> Any:
     return pydicom.dcmread(
         path, stop_before_pixels=True, force=True, specific_tags=list(_ATTRIBUTES)
     )
-
-
-def is_dicom(path: Path) -> bool:
-    """Tell whether a file, or a folder as a whole, is read as DICOM."""
-    if path.is_dir():
-        return True
-    with path.open("rb") as file:
-        return signature(file.read(132)) == "DICOM"
 
 
 def _one_series(headers: Headers) -> Headers:

@@ -113,6 +113,14 @@ def signature(head: bytes) -> str:
     return ""
 
 
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file, or a folder as a whole, is read as DICOM."""
+    if path.is_dir():
+        return True
+    with path.open("rb") as file:
+        return signature(file.read(132)) == "DICOM"
+
+
 def _by_suffix(path: Path) -> Format | None:
     name = path.name.lower()
     return next((known for known in FORMATS if name.endswith(known.suffixes)), None)

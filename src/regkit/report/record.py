@@ -11,7 +11,7 @@ from typing import Any
 
 from regkit import __version__
 from regkit.errors import FileFormatError
-from regkit.io.dicom import is_dicom, suv_of
+from regkit.io.formats import is_dicom
 from regkit.registrar import Pair
 from regkit.registration import RegistrationResult, versions
 from regkit.report.description import linear_fit
@@ -110,6 +110,8 @@ def _suv(path: Path) -> dict[str, Any]:
     """Return how a PET became SUV, or why it did not; nothing of a file that is no DICOM."""
     if not is_dicom(path):
         return {}
+    from regkit.io.dicom import suv_of  # noqa: PLC0415 - loads pydicom, which few need
+
     try:
         return {"suv": suv_of(path).as_data()}
     except FileFormatError as error:
