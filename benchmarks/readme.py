@@ -3,18 +3,21 @@
     python benchmarks/readme.py [--picture]
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
-those of `speed`, `capture`, `real pairs` and `paper tables` what was measured, from
-`benchmarks/results`; `--picture` paints docs/demo.png from the demo's pair.
+those of `weights` what the cards of shipped weights say, between those of `speed`, `capture`,
+`real pairs` and `paper tables` what was measured, from `benchmarks/results`; `--picture` paints
+docs/demo.png from the demo's pair.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
 
+from records import markdown
 from regkit.registry import default_registry
 from regkit.report.method_table import method_table
 
@@ -34,6 +37,21 @@ def replace_between(text: str, name: str, content: str) -> str:
     before, _, rest = text.partition(f"<!-- {name} -->\n")
     _, _, after = rest.partition(f"<!-- /{name} -->")
     return f"{before}<!-- {name} -->\n{content}<!-- /{name} -->{after}"
+
+
+def weights_table() -> str:
+    """Lay out the cards of all shipped weights as Markdown."""
+    lines = []
+    for file in sorted(ROOT.glob("plugins/*/shipped/*.json")):
+        card = json.loads(file.read_text(encoding="utf-8"))
+        about = card["about"]
+        size = file.with_suffix(".safetensors").stat().st_size / 1e6
+        scores = "; ".join(f"{k} {v:.3g}" for k, v in about["scores"]["validation"].items())
+        lines.append(
+            (f"`{card['method']}`", f"`{about['data']}`", about["steps"], f"{size:.1f}", scores)
+        )
+    columns = ("weights", "learnt from", "steps", "MB", "errors in validation")
+    return markdown(columns, lines) + "\n"
 
 
 def paint() -> None:
@@ -59,6 +77,7 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     methods = method_table(default_registry(builtin_only=True).methods)
     text = replace_between(text, "methods", methods)
+    text = replace_between(text, "weights", weights_table())
     for name, file in MEASURED.items():
         text = replace_between(text, name, file.read_text(encoding="utf-8"))
     README.write_text(text, encoding="utf-8")

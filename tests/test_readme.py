@@ -1,5 +1,6 @@
 """The README tells the truth: its code runs, its tables and its plugin are the real ones."""
 
+import json
 import re
 import shlex
 import shutil
@@ -57,7 +58,7 @@ def _plugin() -> dict[str, object]:
 
 
 def test_the_commands_run(demo_files: Path) -> None:
-    assert run_commands(about="regkit register") >= 5
+    assert run_commands(about="regkit resample") >= 5
     for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
         assert (demo_files / "out" / name).is_file()
 
@@ -69,10 +70,18 @@ def test_the_comparison_runs(demo_files: Path) -> None:
         assert (demo_files / name).is_file()
 
 
+@pytest.mark.slow
+def test_the_training_runs(demo_files: Path) -> None:
+    assert run_commands(about="regkit train") >= 5
+    for name in ("out/heart.tfm", "trained/attention-reg.safetensors", "trained/curve.svg"):
+        assert (demo_files / name).is_file()
+
+
 def test_every_block_of_commands_is_run_or_sets_up() -> None:
     for block in blocks("sh"):
         assert any(
-            words in block for words in ("make test", "regkit register", "regkit benchmark")
+            words in block
+            for words in ("make test", "regkit resample", "regkit train", "regkit benchmark")
         )
 
 
@@ -110,6 +119,19 @@ def test_what_was_measured_is_what_the_results_hold(name, file) -> None:
     assert table[1] == (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8"), (
         "bring it up to date with: python benchmarks/readme.py"
     )
+
+
+def test_the_table_of_weights_is_that_of_the_cards() -> None:
+    table = re.search(r"<!-- weights -->\n(.*?)<!-- /weights -->", README, flags=re.DOTALL)
+    assert table is not None
+    cards = {
+        path.stem: json.loads(path.read_text()) for path in ROOT.glob("plugins/*/shipped/*.json")
+    }
+    rows = [line.split(" | ") for line in table[1].splitlines()[2:]]
+    assert {row[0].strip("| `") for row in rows} == set(cards)
+    for row in rows:
+        about = cards[row[0].strip("| `")]["about"]
+        assert (row[1], row[2]) == (f"`{about['data']}`", str(about["steps"]))
 
 
 def test_the_plugin_is_the_one_of_the_example() -> None:
