@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from regkit.plugin import FrameSpec, MethodSpec, MetricSpec, hookimpl
 
 NEEDS = {"torch": "torch", "safetensors": "safetensors"}
-NI = "Ni et al., multi-scale spatial transformer U-Net for reorientation of the left ventricle"
+NI = "Ni et al. 2023, arXiv:2310.10095, multi-scale spatial transformer U-Net"
 
 
 @hookimpl
@@ -39,8 +39,6 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("lv_bp_seg_dice", "", "Dice coefficient of the blood pool found", "higher"),
         _score("lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the myocardium found"),
         _score("lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"),
-        _score("lv_my_ml_error_pct", "%", "absolute error of the volume of the myocardium found"),
-        _score("lv_bp_ml_error_pct", "%", "absolute error of the volume of the blood pool found"),
         *_volume("lv_my", "myocardium"),
         *_volume("lv_bp", "blood pool"),
     )

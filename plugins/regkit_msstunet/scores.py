@@ -1,7 +1,7 @@
 """How well the labels that a method found are those of the left ventricle.
 
 Compared as published: the labels found, in the short-axis frame found, with the true labels in
-the true frame, so that an error of the pose counts too. Volumes are compared in the moving image.
+the true frame, so that an error of the pose counts too. Volumes are those in the moving image.
 Methods find 1 for myocardium and 2 for the blood pool; cases say their own numbers in two entries
 of their `extra`, ``myocardium_label`` and ``blood_pool_label``.
 """
@@ -45,16 +45,6 @@ def lv_bp_seg_hd95_mm(evaluation: Evaluation) -> float:
     return _hd95(evaluation, BLOOD_POOL)
 
 
-def lv_my_ml_error_pct(evaluation: Evaluation) -> float:
-    """Absolute error of the volume of the myocardium found, in percent of the true one."""
-    return _volume_error(evaluation, MYOCARDIUM)
-
-
-def lv_bp_ml_error_pct(evaluation: Evaluation) -> float:
-    """Absolute error of the volume of the blood pool found, in percent of the true one."""
-    return _volume_error(evaluation, BLOOD_POOL)
-
-
 def volumes_ml(evaluation: Evaluation, structure: Structure) -> tuple[float, float]:
     """Return the volume of a structure that was found, and the true one, ml.
 
@@ -87,13 +77,6 @@ def _hd95(evaluation: Evaluation, structure: Structure) -> float:
     masks = _reoriented(evaluation, structure)
     assert true is not None  # noqa: S101 - else it would have been said
     return hd95_of(*masks, true.grid)
-
-
-def _volume_error(evaluation: Evaluation, structure: Structure) -> float:
-    found, true = volumes_ml(evaluation, structure)
-    if true <= 0:
-        raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its image")
-    return 100 * abs(found - true) / true
 
 
 def _found(evaluation: Evaluation) -> LabelMap:
