@@ -96,8 +96,9 @@ def test_volumes_need_labels_of_the_moving_image(phantom) -> None:
 
 def test_the_scores_are_offered() -> None:
     offered = {offer.spec.name: offer for offer in default_registry().metrics}
-    for name in ("lv_my_seg_dice", "lv_bp_seg_dice", "lv_my_seg_hd95_mm", "lv_bp_seg_hd95_mm",):  # fmt: skip
-        assert offered[name].load() is getattr(scores, name)
+    for structure in ("lv_my", "lv_bp"):
+        for name in (f"{structure}_seg_dice", f"{structure}_seg_hd95_mm"):
+            assert offered[name].load() is getattr(scores, name)
 
 
 def test_labels_map_back_through_the_inverse(phantom) -> None:

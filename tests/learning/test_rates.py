@@ -1,0 +1,13 @@
+"""The course of the rate of learning."""
+
+import pytest
+
+from regkit.learning.course import Course
+from regkit.learning.optimisation import rate_at
+
+
+def test_a_polynomial_falls_to_zero_as_published() -> None:
+    """Ni et al.: lr * (1 - t / 20000) ** 0.9."""
+    course = Course(steps=20_000, rate=1e-4, schedule="polynomial", factor=0.9)
+    for step in (0, 1, 10_000, 19_999):
+        assert rate_at(course, step) == pytest.approx(1e-4 * (1 - step / 20_000) ** 0.9)
