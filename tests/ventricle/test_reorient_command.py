@@ -15,6 +15,7 @@ from regkit.euler import rigid, rotation_matrix
 from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform
 from regkit.registrar import Estimate
+from regkit.transform import IDENTITY, DisplacementField
 from regkit_msstunet.ventricle.segments import SEGMENTS
 from ventricle.shells import POSE, Shell, box, cube
 
@@ -266,3 +267,16 @@ def test_oblique_flipped_anisotropic_images_give_the_same_map(run, knowing, tmp_
         told = run(tmp_path / f"{number}.nii.gz", "-o", tmp_path / f"out{number}", "--json")
         found.append([s["mean_percent"] for s in json.loads(told.stdout)["ventricle"]["segments"]])
     np.testing.assert_allclose(found[0], found[1], atol=3.0)
+
+
+def test_a_transform_that_bends_is_kept_as_one(run, knowing, files, shell, tmp_path):
+    bend = DisplacementField(np.zeros((4, 4, 4, 3)), cube(40.0, pose=IDENTITY))
+    (tmp_path / "a.tfm").write_text("of an earlier run")
+    knowing(POSE @ bend, shell[1])
+    told = run(files[0], "-o", tmp_path / "a", "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["transform"]["file"] == "a.h5"
+    assert not (tmp_path / "a.tfm").exists()
+    points = np.random.default_rng(0).uniform(-50, 50, (20, 3))
+    kept = read_transform(tmp_path / "a.h5")
+    np.testing.assert_allclose(kept.map_points(points), POSE.map_points(points), atol=1e-6)

@@ -32,7 +32,8 @@ class ShortAxis:
     """The left ventricle's frame: x to the lateral wall, y to the inferior wall, z to the base.
 
     A reorientation in it is written as the transform (short-axis to image points), slices in
-    three ways, labels in both frames, a picture, a record and a table of the 17 segments.
+    three ways, labels in both frames, a picture, a record and a table of the 17 segments. Slices
+    lie in the short-axis frame, not on the patient: their LPS mm are lateral, inferior and base.
     """
 
     def fixed(self, moving: Volume) -> Volume:
