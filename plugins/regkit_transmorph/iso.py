@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from regkit.errors import ParameterError, RegistrationError
 from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
 from regkit.transform import AffineTransform
 from regkit.weights import SUFFIX, find_weights
 from regkit_transmorph.physical import shape_of
+from regkit_transmorph.preparation import refinable
+from regkit_transmorph.preparation.refinable import HOT_SUV
 from regkit_transmorph.registrar import Model, TransMorph, check_looks
 
 Start = Literal["auto", "network", "search", "initial"]
@@ -28,9 +32,9 @@ class InstanceSpecific:
     measure
         Correlation ratio both ways (``cr``) or mutual information (``mi``).
     start
-        ``network`` needs weights; ``search`` climbs from many places and rotations, of which none
-        is trusted; ``initial`` takes the initial map. ``auto`` is ``network`` where there are
-        weights whose domain guard has no doubts, else ``search``; the diagnostics say which.
+        ``network`` needs weights; ``search`` climbs from many places and rotations; ``initial``
+        takes the initial map. ``auto`` is ``network`` where there are weights whose domain guard
+        has no doubts, else ``search``; the diagnostics say which.
     weights, passes, device
         See `regkit_transmorph.registrar.TransMorph`.
     iso_preset
@@ -42,7 +46,8 @@ class InstanceSpecific:
         along each axis.
         ``paper`` has the 15 raw numbers of the former only.
     levels, samples, bins
-        Of ``fast``: resolutions, points compared, bins of each image.
+        Of ``fast``: resolutions, the finest that of the voxels; points compared, bins of each
+        image.
     rate
         Of ``paper``'s optimiser.
     seed
@@ -56,7 +61,7 @@ class InstanceSpecific:
     iso_preset: Literal["fast", "paper"] = "fast"
     model: Model = "affine"
     levels: int = 3
-    samples: int = 40_000
+    samples: int = 200_000
     bins: int = 32
     rate: float = 1e-4
     seed: int = 0
@@ -117,18 +122,26 @@ class InstanceSpecific:
     def _searched(self, pair: Pair) -> Estimate:
         from regkit_instance.engine import Settings, search  # noqa: PLC0415 - loads numba
 
-        settings = Settings(self.measure, self.model, samples=self.samples, seed=self.seed)
+        settings = Settings(self.measure, self.model, seed=self.seed)
         return search(pair, settings)
 
     def _refined(self, pair: Pair) -> Estimate:
-        if self.iso_preset == "paper":
-            from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
+        if self.iso_preset == "fast":
+            return self._refined_fast(pair)
+        from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
 
-            patches = f"local-{self.measure}"
-            return published.refine(pair, patches, "affine", self.rate, self.device)
+        return published.refine(pair, f"local-{self.measure}", "affine", self.rate, self.device)
+
+    def _refined_fast(self, pair: Pair) -> Estimate:
         from regkit_instance.refinement import Settings, refine  # noqa: PLC0415 - loads numba
 
+        # Averaged over larger voxels, or rooted, a body's outline moves, and scales follow it.
+        finest = float(np.prod([*pair.fixed.grid.spacing, *pair.moving.grid.spacing]) ** (1 / 6))
         settings = Settings(
-            self.measure, self.model, self.levels, self.samples, self.bins, self.seed
+            self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
         )
-        return refine(pair, settings)
+        given = {"fixed": pair.fixed, "moving": pair.moving}
+        ready = {role: refinable(image) for role, image in given.items()}
+        told = {r: {"highest_suv": HOT_SUV} for r in given if ready[r] is not given[r]}
+        found = refine(replace(pair, fixed=ready["fixed"], moving=ready["moving"]), settings)
+        return replace(found, diagnostics={**found.diagnostics, "preparation": told})

@@ -41,25 +41,28 @@ def error_mm(found) -> float:
 
 @pytest.mark.parametrize("measure", ["cr", "mi"])
 def test_without_weights_a_search_begins(nowhere, measure) -> None:
-    found = build(f"transmorph-{measure}-iso").register(pair())
+    found = build(f"transmorph-{measure}-iso", {"samples": 20_000}).register(pair())
     assert error_mm(found) < 2.5
     told = json.loads(json.dumps(dict(found.diagnostics), allow_nan=False))
     assert (told["start"], told["measure"]) == ("search", measure)
     assert told["why"] == f"there are no weights transmorph-{measure}"
     assert told["shape"]["determinant"] == pytest.approx(TRUTH.determinant, abs=0.05)
     assert told["started"]["starts"] > 100
+    assert told["preparation"] == {"moving": {"highest_suv": 5.0}}
 
 
 def test_the_initial_map_can_be_the_start() -> None:
     start = TRUTH @ NEAR
-    found = InstanceSpecific(start="initial").register(pair(start))
+    found = InstanceSpecific(samples=20_000, start="initial").register(pair(start))
     assert error_mm(found) < 2.0 < distance_mm(start, TRUTH, body_points())
     assert found.diagnostics["start"] == "initial"
 
 
 def test_nine_parameters_have_no_shears() -> None:
     start = AffineTransform.shift((9, -12, 15))
-    found = InstanceSpecific(start="initial", model="anisotropic").register(pair(start))
+    found = InstanceSpecific(samples=20_000, start="initial", model="anisotropic").register(
+        pair(start)
+    )
     np.testing.assert_allclose(found.diagnostics["shape"]["shears"], 0, atol=1e-6)
     assert error_mm(found) < 3.0
 
@@ -67,15 +70,15 @@ def test_nine_parameters_have_no_shears() -> None:
 def test_the_network_starts_where_it_is_trusted(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     write_weights(tmp_path)
-    trusted = InstanceSpecific(passes=1).register(pair())
+    trusted = InstanceSpecific(samples=5000, passes=1).register(pair())
     assert trusted.diagnostics["start"] == "network"
     assert trusted.diagnostics["started"]["network"] == "cr"
     strange = Look("ct", (-300.0, 300.0), ANYTHING | {"mean": (5.0, 6.0)})
     write_weights(tmp_path, card(fixed=strange))
-    doubted = InstanceSpecific(passes=1).register(pair())
+    doubted = InstanceSpecific(samples=5000, passes=1).register(pair())
     assert doubted.diagnostics["start"] == "search"
     assert "mean intensity is 0." in doubted.diagnostics["why"]
-    asked = InstanceSpecific(passes=1, start="network").register(pair())
+    asked = InstanceSpecific(samples=5000, passes=1, start="network").register(pair())
     assert asked.diagnostics["start"] == "network"
 
 
