@@ -4,32 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
+from regkit.learning.guard import MARGIN
+from regkit.learning.guard import WORDS as OF_IMAGES
 from regkit_msstunet.card import Card
 
-# Share of a range by which an image may leave it before anybody is warned.
-MARGIN = 0.25
-WORDS = {
-    "mean": "mean intensity",
-    "deviation": "contrast",
-    "voxel_mm": "voxel size in mm",
-    "myocardium_ml": "volume of myocardium found, in ml,",
-}
-
-
-def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
-    """Return what the guard looks at.
-
-    Parameters
-    ----------
-    seen
-        A prepared image on the network's grid.
-    voxel_mm
-        Longest side of the voxels that the image came with.
-    """
-    return {"mean": float(seen.mean()), "deviation": float(seen.std()), "voxel_mm": voxel_mm}
+WORDS = {**OF_IMAGES, "myocardium_ml": "volume of myocardium found, in ml,"}
 
 
 def doubts(card: Card, modality: str, measures: Mapping[str, float]) -> Iterator[str]:

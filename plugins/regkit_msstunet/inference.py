@@ -12,13 +12,14 @@ from regkit.errors import RegistrationError
 from regkit.euler import rotation_angle
 from regkit.grid import Grid, Vector3
 from regkit.learning import device_named
+from regkit.learning.guard import measured
 from regkit.registrar import Estimate, Pair
 from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import to_numbers, to_transform
-from regkit_msstunet.guard import doubts, measured
+from regkit_msstunet.guard import doubts
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
 from regkit_msstunet.weights import TrainedNetwork, load_network

@@ -20,7 +20,6 @@ from regkit.training import TrainingJob
 from regkit_msstunet import network_names
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.train import task
-from regkit_msstunet.train.pool import _read
 from regkit_msstunet.train.trainer import train
 
 TINY = {
@@ -162,11 +161,11 @@ def test_another_training_does_not_go_on(cases, whole) -> None:
 
 
 def test_a_damaged_pool_is_named(cases, tmp_path) -> None:
-    run(job(cases, tmp_path / "a", steps=1))
-    pool = next((tmp_path / "a" / "pool").glob("*/train/000000.safetensors"))
-    pool.write_bytes(b"nothing")
+    run(job(cases, tmp_path, steps=1))
+    damaged = next((tmp_path / "pool").glob("*/train/000000.safetensors"))
+    damaged.write_bytes(b"nothing")
     with pytest.raises(FileFormatError, match="is damaged; delete it"):
-        _read(pool)
+        run(job(cases, tmp_path, steps=1, resume=True))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a network sees in training: the same as SimpleITK resamples, where the numbers say."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,16 +9,18 @@ import pytest
 from msstunet.lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
 from regkit import AffineTransform, Volume
 from regkit.errors import ParameterError
+from regkit.learning.pool import Pool
 from regkit.metrics.overlap import dice_of
 from regkit.resampling import resample
 from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
 from regkit_msstunet.prepare import prepared
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import HEART_MM, Draw, draw, own_numbers
-from regkit_msstunet.train.pool import Pool
+from regkit_msstunet.train.pool import prepare_case, read_cases
 from regkit_msstunet.train.views import Views
 
 CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5)
+PREPARE = partial(prepare_case, spacing_mm=6.8, exponent=0.5)
 
 
 class Cases:
@@ -37,9 +40,9 @@ class Cases:
 
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory):
-    pool = Pool(Cases(), tmp_path_factory.mktemp("pool"), CHOICES)
+    pool = Pool(Cases(), tmp_path_factory.mktemp("pool"), PREPARE)
     list(pool.fill("cases"))
-    return dict(zip(GRIDS, pool.load(), strict=True))
+    return dict(zip(GRIDS, read_cases(pool), strict=True))
 
 
 @pytest.mark.parametrize("kind", list(GRIDS))
@@ -143,4 +146,4 @@ def test_cases_that_teach_nothing_are_named(tmp_path, spoil, says) -> None:
     case = Phantom(grid, pose_on(grid)).case("p7")
     broken = dataclasses.replace(case, **spoil(case))
     with pytest.raises(ParameterError, match=f"case p7 has {says}"):
-        list(Pool(Cases(broken), tmp_path, CHOICES).fill("cases"))
+        list(Pool(Cases(broken), tmp_path, PREPARE).fill("cases"))

@@ -11,8 +11,8 @@ from torch import nn
 
 from regkit.grid import FloatArray
 from regkit.learning.export import write_weights
+from regkit.learning.guard import measured
 from regkit_msstunet.card import Card, Range
-from regkit_msstunet.guard import measured
 from regkit_msstunet.train.draws import Draw, own_numbers
 from regkit_msstunet.train.pool import PooledCase
 from regkit_msstunet.train.views import Views

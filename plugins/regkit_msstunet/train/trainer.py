@@ -9,7 +9,7 @@ import torch
 from regkit.learning import Crew, read_course, run
 from regkit.training import Progress, TrainingJob
 from regkit_msstunet.train.choices import Choices
-from regkit_msstunet.train.pool import PooledCase, open_pools
+from regkit_msstunet.train.pool import open_pools, read_cases
 from regkit_msstunet.train.task import ReorientationTask
 
 
@@ -34,17 +34,7 @@ def train(job: TrainingJob) -> Iterator[Progress]:
                 for pool in some:
                     yield from pool.fill(f"{pool.dataset.name} cases {purpose}")
         crew.wait()
-        cases, held_out = ([case for pool in some for case in pool.load()] for some in pools)
-        return _task(job, choices, cases, held_out, device)
+        cases, held_out = ([case for pool in some for case in read_cases(pool)] for some in pools)
+        return ReorientationTask(job.method, choices, cases, held_out, device)
 
     return run(job, prepare)
-
-
-def _task(
-    job: TrainingJob,
-    choices: Choices,
-    cases: list[PooledCase],
-    held_out: list[PooledCase],
-    device: torch.device,
-) -> ReorientationTask:
-    return ReorientationTask(job.method, choices, cases, held_out, device)
