@@ -11,8 +11,8 @@ Both scans of a case are misplaced by affine maps of their own (Chen et al. 2024
 arXiv 2409.13863). Every method starts from the headers, on one thread. One line a run goes to
 benchmarks/results/petct.jsonl, with the Dice coefficient of every organ; a run that the file has
 is not repeated. The tables: mean Dice and HD95 over the labels, TRE over the body, seconds of CPU;
-p is of Dice against ANTs, by sign flips over patients. Methods that need weights are left out
-where there are none.
+p is of Dice against ANTs, by sign flips over patients, not corrected for the number of methods.
+Methods that need weights are left out where there are none.
 """
 
 from __future__ import annotations
@@ -200,13 +200,14 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
         others = [scores[part.dataset, name] for name in ("hd95_mm", "tre_mm")]
         for at, row in enumerate(dice.methods):
             runs = [r for r in found if (r["dataset"], r["method"]) == (part.dataset, row.method)]
-            cpu = np.median([r["cpu_s"] for r in runs if "cpu_s" in r] or [np.nan])
+            seconds = [r["cpu_s"] for r in runs if "cpu_s" in r]
+            cpu = float(np.median(seconds)) if seconds else None
             interval = "-" if row.low is None else f"{row.low:.3f} to {row.high:.3f}"
             yield [
                 *(part.dataset, f"`{row.method}`", row.cases, row.patients),
                 *(number(row.mean, 4), interval),
                 *(number(score.methods[at].mean, 2) for score in others),
-                *(f"{cpu:.1f}", row.failed, *against(dice.comparisons, row.method)),
+                *(number(cpu, 1), row.failed, *against(dice.comparisons, row.method)),
             ]
 
 
