@@ -20,6 +20,8 @@ from regkit.training import TrainingJob
 from regkit_msstunet import network_names
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.train import task
+from regkit_msstunet.train.choices import Choices
+from regkit_msstunet.train.pool import open_pools
 from regkit_msstunet.train.trainer import train
 
 TINY = {
@@ -185,3 +187,15 @@ def test_choices_that_cannot_be(cases, tmp_path, changes, error, says) -> None:
 def test_a_dataset_that_is_none(tmp_path) -> None:
     with pytest.raises(UnknownNameError, match="no dataset is called 'lv-mr'"):
         run(job("lv-mr", tmp_path))
+
+
+def test_both_is_pet_and_spect(tmp_path) -> None:
+    pools = open_pools(job("both", tmp_path), Choices(cases=3, validation_cases=2), {})
+    assert [[(p.dataset.name, len(p.dataset)) for p in some] for some in pools] == [
+        [("lv-spect", 3), ("lv-pet", 3)],
+        [("lv-spect", 2), ("lv-pet", 2)],
+    ]
+    folders = {pool.folder for some in pools for pool in some}
+    assert len(folders) == 4
+    other = open_pools(job("both", tmp_path), Choices(exponent=0.7), {})
+    assert not folders & {pool.folder for some in other for pool in some}
