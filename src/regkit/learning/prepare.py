@@ -77,9 +77,10 @@ def slice_axis(grid: Grid) -> int:
 
 
 def widened(volume: Volume, reach_mm: float) -> Volume:
-    """Continue an image beside its slices by its border: a scanner sees past the whole body.
+    """Continue an image beside its slices: by air where 0 is air, elsewhere by its border.
 
-    Nothing is added beyond the first and last slice, where the body goes on and is unknown.
+    A scanner sees past the whole body, but not past one that lies askew: its border would be
+    drawn out to a beam that no body has. Nothing is added beyond the first and last slice, where the body goes on and is unknown.
 
     Parameters
     ----------
@@ -93,7 +94,8 @@ def widened(volume: Volume, reach_mm: float) -> Volume:
         0 if i == axis else int(np.ceil(reach_mm / s))
         for i, s in enumerate(volume.grid.spacing[::-1])
     ]
-    array = np.pad(volume.array, [(n, n) for n in counts], mode="edge")
+    is_air = volume.modality in WINDOWS
+    array = np.pad(volume.array, [(n, n) for n in counts], mode="constant" if is_air else "edge")
     x, y, z = volume.grid.to_physical(np.negative(counts)).tolist()
     a, b, c = array.shape
     return volume.with_array(array, replace(volume.grid, shape_zyx=(a, b, c), origin=(x, y, z)))
