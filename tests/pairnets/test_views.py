@@ -162,3 +162,15 @@ def test_the_focus_of_a_scan_is_on_its_slices() -> None:
         shown = one.motion.map_points(one.joint.inverse().map_points(centred))
         z = one.slab.pose.map_points(shown)[2]
         assert one.slab.low <= z <= one.slab.high
+
+
+@pytest.mark.parametrize("in_air", [False, True])
+def test_beside_its_slices_an_image_goes_on(in_air) -> None:
+    """As air where 0 is air: a body at the border is not drawn out to a beam."""
+    grid = Grid((8, 8, 8), (20.0, 20.0, 20.0), (-70.0, -70.0, -70.0))
+    full = PooledImage(torch.ones(1, 1, 8, 8, 8, dtype=torch.float16), grid, in_air)
+    look = views(shape=(8, 8, 8), spacing=(20.0, 20.0, 20.0))
+    seen = look.look(full, AffineTransform.shift((45.0, 0.0, 0.0)))
+    torch.testing.assert_close(seen[:, :, :6], torch.ones(8, 8, 6))
+    torch.testing.assert_close(seen[:, :, 6:], torch.full((8, 8, 2), 0.0 if in_air else 1.0))
+    assert look.look(full, AffineTransform.shift((0.0, 0.0, 45.0)))[6:].isnan().all()

@@ -19,7 +19,7 @@ from regkit.datasets import build_dataset, read_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.io.staging import staged
-from regkit.learning.prepare import prepared
+from regkit.learning.prepare import WINDOWS, prepared
 from regkit.share import shared_out
 from regkit.training import Progress, TrainingJob
 from regkit.transform import AffineTransform
@@ -32,10 +32,21 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True, eq=False)
 class PooledImage:
-    """A prepared image: a tensor (1, 1, z, y, x), half precision, and where its voxels are."""
+    """A prepared image.
+
+    Parameters
+    ----------
+    tensor
+        Shape (1, 1, z, y, x), half precision.
+    grid
+        Where its voxels are.
+    in_air
+        Whether air is 0, so that it goes on as air beside its slices, and not as its border.
+    """
 
     tensor: torch.Tensor
     grid: Grid
+    in_air: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +211,11 @@ def _read(file: Path) -> PooledCase:
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise FileFormatError(f"{file} is damaged; delete it to have it made again") from error
     images = {
-        role: PooledImage(tensor[None, None], Grid(**facts[role].pop("grid")))
+        role: PooledImage(
+            tensor[None, None],
+            Grid(**facts[role].pop("grid")),
+            facts[role]["modality"] in WINDOWS,
+        )
         for role, tensor in tensors.items()
     }
     x, y, z = facts.pop("focus_mm")

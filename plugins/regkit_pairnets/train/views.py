@@ -83,8 +83,8 @@ class Views:
     def look(self, image: PooledImage, through: Transform) -> Tensor:
         """Resample an image onto the grid, `through` from the grid's points to the image's.
 
-        Beside its slices an image goes on as at its border; beyond the first and last one it is
-        unknown, NaN.
+        Beside its slices an image goes on as air, or as at its border; beyond the first and last
+        one it is unknown, NaN.
         """
         index = image.grid.to_index(through.map_points(self.points))
         sizes = np.asarray(image.grid.shape_zyx)
@@ -95,16 +95,20 @@ class Views:
             image.tensor.float(), where, padding_mode="border", align_corners=True
         )[0, 0]
         axis = slice_axis(image.grid)
-        beyond = (index[:, axis] < -0.5) | (index[:, axis] > sizes[axis] - 0.5)
-        return self._blanked(values, beyond)
+        beyond = np.logical_or(index < -0.5, index > sizes - 0.5)
+        if image.in_air:
+            values = self._blanked(values, np.any(np.delete(beyond, axis, 1), axis=1), 0.0)
+        return self._blanked(values, beyond[:, axis])
 
     def _cut(self, values: Tensor, slab: Slab) -> Tensor:
         z = slab.pose.map_points(self.points)[:, 2]
         return self._blanked(values, (z < slab.low) | (z > slab.high))
 
-    def _blanked(self, values: Tensor, beyond: NDArray[np.bool_]) -> Tensor:
+    def _blanked(
+        self, values: Tensor, beyond: NDArray[np.bool_], by: float = float("nan")
+    ) -> Tensor:
         mask = torch.from_numpy(beyond.reshape(self.grid.shape_zyx))
-        return values.masked_fill(mask, float("nan"))
+        return values.masked_fill(mask, by)
 
     def _intensities(self, image: Tensor, draw: Draw, place: int) -> Tensor:
         modality = self.cases[draw.case].facts[("fixed", "moving")[place]]["modality"]
