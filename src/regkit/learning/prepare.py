@@ -80,7 +80,8 @@ def widened(volume: Volume, reach_mm: float) -> Volume:
     """Continue an image beside its slices: by air where 0 is air, elsewhere by its border.
 
     A scanner sees past the whole body, but not past one that lies askew: its border would be
-    drawn out to a beam that no body has. Nothing is added beyond the first and last slice, where the body goes on and is unknown.
+    drawn out to a beam that no body has. Nothing is added beyond the first and last slice, where
+    the body goes on and is unknown.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ import dataclasses
 from functools import cached_property
 from typing import Any
 
+from regkit.errors import MissingDependencyError
 from regkit.parameters import configure
 from regkit.plugin import MethodSpec
 from regkit.registrar import Estimate, Pair, Registrar
@@ -37,7 +38,15 @@ class Subject:
 
     @cached_property
     def target(self) -> Any:
-        """The class that the spec names."""
+        """The class that the spec names.
+
+        Raises
+        ------
+        MissingDependencyError
+            The method cannot be used here: it lacks a package or its weights.
+        """
+        if self._offer.problem:
+            raise MissingDependencyError(f"{self.spec.name} {self._offer.problem}")
         return self._offer.load()
 
     def new(self) -> Registrar:
