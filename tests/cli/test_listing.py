@@ -194,7 +194,10 @@ def test_show_explains_what_is_missing(elsewhere: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "dicce"], "no method, metric, dataset or frame is called 'dicce'; did you mean dice"),
+        (
+            ["show", "dicce"],
+            "no method, metric, dataset or frame is called 'dicce'; did you mean dice",
+        ),
         (["check", "identiti"], "no method is called 'identiti'; did you mean identity"),
         (["check", "needy"], "needy needs no-such: pip install no-such"),
         (["check", "identity"], "the method 'identity' is offered by 'classic' (regkit-imaging) "),
