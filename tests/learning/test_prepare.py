@@ -21,3 +21,11 @@ def test_beside_its_slices_an_image_goes_on_and_beyond_them_it_ends(modality, be
     inside[:, 3:-3, 3:-3] = True
     assert (wide.array[inside] == 0.7).all()
     assert (wide.array[~inside] == beside).all()
+
+
+def test_beside_what_a_mask_hides_there_is_no_air() -> None:
+    array = np.full(GRID.shape_zyx, 0.7)
+    array[:, :, 0] = np.nan
+    wide = widened(Volume(array, GRID, "mu"), 25.0)
+    assert np.isnan(wide.array[:, 3:-3, :4]).all()
+    assert (wide.array[:, 3:-3, -3:] == 0).all()

@@ -96,8 +96,9 @@ class Views:
         )[0, 0]
         axis = slice_axis(image.grid)
         beyond = np.logical_or(index < -0.5, index > sizes - 0.5)
-        if image.in_air:
-            values = self._blanked(values, np.any(np.delete(beyond, axis, 1), axis=1), 0.0)
+        if image.in_air:  # beside what a mask hides there is no air either
+            air = self._blanked(values, np.any(np.delete(beyond, axis, 1), axis=1), 0.0)
+            values = torch.where(values.isnan(), values, air)
         return self._blanked(values, beyond[:, axis])
 
     def _cut(self, values: Tensor, slab: Slab) -> Tensor:

@@ -95,8 +95,10 @@ def widened(volume: Volume, reach_mm: float) -> Volume:
         0 if i == axis else int(np.ceil(reach_mm / s))
         for i, s in enumerate(volume.grid.spacing[::-1])
     ]
-    is_air = volume.modality in WINDOWS
-    array = np.pad(volume.array, [(n, n) for n in counts], mode="constant" if is_air else "edge")
+    widths = [(n, n) for n in counts]
+    array = np.pad(volume.array, widths, mode="edge")
+    if volume.modality in WINDOWS:  # beside what a mask hides there is no air either
+        array = np.where(np.isnan(array), array, np.pad(volume.array, widths))
     x, y, z = volume.grid.to_physical(np.negative(counts)).tolist()
     a, b, c = array.shape
     return volume.with_array(array, replace(volume.grid, shape_zyx=(a, b, c), origin=(x, y, z)))
