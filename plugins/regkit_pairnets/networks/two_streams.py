@@ -51,6 +51,8 @@ class TwoStreamNetwork(PairNetwork):
         As of `PairNetwork`; poolings that folding stands for are left out.
     """
 
+    cpu_batch = 2
+
     def __init__(
         self,
         grid_shape: GridShape,
