@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from regkit.errors import FileFormatError
 from regkit.grid import FloatArray
+from regkit.learning.restore import last_changed, restored
 from regkit.weights import Weights, open_weights
 from regkit_pairnets.card import Card
 from regkit_pairnets.catalogue import build_network
@@ -60,11 +58,7 @@ def load_network(name: str, device: torch.device) -> TrainedNetwork:
         The file or its card is missing or damaged, or they do not fit each other.
     """
     weights = open_weights(name, PACKAGE)
-    changed = tuple(
-        path.stat().st_mtime_ns if path.exists() else 0
-        for path in (weights.file, weights.file.with_suffix(".json"))
-    )
-    return _loaded(weights.file, changed, device)
+    return _loaded(weights.file, last_changed(weights), device)
 
 
 @lru_cache(maxsize=4)
@@ -74,12 +68,5 @@ def _loaded(file: Path, changed: tuple[int, ...], device: torch.device) -> Train
     weights.verify()
     grid = card.grid((0.0, 0.0, 0.0))
     network = build_network(card.network, card.convention.shape(grid), **card.switches)
-    try:
-        network.load_state_dict(load_file(file))
-    except (SafetensorError, OSError) as error:
-        raise FileFormatError(f"{file} is no safetensors file: {error}") from error
-    except RuntimeError as error:
-        raise FileFormatError(
-            f"{file} does not fit the network of its card ({card.network}); train it again"
-        ) from error
-    return TrainedNetwork(network.eval().to(device), card, device)
+    network = restored(network, file, card.network)
+    return TrainedNetwork(network.to(device), card, device)

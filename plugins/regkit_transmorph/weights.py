@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from regkit.errors import FileFormatError
 from regkit.grid import FloatArray
+from regkit.learning.restore import last_changed, restored
 from regkit.weights import Weights, open_weights
 from regkit_transmorph.card import Card
 from regkit_transmorph.catalogue import build_network
@@ -54,11 +52,7 @@ def load_network(name: str, device: torch.device) -> TrainedNetwork:
         The file or its card is missing or damaged, or they do not fit each other.
     """
     weights = open_weights(name, PACKAGE)
-    changed = tuple(
-        path.stat().st_mtime_ns if path.exists() else 0
-        for path in (weights.file, weights.file.with_suffix(".json"))
-    )
-    return _loaded(weights.file, changed, device)
+    return _loaded(weights.file, last_changed(weights), device)
 
 
 @lru_cache(maxsize=2)
@@ -67,12 +61,5 @@ def _loaded(file: Path, changed: tuple[int, ...], device: torch.device) -> Train
     card = Card.from_json(weights.card, file)
     weights.verify()
     network = build_network(card.variant, card.shape_zyx, **card.switches)
-    try:
-        network.load_state_dict(load_file(file))
-    except (SafetensorError, OSError) as error:
-        raise FileFormatError(f"{file} is no safetensors file: {error}") from error
-    except RuntimeError as error:
-        raise FileFormatError(
-            f"{file} does not fit the network of its card ({card.variant}); train it again"
-        ) from error
-    return TrainedNetwork(network.eval().to(device), card, device)
+    network = restored(network, file, card.variant)
+    return TrainedNetwork(network.to(device), card, device)

@@ -1,33 +1,27 @@
-"""Prepared cases on disk: simulated once, trained on many times."""
+"""Cases prepared for the networks: both images in true alignment."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from regkit.case import Case, Dataset, IndexedDataset
-from regkit.datasets import build_dataset, read_dataset
-from regkit.errors import FileFormatError, ParameterError
+from regkit.case import Case
+from regkit.errors import ParameterError
 from regkit.grid import FloatArray, Grid, Vector3
-from regkit.io.staging import staged
+from regkit.learning.pool import Pool, source_of
 from regkit.learning.prepare import WINDOWS, prepared
-from regkit.share import shared_out
-from regkit.training import Progress, TrainingJob
+from regkit.training import TrainingJob
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
 from regkit_pairnets.inference import centre_of_mass
 from regkit_pairnets.train.preset import Preset
-
-SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,104 +66,21 @@ class PooledCase:
     facts: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Where the prepared cases of a dataset are.
-
-    Parameters
-    ----------
-    dataset
-        Where they come from.
-    folder
-        Where they go.
-    preset
-        How they are prepared.
-    """
-
-    dataset: Dataset
-    folder: Path
-    preset: Preset
-
-    def fill(self, stage: str) -> Iterator[Progress]:
-        """Prepare every case that is not there yet."""
-        total = len(self.dataset)
-        if not isinstance(self.dataset, IndexedDataset):
-            for index, case in enumerate(self.dataset):
-                self._write(index, case)
-                yield Progress(stage, index + 1, total)
-            return
-        missing = [i for i in range(total) if not self._file(i).exists()]
-        done = total - len(missing)
-        yield Progress(stage, done, total)
-        for count, _ in enumerate(shared_out(self.make, missing, self.preset.workers), start=1):
-            yield Progress(stage, done + count, total)
-
-    def make(self, index: int) -> int:
-        """Prepare one case of an indexed dataset."""
-        assert isinstance(self.dataset, IndexedDataset)  # noqa: S101 - who calls has asked
-        self._write(index, self.dataset.case(index))
-        return index
-
-    def load(self) -> list[PooledCase]:
-        """Read all cases into memory."""
-        return [_read(self._file(index)) for index in range(len(self.dataset))]
-
-    def _file(self, index: int) -> Path:
-        return self.folder / f"{index:06d}{SUFFIX}"
-
-    def _write(self, index: int, case: Case) -> None:
-        arrays, facts = _prepare(case, self.preset)
-        with staged(self.folder) as stage:
-            save_file(arrays, stage.path(self._file(index).name), {"facts": json.dumps(facts)})
-
-
 def open_pools(
     job: TrainingJob, preset: Preset, parameters: dict[str, dict[str, Any]]
 ) -> tuple[Pool, Pool]:
-    """Return the pools of training and of validation.
-
-    Raises
-    ------
-    FileFormatError, UnknownNameError
-        The dataset is no folder and no name.
-    ParameterError
-        A dataset folder has too few cases.
-    """
-    if Path(job.data).exists():
-        train, validation = _from_folder(Path(job.data))
-        source: dict[str, Any] = {"folder": str(Path(job.data).resolve())}
-    else:
-        own = parameters.get(job.data, {})
-        train = build_dataset(job.data, {**own, "n": preset.cases, "split": "train"}, job.registry)
-        validation = build_dataset(
-            job.data, {**own, "n": preset.validation_cases, "split": "validation"}, job.registry
-        )
-        source = {"parameters": own}
+    """Return the pools of training and of validation; see `regkit.learning.pool.source_of`."""
+    counts = preset.cases, preset.validation_cases
+    source = source_of(job, counts, parameters.get(job.data, {}))
     home = (job.cache or job.folder / "pool").absolute()
     look = [preset.spacing, preset.fixed, preset.moving]
-    digest = hashlib.sha256(json.dumps([train.name, source, look]).encode()).hexdigest()[:8]
-    folder = home / f"{train.name}-{digest}"
+    digest = hashlib.sha256(json.dumps([dict(source.origin), look]).encode()).hexdigest()[:8]
+    folder = home / f"{source.train.name}-{digest}"
+    prepare = partial(_prepare, preset=preset)
     return (
-        Pool(train, folder / "train", preset),
-        Pool(validation, folder / "validation", preset),
+        Pool(source.train, folder / "train", prepare, preset.workers),
+        Pool(source.validation, folder / "validation", prepare, preset.workers),
     )
-
-
-def _from_folder(path: Path) -> tuple[Dataset, Dataset]:
-    """Split a folder as its index says, or keep the last tenth of its patients for validation."""
-    folder = read_dataset(path)
-    train, validation = folder.split("train"), folder.split("validation")
-    if len(train) and len(validation):
-        return train, validation
-    groups = sorted({entry.get("group") or entry["id"] for entry in folder.entries})
-    kept = set(groups[-max(1, len(groups) // 10) :])
-    if len(groups) < 2:
-        raise ParameterError(f"training needs two patients or more, {path} has {len(groups)}")
-    parts: tuple[list[Any], list[Any]] = ([], [])
-    for entry in folder.entries:
-        parts[(entry.get("group") or entry["id"]) in kept].append(entry)
-    one, two = (type(folder)(folder.folder, folder.name, tuple(part)) for part in parts)
-    return one, two
 
 
 def _prepare(case: Case, preset: Preset) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -203,20 +114,15 @@ def _focus(case: Case) -> FloatArray:
     return labels.grid.to_physical(index.mean(axis=0))
 
 
-def _read(file: Path) -> PooledCase:
-    try:
-        with safe_open(file, framework="pt") as stored:
-            facts = json.loads(stored.metadata()["facts"])
-            tensors = {role: stored.get_tensor(role) for role in ("fixed", "moving")}
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise FileFormatError(f"{file} is damaged; delete it to have it made again") from error
+def pooled(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> PooledCase:
+    """Return a case as `regkit.learning.pool.Pool` reads it back."""
     images = {
         role: PooledImage(
-            tensor[None, None],
+            tensors[role][None, None],
             Grid(**facts[role].pop("grid")),
             facts[role]["modality"] in WINDOWS,
         )
-        for role, tensor in tensors.items()
+        for role in ("fixed", "moving")
     }
     x, y, z = facts.pop("focus_mm")
     truth = AffineTransform(np.asarray(facts.pop("truth")))

@@ -8,7 +8,7 @@ import torch
 
 from regkit.learning import Crew, read_course, run
 from regkit.training import Progress, TrainingJob
-from regkit_pairnets.train.pool import open_pools
+from regkit_pairnets.train.pool import open_pools, pooled
 from regkit_pairnets.train.preset import Preset
 from regkit_pairnets.train.task import MotionTask
 from regkit_pairnets.train.views import Views
@@ -36,7 +36,9 @@ def train(job: TrainingJob) -> Iterator[Progress]:
             ):
                 yield from pool.fill(stage)
         crew.wait()
-        views, held_out = (Views(preset, pool.load()) for pool in pools)
+        views, held_out = (
+            Views(preset, [pooled(*case) for case in pool.load()]) for pool in pools
+        )
         return MotionTask(job.method, views, held_out, device)
 
     return run(job, prepare)
