@@ -27,8 +27,7 @@ MOTION = rigid((6, -4, 20), (20, -30, 10))
 
 def smooth(grid: Grid, pose: AffineTransform) -> np.ndarray:
     """Blobs without symmetry, moved by a pose, half precision."""
-    points = grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
-    own = pose.inverse().map_points(points)
+    own = pose.inverse().map_points(points_of(grid))
     centres = np.array([(30, 20, -40), (-50, 10, 30), (10, -60, 50)])
     parts = [np.exp(-(((own - c) / 45) ** 2).sum(-1)) for c in centres]
     return (parts[0] + 0.6 * parts[1] + 0.4 * parts[2]).astype(np.float16)
@@ -50,6 +49,15 @@ def views(
     return Views(preset, [one or case()])
 
 
+def only(images: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The images of a batch of one."""
+    return images[0][0], images[1][0]
+
+
+def points_of(grid: Grid) -> np.ndarray:
+    return grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
+
+
 def as_sitk(image: torch.Tensor, grid: Grid) -> sitk.Image:
     return volume_to_sitk(Volume(image.numpy(), grid))
 
@@ -61,7 +69,7 @@ def test_the_told_numbers_bring_the_shown_images_together(convention) -> None:
     batch = look.batch([Draw(0, MOTION)])
     told = batch.target[0].double().numpy() * look.preset.units
     transform = look.preset.numbers.to_transform(told, look.grid)
-    fixed, moving = look.seen(Draw(0, MOTION))
+    fixed, moving = only(look.seen([Draw(0, MOTION)]))
     brought = sitk.Resample(
         as_sitk(moving, look.grid),
         as_sitk(fixed, look.grid),
@@ -80,7 +88,7 @@ def test_images_are_resampled_once_as_simpleitk_does() -> None:
         views(),
         AffineTransform.about(rotation_matrix((2, 3, 4)) * 1.05, (5, 0, 3), (0, 0, 0)),
     )
-    _, moving = look.seen(Draw(0, MOTION, joint))
+    _, moving = only(look.seen([Draw(0, MOTION, joint)]))
     pooled = look.cases[0]
     through = TRUTH @ AffineTransform.shift(pooled.fixed.grid.centre) @ joint @ MOTION.inverse()
     expected = sitk.GetArrayFromImage(
@@ -98,14 +106,14 @@ def test_images_are_resampled_once_as_simpleitk_does() -> None:
 
 
 def test_without_motion_the_images_match() -> None:
-    fixed, moving = views().seen(Draw(0, IDENTITY))
+    fixed, moving = only(views().seen([Draw(0, IDENTITY)]))
     assert np.nanmax((fixed - moving).abs().numpy()) < 0.03
 
 
 def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
     small = Grid((6, 8, 8), (18.0, 17.0, 16.0), (-63.0, -59.5, -40.0))
     look = views(shape=(12, 14, 14), one=case(small, small))
-    seen = look.look(look.cases[0].moving, IDENTITY).numpy()
+    seen = look.look([look.cases[0].moving], [IDENTITY])[0].numpy()
     known = np.isfinite(seen)
     np.testing.assert_array_equal(known.all(axis=(1, 2)), known.any(axis=(1, 2)))
     z = look.grid.to_physical([(k, 0, 0) for k in range(12)])[:, 2]
@@ -115,12 +123,12 @@ def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
 def test_missing_slices_are_where_the_slab_says() -> None:
     look = views()
     slab = Slab(-30.0, 40.0, rigid((10, 0, 0), (0, 0, 5)))
-    _, whole = look.seen(Draw(0, MOTION))
-    _, cut = look.seen(Draw(0, MOTION, slab=slab))
-    z = slab.pose.map_points(look.points)[:, 2].reshape(look.grid.shape_zyx)
+    _, whole = only(look.seen([Draw(0, MOTION)]))
+    _, cut = only(look.seen([Draw(0, MOTION, slab=slab)]))
+    z = slab.pose.map_points(points_of(look.grid))[..., 2]
     inside = (z >= -30) & (z <= 40)
     np.testing.assert_array_equal(np.isfinite(cut.numpy()), np.isfinite(whole.numpy()) & inside)
-    _, filled = look.pair(Draw(0, MOTION, slab=slab))
+    _, filled = only(look.pairs([Draw(0, MOTION, slab=slab)]))
     assert (filled.numpy()[~inside] == UNKNOWN).all()
 
 
@@ -131,7 +139,7 @@ def test_axes_and_order_of_the_inputs() -> None:
     ):
         look = views(convention, first=first)
         batch = look.batch([Draw(0, MOTION)])
-        fixed, moving = look.pair(Draw(0, MOTION))
+        fixed, moving = only(look.pairs([Draw(0, MOTION)]))
         expected = fixed if first == "fixed" else moving
         expected = expected.permute(2, 1, 0) if convention == "cardiac" else expected
         assert batch.first.shape == (1, 1, *shape)
@@ -141,8 +149,8 @@ def test_axes_and_order_of_the_inputs() -> None:
 def test_draws_depend_on_their_seed_only() -> None:
     look = views(coverage_share=0.5, coverage=(0.4, 0.9), noise=0.1, gamma=(0.8, 1.2))
     one, two, other = (draw(look.preset, look.cases, look.grid, (0, n, 3)) for n in (1, 1, 2))
-    assert torch.equal(look.pair(one)[1], look.pair(two)[1])
-    assert not torch.equal(look.pair(one)[1], look.pair(other)[1])
+    assert torch.equal(look.pairs([one])[1], look.pairs([two])[1])
+    assert not torch.equal(look.pairs([one])[1], look.pairs([other])[1])
 
 
 def test_motions_fill_their_ranges() -> None:
@@ -170,7 +178,7 @@ def test_beside_its_slices_an_image_goes_on(in_air) -> None:
     grid = Grid((8, 8, 8), (20.0, 20.0, 20.0), (-70.0, -70.0, -70.0))
     full = PooledImage(torch.ones(1, 1, 8, 8, 8, dtype=torch.float16), grid, in_air)
     look = views(shape=(8, 8, 8), spacing=(20.0, 20.0, 20.0))
-    seen = look.look(full, AffineTransform.shift((45.0, 0.0, 0.0)))
+    seen = look.look([full], [AffineTransform.shift((45.0, 0.0, 0.0))])[0]
     torch.testing.assert_close(seen[:, :, :6], torch.ones(8, 8, 6))
     torch.testing.assert_close(seen[:, :, 6:], torch.full((8, 8, 2), 0.0 if in_air else 1.0))
-    assert look.look(full, AffineTransform.shift((0.0, 0.0, 45.0)))[6:].isnan().all()
+    assert look.look([full], [AffineTransform.shift((0.0, 0.0, 45.0))])[0, 6:].isnan().all()

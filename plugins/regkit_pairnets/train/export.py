@@ -70,8 +70,8 @@ def _appearances(views: Views) -> tuple[Appearance, Appearance]:
     measures: tuple[list[dict[str, float]], ...] = ([], [])
     for number in range(EXAMINED):
         one = draw(views.preset, views.cases, views.grid, (views.preset.seed, number, 1 << 40))
-        for role, image in enumerate(views.seen(one)):
-            measures[role].append(measured(image.numpy(), voxel_mm=0.0))
+        for role, images in enumerate(views.seen([one])):
+            measures[role].append(measured(images[0].cpu().numpy(), voxel_mm=0.0))
     fixed, moving = (
         _appearance(views, role, measures[place]) for place, role in enumerate(("fixed", "moving"))
     )

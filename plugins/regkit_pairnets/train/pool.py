@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,10 @@ class PooledImage:
     grid: Grid
     in_air: bool = False
 
+    def on(self, device: torch.device) -> PooledImage:
+        """Return the same with its voxels on a device."""
+        return replace(self, tensor=self.tensor.to(device))
+
 
 @dataclass(frozen=True, eq=False)
 class PooledCase:
@@ -64,6 +68,10 @@ class PooledCase:
     truth: AffineTransform
     focus_mm: Vector3
     facts: dict[str, Any]
+
+    def on(self, device: torch.device) -> PooledCase:
+        """Return the same with its images on a device."""
+        return replace(self, fixed=self.fixed.on(device), moving=self.moving.on(device))
 
 
 def open_pools(

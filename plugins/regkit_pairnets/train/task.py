@@ -72,7 +72,7 @@ class MotionTask(Task[Batch]):
             source = torch.Generator(self.device).manual_seed(step)
             return info_nce(*self.network.features(first, second), generator=source)
         numbers = self.network(first, second).float()
-        return LOSSES[self.preset.loss](numbers, batch.target.to(self.device))
+        return LOSSES[self.preset.loss](numbers, batch.target)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return the mean errors on the cases held out, after the first look and the last."""
@@ -98,7 +98,7 @@ class MotionTask(Task[Batch]):
         return one
 
     def _placed(self, image: Tensor) -> Tensor:
-        return image.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        return image.contiguous(memory_format=torch.channels_last_3d)
 
 
 def _build(method: str, preset: Preset, views: Views) -> PairNetwork:

@@ -37,7 +37,7 @@ def train(job: TrainingJob) -> Iterator[Progress]:
                 yield from pool.fill(stage)
         crew.wait()
         views, held_out = (
-            Views(preset, [pooled(*case) for case in pool.load()]) for pool in pools
+            Views(preset, [pooled(*case) for case in pool.load()], device) for pool in pools
         )
         return MotionTask(job.method, views, held_out, device)
 

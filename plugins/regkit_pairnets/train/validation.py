@@ -70,7 +70,7 @@ def _look_again(
     for start in range(0, len(draws), preset.batch):
         part = slice(start, start + preset.batch)
         left = [_left(d, f) for d, f in zip(draws[part], found[part], strict=True)]
-        first, second = views.ordered([views.pair(draw) for draw in left])
+        first, second = views.inputs(left)
         with torch.inference_mode():
             outputs: Tensor = network(first.to(device), second.to(device))
         numbers = outputs.double().cpu().numpy() * preset.units

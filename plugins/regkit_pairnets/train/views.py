@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from regkit.grid import Grid
+from regkit.learning.lookup import beyond, look_up, places
 from regkit.learning.prepare import WINDOWS, slice_axis
-from regkit.transform import AffineTransform, Transform
+from regkit.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.draws import Draw, Slab
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset
 
 UNKNOWN = -0.5
+# All that there is.
+EVERYTHING = Slab(-np.inf, np.inf, IDENTITY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,83 +41,107 @@ class Views:
         The network's grid and conventions.
     cases
         The pool.
+    device
+        Where to keep the cases and resample them.
     """
 
-    def __init__(self, preset: Preset, cases: Sequence[PooledCase]) -> None:
+    def __init__(
+        self, preset: Preset, cases: Sequence[PooledCase], device: torch.device | None = None
+    ) -> None:
         self.preset = preset
-        self.cases = cases
+        self.device = device or torch.device("cpu")
+        self.cases = [case.on(self.device) for case in cases]
         nx, ny, nz = preset.shape_zyx[::-1]
         sx, sy, sz = preset.spacing
         origin = (-(nx - 1) / 2 * sx, -(ny - 1) / 2 * sy, -(nz - 1) / 2 * sz)
         self.grid = Grid(preset.shape_zyx, preset.spacing, origin)
-        index = np.moveaxis(np.indices(preset.shape_zyx), 0, -1).reshape(-1, 3)
-        self.points = self.grid.to_physical(index)
 
     def batch(self, draws: Sequence[Draw]) -> Batch:
         """Return the inputs and targets of drawn cases."""
-        pairs = [self.pair(draw) for draw in draws]
         units = np.asarray(self.preset.units)
         numbers = [self.preset.numbers.from_transform(d.motion, self.grid) for d in draws]
-        target = torch.tensor(np.stack(numbers) / units, dtype=torch.float32)
-        return Batch(*self.ordered(pairs), target)
+        target = torch.tensor(np.stack(numbers) / units, dtype=torch.float32, device=self.device)
+        return Batch(*self.inputs(draws), target)
 
-    def ordered(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """Return pairs of fixed and moving images (z, y, x) as a batch in the network's order."""
-        fixed, moving = (torch.stack(images)[:, None] for images in zip(*pairs, strict=True))
+    def inputs(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
+        """Return the images of drawn cases (batch, 1, ...) in the network's order and axes."""
+        fixed, moving = (images[:, None] for images in self.pairs(draws))
         if self.preset.numbers.axes == "xyz":
             fixed, moving = (t.permute(0, 1, 4, 3, 2).contiguous() for t in (fixed, moving))
         return (fixed, moving) if self.preset.first == "fixed" else (moving, fixed)
 
-    def pair(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        """Return the fixed and the moving image (z, y, x) of a drawn case, ready for a network."""
-        return tuple(  # type: ignore[return-value]
-            self._intensities(image, draw, place) for place, image in enumerate(self.seen(draw))
+    def pairs(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
+        """Return fixed and moving images (batch, z, y, x) of drawn cases, ready for a network."""
+        fixed, moving = (
+            self._intensities(images, draws, place)
+            for place, images in enumerate(self.seen(draws))
         )
+        return fixed, moving
 
-    def seen(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        """Return the fixed and the moving image (z, y, x) of a drawn case, NaN where unknown."""
-        case = self.cases[draw.case]
-        placed = AffineTransform.shift(case.fixed.grid.centre) @ draw.joint
-        fixed = self.look(case.fixed, placed)
-        moving = self.look(case.moving, case.truth @ placed @ draw.motion.inverse())
-        return fixed, moving if draw.slab is None else self._cut(moving, draw.slab)
+    def seen(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
+        """Return fixed and moving images (batch, z, y, x) of drawn cases, NaN where unknown."""
+        cases = [self.cases[draw.case] for draw in draws]
+        placed = [
+            AffineTransform.shift(case.fixed.grid.centre) @ draw.joint
+            for case, draw in zip(cases, draws, strict=True)
+        ]
+        moved = [
+            case.truth @ place @ draw.motion.inverse()
+            for case, place, draw in zip(cases, placed, draws, strict=True)
+        ]
+        fixed = self.look([case.fixed for case in cases], placed)
+        moving = self.look([case.moving for case in cases], moved)
+        return fixed, self._cut(moving, [draw.slab or EVERYTHING for draw in draws])
 
-    def look(self, image: PooledImage, through: Transform) -> Tensor:
-        """Resample an image onto the grid, `through` from the grid's points to the image's.
+    def look(
+        self, images: Sequence[PooledImage], throughs: Sequence[AffineTransform]
+    ) -> Tensor:
+        """Resample images onto the grid (batch, z, y, x), `throughs` from its points to theirs.
 
         Beside its slices an image goes on as air, or as at its border; beyond the first and last
         one it is unknown, NaN.
         """
-        index = image.grid.to_index(through.map_points(self.points))
-        sizes = np.asarray(image.grid.shape_zyx)
-        # align_corners: -1 and 1 are the centres of the outermost voxels.
-        places = (2 * index / np.maximum(sizes - 1, 1) - 1)[:, ::-1]
-        where = torch.from_numpy(places.astype(np.float32)).view(1, *self.grid.shape_zyx, 3)
-        values = functional.grid_sample(
-            image.tensor.float(), where, padding_mode="border", align_corners=True
-        )[0, 0]
-        axis = slice_axis(image.grid)
-        beyond = np.logical_or(index < -0.5, index > sizes - 0.5)
-        if image.in_air:  # beside what a mask hides there is no air either
-            air = self._blanked(values, np.any(np.delete(beyond, axis, 1), axis=1), 0.0)
-            values = torch.where(values.isnan(), values, air)
-        return self._blanked(values, beyond[:, axis])
+        grids = [image.grid for image in images]
+        where = places(throughs, self.grid, grids, self.device)
+        values = look_up([image.tensor for image in images], where)
+        outside = beyond(where, grids)
+        across = self._each([[i == slice_axis(grid) for i in range(3)] for grid in grids])
+        beside = (outside & ~across).any(dim=0)
+        # Beside what a mask hides there is no air either.
+        is_air = beside & self._each([[image.in_air] for image in images])[0] & ~values.isnan()
+        values = values.masked_fill(is_air, 0.0)
+        return values.masked_fill((outside & across).any(dim=0), float("nan"))
 
-    def _cut(self, values: Tensor, slab: Slab) -> Tensor:
-        z = slab.pose.map_points(self.points)[:, 2]
-        return self._blanked(values, (z < slab.low) | (z > slab.high))
+    def _cut(self, values: Tensor, slabs: Sequence[Slab]) -> Tensor:
+        """Hide what is not in the slabs."""
+        rows = [(slab.pose.matrix @ self.grid.affine)[2] for slab in slabs]
+        n1, n2, n3 = (torch.arange(n, device=self.device) for n in self.grid.shape_zyx)
+        a, b, c, shift = self._each(rows)
+        z = a * n1[:, None, None] + b * n2[:, None] + c * n3 + shift
+        low, high = self._each([(slab.low, slab.high) for slab in slabs])
+        return values.masked_fill((z < low) | (z > high), float("nan"))
 
-    def _blanked(
-        self, values: Tensor, beyond: NDArray[np.bool_], by: float = float("nan")
-    ) -> Tensor:
-        mask = torch.from_numpy(beyond.reshape(self.grid.shape_zyx))
-        return values.masked_fill(mask, by)
+    def _intensities(self, images: Tensor, draws: Sequence[Draw], place: int) -> Tensor:
+        role = ("fixed", "moving")[place]
+        modalities = (self.cases[draw.case].facts[role]["modality"] for draw in draws)
+        # Absolute units are what they are.
+        gammas = [
+            1.0 if modality in WINDOWS else draw.gamma[place]
+            for modality, draw in zip(modalities, draws, strict=True)
+        ]
+        images = images ** self._each([[gamma] for gamma in gammas])[0]
+        images = images + torch.stack([self._noise(draw, place) for draw in draws])
+        return torch.nan_to_num(images, nan=UNKNOWN)
 
-    def _intensities(self, image: Tensor, draw: Draw, place: int) -> Tensor:
-        modality = self.cases[draw.case].facts[("fixed", "moving")[place]]["modality"]
-        if modality not in WINDOWS:  # absolute units are what they are
-            image = image ** draw.gamma[place]
-        if draw.noise[place] > 0:
-            source = torch.Generator().manual_seed(draw.seed + place)
-            image = image + draw.noise[place] * torch.randn(image.shape, generator=source)
-        return torch.nan_to_num(image, nan=UNKNOWN)
+    def _noise(self, draw: Draw, place: int) -> Tensor:
+        if draw.noise[place] == 0:
+            return torch.zeros(self.grid.shape_zyx, device=self.device)
+        source = torch.Generator(self.device).manual_seed(draw.seed + place)
+        noise = torch.randn(self.grid.shape_zyx, generator=source, device=self.device)
+        return draw.noise[place] * noise
+
+    def _each(self, rows: Sequence[Sequence[float] | NDArray[np.float64]]) -> Tensor:
+        """Return numbers or booleans of every image, (numbers, images, 1, 1, 1)."""
+        columns = torch.from_numpy(np.asarray(rows).T.copy()).to(self.device)
+        columns = columns.float() if columns.is_floating_point() else columns
+        return columns[..., None, None, None]
