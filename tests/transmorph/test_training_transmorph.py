@@ -270,6 +270,6 @@ def test_validation_of_a_network_that_stays_is_that_of_none() -> None:
             return torch.zeros((len(moving), 15))
 
     seen = views()
-    found = validate(Still(), seen, fixed_draws(seen), torch.device("cpu"))
+    found = validate(Still(), seen, fixed_draws(seen))
     assert found["tre_mm"] == pytest.approx(found["tre_mm_none"], abs=1e-6)
     assert found["tre_mm"] > 5

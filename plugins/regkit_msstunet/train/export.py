@@ -70,7 +70,7 @@ def _ranges(views: Views) -> dict[str, Range]:
     measures = []
     for number, case in enumerate(cases):
         own = own_numbers(case, views.grid, views.choices)
-        seen = Views(views.choices, cases, ()).seen(Draw(number, own)).numpy()
+        seen = Views(views.choices, cases, ()).seen(Draw(number, own)).cpu().numpy()
         measures.append(measured(seen, 0.0) | {"myocardium_ml": _myocardium_ml(case)})
     ranges = {
         name: (min(m[name] for m in measures), max(m[name] for m in measures))

@@ -60,6 +60,12 @@ class PooledCase:
     truth: AffineTransform
     facts: Mapping[str, Any]
 
+    def on(self, device: torch.device) -> PooledCase:
+        """Return the same with its voxels on a device."""
+        return dataclasses.replace(
+            self, image=self.image.to(device), labels=self.labels.to(device)
+        )
+
 
 def open_pools(
     job: TrainingJob, choices: Choices, parameters: Mapping[str, Mapping[str, Any]]

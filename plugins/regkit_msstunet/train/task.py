@@ -60,7 +60,9 @@ class ReorientationTask(Task[Batch]):
         network = build(choices, self.mean)
         super().__init__(choices, network, device)
         outputs = output_sizes(network)
-        self.views, self.held_out = (Views(choices, some, outputs) for some in (cases, held_out))
+        self.views, self.held_out = (
+            Views(choices, some, outputs, device) for some in (cases, held_out)
+        )
 
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""
@@ -73,15 +75,14 @@ class ReorientationTask(Task[Batch]):
     def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002
         """Return the compound loss."""
         network: Any = self.network
-        volume = batch.volume.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        truth = batch.numbers.to(self.device)
+        volume = batch.volume.contiguous(memory_format=torch.channels_last_3d)
+        truth = batch.numbers
         numbers, context = network.locate(volume)
-        through = _looked_through(network, numbers, truth, batch.told.to(self.device))
+        through = _looked_through(network, numbers, truth, batch.told)
         some = len(batch.labels[0])
         seen = None if context is None else context[:some]
         logits = network.segment(volume[:some], through[:some], seen)
-        labels = [level.to(self.device) for level in batch.labels]
-        loss = supervised([one.float() for one in logits], labels)
+        loss = supervised([one.float() for one in logits], list(batch.labels))
         if network.needs_pose:
             return loss
         return loss + self._of_pose(volume, numbers.float(), truth)

@@ -42,7 +42,7 @@ def _score(
         if network.needs_pose:
             numbers = truth[:, None]
         logits = network.segment(volume, numbers, context)[0]
-    found, true = logits.argmax(dim=1).cpu(), batch.labels[0]
+    found, true = logits.argmax(dim=1).cpu(), batch.labels[0].cpu()
     scores = {name: _dice(found == label, true == label) for name, label in STRUCTURES.items()}
     error = (numbers[:, 0] - truth).float()
     scores["rot_mse"] = float((wrapped(error[:, :3]) ** 2).mean())

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from regkit.grid import FloatArray
-from regkit.transform import AffineTransform
+from regkit.learning.lookup import look_up, places
+from regkit.transform import IDENTITY, AffineTransform
 from regkit_msstunet.geometry import cube, to_transform
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import Draw
@@ -52,6 +51,8 @@ class Views:
         The pool.
     outputs
         Voxels a side and zoom of each of the network's outputs.
+    device
+        Where to keep the cases and resample them; the CPU if None.
     """
 
     def __init__(
@@ -59,19 +60,23 @@ class Views:
         choices: Choices,
         cases: Sequence[PooledCase],
         outputs: Sequence[tuple[int, float]],
+        device: torch.device | None = None,
     ) -> None:
-        self.choices, self.cases, self.outputs = choices, cases, outputs
+        self.device = device or torch.device("cpu")
+        self.choices, self.outputs = choices, outputs
+        self.cases = [case.on(self.device) for case in cases]
         self.grid = cube(choices.grid_size, choices.spacing_mm)
         self._labels: dict[int, tuple[Tensor, ...]] = {}
 
     def batch(self, draws: Sequence[Draw], segmented: int | None = None) -> Batch:
         """Return inputs and targets of drawn cases; labels of as many as are to be segmented."""
         labels = zip(*(self.labels(draw.case) for draw in draws[:segmented]), strict=True)
+        numbers = np.stack([draw.numbers for draw in draws])
         return Batch(
             torch.stack([self.seen(draw) for draw in draws])[:, None],
-            torch.tensor(np.stack([draw.numbers for draw in draws]), dtype=torch.float32),
+            torch.tensor(numbers, dtype=torch.float32, device=self.device),
             tuple(torch.stack(level) for level in labels),
-            torch.tensor([draw.told for draw in draws]),
+            torch.tensor([draw.told for draw in draws], device=self.device),
         )
 
     def seen(self, draw: Draw) -> Tensor:
@@ -79,13 +84,13 @@ class Views:
         case = self.cases[draw.case]
         posed = to_transform(draw.numbers, self.grid)
         through = AffineTransform(case.truth.matrix @ posed.inverse().matrix)
-        indices = _xyz(case.grid.inverse_affine @ through.matrix @ self.grid.affine)
-        matrix = _between_corners(indices, self.grid.shape_zyx, case.grid.shape_zyx)
-        image = _sampled(case.image.float() / LEVELS, matrix, self.grid.shape_zyx, "bilinear")
+        where = places([through], self.grid, [case.grid], self.device)
+        image = look_up([case.image], where, beside="zeros")[0] / LEVELS
         image = image**draw.gamma
         if draw.noise > 0:
-            source = torch.Generator().manual_seed(draw.seed)
-            image = image + draw.noise * torch.randn(image.shape, generator=source)
+            source = torch.Generator(self.device).manual_seed(draw.seed)
+            noise = torch.randn(image.shape, generator=source, device=self.device)
+            image = image + draw.noise * noise
         return image
 
     def labels(self, number: int) -> tuple[Tensor, ...]:
@@ -101,30 +106,5 @@ class Views:
         # Of align_corners: the outermost voxels of an output are at the zoom times the cube's.
         wide = (self.grid.shape_zyx[0] - 1) * self.grid.spacing[0] * zoom
         onto = cube(size, wide / (size - 1))
-        indices = _xyz(case.frame.inverse_affine @ onto.affine)
-        matrix = _between_corners(indices, onto.shape_zyx, case.frame.shape_zyx)
-        labels = _sampled(case.labels.float(), matrix, onto.shape_zyx, "nearest")
-        return labels.to(torch.uint8)
-
-
-def _xyz(matrix: FloatArray) -> FloatArray:
-    """Return a map of indices z, y, x as one of indices x, y, z, (3, 4)."""
-    order = [2, 1, 0]
-    return np.concatenate([matrix[:3, :3][order][:, order], matrix[order, 3:]], axis=1)
-
-
-def _between_corners(
-    matrix: FloatArray, onto_zyx: tuple[int, ...], from_zyx: tuple[int, ...]
-) -> Tensor:
-    """Return a map of indices x, y, z as one of coordinates from -1 to 1 (align_corners)."""
-    onto, source = (np.subtract(shape[::-1], 1) / 2 for shape in (onto_zyx, from_zyx))
-    linear = matrix[:, :3] * onto / source[:, None]
-    shift = (matrix[:, :3] @ onto + matrix[:, 3] - source) / source
-    return torch.tensor(np.concatenate([linear, shift[:, None]], axis=1), dtype=torch.float32)
-
-
-def _sampled(volume: Tensor, matrix: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
-    grid = functional.affine_grid(matrix[None], [1, 1, *shape], align_corners=True)
-    return functional.grid_sample(
-        volume, grid, mode=mode, padding_mode="zeros", align_corners=True
-    )[0, 0]
+        where = places([IDENTITY], onto, [case.frame], self.device)
+        return look_up([case.labels], where, "nearest", "zeros")[0].to(torch.uint8)

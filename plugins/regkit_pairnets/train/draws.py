@@ -13,7 +13,7 @@ import numpy as np
 
 from regkit.euler import rigid, rotation_matrix
 from regkit.grid import FloatArray, Grid
-from regkit.transform import IDENTITY, AffineTransform, Transform
+from regkit.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.pool import PooledCase
 from regkit_pairnets.train.preset import Preset
 
@@ -27,7 +27,7 @@ class Slab:
 
     low: float
     high: float
-    pose: Transform = IDENTITY
+    pose: AffineTransform = IDENTITY
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def draw_slab(
     rng: np.random.Generator,
     coverage: tuple[float, float],
     scan: Grid,
-    pose: Transform,
+    pose: AffineTransform,
     focus: FloatArray,
 ) -> Slab:
     """Draw which share of a scan's slices there are; those around its focus are among them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -93,9 +93,7 @@ class Views:
         moving = self.look([case.moving for case in cases], moved)
         return fixed, self._cut(moving, [draw.slab or EVERYTHING for draw in draws])
 
-    def look(
-        self, images: Sequence[PooledImage], throughs: Sequence[AffineTransform]
-    ) -> Tensor:
+    def look(self, images: Sequence[PooledImage], throughs: Sequence[AffineTransform]) -> Tensor:
         """Resample images onto the grid (batch, z, y, x), `throughs` from its points to theirs.
 
         Beside its slices an image goes on as air, or as at its border; beyond the first and last

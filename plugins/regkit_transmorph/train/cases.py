@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from regkit.case import Case
@@ -29,6 +30,10 @@ class KeptImage:
     tensor: Tensor
     grid: Grid
 
+    def on(self, device: torch.device) -> KeptImage:
+        """Return the same with its voxels on a device."""
+        return replace(self, tensor=self.tensor.to(device))
+
 
 @dataclass(frozen=True, eq=False)
 class KeptCase:
@@ -48,6 +53,10 @@ class KeptCase:
     moving: KeptImage
     truth: AffineTransform
     facts: Mapping[str, Any]
+
+    def on(self, device: torch.device) -> KeptCase:
+        """Return the same with its images on a device."""
+        return replace(self, fixed=self.fixed.on(device), moving=self.moving.on(device))
 
 
 @dataclass(frozen=True)

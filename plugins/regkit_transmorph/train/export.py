@@ -59,7 +59,7 @@ def _looks(views: Views) -> tuple[Look, Look]:
         seed = (views.choices.seed, number, 1 << 40)
         one = draw(views.choices, len(views.cases), views.grid, seed)
         for place, image in enumerate(views.pair(one)):
-            measures[place].append(measured(image[0, 0].numpy(), voxel_mm=0.0))
+            measures[place].append(measured(image[0, 0].cpu().numpy(), voxel_mm=0.0))
     return _look(views, "fixed", measures[0]), _look(views, "moving", measures[1])
 
 

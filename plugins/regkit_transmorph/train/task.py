@@ -55,17 +55,16 @@ class AlikeTask(Task[Batch]):
 
     def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002 - the same in every step
         """Return how unlike the images are under the network's maps, both ways."""
-        there = batch.on(self.device)
         own = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=own):  # which branches are left out
             torch.manual_seed(batch.seed)
-            raw = self.network(*there.seen())
+            raw = self.network(*batch.seen())
         # On the CPU: hundreds of operations on single numbers.
-        return self._loss(there, matrices(raw.double().cpu()).to(self.device))
+        return self._loss(batch, matrices(raw.double().cpu()).to(self.device))
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return the mean distance from the truth on the cases held out, after every look."""
-        return validate(network, self.held_out, self.validation, self.device)
+        return validate(network, self.held_out, self.validation)
 
     def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
         """Write the weights and their card."""

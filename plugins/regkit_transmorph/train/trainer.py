@@ -35,7 +35,7 @@ def train(job: TrainingJob) -> Iterator[Progress]:
             for pool, stage in zip(pools, stages, strict=True):
                 yield from pool.fill(stage)
         crew.wait()
-        views, held_out = (Views(choices, load_cases(pool)) for pool in pools)
+        views, held_out = (Views(choices, load_cases(pool), device) for pool in pools)
         return AlikeTask(job.method, views, held_out, device)
 
     return run(job, prepare)

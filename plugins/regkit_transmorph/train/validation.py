@@ -32,9 +32,7 @@ def fixed_draws(views: Views) -> list[Draw]:
     return found
 
 
-def validate(
-    network: nn.Module, views: Views, draws: Sequence[Draw], device: torch.device
-) -> dict[str, float]:
+def validate(network: nn.Module, views: Views, draws: Sequence[Draw]) -> dict[str, float]:
     """Return mean distances in mm from the truth, over the body: at first, and after the looks.
 
     ``tre_mm`` is after all looks, ``tre_mm_first`` after one, ``tre_mm_none`` without any.
@@ -46,19 +44,17 @@ def validate(
         found: AffineTransform = IDENTITY
         distances = [_error_mm(found, draw, points)]
         for _ in range(views.choices.passes):
-            found = found @ _look(network, views, draw, found, device)
+            found = found @ _look(network, views, draw, found)
             distances.append(_error_mm(found, draw, points))
         errors.append((distances[-1], distances[1], distances[0]))
     names = ("tre_mm", "tre_mm_first", "tre_mm_none")
     return dict(zip(names, np.mean(errors, axis=0).tolist(), strict=True))
 
 
-def _look(
-    network: nn.Module, views: Views, draw: Draw, found: AffineTransform, device: torch.device
-) -> AffineTransform:
+def _look(network: nn.Module, views: Views, draw: Draw, found: AffineTransform) -> AffineTransform:
     """Return what the network finds of what is left of a misplacement."""
     left = replace(draw, moving=draw.moving @ found)
-    moving, fixed = views.batch([left]).on(device).seen()
+    moving, fixed = views.batch([left]).seen()
     with torch.inference_mode():
         raw = network(moving, fixed).double().cpu()
     return to_transform(matrices(raw)[0].numpy(), views.grid, views.grid)
@@ -67,7 +63,7 @@ def _look(
 def _body(views: Views, draw: Draw) -> FloatArray:
     """Return points of the fixed body on the network's grid, LPS mm."""
     fixed, _ = views.pair(draw)
-    return views.grid.to_physical(np.argwhere(fixed[0, 0].numpy() > 0)[::EVERY])
+    return views.grid.to_physical(np.argwhere(fixed[0, 0].cpu().numpy() > 0)[::EVERY])
 
 
 def _error_mm(found: AffineTransform, draw: Draw, points: FloatArray) -> float:

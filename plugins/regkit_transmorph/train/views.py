@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from regkit.learning.lookup import beyond, look_up, places
 from regkit.transform import AffineTransform
 from regkit_transmorph.card import grid_around
-from regkit_transmorph.physical import from_transform
 from regkit_transmorph.train.cases import KeptCase, KeptImage
 from regkit_transmorph.train.choices import Choices
 from regkit_transmorph.train.draws import Draw
@@ -32,10 +31,6 @@ class Batch:
         """Return the moving and the fixed images as the network takes them."""
         return torch.nan_to_num(self.moving), torch.nan_to_num(self.fixed)
 
-    def on(self, device: torch.device) -> Batch:
-        """Return the same on a device."""
-        return replace(self, moving=self.moving.to(device), fixed=self.fixed.to(device))
-
 
 class Views:
     """Resamples kept cases as a network sees them.
@@ -46,10 +41,16 @@ class Views:
         The network's grid.
     cases
         In the pool.
+    device
+        Where to keep the cases and resample them; the CPU if None.
     """
 
-    def __init__(self, choices: Choices, cases: Sequence[KeptCase]) -> None:
-        self.choices, self.cases = choices, cases
+    def __init__(
+        self, choices: Choices, cases: Sequence[KeptCase], device: torch.device | None = None
+    ) -> None:
+        self.choices = choices
+        self.device = device or torch.device("cpu")
+        self.cases = [case.on(self.device) for case in cases]
         self.grid = grid_around((0.0, 0.0, 0.0), choices.shape_zyx, choices.spacing)
 
     def batch(self, draws: Sequence[Draw], seed: int = 0) -> Batch:
@@ -67,11 +68,7 @@ class Views:
 
     def look(self, image: KeptImage, through: AffineTransform) -> Tensor:
         """Resample an image, `through` from the grid's points to the image's; NaN beyond it."""
-        theta = torch.from_numpy(from_transform(through, self.grid, image.grid))[None].float()
-        size = [1, 1, *self.grid.shape_zyx]
-        where = functional.affine_grid(theta, size, align_corners=False)
-        values = functional.grid_sample(
-            image.tensor.float(), where, padding_mode="border", align_corners=False
-        )
-        beyond = (where.abs() > 1).any(dim=-1)[:, None]
-        return values.clamp(0, 1).masked_fill(beyond, float("nan"))
+        where = places([through], self.grid, [image.grid], self.device)
+        values = look_up([image.tensor], where).clamp(0, 1)
+        outside = beyond(where, [image.grid]).any(dim=0)
+        return values.masked_fill(outside, float("nan"))[:, None]

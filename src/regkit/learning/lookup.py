@@ -1,4 +1,4 @@
-"""Images looked up on a grid, many at a time and on any device: once, exactly, under affine maps."""
+"""Images looked up on a grid: many at a time, on any device, exactly, under affine maps."""
 
 from __future__ import annotations
 
