@@ -28,6 +28,8 @@ class TrainingJob:
         Go on from the checkpoint in the folder; without it, a folder with one is refused.
     steps
         Number of steps in all; the preset's if None.
+    start
+        Weights to begin from: a name, or a ``.safetensors`` file with its card; random if empty.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     cache
@@ -45,6 +47,7 @@ class TrainingJob:
     preset: str = "fast"
     resume: bool = False
     steps: int | None = None
+    start: str = ""
     device: str = "auto"
     cache: Path | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)

@@ -43,7 +43,7 @@ def maps(pairs: int = 2, count: int = 3, size: float = 0.04, seed: int = 1) -> T
 
 def moving_values(where: Scene) -> Tensor:
     """Return the moving values at the points under the identity, (pairs, points)."""
-    (look,) = where.looks(maps(len(where.points), 1, 0.0))
+    (look,) = where.looks(maps(len(where.points), 1, 0.0).to(where.points.device))
     return look.values[:, 0]
 
 
@@ -77,7 +77,7 @@ def _fixed_gradients(where: Scene) -> Tensor:
     thrice = Scene(
         where.points.repeat_interleave(3, 0), images, where.to_index.repeat_interleave(3, 0)
     )
-    (look,) = thrice.looks(maps(3, 1, 0.0))
+    (look,) = thrice.looks(maps(3, 1, 0.0).to(where.points.device))
     field = look.values.view(1, 3, -1)
     return field + 0.2 * field.roll(1, 1)
 

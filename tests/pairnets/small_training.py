@@ -51,7 +51,7 @@ def write_cases(folder: Path, count: int = 4) -> Path:
 
 def job(data: Path, folder: Path, method: str = "dvnet", **changes) -> TrainingJob:
     """Return a training of six steps; `changes` are of the preset, or of the job."""
-    own = {k: changes.pop(k) for k in ("resume", "preset", "steps") if k in changes}
+    own = {k: changes.pop(k) for k in ("resume", "preset", "steps", "start") if k in changes}
     choices = TINY | changes
     return TrainingJob(
         method, str(data), folder, default_registry(), **{"steps": 6, **own}, changes=choices

@@ -14,7 +14,7 @@ import pytest
 from safetensors.torch import load_file
 
 from pairnets.small_training import job, write_cases
-from regkit.errors import FileFormatError, ParameterError
+from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
 from regkit.learning.checkpoint import NAME
 from regkit_pairnets.train.trainer import train
 from regkit_pairnets.train.validation import best_passes
@@ -119,6 +119,37 @@ def test_every_network_learns_its_way(cases, tmp_path, method) -> None:
     run(job(cases, tmp_path, method, steps=2, **shape, **extra))
     state = load_file(tmp_path / f"{method}.safetensors")
     assert all(np.isfinite(tensor.numpy()).all() for tensor in state.values())
+
+
+def test_a_training_begins_from_weights(cases, whole, tmp_path) -> None:
+    """At so small a rate it ends where it began; and it says where that was."""
+    first = whole / "dvnet.safetensors"
+    run(job(cases, tmp_path, steps=1, start=str(first), rate=1e-9))
+    began, ended = (load_file(folder / "dvnet.safetensors") for folder in (whole, tmp_path))
+    for name, tensor in began.items():
+        np.testing.assert_allclose(ended[name].numpy(), tensor.numpy(), atol=1e-6)
+    about = json.loads((tmp_path / "dvnet.json").read_text())["about"]
+    origin = json.loads((whole / "dvnet.json").read_text())
+    assert about["start"] == {
+        "sha256": origin["sha256"],
+        "command": origin["about"]["command"],
+    }
+    assert f"--start {first}" in about["command"]
+
+
+def test_weights_to_begin_from_that_cannot_be(cases, whole, tmp_path) -> None:
+    with pytest.raises(FileFormatError, match=r"there are no weights nowhere\.safetensors"):
+        run(job(cases, tmp_path / "a", start="nowhere.safetensors"))
+    with pytest.raises(FileFormatError, match="does not fit the network"):
+        run(job(cases, tmp_path / "b", start=str(whole / "dvnet.safetensors"), width=0.125))
+    with pytest.raises(MissingDependencyError, match="weights missing"):
+        run(job(cases, tmp_path / "c", start="nothing"))
+    damaged = tmp_path / "dvnet.safetensors"
+    damaged.write_bytes(b"changed")
+    (tmp_path / "dvnet.json").write_text((whole / "dvnet.json").read_text())
+    with pytest.raises(FileFormatError, match="not those of their card"):
+        run(job(cases, tmp_path / "d", start=str(damaged)))
+    assert not any((tmp_path / name / "pool").exists() for name in "acd")
 
 
 KILLED = """

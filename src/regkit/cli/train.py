@@ -35,6 +35,10 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps in all; the preset's if not given.")
     ] = None,
+    start: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="Weights to begin from, such as those shipped."),
+    ] = "",
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")
     ] = "auto",
@@ -72,6 +76,7 @@ def train(
         preset=preset,
         resume=resume,
         steps=steps,
+        start=start,
         device=device,
         cache=cache,
         changes=dict(parse_assignment(text) for text in assignments or ()),

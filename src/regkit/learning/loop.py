@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -13,9 +13,11 @@ from regkit.learning.checkpoint import NAME
 from regkit.learning.crew import Crew
 from regkit.learning.device import device_named
 from regkit.learning.log import write_log
+from regkit.learning.restore import restored
 from regkit.learning.state import Training
 from regkit.learning.task import Task
 from regkit.training import Progress, TrainingJob
+from regkit.weights import Weights, open_weights
 
 B = TypeVar("B")
 # Gets cases ready, telling how far it is, and returns the task.
@@ -38,7 +40,9 @@ def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[Progress]:
     ParameterError
         The folder holds another training, or the device cannot be used.
     FileFormatError
-        A checkpoint that cannot be read.
+        A checkpoint or weights to begin from that cannot be used.
+    MissingDependencyError
+        There are no weights of the name to begin from.
     OutputError
         The folder cannot be written.
     """
@@ -47,10 +51,13 @@ def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[Progress]:
             f"{job.folder} holds a training already; add --resume to go on, or choose another"
         )
     device = _own(device_named(job.device))
+    start = _start(job)
     crew = Crew.assemble(device)
     try:
         task = yield from prepare(device, crew)
-        yield from _train(job, Training(task, crew))
+        if start:
+            restored(task.network, start.file, job.method)
+        yield from _train(job, Training(task, crew), _origin(start))
     finally:
         crew.leave()
 
@@ -59,12 +66,16 @@ def command(job: TrainingJob) -> str:
     """Return the command line that does a training again."""
     changes = "".join(f" --set {key}={value}" for key, value in job.changes.items())
     steps = "" if job.steps is None else f" --steps {job.steps}"
+    start = f" --start {job.start}" if job.start else ""
     return (
-        f"regkit train {job.method} --data {job.data} --preset {job.preset}{steps}{changes} -o DIR"
+        f"regkit train {job.method} --data {job.data} --preset {job.preset}{start}{steps}{changes}"
+        " -o DIR"
     )
 
 
-def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
+def _train(
+    job: TrainingJob, training: Training[B], origin: Mapping[str, Any]
+) -> Iterator[Progress]:
     course, task = training.course, training.task
     if (job.folder / NAME).exists():
         training.restore(job.folder)
@@ -76,7 +87,24 @@ def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
             write_log(job.folder, training.rows, _facts(job, training), task.shown)
         yield Progress("steps", training.step, course.steps, training.latest)
     if training.crew.writes:
-        task.export(job.folder, training.kept, _about(job, training))
+        task.export(job.folder, training.kept, {**_about(job, training), **origin})
+
+
+def _start(job: TrainingJob) -> Weights | None:
+    """Return the weights to begin from, once they are known to be those of their card."""
+    if not job.start:
+        return None
+    weights = open_weights(job.start, job.registry.method(job.method).spec.weights)
+    weights.verify()
+    return weights
+
+
+def _origin(start: Weights | None) -> dict[str, Any]:
+    """Return what a card says of the weights that a training began from."""
+    if start is None:
+        return {}
+    command = start.card.get("about", {}).get("command", "")
+    return {"start": {"sha256": start.card["sha256"], "command": command}}
 
 
 def _own(device: torch.device) -> torch.device:
