@@ -81,10 +81,14 @@ def test_what_a_training_leaves(whole) -> None:
 
 
 def test_weights_look_as_often_as_serves_whole_and_cut_images() -> None:
+    one = {"dt_mm": 15.0, "dr_deg": 5.0}
     first, second = {"dt_mm": 3.0, "dt_mm_cut": 4.0}, {"dt_mm": 1.0, "dt_mm_cut": 3.0}
     third = {"dt_mm": 0.5, "dt_mm_cut": 4.0, "dr_deg": 9.0}
-    assert best_passes([first, second, third]) == 2
-    assert best_passes([{"dt_mm": 3.0, "dr_deg": 1.0}]) == 1
+    assert best_passes([first, second, third], one) == 2
+    assert best_passes([{"dt_mm": 3.0, "dr_deg": 1.0}], one) == 1
+    # Half a degree more counts as much as 1.5 mm more.
+    turned, shifted = {"dt_mm": 1.0, "dr_deg": 1.0}, {"dt_mm": 2.4, "dr_deg": 0.5}
+    assert best_passes([turned, shifted], one) == 2
 
 
 def test_a_folder_with_a_training_is_not_overwritten(cases, whole) -> None:

@@ -10,7 +10,7 @@ from regkit.euler import rotation_matrix
 from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
-from regkit_pairnets.train.draws import Draw, Slab, draw
+from regkit_pairnets.train.draws import Draw, Field, draw
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset
 from regkit_pairnets.train.views import UNKNOWN, Views
@@ -33,9 +33,9 @@ def smooth(grid: Grid, pose: AffineTransform) -> np.ndarray:
     return (parts[0] + 0.6 * parts[1] + 0.4 * parts[2]).astype(np.float16)
 
 
-def case(fixed: Grid = OBLIQUE, moving: Grid = OBLIQUE) -> PooledCase:
+def case(fixed: Grid = OBLIQUE, moving: Grid = OBLIQUE, in_air: bool = False) -> PooledCase:
     images = [
-        PooledImage(torch.from_numpy(smooth(grid, pose))[None, None], grid)
+        PooledImage(torch.from_numpy(smooth(grid, pose))[None, None], grid, in_air)
         for grid, pose in ((fixed, IDENTITY), (moving, TRUTH))
     ]
     facts = {role: {"modality": "mr"} for role in ("fixed", "moving")}
@@ -120,16 +120,48 @@ def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
     np.testing.assert_array_equal(known[:, 0, 0], np.abs(z) <= 48)
 
 
-def test_missing_slices_are_where_the_slab_says() -> None:
-    look = views()
-    slab = Slab(-30.0, 40.0, rigid((10, 0, 0), (0, 0, 5)))
+@pytest.mark.parametrize("in_air", [False, True])
+def test_a_scan_shows_its_field_of_view(in_air) -> None:
+    """What is beyond its slices is unknown; what is beside them is air, where there is air."""
+    look = views(one=case(in_air=in_air))
+    field = Field((-70.0, -80.0, -30.0), (60.0, 90.0, 40.0), rigid((10, 0, 0), (0, 0, 5)))
     _, whole = only(look.seen([Draw(0, MOTION)]))
-    _, cut = only(look.seen([Draw(0, MOTION, slab=slab)]))
-    z = slab.pose.map_points(points_of(look.grid))[..., 2]
-    inside = (z >= -30) & (z <= 40)
-    np.testing.assert_array_equal(np.isfinite(cut.numpy()), np.isfinite(whole.numpy()) & inside)
-    _, filled = only(look.pairs([Draw(0, MOTION, slab=slab)]))
-    assert (filled.numpy()[~inside] == UNKNOWN).all()
+    _, cut = only(look.seen([Draw(0, MOTION, field=field)]))
+    points = field.pose.map_points(points_of(look.grid))
+    inside = (points >= field.low) & (points <= field.high)
+    slices, beside = inside[..., 2], ~inside[..., :2].all(axis=-1)
+    known = np.isfinite(whole.numpy()) & slices
+    assert 0.1 < (known & beside).mean() < 0.9
+    np.testing.assert_array_equal(np.isfinite(cut.numpy()), known)
+    expected = np.where(beside & in_air, 0.0, whole.numpy())
+    np.testing.assert_array_equal(cut.numpy()[known], expected[known])
+    _, filled = only(look.pairs([Draw(0, MOTION, field=field)]))
+    assert (filled.numpy()[~slices] == UNKNOWN).all()
+
+
+def test_a_look_sees_the_field_of_view_as_the_looks_before_turned_it() -> None:
+    """The same as a scan that was cut first and turned then, by SimpleITK."""
+    look = views(shape=(24, 24, 24), spacing=(12.0, 12.0, 12.0), one=case(in_air=True))
+    upright = Field((-70.0, -80.0, -60.0), (60.0, 90.0, 80.0))
+    found = rigid((4, -6, 15), (12, -9, 6))
+    left = found.inverse() @ MOTION
+    _, scan = only(look.seen([Draw(0, MOTION, field=upright)]))
+    turned = Field(upright.low, upright.high, found)
+    _, second = only(look.seen([Draw(0, left, field=turned)]))
+    judge = sitk.GetArrayFromImage(
+        sitk.Resample(
+            as_sitk(scan, look.grid),
+            as_sitk(scan, look.grid),
+            transform_to_sitk(found),
+            sitk.sitkLinear,
+            float("nan"),
+        )
+    )
+    both = np.isfinite(judge) & np.isfinite(second.numpy())
+    assert 0.1 < both.mean() < 0.9
+    off = np.abs(judge - second.numpy())[both]
+    assert np.quantile(off, 0.95) < 0.05  # but for half a voxel at the cut
+    assert (judge[both] > 0.3).any()
 
 
 def test_axes_and_order_of_the_inputs() -> None:
@@ -168,8 +200,8 @@ def test_the_focus_of_a_scan_is_on_its_slices() -> None:
         one = draw(look.preset, look.cases, look.grid, (7, number, 0))
         centred = np.subtract(look.cases[0].focus_mm, OBLIQUE.centre)
         shown = one.motion.map_points(one.joint.inverse().map_points(centred))
-        z = one.slab.pose.map_points(shown)[2]
-        assert one.slab.low <= z <= one.slab.high
+        z = one.field.pose.map_points(shown)[2]
+        assert one.field.low[2] <= z <= one.field.high[2]
 
 
 @pytest.mark.parametrize("in_air", [False, True])

@@ -7,12 +7,12 @@ on, or shares its batches with other processes, sees the same cases.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from regkit.euler import rigid, rotation_matrix
-from regkit.grid import FloatArray, Grid
+from regkit.grid import FloatArray, Grid, Vector3
 from regkit.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.pool import PooledCase
 from regkit_pairnets.train.preset import Preset
@@ -22,11 +22,15 @@ FOCUS_MM = 65.0
 
 
 @dataclass(frozen=True, eq=False)
-class Slab:
-    """Slices that a scan shows: points whose z, in the scan's pose, is within two limits, mm."""
+class Field:
+    """What a scan shows: points that lie, in the scan's pose, between two corners, LPS mm.
 
-    low: float
-    high: float
+    In the first look a scan's field of view is upright; later ones see it as the looks before
+    turned the image, with what it cut off of the patient.
+    """
+
+    low: Vector3
+    high: Vector3
     pose: AffineTransform = IDENTITY
 
 
@@ -42,7 +46,7 @@ class Draw:
         What the network has to find: rigid, from fixed to moving points on its grid.
     joint
         Places, turns and scales both images: a map of the grid's points to the case's.
-    slab
+    field
         What of the moving image is shown, on the network's grid; None for all.
     gamma
         Exponents on the intensities of fixed and moving image.
@@ -55,7 +59,7 @@ class Draw:
     case: int
     motion: AffineTransform
     joint: AffineTransform = IDENTITY
-    slab: Slab | None = None
+    field: Field | None = None
     gamma: tuple[float, float] = (1.0, 1.0)
     noise: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
@@ -80,12 +84,14 @@ def draw(preset: Preset, cases: Sequence[PooledCase], grid: Grid, seed: tuple[in
     small = bool(rng.random() < preset.small_share)
     motion = draw_motion(rng, preset, grid, preset.small_amount if small else 1.0)
     joint = _joint(rng, preset)
-    slab = None
-    if rng.random() < preset.coverage_share:
-        # A later look sees the slices as the looks before it turned the image.
+    field = None
+    if preset.coverage_share > 0:
         pose = draw_motion(rng, preset, grid) if small else IDENTITY
-        where = _focus_on_grid(cases[number], joint, motion)
-        slab = draw_slab(rng, preset.coverage, cases[number].moving.grid, pose, where)
+        scan = cases[number].moving.grid
+        field = whole_field(scan, pose)
+        if rng.random() < preset.coverage_share:
+            focus = pose.map_points(_focus_on_grid(cases[number], joint, motion))
+            field = draw_slices(rng, preset.coverage, field, focus)
     low, high = np.log(preset.gamma)
     gammas = np.exp(rng.uniform(low, high, 2)).tolist()
     noises = rng.uniform(0, 1, 2) * preset.noise
@@ -93,7 +99,7 @@ def draw(preset: Preset, cases: Sequence[PooledCase], grid: Grid, seed: tuple[in
         number,
         motion,
         joint,
-        slab,
+        field,
         (gammas[0], gammas[1]),
         (float(noises[0]), float(noises[1])),
         int(rng.integers(2**62)),
@@ -118,18 +124,27 @@ def draw_motion(
     return rigid(angles * factor, shift * factor, grid.centre)
 
 
-def draw_slab(
-    rng: np.random.Generator,
-    coverage: tuple[float, float],
-    scan: Grid,
-    pose: AffineTransform,
-    focus: FloatArray,
-) -> Slab:
-    """Draw which share of a scan's slices there are; those around its focus are among them."""
-    height = float(rng.uniform(*coverage)) * float(np.ptp(scan.corners()[:, 2]))
+def whole_field(scan: Grid, pose: AffineTransform = IDENTITY) -> Field:
+    """Return all that a scan shows, its field of view around the network's."""
+    x, y, z = (np.ptp(scan.corners(), axis=0) / 2).tolist()
+    return Field((-x, -y, -z), (x, y, z), pose)
+
+
+def draw_slices(
+    rng: np.random.Generator, coverage: tuple[float, float], field: Field, focus: FloatArray
+) -> Field:
+    """Draw which share of a scan's slices there are; those around its focus are among them.
+
+    `focus` is a point in the scan's pose.
+    """
+    height = float(rng.uniform(*coverage)) * (field.high[2] - field.low[2])
     room = max(0.0, height / 2 - FOCUS_MM)
-    middle = float(pose.map_points(focus)[2] + rng.uniform(-room, room))
-    return Slab(middle - height / 2, middle + height / 2, pose)
+    middle = float(focus[2] + rng.uniform(-room, room))
+    low, high = (
+        (*corner[:2], middle + side)
+        for corner, side in ((field.low, -height / 2), (field.high, height / 2))
+    )
+    return replace(field, low=low, high=high)
 
 
 def _joint(rng: np.random.Generator, preset: Preset) -> AffineTransform:

@@ -116,3 +116,9 @@ class Preset(Course):
         voxels = self.numbers.translation == "voxels"
         shift = [self.unit_mm / s if voxels else self.unit_mm for s in self.spacing]
         return tuple(u or 1.0 for u in (*shift, *(self.unit_deg,) * 3))
+
+    @property
+    def of_one(self) -> dict[str, float]:
+        """What an output of 1 means, under the names of the errors in validation."""
+        raw = self.spacing[0] if self.numbers.translation == "voxels" else 1.0
+        return {"dt_mm": self.unit_mm or raw, "dr_deg": self.unit_deg or 1.0}

@@ -83,7 +83,7 @@ class MotionTask(Task[Batch]):
     def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
         """Write the weights and their card, with as many passes as did best on held-out cases."""
         scores = self._scores(network)
-        passes = best_passes(scores)
+        passes = best_passes(scores, self.preset.of_one)
         held_out = {"validation": scores[passes - 1]}
         about = {**about, "cases": len(self.views.cases), "scores": held_out}
         export(folder, self.method, network, self.views, passes=passes, about=about)
@@ -94,7 +94,7 @@ class MotionTask(Task[Batch]):
     def _draw(self, step: int, seed: tuple[int, ...]) -> Draw:
         one = draw(self.preset, self.views.cases, self.views.grid, seed)
         if step < self.preset.contrastive_steps:  # which needs pairs that are aligned
-            return dataclasses.replace(one, motion=IDENTITY, slab=None)
+            return dataclasses.replace(one, motion=IDENTITY, field=None)
         return one
 
     def _placed(self, image: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from regkit.euler import rigid_parameters
 from regkit.grid import Grid
 from regkit.transform import IDENTITY, AffineTransform
-from regkit_pairnets.train.draws import Draw, Slab, draw_motion, draw_slab
+from regkit_pairnets.train.draws import Draw, draw_motion, draw_slices, whole_field
 from regkit_pairnets.train.preset import Preset
 from regkit_pairnets.train.views import Views
 
@@ -26,11 +26,13 @@ def fixed_draws(preset: Preset, views: Views) -> tuple[list[Draw], list[Draw]]:
     for number, case in enumerate(views.cases):
         rng = np.random.default_rng([SEED, number])
         motion = draw_motion(rng, preset, views.grid)
-        whole.append(Draw(number, motion))
-        focus = motion.map_points(np.subtract(case.focus_mm, case.fixed.grid.centre))
-        slab = draw_slab(rng, preset.coverage, case.moving.grid, IDENTITY, focus)
-        cut.append(Draw(number, motion, slab=slab))
-    return whole, cut if preset.coverage_share > 0 else []
+        field = whole_field(case.moving.grid) if preset.coverage_share > 0 else None
+        whole.append(Draw(number, motion, field=field))
+        if field:
+            focus = motion.map_points(np.subtract(case.focus_mm, case.fixed.grid.centre))
+            slices = draw_slices(rng, preset.coverage, field, focus)
+            cut.append(Draw(number, motion, field=slices))
+    return whole, cut
 
 
 def validate(
@@ -52,10 +54,18 @@ def validate(
     return scores
 
 
-def best_passes(scores: Sequence[Mapping[str, float]]) -> int:
-    """Return after how many looks the shifts are best, whole and cut images weighing the same."""
-    shifts = [sum(v for k, v in after.items() if k.startswith("dt_mm")) for after in scores]
-    return 1 + int(np.argmin(shifts))
+def best_passes(scores: Sequence[Mapping[str, float]], of_one: Mapping[str, float]) -> int:
+    """Return after how many looks the errors are least, weighed as training weighs them.
+
+    Whole and cut images weigh the same; `of_one` is as of `Preset`.
+    """
+    losses = [
+        sum(
+            v / one for k, v in after.items() for name, one in of_one.items() if k.startswith(name)
+        )
+        for after in scores
+    ]
+    return 1 + int(np.argmin(losses))
 
 
 def _look_again(
@@ -81,12 +91,10 @@ def _look_again(
 
 
 def _left(draw: Draw, found: AffineTransform) -> Draw:
-    """Return a case as it looks when a part of its motion is known: slices turn with the image."""
-    slab = None
-    if draw.slab is not None:
-        slab = Slab(draw.slab.low, draw.slab.high, draw.slab.pose @ found)
+    """Return a case as it looks when a part of its motion is known: its field of view turns."""
+    field = draw.field and replace(draw.field, pose=draw.field.pose @ found)
     left = AffineTransform(found.inverse().matrix @ draw.motion.matrix)
-    return replace(draw, motion=left, slab=slab)
+    return replace(draw, motion=left, field=field)
 
 
 def _errors(

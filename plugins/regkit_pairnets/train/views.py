@@ -13,14 +13,13 @@ from torch import Tensor
 from regkit.grid import Grid
 from regkit.learning.lookup import beyond, look_up, places
 from regkit.learning.prepare import WINDOWS, slice_axis
-from regkit.transform import IDENTITY, AffineTransform
-from regkit_pairnets.train.draws import Draw, Slab
+from regkit.transform import AffineTransform
+from regkit_pairnets.train.draws import Draw, Field
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset
 
 UNKNOWN = -0.5
-# All that there is.
-EVERYTHING = Slab(-np.inf, np.inf, IDENTITY)
+EVERYTHING = Field((-np.inf,) * 3, (np.inf,) * 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,8 @@ class Views:
         ]
         fixed = self.look([case.fixed for case in cases], placed)
         moving = self.look([case.moving for case in cases], moved)
-        return fixed, self._cut(moving, [draw.slab or EVERYTHING for draw in draws])
+        fields = [draw.field or EVERYTHING for draw in draws]
+        return fixed, self._shown(moving, fields, [case.moving for case in cases])
 
     def look(self, images: Sequence[PooledImage], throughs: Sequence[AffineTransform]) -> Tensor:
         """Resample images onto the grid (batch, z, y, x), `throughs` from its points to theirs.
@@ -104,20 +104,25 @@ class Views:
         values = look_up([image.tensor for image in images], where)
         outside = beyond(where, grids)
         across = self._each([[i == slice_axis(grid) for i in range(3)] for grid in grids])
-        beside = (outside & ~across).any(dim=0)
-        # Beside what a mask hides there is no air either.
-        is_air = beside & self._each([[image.in_air] for image in images])[0] & ~values.isnan()
-        values = values.masked_fill(is_air, 0.0)
+        values = self._beside(values, (outside & ~across).any(dim=0), images)
         return values.masked_fill((outside & across).any(dim=0), float("nan"))
 
-    def _cut(self, values: Tensor, slabs: Sequence[Slab]) -> Tensor:
-        """Hide what is not in the slabs."""
-        rows = [(slab.pose.matrix @ self.grid.affine)[2] for slab in slabs]
+    def _shown(
+        self, values: Tensor, fields: Sequence[Field], images: Sequence[PooledImage]
+    ) -> Tensor:
+        """Leave of images what their fields of view show: unknown beyond slices, air beside."""
+        rows = [(field.pose.matrix @ self.grid.affine)[:3].ravel() for field in fields]
         n1, n2, n3 = (torch.arange(n, device=self.device) for n in self.grid.shape_zyx)
-        a, b, c, shift = self._each(rows)
-        z = a * n1[:, None, None] + b * n2[:, None] + c * n3 + shift
-        low, high = self._each([(slab.low, slab.high) for slab in slabs])
-        return values.masked_fill((z < low) | (z > high), float("nan"))
+        a, b, c, shift = self._each(rows).view(3, 4, len(rows), 1, 1, 1).unbind(1)
+        points = a * n1[:, None, None] + b * n2[:, None] + c * n3 + shift
+        low, high = (self._each([getattr(f, end) for f in fields]) for end in ("low", "high"))
+        x, y, z = (points < low) | (points > high)
+        return self._beside(values, x | y, images).masked_fill(z, float("nan"))
+
+    def _beside(self, values: Tensor, where: Tensor, images: Sequence[PooledImage]) -> Tensor:
+        """Put air beside the slices of images that have it; beside what a mask hides is none."""
+        in_air = self._each([[image.in_air] for image in images])[0]
+        return values.masked_fill(where & in_air & ~values.isnan(), 0.0)
 
     def _intensities(self, images: Tensor, draws: Sequence[Draw], place: int) -> Tensor:
         role = ("fixed", "moving")[place]

@@ -123,6 +123,7 @@ def _facts(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
         "preset": training.course.plain(),
         "torch": torch.__version__,
         "device": str(training.device),
+        "device_name": torch.cuda.get_device_name(training.device) if on_gpu else "",
         "threads": torch.get_num_threads(),
         "processes": training.crew.size,
         "parameters": sum(p.numel() for p in training.network.parameters()),
