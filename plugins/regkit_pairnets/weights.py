@@ -42,9 +42,7 @@ class TrainedNetwork:
 
     def _tensor(self, array: NDArray[np.float32]) -> torch.Tensor:
         ordered = array.transpose() if self.card.convention.axes == "xyz" else array
-        one = torch.from_numpy(np.ascontiguousarray(ordered))[None, None].to(self.device)
-        copies = self.network.cpu_batch if self.device.type == "cpu" else 1
-        return one.repeat(copies, 1, 1, 1, 1)
+        return torch.from_numpy(np.ascontiguousarray(ordered))[None, None].to(self.device)
 
 
 def load_network(name: str, device: torch.device) -> TrainedNetwork:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.cross_attention import MutualAttention
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
@@ -52,11 +53,11 @@ class AttentionReg(PairNetwork):
         self.attention = MutualAttention(channels, norm) if attention else None
         self.registration = nn.Sequential(
             normalisation(norm, 2 * channels),
-            nn.Conv3d(2 * channels, some, 1),
+            Convolution(2 * channels, some, 1),
             nn.ReLU(),
-            nn.Conv3d(some, few, 3, padding=1),
+            Convolution(some, few, 3, padding=1),
             nn.ReLU(),
-            nn.Conv3d(few, 1, 3, padding=1),
+            Convolution(few, 1, 3, padding=1),
             normalisation(norm, 1),
         )
         self.head = head(voxels(strided(grid_shape, (2, 4, 4))), HIDDEN, width, relu=True)
@@ -77,11 +78,11 @@ class AttentionReg(PairNetwork):
 
 def _stream(channels: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv3d(1, channels, 3, padding=1, bias=False),
+        Convolution(1, channels, 3, padding=1, bias=False),
         normalisation(norm, channels),
         nn.ReLU(),
         nn.MaxPool3d(3, stride=2, padding=1),
-        nn.Conv3d(channels, channels, 3, padding=1, bias=False),
+        Convolution(channels, channels, 3, padding=1, bias=False),
         normalisation(norm, channels),
         nn.ReLU(),
         nn.MaxPool3d(3, stride=(1, 2, 2), padding=1),

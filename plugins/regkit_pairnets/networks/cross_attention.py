@@ -7,6 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.norms import Norm, normalisation
 
 
@@ -28,10 +29,10 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
         inner = max(1, channels // 2)
-        self.value = nn.Conv3d(channels, inner, 1)
-        self.key = nn.Conv3d(channels, inner, 1)
-        self.query = nn.Conv3d(channels, inner, 1)
-        self.out = nn.Sequential(nn.Conv3d(inner, channels, 1), normalisation(norm, channels))
+        self.value = Convolution(channels, inner, 1)
+        self.key = Convolution(channels, inner, 1)
+        self.query = Convolution(channels, inner, 1)
+        self.out = nn.Sequential(Convolution(inner, channels, 1), normalisation(norm, channels))
 
     def forward(self, this: Tensor, other: Tensor) -> Tensor:
         """Return `this` (batch, channels, ...) with what `other`, of the same shape, asked for."""

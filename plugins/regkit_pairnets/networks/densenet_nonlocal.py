@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.cross_attention import MutualAttention
 from regkit_pairnets.networks.norms import Norm
 from regkit_pairnets.networks.pair_network import GridShape
@@ -27,8 +28,8 @@ class MutualFusion(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv3d(2 * channels, channels, 3, padding=1)
-        self.second = nn.Conv3d(2 * channels, channels, 3, padding=1)
+        self.first = Convolution(2 * channels, channels, 3, padding=1)
+        self.second = Convolution(2 * channels, channels, 3, padding=1)
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Return both streams' maps (batch, channels, ...)."""

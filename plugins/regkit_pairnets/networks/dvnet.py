@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import narrow_normal
 from regkit_pairnets.networks.pair_network import (
@@ -44,7 +45,7 @@ class DVNet(PairNetwork):
         self.fusion = nn.Sequential(
             *_rectified(2 * stream[-1], fusion[0]),
             *_rectified(fusion[0], fusion[1]),
-            nn.Conv3d(fusion[1], OUTPUTS, 3, padding=1),
+            Convolution(fusion[1], OUTPUTS, 3, padding=1),
         )
         self.head = head(OUTPUTS * voxels(pooled(self.grid_shape, POOLINGS)), HIDDEN, width)
         narrow_normal(self)
@@ -65,4 +66,4 @@ def _stream(channels: list[int]) -> nn.Sequential:
 
 
 def _rectified(before: int, after: int) -> list[nn.Module]:
-    return [nn.Conv3d(before, after, 3, padding=1), nn.ReLU()]
+    return [Convolution(before, after, 3, padding=1), nn.ReLU()]

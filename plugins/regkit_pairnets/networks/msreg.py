@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
 from regkit_pairnets.networks.norms import Norm, normalisation
@@ -48,7 +49,7 @@ class MSReg(PairNetwork):
         super().__init__(grid_shape, width, fold=fold)
         channels, registered = scaled(STEM, width), scaled(REGISTERED, width)
         layers: list[nn.Module] = [
-            nn.Conv3d(2 * self.inputs, channels, 5, padding=2, bias=False),
+            Convolution(2 * self.inputs, channels, 5, padding=2, bias=False),
             normalisation(norm, channels),
             nn.ReLU(),
             nn.MaxPool3d(3, stride=1, padding=1),
@@ -59,7 +60,7 @@ class MSReg(PairNetwork):
             layers.append(stage(blocks, channels, planes, stride, norm))
             channels = EXPANSION * planes
             left = strided(left, (stride, stride, stride))
-        layers.append(nn.Conv3d(channels, registered, 1))
+        layers.append(Convolution(channels, registered, 1))
         self.features = nn.Sequential(*layers)
         self.head = head(registered * voxels(left), HIDDEN, width)
         kaiming_normal(self)

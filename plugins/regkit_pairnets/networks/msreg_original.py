@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
 from regkit_pairnets.networks.norms import Norm, normalisation
@@ -42,13 +43,13 @@ class OriginalMSReg(PairNetwork):
         stem, planes, fewer = (scaled(c, width) for c in (STEM, PLANES, FEWER_PLANES))
         registered = scaled(REGISTERED, width)
         self.stem = nn.Sequential(
-            nn.Conv3d(2, stem, 3, padding=1, bias=False),
+            Convolution(2, stem, 3, padding=1, bias=False),
             normalisation(norm, stem),
             nn.ReLU(),
             nn.MaxPool3d(3, stride=1, padding=1),
-            nn.Conv3d(stem, planes, 3, (1, 2, 2), 1, bias=False),
+            Convolution(stem, planes, 3, (1, 2, 2), 1, bias=False),
         )
-        self.side = nn.Conv3d(planes, planes, 3, 2, 1, bias=False)
+        self.side = Convolution(planes, planes, 3, 2, 1, bias=False)
         self.main = nn.Sequential(
             stage(3, planes, planes, 1, norm),
             stage(4, EXPANSION * planes, planes, 1, norm),
@@ -57,9 +58,9 @@ class OriginalMSReg(PairNetwork):
         both = planes + EXPANSION * fewer
         self.registration = nn.Sequential(
             normalisation(norm, both),
-            nn.Conv3d(both, both, 3, padding=1),
+            Convolution(both, both, 3, padding=1),
             nn.ReLU(),
-            nn.Conv3d(both, registered, BORDER + 1),
+            Convolution(both, registered, BORDER + 1),
         )
         self.head = head(registered * voxels(_left(self.grid_shape)), HIDDEN, width, relu=True)
         kaiming_normal(self)

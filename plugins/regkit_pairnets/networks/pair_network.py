@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
@@ -41,10 +41,6 @@ class PairNetwork(nn.Module, ABC):
     ParameterError
         The grid is too small or cannot be folded, or the width is not positive.
     """
-
-    # Copies of a pair that one look takes on a CPU: for a small batch of one, torch takes
-    # convolutions that may be slower than its usual ones for two.
-    cpu_batch: ClassVar[int] = 1
 
     def __init__(
         self, grid_shape: GridShape, width: float, least: GridShape = ANY_GRID, fold: int = 1

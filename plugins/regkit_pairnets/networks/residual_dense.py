@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.norms import Norm, normalisation
 
 
@@ -29,13 +30,13 @@ class ResidualDenseBlock(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Conv3d(channels * (i + 1), channels, 3, padding=1, bias=False),
+                Convolution(channels * (i + 1), channels, 3, padding=1, bias=False),
                 normalisation(norm, channels),
                 nn.ReLU(),
             )
             for i in range(layers)
         )
-        self.merge = nn.Conv3d(channels * (layers + 1), channels, 1, bias=False)
+        self.merge = Convolution(channels * (layers + 1), channels, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape."""

@@ -6,6 +6,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.norms import Norm, normalisation
 
 EXPANSION = 2
@@ -35,20 +36,20 @@ class Bottleneck(nn.Module):
         inner = CARDINALITY * max(1, planes // CHANNELS_PER_GROUP_OF)
         after = EXPANSION * planes
         self.correction = nn.Sequential(
-            nn.Conv3d(before, inner, 1, bias=False),
+            Convolution(before, inner, 1, bias=False),
             normalisation(norm, inner),
             nn.ReLU(),
-            nn.Conv3d(inner, inner, 3, stride, 1, groups=CARDINALITY, bias=False),
+            Convolution(inner, inner, 3, stride, 1, groups=CARDINALITY, bias=False),
             normalisation(norm, inner),
             nn.ReLU(),
-            nn.Conv3d(inner, after, 1, bias=False),
+            Convolution(inner, after, 1, bias=False),
             normalisation(norm, after),
         )
         self.shortcut = (
             nn.Identity()
             if stride == 1 and before == after
             else nn.Sequential(
-                nn.Conv3d(before, after, 1, stride, bias=False), normalisation(norm, after)
+                Convolution(before, after, 1, stride, bias=False), normalisation(norm, after)
             )
         )
         self.relu = nn.ReLU()

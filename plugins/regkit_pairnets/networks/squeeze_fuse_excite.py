@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.norms import Norm, normalisation
 
 
@@ -34,14 +35,14 @@ class SqueezeFuseExcite(nn.Module):
         super().__init__()
         self.fuse_channels = nn.Linear(2 * channels, channels)
         self.excite_channels = _two(lambda: nn.Linear(channels, channels))
-        self.squeeze_space = _two(lambda: nn.Conv3d(channels, 1, 1))
-        self.fuse_space = nn.Conv3d(2, 1, 1)
-        self.excite_space = _two(lambda: nn.Conv3d(1, 1, 3, padding=1))
+        self.squeeze_space = _two(lambda: Convolution(channels, 1, 1))
+        self.fuse_space = Convolution(2, 1, 1)
+        self.excite_space = _two(lambda: Convolution(1, 1, 3, padding=1))
         self.after = _two(
             lambda: normalisation(norm, channels) if fuse_batchnorm else nn.Identity()
         )
         if dead_fuse_convs:
-            self.dead = _two(lambda: nn.Conv3d(3 * channels, channels, 3, padding=1))
+            self.dead = _two(lambda: Convolution(3 * channels, channels, 3, padding=1))
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Return both streams' features (batch, channels, ...) recalibrated."""

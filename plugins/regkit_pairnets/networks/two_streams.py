@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import narrow_normal
 from regkit_pairnets.networks.norms import Norm, normalisation
@@ -51,8 +52,6 @@ class TwoStreamNetwork(PairNetwork):
         As of `PairNetwork`; poolings that folding stands for are left out.
     """
 
-    cpu_batch = 2
-
     def __init__(
         self,
         grid_shape: GridShape,
@@ -71,7 +70,7 @@ class TwoStreamNetwork(PairNetwork):
         self.registration = nn.Sequential(
             ResidualDenseBlock(2 * channels, norm),
             *_convolution(2 * channels, channels, norm),
-            nn.Conv3d(channels, registered, 3, padding=1),
+            Convolution(channels, registered, 3, padding=1),
         )
         self.head = head(registered * voxels(pooled(self.seen_shape, poolings)), hidden, width)
         narrow_normal(self)
@@ -136,4 +135,4 @@ def _stream(inputs: int, channels: int, norm: Norm, levels: int) -> nn.ModuleLis
 
 
 def _convolution(before: int, after: int, norm: Norm) -> tuple[nn.Module, ...]:
-    return nn.Conv3d(before, after, 3, padding=1), normalisation(norm, after), nn.ReLU()
+    return Convolution(before, after, 3, padding=1), normalisation(norm, after), nn.ReLU()
