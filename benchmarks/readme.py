@@ -3,9 +3,9 @@
     python benchmarks/readme.py [--picture]
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
-those of `weights` what the cards of shipped weights say, between those of `speed`, `capture`,
-`real pairs` and `paper tables` what was measured, from `benchmarks/results`; `--picture` paints
-docs/demo.png from the demo's pair.
+those of `weights` what the cards of shipped weights say, between those of `training cost`,
+`speed`, `capture`, `real pairs` and `paper tables` what was measured, from `benchmarks/results`;
+`--picture` paints docs/demo.png from the demo's pair.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "demo.png"
 RESULTS = ROOT / "benchmarks" / "results"
 MEASURED = {
+    "training cost": RESULTS / "training_cost.md",
     "speed": RESULTS / "speed.md",
     "capture": RESULTS / "capture.md",
     "real pairs": RESULTS / "real_pairs.md",

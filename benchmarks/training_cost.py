@@ -6,7 +6,8 @@
 
 The first form runs `regkit train` for so many steps on a few simulated cases; the second takes the
 logs of such trainings from another machine. A step counts from the second half of the log on, when
-kernels are compiled and chosen. Lines go to benchmarks/results/training_cost.jsonl.
+kernels are compiled and chosen. Lines go to benchmarks/results/training_cost.jsonl, and a table of
+all of them to training_cost.md beside it.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def main() -> None:
             for method in options.methods:
                 log = log_of(method, Path(folder), options)
                 append(options.output, record(log, options.on))
-    print(table(read(options.output)))
+    found = table(read(options.output)) + "\n"
+    options.output.with_suffix(".md").write_text(found, encoding="utf-8")
+    print(found)
 
 
 if __name__ == "__main__":
