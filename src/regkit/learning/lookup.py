@@ -41,8 +41,10 @@ def places(
     """
     maps = [_between_corners(*both, onto) for both in zip(throughs, sources, strict=True)]
     matrices = torch.tensor(np.stack(maps), dtype=torch.float32, device=device)
-    size = [len(maps), 1, *onto.shape_zyx]
-    return functional.affine_grid(matrices, size, align_corners=True)
+    along_x, along_y, along_z, shift = matrices[:, None, None, None].unbind(-1)
+    z, y, x = (torch.linspace(-1, 1, n, device=device)[:, None] for n in onto.shape_zyx)
+    # Sums of what each axis gives: cheaper than a product of matrices for every voxel.
+    return along_z * z[:, None, None] + (along_y * y[:, None] + (along_x * x + shift))
 
 
 def look_up(
