@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from regkit.errors import FileFormatError
 from regkit.grid import Grid, Vector3
-from regkit_pairnets.physical import Convention
+from regkit.learning.guard import WORDS
+from regkit_pairnets.physical import Axes, Centre, Convention, Unit
 
 Six = tuple[float, float, float, float, float, float]
 Range = tuple[float, float]
+UNITS, PLACES, ORDERS = (get_args(kind) for kind in (Unit, Centre, Axes))
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,8 @@ class Card:
                 known[name] = tuple(known[name])
             known["convention"] = Convention(**known["convention"])
             card = cls(**known)
-            card.grid((0.0, 0.0, 0.0))
             _check(card)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FileFormatError(
                 f"the card of {source} cannot be used: {type(error).__name__} {error}; "
                 "was it written by another version?"
@@ -129,10 +130,35 @@ class Card:
 
 
 def _check(card: Card) -> None:
-    if len(card.units) != 6:
-        raise ValueError(f"units must be six numbers, got {len(card.units)}")
+    """Refuse what no training writes."""
+    if card.network != card.method:
+        raise ValueError(f"weights of {card.network} cannot be those of {card.method}")
+    for name, allowed in {"translation": UNITS, "about": PLACES, "axes": ORDERS}.items():
+        if getattr(card.convention, name) not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}")
     if card.first not in {"fixed", "moving"}:
         raise ValueError(f"first must be fixed or moving, got {card.first!r}")
+    if not isinstance(card.switches, dict):
+        raise TypeError(f"switches must be names and values, got {card.switches!r}")
+    _check_numbers("units", card.units, 6)
+    _check_numbers("shape_zyx", card.shape_zyx, 3, 1, 4096)
+    _check_numbers("spacing", card.spacing, 3, 1e-3, 1e3)
+    _check_numbers("unknown", [card.unknown], 1)
+    _check_numbers("passes", [card.passes], 1, 1, 100)
+    if not all(isinstance(n, int) for n in (*card.shape_zyx, card.passes)):
+        raise ValueError("shape_zyx and passes must be whole numbers")
+    for seen in (card.fixed, card.moving):
+        _check_numbers("extent_mm", seen.extent_mm, 3, 1e-3, 1e5)
+        _check_numbers("mass_mm", seen.mass_mm, 3)
+        if not seen.ranges.keys() <= WORDS.keys():
+            raise ValueError(f"ranges may be of {', '.join(WORDS)}, got {', '.join(seen.ranges)}")
+
+
+def _check_numbers(
+    name: str, values: Sequence[float], count: int, least: float = -1e9, greatest: float = 1e9
+) -> None:
+    if len(values) != count or not all(least <= value <= greatest for value in values):
+        raise ValueError(f"{name} must be {count} from {least:g} to {greatest:g}, got {values}")
 
 
 def _appearance(content: Mapping[str, Any]) -> Appearance:

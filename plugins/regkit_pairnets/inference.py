@@ -9,7 +9,7 @@ import numpy as np
 
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.learning.device import device_named
-from regkit.learning.guard import doubts, measured
+from regkit.learning.guard import doubts, measured, unlike_unit
 from regkit.learning.iterate import passes
 from regkit.learning.prepare import filled, prepared, widened
 from regkit.registrar import Estimate, Pair
@@ -92,14 +92,15 @@ def _apart(one: Transform, two: Transform, grid: Grid) -> float:
 
 def _domain(pair: Pair, shown: Sequence[Volume], card: Card) -> list[str]:
     """Say how the images, as the network saw them last, differ from those of training."""
-    roles = zip(("fixed", "moving"), (pair.fixed, pair.moving), shown, strict=True)
-    return [
-        words
-        for role, original, image in roles
-        for words in doubts(
-            card, role, original.modality, measured(image.array, max(original.grid.spacing))
-        )
-    ]
+    found: list[str] = []
+    for role, image in zip(("fixed", "moving"), shown, strict=True):
+        original: Volume = getattr(pair, role)
+        learnt: Appearance = getattr(card, role)
+        unit = unlike_unit(original.array, original.modality or learnt.modality)
+        found += [f"the {role} image {unit} (--{role}-modality)"] if unit else []
+        seen = measured(image.array, max(original.grid.spacing))
+        found += doubts(card, role, original.modality, seen)
+    return found
 
 
 def _restless(moved: list[float], card: Card) -> list[str]:

@@ -10,7 +10,7 @@ then z (R = Rz Ry Rx), then shifted. regkit maps points from fixed to moving, th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,10 @@ from regkit.euler import euler_angles, nearest_rotation, rigid
 from regkit.grid import FloatArray, Grid
 from regkit.transform import AffineTransform
 from regkit.volume import Volume
+
+Unit: TypeAlias = Literal["voxels", "mm"]
+Centre: TypeAlias = Literal["centre", "origin"]
+Axes: TypeAlias = Literal["xyz", "zyx"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,9 @@ class Convention:
         Order of the spatial axes of its tensors.
     """
 
-    translation: Literal["voxels", "mm"] = "voxels"
-    about: Literal["centre", "origin"] = "centre"
-    axes: Literal["xyz", "zyx"] = "xyz"
+    translation: Unit = "voxels"
+    about: Centre = "centre"
+    axes: Axes = "xyz"
 
     def array(self, volume: Volume) -> NDArray[np.float32]:
         """Return the intensities of a volume in the order of the tensors' axes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -88,6 +88,31 @@ def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:
         value = getattr(method, name)
         if not least <= value <= greatest:
             raise ParameterError(f"{name} must be from {least:g} to {greatest:g}, got {value}")
+
+
+def check_each(method: Any, least: float, greatest: float, *names: str) -> None:
+    """Refuse parameters of several numbers if one is out of range, as `check_ranges` does."""
+    for name in names:
+        values = getattr(method, name)
+        if not all(least <= value <= greatest for value in values):
+            raise ParameterError(
+                f"{name} takes numbers from {least:g} to {greatest:g}, got {_listed(values)}"
+            )
+
+
+def check_interval(method: Any, least: float, greatest: float, *names: str) -> None:
+    """Refuse parameters that are two numbers, unless they rise within a range."""
+    for name in names:
+        low, high = getattr(method, name)
+        if not least <= low <= high <= greatest:
+            raise ParameterError(
+                f"{name} takes two numbers that rise, from {least:g} to {greatest:g}, "
+                f"got {_listed((low, high))}"
+            )
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

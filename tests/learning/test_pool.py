@@ -1,5 +1,8 @@
 """Prepared cases: made once, read back, split by patients; what is damaged is named."""
 
+import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +53,22 @@ def test_a_damaged_file_is_named(cases, tmp_path) -> None:
     (tmp_path / "000001.safetensors").write_bytes(b"\0" * 50)
     with pytest.raises(FileFormatError, match=r"000001.safetensors is damaged; delete it"):
         list(pool.load())
+
+
+def test_a_dataset_that_changed_is_another_one(cases, tmp_path) -> None:
+    """Its prepared cases must not be taken for those of the dataset as it was."""
+    folder = tmp_path / "own"
+    shutil.copytree(cases, folder)
+    origins = [source_of(job(folder, tmp_path), (1, 1), {}).origin]
+    origins.append(source_of(job(folder, tmp_path), (1, 1), {}).origin)
+    os.utime(folder / "1-ct.nii.gz", ns=(1, 1))
+    origins.append(source_of(job(folder, tmp_path), (1, 1), {}).origin)
+    index = json.loads((folder / "dataset.json").read_text())
+    index["cases"].pop()
+    (folder / "dataset.json").write_text(json.dumps(index))
+    origins.append(source_of(job(folder, tmp_path), (1, 1), {}).origin)
+    assert origins[0] == origins[1]
+    assert len({origin["version"] for origin in origins}) == 3
 
 
 def test_no_patient_is_in_both_parts(cases, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """The registrar around a network that knows the answer, on grids of every kind."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,6 +189,61 @@ def trained(tmp_path: Path, monkeypatch) -> Path:
 def test_a_card_survives_json() -> None:
     plain = card(PROSTATE, first="fixed")
     assert Card.from_json(json.loads(json.dumps(plain.as_json())), "x") == plain
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network": "msreg"}, "weights of msreg cannot be those of dvnet"),
+        ({"convention": {"translation": "furlongs"}}, "translation must be one of voxels, mm"),
+        ({"convention": {"axes": "yxz"}}, "axes must be one of xyz, zyx"),
+        ({"first": "third"}, "first must be fixed or moving"),
+        ({"units": [1.0] * 5}, "units must be 6"),
+        ({"units": ["a"] * 6}, "TypeError"),
+        ({"shape_zyx": [24.5, 32, 32]}, "must be whole numbers"),
+        ({"spacing": [1e-9] * 3}, "spacing must be 3 from 0.001"),
+        ({"passes": 10**9}, "passes must be 1 from 1 to 100"),
+        ({"passes": "abc"}, "TypeError"),
+        ({"unknown": float("nan")}, "unknown must be 1"),
+        ({"switches": [1]}, "switches must be names and values"),
+        ({"fixed": {"modality": "ct", "extent_mm": [0, 0, 0], "mass_mm": [0, 0, 0], "ranges": {}}},
+         "extent_mm must be 3"),
+        ({"fixed": {"modality": "ct", "extent_mm": [9, 9, 9], "mass_mm": [0, 0, 0],
+                    "ranges": {"foo": [0, 1]}}}, "ranges may be of mean"),
+        ({"fixed": {"modality": "ct", "extent_mm": [9, 9, 9], "mass_mm": [0, 0, 0],
+                    "ranges": None}}, "AttributeError"),
+    ],
+)  # fmt: skip
+def test_a_card_that_no_training_writes(change, says) -> None:
+    content = json.loads(json.dumps(card().as_json())) | change
+    with pytest.raises(FileFormatError, match=rf"card of here cannot be used: .*{says}"):
+        Card.from_json(content, "here")
+
+
+@pytest.mark.parametrize(
+    ("learnt", "low", "high", "says"),
+    [
+        ("mu", -1000.0, 1500.0, r"moving image runs from -1000 to 1500: no attenuation per cm"),
+        ("mu", 0.0, 900.0, "no attenuation per cm; of a CT in HU, say ct"),
+        ("ct", 0.0, 0.25, "no CT in HU; of attenuation per cm, say mu"),
+        ("mu", 0.0, 0.3, None),
+        ("ct", -1024.0, 1500.0, None),
+    ],
+)
+def test_a_scan_in_another_unit_is_doubted(monkeypatch, learnt, low, high, says) -> None:
+    """Nothing tells the modality, so it is taken for what was learnt."""
+    pair = problems.plain().pair
+    ramp = np.linspace(low, high, pair.moving.array.size).reshape(pair.moving.array.shape)
+    pair = replace(pair, moving=Volume(ramp, pair.moving.grid))
+    look = replace(card().moving, modality=learnt, ranges={})
+    Oracle(monkeypatch, card(moving=look), np.zeros(6))
+    warnings = LearnedRegistration(passes=1).register(pair).diagnostics["warnings"]
+    about = [words for words in warnings if "runs from" in words]
+    if says is None:
+        assert about == []
+    else:
+        (words,) = about
+        assert re.search(says, words)
 
 
 def test_installed_weights_make_a_method(trained) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from pairnets.small_training import job, write_cases
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
 from regkit.learning.checkpoint import NAME
+from regkit.parameters import parse_assignment
 from regkit_pairnets.train.trainer import train
 from regkit_pairnets.train.validation import best_passes
 
@@ -101,6 +103,59 @@ def test_another_training_does_not_go_on(cases, whole) -> None:
         run(job(cases, whole, resume=True, rate=0.01))
 
 
+def test_a_training_goes_on_with_what_it_began(cases, whole, tmp_path) -> None:
+    """Neither with other weights to begin from, nor with other data, nor as another method."""
+    weights = str(whole / "dvnet.safetensors")
+    with pytest.raises(ParameterError, match=r"another training \(other weights to begin from"):
+        run(job(cases, whole, resume=True, start=weights))
+    other = write_cases(tmp_path / "other")
+    with pytest.raises(ParameterError, match=r"another training \(data .*cases.*, not .*other"):
+        run(job(other, whole, resume=True))
+    with pytest.raises(ParameterError, match="method dvnet, not msreg"):
+        run(job(cases, whole, "msreg", resume=True))
+    run(job(cases, tmp_path / "begun", steps=2, start=weights))
+    with pytest.raises(ParameterError, match="other weights to begin from"):
+        run(job(cases, tmp_path / "begun", steps=2, resume=True))
+
+
+def test_the_command_can_be_pasted(cases, whole) -> None:
+    words = shlex.split(json.loads((whole / "log.json").read_text())["command"])
+    assert words[:5] == ["regkit", "train", "dvnet", "--data", str(cases)]
+    assert "shape_zyx=[8, 8, 8]" in words
+    assert parse_assignment("shape_zyx=[8, 8, 8]") == ("shape_zyx", [8, 8, 8])
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (
+            {"coverage": (2.0, 3.0)},
+            "coverage takes two numbers that rise, from 0.01 to 1, got 2, 3",
+        ),
+        ({"coverage": (0.9, 0.2)}, "coverage takes two numbers that rise"),
+        ({"size": (-1.0, 1.0)}, "size takes two numbers that rise"),
+        ({"gamma": (0.0, 1.0)}, "gamma takes two numbers that rise"),
+        ({"distance_mm": (5.0, 1.0)}, "distance_mm takes two numbers that rise"),
+        ({"spacing": (0.0, 1.0, 1.0)}, "spacing takes numbers from 0.001 to 1000, got 0, 1, 1"),
+        ({"degrees": (400.0, 1.0, 1.0)}, "degrees takes numbers from 0 to 90"),
+        ({"translation_mm": (float("nan"), 0.0, 0.0)}, "translation_mm takes numbers from 0"),
+        ({"pose_mm": float("nan")}, "pose_mm must be from 0 to 1000, got nan"),
+        ({"unit_mm": -15.0}, "unit_mm must be from 0"),
+        ({"betas": (2.0, 3.0)}, "betas takes numbers from 0 to 1"),
+        ({"weight_decay": -1.0}, "weight_decay must be from 0"),
+        ({"every": 0}, "every must be from 1"),
+        ({"warmup": -5}, "warmup must be from 0"),
+        ({"clip": -1.0}, "clip must be from 0"),
+    ],
+)
+def test_choices_out_of_range_are_refused_before_anything_is_made(
+    cases, tmp_path, choice, says
+) -> None:
+    with pytest.raises(ParameterError, match=says):
+        run(job(cases, tmp_path / "new", **choice))
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_damaged_checkpoint_is_named(cases, tmp_path) -> None:
     (tmp_path / NAME).write_bytes(b"\0" * 100)
     with pytest.raises(FileFormatError, match="is no checkpoint of this training"):
@@ -144,7 +199,7 @@ def test_a_training_begins_from_weights(cases, whole, tmp_path) -> None:
 def test_weights_to_begin_from_that_cannot_be(cases, whole, tmp_path) -> None:
     with pytest.raises(FileFormatError, match=r"there are no weights nowhere\.safetensors"):
         run(job(cases, tmp_path / "a", start="nowhere.safetensors"))
-    with pytest.raises(FileFormatError, match="does not fit the network"):
+    with pytest.raises(FileFormatError, match=r"nothing to begin from: switches .*0.0625.*0.125"):
         run(job(cases, tmp_path / "b", start=str(whole / "dvnet.safetensors"), width=0.125))
     with pytest.raises(MissingDependencyError, match="weights missing"):
         run(job(cases, tmp_path / "c", start="nothing"))

@@ -87,8 +87,7 @@ def draw(preset: Preset, cases: Sequence[PooledCase], grid: Grid, seed: tuple[in
     field = None
     if preset.coverage_share > 0:
         pose = draw_motion(rng, preset, grid) if small else IDENTITY
-        scan = cases[number].moving.grid
-        field = whole_field(scan, pose)
+        field = whole_field(cases[number], pose)
         if rng.random() < preset.coverage_share:
             focus = pose.map_points(_focus_on_grid(cases[number], joint, motion))
             field = draw_slices(rng, preset.coverage, field, focus)
@@ -124,10 +123,11 @@ def draw_motion(
     return rigid(angles * factor, shift * factor, grid.centre)
 
 
-def whole_field(scan: Grid, pose: AffineTransform = IDENTITY) -> Field:
-    """Return all that a scan shows, its field of view around the network's."""
-    x, y, z = (np.ptp(scan.corners(), axis=0) / 2).tolist()
-    return Field((-x, -y, -z), (x, y, z), pose)
+def whole_field(case: PooledCase, pose: AffineTransform = IDENTITY) -> Field:
+    """Return all that the moving scan of a case shows: it is where its header puts it."""
+    corners = case.moving.grid.corners() - case.fixed.grid.centre
+    (a, b, c), (x, y, z) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return Field((a, b, c), (x, y, z), pose)
 
 
 def draw_slices(

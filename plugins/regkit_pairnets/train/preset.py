@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.learning import Course
-from regkit.parameters import check_ranges
+from regkit.parameters import check_each, check_interval, check_ranges
 from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
 
 Triple = tuple[float, float, float]
@@ -95,9 +95,22 @@ class Preset(Course):
             cases=(1, 1e6),
             validation_cases=(1, 1e6),
             small_share=(0, 1),
+            small_amount=(0, 1),
             coverage_share=(0, 1),
             noise=(0, 1),
+            unit_mm=(0, 1e3),
+            unit_deg=(0, 180),
+            contrastive_steps=(0, 1e9),
+            pose_mm=(0, 1e3),
+            pose_deg=(0, 180),
         )
+        check_each(self, 1, 4096, "shape_zyx")
+        check_each(self, 1e-3, 1e3, "spacing")
+        check_each(self, 0, 1e3, "translation_mm")
+        check_each(self, 0, 90, "degrees")
+        check_interval(self, 0, 1e3, "distance_mm")
+        check_interval(self, 0.1, 10, "size", "gamma")
+        check_interval(self, 0.01, 1, "coverage")
 
     @property
     def numbers(self) -> Convention:

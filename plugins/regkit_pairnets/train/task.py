@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regkit.errors import ParameterError
+from regkit.errors import FileFormatError, ParameterError
 from regkit.learning import Task
 from regkit.transform import IDENTITY
+from regkit.weights import Weights
+from regkit_pairnets.card import Card
 from regkit_pairnets.catalogue import build_network
 from regkit_pairnets.contrastive import info_nce
 from regkit_pairnets.networks.attention_reg import AttentionReg
@@ -59,17 +61,38 @@ class MotionTask(Task[Batch]):
         self.views, self.held_out = views, held_out
         self.validation = fixed_draws(self.preset, held_out)
 
+    def start_from(self, weights: Weights) -> None:
+        """Put weights into the network, if their numbers mean what this training's do."""
+        card, preset = Card.from_json(weights.card, weights.file), self.preset
+        ours = {
+            "network": self.method,
+            "switches": preset.switches,
+            "shape_zyx": preset.shape_zyx,
+            "spacing": preset.spacing,
+            "convention": preset.numbers,
+            "first": preset.first,
+            "units": preset.units,
+        }
+        for name, value in ours.items():
+            if getattr(card, name) != value:
+                raise FileFormatError(
+                    f"{weights.file} is nothing to begin from: {name} {getattr(card, name)} on "
+                    f"its card, {value} in this training"
+                )
+        super().start_from(weights)
+
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""
         seeds = ((self.preset.seed, step, place) for place in places)
-        return self.views.batch([self._draw(step, seed) for seed in seeds])
+        draws = [self._draw(step, seed) for seed in seeds]
+        return self.views.batch(draws, step * self.preset.batch + places[0])
 
     def loss(self, batch: Batch, step: int) -> Tensor:
         """Return the error of the six numbers, or of which places agree."""
         first, second = (self._placed(image) for image in (batch.first, batch.second))
         if step < self.preset.contrastive_steps:
             assert isinstance(self.network, AttentionReg)  # noqa: S101 - as was checked
-            source = torch.Generator(self.device).manual_seed(step)
+            source = torch.Generator(self.device).manual_seed(batch.seed)
             return info_nce(*self.network.features(first, second), generator=source)
         numbers = self.network(first, second).float()
         return LOSSES[self.preset.loss](numbers, batch.target)

@@ -26,7 +26,7 @@ def fixed_draws(preset: Preset, views: Views) -> tuple[list[Draw], list[Draw]]:
     for number, case in enumerate(views.cases):
         rng = np.random.default_rng([SEED, number])
         motion = draw_motion(rng, preset, views.grid)
-        field = whole_field(case.moving.grid) if preset.coverage_share > 0 else None
+        field = whole_field(case) if preset.coverage_share > 0 else None
         whole.append(Draw(number, motion, field=field))
         if field:
             focus = motion.map_points(np.subtract(case.focus_mm, case.fixed.grid.centre))

@@ -24,11 +24,15 @@ EVERYTHING = Field((-np.inf,) * 3, (np.inf,) * 3)
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs (batch, 1, ...) in the order of the network, and what it should say (batch, 6)."""
+    """Inputs (batch, 1, ...) in the order of the network, and what it should say (batch, 6).
+
+    `seed` is of what is drawn of them in the loss.
+    """
 
     first: Tensor
     second: Tensor
     target: Tensor
+    seed: int = 0
 
 
 class Views:
@@ -55,12 +59,12 @@ class Views:
         origin = (-(nx - 1) / 2 * sx, -(ny - 1) / 2 * sy, -(nz - 1) / 2 * sz)
         self.grid = Grid(preset.shape_zyx, preset.spacing, origin)
 
-    def batch(self, draws: Sequence[Draw]) -> Batch:
+    def batch(self, draws: Sequence[Draw], seed: int = 0) -> Batch:
         """Return the inputs and targets of drawn cases."""
         units = np.asarray(self.preset.units)
         numbers = [self.preset.numbers.from_transform(d.motion, self.grid) for d in draws]
         target = torch.tensor(np.stack(numbers) / units, dtype=torch.float32, device=self.device)
-        return Batch(*self.inputs(draws), target)
+        return Batch(*self.inputs(draws), target, seed)
 
     def inputs(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
         """Return the images of drawn cases (batch, 1, ...) in the network's order and axes."""

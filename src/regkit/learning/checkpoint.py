@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,33 +55,50 @@ def write_checkpoint(
             os.fsync(stream.fileno())
         partial.replace(folder / NAME)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise OutputError(why_not(folder, error)) from error
 
 
-def read_checkpoint(
-    folder: Path, networks: Mapping[str, nn.Module], optimiser: Optimizer
-) -> dict[str, Any]:
-    """Put networks and optimiser into the state of a folder's checkpoint; return its facts.
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return the facts of a folder's checkpoint.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged.
+    """
+    with _opened(folder) as stored:
+        return dict(json.loads(stored.metadata()["facts"]))
+
+
+def read_tensors(folder: Path, networks: Mapping[str, nn.Module], optimiser: Optimizer) -> None:
+    """Put networks and optimiser into the state of a folder's checkpoint.
 
     Raises
     ------
     FileFormatError
         The file is damaged, or of another training.
     """
-    file = folder / NAME
-    try:
-        with safe_open(file, framework="pt") as stored:
-            facts = json.loads(stored.metadata()["facts"])
-            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+    with _opened(folder) as stored:
+        tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
         for name, network in networks.items():
             network.load_state_dict(_part(tensors, f"{name}."))
         _restore(optimiser, _part(tensors, "optimiser."))
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Any]:
+    """Open a folder's checkpoint; whatever goes wrong with it is said of the file."""
+    file = folder / NAME
+    try:
+        with safe_open(file, framework="pt") as stored:
+            yield stored
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise FileFormatError(
             f"{file} is no checkpoint of this training ({first}); delete it to begin anew"
         ) from error
-    return dict(facts)
 
 
 def _tensors(networks: Mapping[str, nn.Module], optimiser: Optimizer) -> dict[str, Tensor]:

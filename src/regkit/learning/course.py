@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, ClassVar, Literal, TypeVar
 
 from regkit.errors import ParameterError
-from regkit.parameters import check_ranges, configure
+from regkit.parameters import check_each, check_ranges, configure
 from regkit.registry import suggest
 from regkit.training import TrainingJob
 
@@ -78,8 +78,14 @@ class Course:
             validate_every=(1, 1e9),
             checkpoint_every=(1, 1e9),
             log_every=(1, 1e9),
+            every=(1, 1e9),
+            weight_decay=(0, 1e3),
+            clip=(0, 1e9),
+            warmup=(0, 1e9),
+            factor=(0, 1e3),
             workers=(1, 1024),
         )
+        check_each(self, 0, 1 - 1e-9, "betas")
 
     def plain(self) -> dict[str, Any]:
         """Return all choices as JSON would give them back."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed
 from torch import nn
+
+# One process prepares cases and validates while the others wait, which takes what it takes.
+PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Crew:
         if size == 1:
             return cls()
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            kind = "nccl" if device.type == "cuda" else "gloo"
+            torch.distributed.init_process_group(kind, timeout=PATIENCE)
         return cls(torch.distributed.get_rank(), size)
 
     @property
@@ -63,8 +68,8 @@ class Crew:
         """Return the mean of a number over all processes."""
         if self.size == 1:
             return value
-        shared = torch.tensor(value, dtype=torch.float64)
-        if torch.distributed.get_backend() == "nccl":
-            shared = shared.cuda()
+        on_gpu = torch.distributed.get_backend() == "nccl"
+        device = torch.cuda.current_device() if on_gpu else "cpu"
+        shared = torch.tensor(value, dtype=torch.float64, device=device)
         torch.distributed.all_reduce(shared)
         return float(shared) / self.size

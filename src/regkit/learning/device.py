@@ -6,6 +6,8 @@ import torch
 
 from regkit.errors import ParameterError
 
+TAKES = "device takes auto, cpu, cuda or cuda:N"
+
 
 def device_named(name: str) -> torch.device:
     """Return a device; ``auto`` is a GPU if there is one.
@@ -18,8 +20,9 @@ def device_named(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ParameterError(
-            f"device takes auto, cpu, cuda or cuda:N; '{name}' cannot be used here"
-        ) from error
+        raise ParameterError(f"{TAKES}; '{name}' cannot be used here") from error
+    if device.type not in {"cpu", "cuda"}:
+        raise ParameterError(f"{TAKES}, got '{name}'")
+    return device

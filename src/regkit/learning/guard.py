@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 # Share of a range by which an image may leave it before anybody is warned.
 MARGIN = 0.25
+# 1/cm: rounding below zero, and more than any tissue or implant at a scanner's energies.
+MU_SLACK, MU_MOST = 0.1, 5.0
 WORDS = {
     "mean": "mean intensity",
     "deviation": "contrast",
@@ -66,6 +68,24 @@ def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
         "known": float(known.mean()),
         "voxel_mm": voxel_mm,
     }
+
+
+def unlike_unit(values: NDArray[Any], modality: str) -> str | None:
+    """Say in words if an image cannot be in the unit of a modality, else nothing.
+
+    Parameters
+    ----------
+    values
+        As the image came.
+    modality
+        What it is taken for.
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if modality == "mu" and (low < -MU_SLACK or high > MU_MOST):
+        return f"runs from {low:g} to {high:g}: no attenuation per cm; of a CT in HU, say ct"
+    if modality == "ct" and low >= -MU_SLACK and high <= MU_MOST:
+        return f"runs from {low:g} to {high:g}: no CT in HU; of attenuation per cm, say mu"
+    return None
 
 
 def doubts(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -13,7 +14,6 @@ from regkit.learning.checkpoint import NAME
 from regkit.learning.crew import Crew
 from regkit.learning.device import device_named
 from regkit.learning.log import write_log
-from regkit.learning.restore import restored
 from regkit.learning.state import Training
 from regkit.learning.task import Task
 from regkit.training import Progress, TrainingJob
@@ -50,32 +50,29 @@ def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[Progress]:
         raise ParameterError(
             f"{job.folder} holds a training already; add --resume to go on, or choose another"
         )
-    device = _own(device_named(job.device))
+    device = _own_device(job.device)
     start = _start(job)
     crew = Crew.assemble(device)
     try:
         task = yield from prepare(device, crew)
         if start:
-            restored(task.network, start.file, job.method)
-        yield from _train(job, Training(task, crew), _origin(start))
+            task.start_from(start)
+        yield from _train(job, Training(task, crew, _origin(job, start)))
     finally:
         crew.leave()
 
 
 def command(job: TrainingJob) -> str:
     """Return the command line that does a training again."""
-    changes = "".join(f" --set {key}={value}" for key, value in job.changes.items())
-    steps = "" if job.steps is None else f" --steps {job.steps}"
-    start = f" --start {job.start}" if job.start else ""
-    return (
-        f"regkit train {job.method} --data {job.data} --preset {job.preset}{start}{steps}{changes}"
-        " -o DIR"
-    )
+    words = ["regkit", "train", job.method, "--data", job.data, "--preset", job.preset]
+    words += ["--start", job.start] if job.start else []
+    words += [] if job.steps is None else ["--steps", str(job.steps)]
+    for key, value in job.changes.items():
+        words += ["--set", f"{key}={list(value) if isinstance(value, tuple) else value}"]
+    return shlex.join([*words, "-o", "DIR"])
 
 
-def _train(
-    job: TrainingJob, training: Training[B], origin: Mapping[str, Any]
-) -> Iterator[Progress]:
+def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
     course, task = training.course, training.task
     if (job.folder / NAME).exists():
         training.restore(job.folder)
@@ -87,7 +84,7 @@ def _train(
             write_log(job.folder, training.rows, _facts(job, training), task.shown)
         yield Progress("steps", training.step, course.steps, training.latest)
     if training.crew.writes:
-        task.export(job.folder, training.kept, {**_about(job, training), **origin})
+        task.export(job.folder, training.kept, _about(job, training))
 
 
 def _start(job: TrainingJob) -> Weights | None:
@@ -99,19 +96,22 @@ def _start(job: TrainingJob) -> Weights | None:
     return weights
 
 
-def _origin(start: Weights | None) -> dict[str, Any]:
-    """Return what a card says of the weights that a training began from."""
-    if start is None:
-        return {}
-    command = start.card.get("about", {}).get("command", "")
-    return {"start": {"sha256": start.card["sha256"], "command": command}}
+def _origin(job: TrainingJob, start: Weights | None) -> dict[str, Any]:
+    """Return what a training is of besides its choices: it can only go on with the same."""
+    origin: dict[str, Any] = {"method": job.method, "data": job.data}
+    if start:
+        command = (start.card.get("about") or {}).get("command", "")
+        origin["start"] = {"sha256": start.card["sha256"], "command": command}
+    return origin
 
 
-def _own(device: torch.device) -> torch.device:
-    """Return this process's GPU, of several that torchrun gave a process each."""
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+def _own_device(name: str) -> torch.device:
+    """Return a device; of several GPUs that torchrun gave a process each, this process's."""
+    local = os.environ.get("LOCAL_RANK", "0")
+    if name in {"auto", "cuda"} and torch.cuda.is_available():
+        torch.cuda.set_device(int(local))
+        return torch.device("cuda", int(local))
+    return device_named(name)
 
 
 def _facts(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
@@ -142,5 +142,7 @@ def _about(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
         "data": job.data,
         "steps": training.step,
         "licence": "Apache-2.0",
+        "device": _facts(job, training)["device_name"] or "CPU",
+        **{key: value for key, value in training.origin.items() if key == "start"},
         "scores": {"validation": next((row for row in rows if row), {})},
     }

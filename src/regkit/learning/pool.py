@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from regkit.case import Case, Dataset, IndexedDataset
-from regkit.datasets import build_dataset, read_dataset
+from regkit.datasets import FILE_KEYS, build_dataset, read_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.io.staging import staged
 from regkit.share import shared_out
@@ -113,12 +114,23 @@ def source_of(job: TrainingJob, counts: tuple[int, int], parameters: Mapping[str
     """
     if Path(job.data).exists():
         folder = Path(job.data).resolve()
-        return Source(*_from_folder(folder), {"folder": str(folder)})
+        return Source(*_from_folder(folder), {"folder": str(folder), "version": _version(folder)})
     train, validation = (
         build_dataset(job.data, {**parameters, "n": n, "split": split}, job.registry)
         for n, split in zip(counts, ("train", "validation"), strict=True)
     )
     return Source(train, validation, {"name": job.data, "parameters": dict(parameters)})
+
+
+def _version(path: Path) -> str:
+    """Return what changes when a dataset folder does: its index, or any file that it names."""
+    folder = read_dataset(path)
+    state = hashlib.sha256(json.dumps([dict(e) for e in folder.entries]).encode())
+    names = {entry[key] for entry in folder.entries for key in FILE_KEYS if entry.get(key)}
+    for file in sorted(folder.folder / name for name in names):
+        status = file.stat()
+        state.update(f"{file} {status.st_size} {status.st_mtime_ns}".encode())
+    return state.hexdigest()
 
 
 def _from_folder(path: Path) -> tuple[Dataset, Dataset]:

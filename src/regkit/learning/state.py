@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
 from regkit.errors import ParameterError
-from regkit.learning.checkpoint import read_checkpoint, write_checkpoint
+from regkit.learning.checkpoint import read_facts, read_tensors, write_checkpoint
 from regkit.learning.crew import Crew
 from regkit.learning.log import Row
 from regkit.learning.optimisation import average, build_optimiser, rate_at
@@ -31,6 +31,9 @@ class Training(Generic[B]):
         What is learnt.
     crew
         The processes that share each batch.
+    origin
+        What it is of, besides its choices: method, data, weights it began from. A checkpoint of
+        another origin is refused.
 
     Raises
     ------
@@ -38,7 +41,8 @@ class Training(Generic[B]):
         The processes cannot share a batch.
     """
 
-    def __init__(self, task: Task[B], crew: Crew) -> None:
+    def __init__(self, task: Task[B], crew: Crew, origin: Mapping[str, Any] | None = None) -> None:
+        self.origin = dict(origin or {})
         self.course = course = task.course
         if course.batch % crew.size:
             raise ParameterError(f"{crew.size} processes cannot share a batch of {course.batch}")
@@ -87,6 +91,7 @@ class Training(Generic[B]):
             "rows": self.rows,
             "losses": self._losses,
             "preset": self.course.plain(),
+            "origin": self.origin,
         }
         write_checkpoint(folder, self._networks, self.optimiser, facts)
 
@@ -98,15 +103,27 @@ class Training(Generic[B]):
         ParameterError
             It is of another training.
         """
-        facts = read_checkpoint(folder, self._networks, self.optimiser)
-        different = self.course.differences(facts["preset"])
+        facts = read_facts(folder)
+        different = [*self._other_origin(facts), *self.course.differences(facts["preset"])]
         if different:
             raise ParameterError(
                 f"{folder} holds another training ({', '.join(different)}); go on as it began, "
                 "or choose another folder"
             )
+        read_tensors(folder, self._networks, self.optimiser)
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
         self.rows, self._losses = list(facts["rows"]), list(facts["losses"])
+
+    def _other_origin(self, facts: Mapping[str, Any]) -> list[str]:
+        """Say in words of what else the training in a folder is."""
+        there = facts.get("origin", self.origin)
+        words = {"start": "other weights to begin from"}
+        names = dict.fromkeys([*there, *self.origin])
+        return [
+            words.get(name) or f"{name} {there.get(name)}, not {self.origin.get(name)}"
+            for name in names
+            if there.get(name) != self.origin.get(name)
+        ]
 
     @property
     def _networks(self) -> dict[str, nn.Module]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from regkit.learning.course import Course
+from regkit.learning.restore import restored
+from regkit.weights import Weights
 
 B = TypeVar("B")
 
@@ -33,6 +35,16 @@ class Task(ABC, Generic[B]):
 
     def __init__(self, course: Course, network: nn.Module, device: torch.device) -> None:
         self.course, self.network, self.device = course, network, device
+
+    def start_from(self, weights: Weights) -> None:
+        """Put weights into the network before its first step.
+
+        Raises
+        ------
+        FileFormatError
+            They are of another network.
+        """
+        restored(self.network, weights.file, str(weights.card.get("network", weights.method)))
 
     @abstractmethod
     def batch(self, step: int, places: Sequence[int]) -> B:
