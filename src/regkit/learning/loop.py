@@ -100,8 +100,9 @@ def _origin(job: TrainingJob, start: Weights | None) -> dict[str, Any]:
     """Return what a training is of besides its choices: it can only go on with the same."""
     origin: dict[str, Any] = {"method": job.method, "data": job.data}
     if start:
-        command = (start.card.get("about") or {}).get("command", "")
-        origin["start"] = {"sha256": start.card["sha256"], "command": command}
+        about = start.card.get("about") or {}
+        told = {key: about[key] for key in ("command", "start") if key in about}
+        origin["start"] = {"sha256": start.card["sha256"], **told}
     return origin
 
 
