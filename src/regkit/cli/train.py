@@ -88,7 +88,10 @@ def train(
         except KeyboardInterrupt:
             typer.echo("regkit: interrupted; add --resume to go on from here", err=True)
             raise typer.Exit(1) from None
-    typer.echo(f"{method}: trained weights in {output}; regkit weights install makes them yours")
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        typer.echo(
+            f"{method}: trained weights in {output}; regkit weights install makes them yours"
+        )
 
 
 @contextmanager
