@@ -67,10 +67,10 @@ def export(
 def _ranges(views: Views) -> dict[str, Range]:
     """Measure how the images of training look to the network and to the domain guard."""
     cases = views.cases[:: max(1, len(views.cases) // EXAMINED)]
-    measures = []
+    examined, measures = Views(views.choices, cases, (), views.device), []
     for number, case in enumerate(cases):
         own = own_numbers(case, views.grid, views.choices)
-        seen = Views(views.choices, cases, ()).seen(Draw(number, own)).cpu().numpy()
+        seen = examined.seen(Draw(number, own)).cpu().numpy()
         measures.append(measured(seen, 0.0) | {"myocardium_ml": _myocardium_ml(case)})
     ranges = {
         name: (min(m[name] for m in measures), max(m[name] for m in measures))

@@ -45,7 +45,7 @@ class Views:
     cases
         The pool.
     device
-        Where to keep the cases and resample them.
+        Where to keep the cases and resample them; the CPU if None.
     """
 
     def __init__(
