@@ -106,7 +106,7 @@ def test_what_a_training_leaves_reorients(cases, whole) -> None:
     assert card["modalities"] == ["pet", "spect"]
     assert card["about"]["cases"] == 3
     assert set(card["about"]["scores"]["validation"]) == {
-        "my_dice", "bp_dice", "rot_mse", "dt_mm"
+        "my_dice", "bp_dice", "rot_mse", "dt_mm", "rot_mse_first", "dt_mm_first"
     }  # fmt: skip
     low, high = card["ranges"]["myocardium_ml"]
     assert 80 < low <= high < 140  # the phantom's wall

@@ -20,6 +20,7 @@ from regkit_msstunet.train.pool import prepare_case, read_cases
 from regkit_msstunet.train.views import Views
 
 CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5)
+USUAL = np.array(NUMBERS)
 PREPARE = partial(prepare_case, spacing_mm=6.8, exponent=0.5)
 
 
@@ -94,7 +95,7 @@ def test_own_numbers_are_the_truth(pooled) -> None:
 
 def test_draws_stay_in_their_ranges_with_the_heart_in_view(pooled) -> None:
     grid, cases = cube(48, 6.8), list(pooled.values())
-    drawn = [draw(CHOICES, cases, grid, (0, step, 0)) for step in range(100)]
+    drawn = [draw(CHOICES, cases, grid, USUAL, (0, step, 0)) for step in range(100)]
     numbers = np.stack([one.numbers for one in drawn])
     half = half_width_mm(grid)
     assert (numbers[:, :3] >= CHOICES.angles_low).all()
@@ -103,7 +104,7 @@ def test_draws_stay_in_their_ranges_with_the_heart_in_view(pooled) -> None:
     assert (numbers[:, 3:] * half <= np.add(CHOICES.centre_high, 1e-6)).all()
     assert (np.abs(numbers[:, 3:]) * half + HEART_MM <= half + 1e-6).all()
     assert np.ptp(numbers, axis=0).min() > 0.1
-    again = draw(CHOICES, cases, grid, (0, 7, 0))
+    again = draw(CHOICES, cases, grid, USUAL, (0, 7, 0))
     np.testing.assert_array_equal(again.numbers, drawn[7].numbers)
 
 
@@ -111,13 +112,24 @@ def test_own_poses_are_moved_by_little(pooled) -> None:
     choices = Choices(grid_size=48, spacing_mm=6.8, own_share=1.0, jitter_deg=5.0, jitter_mm=9.0)
     grid, cases = cube(48, 6.8), list(pooled.values())
     for step in range(20):
-        one = draw(choices, cases, grid, (0, step, 0))
+        one = draw(choices, cases, grid, USUAL, (0, step, 0))
         own = to_transform(own_numbers(cases[one.case], grid, choices), grid)
         left = to_transform(one.numbers, grid) @ own.inverse()
         shift = np.abs(left.map_points((0.0, 0.0, 0.0)))
         assert shift.max() <= 9.0 + 1e-6
         cosine = (np.trace(left.matrix[:3, :3]) - 1) / 2
         assert np.rad2deg(np.arccos(np.clip(cosine, -1, 1))) <= 5.0 * np.sqrt(3) + 1e-6
+
+
+def test_further_looks_are_of_the_mean_pose_but_for_little(pooled) -> None:
+    choices = Choices(
+        grid_size=48, spacing_mm=6.8, usual_share=1.0, jitter_deg=5.0, jitter_mm=9.0
+    )  # fmt: skip
+    grid, cases = cube(48, 6.8), list(pooled.values())
+    drawn = [draw(choices, cases, grid, USUAL, (0, step, 0)).numbers for step in range(50)]
+    apart = np.abs(np.array(drawn) - USUAL) * [*(180 / np.pi,) * 3, *(half_width_mm(grid),) * 3]
+    assert (apart <= [*(5.0,) * 3, *(9.0,) * 3]).all()
+    assert (apart.max(axis=0) > [*(4.0,) * 3, *(7.0,) * 3]).all()
 
 
 def test_intensities_are_drawn_too(pooled) -> None:

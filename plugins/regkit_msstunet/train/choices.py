@@ -35,9 +35,11 @@ class Choices(Course):
     centre_low, centre_high
         Of the ventricle's centre from that of the field of view, LPS mm.
     own_share
-        Share of images with the ventricle's own pose but for a small motion.
+        Share of images with the ventricle's own pose but for a small motion, as a first look.
+    usual_share
+        Share of images with the mean pose but for a small motion, as every further look.
     jitter_deg, jitter_mm
-        Half-ranges of that motion along and about each axis.
+        Half-ranges of those motions along and about each axis.
     gamma, noise
         Range of exponents on intensities; greatest deviation of added noise.
     segmented
@@ -66,6 +68,7 @@ class Choices(Course):
     centre_low: Triple = (13.0, -68.0, 19.0)
     centre_high: Triple = (70.0, 7.0, 103.0)
     own_share: float = 0.0
+    usual_share: float = 0.0
     jitter_deg: float = 0.0
     jitter_mm: float = 0.0
     gamma: Range = (1.0, 1.0)
@@ -90,6 +93,7 @@ class Choices(Course):
             cases=(1, 1e6),
             validation_cases=(1, 1e6),
             own_share=(0, 1),
+            usual_share=(0, 1 - self.own_share),
             noise=(0, 1),
             segmented=(0, self.batch),
             told_share=(0, 1),

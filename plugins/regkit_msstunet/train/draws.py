@@ -47,7 +47,13 @@ class Draw:
     seed: int = 0
 
 
-def draw(choices: Choices, cases: Sequence[PooledCase], grid: Grid, seed: Sequence[int]) -> Draw:
+def draw(
+    choices: Choices,
+    cases: Sequence[PooledCase],
+    grid: Grid,
+    usual: FloatArray,
+    seed: Sequence[int],
+) -> Draw:
     """Draw a training image.
 
     Parameters
@@ -58,16 +64,23 @@ def draw(choices: Choices, cases: Sequence[PooledCase], grid: Grid, seed: Sequen
         The pool.
     grid
         The network's cube, around the origin.
+    usual
+        Numbers of the mean pose, which further looks start from.
     seed
         Whole numbers that nothing else is drawn from.
     """
     rng = np.random.default_rng(tuple(seed))
     number = int(rng.integers(len(cases)))
     case = cases[number]
-    keeps = bool(rng.random() < choices.own_share)
+    kind = rng.random()
     numbers = own_numbers(case, grid, choices)
     for _ in range(ATTEMPTS):  # an image that lost its heart teaches nothing
-        drawn = _near(rng, case, grid, choices) if keeps else _anywhere(rng, grid, choices)
+        if kind < choices.own_share:
+            drawn = _near_own(rng, case, grid, choices)
+        elif kind < choices.own_share + choices.usual_share:
+            drawn = _near_usual(rng, usual, grid, choices)
+        else:
+            drawn = _anywhere(rng, grid, choices)
         if (np.abs(drawn[3:]) * half_width_mm(grid) + HEART_MM <= half_width_mm(grid)).all():
             numbers = drawn
             break
@@ -100,10 +113,20 @@ def _numbers(
     return to_numbers(pose, grid, middle_angles(choices))
 
 
-def _near(rng: np.random.Generator, case: PooledCase, grid: Grid, choices: Choices) -> FloatArray:
+def _near_own(
+    rng: np.random.Generator, case: PooledCase, grid: Grid, choices: Choices
+) -> FloatArray:
     angles = rng.uniform(-1, 1, 3) * choices.jitter_deg
     shift = rng.uniform(-1, 1, 3) * choices.jitter_mm
     return _numbers(case, grid, choices, rigid(angles, shift))
+
+
+def _near_usual(
+    rng: np.random.Generator, usual: FloatArray, grid: Grid, choices: Choices
+) -> FloatArray:
+    angles = rng.uniform(-1, 1, 3) * np.deg2rad(choices.jitter_deg)
+    shift = rng.uniform(-1, 1, 3) * choices.jitter_mm / half_width_mm(grid)
+    return usual + np.concatenate([angles, shift])
 
 
 def _anywhere(rng: np.random.Generator, grid: Grid, choices: Choices) -> FloatArray:

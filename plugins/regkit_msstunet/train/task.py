@@ -68,7 +68,7 @@ class ReorientationTask(Task[Batch]):
         """Draw cases and resample them."""
         seeds = ((self.choices.seed, step, place) for place in places)
         grid, cases = self.views.grid, self.views.cases
-        draws = [draw(self.choices, cases, grid, seed) for seed in seeds]
+        draws = [draw(self.choices, cases, grid, self.mean, seed) for seed in seeds]
         share = (self.choices.segmented or self.choices.batch) / self.choices.batch
         return self.views.batch(draws, ceil(share * len(draws)))
 
@@ -89,7 +89,7 @@ class ReorientationTask(Task[Batch]):
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return errors of pose and labels on the cases held out."""
-        return validate(network, self.held_out, self.choices, self.device)
+        return validate(network, self.held_out, self.mean, self.device)
 
     def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
         """Write the weights and their card."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regkit_msstunet.geometry import half_width_mm
-from regkit_msstunet.losses import wrapped
-from regkit_msstunet.train.choices import Choices
+from regkit.grid import FloatArray
+from regkit.transform import IDENTITY
+from regkit_msstunet.geometry import half_width_mm, to_numbers, to_transform
 from regkit_msstunet.train.draws import Draw, own_numbers
 from regkit_msstunet.train.views import Views
 
@@ -18,35 +18,43 @@ STRUCTURES = {"my_dice": 1, "bp_dice": 2}
 
 
 def validate(
-    network: nn.Module, views: Views, choices: Choices, device: torch.device
+    network: nn.Module, views: Views, usual: FloatArray, device: torch.device
 ) -> dict[str, float]:
-    """Return mean scores after one look.
+    """Return mean scores after as many looks as in use.
 
-    ``rot_mse`` (rad^2) and ``dt_mm`` of the first scale's six numbers; ``my_dice`` and ``bp_dice``
-    of the finest output, in the frame found, against the true labels in the true frame.
+    ``rot_mse`` (rad^2) and ``dt_mm`` of the first scale's six numbers, those of ``_first`` after
+    one look; ``my_dice`` and ``bp_dice`` of the finest output, in the frame found, against the
+    true labels in the true frame.
     """
-    scores = [
-        _score(network, views, choices, number, device) for number in range(len(views.cases))
-    ]
+    scores = [_score(network, views, usual, number, device) for number in range(len(views.cases))]
     return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
 
 
 def _score(
-    network: Any, views: Views, choices: Choices, number: int, device: torch.device
+    network: Any, views: Views, usual: FloatArray, number: int, device: torch.device
 ) -> dict[str, float]:
-    own = own_numbers(views.cases[number], views.grid, choices)
-    batch = views.batch([Draw(number, own)])
-    volume, truth = batch.volume.to(device), batch.numbers.to(device)
-    with torch.inference_mode():
-        numbers, context = network.locate(volume)
+    grid = views.grid
+    own = own_numbers(views.cases[number], grid, views.choices)
+    true, back = to_transform(own, grid), to_transform(usual, grid).inverse()
+    look, errors = IDENTITY, []
+    for _ in range(1 if network.needs_pose else views.choices.passes):
+        left = to_numbers(look.inverse() @ true, grid, usual[:3])
+        batch = views.batch([Draw(number, left)])
+        volume = batch.volume.to(device)
+        with torch.inference_mode():
+            numbers, context = network.locate(volume)
         if network.needs_pose:
-            numbers = truth[:, None]
+            numbers = batch.numbers.to(device)[:, None]
+        pose = look @ to_transform(numbers[0, 0].double().cpu().numpy(), grid)
+        errors.append(to_numbers(pose, grid, own[:3]) - own)
+        look = pose @ back
+    with torch.inference_mode():
         logits = network.segment(volume, numbers, context)[0]
-    found, true = logits.argmax(dim=1).cpu(), batch.labels[0].cpu()
-    scores = {name: _dice(found == label, true == label) for name, label in STRUCTURES.items()}
-    error = (numbers[:, 0] - truth).float()
-    scores["rot_mse"] = float((wrapped(error[:, :3]) ** 2).mean())
-    scores["dt_mm"] = float(error[:, 3:].abs().mean()) * half_width_mm(views.grid)
+    found, target = logits.argmax(dim=1).cpu(), batch.labels[0].cpu()
+    scores = {name: _dice(found == label, target == label) for name, label in STRUCTURES.items()}
+    for name, error in (("", errors[-1]), ("_first", errors[0])):
+        scores[f"rot_mse{name}"] = float((error[:3] ** 2).mean())
+        scores[f"dt_mm{name}"] = float(np.abs(error[3:]).mean()) * half_width_mm(grid)
     return scores
 
 

@@ -1,0 +1,81 @@
+"""Validation looks as use does: the same images, look by look, and the same pose in the end."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from msstunet.lv_phantom import GRIDS, NUMBERS, Phantom, pose_on
+from regkit.learning.pool import Pool
+from regkit_msstunet import inference
+from regkit_msstunet.card import Card
+from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.train.choices import Choices
+from regkit_msstunet.train.draws import own_numbers
+from regkit_msstunet.train.pool import prepare_case, read_cases
+from regkit_msstunet.train.validation import validate
+from regkit_msstunet.train.views import Views
+
+LOOKS = 3
+CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5, passes=LOOKS)
+USUAL = np.add(NUMBERS, (0.05, -0.04, 0.03, 0.02, -0.01, 0.03))
+# What the network says in each look, whatever it sees.
+SAID = np.add(NUMBERS, [(0.1, 0.2, -0.1, 0.03, 0.0, 0.1), (0.0, 0.1, 0.05, 0.01, 0.02, 0.0)] + [
+    (-0.03, 0.0, 0.02, 0.0, 0.01, -0.01)
+])  # fmt: skip
+
+
+class Says:
+    """A network that keeps what it is shown and says what it was told to."""
+
+    needs_pose = False
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def eval(self) -> "Says":
+        return self
+
+    def locate(self, volume):
+        said = torch.tensor(SAID[len(self.seen)], dtype=torch.float32)
+        self.seen.append(volume[0, 0].numpy().copy())
+        return said.expand(1, 3, 6), None
+
+    def segment(self, volume, numbers, context):  # noqa: ARG002
+        return (torch.zeros(1, 3, *volume.shape[2:]),)
+
+
+@pytest.mark.parametrize("kind", list(GRIDS))
+def test_validation_looks_as_use_does(tmp_path, monkeypatch, kind) -> None:
+    case = Phantom(GRIDS[kind], pose_on(GRIDS[kind])).case()
+    pool = Pool([case], tmp_path, lambda one: prepare_case(one, spacing_mm=6.8, exponent=0.5))
+    list(pool.fill("cases"))
+    cases = read_cases(pool)
+    validated, used = Says(), Says()
+    views = Views(CHOICES, cases, [(48, 1.0)])
+    scores = validate(validated, views, USUAL, torch.device("cpu"))
+    extent = tuple(np.ptp(case.pair.moving.grid.corners(), axis=0).tolist())
+    card = Card(
+        "says", "ms-st-unet", {}, 48, 6.8, 0.5, tuple(USUAL), ("pet",), extent, passes=LOOKS,
+        ranges={name: (-1e9, 1e9) for name in ("mean", "deviation", "myocardium_ml", "voxel_mm")},
+    )  # fmt: skip
+    trained = SimpleNamespace(network=used, card=card, device=torch.device("cpu"))
+    monkeypatch.setattr(inference, "load_network", lambda *_: trained)
+    found = inference.register(case.pair, "says", None, "cpu")
+    assert len(used.seen) == len(validated.seen) == LOOKS
+    for one, other in zip(validated.seen, used.seen, strict=True):
+        apart = np.abs(one - other)
+        # Kept in 255ths; within half a voxel of the border one fades and the other does not.
+        assert np.percentile(apart, 98) < 0.005
+    # The error that validation reports is that of the pose which use returns.
+    grid = cube(48, 6.8, case.pair.moving.grid.centre)
+    origin = case.pair.fixed.grid.centre
+    centred = np.eye(4)
+    centred[:3, 3] = origin
+    pose = type(found.transform)(found.transform.matrix @ centred)
+    own = own_numbers(cases[0], views.grid, CHOICES)
+    error = to_numbers(pose, grid, own[:3]) - own
+    assert scores["rot_mse"] == pytest.approx((error[:3] ** 2).mean(), rel=1e-4)
+    first = SAID[0] - own
+    assert scores["rot_mse_first"] == pytest.approx((first[:3] ** 2).mean(), rel=1e-3)
