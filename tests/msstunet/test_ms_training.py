@@ -128,7 +128,13 @@ def test_every_network_is_trained_alike(cases, tmp_path, network) -> None:
 
 @pytest.mark.slow
 def test_the_loss_falls(cases, tmp_path) -> None:
-    still = {"own_share": 1.0, "jitter_deg": 0.0, "jitter_mm": 0.0, "told_share": 1.0}
+    still = {
+        "own_share": 1.0,
+        "usual_share": 0.0,
+        "jitter_deg": 0.0,
+        "jitter_mm": 0.0,
+        "told_share": 1.0,
+    }
     size = {"width": 0.25, "trunk": 0.0625, "batch": 2, "segmented": 2}
     run(job(cases, tmp_path, 70, rate=3e-3, average=0.0, validate_every=70, **still, **size))
     losses = [float(row[1]) for row in curve(tmp_path)]

@@ -21,9 +21,12 @@ LOOKS = 3
 CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5, passes=LOOKS)
 USUAL = np.add(NUMBERS, (0.05, -0.04, 0.03, 0.02, -0.01, 0.03))
 # What the network says in each look, whatever it sees.
-SAID = np.add(NUMBERS, [(0.1, 0.2, -0.1, 0.03, 0.0, 0.1), (0.0, 0.1, 0.05, 0.01, 0.02, 0.0)] + [
-    (-0.03, 0.0, 0.02, 0.0, 0.01, -0.01)
-])  # fmt: skip
+ERRORS = (
+    (0.1, 0.2, -0.1, 0.03, 0.0, 0.1),
+    (0.0, 0.1, 0.05, 0.01, 0.02, 0.0),
+    (-0.03, 0.0, 0.02, 0.0, 0.01, -0.01),
+)
+SAID = np.add(NUMBERS, ERRORS)
 
 
 class Says:
@@ -42,7 +45,7 @@ class Says:
         self.seen.append(volume[0, 0].numpy().copy())
         return said.expand(1, 3, 6), None
 
-    def segment(self, volume, numbers, context):  # noqa: ARG002
+    def segment(self, volume, numbers, context):
         return (torch.zeros(1, 3, *volume.shape[2:]),)
 
 
@@ -56,9 +59,11 @@ def test_validation_looks_as_use_does(tmp_path, monkeypatch, kind) -> None:
     views = Views(CHOICES, cases, [(48, 1.0)])
     scores = validate(validated, views, USUAL, torch.device("cpu"))
     extent = tuple(np.ptp(case.pair.moving.grid.corners(), axis=0).tolist())
+    anything = dict.fromkeys(("mean", "deviation", "myocardium_ml", "voxel_mm"), (-1e9, 1e9))
+    six = tuple(USUAL.tolist())
     card = Card(
-        "says", "ms-st-unet", {}, 48, 6.8, 0.5, tuple(USUAL), ("pet",), extent, passes=LOOKS,
-        ranges={name: (-1e9, 1e9) for name in ("mean", "deviation", "myocardium_ml", "voxel_mm")},
+        "says", "ms-st-unet", {}, 48, 6.8, 0.5, six, ("pet",), extent, (0.0, 0.0, 0.0), anything,
+        LOOKS,
     )  # fmt: skip
     trained = SimpleNamespace(network=used, card=card, device=torch.device("cpu"))
     monkeypatch.setattr(inference, "load_network", lambda *_: trained)

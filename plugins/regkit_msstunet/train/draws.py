@@ -126,7 +126,7 @@ def _near_usual(
 ) -> FloatArray:
     angles = rng.uniform(-1, 1, 3) * np.deg2rad(choices.jitter_deg)
     shift = rng.uniform(-1, 1, 3) * choices.jitter_mm / half_width_mm(grid)
-    return usual + np.concatenate([angles, shift])
+    return np.asarray(usual + np.concatenate([angles, shift]))
 
 
 def _anywhere(rng: np.random.Generator, grid: Grid, choices: Choices) -> FloatArray:
