@@ -16,6 +16,7 @@ from regkit_instance.measures import Sampled
 from regkit_instance.motion import Model, Motion
 from regkit_instance.optimiser import Peaks, climb
 from regkit_instance.starts import everywhere, in_turn, wider
+from regkit_instance.stretch import held
 
 # Points and bins with which all starts are scored; how many of them climb, and how far.
 SCOUT_POINTS, SCOUT_BINS = 700, 16
@@ -155,7 +156,7 @@ class _Search:
         )
         self.finest = measure
         until = LAST_STEP_MM if last else spacing / 30
-        peaks = climb(measure, motion, maps, spacing / 2, until, STEPS)
+        peaks = climb(held(measure, motion), motion, maps, spacing / 2, until, STEPS)
         found = self._places(measure, peaks, SAME_VOXELS * spacing if last else spacing)
         self.levels.append(
             {

@@ -18,6 +18,7 @@ from regkit_instance.measures import EDGES, Measure, Together
 from regkit_instance.motion import Model, Motion
 from regkit_instance.neighbourhoods import gradients, patches
 from regkit_instance.optimiser import climb
+from regkit_instance.stretch import held
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +102,7 @@ class _Refinement:
         for model in models:
             motion = Motion(model, self.images.body.radius_mm)
             until = LAST_STEP_MM if last else spacing / 30
-            peaks = climb(measure, motion, maps, spacing / 2, until, STEPS)
+            peaks = climb(held(measure, motion), motion, maps, spacing / 2, until, STEPS)
             if not np.isfinite(peaks.values[0]):
                 raise RegistrationError(
                     "too little of the fixed image maps inside the moving one to compare them; "
