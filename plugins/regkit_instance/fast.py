@@ -26,7 +26,7 @@ class FastRegistration:
         ``mi`` mutual information, ``nmi`` the normalised one, ``cr`` correlation ratio.
     model
         ``rigid``, or ``similarity``, ``anisotropic`` (a scale along each fixed axis) or
-        ``affine``, which follow a rigid search.
+        ``affine``, which follow a rigid search and are held by a prior on their stretches.
     starts
         ``auto``; 1 begins at the initial map only; another number takes so many of the starts.
     levels

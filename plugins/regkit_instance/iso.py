@@ -29,7 +29,8 @@ class InstanceOptimisation:
         normalised gradient fields (``ngf``), or mutual information and gradient fields together
         (``mi-ngf``), which edges keep from the shifts that attenuation causes.
     model
-        What the correction may be: ``rigid``, ``similarity`` or ``affine``.
+        What the correction may be: ``rigid``, ``similarity`` or ``affine``. ``fast`` holds what is
+        more than rigid by a prior on its stretches; see `regkit_instance.stretch`.
     preset
         ``fast``: our pyramid and optimiser. ``paper``: the five scales and 620 steps of Chen et
         al. 2024, arXiv 2409.13863, with the published loss for ``local-cr``, ``cr`` and ``mi``;
