@@ -3,6 +3,7 @@ a training that was stopped goes on as if nothing had happened."""
 
 import csv
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from regkit_transmorph.train.cases import KeptCase, KeptImage, Preparation
 from regkit_transmorph.train.choices import Choices
 from regkit_transmorph.train.draws import Draw, draw
 from regkit_transmorph.train.sampled import SampledLoss
+from regkit_transmorph.train.task import _loss_of
 from regkit_transmorph.train.trainer import train
 from regkit_transmorph.train.validation import fixed_draws, validate
 from regkit_transmorph.train.views import Views
@@ -147,6 +149,18 @@ def test_the_sampled_loss_knows_the_truth(measure) -> None:
         beside = theta.clone()
         beside[0, place, 3] += 0.2
         assert right < float(loss(moving, fixed, beside))
+
+
+def test_the_moving_image_is_compared_by_a_root_of_its_intensities() -> None:
+    batch = views().batch([drawn()], seed=3)
+    maps = torch.eye(3, 4).double()[None]
+    rooted = replace(batch, moving=torch.sqrt(batch.moving))
+    by_choice, of_roots, plain = (
+        float(_loss_of(Choices(samples=2000, compared_exponent=exponent))(one, maps))
+        for exponent, one in ((0.5, batch), (1.0, rooted), (1.0, batch))
+    )
+    assert by_choice == pytest.approx(of_roots)
+    assert by_choice != pytest.approx(plain)
 
 
 def test_images_that_do_not_meet_lose_nothing_and_pull_nowhere() -> None:

@@ -75,7 +75,8 @@ class AlikeTask(Task[Batch]):
 def _loss_of(choices: Choices) -> BatchLoss:
     if choices.samples:
         sampled = SampledLoss(choices.measure, choices.samples, choices.bins)
-        return lambda batch, maps: sampled(batch.moving, batch.fixed, maps, batch.seed)
+        exponent = choices.compared_exponent
+        return lambda batch, maps: sampled(batch.moving**exponent, batch.fixed, maps, batch.seed)
     published = LOSSES[choices.measure]
     return lambda batch, maps: symmetric_loss(published, *batch.seen(), maps.float())
 
