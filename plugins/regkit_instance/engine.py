@@ -156,7 +156,8 @@ class _Search:
         )
         self.finest = measure
         until = LAST_STEP_MM if last else spacing / 30
-        peaks = climb(held(measure, motion), motion, maps, spacing / 2, until, STEPS)
+        climbed = held(measure, motion, self.images)
+        peaks = climb(climbed, motion, maps, spacing / 2, until, STEPS)
         found = self._places(measure, peaks, SAME_VOXELS * spacing if last else spacing)
         self.levels.append(
             {

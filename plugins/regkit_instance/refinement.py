@@ -102,7 +102,9 @@ class _Refinement:
         for model in models:
             motion = Motion(model, self.images.body.radius_mm)
             until = LAST_STEP_MM if last else spacing / 30
-            peaks = climb(held(measure, motion), motion, maps, spacing / 2, until, STEPS)
+            peaks = climb(
+                held(measure, motion, self.images), motion, maps, spacing / 2, until, STEPS
+            )
             if not np.isfinite(peaks.values[0]):
                 raise RegistrationError(
                     "too little of the fixed image maps inside the moving one to compare them; "
