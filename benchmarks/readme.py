@@ -4,7 +4,7 @@
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
 those of `weights` what the cards of shipped weights say, between those of `training cost`,
-`speed`, `capture`, `real pairs` and `paper tables` what was measured, from `benchmarks/results`;
+`speed`, `capture`, `real pairs`, `whole bodies` and `paper tables` what was measured, from `benchmarks/results`;
 `--picture` paints docs/demo.png from the demo's pair.
 """
 
@@ -29,6 +29,7 @@ MEASURED = {
     "speed": RESULTS / "speed.md",
     "capture": RESULTS / "capture.md",
     "real pairs": RESULTS / "real_pairs.md",
+    "whole bodies": RESULTS / "petct.md",
     "paper tables": RESULTS / "tables.md",
 }
 
