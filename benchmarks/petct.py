@@ -33,7 +33,6 @@ from records import append, markdown, read
 from regkit import Registrar, RegkitError, run
 from regkit.case import Case, Dataset
 from regkit.datasets import build_dataset, read_dataset
-from regkit.errors import RegistrationError
 from regkit.evaluation import Evaluation
 from regkit.metrics.overlap import dice_of, hd95_of
 from regkit.pipeline import build
@@ -110,7 +109,7 @@ def attempt(registrar: Registrar, case: Case, names: Mapping[int, str]) -> dict[
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         result = run(registrar, case.pair)
-    except RegistrationError as error:
+    except RegkitError as error:
         return {"status": "failed", "scores": {}, "error": str(error)}
     # Seconds of the method, without those of the verdict.
     share = result.compute_s / (time.perf_counter() - wall)
@@ -189,7 +188,8 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
             runs = [r for r in found if (r["dataset"], r["method"]) == (part.dataset, row.method)]
             seconds = [r["cpu_s"] for r in runs if "cpu_s" in r]
             cpu = float(np.median(seconds)) if seconds else None
-            interval = "-" if row.low is None else f"{row.low:.3f} to {row.high:.3f}"
+            low, high = (None if v is None else min(max(v, 0.0), 1.0) for v in (row.low, row.high))
+            interval = "-" if low is None else f"{low:.3f} to {high:.3f}"
             yield [
                 *(part.dataset, f"`{row.method}`", row.cases, row.patients),
                 number(PAPER.get(row.method) if part.dataset == SETS[0] else None, 3),

@@ -4,8 +4,8 @@
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
 those of `weights` what the cards of shipped weights say, between those of `training cost`,
-`speed`, `capture`, `real pairs`, `whole bodies` and `paper tables` what was measured, from `benchmarks/results`;
-`--picture` paints docs/demo.png from the demo's pair.
+`speed`, `capture`, `real pairs`, `whole bodies` and `paper tables` what was measured, from
+`benchmarks/results`; `--picture` paints docs/demo.png from the demo's pair.
 """
 
 from __future__ import annotations

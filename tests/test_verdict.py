@@ -34,6 +34,18 @@ def test_staying_where_one_is_not_aligned_is_doubtful():
     assert any("would be more alike" in reason for reason in verdict.reasons)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_wrong_scale_along_one_axis_is_doubtful(axis):
+    """Placed and turned as well as can be, and still too long."""
+    pair = small_pair()
+    longer = np.eye(3)
+    longer[axis, axis] = 1.1
+    wrong = MOTION @ AffineTransform.about(longer, (0, 0, 0), pair.fixed.grid.centre)
+    verdict = judge(pair, wrong)
+    assert verdict.status == "CHECK"
+    assert any("would be more alike" in reason for reason in verdict.reasons)
+
+
 def test_getting_worse_than_the_start_fails():
     verdict = judge(small_pair(initial=MOTION), rigid((0, 0, 25), (30, 0, 0)))
     assert verdict.status == "FAIL"

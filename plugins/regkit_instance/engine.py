@@ -158,6 +158,8 @@ class _Search:
         until = LAST_STEP_MM if last else spacing / 30
         climbed = held(measure, motion, self.images)
         peaks = climb(climbed, motion, maps, spacing / 2, until, STEPS)
+        if climbed is not measure:
+            peaks = replace(peaks, values=measure.values(peaks.maps))
         found = self._places(measure, peaks, SAME_VOXELS * spacing if last else spacing)
         self.levels.append(
             {

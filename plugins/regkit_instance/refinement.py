@@ -111,11 +111,13 @@ class _Refinement:
                     "start closer to the solution, or look at the masks"
                 )
             maps = peaks.maps
+            alike = float(measure.values(maps)[0])
             self.log.append(
                 {
                     "spacing_mm": spacing,
                     "model": model,
-                    "similarity": float(peaks.values[0]),
+                    "similarity": alike,
+                    "prior": float(peaks.values[0]) - alike,
                     "evaluations": peaks.evaluations,
                 }
             )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from regkit.errors import FileFormatError
+from regkit.errors import FileFormatError, RegkitError
 from regkit.grid import Grid, Vector3
 
 Range = tuple[float, float]
@@ -97,7 +97,8 @@ class Card:
                 known[name] = tuple(known[name])
             card = cls(**known)
             card.grid((0.0, 0.0, 0.0))
-        except (KeyError, TypeError, ValueError) as error:
+            _check(card)
+        except (KeyError, TypeError, ValueError, RegkitError) as error:
             raise FileFormatError(
                 f"the card of {source} cannot be used: {type(error).__name__} {error}; "
                 "was it written by another version?"
@@ -111,6 +112,17 @@ def grid_around(centre: Vector3, shape_zyx: tuple[int, int, int], spacing: Vecto
         c - (n - 1) / 2 * s for c, n, s in zip(centre, shape_zyx[::-1], spacing, strict=True)
     )
     return Grid(shape_zyx, spacing, (x, y, z))
+
+
+def _check(card: Card) -> None:
+    """Refuse what cannot be used with a `ValueError` or a `TypeError`."""
+    if not isinstance(card.switches, Mapping):
+        raise TypeError(f"switches must be an object, got {card.switches}")
+    if not isinstance(card.passes, int) or card.passes < 1:
+        raise ValueError(f"passes must be a whole number from 1, got {card.passes}")
+    for look in (card.fixed, card.moving):
+        if not look.window[0] < look.window[1]:
+            raise ValueError(f"a window must go from low to high, got {list(look.window)}")
 
 
 def _look(content: Mapping[str, Any]) -> Look:

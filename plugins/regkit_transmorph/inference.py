@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from regkit.errors import RegistrationError
 from regkit.grid import Grid, Vector3
 from regkit.learning.device import device_named
 from regkit.learning.guard import doubts, measured
@@ -18,10 +19,9 @@ from regkit.transform import IDENTITY, AffineTransform, Transform
 from regkit.volume import LabelMap, Volume
 from regkit_transmorph.card import Card, Look
 from regkit_transmorph.physical import shape_of, to_transform, without_shears
-from regkit_transmorph.preparation import Prepared, prepare
+from regkit_transmorph.preparation import Prepared, prepare, settled
+from regkit_transmorph.registrar import Model
 from regkit_transmorph.weights import TrainedNetwork, load_network
-
-Model: TypeAlias = Literal["anisotropic", "affine"]
 
 # Share by which a field of view may differ from training before the body is looked for in it.
 SAME_FIELD = 0.15
@@ -52,6 +52,9 @@ def register(
     """
     trained = load_network(weights, device_named(device_name))
     card = trained.card
+    pair, assumed = settled(pair)
+    if _swapped(pair, card):
+        return _by_swapping(pair, weights, count, model, device_name)
     ready = {
         "fixed": _ready(pair.fixed, card.fixed, pair.fixed_mask),
         "moving": _ready(pair.moving, card.moving, pair.moving_mask),
@@ -62,21 +65,51 @@ def register(
     def glance(fixed: Volume, moving: Volume) -> AffineTransform:
         shown.update(fixed=fixed, moving=moving)
         found = to_transform(trained.map(filled(fixed, 0.0), filled(moving, 0.0)), grid, grid)
-        return found if model == "affine" else without_shears(found, grid)
+        return found if model == "affine" else without_shears(found, grid.centre)
 
     fixed, moving = (thinned(image.volume, card.spacing) for image in ready.values())
     count = count or card.passes
     looks = passes(glance, fixed, moving, grid, initial=pair.start, count=count)
     totals = [pair.start, *looks]
     moved = [_apart(one, two, grid) for one, two in pairwise(totals)]
-    warnings = [*_domain(pair, shown, card), *_restless(moved, card)]
-    told = {**_told(trained, ready, totals[-1], grid), "passes_moved_mm": moved}
-    return Estimate(totals[-1], diagnostics={**told, "warnings": warnings})
+    total = totals[-1]
+    if model == "anisotropic" and isinstance(total, AffineTransform):
+        total = without_shears(total, grid.centre)  # looks without them make some together
+    warnings = [*assumed, *_domain(pair, shown, card), *_restless(moved, card)]
+    told = {**_told(trained, ready, total), "passes_moved_mm": moved}
+    return Estimate(total, diagnostics={**told, "warnings": warnings})
+
+
+def _swapped(pair: Pair, card: Card) -> bool:
+    """Whether the images are what the network knows, the other way round."""
+    given, learnt = (pair.fixed, pair.moving), (card.fixed, card.moving)
+    found, wanted = ([image.modality for image in images] for images in (given, learnt))
+    return found == wanted[::-1] != wanted
+
+
+def _by_swapping(
+    pair: Pair, weights: str, count: int | None, model: Model, device_name: str
+) -> Estimate:
+    """Register the images the other way round, and turn the map about."""
+    start = pair.start
+    if not isinstance(start, AffineTransform):
+        raise RegistrationError(
+            "these weights take a fixed CT and a moving PET, and an initial map that is not "
+            "affine cannot be turned about; swap the images"
+        )
+    images = pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask
+    found = register(Pair(*images, start.inverse()), weights, count, model, device_name)
+    assert isinstance(found.transform, AffineTransform)  # noqa: S101 - of an affine start
+    back = found.transform.inverse()
+    if model == "anisotropic":
+        back = without_shears(back, pair.fixed.grid.centre)
+    told = {**found.diagnostics, "swapped": True, "shape": shape_of(back)}
+    return Estimate(back, diagnostics=told)
 
 
 def _ready(volume: Volume, learnt: Look, mask: LabelMap | None) -> Prepared:
     """Prepare an image as in training; what a mask leaves out is no patient either."""
-    ready = prepare(volume, volume.modality or learnt.modality, learnt.window)
+    ready = prepare(volume, window=learnt.window)
     if mask is None:
         return ready
     marked = resample(mask, volume.grid, IDENTITY).array != 0
@@ -116,13 +149,11 @@ def _restless(moved: list[float], card: Card) -> list[str]:
     return [f"the last of {len(moved)} looks still moved the image by {moved[-1]:.1f} mm"]
 
 
-def _told(
-    trained: TrainedNetwork, ready: dict[str, Prepared], total: Transform, grid: Grid
-) -> dict[str, Any]:
+def _told(trained: TrainedNetwork, ready: dict[str, Prepared], total: Transform) -> dict[str, Any]:
     return {
         "device": str(trained.device),
         "network": trained.card.variant,
         "sha256": trained.card.sha256,
         "preparation": {role: dict(image.record) for role, image in ready.items()},
-        "shape": shape_of(total, grid) if isinstance(total, AffineTransform) else None,
+        "shape": shape_of(total) if isinstance(total, AffineTransform) else None,
     }

@@ -11,14 +11,17 @@ from regkit.errors import ParameterError, RegistrationError
 from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
 from regkit.transform import AffineTransform
-from regkit.weights import SUFFIX, find_weights
-from regkit_transmorph.physical import shape_of
-from regkit_transmorph.preparation import refinable
-from regkit_transmorph.preparation.refinable import HOT_SUV
+from regkit.weights import find_weights
+from regkit_transmorph.physical import shape_of, without_shears
+from regkit_transmorph.preparation import prepare, refinable, settled
+from regkit_transmorph.preparation.prepared import UNITS
+from regkit_transmorph.preparation.refinable import done_for_refinement
 from regkit_transmorph.registrar import Model, TransMorph, check_looks
 
 Start = Literal["auto", "network", "search", "initial"]
 LARGEST_SEED = 2**31 - 2
+# What may be missing: a search does without.
+USUAL_WEIGHTS = ("transmorph-cr", "transmorph-mi")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class InstanceSpecific:
     iso_preset
         ``fast``: the pyramid and optimiser of the method ``iso``, of whole images. ``paper``: the
         published five scales and 620 steps of the measure in patches, over the raw numbers of a
-        correction of the start; slow without a GPU.
+        correction of the start, in the windows of `regkit_transmorph.preparation` and without the
+        table; slow without a GPU.
     model
         ``affine``, 12 parameters, or ``anisotropic``, 9: the start after a rotation and a scale
         along each axis.
@@ -83,16 +87,20 @@ class InstanceSpecific:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the start after its refinement."""
+        pair, assumed = settled(pair)
         start, how = self._started(pair)
         found = self._refined(replace(pair, initial=start.transform))
+        total = found.transform
         shape: dict[str, Any] = {}
-        if isinstance(found.transform, AffineTransform):
-            shape = {"shape": shape_of(found.transform, pair.fixed.grid)}
-        warnings = found.diagnostics.get("warnings", ())
-        if how["start"] == "search":  # whose doubts about the place are those of the end
-            warnings = [*start.diagnostics.get("warnings", ()), *warnings]
-        told = {**found.diagnostics, **how, **shape, "warnings": list(warnings)}
-        return Estimate(found.transform, diagnostics={**told, "started": start.diagnostics})
+        if isinstance(total, AffineTransform):
+            if self.model == "anisotropic":
+                total = without_shears(total, pair.fixed.grid.centre)
+            shape = {"shape": shape_of(total)}
+        # Without those of a start that was left for another one.
+        doubts = (start.diagnostics.get("warnings", ()), found.diagnostics.get("warnings", ()))
+        warnings = [*assumed, *(word for words in doubts for word in words)]
+        told = {**found.diagnostics, **how, **shape, "warnings": warnings}
+        return Estimate(total, diagnostics={**told, "started": start.diagnostics})
 
     def _started(self, pair: Pair) -> tuple[Estimate, dict[str, str]]:
         """Return the start, which it is, and why it is not the network's if that was wanted."""
@@ -107,8 +115,8 @@ class InstanceSpecific:
 
     def _doubts(self, pair: Pair) -> Estimate | str:
         """Return what the network finds, or why it is not to be trusted."""
-        given = self.weights.endswith(SUFFIX)
-        if not given and find_weights(self.weights, "regkit_transmorph") is None:
+        usual = self.weights in USUAL_WEIGHTS
+        if usual and find_weights(self.weights, "regkit_transmorph") is None:
             return f"there are no weights {self.weights}"
         try:
             found = self._network().register(pair)
@@ -128,9 +136,7 @@ class InstanceSpecific:
     def _refined(self, pair: Pair) -> Estimate:
         if self.iso_preset == "fast":
             return self._refined_fast(pair)
-        from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
-
-        return published.refine(pair, f"local-{self.measure}", "affine", self.rate, self.device)
+        return self._refined_as_published(pair)
 
     def _refined_fast(self, pair: Pair) -> Estimate:
         from regkit_instance.refinement import Settings, refine  # noqa: PLC0415 - loads numba
@@ -140,8 +146,20 @@ class InstanceSpecific:
         settings = Settings(
             self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
         )
+        ready = replace(pair, fixed=refinable(pair.fixed), moving=refinable(pair.moving))
+        found = refine(ready, settings)
         given = {"fixed": pair.fixed, "moving": pair.moving}
-        ready = {role: refinable(image) for role, image in given.items()}
-        told = {r: {"highest_suv": HOT_SUV} for r in given if ready[r] is not given[r]}
-        found = refine(replace(pair, fixed=ready["fixed"], moving=ready["moving"]), settings)
+        told = {role: done_for_refinement(image) for role, image in given.items()}
+        return replace(found, diagnostics={**found.diagnostics, "preparation": told})
+
+    def _refined_as_published(self, pair: Pair) -> Estimate:
+        from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
+
+        kinds = {pair.fixed.modality, pair.moving.modality}
+        told: dict[str, Any] = {}
+        if kinds <= UNITS.keys():
+            fixed, moving = prepare(pair.fixed), prepare(pair.moving)
+            told = {"fixed": dict(fixed.record), "moving": dict(moving.record)}
+            pair = replace(pair, fixed=fixed.volume, moving=moving.volume)
+        found = published.refine(pair, f"local-{self.measure}", "affine", self.rate, self.device)
         return replace(found, diagnostics={**found.diagnostics, "preparation": told})

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from regkit.errors import TransformError
 from regkit.euler import nearest_rotation
-from regkit.grid import FloatArray, Grid
+from regkit.grid import FloatArray, Grid, Vector3
 from regkit.transform import AffineTransform
 
 
@@ -45,44 +45,42 @@ def from_transform(transform: AffineTransform, fixed: Grid, moving: Grid) -> Flo
     return np.asarray(matrix[:3])
 
 
-def without_shears(transform: AffineTransform, grid: Grid) -> AffineTransform:
+def without_shears(transform: AffineTransform, centre: Vector3) -> AffineTransform:
     """Return the map of nine parameters that an affine one of twelve becomes without its shears.
 
-    Its linear part is a rotation after a scale along each axis of the fixed grid; both are those
-    of the polar decomposition. The centre of the grid is mapped to where it was.
+    Its linear part is a rotation after a scale along each axis of the patient, LPS; both are those
+    of the polar decomposition.
 
     Parameters
     ----------
     transform
         Maps fixed to moving points, LPS mm; it must not mirror.
-    grid
-        Of the fixed image.
+    centre
+        Fixed point that goes where it went.
     """
-    axes = np.reshape(grid.direction, (3, 3))
-    linear = transform.matrix[:3, :3] @ axes
-    rotation = nearest_rotation(linear)
-    scaled = rotation * np.diag(rotation.T @ linear)
-    shift = transform.map_points(grid.centre) - np.asarray(grid.centre)
-    return AffineTransform.about(scaled @ axes.T, shift, grid.centre)
+    rotation = nearest_rotation(transform.matrix[:3, :3])
+    scaled = rotation * np.diag(rotation.T @ transform.matrix[:3, :3])
+    shift = transform.map_points(centre) - np.asarray(centre)
+    return AffineTransform.about(scaled, shift, centre)
 
 
-def shape_of(transform: AffineTransform, grid: Grid) -> dict[str, object]:
-    """Return what a map does to lengths and angles along the axes of the fixed grid, as data.
+def shape_of(transform: AffineTransform) -> dict[str, object]:
+    """Return what a map does to lengths and angles along the axes of the patient, LPS, as data.
 
     Returns
     -------
     dict
         ``determinant``; ``scales`` along x, y, z and ``shears`` xy, xz, yz: the diagonal and the
-        rest of U, where the linear part is R U with a rotation R and a symmetric U.
+        rest of U, where the linear part is R U with a rotation R and a symmetric U. Both are None
+        for a map that mirrors.
     """
-    axes = np.reshape(grid.direction, (3, 3))
-    linear = axes.T @ transform.matrix[:3, :3] @ axes
+    told: dict[str, object] = {"determinant": transform.determinant}
+    if transform.determinant <= 0:
+        return told | {"scales": None, "shears": None}
+    linear = transform.matrix[:3, :3]
     u = nearest_rotation(linear).T @ linear
-    return {
-        "determinant": transform.determinant,
-        "scales": np.diag(u).tolist(),
-        "shears": [float(u[0, 1]), float(u[0, 2]), float(u[1, 2])],
-    }
+    shears = [float(u[0, 1]), float(u[0, 2]), float(u[1, 2])]
+    return told | {"scales": np.diag(u).tolist(), "shears": shears}
 
 
 def _frame(grid: Grid) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from regkit.errors import FileFormatError, RegkitError
 from regkit.grid import FloatArray
 from regkit.learning.restore import last_changed, restored
 from regkit.weights import Weights, open_weights
@@ -60,6 +61,9 @@ def _loaded(file: Path, changed: tuple[int, ...], device: torch.device) -> Train
     weights = Weights(file, "file")
     card = Card.from_json(weights.card, file)
     weights.verify()
-    network = build_network(card.variant, card.shape_zyx, **card.switches)
+    try:
+        network = build_network(card.variant, card.shape_zyx, **card.switches)
+    except (TypeError, ValueError, RegkitError) as error:
+        raise FileFormatError(f"the card of {file} describes no network: {error}") from error
     network = restored(network, file, card.variant)
     return TrainedNetwork(network.to(device), card, device)

@@ -134,8 +134,13 @@ def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
     return shared_information(sample, pair.moving, transform, pair.moving_mask)
 
 
-def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
-    """Return a step in mm, and the motions of the body by it along and about its axes."""
+def _around(
+    pair: Pair, sample: Sample, transform: Transform
+) -> tuple[float, list[AffineTransform]]:
+    """Return a step in mm, and the motions of the body by it along and about its axes.
+
+    Around an affine map that is not rigid, stretches along its axes too.
+    """
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
     radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
@@ -143,12 +148,17 @@ def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
     turn = float(np.rad2deg(step / radius))
     shifts = [rigid(translation_mm=axis * step) for axis in np.eye(3)]
     turns = [rigid(axis * turn, centre_mm=centre) for axis in np.eye(3)]
-    return step, [*shifts, *turns]
+    if not isinstance(transform, AffineTransform) or transform.is_rigid:
+        return step, [*shifts, *turns]
+    longer = np.eye(3) * step / radius
+    still = (0.0, 0.0, 0.0)
+    stretches = [AffineTransform.about(np.diag(1 + s), still, tuple(centre)) for s in longer]
+    return step, [*shifts, *turns, *stretches]
 
 
 def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
     """Distance of the similarity's peak from the result, mm of motion of the body."""
-    step, motions = _around(pair, sample)
+    step, motions = _around(pair, sample, transform)
     here = _similarity(pair, sample, transform)
     vertices = [
         _vertex(
@@ -166,7 +176,7 @@ def _play_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
 
     The outline of a smooth body is left out: a cylinder in air fits at every turn.
     """
-    step, motions = _around(pair, sample)
+    step, motions = _around(pair, sample, transform)
     where = sample.foreground
     content = Sample(sample.points[where], sample.values[where], where[where])
     above = _similarity(pair, content, transform) - 1

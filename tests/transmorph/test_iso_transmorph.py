@@ -1,12 +1,13 @@
 """Refinement from every start: affine motions are found, and what began it is told."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from regkit import AffineTransform, Pair, rigid
-from regkit.errors import MissingDependencyError, ParameterError
+from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
 from regkit.pipeline import build
 from regkit.registry import default_registry
 from regkit.testing import problems
@@ -48,7 +49,10 @@ def test_without_weights_a_search_begins(nowhere, measure) -> None:
     assert told["why"] == f"there are no weights transmorph-{measure}"
     assert told["shape"]["determinant"] == pytest.approx(TRUTH.determinant, abs=0.05)
     assert told["started"]["starts"] > 100
-    assert told["preparation"] == {"moving": {"highest_suv": 5.0}}
+    assert told["preparation"] == {
+        "fixed": {"modality": "ct", "unit": "HU", "body_mask": False},
+        "moving": {"modality": "pet", "unit": "SUV", "body_mask": False, "highest_suv": 5.0},
+    }
 
 
 def test_the_initial_map_can_be_the_start() -> None:
@@ -62,6 +66,15 @@ def test_nine_parameters_have_no_shears() -> None:
     start = AffineTransform.shift((9, -12, 15))
     found = InstanceSpecific(samples=20_000, start="initial", model="anisotropic").register(
         pair(start)
+    )
+    np.testing.assert_allclose(found.diagnostics["shape"]["shears"], 0, atol=1e-6)
+    assert error_mm(found) < 3.0
+    # Also after a start that is a rotation and scales itself.
+    askew = AffineTransform.about(
+        rigid((4, -3, 6)).matrix[:3, :3] @ np.diag([1.05, 0.96, 1.03]), (9, -12, 15), (0, 0, 0)
+    )
+    found = InstanceSpecific(samples=20_000, start="initial", model="anisotropic").register(
+        pair(askew)
     )
     np.testing.assert_allclose(found.diagnostics["shape"]["shears"], 0, atol=1e-6)
     assert error_mm(found) < 3.0
@@ -80,6 +93,42 @@ def test_the_network_starts_where_it_is_trusted(tmp_path, monkeypatch) -> None:
     assert "mean intensity is 0." in doubted.diagnostics["why"]
     asked = InstanceSpecific(samples=5000, passes=1, start="network").register(pair())
     assert asked.diagnostics["start"] == "network"
+
+
+def test_what_a_network_doubts_is_told_when_it_was_asked_for(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
+    strange = Look("ct", (-300.0, 300.0), ANYTHING | {"mean": (5.0, 6.0)})
+    write_weights(tmp_path, card(fixed=strange))
+    found = InstanceSpecific(samples=5000, passes=1, start="network").register(pair())
+    assert any("mean intensity is 0." in words for words in found.diagnostics["warnings"])
+
+
+@pytest.mark.parametrize("start", ["auto", "initial", "search"])
+def test_another_unit_is_refused_whatever_the_start(nowhere, start) -> None:
+    whole = pair()
+    becquerel = replace(whole, moving=whole.moving.with_array(whole.moving.array * 9000))
+    with pytest.raises(RegistrationError, match="the PET must be in SUV"):
+        InstanceSpecific(samples=5000, start=start).register(becquerel)
+    shifted = replace(whole, fixed=whole.fixed.with_array(whole.fixed.array + 1024))
+    with pytest.raises(RegistrationError, match="the CT must be in HU"):
+        InstanceSpecific(samples=5000, start=start).register(shifted)
+
+
+def test_images_that_do_not_say_are_taken_for_ct_and_pet(nowhere) -> None:
+    told = pair(TRUTH @ NEAR)
+    untold = replace(
+        told, fixed=replace(told.fixed, modality=""), moving=replace(told.moving, modality="")
+    )
+    iso = InstanceSpecific(samples=5000, start="initial")
+    one, other = iso.register(told), iso.register(untold)
+    np.testing.assert_array_equal(one.transform.matrix, other.transform.matrix)
+    assert not any("taken for" in words for words in one.diagnostics["warnings"])
+    assert sum("taken for" in words for words in other.diagnostics["warnings"]) == 2
+
+
+def test_a_mistyped_name_of_weights_is_no_reason_for_a_search(nowhere) -> None:
+    with pytest.raises(MissingDependencyError, match="weights missing"):
+        InstanceSpecific(weights="transmorf-cr").register(pair())
 
 
 def test_a_network_that_was_asked_for_must_be_there(nowhere) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from regkit.errors import RegistrationError
-from regkit.grid import Grid
+from regkit.learning.prepare import slice_axis
 from regkit.volume import LabelMap, Volume
 
 Mask = NDArray[np.bool_]
@@ -46,11 +46,6 @@ def body_of(volume: Volume, modality: str) -> LabelMap:
     spacing = np.multiply(steps, volume.grid.spacing[::-1])
     body = _largest(_filled(tissue, slice_axis(volume.grid)), spacing)
     return LabelMap(_enlarged(body, steps, volume.grid.shape_zyx), volume.grid)
-
-
-def slice_axis(grid: Grid) -> int:
-    """Return which array axis runs most along z, LPS: that of transaxial slices."""
-    return 2 - int(np.abs(np.reshape(grid.direction, (3, 3))[2]).argmax())
 
 
 def _averaged(array: NDArray[np.float32], steps: list[int]) -> NDArray[np.float32]:

@@ -64,7 +64,7 @@ def prepare(volume: Volume, modality: str = "", window: Window | None = None) ->
             f"a CT and a PET are needed, got an image of modality '{kind or 'unknown'}'; "
             "say what it is with --fixed-modality or --moving-modality"
         )
-    _check_unit(volume, kind)
+    check_unit(volume, kind)
     low, high = window or WINDOWS[kind]
     body = body_of(volume, kind)
     scaled = np.clip((volume.array - np.float32(low)) / np.float32(high - low), 0, 1)
@@ -78,7 +78,8 @@ def prepare(volume: Volume, modality: str = "", window: Window | None = None) ->
     return Prepared(Volume(array, volume.grid), body, record)
 
 
-def _check_unit(volume: Volume, kind: str) -> None:
+def check_unit(volume: Volume, kind: str) -> None:
+    """Refuse a CT that is not in HU, or a PET that is not in SUV, with a `RegistrationError`."""
     if kind == "ct":
         lowest = float(volume.array.min())
         if lowest > LIGHTEST_HU:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regkit.volume import Volume
+from regkit_transmorph.preparation.prepared import UNITS
 
 # SUV above which is brain, heart, bladder and lesions, which would outweigh all the rest.
 HOT_SUV = 5.0
 
 
-def refinable(volume: Volume, modality: str = "") -> Volume:
+def refinable(volume: Volume) -> Volume:
     """Return PET in SUV clipped and otherwise as it is; any other image unchanged.
 
     The square root that rigid registration takes of PET evens out noise, but pushes the blurred
@@ -22,9 +25,14 @@ def refinable(volume: Volume, modality: str = "") -> Volume:
     ----------
     volume
         CT in HU or PET in SUV.
-    modality
-        Of an image that does not say.
     """
-    if (volume.modality or modality) != "pet":
+    if volume.modality != "pet":
         return volume
     return Volume(np.clip(volume.array, 0, HOT_SUV), volume.grid)
+
+
+def done_for_refinement(volume: Volume) -> dict[str, Any]:
+    """Return what was done with an image before its refinement, as plain data."""
+    kind = volume.modality
+    told: dict[str, Any] = {"modality": kind, "unit": UNITS.get(kind, ""), "body_mask": False}
+    return told | ({"highest_suv": HOT_SUV} if kind == "pet" else {})
