@@ -39,7 +39,7 @@ def test_a_wrong_scale_along_one_axis_is_doubtful(axis):
     """Placed and turned as well as can be, and still too long."""
     pair = small_pair()
     longer = np.eye(3)
-    longer[axis, axis] = 1.1
+    longer[axis, axis] = 1.2
     wrong = MOTION @ AffineTransform.about(longer, (0, 0, 0), pair.fixed.grid.centre)
     verdict = judge(pair, wrong)
     assert verdict.status == "CHECK"

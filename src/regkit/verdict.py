@@ -134,13 +134,8 @@ def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
     return shared_information(sample, pair.moving, transform, pair.moving_mask)
 
 
-def _around(
-    pair: Pair, sample: Sample, transform: Transform
-) -> tuple[float, list[AffineTransform]]:
-    """Return a step in mm, and the motions of the body by it along and about its axes.
-
-    Around an affine map that is not rigid, stretches along its axes too.
-    """
+def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
+    """Return a step in mm, and the motions of the body by it along and about its axes."""
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
     radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
@@ -148,17 +143,30 @@ def _around(
     turn = float(np.rad2deg(step / radius))
     shifts = [rigid(translation_mm=axis * step) for axis in np.eye(3)]
     turns = [rigid(axis * turn, centre_mm=centre) for axis in np.eye(3)]
-    if not isinstance(transform, AffineTransform) or transform.is_rigid:
-        return step, [*shifts, *turns]
-    longer = np.eye(3) * step / radius
+    return step, [*shifts, *turns]
+
+
+def _stretches(step: float, sample: Sample) -> list[AffineTransform]:
+    """Return the stretches of the body by a step in mm along each axis, on average."""
+    body = sample.points[sample.foreground]
+    centre = body.mean(axis=0)
+    spread = np.sqrt(((body - centre) ** 2).mean(axis=0))
+    longer = np.eye(3) + np.diag(step / np.maximum(spread, step))
     still = (0.0, 0.0, 0.0)
-    stretches = [AffineTransform.about(np.diag(1 + s), still, tuple(centre)) for s in longer]
-    return step, [*shifts, *turns, *stretches]
+    return [
+        AffineTransform.about(np.where(axis, longer, np.eye(3)), still, tuple(centre))
+        for axis in np.eye(3, dtype=bool)
+    ]
 
 
 def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
-    """Distance of the similarity's peak from the result, mm of motion of the body."""
-    step, motions = _around(pair, sample, transform)
+    """Distance of the similarity's peak from the result, mm of motion of the body.
+
+    Around an affine map that is not rigid, stretches are tried too.
+    """
+    step, motions = _around(pair, sample)
+    if isinstance(transform, AffineTransform) and not transform.is_rigid:
+        motions = [*motions, *_stretches(step, sample)]
     here = _similarity(pair, sample, transform)
     vertices = [
         _vertex(
@@ -176,7 +184,7 @@ def _play_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
 
     The outline of a smooth body is left out: a cylinder in air fits at every turn.
     """
-    step, motions = _around(pair, sample, transform)
+    step, motions = _around(pair, sample)
     where = sample.foreground
     content = Sample(sample.points[where], sample.values[where], where[where])
     above = _similarity(pair, content, transform) - 1
