@@ -34,7 +34,6 @@ from regkit.pipeline import build
 from regkit.registry import default_registry
 from regkit_msstunet import network_names
 from regkit_msstunet.train.pool import TOGETHER
-from ventricle_poses import numbers
 
 OUT = Path(__file__).parent / "results" / "ventricle_networks.jsonl"
 TOLD = ("seg1", "seg2")
@@ -78,11 +77,8 @@ def scored(network: str, case: Case, weights: Path) -> dict[str, Any]:
         return {"status": "failed", "scores": {}, "error": str(error)}
     evaluation = Evaluation(case, result)
     offers = {offer.spec.name: offer for offer in default_registry().metrics}
-    scores = {name: float(offers[name].load()(evaluation)) for name in SCORES}
-    if network not in TOLD:
-        true = numbers(case, case.truth)
-        error = np.subtract(numbers(case, result.transform, true[:3]), true)
-        scores["rot_mse"] = float((error[:3] ** 2).mean())
+    names = SCORES if network in TOLD else (*SCORES, "rot_mse")
+    scores = {name: float(offers[name].load()(evaluation)) for name in names}
     return {"status": "ok", "scores": scores, "runtime_s": round(result.compute_s, 3)}
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from regkit import Grid, LabelMap, Volume, read_volume
+from regkit import Grid, LabelMap, Pair, Volume, read_volume
 from regkit.errors import RegistrationError
-from regkit_transmorph.preparation import body_of, prepare, refinable
+from regkit_transmorph.preparation import body_of, prepare, refinable, settled
 
 # z, y, x in mm about the centre: a trunk that goes on beyond both ends, lungs, a table below.
 GRID = Grid((40, 64, 64), (5.0, 5.0, 6.0), (-157.5, -157.5, -117.0))
@@ -153,3 +153,6 @@ def test_for_an_optimisation_only_what_is_hot_changes():
     np.testing.assert_array_equal(made.array, np.minimum(hot.array, 5))
     assert made.modality == ""
     assert refinable(ct()).modality == "ct"
+    untold, _ = settled(Pair(Volume(ct().array, GRID), Volume(hot.array, GRID)))
+    np.testing.assert_array_equal(refinable(untold.moving).array, made.array)
+    assert untold.fixed.modality == "ct"

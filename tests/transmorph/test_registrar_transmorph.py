@@ -189,6 +189,11 @@ def test_installed_weights_make_a_method(trained) -> None:
     weights = find_weights("transmorph-cr", "regkit_transmorph")
     assert weights is not None
     assert weights.origin == "installed"  # before those that came with regkit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("regkit.weights._folder_of", lambda package: trained.parent)
+        assert "weights missing: regkit train transmorph-mi" in (
+            default_registry().method("transmorph-mi").problem
+        )
     found = {name: outcome(name, Subject(offer)) for name in CHECKS}
     failed = {name: o.why for name, o in found.items() if o.status == "failed"}
     assert failed == {}
