@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
-from regkit.errors import UnknownNameError
+from regkit.errors import ParameterError, UnknownNameError
 from regkit_msstunet.networks.attention_unet import AttentionUNet
 from regkit_msstunet.networks.dense_unet import DenseUNet
 from regkit_msstunet.networks.layers import Norm
@@ -15,8 +15,9 @@ from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.omega_net import OmegaNet
 from regkit_msstunet.networks.plain_unet import PlainUNet
 from regkit_msstunet.networks.reorienter import Reorienter, check_grid
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import LocaliserKind, Segmenter, Size
 from regkit_msstunet.networks.vnet import VNet
+from regkit_msstunet.networks.zooming import ZoomingLocaliser
 
 Build: TypeAlias = Callable[[Size, Sequence[float]], Reorienter]
 SCALES = 3
@@ -29,10 +30,18 @@ def _built(
     segmenter: Callable[[Size], Segmenter],
     joint: bool = True,
 ) -> Reorienter:
-    localiser = None
-    if scales:
-        localiser = Localiser(scales, size.trunk or size.width, size.norm, size.fold, mean)
-    return Reorienter(size, localiser, segmenter(size), joint)
+    return Reorienter(size, _localiser(size, mean, scales), segmenter(size), joint)
+
+
+def _localiser(
+    size: Size, mean: Sequence[float], scales: int
+) -> Localiser | ZoomingLocaliser | None:
+    width = size.trunk or size.width
+    if not scales:
+        return None
+    if size.localiser == "zooming":
+        return ZoomingLocaliser(scales, size.grid, width, mean)
+    return Localiser(scales, width, size.norm, size.fold, mean)
 
 
 NETWORKS: Mapping[str, Build] = {
@@ -61,6 +70,7 @@ def build_network(
     trunk: float = 0.0,
     norm: Norm = "batch",
     fold: int = 1,
+    localiser: LocaliserKind = "resnet",
     mean: Sequence[float] = MEAN_POSE,
 ) -> Reorienter:
     """Build a network with random weights.
@@ -85,6 +95,9 @@ def build_network(
     fold
         Voxels a side that become channels of one: 1 as published, more for small models, whose
         first and last layers are otherwise dearest.
+    localiser
+        What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
+        from far fewer images. ``omega-net`` always has its own.
     mean
         Six numbers that the network says before it has learnt any.
 
@@ -102,6 +115,9 @@ def build_network(
     """
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
-    size = Size(grid_size, width, norm, fold, trunk)
+    if localiser not in get_args(LocaliserKind):
+        kinds = " or ".join(f"'{kind}'" for kind in get_args(LocaliserKind))
+        raise ParameterError(f"localiser takes {kinds}, got '{localiser}'")
+    size = Size(grid_size, width, norm, fold, trunk, localiser)
     check_grid(size)
     return NETWORKS[name](size, mean)

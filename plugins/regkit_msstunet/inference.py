@@ -46,12 +46,12 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
         told, looks = None, count or card.passes
     for _ in range(looks):
         look, grid = _look(poses[-1] if poses else told, card, centre)
-        pose, shares = _glance(trained, ready, look, grid, told)
-        poses.append(pose)
-    labels = _labels(shares, card.grid(), moving.grid, pose)
+        thought, shares = _glance(trained, ready, look, grid, told)
+        poses.extend(thought)
+    labels = _labels(shares, card.grid(), moving.grid, poses[-1])
     measures = _measures(ready, card.grid(centre), labels, max(moving.grid.spacing))
     warnings = [*doubts(card, moving.modality, measures), *_restless(poses)]
-    return Estimate(pose @ origin, labels, _diagnostics(trained, poses, warnings))
+    return Estimate(poses[-1] @ origin, labels, _diagnostics(trained, poses, warnings))
 
 
 def _told(pair: Pair, origin: AffineTransform) -> AffineTransform:
@@ -95,21 +95,24 @@ def _glance(
     look: AffineTransform,
     grid: Grid,
     told: AffineTransform | None,
-) -> tuple[AffineTransform, NDArray[np.float32]]:
-    """Return the pose of short-axis points in the moving image, and the classes' shares there."""
+) -> tuple[list[AffineTransform], NDArray[np.float32]]:
+    """Return poses of short-axis points in the moving image, and the classes' shares in the last.
+
+    The network thinks of one after the other; the last is the best.
+    """
     seen = torch.from_numpy(resample(ready, grid, look).array.copy())[None, None]
     volume = seen.to(trained.device)
     with torch.inference_mode():
-        numbers, context = trained.network.locate(volume)
+        approach, context = trained.network.locate(volume)
         if told is not None:
             six = to_numbers(AffineTransform(look.inverse().matrix @ told.matrix), grid)
-            numbers = torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]
-        logits = trained.network.segment(volume, numbers, context)[0]
+            approach = [torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]]
+        logits = trained.network.segment(volume, approach[-1], context)[0]
         shares = probabilities(logits)[0].float().cpu().numpy()
-        found = numbers[0, 0].double().cpu().numpy()
-    # Exactly, not as the six numbers once more.
-    posed = AffineTransform(look.matrix @ to_transform(found, grid).matrix)
-    return told or posed, shares
+    if told is not None:  # exactly, not as the six numbers once more
+        return [told], shares
+    found = [numbers[0, 0].double().cpu().numpy() for numbers in approach]
+    return [look @ to_transform(six, grid) for six in found], shares
 
 
 def _labels(

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_msstunet.networks.pose import looked_up, pull_back
+from regkit_msstunet.networks.pose import looked_up, pull_back, rotation, wrapped
 from regkit_msstunet.networks.segmenter import CLASSES
 
 SMOOTH = 1e-5
 ROTATION = 10.0
+# Points on the axes of the short-axis frame, in half-widths from its origin; weight of their way.
+REACH, WAY = 0.25, 40.0
 # Of background, myocardium and blood pool.
 CLASS_WEIGHTS = (1.0, 3.0, 1.0)
 # Of the outputs of deep supervision, the finest first.
 LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
-
-
-def wrapped(angles: Tensor) -> Tensor:
-    """Return angles in rad from -pi up to pi: the short way round."""
-    return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
 
 
 def rotation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
@@ -47,6 +43,22 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     """
     true = truth[:, None]
     return ROTATION * rotation_loss(numbers, true) + translation_loss(numbers, true)
+
+
+def way_loss(numbers: Tensor, truth: Tensor) -> Tensor:
+    """Return how far points of the short-axis frame are from where they belong.
+
+    Instead of `reorientation_loss`, whose angles are large for the smallest of turns where the
+    long axis is near to vertical (beta near to a quarter turn).
+
+    Parameters
+    ----------
+    numbers, truth
+        See `reorientation_loss`.
+    """
+    away = REACH * (rotation(numbers[..., :3]) - rotation(truth[:, None, :3]))
+    shift = (numbers[..., 3:] - truth[:, None, 3:])[..., None]
+    return WAY * ((away + shift).abs().mean() + (away - shift).abs().mean()) / 2
 
 
 def dice_loss(found: Tensor, true: Tensor) -> Tensor:

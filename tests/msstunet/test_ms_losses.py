@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from regkit_msstunet.losses import (
     dice_loss,
@@ -14,8 +15,9 @@ from regkit_msstunet.losses import (
     supervised,
     threshold_loss,
     translation_loss,
-    wrapped,
+    way_loss,
 )
+from regkit_msstunet.networks.pose import wrapped
 
 
 def numbers(*rows) -> torch.Tensor:
@@ -106,3 +108,23 @@ def test_the_outline_does_not_depend_on_the_intensities_above_the_mean() -> None
     torch.testing.assert_close(
         threshold_loss(volume, off, truth, (1.0,)), threshold_loss(mask, off, truth, (1.0,))
     )
+
+
+def test_the_way_is_that_of_points_on_the_axes() -> None:
+    found = numbers([-0.8, -1.1, 1.2, 0.2, -0.1, 0.3])[:, None]
+    truth = numbers([-0.7, -1.3, 1.0, 0.22, -0.13, 0.28])
+    points = 0.25 * np.concatenate([np.eye(3), -np.eye(3)])
+    one, other = (
+        Rotation.from_euler("YXZ", six[:3]).apply(points) + six[3:].numpy()
+        for six in (found[0, 0], truth[0])
+    )
+    assert float(way_loss(found, truth)) == pytest.approx(40 * np.abs(one - other).mean())
+
+
+def test_the_way_is_finite_where_angles_are_not_told_apart() -> None:
+    """At a quarter turn only the sum of alpha and gamma matters."""
+    found = numbers([0.3, -math.pi / 2, 0.5, 0, 0, 0])[:, None].requires_grad_()
+    loss = way_loss(found, numbers([0.1, -math.pi / 2, 0.7, 0, 0, 0]))
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert found.grad.isfinite().all()

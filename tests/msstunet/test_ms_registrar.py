@@ -59,7 +59,7 @@ class Oracle:
     def locate(self, volume):
         self.shown.append(volume[0, 0].numpy())
         numbers = self.answers.pop(0) if self.answers else np.zeros(6)
-        return torch.tensor(np.asarray(numbers))[None, None], None
+        return [torch.tensor(np.asarray(numbers))[None, None]], None
 
     def segment(self, volume, numbers, context=None):
         self.through.append(numbers[0, 0].numpy())

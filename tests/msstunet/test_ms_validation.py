@@ -43,7 +43,7 @@ class Says:
     def locate(self, volume):
         said = torch.tensor(SAID[len(self.seen)], dtype=torch.float32)
         self.seen.append(volume[0, 0].numpy().copy())
-        return said.expand(1, 3, 6), None
+        return [said.expand(1, 3, 6)], None
 
     def segment(self, volume, numbers, context):
         return (torch.zeros(1, 3, *volume.shape[2:]),)

@@ -39,10 +39,10 @@ class Localiser(nn.Module):
         self.trunk = ResNet50(fold**3, width, norm)
         self.heads = nn.ModuleList(pose_head(self.trunk.features, mean) for _ in range(scales))
 
-    def forward(self, volume: Tensor) -> Tensor:
-        """Return numbers (batch, scales, 6) of a volume (batch, 1, n, n, n)."""
+    def forward(self, volume: Tensor) -> list[Tensor]:
+        """Return numbers (batch, scales, 6) of a volume (batch, 1, n, n, n): of one look."""
         features = self.trunk(self.fold(volume))
-        return torch.stack([head(features) for head in self.heads], dim=1)
+        return [torch.stack([head(features) for head in self.heads], dim=1)]
 
 
 def pose_head(features: int, mean: Sequence[float]) -> nn.Linear:

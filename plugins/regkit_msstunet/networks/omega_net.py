@@ -76,11 +76,11 @@ class OmegaNet(Reorienter):
         """It finds the pose by itself."""
         return False
 
-    def locate(self, volume: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return numbers (batch, 1, 6), and logits of the volume as it came."""
+    def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Return numbers (batch, 1, 6) of one look, and logits of the volume as it came."""
         features = self.first(self.fold(volume))
         numbers = self.head(self.hidden(features[-1]))[:, None]
-        return numbers, self.segmenter.unfold(self.first_output(features[0]))
+        return [numbers], self.segmenter.unfold(self.first_output(features[0]))
 
     def segment(
         self, volume: Tensor, numbers: Tensor, context: Tensor | None = None

@@ -8,11 +8,18 @@ is in the image at s R p + t, with R = Ry(alpha) Rx(beta) Rz(gamma): Eq. 1 of Ni
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 NUMBERS = 6
+
+
+def wrapped(angles: Tensor) -> Tensor:
+    """Return angles in rad from -pi up to pi: the short way round."""
+    return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
 
 
 def rotation(angles: Tensor) -> Tensor:
@@ -24,6 +31,46 @@ def rotation(angles: Tensor) -> Tensor:
         (ca * sb * sg - sa * cg, sa * sg + ca * sb * cg, ca * cb),
     )
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def angles(matrices: Tensor, near: Tensor) -> Tensor:
+    """Return the angles (..., 3) of rotations (..., 3, 3): undoes `rotation`.
+
+    Parameters
+    ----------
+    matrices
+        Rotations.
+    near
+        Angles in rad, (3,): of the sets of angles that make a rotation, the nearest to these is
+        meant.
+    """
+    sine = torch.hypot(matrices[..., 0, 2], matrices[..., 2, 2])
+    alpha = torch.atan2(matrices[..., 0, 2], matrices[..., 2, 2])
+    beta = torch.atan2(-matrices[..., 1, 2], sine)
+    gamma = torch.atan2(matrices[..., 1, 0], matrices[..., 1, 1])
+    one = near + wrapped(torch.stack([alpha, beta, gamma], -1) - near)
+    other = torch.stack([alpha + math.pi, math.pi - beta, gamma + math.pi], -1)
+    other = near + wrapped(other - near)
+    far, farther = ((some - near).square().sum(-1, keepdim=True) for some in (one, other))
+    return torch.where(far <= farther, one, other)
+
+
+def moved(numbers: Tensor, motion: Tensor, near: Tensor) -> Tensor:
+    """Return numbers (..., 6) after a motion (..., 6) of the reoriented frame in itself.
+
+    Parameters
+    ----------
+    numbers
+        A pose.
+    motion
+        Numbers of a map within the frame of that pose, which is made before the pose.
+    near
+        Angles that those returned are near to.
+    """
+    turn = rotation(numbers[..., :3])
+    shift = (turn @ motion[..., 3:, None])[..., 0]
+    turned = angles(turn @ rotation(motion[..., :3]), near)
+    return torch.cat([turned, numbers[..., 3:] + shift], -1)
 
 
 def pull_back(numbers: Tensor, zoom: float) -> Tensor:

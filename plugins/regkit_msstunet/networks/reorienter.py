@@ -11,6 +11,7 @@ from regkit.errors import ParameterError
 from regkit_msstunet.networks.localiser import Localiser
 from regkit_msstunet.networks.pose import looked_up, pull_back
 from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.zooming import ZoomingLocaliser
 
 # The U-Nets halve the volume four times.
 HALVINGS = 16
@@ -54,7 +55,11 @@ class Reorienter(nn.Module):
     """
 
     def __init__(
-        self, size: Size, localiser: Localiser | None, segmenter: Segmenter, joint: bool = True
+        self,
+        size: Size,
+        localiser: Localiser | ZoomingLocaliser | None,
+        segmenter: Segmenter,
+        joint: bool = True,
     ) -> None:
         super().__init__()
         check_grid(size)
@@ -83,13 +88,16 @@ class Reorienter(nn.Module):
         if volume.ndim != 5 or volume.shape[1:] != (1, n, n, n):
             shape = " x ".join(map(str, volume.shape))
             raise ParameterError(f"the network takes batch x 1 x {n} x {n} x {n}, got {shape}")
-        numbers, context = self.locate(volume)
-        return Prediction(numbers, self.segment(volume, numbers, context))
+        approach, context = self.locate(volume)
+        return Prediction(approach[-1], self.segment(volume, approach[-1], context))
 
-    def locate(self, volume: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return numbers (batch, scales, 6), zeros without a localiser, and what else was seen."""
+    def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Return numbers (batch, scales, 6), zeros without a localiser, and what else was seen.
+
+        Of the numbers that a localiser thought of one after the other, the last are the best.
+        """
         if self.localiser is None:
-            return volume.new_zeros(len(volume), 1, 6), None
+            return [volume.new_zeros(len(volume), 1, 6)], None
         return self.localiser(volume), None
 
     def segment(

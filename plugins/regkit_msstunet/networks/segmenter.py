@@ -5,19 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
 from regkit_msstunet.networks.folding import Fold, Unfold
 from regkit_msstunet.networks.layers import Norm
 
+LocaliserKind: TypeAlias = Literal["resnet", "zooming"]
 # Background, myocardium, blood pool.
 CLASSES = 3
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is.
+    """How large a network is, and by what it finds the pose.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ class Size:
         Voxels a side that become channels of one: 1 as published, more for small models.
     trunk
         Factor on the channels of a localiser, if another one than `width`; 0 for the same.
+    localiser
+        ``resnet`` as published, or ``zooming``: see `regkit_msstunet.networks.zooming`.
     """
 
     grid: int
@@ -38,6 +42,7 @@ class Size:
     norm: Norm = "batch"
     fold: int = 1
     trunk: float = 0.0
+    localiser: LocaliserKind = "resnet"
 
 
 class Segmenter(nn.Module, ABC):

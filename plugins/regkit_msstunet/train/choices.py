@@ -22,7 +22,7 @@ class Choices(Course):
         As `regkit_msstunet.build_network` names it.
     grid_size, spacing_mm
         Of the cube that it sees.
-    width, trunk, norm, fold
+    width, trunk, norm, fold, localiser
         See `regkit_msstunet.build_network`.
     exponent
         Of the intensities, after they were scaled to 0 to 1.
@@ -48,6 +48,9 @@ class Choices(Course):
     told_share
         Share of images that the segmenter looks at through the true pose, as if the localiser
         had learnt already.
+    pose
+        What is made small: the errors of ``angles`` and translations as published, or the ``way``
+        that points go wrong; see `regkit_msstunet.losses`.
     threshold_weight, threshold_coarser
         Of the threshold loss; of so many voxels it looks at one, along each axis.
     """
@@ -59,6 +62,7 @@ class Choices(Course):
     trunk: float = 0.0
     norm: Literal["batch", "group"] = "batch"
     fold: int = 1
+    localiser: Literal["resnet", "zooming"] = "resnet"
     exponent: float = 1.0
     passes: int = 1
     cases: int = 100
@@ -75,6 +79,7 @@ class Choices(Course):
     noise: float = 0.0
     segmented: int = 0
     told_share: float = 0.0
+    pose: Literal["angles", "way"] = "angles"
     threshold_weight: float = 1.0
     threshold_coarser: int = 1
 
@@ -104,4 +109,5 @@ class Choices(Course):
     @property
     def switches(self) -> dict[str, Any]:
         """Switches of the network, but for the pose it starts from."""
-        return {"width": self.width, "trunk": self.trunk, "norm": self.norm, "fold": self.fold}
+        names = ("width", "trunk", "norm", "fold", "localiser")
+        return {name: getattr(self, name) for name in names}

@@ -15,7 +15,7 @@ from regkit.grid import FloatArray
 from regkit.learning import Task
 from regkit_msstunet.catalogue import build_network
 from regkit_msstunet.geometry import cube
-from regkit_msstunet.losses import reorientation_loss, supervised, threshold_loss
+from regkit_msstunet.losses import reorientation_loss, supervised, threshold_loss, way_loss
 from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import draw, own_numbers
@@ -77,7 +77,8 @@ class ReorientationTask(Task[Batch]):
         network: Any = self.network
         volume = batch.volume.contiguous(memory_format=torch.channels_last_3d)
         truth = batch.numbers
-        numbers, context = network.locate(volume)
+        approach, context = network.locate(volume)
+        numbers = approach[-1]
         through = _looked_through(network, numbers, truth, batch.told)
         some = len(batch.labels[0])
         seen = None if context is None else context[:some]
@@ -85,7 +86,7 @@ class ReorientationTask(Task[Batch]):
         loss = supervised([one.float() for one in logits], list(batch.labels))
         if network.needs_pose:
             return loss
-        return loss + self._of_pose(volume, numbers.float(), truth)
+        return loss + self._of_pose(volume, [one.float() for one in approach], truth)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return errors of pose and labels on the cases held out."""
@@ -96,10 +97,12 @@ class ReorientationTask(Task[Batch]):
         about = {**about, "cases": len(self.views.cases)}
         export(folder / self.method, network, self.views, self.mean, about)
 
-    def _of_pose(self, volume: Tensor, numbers: Tensor, truth: Tensor) -> Tensor:
-        loss = reorientation_loss(numbers, truth)
+    def _of_pose(self, volume: Tensor, approach: Sequence[Tensor], truth: Tensor) -> Tensor:
+        judge = {"angles": reorientation_loss, "way": way_loss}[self.choices.pose]
+        loss = torch.stack([judge(numbers, truth) for numbers in approach]).mean()
         if self.choices.threshold_weight == 0:
             return loss
+        numbers = approach[-1]
         zooms = [0.5**scale for scale in range(numbers.shape[1])]
         outline = threshold_loss(volume, numbers, truth, zooms, self.choices.threshold_coarser)
         return loss + self.choices.threshold_weight * outline

@@ -42,7 +42,8 @@ def _score(
         batch = views.batch([Draw(number, left)])
         volume = batch.volume.to(device)
         with torch.inference_mode():
-            numbers, context = network.locate(volume)
+            approach, context = network.locate(volume)
+            numbers = approach[-1]
         if network.needs_pose:
             numbers = batch.numbers.to(device)[:, None]
         pose = look @ to_transform(numbers[0, 0].double().cpu().numpy(), grid)

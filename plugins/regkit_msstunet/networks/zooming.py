@@ -1,0 +1,104 @@
+"""A localiser of few data: first where the ventricle is, then, closer, how it lies. Our own.
+
+The published trunk says place and turn from one look at the whole field of view, where the
+ventricle is a few blocks wide. Here a U-Net marks its centre, which is where most of the mark is
+and not a number to be learnt; then a small encoder looks closer, in the pose thought of so far,
+and says what is left to move. That is repeated, so that the encoder mostly sees ventricles that
+lie alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regkit_msstunet.networks.layers import scaled
+from regkit_msstunet.networks.localiser import MEAN_POSE, pose_head
+from regkit_msstunet.networks.plain_unet import CHANNELS, UNet, block
+from regkit_msstunet.networks.pose import NUMBERS, looked_up, moved, pull_back
+
+# Voxels a side of what is looked at, whole and close; the latter covers this share.
+SIDE, ZOOM = 32, 0.4
+CLOSER_LOOKS = 3
+# Levels of the encoder, and units between its features and the numbers.
+LEVELS, HIDDEN = 4, 256
+# Standard deviation of where the centre is expected around the mean, in half-widths.
+EXPECTED = 0.2
+# What one unit of the encoder's output means in rad and in half-widths.
+UNIT = 0.2
+
+
+class ZoomingLocaliser(nn.Module):
+    """A U-Net for the place, an encoder for what is left.
+
+    Before any training it says the mean pose.
+
+    Parameters
+    ----------
+    scales
+        How many sets of numbers: looks go by the first, and each says what is left to move.
+    grid
+        Voxels along each side of the volume.
+    width
+        Factor on the channels.
+    mean
+        What it says at first.
+    """
+
+    mean: Tensor
+    points: Tensor
+
+    def __init__(
+        self, scales: int, grid: int, width: float, mean: Sequence[float] = MEAN_POSE
+    ) -> None:
+        super().__init__()
+        self.scales = scales
+        self.finder = UNet(1, width)
+        self.mark = nn.Conv3d(self.finder.channels[0], 1, 1)
+        nn.init.zeros_(self.mark.weight)
+        nn.init.zeros_(self.mark.bias)
+        channels = [1, *(scaled(n, width) for n in CHANNELS[:LEVELS])]
+        self.encoder = nn.Sequential(
+            *(
+                block(a, b, stride=1 if level == 0 else 2)
+                for level, (a, b) in enumerate(pairwise(channels))
+            ),
+            nn.Flatten(),
+            nn.Linear(channels[-1] * (SIDE >> (LEVELS - 1)) ** 3, HIDDEN),
+            nn.LeakyReLU(0.1),
+        )
+        still = (0.0,) * NUMBERS
+        self.heads = nn.ModuleList(pose_head(HIDDEN, still) for _ in range(scales))
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("points", _centres_of_blocks(grid), persistent=False)
+
+    def forward(self, volume: Tensor) -> list[Tensor]:
+        """Return numbers (batch, scales, 6) of one look after the other; the last are the best."""
+        centre = self._centre(volume)
+        angles = self.mean[:3].expand_as(centre)
+        found = [torch.cat([angles, centre], 1)[:, None].expand(-1, self.scales, -1)]
+        for _ in range(CLOSER_LOOKS):
+            pose = found[-1][:, 0].detach()
+            features = self.encoder(looked_up(volume, pull_back(pose, ZOOM), SIDE))
+            left = torch.stack([UNIT * head(features) for head in self.heads], dim=1)
+            found.append(moved(pose[:, None], left, self.mean[:3]))
+        return found
+
+    def _centre(self, volume: Tensor) -> Tensor:
+        """Return the mean place of the mark, x y z in normalised coordinates (batch, 3)."""
+        whole = functional.adaptive_avg_pool3d(volume, SIDE)
+        away = (self.points - self.mean[3:]).square().sum(-1)
+        mark = self.mark(self.finder(whole)[0]).flatten(1) - away / (2 * EXPECTED**2)
+        return torch.softmax(mark, dim=1) @ self.points
+
+
+def _centres_of_blocks(grid: int) -> Tensor:
+    """Return x y z of blocks of a volume in its normalised coordinates, (blocks, 3)."""
+    places = (torch.arange(SIDE) + 0.5) * grid / SIDE - 0.5
+    axis = 2 * places / (grid - 1) - 1
+    z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
+    return torch.stack([x, y, z], -1).reshape(-1, 3)
