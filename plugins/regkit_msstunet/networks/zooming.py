@@ -59,8 +59,8 @@ class ZoomingLocaliser(nn.Module):
         self.scales = scales
         self.finder = UNet(1, width)
         self.mark = nn.Conv3d(self.finder.channels[0], 1, 1)
-        nn.init.zeros_(self.mark.weight)
-        nn.init.zeros_(self.mark.bias)
+        for parameter in self.mark.parameters():
+            nn.init.zeros_(parameter)
         channels = [1, *(scaled(n, width) for n in CHANNELS[:LEVELS])]
         self.encoder = nn.Sequential(
             *(
