@@ -1,31 +1,39 @@
-"""How well the six numbers of the left ventricle's pose are found: R^2 of each over a cohort.
+"""How well the six numbers of a left ventricle's pose and its volumes are found over a cohort.
 
     python benchmarks/ventricle_poses.py METHOD [--data lv-spect] [--cases 50] [--out FILE.jsonl]
         [--set KEY=VALUE ...]
 
 Alpha, beta, gamma (rad) and the translations (half-widths) are those of Ni et al., in the cube
-of 128 voxels of 3.4 mm; patients are of the split `test`. One JSON object per case is added to the
-file, with seconds; cases that are there already are not run again.
+of 128 voxels of 3.4 mm; volumes are those of the labels found in the patient's image; patients are
+of the split `test`. One JSON object per case is added to the file, with seconds; cases that are
+there already are not run again.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import records
 from regkit.case import Case
 from regkit.datasets import build_dataset
+from regkit.evaluation import Evaluation
 from regkit.parameters import parse_assignment
 from regkit.pipeline import build
 from regkit.registration import run
 from regkit.registry import default_registry
 from regkit.transform import AffineTransform
 from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.scores import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
+OUT = Path(__file__).parent / "results" / "ventricle_poses.jsonl"
 NUMBERS = ("alpha", "beta", "gamma", "t_x", "t_y", "t_z")
+STRUCTURES = {"myocardium": MYOCARDIUM, "blood pool": BLOOD_POOL}
+COLUMNS = ("number", "R²", "mean absolute error", "found less true, %")
 
 
 def main() -> None:
@@ -41,7 +49,9 @@ def main() -> None:
             result = run(registrar, case.pair, options.method)
             true = numbers(case, case.truth)
             found = numbers(case, result.transform, true[:3])
-            facts = {"true": true, "found": found, "seconds": result.compute_s}
+            evaluation = Evaluation(case, result)
+            ml = {name: volumes_ml(evaluation, one) for name, one in STRUCTURES.items()}
+            facts = {"true": true, "found": found, "ml": ml, "seconds": result.compute_s}
             done[case_id] = {**key, "case": case_id, **facts}
             records.append(options.out, done[case_id])
     print(table([done[case_id] for case_id in cohort.ids]))
@@ -64,13 +74,26 @@ def r_squared(found: list[list[float]], true: list[list[float]]) -> list[float]:
         return [float(np.corrcoef(one, other)[0, 1] ** 2) for one, other in pairs]
 
 
-def table(rows: list[dict[str, object]]) -> str:
-    """Lay out R^2 and the mean absolute error of each number."""
+def table(rows: list[dict[str, Any]]) -> str:
+    """Lay out R^2 and mean absolute error of each number, and how volumes differ."""
+    return records.markdown(COLUMNS, [*_of_poses(rows), *_of_volumes(rows)])
+
+
+def _of_poses(rows: list[dict[str, Any]]) -> Iterator[list[str]]:
     found, true = ([row[key] for row in rows] for key in ("found", "true"))
     errors = np.abs(np.subtract(found, true)).mean(axis=0)
-    lines = zip(NUMBERS, r_squared(found, true), errors, strict=True)
-    cells = ((name, f"{r2:.3f}", f"{error:.4f}") for name, r2, error in lines)
-    return records.markdown(("number", "R²", "mean absolute error"), cells)
+    for name, r2, error in zip(NUMBERS, r_squared(found, true), errors, strict=True):
+        yield [name, f"{r2:.4f}", f"{error:.4f}", ""]
+
+
+def _of_volumes(rows: list[dict[str, Any]]) -> Iterator[list[str]]:
+    for name in STRUCTURES:
+        found, true = np.transpose([row["ml"][name] for row in rows])
+        percent = 100 * (found - true) / true
+        r2 = r_squared(found[:, None].tolist(), true[:, None].tolist())[0]
+        error = np.abs(found - true).mean()
+        differ = f"{percent.mean():+.2f} ± {percent.std(ddof=1):.2f}"
+        yield [f"{name}, ml", f"{r2:.4f}", f"{error:.2f}", differ]
 
 
 def _options() -> argparse.Namespace:
@@ -78,7 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("method")
     parser.add_argument("--data", default="lv-spect")
     parser.add_argument("--cases", type=int, default=50)
-    parser.add_argument("--out", type=Path, default=Path("ventricle_poses.jsonl"))
+    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--set", action="append", default=[])
     return parser.parse_args()
 

@@ -39,6 +39,8 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("lv_bp_seg_dice", "", "Dice coefficient of the blood pool found", "higher"),
         _score("lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the myocardium found"),
         _score("lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"),
+        _score("lv_my_image_dice", "", "Dice of the myocardium in the moving image", "higher"),
+        _score("lv_bp_image_dice", "", "Dice of the blood pool in the moving image", "higher"),
         *_volume("lv_my", "myocardium"),
         *_volume("lv_bp", "blood pool"),
     )

@@ -1,7 +1,8 @@
 """How well the labels that a method found are those of the left ventricle.
 
-Compared as published: the labels found, in the short-axis frame found, with the true labels in
-the true frame, so that an error of the pose counts too. Volumes are those in the moving image.
+``seg`` compares as published: the labels found, in the short-axis frame found, with the true
+labels in the true frame, so that an error of the pose counts too. ``image`` compares both where
+they lie in the moving image, whatever the pose. Volumes are those in the moving image.
 Methods find 1 for myocardium and 2 for the blood pool; cases say their own numbers in two entries
 of their `extra`, ``myocardium_label`` and ``blood_pool_label``.
 """
@@ -45,6 +46,16 @@ def lv_bp_seg_hd95_mm(evaluation: Evaluation) -> float:
     return _hd95(evaluation, BLOOD_POOL)
 
 
+def lv_my_image_dice(evaluation: Evaluation) -> float:
+    """Dice coefficient of the myocardium found, where it lies in the moving image, 0 to 1."""
+    return dice_of(*_in_the_image(evaluation, MYOCARDIUM))
+
+
+def lv_bp_image_dice(evaluation: Evaluation) -> float:
+    """Dice coefficient of the blood pool found, where it lies in the moving image, 0 to 1."""
+    return dice_of(*_in_the_image(evaluation, BLOOD_POOL))
+
+
 def volumes_ml(evaluation: Evaluation, structure: Structure) -> tuple[float, float]:
     """Return the volume of a structure that was found, and the true one, ml.
 
@@ -53,10 +64,7 @@ def volumes_ml(evaluation: Evaluation, structure: Structure) -> tuple[float, flo
     NotKnownError
         The method found no labels, or the case does not know them.
     """
-    true = evaluation.case.moving_labels
-    if true is None:
-        raise NotKnownError(f"case {evaluation.case.id} has no labels of its moving image")
-    found = _found(evaluation)
+    found, true = _found(evaluation), _true(evaluation)
     return _ml(found, structure[1]), _ml(true, _number(evaluation, structure))
 
 
@@ -70,6 +78,25 @@ def _reoriented(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mas
     if not mask.any():
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its planes")
     return mask, found.array == structure[1]
+
+
+def _in_the_image(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mask]:
+    """Return where a structure is in the moving image of a case, true and found."""
+    true = _true(evaluation)
+    mask = true.array == _number(evaluation, structure)
+    if not mask.any():
+        raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its image")
+    found = _found(evaluation)
+    if found.grid != true.grid:
+        found = resample(found, true.grid)
+    return mask, found.array == structure[1]
+
+
+def _true(evaluation: Evaluation) -> LabelMap:
+    labels = evaluation.case.moving_labels
+    if labels is None:
+        raise NotKnownError(f"case {evaluation.case.id} has no labels of its moving image")
+    return labels
 
 
 def _hd95(evaluation: Evaluation, structure: Structure) -> float:

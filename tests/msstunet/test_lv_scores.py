@@ -50,6 +50,23 @@ def test_an_error_of_the_pose_costs_labels_too(phantom) -> None:
     assert np.ptp(scores.volumes_ml(moved, scores.MYOCARDIUM)) == 0.0  # no volume changed
 
 
+def test_in_the_image_the_pose_does_not_count(phantom) -> None:
+    case = phantom.case(fixed=FIXED)
+    moved = evaluation(case, phantom.labels, rigid((5, 0, 0), (10.0, 0, 0)))
+    assert scores.lv_my_image_dice(moved) == scores.lv_bp_image_dice(moved) == 1.0
+    shifted = phantom.labels.with_array(np.roll(phantom.labels.array, 1, axis=2))
+    for score, label in ((scores.lv_my_image_dice, 1), (scores.lv_bp_image_dice, 2)):
+        one, other = phantom.labels.array == label, shifted.array == label
+        expected = 2 * (one & other).sum() / (one.sum() + other.sum())
+        assert score(evaluation(case, shifted)) == pytest.approx(expected)
+
+
+def test_labels_on_another_grid_are_scored_where_the_true_ones_are(phantom) -> None:
+    case = phantom.case(fixed=FIXED)
+    finer = resample(phantom.labels, upright(128, 2.0))
+    assert scores.lv_my_image_dice(evaluation(case, finer)) > 0.8
+
+
 def test_the_labels_found_count_and_not_the_cases_own(phantom) -> None:
     case = phantom.case(fixed=FIXED)
     swapped = phantom.labels.with_array(np.array([0, 2, 1], np.uint8)[phantom.labels.array])
@@ -92,13 +109,16 @@ def test_volumes_need_labels_of_the_moving_image(phantom) -> None:
     case = replace(phantom.case(fixed=FIXED), moving_labels=None)
     with pytest.raises(NotKnownError, match="has no labels of its moving image"):
         scores.volumes_ml(evaluation(case, phantom.labels), scores.MYOCARDIUM)
+    with pytest.raises(NotKnownError, match="has no labels of its moving image"):
+        scores.lv_my_image_dice(evaluation(case, phantom.labels))
 
 
 def test_the_scores_are_offered() -> None:
     offered = {offer.spec.name: offer for offer in default_registry().metrics}
     for structure in ("lv_my", "lv_bp"):
-        for name in (f"{structure}_seg_dice", f"{structure}_seg_hd95_mm"):
-            assert offered[name].load() is getattr(scores, name)
+        for name in ("seg_dice", "seg_hd95_mm", "image_dice"):
+            score = f"{structure}_{name}"
+            assert offered[score].load() is getattr(scores, score)
 
 
 def test_labels_map_back_through_the_inverse(phantom) -> None:
