@@ -41,6 +41,9 @@ class Card:
         Least and greatest of what the domain guard measures: name -> (low, high).
     passes
         How often to look.
+    label_zoom
+        Share of the field of view within which labels are wanted; see
+        `regkit_msstunet.networks.reorienter.Reorienter.output_within`.
     sha256
         Of the file of weights.
     about
@@ -59,6 +62,7 @@ class Card:
     mass_mm: Vector3 = (0.0, 0.0, 0.0)
     ranges: Mapping[str, Range] = field(default_factory=dict)
     passes: int = 1
+    label_zoom: float = 1.0
     sha256: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 

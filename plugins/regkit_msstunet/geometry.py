@@ -26,6 +26,14 @@ def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Gri
     return Grid((size, size, size), (spacing_mm, spacing_mm, spacing_mm), (x, y, z))
 
 
+def zoomed(grid: Grid, zoom: float, size: int) -> Grid:
+    """Return the middle of a cube around the origin as another one of `size` voxels a side.
+
+    Its outermost voxels are as far out as `zoom` times those of the first.
+    """
+    return cube(size, 2 * half_width_mm(grid) * zoom / (size - 1))
+
+
 def half_width_mm(grid: Grid) -> float:
     """Return the distance from the centre of a cube to the centres of its outermost voxels."""
     return (grid.shape_zyx[0] - 1) / 2 * grid.spacing[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,7 @@ from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_msstunet.card import Card
-from regkit_msstunet.geometry import to_numbers, to_transform
+from regkit_msstunet.geometry import to_numbers, to_transform, zoomed
 from regkit_msstunet.guard import doubts
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
@@ -30,6 +31,15 @@ MYOCARDIUM, BLOOD_POOL = 1, 2
 # Degrees by which the last of several looks may still turn the ventricle.
 SETTLED_DEG = 10.0
 MM3_PER_ML = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The classes' shares (3, z, y, x) on a frame, and the map of its points to the image."""
+
+    shares: NDArray[np.float32]
+    frame: Grid
+    pose: AffineTransform
 
 
 def register(pair: Pair, weights: str, count: int | None, device: str) -> Estimate:
@@ -46,9 +56,9 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
         told, looks = None, count or card.passes
     for _ in range(looks):
         look, grid = _look(poses[-1] if poses else told, card, centre)
-        thought, shares = _glance(trained, ready, look, grid, told)
+        thought, seen = _glance(trained, ready, look, grid, told)
         poses.extend(thought)
-    labels = _labels(shares, card.grid(), moving.grid, poses[-1])
+    labels = _labels(seen, moving.grid)
     measures = _measures(ready, card.grid(centre), labels, max(moving.grid.spacing))
     warnings = [*doubts(card, moving.modality, measures), *_restless(poses)]
     return Estimate(poses[-1] @ origin, labels, _diagnostics(trained, poses, warnings))
@@ -95,8 +105,8 @@ def _glance(
     look: AffineTransform,
     grid: Grid,
     told: AffineTransform | None,
-) -> tuple[list[AffineTransform], NDArray[np.float32]]:
-    """Return poses of short-axis points in the moving image, and the classes' shares in the last.
+) -> tuple[list[AffineTransform], Seen]:
+    """Return poses of short-axis points in the moving image, and the ventricle in the last.
 
     The network thinks of one after the other; the last is the best.
     """
@@ -107,21 +117,23 @@ def _glance(
         if told is not None:
             six = to_numbers(AffineTransform(look.inverse().matrix @ told.matrix), grid)
             approach = [torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]]
-        logits = trained.network.segment(volume, approach[-1], context)[0]
+        place = trained.network.output_within(trained.card.label_zoom)
+        logits = trained.network.segment(volume, approach[-1], context)[place]
         shares = probabilities(logits)[0].float().cpu().numpy()
+    frame = zoomed(trained.card.grid(), trained.network.zooms[place], shares.shape[-1])
     if told is not None:  # exactly, not as the six numbers once more
-        return [told], shares
-    found = [numbers[0, 0].double().cpu().numpy() for numbers in approach]
-    return [look @ to_transform(six, grid) for six in found], shares
+        return [told], Seen(shares, frame, told)
+    found = [numbers[0].double().cpu().numpy() for numbers in approach]
+    through = found[-1][min(place, len(found[-1]) - 1)]
+    poses = [look @ to_transform(numbers[0], grid) for numbers in found]
+    return poses, Seen(shares, frame, look @ to_transform(through, grid))
 
 
-def _labels(
-    shares: NDArray[np.float32], frame: Grid, onto: Grid, pose: AffineTransform
-) -> LabelMap:
+def _labels(seen: Seen, onto: Grid) -> LabelMap:
     """Return the likelier class of each voxel of the moving image; background beyond the frame."""
-    back = pose.inverse()
+    back = seen.pose.inverse()
     wall, pool = (
-        resample(Volume(shares[place], frame), onto, back).array
+        resample(Volume(seen.shares[place], seen.frame), onto, back).array
         for place in (MYOCARDIUM, BLOOD_POOL)
     )
     rest = 1 - wall - pool

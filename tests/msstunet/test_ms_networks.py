@@ -181,3 +181,12 @@ def test_volumes_of_another_shape() -> None:
     network = build_network(32, "u-net", **SMALL)
     with pytest.raises(ParameterError, match="takes batch x 1 x 32 x 32 x 32, got 1 x 1 x 16"):
         network(torch.rand(1, 1, 16, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("name", "zoom", "place"),
+    [("ms-st-unet", 1.0, 0), ("ms-st-unet", 0.5, 1), ("ms-st-unet", 0.3, 2), ("u-net", 0.5, 0)],
+)
+def test_which_output_is_read(name, zoom, place) -> None:
+    with torch.device("meta"):
+        assert build_network(32, name).output_within(zoom) == place

@@ -24,6 +24,7 @@ from regkit.weights import sha256
 from regkit_msstunet import build_network, inference
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.weights import TrainedNetwork
 
@@ -56,6 +57,11 @@ class Oracle:
         self.shown: list[np.ndarray] = []
         self.through: list[np.ndarray] = []
 
+    zooms = (1.0,)
+
+    def output_within(self, zoom):
+        return 0
+
     def locate(self, volume):
         self.shown.append(volume[0, 0].numpy())
         numbers = self.answers.pop(0) if self.answers else np.zeros(6)
@@ -66,6 +72,26 @@ class Oracle:
         labels = labels_of(points_of(cube(SIZE, SPACING)))
         one_hot = np.moveaxis(np.eye(3)[labels], -1, 0)
         return (torch.from_numpy(one_hot * 50.0)[None],)
+
+
+class Closer(Oracle):
+    """An oracle of two scales whose first output labels nothing, and the second the middle."""
+
+    zooms = (1.0, 0.5)
+
+    def output_within(self, zoom):
+        return Reorienter.output_within(self, zoom)
+
+    def locate(self, volume):
+        numbers = self.answers.pop(0)
+        return [torch.tensor(numbers)[None]], None
+
+    def segment(self, volume, numbers, context=None):
+        labels = labels_of(
+            points_of(cube(SIZE // 2, 0.5 * SPACING * (SIZE - 1) / (SIZE // 2 - 1)))
+        )
+        one_hot = np.moveaxis(np.eye(3)[labels], -1, 0)
+        return torch.zeros(1, 3, SIZE, SIZE, SIZE), torch.from_numpy(one_hot * 50.0)[None]
 
 
 @pytest.fixture
@@ -86,6 +112,28 @@ def extent(grid: Grid):
 def first_look(phantom: Phantom):
     """Return what a network should say of the first look."""
     return to_numbers(phantom.pose, cube(SIZE, SPACING, phantom.grid.centre))
+
+
+@pytest.mark.parametrize("kind", list(GRIDS))
+def test_labels_of_a_closer_output_lie_as_it_saw_them(monkeypatch, kind) -> None:
+    """In the planes of its own scale, while the transform is that of the first."""
+    grid = GRIDS[kind]
+    phantom = Phantom(grid, pose_on(grid))
+    its_card = card(extent_mm=extent(grid), label_zoom=0.5)
+    right = first_look(phantom)
+    oracle = Closer(np.stack([right + 0.1, right]))
+    trained = TrainedNetwork(oracle, its_card, torch.device("cpu"))
+    monkeypatch.setattr(inference, "load_network", lambda name, device: trained)
+    found = LearnedReorientation().register(phantom.case(fixed=FIXED).pair)
+    for label in (1, 2):
+        overlap = dice_of(found.labels.array == label, phantom.labels.array == label)
+        assert overlap > 0.83, label  # of voxels a little coarser than in other tests
+    numbers = to_numbers(
+        found.transform @ AffineTransform.shift(FIXED.centre),
+        cube(SIZE, SPACING, grid.centre),
+        right[:3],
+    )
+    np.testing.assert_allclose(numbers, right + 0.1, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", list(GRIDS))

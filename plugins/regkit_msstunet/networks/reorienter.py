@@ -76,6 +76,13 @@ class Reorienter(nn.Module):
         """Which share of the field of view each of the logits covers."""
         return self.segmenter.zooms
 
+    def output_within(self, zoom: float) -> int:
+        """Return which of the logits to read: the finest that cover no more than this share.
+
+        Those that cover the whole field of view, where a network has no others.
+        """
+        return next((i for i, own in enumerate(self.zooms) if own <= zoom), 0)
+
     def forward(self, volume: Tensor) -> Prediction:
         """Return numbers and logits of volumes (batch, 1, n, n, n).
 

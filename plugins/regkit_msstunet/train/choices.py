@@ -28,6 +28,8 @@ class Choices(Course):
         Of the intensities, after they were scaled to 0 to 1.
     passes
         How often the trained network will look.
+    label_zoom
+        Share of the field of view, around the ventricle, within which labels are wanted.
     cases, validation_cases
         How many patients of each simulated dataset.
     angles_low, angles_high
@@ -65,6 +67,7 @@ class Choices(Course):
     localiser: Literal["resnet", "zooming"] = "resnet"
     exponent: float = 1.0
     passes: int = 1
+    label_zoom: float = 1.0
     cases: int = 100
     validation_cases: int = 10
     angles_low: Triple = (-1.49, -1.68, 0.66)
@@ -95,6 +98,7 @@ class Choices(Course):
             fold=(1, 64),
             exponent=(0.05, 5),
             passes=(1, 100),
+            label_zoom=(0, 1),
             cases=(1, 1e6),
             validation_cases=(1, 1e6),
             own_share=(0, 1),

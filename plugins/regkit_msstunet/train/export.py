@@ -59,6 +59,7 @@ def export(
         mass_mm=tuple(np.mean([fact["mass_mm"] for fact in facts], axis=0).tolist()),
         ranges=_ranges(views),
         passes=choices.passes,
+        label_zoom=choices.label_zoom,
         about=about,
     )
     write_weights(file.parent, file.name, network, card.as_json())

@@ -23,8 +23,8 @@ def validate(
     """Return mean scores after as many looks as in use.
 
     ``rot_mse`` (rad^2) and ``dt_mm`` of the first scale's six numbers, those of ``_first`` after
-    one look; ``my_dice`` and ``bp_dice`` of the finest output, in the frame found, against the
-    true labels in the true frame.
+    one look; ``my_dice`` and ``bp_dice`` of the output that is used, in the frame found, against
+    the true labels in the true frame.
     """
     scores = [_score(network, views, usual, number, device) for number in range(len(views.cases))]
     return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
@@ -50,8 +50,9 @@ def _score(
         errors.append(to_numbers(pose, grid, own[:3]) - own)
         look = pose @ back
     with torch.inference_mode():
-        logits = network.segment(volume, numbers, context)[0]
-    found, target = logits.argmax(dim=1).cpu(), batch.labels[0].cpu()
+        logits = network.segment(volume, numbers, context)
+    place = network.output_within(views.choices.label_zoom)
+    found, target = logits[place].argmax(dim=1).cpu(), batch.labels[place].cpu()
     scores = {name: _dice(found == label, target == label) for name, label in STRUCTURES.items()}
     for name, error in (("", errors[-1]), ("_first", errors[0])):
         scores[f"rot_mse{name}"] = float((error[:3] ** 2).mean())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regkit.learning.lookup import look_up, places
 from regkit.transform import IDENTITY, AffineTransform
-from regkit_msstunet.geometry import cube, to_transform
+from regkit_msstunet.geometry import cube, to_transform, zoomed
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import Draw
 from regkit_msstunet.train.pool import LEVELS, PooledCase
@@ -103,8 +103,6 @@ class Views:
         return self._labels[number]
 
     def _reoriented(self, case: PooledCase, size: int, zoom: float) -> Tensor:
-        # Of align_corners: the outermost voxels of an output are at the zoom times the cube's.
-        wide = (self.grid.shape_zyx[0] - 1) * self.grid.spacing[0] * zoom
-        onto = cube(size, wide / (size - 1))
+        onto = zoomed(self.grid, zoom, size)
         where = places([IDENTITY], onto, [case.frame], self.device)
         return look_up([case.labels], where, "nearest", "zeros")[0].to(torch.uint8)
