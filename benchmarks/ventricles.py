@@ -1,0 +1,184 @@
+"""How well left ventricles are reoriented, labelled and measured over a simulated cohort.
+
+    python benchmarks/ventricles.py [METHOD ...] [--data lv-spect,lv-pet] [--cases 50]
+        [--set KEY=VALUE ...] [--row NAME] [--out FILE.jsonl]
+
+For every case: the six numbers of the pose, the paper's scores and the volumes of the labels that
+were found. Alpha, beta, gamma (rad) and the translations (half-widths) are those of Ni et al., in
+the cube of 128 voxels of 3.4 mm; patients are of the split `test`. One JSON object per case is
+added to the file; cases that are there already are not run again. The table of the whole file is
+written beside it as Markdown, so that without a method nothing is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import records
+from regkit.case import Case
+from regkit.datasets import build_dataset
+from regkit.errors import RegistrationError
+from regkit.evaluation import Evaluation, NotKnownError
+from regkit.parameters import parse_assignment
+from regkit.pipeline import build
+from regkit.registrar import Registrar
+from regkit.registration import run
+from regkit.registry import default_registry
+from regkit.transform import AffineTransform
+from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.scores import BLOOD_POOL, MYOCARDIUM, volumes_ml
+
+OUT = Path(__file__).parent / "results" / "ventricles.jsonl"
+NUMBERS = ("alpha", "beta", "gamma", "t_x", "t_y", "t_z")
+SCORES = (
+    *("lv_my_seg_dice", "lv_bp_seg_dice", "lv_my_seg_hd95_mm"),
+    *("lv_my_image_dice", "lv_bp_image_dice", "rot_mse"),
+)
+STRUCTURES = {"myocardium_ml": MYOCARDIUM, "blood_pool_ml": BLOOD_POOL}
+DIGITS = (3, 3, 2, 3, 3, 2)
+TITLES = (
+    *("MY Dice", "BP Dice", "MY HD95 mm", "MY Dice in the image", "BP Dice in the image"),
+    "rotation MSE 10⁻² rad²",
+)
+KEYS = ("row", "data")
+AGREEMENT = (
+    *(f"R² {name}" for name in NUMBERS),
+    *("R² MY ml", "MY ml, % off", "R² BP ml", "BP ml, % off"),
+)
+SCORED = (*KEYS, "cases", *TITLES, "median s", "failed")
+COLUMNS = (*KEYS, "cases", *TITLES, *AGREEMENT, "median s", "failed")
+
+
+def main() -> None:
+    options = _options()
+    for method in options.methods:
+        for data in options.data.split(","):
+            measure(method, data, options)
+    text = tables(records.read(options.out))
+    options.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def measure(method: str, data: str, options: argparse.Namespace) -> None:
+    """Add one line for each case that the file lacks."""
+    registry = default_registry()
+    cohort = build_dataset(data, {"n": options.cases, "split": "test"}, registry)
+    registrar = build(method, dict(map(parse_assignment, options.set)), registry)
+    key = {"row": options.row or method, "data": data}
+    done = {r["case"] for r in records.read(options.out) if key.items() <= r.items()}
+    for index, case_id in enumerate(cohort.ids):
+        if case_id not in done:
+            facts = measured(registrar, method, cohort.case(index))
+            records.append(options.out, {**key, "method": method, "case": case_id, **facts})
+
+
+def measured(registrar: Registrar, method: str, case: Case) -> dict[str, Any]:
+    """Run a method on a case; return what it found and what is true."""
+    try:
+        result = run(registrar, case.pair, method)
+    except RegistrationError as error:
+        return {"error": str(error)}
+    true = numbers(case, case.truth)
+    return {
+        "true": true,
+        "found": numbers(case, result.transform, true[:3]),
+        **_scored(Evaluation(case, result)),
+        "weights": str(result.estimate.diagnostics.get("sha256", ""))[:12],
+        "verdict": result.verdict.status,
+        "seconds": round(result.compute_s, 3),
+    }
+
+
+def _scored(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what can be scored: without labels only the pose."""
+    offers = {offer.spec.name: offer for offer in default_registry().metrics}
+    scores = {}
+    for name in SCORES:
+        with suppress(NotKnownError):
+            scores[name] = float(offers[name].load()(evaluation))
+    found: dict[str, Any] = {"scores": scores}
+    for name, structure in STRUCTURES.items():
+        with suppress(NotKnownError):
+            found[name] = volumes_ml(evaluation, structure)
+    return found
+
+
+def numbers(
+    case: Case, transform: AffineTransform, near: list[float] | None = None
+) -> list[float]:
+    """Return the six numbers of a map, their angles the nearest to some in rad."""
+    centre = AffineTransform.shift(case.pair.fixed.grid.centre)
+    grid = cube(128, 3.4, case.pair.moving.grid.centre)
+    pose = AffineTransform(transform.matrix @ centre.matrix)
+    return to_numbers(pose, grid, near or (-0.8, -1.1, 1.2)).tolist()
+
+
+def tables(found: list[dict[str, Any]]) -> str:
+    """Lay out scores, and how numbers agree, as two tables."""
+    cells = [dict(zip(COLUMNS, row, strict=True)) for row in rows(found)]
+    columns = (SCORED, (*KEYS, *AGREEMENT))
+    parts = (records.markdown(some, ([row[c] for c in some] for row in cells)) for some in columns)
+    return "\n\n".join(parts) + "\n"
+
+
+def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
+    """Yield a row for every method and cohort."""
+    for name, data in dict.fromkeys((r["row"], r["data"]) for r in found):
+        mine = [r for r in found if (r["row"], r["data"]) == (name, data)]
+        done = [r for r in mine if "error" not in r]
+        if len(done) < 2:
+            continue
+        poses, truths = ([r[key] for r in done] for key in ("found", "true"))
+        yield [
+            *(f"`{name}`", data, len(mine)),
+            *(_score(done, score, digits) for score, digits in zip(SCORES, DIGITS, strict=True)),
+            *(f"{r2:.3f}" for r2 in r_squared(poses, truths)),
+            *(cell for name in STRUCTURES for cell in _volumes(done, name)),
+            *(f"{np.median([r['seconds'] for r in done]):.1f}", len(mine) - len(done)),
+        ]
+
+
+def r_squared(found: list[list[float]], true: list[list[float]]) -> list[float]:
+    """Return the squared correlation of each of the numbers (cases, numbers); NaN of constants."""
+    pairs = zip(np.transpose(found), np.transpose(true), strict=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return [float(np.corrcoef(one, other)[0, 1] ** 2) for one, other in pairs]
+
+
+def _score(done: list[dict[str, Any]], name: str, digits: int) -> str:
+    values = np.array([r["scores"][name] for r in done if name in r["scores"]])
+    if not values.size:
+        return "-"
+    values *= 100 if name == "rot_mse" else 1
+    return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
+
+
+def _volumes(done: list[dict[str, Any]], name: str) -> tuple[str, str]:
+    pairs = [r[name] for r in done if name in r]
+    if not pairs:
+        return "-", "-"
+    found, true = np.transpose(pairs)
+    percent = 100 * (found - true) / true
+    r2 = r_squared(found[:, None].tolist(), true[:, None].tolist())[0]
+    return f"{r2:.4f}", f"{percent.mean():+.2f} ± {percent.std(ddof=1):.2f}"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="*", metavar="METHOD")
+    parser.add_argument("--data", default="lv-spect,lv-pet")
+    parser.add_argument("--cases", type=int, default=50)
+    parser.add_argument("--set", action="append", default=[], help="a parameter of the method")
+    parser.add_argument("--row", help="what the row is called, if not like the method")
+    parser.add_argument("--out", type=Path, default=OUT)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

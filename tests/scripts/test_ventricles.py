@@ -1,0 +1,57 @@
+"""What the script that measures reoriented ventricles writes."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import records
+import ventricles
+
+
+def test_r_squared_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(30, 6))
+    found = true + rng.normal(size=(30, 6)) * 0.5
+    expected = [stats.pearsonr(a, b).statistic ** 2 for a, b in zip(found.T, true.T, strict=True)]
+    np.testing.assert_allclose(ventricles.r_squared(found, true), expected)
+
+
+@pytest.mark.slow
+def test_a_method_is_measured_once(tmp_path, monkeypatch, capsys) -> None:
+    out = tmp_path / "poses.jsonl"
+    command = ["x", "identity", "--data", "lv-pet", "--cases", "2", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", command)
+    for _ in range(2):
+        ventricles.main()
+    rows = records.read(out)
+    assert [row["case"] for row in rows] == ["p0000", "p0001"]
+    assert all(-1.5 < row["true"][1] < -0.4 for row in rows)
+    # The identity has no turn, in the set of angles that is nearest to the truth.
+    for row in rows:
+        turn = np.cos(row["found"][0]) * np.cos(row["found"][1])
+        assert turn == pytest.approx(1.0)
+    table = out.with_suffix(".md").read_text()
+    assert table in capsys.readouterr().out
+    assert "| `identity` | lv-pet | 2 | - | - |" in table
+
+
+def test_the_table_tells_how_volumes_differ() -> None:
+    true = np.array([100.0, 150.0, 120.0])
+    found = true * (1.02, 0.99, 1.05)
+    scores = dict.fromkeys(ventricles.SCORES, 0.5)
+    six = np.random.default_rng(0).normal(size=(3, 6))
+    records_ = [
+        {"row": "x", "data": "lv-pet", "found": six[i].tolist(), "true": (2 * six[i]).tolist(),
+         "scores": scores, "myocardium_ml": (found[i], true[i]), "seconds": 1.0 + i}
+        for i in range(3)
+    ]  # fmt: skip
+    (row,) = ventricles.rows([*records_, {"row": "x", "data": "lv-pet", "error": "no"}])
+    cells = dict(zip(ventricles.COLUMNS, row, strict=True))
+    r2 = stats.pearsonr(found, true).statistic ** 2
+    assert cells["R² MY ml"] == f"{r2:.4f}"
+    assert cells["MY ml, % off"] == "+2.00 ± 3.00"
+    assert cells["R² BP ml"] == cells["BP ml, % off"] == "-"
+    assert cells["rotation MSE 10⁻² rad²"] == "50.00 ± 0.00"
+    assert (cells["R² alpha"], cells["median s"], cells["failed"]) == ("1.000", "2.0", 1)
