@@ -6,8 +6,9 @@
 For every case: the six numbers of the pose, the paper's scores and the volumes of the labels that
 were found. Alpha, beta, gamma (rad) and the translations (half-widths) are those of Ni et al., in
 the cube of 128 voxels of 3.4 mm; patients are of the split `test`. One JSON object per case is
-added to the file; cases that are there already are not run again. The table of the whole file is
-written beside it as Markdown, so that without a method nothing is run.
+added to the file; cases that are there already are not run again, so that other parameters or
+other weights need another `--row`. The table of the whole file is written beside it as Markdown;
+without a method nothing is run.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ TITLES = (
     "rotation MSE 10⁻² rad²",
 )
 KEYS = ("row", "data")
+# Cases below which neither a deviation nor R^2 means anything.
+FEWEST = 2
 AGREEMENT = (
     *(f"R² {name}" for name in NUMBERS),
     *("R² MY ml", "MY ml, % off", "R² BP ml", "BP ml, % off"),
@@ -132,16 +135,24 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
     for name, data in dict.fromkeys((r["row"], r["data"]) for r in found):
         mine = [r for r in found if (r["row"], r["data"]) == (name, data)]
         done = [r for r in mine if "error" not in r]
-        if len(done) < 2:
-            continue
-        poses, truths = ([r[key] for r in done] for key in ("found", "true"))
         yield [
             *(f"`{name}`", data, len(mine)),
             *(_score(done, score, digits) for score, digits in zip(SCORES, DIGITS, strict=True)),
-            *(f"{r2:.3f}" for r2 in r_squared(poses, truths)),
+            *_numbers_agree(done),
             *(cell for name in STRUCTURES for cell in _volumes(done, name)),
-            *(f"{np.median([r['seconds'] for r in done]):.1f}", len(mine) - len(done)),
+            *(_median([r["seconds"] for r in done]), len(mine) - len(done)),
         ]
+
+
+def _median(values: list[float]) -> str:
+    return f"{np.median(values):.1f}" if values else "-"
+
+
+def _numbers_agree(done: list[dict[str, Any]]) -> list[str]:
+    if len(done) < FEWEST:
+        return ["-"] * len(NUMBERS)
+    poses, truths = ([r[key] for r in done] for key in ("found", "true"))
+    return [f"{r2:.3f}" for r2 in r_squared(poses, truths)]
 
 
 def r_squared(found: list[list[float]], true: list[list[float]]) -> list[float]:
@@ -153,7 +164,7 @@ def r_squared(found: list[list[float]], true: list[list[float]]) -> list[float]:
 
 def _score(done: list[dict[str, Any]], name: str, digits: int) -> str:
     values = np.array([r["scores"][name] for r in done if name in r["scores"]])
-    if not values.size:
+    if values.size < FEWEST:
         return "-"
     values *= 100 if name == "rot_mse" else 1
     return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
@@ -161,7 +172,7 @@ def _score(done: list[dict[str, Any]], name: str, digits: int) -> str:
 
 def _volumes(done: list[dict[str, Any]], name: str) -> tuple[str, str]:
     pairs = [r[name] for r in done if name in r]
-    if not pairs:
+    if len(pairs) < FEWEST:
         return "-", "-"
     found, true = np.transpose(pairs)
     percent = 100 * (found - true) / true
@@ -177,7 +188,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], help="a parameter of the method")
     parser.add_argument("--row", help="what the row is called, if not like the method")
     parser.add_argument("--out", type=Path, default=OUT)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.set and not options.row:
+        parser.error("--set makes it another row: give it a name by --row")
+    return options
 
 
 if __name__ == "__main__":

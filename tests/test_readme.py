@@ -77,11 +77,25 @@ def test_the_training_runs(demo_files: Path) -> None:
         assert (demo_files / name).is_file()
 
 
+def test_the_ventricle_is_reoriented(demo_files: Path) -> None:
+    assert run_commands(about="regkit reorient") >= 2
+    for name in (
+        "ventricle.tfm",
+        "ventricle_sa.nii.gz",
+        "ventricle_segments.csv",
+        "ventricle.png",
+    ):
+        assert (demo_files / "out" / name).is_file()
+
+
 def test_every_block_of_commands_is_run_or_sets_up() -> None:
     for block in blocks("sh"):
         assert any(
             words in block
-            for words in ("make test", "regkit resample", "regkit train", "regkit benchmark")
+            for words in (
+                *("make test", "regkit resample", "regkit train", "regkit benchmark"),
+                "regkit reorient",
+            )
         )
 
 
@@ -111,7 +125,10 @@ def test_the_table_of_methods_is_that_of_the_registry() -> None:
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("paper tables", "tables.md"), ("speed", "speed.md"), ("capture", "capture.md")],
+    [
+        *(("paper tables", "tables.md"), ("speed", "speed.md"), ("capture", "capture.md")),
+        ("ventricles", "ventricles.md"),
+    ],
 )
 def test_what_was_measured_is_what_the_results_hold(name, file) -> None:
     table = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)

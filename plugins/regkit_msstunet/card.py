@@ -91,11 +91,13 @@ class Card:
             Something is missing or of the wrong kind.
         """
         try:
-            known = {f.name: content[f.name] for f in dataclasses.fields(cls)}
+            wanted = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(cls)}
+            known = {k: content[k] for k, needed in wanted.items() if needed or k in content}
             for name, count in (("mean", 6), ("extent_mm", 3), ("mass_mm", 3)):
                 known[name] = _numbers(known[name], count, name)
             known["modalities"] = tuple(map(str, known["modalities"]))
             known["ranges"] = {k: _numbers(v, 2, k) for k, v in known["ranges"].items()}
+            known["label_zoom"] = float(known.get("label_zoom", 1.0))
             card = cls(**known)
             card.grid()
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -97,7 +97,7 @@ def build_network(
         first and last layers are otherwise dearest.
     localiser
         What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
-        from far fewer images. ``omega-net`` always has its own.
+        from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have none.
     mean
         Six numbers that the network says before it has learnt any.
 

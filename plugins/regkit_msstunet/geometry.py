@@ -18,6 +18,8 @@ from regkit.euler import euler_angles_yxz, nearest_rotation, rotation_matrix_yxz
 from regkit.grid import FloatArray, Grid, Vector3
 from regkit.transform import AffineTransform
 
+MM3_PER_ML = 1000.0
+
 
 def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
     """Return an upright cube of `size` voxels a side around a point in LPS mm."""

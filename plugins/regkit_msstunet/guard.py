@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from regkit.learning.guard import MARGIN
 from regkit.learning.guard import WORDS as OF_IMAGES
 from regkit_msstunet.card import Card
 
-WORDS = {**OF_IMAGES, "myocardium_ml": "volume of myocardium found, in ml,"}
+# Of the ventricle from the body's centre of mass; along z that depends on what was scanned.
+PLACE = ("left_mm", "behind_mm")
+WORDS = {
+    **OF_IMAGES,
+    "myocardium_ml": "volume of myocardium found, in ml,",
+    "left_mm": "ventricle, from the body's centre of mass to the left, in mm,",
+    "behind_mm": "ventricle, from the body's centre of mass to the back, in mm,",
+}
+
+
+def place_of(ventricle: ArrayLike, mass: ArrayLike) -> dict[str, float]:
+    """Return where a ventricle lies in a body, from points in LPS mm."""
+    x, y, _ = np.subtract(ventricle, mass)
+    return dict(zip(PLACE, (float(x), float(y)), strict=True))
 
 
 def doubts(card: Card, modality: str, measures: Mapping[str, float]) -> Iterator[str]:

@@ -19,8 +19,8 @@ from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_msstunet.card import Card
-from regkit_msstunet.geometry import to_numbers, to_transform, zoomed
-from regkit_msstunet.guard import doubts
+from regkit_msstunet.geometry import MM3_PER_ML, to_numbers, to_transform, zoomed
+from regkit_msstunet.guard import doubts, place_of
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
 from regkit_msstunet.weights import TrainedNetwork, load_network
@@ -30,7 +30,6 @@ SAME_FIELD = 0.15
 MYOCARDIUM, BLOOD_POOL = 1, 2
 # Degrees by which the last of several looks may still turn the ventricle.
 SETTLED_DEG = 10.0
-MM3_PER_ML = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,10 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
         thought, seen = _glance(trained, ready, look, grid, told)
         poses.extend(thought)
     labels = _labels(seen, moving.grid)
-    measures = _measures(ready, card.grid(centre), labels, max(moving.grid.spacing))
+    measures = {
+        **_measures(ready, card.grid(centre), labels, max(moving.grid.spacing)),
+        **place_of(poses[-1].map_points((0.0, 0.0, 0.0)), centre_of_mass(ready)),
+    }
     warnings = [*doubts(card, moving.modality, measures), *_restless(poses)]
     return Estimate(poses[-1] @ origin, labels, _diagnostics(trained, poses, warnings))
 
@@ -156,7 +158,7 @@ def _restless(poses: list[AffineTransform]) -> list[str]:
     turned = _turn_deg(poses[-2], poses[-1])
     if turned <= SETTLED_DEG:
         return []
-    return [f"the last of {len(poses)} looks still turned the ventricle by {turned:.0f} degrees"]
+    return [f"the network's last look still turned the ventricle by {turned:.0f} degrees"]
 
 
 def _turn_deg(one: AffineTransform, other: AffineTransform) -> float:

@@ -46,10 +46,11 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
 
 
 def way_loss(numbers: Tensor, truth: Tensor) -> Tensor:
-    """Return how far points of the short-axis frame are from where they belong.
+    """Return 40 times how far points on the short-axis frame's axes are off along x, y and z.
 
-    Instead of `reorientation_loss`, whose angles are large for the smallest of turns where the
-    long axis is near to vertical (beta near to a quarter turn).
+    The mean over six points, a quarter of the half-width from the origin. Instead of
+    `reorientation_loss`, whose angles are large for the smallest of turns where beta is near to a
+    quarter turn: where the base lies straight behind the apex.
 
     Parameters
     ----------

@@ -18,12 +18,12 @@ from regkit.evaluation import Evaluation, NotKnownError
 from regkit.metrics.overlap import dice_of, hd95_of
 from regkit.resampling import resample
 from regkit.volume import LabelMap
+from regkit_msstunet.geometry import MM3_PER_ML
 
 Mask: TypeAlias = NDArray[np.bool_]
 # What a case calls it -> what methods find.
 MYOCARDIUM, BLOOD_POOL = ("myocardium_label", 1), ("blood_pool_label", 2)
 Structure: TypeAlias = tuple[str, int]
-MM3_PER_ML = 1000.0
 
 
 def lv_my_seg_dice(evaluation: Evaluation) -> float:

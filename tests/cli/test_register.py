@@ -159,6 +159,17 @@ def test_parameters_from_a_file_and_from_the_command_line(run, pair_files, tmp_p
     assert record["transform"]["model"] == "rigid"
 
 
+def test_an_input_is_not_overwritten(run, pair_files, tmp_path):
+    scan = tmp_path / "out_warped.nii.gz"
+    scan.write_bytes(Path(pair_files[1]).read_bytes())
+    before = scan.read_bytes()
+    told = run("register", pair_files[0], scan, "--method", "identity", "-o", tmp_path / "out")
+    assert told.exit_code == 1
+    assert "out_warped.nii.gz is an input and would be lost" in told.output
+    assert scan.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [scan.name]
+
+
 def test_a_failed_verdict_has_its_own_exit_code(run, pair_files, tmp_path):
     far = tmp_path / "far.tfm"
     write_transform(rigid(translation_mm=(290, 0, 0)), far)

@@ -34,6 +34,24 @@ def test_files_appear_together_when_the_block_ends(tmp_path):
     }
 
 
+def test_an_input_is_never_replaced(tmp_path):
+    scan = tmp_path / "scan.nii.gz"
+    scan.write_text("the only copy")
+    (tmp_path / "link.nii.gz").symlink_to(scan)
+    before = _everything(tmp_path)
+    for name in ("scan.nii.gz", "link.nii.gz"):
+        with (
+            pytest.raises(OutputError, match=f"{name} is an input and would be lost"),
+            staged(tmp_path, [None, scan]) as stage,
+        ):
+            stage.path("a.txt").write_text("other")
+            stage.path(name).write_text("new")
+        assert _everything(tmp_path) == before
+    with staged(tmp_path, [scan]) as stage:
+        stage.path("other.nii.gz").write_text("new")
+    assert (tmp_path / "other.nii.gz").read_text() == "new"
+
+
 def test_missing_folders_are_made(tmp_path):
     with staged(tmp_path / "a" / "b") as stage:
         stage.path("c.txt").write_text("c")

@@ -185,7 +185,13 @@ def test_volumes_of_another_shape() -> None:
 
 @pytest.mark.parametrize(
     ("name", "zoom", "place"),
-    [("ms-st-unet", 1.0, 0), ("ms-st-unet", 0.5, 1), ("ms-st-unet", 0.3, 2), ("u-net", 0.5, 0)],
+    [
+        ("ms-st-unet", 1.0, 0),
+        ("ms-st-unet", 0.5, 1),
+        ("ms-st-unet", 0.3, 2),
+        ("ms-st-unet", 0.1, 2),
+        ("u-net", 0.5, 0),
+    ],  # fmt: skip
 )
 def test_which_output_is_read(name, zoom, place) -> None:
     with torch.device("meta"):

@@ -24,7 +24,9 @@ from regkit.weights import sha256
 from regkit_msstunet import build_network, inference
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.guard import place_of
 from regkit_msstunet.networks.reorienter import Reorienter
+from regkit_msstunet.prepare import centre_of_mass
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.weights import TrainedNetwork
 
@@ -237,7 +239,7 @@ def test_looks_that_do_not_settle_are_doubted(told) -> None:
     told(answer, off)
     found = LearnedReorientation(passes=2).register(phantom.case().pair)
     assert found.diagnostics["warnings"] == [
-        "the last of 2 looks still turned the ventricle by 29 degrees"
+        "the network's last look still turned the ventricle by 29 degrees"
     ]
 
 
@@ -320,3 +322,27 @@ def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
 def test_parameters_out_of_range(parameters, says) -> None:
     with pytest.raises(ParameterError, match=says):
         LearnedReorientation(**parameters)
+
+
+def test_older_cards_are_read_and_damaged_ones_are_not() -> None:
+    content = card().as_json()
+    older = {key: value for key, value in content.items() if key != "label_zoom"}
+    assert Card.from_json(older, "x").label_zoom == 1.0
+    for wrong in ("abc", None):
+        with pytest.raises(FileFormatError, match="the card of x cannot be used"):
+            Card.from_json(content | {"label_zoom": wrong}, "x")
+
+
+@pytest.mark.parametrize(("off", "words"), [((-120, 0, 0), "to the left"), ((0, 90, 0), "back")])
+def test_a_heart_where_none_can_be_is_doubted(told, off, words) -> None:
+    """As in images that lie the other way round than their headers say."""
+    phantom = Phantom(upright(), pose_on(upright()))
+    place = place_of(phantom.pose.map_points((0, 0, 0)), centre_of_mass(phantom.image))
+    ranges = {name: (value - 30, value + 30) for name, value in place.items()}
+    told(first_look(phantom), its_card=card(ranges=ANYTHING | ranges))
+    assert LearnedReorientation().register(phantom.case().pair).diagnostics["warnings"] == []
+    moved = first_look(phantom)
+    moved[3:] += np.divide(off, (SIZE - 1) / 2 * SPACING)
+    told(moved, its_card=card(ranges=ANYTHING | ranges))
+    (warning,) = LearnedReorientation().register(phantom.case().pair).diagnostics["warnings"]
+    assert words in warning

@@ -155,6 +155,18 @@ def test_some_of_a_batch_are_segmented_and_all_are_posed(cases, tmp_path) -> Non
     assert seen == [(3, 3, [1, 1, 1])]
 
 
+def test_all_that_a_localiser_thinks_of_is_taught(cases, tmp_path) -> None:
+    """The mark of the place learns too, though later looks say the pose."""
+    how = {"localiser": "zooming", "pose": "way", "threshold_weight": 0.0, "told_share": 1.0}
+    start, end = (tmp_path / name for name in ("start", "end"))
+    for folder, steps in ((start, 1), (end, 3)):
+        run(job(cases, folder, steps=steps, average=0.0, **how))
+    states = [load_file(folder / "ms-st-unet.safetensors") for folder in (start, end)]
+    for name in ("localiser.mark.weight", "localiser.encoder.0.0.weight"):
+        before, after = (state[name].numpy() for state in states)
+        assert not np.array_equal(before, after), name
+
+
 def test_datasets_can_be_learnt_together(cases, tmp_path) -> None:
     run(job(f"{cases},{cases}", tmp_path, steps=1))
     card = json.loads((tmp_path / "ms-st-unet.json").read_text())

@@ -1,5 +1,6 @@
 """Validation looks as use does: the same images, look by look, and the same pose in the end."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from regkit.learning.pool import Pool
 from regkit_msstunet import inference
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import own_numbers
 from regkit_msstunet.train.pool import prepare_case, read_cases
@@ -89,3 +91,33 @@ def test_validation_looks_as_use_does(tmp_path, monkeypatch, kind) -> None:
     assert scores["rot_mse"] == pytest.approx((error[:3] ** 2).mean(), rel=1e-4)
     first = SAID[0] - own
     assert scores["rot_mse_first"] == pytest.approx((first[:3] ** 2).mean(), rel=1e-3)
+
+
+class Closer(Says):
+    """Labels rightly in the middle of the field of view, and nothing in the whole."""
+
+    zooms = (1.0, 0.5)
+
+    def __init__(self, labels) -> None:
+        super().__init__()
+        self.labels = labels
+
+    def output_within(self, zoom):
+        return Reorienter.output_within(self, zoom)
+
+    def segment(self, volume, numbers, context):
+        right = torch.eye(3)[self.labels.long()].movedim(-1, 1)
+        return torch.zeros(1, 3, 48, 48, 48), right
+
+
+def test_validation_scores_the_output_that_is_used(tmp_path) -> None:
+    case = Phantom(GRIDS["plain"], pose_on(GRIDS["plain"])).case()
+    pool = Pool([case], tmp_path, lambda one: prepare_case(one, spacing_mm=6.8, exponent=0.5))
+    list(pool.fill("cases"))
+    scores = {}
+    for zoom in (1.0, 0.5):
+        views = Views(replace(CHOICES, label_zoom=zoom), read_cases(pool), [(48, 1.0), (24, 0.5)])
+        network = Closer(views.labels(0)[1][None])
+        scores[zoom] = validate(network, views, USUAL, torch.device("cpu"))
+    assert (scores[0.5]["my_dice"], scores[0.5]["bp_dice"]) == (1.0, 1.0)
+    assert (scores[1.0]["my_dice"], scores[1.0]["bp_dice"]) == (0.0, 0.0)

@@ -100,6 +100,19 @@ def test_angles_are_scipys() -> None:
     assert mine.abs().max() <= math.pi + 1e-9
 
 
+def test_at_a_quarter_turn_the_rotation_is_still_the_same() -> None:
+    """Exactly there, where only alpha less gamma is known, with gradients that are finite."""
+    for beta, sign in ((-math.pi / 2, 1.0), (math.pi / 2, -1.0)):
+        exact = rotation(torch.tensor([0.5, beta, 0.3], dtype=torch.float64))
+        exact[[0, 2], 2] = 0.0
+        exact[1, :2] = 0.0
+        exact.requires_grad_()
+        six = angles(exact[None], torch.zeros(3, dtype=torch.float64))
+        torch.testing.assert_close(rotation(six)[0], exact, atol=1e-5, rtol=0)
+        six.sum().backward()
+        assert exact.grad.isfinite().all(), sign
+
+
 def test_no_motion_moves_nothing() -> None:
     pose = torch.tensor([[-0.83, -1.14, 1.22, 0.19, -0.15, 0.29]], dtype=torch.float64)
     still = torch.zeros(1, 6, dtype=torch.float64)

@@ -55,3 +55,21 @@ def test_the_table_tells_how_volumes_differ() -> None:
     assert cells["R² BP ml"] == cells["BP ml, % off"] == "-"
     assert cells["rotation MSE 10⁻² rad²"] == "50.00 ± 0.00"
     assert (cells["R² alpha"], cells["median s"], cells["failed"]) == ("1.000", "2.0", 1)
+
+
+def test_failures_alone_are_a_row_too() -> None:
+    (row,) = ventricles.rows([{"row": "x", "data": "lv-pet", "error": "no"}] * 5)
+    cells = dict(zip(ventricles.COLUMNS, row, strict=True))
+    assert (cells["cases"], cells["failed"], cells["MY Dice"], cells["R² beta"]) == (
+        5,
+        5,
+        "-",
+        "-",
+    )
+
+
+def test_other_parameters_are_another_row(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", "ms-st-unet", "--set", "passes=2"])
+    with pytest.raises(SystemExit):
+        ventricles.main()
+    assert "give it a name by --row" in capsys.readouterr().err

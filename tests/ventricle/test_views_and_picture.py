@@ -155,6 +155,49 @@ def test_labels_beside_the_ventricle_are_doubted(shown):
     assert "no brighter than the blood pool (ratio 0.50)" in verdict.reasons[0]
 
 
+def test_a_ventricle_that_is_not_there_is_no_result(shown):
+    """Noise, in which a network sees a ventricle all the same."""
+    noise = np.random.default_rng(0).uniform(50, 100, shown.image.array.shape)
+    verdict = reorientation(shown.image.with_array(noise), shown.labels, POSE).verdict
+    assert verdict.status == "FAIL"
+    assert any("than what lies around it (ratio 1.0" in reason for reason in verdict.reasons)
+
+
+def test_a_wall_that_takes_up_little_is_doubted(shown):
+    """Half of the wall dim: the labels there are guessed."""
+    lateral = shown.aligned.inverse().map_points(
+        shown.labels.grid.to_physical(np.moveaxis(np.indices(shown.labels.array.shape), 0, -1))
+    )[..., 0]
+    half = shown.image.array * np.where(lateral < 0, 0.15, 1.0)
+    verdict = reorientation(shown.image.with_array(half), shown.labels, POSE).verdict
+    assert verdict.status == "CHECK"
+    (reason,) = verdict.reasons
+    assert "of the myocardium takes up less than 30% of its maximum" in reason
+    assert verdict.measures["dim"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_dark_wall_is_no_doubt_in_a_ct(shown):
+    """Labels of a CT with contrast: there the cavity is brighter."""
+    image = shown.image.with_array(np.where(shown.labels.array == 2, 300.0, 100.0))
+    judged = {
+        modality: reorientation(
+            Volume(image.array, image.grid, modality), shown.labels, POSE
+        ).verdict
+        for modality in ("ct", "pet")
+    }
+    assert judged["ct"].status == "OK", judged["ct"].reasons
+    assert judged["pet"].status == "FAIL"
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-10, 1e6])
+def test_the_unit_of_the_image_does_not_matter(shown, unit):
+    scaled = shown.image.with_array(shown.image.array.astype(np.float64) * unit)
+    verdict = reorientation(scaled, shown.labels, POSE).verdict
+    assert verdict.status == "OK", verdict.reasons
+    for name in ("wall_to_cavity", "wall_to_around", "dim"):
+        assert verdict.measures[name] == pytest.approx(shown.verdict.measures[name], rel=1e-4)
+
+
 def test_a_ventricle_half_outside_the_image_is_doubted(shown):
     labels = shown.labels
     middle = int(np.argwhere(labels.array > 0)[:, 0].mean())

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 NUMBERS = 6
+# Cosine of beta below which alpha and gamma cannot be told apart.
+LOCKED = 1e-6
 
 
 def wrapped(angles: Tensor) -> Tensor:
@@ -44,15 +46,24 @@ def angles(matrices: Tensor, near: Tensor) -> Tensor:
         Angles in rad, (3,): of the sets of angles that make a rotation, the nearest to these is
         meant.
     """
-    sine = torch.hypot(matrices[..., 0, 2], matrices[..., 2, 2])
-    alpha = torch.atan2(matrices[..., 0, 2], matrices[..., 2, 2])
-    beta = torch.atan2(-matrices[..., 1, 2], sine)
-    gamma = torch.atan2(matrices[..., 1, 0], matrices[..., 1, 1])
+    cosine = matrices[..., [0, 2], [2, 2]].square().sum(-1).clamp_min(LOCKED**2).sqrt()
+    beta = torch.atan2(-matrices[..., 1, 2], cosine)
+    # At a quarter turn only the sum or difference of the others is known: gamma is zero then.
+    locked = cosine <= LOCKED
+    alpha = _atan2(matrices[..., 0, 2], matrices[..., 2, 2], locked)
+    alpha = torch.where(locked, torch.atan2(-matrices[..., 2, 0], matrices[..., 0, 0]), alpha)
+    gamma = _atan2(matrices[..., 1, 0], matrices[..., 1, 1], locked)
     one = near + wrapped(torch.stack([alpha, beta, gamma], -1) - near)
     other = torch.stack([alpha + math.pi, math.pi - beta, gamma + math.pi], -1)
     other = near + wrapped(other - near)
     far, farther = ((some - near).square().sum(-1, keepdim=True) for some in (one, other))
     return torch.where(far <= farther, one, other)
+
+
+def _atan2(y: Tensor, x: Tensor, unknown: Tensor) -> Tensor:
+    """Return zero where the angle is unknown, without a gradient."""
+    still = torch.zeros_like(y)
+    return torch.atan2(torch.where(unknown, still, y), torch.where(unknown, still + 1, x))
 
 
 def moved(numbers: Tensor, motion: Tensor, near: Tensor) -> Tensor:

@@ -79,9 +79,10 @@ class Reorienter(nn.Module):
     def output_within(self, zoom: float) -> int:
         """Return which of the logits to read: the finest that cover no more than this share.
 
-        Those that cover the whole field of view, where a network has no others.
+        Where all cover more, those that cover least.
         """
-        return next((i for i, own in enumerate(self.zooms) if own <= zoom), 0)
+        within = (i for i, own in enumerate(self.zooms) if own <= zoom)
+        return next(within, self.zooms.index(min(self.zooms)))
 
     def forward(self, volume: Tensor) -> Prediction:
         """Return numbers and logits of volumes (batch, 1, n, n, n).

@@ -85,7 +85,8 @@ class ZoomingLocaliser(nn.Module):
             pose = found[-1][:, 0].detach()
             features = self.encoder(looked_up(volume, pull_back(pose, ZOOM), SIDE))
             left = torch.stack([UNIT * head(features) for head in self.heads], dim=1)
-            found.append(moved(pose[:, None], left, self.mean[:3]))
+            with torch.autocast(volume.device.type, enabled=False):
+                found.append(moved(pose[:, None], left.float(), self.mean[:3]))
         return found
 
     def _centre(self, volume: Tensor) -> Tensor:
@@ -93,7 +94,8 @@ class ZoomingLocaliser(nn.Module):
         whole = functional.adaptive_avg_pool3d(volume, SIDE)
         away = (self.points - self.mean[3:]).square().sum(-1)
         mark = self.mark(self.finder(whole)[0]).flatten(1) - away / (2 * EXPECTED**2)
-        return torch.softmax(mark, dim=1) @ self.points
+        with torch.autocast(volume.device.type, enabled=False):
+            return torch.softmax(mark.float(), dim=1) @ self.points
 
 
 def _centres_of_blocks(grid: int) -> Tensor:

@@ -98,7 +98,7 @@ class Choices(Course):
             fold=(1, 64),
             exponent=(0.05, 5),
             passes=(1, 100),
-            label_zoom=(0, 1),
+            label_zoom=(1e-3, 1),
             cases=(1, 1e6),
             validation_cases=(1, 1e6),
             own_share=(0, 1),

@@ -13,13 +13,14 @@ from regkit.grid import FloatArray
 from regkit.learning.export import write_weights
 from regkit.learning.guard import measured
 from regkit_msstunet.card import Card, Range
+from regkit_msstunet.geometry import MM3_PER_ML
+from regkit_msstunet.guard import PLACE, place_of
 from regkit_msstunet.train.draws import Draw, own_numbers
 from regkit_msstunet.train.pool import PooledCase
 from regkit_msstunet.train.views import Views
 
 # Cases from which the domain guard learns what is usual.
 EXAMINED = 200
-MM3_PER_ML = 1000.0
 
 
 def export(
@@ -72,14 +73,20 @@ def _ranges(views: Views) -> dict[str, Range]:
     for number, case in enumerate(cases):
         own = own_numbers(case, views.grid, views.choices)
         seen = examined.seen(Draw(number, own)).cpu().numpy()
-        measures.append(measured(seen, 0.0) | {"myocardium_ml": _myocardium_ml(case)})
+        found = {"myocardium_ml": _myocardium_ml(case), **_place(case)}
+        measures.append(measured(seen, 0.0) | found)
     ranges = {
         name: (min(m[name] for m in measures), max(m[name] for m in measures))
-        for name in ("mean", "deviation", "myocardium_ml")
+        for name in ("mean", "deviation", "myocardium_ml", *PLACE)
     }
     # Finer images are smoothed: only coarser ones show less than those of training.
     coarsest = max(case.facts["voxel_mm"] for case in views.cases)
     return ranges | {"voxel_mm": (0.0, max(coarsest, views.choices.spacing_mm))}
+
+
+def _place(case: PooledCase) -> dict[str, float]:
+    ventricle = case.truth.map_points((0.0, 0.0, 0.0)) - case.grid.centre
+    return place_of(ventricle, case.facts["mass_mm"])
 
 
 def _myocardium_ml(case: PooledCase) -> float:

@@ -13,11 +13,11 @@ from scipy.ndimage import find_objects, label
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.volume import LabelMap
+from regkit_msstunet.geometry import MM3_PER_ML
 
 Mask: TypeAlias = NDArray[np.bool_]
 
 MYOCARDIUM, BLOOD_POOL = 1, 2
-MM3_PER_ML = 1000.0
 # Below this many voxels neither an axis nor a segment means anything.
 FEWEST_VOXELS = 30
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from regkit.grid import FloatArray
 from regkit.sample import values_at
@@ -26,9 +27,17 @@ TILT_CHECK, TILT_FAIL = 15.0, 45.0
 OFFSET_CHECK, OFFSET_FAIL = 15.0, 50.0
 STRAY_CHECK, STRAY_FAIL = 0.05, 0.4
 OUTSIDE_CHECK, OUTSIDE_FAIL = 0.01, 0.3
-CONTRAST_CHECK, CONTRAST_FAIL = 1.0, 0.7
+CONTRAST_CHECK, CONTRAST_FAIL = 1.2, 0.9
+# Beyond the wall by so many mm, where little of it is blurred to, the image is darker.
+AROUND_MM = (10.0, 20.0)
+AROUND_CHECK, AROUND_FAIL = 2.0, 1.2
+# What takes up less than this share of the map's maximum is dim; shares of the map.
+DIM, DIM_CHECK, DIM_FAIL = 0.3, 0.25, 0.7
+# Of these images it is the myocardium that is bright.
+PERFUSION = ("", "spect", "pet")
 FOUND_CHECK = 0.95
 SCALE_CHECK = 0.05
+BRIGHTEST = 1000.0
 # Millilitres, from a child's ventricle to a diseased adult's.
 WALL_ML, CAVITY_ML = (25.0, 500.0), (8.0, 600.0)
 
@@ -59,14 +68,16 @@ def judge(
     -------
     Verdict
         Its measures: ``tilt_deg`` and ``offset_mm`` between frame and ventricle, ``determinant``,
-        ``wall_to_cavity`` (ratio of mean intensities), ``found`` (share of the polar map's rays
-        that met myocardium), ``stray`` (share of the labels that lies elsewhere), ``outside``
+        ``wall_to_cavity`` and ``wall_to_around`` (ratios of mean intensities), ``dim`` (share of
+        the polar map below 30 % of its maximum), ``found`` (share of its rays that met
+        myocardium), ``stray`` (share of the labels that lies elsewhere), ``outside``
         (share of the ventricle outside the image), ``similarity`` (0, for `Verdict.rank`).
     """
     measures = _measure(image, ventricle, axis, transform, polar)
     findings = [
         *_pose(measures),
         *_segmentation(measures),
+        *(_perfusion(measures) if image.modality in PERFUSION else ()),
         *_volumes(ventricle),
         *(("CHECK", words) for words in warnings),
     ]
@@ -83,11 +94,14 @@ def _measure(
         for mask in (ventricle.myocardium, ventricle.cavity)
     )
     inside = np.concatenate([wall, cavity])
+    found = polar.values[np.isfinite(polar.values)]
     return {
         "tilt_deg": tilt_deg(axis, transform),
         "offset_mm": offset_mm(axis, transform),
         "determinant": float(np.linalg.det(linear_part(transform, ORIGIN))),
         "wall_to_cavity": _ratio(wall, cavity),
+        "wall_to_around": _ratio(wall, values_at(image, _around(ventricle))),
+        "dim": float((found < DIM * found.max()).mean()) if found.size else 1.0,
         "found": float(np.isfinite(polar.values).mean()),
         "stray": ventricle.stray_share,
         "outside": float(np.isnan(inside).mean()),
@@ -95,12 +109,27 @@ def _measure(
     }
 
 
-def _ratio(wall: FloatArray, cavity: FloatArray) -> float:
-    """Return how many times brighter the wall is, at most 1000."""
+def _around(ventricle: Ventricle) -> FloatArray:
+    """Return points around the ventricle, beyond what its wall is blurred to, LPS mm."""
+    grid = ventricle.labels.grid
+    far = np.ceil(np.divide(AROUND_MM[1], grid.spacing[::-1]))
+    index = np.argwhere(ventricle.whole)
+    low = np.maximum(index.min(axis=0) - far, 0).astype(int)
+    high = (index.max(axis=0) + far + 1).astype(int)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    away = distance_transform_edt(~ventricle.whole[box], sampling=grid.spacing[::-1])
+    ring = (away >= AROUND_MM[0]) & (away <= AROUND_MM[1])
+    return grid.to_physical(np.argwhere(ring) + low)
+
+
+def _ratio(wall: FloatArray, other: FloatArray) -> float:
+    """Return how many times brighter the wall is, from 0 to 1000; 1000 of darkness."""
     means = [
-        float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else 0.0 for v in (wall, cavity)
+        float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else 0.0 for v in (wall, other)
     ]
-    return min(means[0] / max(means[1], 1e-9), 1000.0)
+    if means[0] <= 0:
+        return 0.0
+    return float(means[0] / max(means[1], means[0] / BRIGHTEST))
 
 
 def _pose(m: Mapping[str, float]) -> list[tuple[Status, str]]:
@@ -137,17 +166,39 @@ def _segmentation(m: Mapping[str, float]) -> list[tuple[Status, str]]:
             f"{m['stray']:.0%} of the labels lie in other pieces than the ventricle",
         ),
         *_found(
-            m["wall_to_cavity"] < CONTRAST_FAIL,
-            m["wall_to_cavity"] < CONTRAST_CHECK,
-            "the myocardium is no brighter than the blood pool "
-            f"(ratio {m['wall_to_cavity']:.2f}): do the labels lie on the ventricle?",
-        ),
-        *_found(
             False,
             m["found"] < FOUND_CHECK,
             f"{1 - m['found']:.0%} of the polar map's rays meet no myocardium",
         ),
     ]
+
+
+def _perfusion(m: Mapping[str, float]) -> list[tuple[Status, str]]:
+    question = "do the labels lie on the ventricle?"
+    return [
+        *_found(
+            m["wall_to_cavity"] < CONTRAST_FAIL,
+            m["wall_to_cavity"] < CONTRAST_CHECK,
+            f"the myocardium is {_brighter(m['wall_to_cavity'])} than the blood pool "
+            f"(ratio {m['wall_to_cavity']:.2f}): {question}",
+        ),
+        *_found(
+            m["wall_to_around"] < AROUND_FAIL,
+            m["wall_to_around"] < AROUND_CHECK,
+            f"the myocardium is {_brighter(m['wall_to_around'])} than what lies around it "
+            f"(ratio {m['wall_to_around']:.2f}): {question}",
+        ),
+        *_found(
+            m["dim"] > DIM_FAIL,
+            m["dim"] > DIM_CHECK,
+            f"{m['dim']:.0%} of the myocardium takes up less than {DIM:.0%} of its maximum: "
+            "labels and planes are uncertain there",
+        ),
+    ]
+
+
+def _brighter(ratio: float) -> str:
+    return "no brighter" if ratio < 1 else "hardly brighter"
 
 
 def _volumes(ventricle: Ventricle) -> list[tuple[Status, str]]:

@@ -136,7 +136,8 @@ def register_files(job: Job) -> Saved:
     registry = current_registry()
     registrar = build(job.method, job.parameters, registry, job.defaults)
     prefix, init = prefix_path(job.output), _init_word(job)
-    with staged(prefix.parent) as stage:
+    inputs = (job.fixed, job.moving, job.fixed_mask, job.moving_mask)
+    with staged(prefix.parent, inputs) as stage:
         with busy("reading"):
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
@@ -150,8 +151,8 @@ def register_files(job: Job) -> Saved:
             from regkit.report.save import save
 
             masks = job.fixed_mask, job.moving_mask
-            inputs = Inputs(job.fixed, job.moving, load_s, start_s, *masks, init)
-            return save(result, prefix.name, stage, inputs, report=job.report, since=since)
+            told = Inputs(job.fixed, job.moving, load_s, start_s, *masks, init)
+            return save(result, prefix.name, stage, told, report=job.report, since=since)
 
 
 def prefix_path(output: str, name: str = DEFAULT_NAME) -> Path:

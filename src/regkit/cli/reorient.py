@@ -114,7 +114,7 @@ def reorient_file(job: Job) -> Saved:
     frame: StandardFrame = current_registry().frame(job.frame).load()()
     name, registrar = _registrar(job, frame)
     prefix = prefix_path(job.output, DEFAULT_NAME)
-    with staged(prefix.parent) as stage:
+    with staged(prefix.parent, (job.moving, job.labels)) as stage:
         with busy("reading"):
             moving = read_volume(job.moving, job.modality)
         load_s = time.perf_counter() - started

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,11 +25,14 @@ class Stage:
         Folder the files will be moved to.
     hidden
         Temporary folder inside `target`: on the same file system, so that moving is renaming.
+    inputs
+        Files that must not be replaced.
     """
 
-    def __init__(self, target: Path, hidden: Path) -> None:
+    def __init__(self, target: Path, hidden: Path, inputs: Iterable[Path] = ()) -> None:
         self.target = target
         self.hidden = hidden
+        self._inputs = [path for path in inputs if path.is_file()]
         self._retired: set[Path] = set()
 
     def path(self, name: str | os.PathLike[str]) -> Path:
@@ -55,6 +58,9 @@ class Stage:
         moves = [(path, self.target / path.relative_to(self.hidden)) for path in files]
         # Whatever can fail is done before the first file is replaced.
         for _, final in moves:
+            if final.is_file() and any(final.samefile(path) for path in self._inputs):
+                raise OutputError(f"{final} is an input and would be lost; choose another prefix")
+        for _, final in moves:
             final.parent.mkdir(parents=True, exist_ok=True)
         for path, final in moves:
             path.replace(final)
@@ -63,7 +69,7 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str]) -> Iterator[Stage]:
+def staged(folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()) -> Iterator[Stage]:
     """Write files into a folder so that all of them appear, or none.
 
     Files are written under ``stage.path(name)`` and moved into `folder` when the block ends
@@ -73,17 +79,20 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Stage]:
     ----------
     folder
         Where the files are to appear; made, with its parents, when missing.
+    inputs
+        Files, or None for those that were not given, that must not be replaced.
 
     Raises
     ------
     OutputError
-        The folder cannot be made or written, the disk is full, a folder has a file's name.
+        The folder cannot be made or written, the disk is full, a folder has a file's name, a file
+        would replace an input.
     """
     target = Path(folder)
     missing = [path for path in (target, *target.parents) if not path.exists()]
     try:
         with _hidden_folder(target) as hidden:
-            stage = Stage(target, hidden)
+            stage = Stage(target, hidden, [path for path in inputs if path is not None])
             yield stage
             stage.publish()
     except BaseException as error:
