@@ -120,7 +120,7 @@ def _glance(
             six = to_numbers(AffineTransform(look.inverse().matrix @ told.matrix), grid)
             approach = [torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]]
         place = trained.network.output_within(trained.card.label_zoom)
-        logits = trained.network.segment(volume, approach[-1], context)[place]
+        logits = trained.network.segment(volume, approach[-1], context, place)[0]
         shares = probabilities(logits)[0].float().cpu().numpy()
     frame = zoomed(trained.card.grid(), trained.network.zooms[place], shares.shape[-1])
     if told is not None:  # exactly, not as the six numbers once more

@@ -95,8 +95,10 @@ def threshold_loss(
     return torch.stack(losses).mean()
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the weighted Dice losses of myocardium, blood pool and background.
+def segmentation_loss(
+    logits: Tensor, labels: Tensor, weights: Sequence[float] = CLASS_WEIGHTS
+) -> Tensor:
+    """Return the weighted Dice losses of background, myocardium and blood pool.
 
     Parameters
     ----------
@@ -104,20 +106,39 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
         (batch, 3, m, m, m).
     labels
         0, 1, 2 as whole numbers, (batch, m, m, m).
+    weights
+        Of the three.
     """
     shares = torch.softmax(logits, dim=1)
     true = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).to(shares.dtype)
     losses = [
         weight * dice_loss(shares[:, place], true[:, place])
-        for place, weight in enumerate(CLASS_WEIGHTS)
+        for place, weight in enumerate(weights)
     ]
     return torch.stack(losses).sum()
 
 
-def supervised(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+def supervised(
+    logits: Sequence[Tensor], labels: Sequence[Tensor], weights: Sequence[float] = CLASS_WEIGHTS
+) -> Tensor:
     """Return the segmentation loss of all outputs, the coarser the less."""
     losses = [
-        weight * segmentation_loss(one, true)
+        weight * segmentation_loss(one, true, weights)
+        for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
+    ]
+    return torch.stack(losses).sum()
+
+
+def surprise(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+    """Return the cross entropy of all outputs for each voxel of a ventricle, the coarser the less.
+
+    Unlike Dice, it is least where shares are as likely as they say, so that volumes are right on
+    average where the image does not show where a wall ends.
+    """
+    losses = [
+        weight
+        * functional.cross_entropy(one, true.long(), reduction="sum")
+        / (true > 0).sum().clamp_min(1)
         for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
     ]
     return torch.stack(losses).sum()

@@ -161,7 +161,7 @@ def test_parameters_from_a_file_and_from_the_command_line(run, pair_files, tmp_p
 
 def test_an_input_is_not_overwritten(run, pair_files, tmp_path):
     scan = tmp_path / "out_warped.nii.gz"
-    scan.write_bytes(Path(pair_files[1]).read_bytes())
+    scan.write_bytes(pair_files[1].read_bytes())
     before = scan.read_bytes()
     told = run("register", pair_files[0], scan, "--method", "identity", "-o", tmp_path / "out")
     assert told.exit_code == 1

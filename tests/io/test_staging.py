@@ -34,21 +34,22 @@ def test_files_appear_together_when_the_block_ends(tmp_path):
     }
 
 
+def _write(folder: Path, inputs, names) -> None:
+    with staged(folder, inputs) as stage:
+        for name in names:
+            stage.path(name).write_text("new")
+
+
 def test_an_input_is_never_replaced(tmp_path):
     scan = tmp_path / "scan.nii.gz"
     scan.write_text("the only copy")
     (tmp_path / "link.nii.gz").symlink_to(scan)
     before = _everything(tmp_path)
     for name in ("scan.nii.gz", "link.nii.gz"):
-        with (
-            pytest.raises(OutputError, match=f"{name} is an input and would be lost"),
-            staged(tmp_path, [None, scan]) as stage,
-        ):
-            stage.path("a.txt").write_text("other")
-            stage.path(name).write_text("new")
+        with pytest.raises(OutputError, match=f"{name} is an input and would be lost"):
+            _write(tmp_path, [None, scan], ["a.txt", name])
         assert _everything(tmp_path) == before
-    with staged(tmp_path, [scan]) as stage:
-        stage.path("other.nii.gz").write_text("new")
+    _write(tmp_path, [scan], ["other.nii.gz"])
     assert (tmp_path / "other.nii.gz").read_text() == "new"
 
 

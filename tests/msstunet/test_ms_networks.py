@@ -191,7 +191,7 @@ def test_volumes_of_another_shape() -> None:
         ("ms-st-unet", 0.3, 2),
         ("ms-st-unet", 0.1, 2),
         ("u-net", 0.5, 0),
-    ],  # fmt: skip
+    ],
 )
 def test_which_output_is_read(name, zoom, place) -> None:
     with torch.device("meta"):

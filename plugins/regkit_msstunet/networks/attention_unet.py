@@ -53,7 +53,12 @@ class AttentionUNet(Segmenter):
         )
         self.outputs = nn.ModuleList(self.to_classes(n) for n in (a, b, c))
 
-    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def forward(
+        self,
+        looks: Sequence[Tensor],
+        numbers: Sequence[Tensor],
+        finest: int = 0,
+    ) -> tuple[Tensor, ...]:
         """Return logits of three levels."""
         seen = [self.fold(look) for look in looks]
         e1 = self.encoders[0](seen[0])
@@ -66,9 +71,13 @@ class AttentionUNet(Segmenter):
         u3 = self.decoders[2](cat([self.gates[1](e3, u4), enlarged(u4, e3)], 1))
         wide = self.shallower(u3, e2, 1)
         u2 = self.decoders[1](cat([self.gates[0](e2, wide), wide], 1))
-        u1 = self.decoders[0](cat([e1, self.shallower(u2, e1, 0)], 1))
-        levels = zip(self.outputs, (u1, u2, u3), strict=True)
-        return tuple(self.unfold(output(features)) for output, features in levels)
+        decoded = [u2, u3]
+        if finest == 0:  # else the dearest level would be for nothing
+            u1 = self.decoders[0](cat([e1, self.shallower(u2, e1, 0)], 1))
+            decoded.insert(0, u1)
+        levels = list(zip(reversed(self.outputs), reversed(decoded), strict=False))
+        logits = [self.unfold(output(features)) for output, features in reversed(levels)]
+        return tuple(logits[-(len(self.outputs) - finest) :])
 
     def deeper(
         self,

@@ -72,7 +72,12 @@ class DenseUNet(Segmenter):
         )
         self.output = self.to_classes(wide[0])
 
-    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+    def forward(
+        self,
+        looks: Sequence[Tensor],
+        numbers: Sequence[Tensor],  # noqa: ARG002
+        finest: int = 0,  # noqa: ARG002
+    ) -> tuple[Tensor, ...]:
         """Return logits of the whole look."""
         features = self.down[0](self.fold(looks[0]))
         skipped = []

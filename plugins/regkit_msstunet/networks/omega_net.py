@@ -36,14 +36,19 @@ class Hourglasses(Segmenter):
         self.nets = nn.ModuleList(nets)
         self.outputs = nn.ModuleList(self.to_classes(net.channels[0]) for net in nets)
 
-    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+    def forward(
+        self,
+        looks: Sequence[Tensor],
+        numbers: Sequence[Tensor],  # noqa: ARG002
+        finest: int = 0,
+    ) -> tuple[Tensor, ...]:
         """Return logits of the last U-Net and of the one before."""
         look, found = self.fold(looks[0]), self.fold(looks[1])
         logits = []
         for net, output in zip(self.nets, self.outputs, strict=True):
             found = output(net(cat([look, found], 1))[0])
             logits.append(self.unfold(found))
-        return tuple(reversed(logits))
+        return tuple(reversed(logits))[finest:]
 
 
 class OmegaNet(Reorienter):
@@ -83,12 +88,12 @@ class OmegaNet(Reorienter):
         return [numbers], self.segmenter.unfold(self.first_output(features[0]))
 
     def segment(
-        self, volume: Tensor, numbers: Tensor, context: Tensor | None = None
+        self, volume: Tensor, numbers: Tensor, context: Tensor | None = None, finest: int = 0
     ) -> tuple[Tensor, ...]:
         """Return logits of both later U-Nets, through numbers (batch, 1, 6)."""
         found = self.locate(volume)[1] if context is None else context
         assert found is not None  # noqa: S101 - as `locate` returned it
         matrices = pull_back(numbers[:, 0], 1.0)
         looks = [looked_up(seen, matrices, self.size.grid) for seen in (volume, found)]
-        logits: tuple[Tensor, ...] = self.segmenter(looks, [numbers[:, 0]])
+        logits: tuple[Tensor, ...] = self.segmenter(looks, [numbers[:, 0]], finest)
         return logits

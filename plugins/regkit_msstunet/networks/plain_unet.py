@@ -76,7 +76,12 @@ class PlainUNet(Segmenter):
         self.net = UNet(self.inputs, size.width)
         self.outputs = nn.ModuleList(self.to_classes(n) for n in self.net.channels[:OUTPUTS])
 
-    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+    def forward(
+        self,
+        looks: Sequence[Tensor],
+        numbers: Sequence[Tensor],  # noqa: ARG002
+        finest: int = 0,
+    ) -> tuple[Tensor, ...]:
         """Return logits of three levels of the whole look."""
-        levels = zip(self.outputs, self.net(self.fold(looks[0])), strict=False)
-        return tuple(self.unfold(output(features)) for output, features in levels)
+        levels = list(zip(self.outputs, self.net(self.fold(looks[0])), strict=False))
+        return tuple(self.unfold(output(features)) for output, features in levels[finest:])

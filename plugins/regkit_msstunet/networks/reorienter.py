@@ -113,10 +113,12 @@ class Reorienter(nn.Module):
         volume: Tensor,
         numbers: Tensor,
         context: Tensor | None = None,  # noqa: ARG002 - of cascades
+        finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of volumes looked at through numbers (batch, scales, 6).
 
-        Where there are fewer scales than looks, the last one's serve for the rest.
+        Where there are fewer scales than looks, the last one's serve for the rest. Logits finer
+        than the output `finest` are left out.
         """
         zooms = self.segmenter.looks
         scales = [numbers[:, min(i, numbers.shape[1] - 1)] for i in range(len(zooms))]
@@ -124,7 +126,7 @@ class Reorienter(nn.Module):
             looked_up(volume, pull_back(six, zoom), int(self.size.grid * zoom))
             for six, zoom in zip(scales, zooms, strict=True)
         ]
-        logits: tuple[Tensor, ...] = self.segmenter(looks, scales)
+        logits: tuple[Tensor, ...] = self.segmenter(looks, scales, finest)
         return logits
 
 

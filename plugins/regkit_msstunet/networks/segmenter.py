@@ -67,7 +67,12 @@ class Segmenter(nn.Module, ABC):
         self.inputs = size.fold**3
 
     @abstractmethod
-    def forward(self, looks: Sequence[Tensor], numbers: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def forward(
+        self,
+        looks: Sequence[Tensor],
+        numbers: Sequence[Tensor],
+        finest: int = 0,
+    ) -> tuple[Tensor, ...]:
         """Return logits (batch, 3, m, m, m), one of each of `zooms`.
 
         Parameters
@@ -76,6 +81,8 @@ class Segmenter(nn.Module, ABC):
             One of each of the zooms wanted, (batch, 1, n * zoom, ...).
         numbers
             The six numbers (batch, 6) by which each was taken.
+        finest
+            Place among `zooms` of the finest logits that are wanted: finer ones are left out.
         """
 
     def to_classes(self, channels: int) -> nn.Conv3d:

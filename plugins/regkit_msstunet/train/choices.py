@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.learning import Course
-from regkit.parameters import check_ranges
+from regkit.parameters import check_each, check_ranges
+from regkit_msstunet.losses import CLASS_WEIGHTS
 
 Triple = tuple[float, float, float]
 Range = tuple[float, float]
@@ -53,6 +54,12 @@ class Choices(Course):
     pose
         What is made small: the errors of ``angles`` and translations as published, or the ``way``
         that points go wrong; see `regkit_msstunet.losses`.
+    finer
+        Whether outputs finer than the one that is used are taught too.
+    class_weights
+        Of background, myocardium and blood pool in the Dice losses: unequal ones move borders.
+    entropy_weight
+        Of cross entropy beside Dice.
     threshold_weight, threshold_coarser
         Of the threshold loss; of so many voxels it looks at one, along each axis.
     """
@@ -83,6 +90,9 @@ class Choices(Course):
     segmented: int = 0
     told_share: float = 0.0
     pose: Literal["angles", "way"] = "angles"
+    finer: bool = True
+    class_weights: Triple = CLASS_WEIGHTS
+    entropy_weight: float = 0.0
     threshold_weight: float = 1.0
     threshold_coarser: int = 1
 
@@ -106,9 +116,11 @@ class Choices(Course):
             noise=(0, 1),
             segmented=(0, self.batch),
             told_share=(0, 1),
+            entropy_weight=(0, 1e3),
             threshold_weight=(0, 1e3),
             threshold_coarser=(1, 64),
         )
+        check_each(self, 0, 1e3, "class_weights")
 
     @property
     def switches(self) -> dict[str, Any]:

@@ -15,7 +15,13 @@ from regkit.grid import FloatArray
 from regkit.learning import Task
 from regkit_msstunet.catalogue import build_network
 from regkit_msstunet.geometry import cube
-from regkit_msstunet.losses import reorientation_loss, supervised, threshold_loss, way_loss
+from regkit_msstunet.losses import (
+    reorientation_loss,
+    supervised,
+    surprise,
+    threshold_loss,
+    way_loss,
+)
 from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import draw, own_numbers
@@ -82,8 +88,9 @@ class ReorientationTask(Task[Batch]):
         through = _looked_through(network, numbers, truth, batch.told)
         some = len(batch.labels[0])
         seen = None if context is None else context[:some]
-        logits = network.segment(volume[:some], through[:some], seen)
-        loss = supervised([one.float() for one in logits], list(batch.labels))
+        finest = 0 if self.choices.finer else network.output_within(self.choices.label_zoom)
+        logits = network.segment(volume[:some], through[:some], seen, finest)
+        loss = self._of_labels([one.float() for one in logits], batch.labels[finest:])
         if network.needs_pose:
             return loss
         return loss + self._of_pose(volume, [one.float() for one in approach], truth)
@@ -96,6 +103,12 @@ class ReorientationTask(Task[Batch]):
         """Write the weights and their card."""
         about = {**about, "cases": len(self.views.cases)}
         export(folder / self.method, network, self.views, self.mean, about)
+
+    def _of_labels(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+        loss = supervised(logits, labels, self.choices.class_weights)
+        if self.choices.entropy_weight == 0:
+            return loss
+        return loss + self.choices.entropy_weight * surprise(logits, labels)
 
     def _of_pose(self, volume: Tensor, approach: Sequence[Tensor], truth: Tensor) -> Tensor:
         judge = {"angles": reorientation_loss, "way": way_loss}[self.choices.pose]

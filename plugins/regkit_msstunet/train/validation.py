@@ -49,10 +49,10 @@ def _score(
         pose = look @ to_transform(numbers[0, 0].double().cpu().numpy(), grid)
         errors.append(to_numbers(pose, grid, own[:3]) - own)
         look = pose @ back
-    with torch.inference_mode():
-        logits = network.segment(volume, numbers, context)
     place = network.output_within(views.choices.label_zoom)
-    found, target = logits[place].argmax(dim=1).cpu(), batch.labels[place].cpu()
+    with torch.inference_mode():
+        logits = network.segment(volume, numbers, context, place)[0]
+    found, target = logits.argmax(dim=1).cpu(), batch.labels[place].cpu()
     scores = {name: _dice(found == label, target == label) for name, label in STRUCTURES.items()}
     for name, error in (("", errors[-1]), ("_first", errors[0])):
         scores[f"rot_mse{name}"] = float((error[:3] ** 2).mean())
