@@ -13,6 +13,7 @@ from regkit_msstunet.losses import (
     rotation_loss,
     segmentation_loss,
     supervised,
+    surprise,
     threshold_loss,
     translation_loss,
     way_loss,
@@ -128,3 +129,30 @@ def test_the_way_is_finite_where_angles_are_not_told_apart() -> None:
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert found.grad.isfinite().all()
+
+
+def test_surprise_is_the_cross_entropy_of_a_ventricles_voxel() -> None:
+    rng = np.random.default_rng(6)
+    logits = [rng.normal(size=(2, 3, n, n, n)) for n in (4, 2)]
+    labels = [rng.integers(0, 3, (2, n, n, n)) for n in (4, 2)]
+    expected = 0.0
+    for one, true, weight in zip(logits, labels, (1.0, 0.5), strict=True):
+        shares = np.exp(one) / np.exp(one).sum(axis=1, keepdims=True)
+        right = np.take_along_axis(shares, true[:, None], axis=1)
+        expected += weight * -np.log(right).sum() / (true > 0).sum()
+    found = surprise(*([torch.from_numpy(x) for x in some] for some in (logits, labels)))
+    assert found.item() == pytest.approx(expected)
+
+
+def test_surprise_without_a_ventricle_is_finite() -> None:
+    nothing = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
+    assert surprise([torch.zeros(1, 3, 2, 2, 2)], [nothing]).isfinite()
+
+
+def test_weights_of_classes_may_be_equal() -> None:
+    logits, labels = torch.randn(1, 3, 4, 4, 4), torch.randint(0, 3, (1, 4, 4, 4))
+    shares = torch.softmax(logits, 1)
+    parts = [dice_loss(shares[:, k], (labels == k).float()).item() for k in range(3)]
+    assert segmentation_loss(logits, labels, (1, 1, 1)).item() == pytest.approx(sum(parts))
+    own = segmentation_loss(logits, labels).item()
+    assert own == pytest.approx(sum(parts) + 2 * parts[1])

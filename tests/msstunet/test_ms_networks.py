@@ -196,3 +196,17 @@ def test_volumes_of_another_shape() -> None:
 def test_which_output_is_read(name, zoom, place) -> None:
     with torch.device("meta"):
         assert build_network(32, name).output_within(zoom) == place
+
+
+@pytest.mark.parametrize("name", ["ms-st-unet", "rot1-seg1", "u-net", "omega-net"])
+def test_logits_that_are_not_wanted_change_nothing(name) -> None:
+    network = build_network(32, name, norm="group", **SMALL).eval()
+    volume = torch.rand(1, 1, 32, 32, 32)
+    with torch.no_grad():
+        approach, context = network.locate(volume)
+        whole = network.segment(volume, approach[-1], context)
+        for finest in range(len(whole)):
+            some = network.segment(volume, approach[-1], context, finest)
+            assert len(some) == len(whole) - finest
+            for one, other in zip(some, whole[finest:], strict=True):
+                torch.testing.assert_close(one, other)

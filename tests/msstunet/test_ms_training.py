@@ -167,6 +167,18 @@ def test_all_that_a_localiser_thinks_of_is_taught(cases, tmp_path) -> None:
         assert not np.array_equal(before, after), name
 
 
+def test_outputs_that_are_not_used_may_be_left_untaught(cases, tmp_path) -> None:
+    start, end = (tmp_path / name for name in ("start", "end"))
+    for folder, steps in ((start, 1), (end, 2)):
+        run(job(cases, folder, steps=steps, average=0.0, finer=False, label_zoom=0.5))
+    states = [load_file(folder / "ms-st-unet.safetensors") for folder in (start, end)]
+    same = {
+        name: np.array_equal(*(state[f"segmenter.outputs.{name}.weight"] for state in states))
+        for name in (0, 1, 2)
+    }
+    assert same == {0: True, 1: False, 2: False}
+
+
 def test_datasets_can_be_learnt_together(cases, tmp_path) -> None:
     run(job(f"{cases},{cases}", tmp_path, steps=1))
     card = json.loads((tmp_path / "ms-st-unet.json").read_text())
