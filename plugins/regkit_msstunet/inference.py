@@ -23,11 +23,11 @@ from regkit_msstunet.geometry import MM3_PER_ML, to_numbers, to_transform, zoome
 from regkit_msstunet.guard import doubts, place_of
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
+from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, likelier
 from regkit_msstunet.weights import TrainedNetwork, load_network
 
 # Share by which a field of view may differ from training before the body is looked for in it.
 SAME_FIELD = 0.15
-MYOCARDIUM, BLOOD_POOL = 1, 2
 # Degrees by which the last of several looks may still turn the ventricle.
 SETTLED_DEG = 10.0
 
@@ -138,11 +138,7 @@ def _labels(seen: Seen, onto: Grid) -> LabelMap:
         resample(Volume(seen.shares[place], seen.frame), onto, back).array
         for place in (MYOCARDIUM, BLOOD_POOL)
     )
-    rest = 1 - wall - pool
-    labels = np.zeros(onto.shape_zyx, np.uint8)
-    labels[(wall > rest) & (wall >= pool)] = MYOCARDIUM
-    labels[(pool > rest) & (pool > wall)] = BLOOD_POOL
-    return LabelMap(labels, onto)
+    return LabelMap(likelier(wall, pool), onto)
 
 
 def _measures(ready: Volume, grid: Grid, labels: LabelMap, voxel_mm: float) -> dict[str, float]:

@@ -19,6 +19,7 @@ from regkit.metrics.overlap import dice_of, hd95_of
 from regkit.resampling import resample
 from regkit.volume import LabelMap
 from regkit_msstunet.geometry import MM3_PER_ML
+from regkit_msstunet.shares import smoothly
 
 Mask: TypeAlias = NDArray[np.bool_]
 # What a case calls it -> what methods find.
@@ -73,7 +74,7 @@ def _reoriented(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mas
     true = evaluation.case.fixed_labels
     if true is None:
         raise NotKnownError(f"case {evaluation.case.id} has no labels in short-axis planes")
-    found = resample(_found(evaluation), true.grid, evaluation.result.transform)
+    found = smoothly(_found(evaluation), true.grid, evaluation.result.transform)
     mask = true.array == _number(evaluation, structure)
     if not mask.any():
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its planes")

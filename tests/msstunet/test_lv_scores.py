@@ -14,6 +14,7 @@ from regkit.resampling import resample
 from regkit.verdict import Verdict
 from regkit_msstunet import scores
 from regkit_msstunet.geometry import cube
+from regkit_msstunet.shares import smoothly
 
 FIXED = cube(40, 3.4)
 
@@ -129,3 +130,17 @@ def test_labels_map_back_through_the_inverse(phantom) -> None:
     assert isinstance(back, LabelMap)
     agrees = (back.array == phantom.labels.array)[phantom.labels.array > 0].mean()
     assert agrees > 0.85
+
+
+def test_labels_are_resampled_smoothly(phantom) -> None:
+    """Nearer to a ball than by the nearest voxel, on a grid that is turned and finer."""
+    grid, fine = upright(24, 4.0), cube(60, 1.3)
+    away = [np.linalg.norm(g.to_physical(np.moveaxis(np.indices(g.shape_zyx), 0, -1)), axis=-1)
+            for g in (grid, fine)]  # fmt: skip
+    ball = LabelMap(np.where(away[0] < 12, 9, np.where(away[0] < 24, 7, 0)).astype(np.uint8), grid)
+    turn = rigid((20.0, -30.0, 10.0), (0.0, 0.0, 0.0))
+    smooth = smoothly(ball, fine, turn, (7, 9)).array
+    nearest = np.array([0, 0, 0, 0, 0, 0, 0, 1, 0, 2])[resample(ball, fine, turn).array]
+    true = np.where(away[1] < 12, 2, np.where(away[1] < 24, 1, 0))
+    assert (smooth != true).mean() < 0.8 * (nearest != true).mean()
+    assert set(np.unique(smooth)) == {0, 1, 2}

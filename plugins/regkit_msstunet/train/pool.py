@@ -18,12 +18,11 @@ from regkit.case import Case
 from regkit.errors import ParameterError
 from regkit.grid import Grid
 from regkit.learning.pool import Pool, source_of
-from regkit.resampling import resample
 from regkit.training import TrainingJob
 from regkit.transform import AffineTransform
-from regkit.volume import Volume
 from regkit_msstunet.geometry import cube
 from regkit_msstunet.prepare import centre_of_mass, prepared
+from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, smoothly
 from regkit_msstunet.train.choices import Choices
 
 # `--data both` is PET and SPECT.
@@ -158,15 +157,12 @@ def _reoriented(case: Case, frame: Grid, pose: AffineTransform) -> NDArray[np.ui
     labels = case.moving_labels
     if labels is None:
         raise ParameterError(f"case {case.id} has no labels of its moving image to learn from")
-    shares = [
-        resample(Volume(labels.array == case.extra.get(key, usual), labels.grid), frame, pose)
-        for key, usual in (("myocardium_label", 1), ("blood_pool_label", 2))
-    ]
-    wall, pool = (share.array for share in shares)
-    if not (wall.any() and pool.any()):
+    wall = int(case.extra.get("myocardium_label", MYOCARDIUM))
+    pool = int(case.extra.get("blood_pool_label", BLOOD_POOL))
+    found = smoothly(labels, frame, pose, (wall, pool)).array
+    if not {MYOCARDIUM, BLOOD_POOL} <= set(np.unique(found)):
         raise ParameterError(f"case {case.id} has no labels of myocardium and blood pool")
-    rest = 1 - wall - pool
-    return np.where(wall > np.maximum(rest, pool), 1, np.where(pool > rest, 2, 0)).astype(np.uint8)
+    return np.asarray(found, np.uint8)
 
 
 def _case(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> PooledCase:

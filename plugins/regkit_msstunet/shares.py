@@ -1,0 +1,46 @@
+"""Labels between voxels: the likelier of background, myocardium and blood pool."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.grid import Grid
+from regkit.resampling import resample
+from regkit.transform import Transform
+from regkit.volume import LabelMap, Volume
+
+MYOCARDIUM, BLOOD_POOL = 1, 2
+
+
+def likelier(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return 1 or 2 where myocardium or the blood pool has the largest share, else 0."""
+    rest = 1 - wall - pool
+    labels = np.zeros(wall.shape, np.uint8)
+    labels[(wall > rest) & (wall >= pool)] = MYOCARDIUM
+    labels[(pool > rest) & (pool > wall)] = BLOOD_POOL
+    return labels
+
+
+def smoothly(
+    labels: LabelMap,
+    onto: Grid,
+    through: Transform,
+    numbers: tuple[int, int] = (MYOCARDIUM, BLOOD_POOL),
+) -> LabelMap:
+    """Resample labels by the shares of their voxels, interpolated, without steps of a voxel.
+
+    Parameters
+    ----------
+    labels
+        Of a ventricle.
+    onto, through
+        As of `regkit.resampling.resample`.
+    numbers
+        Of myocardium and blood pool in `labels`; in the result they are 1 and 2.
+    """
+    wall, pool = (
+        resample(Volume(labels.array == number, labels.grid), onto, through).array
+        for number in numbers
+    )
+    return LabelMap(likelier(wall, pool), onto)
