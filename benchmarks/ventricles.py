@@ -60,25 +60,30 @@ COLUMNS = (*KEYS, "cases", *TITLES, *AGREEMENT, "median s", "failed")
 
 def main() -> None:
     options = _options()
-    for method in options.methods:
-        for data in options.data.split(","):
-            measure(method, data, options)
+    for data in options.data.split(",") if options.methods else ():
+        measure(data, options)
     text = tables(records.read(options.out))
     options.out.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def measure(method: str, data: str, options: argparse.Namespace) -> None:
-    """Add one line for each case that the file lacks."""
+def measure(data: str, options: argparse.Namespace) -> None:
+    """Add one line for each case and method that the file lacks."""
     registry = default_registry()
     cohort = build_dataset(data, {"n": options.cases, "split": "test"}, registry)
-    registrar = build(method, dict(map(parse_assignment, options.set)), registry)
-    key = {"row": options.row or method, "data": data}
-    done = {r["case"] for r in records.read(options.out) if key.items() <= r.items()}
+    parameters = dict(map(parse_assignment, options.set))
+    registrars = {method: build(method, parameters, registry) for method in options.methods}
+    done = {(r["row"], r["data"], r["case"]) for r in records.read(options.out)}
     for index, case_id in enumerate(cohort.ids):
-        if case_id not in done:
-            facts = measured(registrar, method, cohort.case(index))
-            records.append(options.out, {**key, "method": method, "case": case_id, **facts})
+        keys = {method: (options.row or method, data, case_id) for method in registrars}
+        missing = [method for method, key in keys.items() if key not in done]
+        if not missing:
+            continue
+        case = cohort.case(index)
+        for method in missing:
+            facts = measured(registrars[method], method, case)
+            named = dict(zip(("row", "data", "case"), keys[method], strict=True))
+            records.append(options.out, {**named, "method": method, **facts})
 
 
 def measured(registrar: Registrar, method: str, case: Case) -> dict[str, Any]:
@@ -191,6 +196,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.set and not options.row:
         parser.error("--set makes it another row: give it a name by --row")
+    if options.row and len(options.methods) != 1:
+        parser.error("--row names what one method does")
     return options
 
 

@@ -32,7 +32,7 @@ CONTRAST_CHECK, CONTRAST_FAIL = 1.2, 0.9
 AROUND_MM = (10.0, 20.0)
 AROUND_CHECK, AROUND_FAIL = 2.0, 1.2
 # What takes up less than this share of the map's maximum is dim; shares of the map.
-DIM, DIM_CHECK, DIM_FAIL = 0.3, 0.25, 0.7
+DIM, DIM_CHECK, DIM_FAIL = 0.3, 0.15, 0.7
 # Of these images it is the myocardium that is bright.
 PERFUSION = ("", "spect", "pet")
 FOUND_CHECK = 0.95
