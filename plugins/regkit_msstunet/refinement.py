@@ -13,6 +13,8 @@ from regkit.transform import AffineTransform
 
 # From the centre of an average ventricle to beyond its wall on all sides but the apex.
 REACH_MM = 55.0
+# Labels tell no less than this: poses that were nearer to the truth became worse.
+LEAST_DEG, LEAST_MM = 2.0, 2.0
 NOTHING = "lv found no labels to refine by: run it after a method that segments, as ms-st-unet+lv"
 
 
@@ -24,7 +26,8 @@ class LongAxisRefinement:
     planes are turned about it stays, because a round ventricle does not tell. The result is kept
     only where the fixed image, an average ventricle, is more like the moving one than before: by
     the verdict's similarity, within 55 mm of the frame's origin, since what surrounds an average
-    ventricle is empty. Alone it leaves images where they are.
+    ventricle is empty; and only where the axis is more than 2 degrees or 2 mm off, which is how
+    well labels tell it. Alone it leaves images where they are.
 
     Parameters
     ----------
@@ -57,11 +60,12 @@ class LongAxisRefinement:
             shared_information(sample, pair.moving, transform, pair.moving_mask)
             for transform in (found.transform, refined)
         )
-        kept = self.always or after > before
+        tilt, offset = tilt_deg(axis, frame), offset_mm(axis, frame)
+        kept = self.always or (after > before and (tilt > LEAST_DEG or offset > LEAST_MM))
         own = {
             "kept": kept,
-            "tilt_deg": tilt_deg(axis, frame),
-            "offset_mm": offset_mm(axis, frame),
+            "tilt_deg": tilt,
+            "offset_mm": offset,
             "similarity": [before, after],
         }
         return Estimate(

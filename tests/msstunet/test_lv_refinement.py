@@ -64,6 +64,22 @@ def test_the_long_axis_is_found_and_the_turn_about_it_kept(phantom) -> None:
     assert found.diagnostics["warnings"] == ["as told"]
 
 
+@pytest.mark.parametrize(
+    ("off_deg", "off_mm", "kept"), [(1, 1, False), (4, 0, True), (0, 4, True)]
+)
+def test_what_labels_cannot_tell_is_left_alone(phantom, off_deg, off_mm, kept) -> None:
+    case = phantom.case(fixed=FIXED)
+    start = missed(case, rigid())
+    always = LongAxisRefinement(always=True).refine(case.pair, Estimate(start, phantom.labels))
+    centre = AffineTransform.shift(FIXED.centre)
+    nudge = rigid((off_deg, 0, 0), (off_mm, 0, 0))
+    nearly = always.transform @ centre @ nudge @ centre.inverse()
+    found = LongAxisRefinement().refine(case.pair, Estimate(nearly, phantom.labels))
+    before, after = found.diagnostics["lv"]["similarity"]
+    assert after > before
+    assert found.diagnostics["lv"]["kept"] is kept
+
+
 def test_what_is_not_more_alike_is_not_kept(phantom) -> None:
     """Labels that lie elsewhere than the ventricle of the image mislead nobody."""
     case = phantom.case(fixed=FIXED)
