@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from regkit.evaluation import Evaluation, NotKnownError
 from regkit.metrics.overlap import dice_of, hd95_of
-from regkit.resampling import resample
+from regkit.transform import IDENTITY
 from regkit.volume import LabelMap
 from regkit_msstunet.geometry import MM3_PER_ML
 from regkit_msstunet.shares import smoothly
@@ -89,7 +89,7 @@ def _in_the_image(evaluation: Evaluation, structure: Structure) -> tuple[Mask, M
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its image")
     found = _found(evaluation)
     if found.grid != true.grid:
-        found = resample(found, true.grid)
+        found = smoothly(found, true.grid, IDENTITY)
     return mask, found.array == structure[1]
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from regkit.learning import Course
 from regkit.parameters import check_each, check_ranges
 from regkit_msstunet.losses import CLASS_WEIGHTS
+from regkit_msstunet.networks.layers import Norm
+from regkit_msstunet.networks.segmenter import LocaliserKind
 
 Triple = tuple[float, float, float]
 Range = tuple[float, float]
@@ -69,9 +71,9 @@ class Choices(Course):
     spacing_mm: float = 3.4
     width: float = 1.0
     trunk: float = 0.0
-    norm: Literal["batch", "group"] = "batch"
+    norm: Norm = "batch"
     fold: int = 1
-    localiser: Literal["resnet", "zooming"] = "resnet"
+    localiser: LocaliserKind = "resnet"
     exponent: float = 1.0
     passes: int = 1
     label_zoom: float = 1.0
