@@ -1,13 +1,15 @@
 """MS-ST-UNet against its variants and four baselines, all trained with the same budget.
 
-    python benchmarks/ventricle_networks.py -o DIR [--networks a,b] [--data both] [--steps 800]
-    python benchmarks/ventricle_networks.py -o DIR --table
+    python benchmarks/ventricle_networks.py -o DIR [--networks a,b] [--steps 800] [--own]
+    python benchmarks/ventricle_networks.py --table
 
 Tables 3 and 4 of Ni et al., arXiv 2310.10095: whether pose and labels learnt jointly beat those
 learnt apart, and three scales one. Every network is trained by `regkit train` with equal steps,
-batches and patients, into DIR, which keeps the prepared cases too; then it reorients patients of
-the test split that none has seen. `seg1` and `seg2` have no localiser: they are told the truth,
-so that their rows are of labels only. One JSON line for each case and network is added to
+batches and patients, as wide as takes about the same time, into DIR, which keeps the prepared
+cases too; then it reorients patients of the test split that none has seen. With `--own`,
+`ms-st-unet` is also trained of each tracer alone, with half of the steps: of equally many of its
+images. `seg1` and `seg2` have no localiser: they are told the truth, so that their rows are of
+labels only. One JSON line for each case and training is added to
 benchmarks/results/ventricle_networks.jsonl; what is there already is not run again.
 """
 
@@ -18,7 +20,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,31 +39,70 @@ from regkit_msstunet.train.pool import TOGETHER
 
 OUT = Path(__file__).parent / "results" / "ventricle_networks.jsonl"
 TOLD = ("seg1", "seg2")
+# Factors on the channels with which a step takes about as long as one of ms-st-unet. Networks of
+# one scale work on blocks, those of three on single voxels where they look closer.
+WIDTHS = {
+    "ms-st-unet": 0.25,
+    "rot2-seg2": 0.25,
+    "rot1-seg1": 1.0,
+    "seg1": 1.0,
+    "seg2": 0.25,
+    "v-net": 0.625,
+    "dense-u-net": 0.75,
+    "u-net": 1.0,
+    "omega-net": 0.5,
+}
 SCORES = ("lv_my_seg_dice", "lv_bp_seg_dice", "lv_my_seg_hd95_mm")
 COLUMNS = (
-    *("network", "parameters", "CPU min", "data", "cases", "MY Dice", "BP Dice", "MY HD95 mm"),
-    *("rotation MSE 10⁻² rad²", "failed"),
+    *("network", "learnt from", "steps", "parameters", "CPU min", "data", "cases"),
+    *("MY Dice", "BP Dice", "MY HD95 mm", "rotation MSE 10⁻² rad²", "failed"),
 )
 
 
-def trained(network: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Train a network unless it is; return what the log says of it."""
-    folder = options.output / network
+@dataclass(frozen=True)
+class Training:
+    """One network, what it learns from, and for how long."""
+
+    network: str
+    data: str
+    steps: int
+
+    def folder(self, home: Path) -> Path:
+        """Return where it is kept."""
+        return home / f"{self.network}-{self.data.replace(',', '-')}-{self.steps}"
+
+
+def trainings(options: argparse.Namespace) -> list[Training]:
+    """Return all that is to be compared."""
+    of_all = [Training(name, options.data, options.steps) for name in options.networks]
+    tracers = cohorts(options.data) if options.own else []
+    return of_all + [Training("ms-st-unet", one, options.steps // len(tracers)) for one in tracers]
+
+
+def cohorts(data: str) -> list[str]:
+    """Return the names of the cohorts that are meant."""
+    return TOGETHER.get(data, data).split(",")
+
+
+def trained(training: Training, options: argparse.Namespace) -> dict[str, Any]:
+    """Train a network unless it is; return what is known of it."""
+    folder, steps = training.folder(options.output), training.steps
     if not (folder / "ms-st-unet.json").exists():
-        words = ["train", "ms-st-unet", "--data", options.data, "-o", str(folder)]
-        words += ["--cache", str(options.output / "pool"), "--steps", str(options.steps)]
+        words = ["train", "ms-st-unet", "--data", training.data, "-o", str(folder)]
+        words += ["--cache", str(options.output / "pool"), "--steps", str(steps)]
         words += ["--threads", "1"]
-        choices = [f"network={network}", f"validate_every={options.steps}", *options.set]
-        for choice in choices:
+        choices = [f"network={training.network}", f"width={WIDTHS[training.network]}"]
+        for choice in (*choices, f"validate_every={steps}", *options.set):
             words += ["--set", choice]
         resumes = ["--resume"] if (folder / "checkpoint.safetensors").exists() else []
         subprocess.run([sys.executable, "-m", "regkit", *words, *resumes], check=True)
     log = json.loads((folder / "log.json").read_text(encoding="utf-8"))
     seconds = [row["seconds"] for row in log["curve"] if "seconds" in row][-1]
     return {
-        "network": network,
+        "network": training.network,
+        "learnt": training.data,
+        "steps": steps,
         "parameters": log["parameters"],
-        "steps": log["preset"]["steps"],
         "choices": options.set,
         "trained_s": round(seconds, 1),
     }
@@ -83,32 +124,42 @@ def scored(network: str, case: Case, weights: Path) -> dict[str, Any]:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Add one line for each case and network that the file lacks."""
-    known = {(r["network"], r["steps"], r["data"], r["case"]) for r in read(options.out)}
-    for network in options.networks:
-        facts = trained(network, options)
-        weights = options.output / network / "ms-st-unet.safetensors"
-        for data in TOGETHER.get(options.data, options.data).split(","):
-            cohort = build_dataset(data, {"n": options.cases, "split": "test"}, default_registry())
-            for index, case_id in enumerate(cohort.ids):
-                if (network, facts["steps"], data, case_id) in known:
-                    continue
-                found = scored(network, cohort.case(index), weights)
-                append(options.out, {**facts, "data": data, "case": case_id, **found})
-                print(network, data, case_id, found["scores"], flush=True)
+    """Add one line for each case and training that the file lacks."""
+    every = trainings(options)
+    facts = [trained(one, options) for one in every]
+    known = {(*key(record), record["case"]) for record in read(options.out)}
+    for data in cohorts(options.data):
+        cohort = build_dataset(data, {"n": options.cases, "split": "test"}, default_registry())
+        for index, case_id in enumerate(cohort.ids):
+            missing = [
+                (one, fact)
+                for one, fact in zip(every, facts, strict=True)
+                if (*key({**fact, "data": data}), case_id) not in known
+            ]
+            if not missing:
+                continue
+            case = cohort.case(index)
+            for one, fact in missing:
+                weights = one.folder(options.output) / "ms-st-unet.safetensors"
+                found = scored(one.network, case, weights)
+                append(options.out, {**fact, "data": data, "case": case_id, **found})
+                print(one.network, one.data, data, case_id, found["scores"], flush=True)
+
+
+def key(record: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what a row of the table is of."""
+    return tuple(record[name] for name in ("network", "learnt", "steps", "data"))
 
 
 def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
-    """Yield a row for every network and cohort."""
-    keys = dict.fromkeys((r["network"], r["steps"], r["data"]) for r in found)
-    for network, steps, data in keys:
-        mine = [
-            r for r in found if (r["network"], r["steps"], r["data"]) == (network, steps, data)
-        ]
-        done = [r["scores"] for r in mine if r["status"] == "ok"]
-        cost = f"{mine[0]['trained_s'] / 60:.0f}"
+    """Yield a row for every training and cohort."""
+    for row in dict.fromkeys(map(key, found)):
+        mine = [record for record in found if key(record) == row]
+        done = [record["scores"] for record in mine if record["status"] == "ok"]
+        network, learnt, steps, data = row
         yield [
-            *(f"`{network}`", f"{mine[0]['parameters']:,}", cost, data, len(mine)),
+            *(f"`{network}`", learnt, steps, f"{mine[0]['parameters']:,}"),
+            *(f"{mine[0]['trained_s'] / 60:.0f}", data, len(mine)),
             *(
                 mean_sd(done, name, 1, digits)
                 for name, digits in zip(SCORES, (3, 3, 2), strict=True)
@@ -128,16 +179,19 @@ def mean_sd(scores: list[Mapping[str, float]], name: str, times: float, digits: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR")
     parser.add_argument("--networks", default=",".join(network_names()))
     parser.add_argument("--data", default="both")
     parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--own", action="store_true", help="train of each tracer alone too")
     parser.add_argument("--cases", type=int, default=20, help="of each cohort's test split")
     parser.add_argument("--set", action="append", default=[], help="a choice of every training")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--table", action="store_true", help="print the table of the file only")
     options = parser.parse_args()
     options.networks = options.networks.split(",")
+    if not (options.table or options.output):
+        parser.error("-o DIR is where the trainings go")
     if not options.table:
         measure(options)
     print(markdown(COLUMNS, rows(read(options.out))))

@@ -144,6 +144,16 @@ def test_surprise_is_the_cross_entropy_of_a_ventricles_voxel() -> None:
     assert found.item() == pytest.approx(expected)
 
 
+def test_surprise_is_of_voxels_near_a_ventricle() -> None:
+    logits = torch.randn(1, 3, 12, 12, 12)
+    labels = torch.zeros(1, 12, 12, 12, dtype=torch.uint8)
+    labels[0, 2, 3, 4] = 2
+    away = np.abs(np.moveaxis(np.indices((12, 12, 12)), 0, -1) - (2, 3, 4)).max(-1)
+    entropy = -torch.log_softmax(logits, 1).gather(1, labels[:, None].long())[0, 0]
+    expected = (np.where(away <= 3, 1.0, 0.05) * entropy.numpy()).sum()
+    assert surprise([logits], [labels]).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_surprise_without_a_ventricle_is_finite() -> None:
     nothing = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
     assert surprise([torch.zeros(1, 3, 2, 2, 2)], [nothing]).isfinite()
