@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -165,6 +166,26 @@ def test_all_that_a_localiser_thinks_of_is_taught(cases, tmp_path) -> None:
     for name in ("localiser.mark.weight", "localiser.encoder.0.0.weight"):
         before, after = (state[name].numpy() for state in states)
         assert not np.array_equal(before, after), name
+
+
+def test_a_localiser_may_be_kept_for_another_segmenter(cases, whole, tmp_path) -> None:
+    start = whole / "ms-st-unet.safetensors"
+    still = {"rate": 1e-12, "warmup": 0, "average": 0.0, "start_with": "localiser"}
+    one = job(cases, tmp_path, steps=1, width=0.125, **still)
+    run(replace(one, start=str(start)))
+    before, after = (load_file(f / "ms-st-unet.safetensors") for f in (whole, tmp_path))
+    wide = [len(state["segmenter.encoders.0.0.weight"]) for state in (before, after)]
+    assert wide == [1, 2]
+    kept = [name for name in before if name.startswith("localiser.")]
+    assert kept
+    for name in kept:
+        np.testing.assert_allclose(after[name].numpy(), before[name].numpy(), atol=1e-9)
+
+
+def test_a_network_without_a_localiser_cannot_keep_one(cases, whole, tmp_path) -> None:
+    one = job(cases, tmp_path, steps=1, network="seg2", start_with="localiser")
+    with pytest.raises(ParameterError, match="start_with=localiser takes a network that has one"):
+        run(replace(one, start=str(whole / "ms-st-unet.safetensors")))
 
 
 def test_outputs_that_are_not_used_may_be_left_untaught(cases, tmp_path) -> None:

@@ -53,6 +53,9 @@ class Choices(Course):
     told_share
         Share of images that the segmenter looks at through the true pose, as if the localiser
         had learnt already.
+    start_with
+        What of the weights that a training begins from is taken: ``all``, or the ``localiser``, so
+        that another segmenter is learnt from nothing.
     pose
         What is made small: the errors of ``angles`` and translations as published, or the ``way``
         that points go wrong; see `regkit_msstunet.losses`.
@@ -91,6 +94,7 @@ class Choices(Course):
     noise: float = 0.0
     segmented: int = 0
     told_share: float = 0.0
+    start_with: Literal["all", "localiser"] = "all"
     pose: Literal["angles", "way"] = "angles"
     finer: bool = True
     class_weights: Triple = CLASS_WEIGHTS

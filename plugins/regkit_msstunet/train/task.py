@@ -11,8 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regkit.errors import ParameterError
 from regkit.grid import FloatArray
 from regkit.learning import Task
+from regkit.learning.restore import restored
+from regkit.weights import Weights
 from regkit_msstunet.catalogue import build_network
 from regkit_msstunet.geometry import cube
 from regkit_msstunet.losses import (
@@ -29,6 +32,9 @@ from regkit_msstunet.train.export import export
 from regkit_msstunet.train.pool import PooledCase
 from regkit_msstunet.train.validation import validate
 from regkit_msstunet.train.views import Batch, Views
+
+# What names of its weights begin with.
+LOCALISER = "localiser."
 
 
 class ReorientationTask(Task[Batch]):
@@ -69,6 +75,16 @@ class ReorientationTask(Task[Batch]):
         self.views, self.held_out = (
             Views(choices, some, outputs, device) for some in (cases, held_out)
         )
+
+    def start_from(self, weights: Weights) -> None:
+        """Put weights into the network, or into its localiser alone."""
+        if self.choices.start_with == "all":
+            super().start_from(weights)
+            return
+        localiser = getattr(self.network, "localiser", None)
+        if localiser is None:
+            raise ParameterError("start_with=localiser takes a network that has one")
+        restored(localiser, weights.file, f"{weights.method}'s localiser", LOCALISER)
 
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""

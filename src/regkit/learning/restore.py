@@ -21,7 +21,7 @@ def last_changed(weights: Weights) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in both)
 
 
-def restored(network: N, file: Path, name: str) -> N:
+def restored(network: N, file: Path, name: str, within: str = "") -> N:
     """Put weights into a network; return it in evaluation mode.
 
     Parameters
@@ -32,6 +32,8 @@ def restored(network: N, file: Path, name: str) -> N:
         A safetensors file.
     name
         What the card calls the network, for the words of an error.
+    within
+        What the names of its tensors begin with, where the file has others too.
 
     Raises
     ------
@@ -39,7 +41,9 @@ def restored(network: N, file: Path, name: str) -> N:
         The file is damaged, or is of another network.
     """
     try:
-        network.load_state_dict(load_file(file))
+        state = load_file(file)
+        own = {k.removeprefix(within): t for k, t in state.items() if k.startswith(within)}
+        network.load_state_dict(own)
     except (SafetensorError, OSError) as error:
         raise FileFormatError(f"{file} is no safetensors file: {error}") from error
     except RuntimeError as error:
