@@ -139,5 +139,7 @@ def why_not(target: Path, error: OSError) -> str:
         return f"cannot make the folder {target}: a file stands in its way; choose another"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"cannot write to the folder {target}: the disk is full; make room and try again"
+    if error.errno == errno.EFBIG:
+        return f"cannot write to the folder {target}: a file is too large for the limit; raise it"
     reason = error.strerror or str(error)
     return f"cannot write to the folder {target}: {reason}; choose another or change its rights"
