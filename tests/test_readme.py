@@ -127,7 +127,7 @@ def test_the_table_of_methods_is_that_of_the_registry() -> None:
     ("name", "file"),
     [
         *(("paper tables", "tables.md"), ("speed", "speed.md"), ("capture", "capture.md")),
-        ("ventricles", "ventricles.md"),
+        *(("ventricles", "ventricles.md"), ("ventricle networks", "ventricle_networks.md")),
     ],
 )
 def test_what_was_measured_is_what_the_results_hold(name, file) -> None:

@@ -93,8 +93,8 @@ def build_network(
     norm
         ``batch`` as published, or ``group``.
     fold
-        Voxels a side that become channels of one: 1 as published, more for small models, whose
-        first and last layers are otherwise dearest.
+        Voxels a side that become channels of one where the whole field of view is looked at: 1 as
+        published, more for small models, whose first and last layers are otherwise dearest.
     localiser
         What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
         from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have none.

@@ -17,7 +17,7 @@ ROTATION = 10.0
 REACH, WAY = 0.25, 40.0
 # Of background, myocardium and blood pool.
 CLASS_WEIGHTS = (1.0, 3.0, 1.0)
-# Voxels from a ventricle that are near to it; weight of the others in cross entropy.
+# Voxels of an output from a ventricle that are near to it; weight of the others in cross entropy.
 NEAR, FAR_WEIGHT = 3, 0.05
 # Of the outputs of deep supervision, the finest first.
 LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
@@ -134,9 +134,9 @@ def supervised(
 def surprise(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
     """Return the cross entropy of all outputs for each voxel of a ventricle, the coarser the less.
 
-    Unlike Dice, it is least where shares are as likely as they say, so that volumes are right on
-    average where the image does not show where a wall ends. Voxels far from a ventricle weigh
-    little: that there is none is soon learnt, and would be all that is learnt for long.
+    Unlike Dice, near a ventricle it is least where shares are as likely as they say, so that
+    volumes are right on average where the image does not show where a wall ends. Voxels far from
+    one weigh little: that they are background is soon learnt, and would be all for long.
     """
     losses = [
         weight * _surprise(one, true.long())

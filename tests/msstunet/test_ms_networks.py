@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from msstunet.ms_oracle import folded, ms_st_unet, sample
+from msstunet.ms_oracle import folded as blocks
+from msstunet.ms_oracle import ms_st_unet, sample
 from pairnets.fill import fill, inputs
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_msstunet import build_network, network_names
-from regkit_msstunet.networks.folding import Fold, Unfold
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.pose import looked_up, pull_back
 from regkit_msstunet.networks.segmenter import Size
@@ -92,25 +93,25 @@ def test_a_look_is_the_oracles_sample() -> None:
 
 def test_folding_loses_nothing() -> None:
     volume = torch.rand(2, 1, 6, 6, 6)
-    maps = Fold(3)(volume)
-    np.testing.assert_array_equal(maps[0].numpy(), folded(volume[0, 0].numpy(), 3))
-    torch.testing.assert_close(Unfold(3)(maps), volume)
+    maps = folded(volume, 3)
+    np.testing.assert_array_equal(maps[0].numpy(), blocks(volume[0, 0].numpy(), 3))
+    torch.testing.assert_close(unfolded(maps, 3), volume)
 
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_scale_transformers_keep_places_where_scales_agree(fold) -> None:
-    """Of a map that says where it is, the next scale sees half of that, folded or not."""
+    """Of a map that says where it is, the next scale sees half of that, whatever was folded."""
     size = Size(32 * fold, 0.0625, "group", fold)
     net = MSUNet(size)
     axis = torch.linspace(-1, 1, 32 * fold)
-    where = Fold(fold)(axis.expand(1, 1, 32 * fold, 32 * fold, -1)).mean(1, keepdim=True)
+    where = folded(axis.expand(1, 1, 32 * fold, 32 * fold, -1), fold).mean(1, keepdim=True)
     small = torch.linspace(-1, 1, 16 * fold)
-    look = Fold(fold)(small.expand(1, 1, 16 * fold, 16 * fold, -1))
+    look = small.expand(1, 1, 16 * fold, 16 * fold, -1)
     numbers = [torch.zeros(1, 6)] * 3
     seen = net.deeper(where, 0, [where, look], numbers)[:, -1:]
-    torch.testing.assert_close(seen, 0.5 * look.mean(1, keepdim=True), atol=1e-5, rtol=0)
-    back = net.shallower(look.mean(1, keepdim=True), where, 0)
-    inside = (where.abs() < 0.45) & (back != 0)
+    torch.testing.assert_close(seen, 0.5 * look, atol=1e-5, rtol=0)
+    back = net.shallower(look, where, 0)
+    inside = where.abs() < 0.45
     inside &= inside.transpose(2, 4) & inside.transpose(3, 4)
     assert inside.any()
     torch.testing.assert_close(back[inside], 2 * where[inside], atol=1e-5, rtol=0)
@@ -155,7 +156,10 @@ def test_labels_teach_the_localiser_through_the_samplers_only() -> None:
 def test_folded_networks_are_as_large_as_they_say() -> None:
     network = build_network(96, fold=3, norm="group", trunk=0.25, width=0.75)
     assert 4 * count(network) < 30e6
-    assert network.segmenter.inputs == 27
+    seen = [layers[0].in_channels for layers in network.segmenter.encoders]
+    assert seen == [27, 1 + 12, 1 + 24, 48, 96]  # blocks of the whole, voxels of what is closer
+    said = [layer.out_channels for layer in network.segmenter.outputs]
+    assert said == [3 * 27, 3, 3]
 
 
 @pytest.mark.parametrize(

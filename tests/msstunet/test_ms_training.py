@@ -182,9 +182,31 @@ def test_a_localiser_may_be_kept_for_another_segmenter(cases, whole, tmp_path) -
         np.testing.assert_allclose(after[name].numpy(), before[name].numpy(), atol=1e-9)
 
 
-def test_a_network_without_a_localiser_cannot_keep_one(cases, whole, tmp_path) -> None:
-    one = job(cases, tmp_path, steps=1, network="seg2", start_with="localiser")
-    with pytest.raises(ParameterError, match="start_with=localiser takes a network that has one"):
+@pytest.mark.parametrize(
+    ("network", "started", "says"),
+    [
+        ("seg2", True, "keeps a localiser, and seg2 has none; choose another network"),
+        ("ms-st-unet", False, "add --start NAME|FILE"),
+    ],
+)
+def test_a_localiser_that_nobody_has_is_not_kept(whole, tmp_path, network, started, says) -> None:
+    start = str(whole / "ms-st-unet.safetensors") if started else ""
+    one = job("lv-pet", tmp_path, steps=1, network=network, start_with="localiser")
+    with pytest.raises(ParameterError, match=says):
+        train(replace(one, start=start))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"network": "rot1-seg1"}, "holds no localiser like this network's"),
+        ({"spacing_mm": 9.0}, "spacing_mm 10.2 on its card, 9.0 in this training"),
+    ],
+)
+def test_weights_that_see_otherwise_are_no_start(cases, whole, tmp_path, changes, says) -> None:
+    one = job(cases, tmp_path, steps=1, start_with="localiser", **changes)
+    with pytest.raises(FileFormatError, match=says):
         run(replace(one, start=str(whole / "ms-st-unet.safetensors")))
 
 

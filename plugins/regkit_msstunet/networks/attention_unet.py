@@ -8,8 +8,9 @@ from torch import Tensor, cat, nn
 from torch.nn import functional
 
 from regkit_msstunet.networks.attention_gate import AttentionGate
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.layers import double_conv, enlarged, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 
@@ -23,6 +24,9 @@ class AttentionUNet(Segmenter):
         How large it is.
     looks, zooms
         Of inputs and outputs, for subclasses.
+    folds
+        Voxels a side that become channels of one, of each look and output, for subclasses; if
+        none are given, the size's.
     joined
         Channels that join the second and the third level, for subclasses.
     """
@@ -32,12 +36,14 @@ class AttentionUNet(Segmenter):
         size: Size,
         looks: Sequence[float] = (1.0,),
         zooms: Sequence[float] = (1.0, 1.0, 1.0),
+        folds: Sequence[int] = (),
         joined: int = 0,
     ) -> None:
         super().__init__(size, looks, zooms)
         norm = size.norm
+        self.folds = tuple(folds) or (size.fold,) * len(zooms)
         a, b, c, d, e = (scaled(n, size.width) for n in CHANNELS)
-        into = (self.inputs, a + joined, b + joined, c, d)
+        into = (self.folds[0] ** 3, a + joined, b + joined, c, d)
         self.encoders = nn.ModuleList(
             double_conv(i, o, norm) for i, o in zip(into, (a, b, c, d, e), strict=True)
         )
@@ -51,7 +57,9 @@ class AttentionUNet(Segmenter):
             double_conv(skipped + deeper, skipped, norm)
             for skipped, deeper in ((a, b), (b, c), (c, d), (d, e))
         )
-        self.outputs = nn.ModuleList(self.to_classes(n) for n in (a, b, c))
+        self.outputs = nn.ModuleList(
+            to_classes(n, fold) for n, fold in zip((a, b, c), self.folds, strict=True)
+        )
 
     def forward(
         self,
@@ -60,7 +68,7 @@ class AttentionUNet(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of three levels."""
-        seen = [self.fold(look) for look in looks]
+        seen = [folded(look, fold) for look, fold in zip(looks, self.folds, strict=False)]
         e1 = self.encoders[0](seen[0])
         e2 = self.encoders[1](self.deeper(e1, 0, seen, numbers))
         e3 = self.encoders[2](self.deeper(e2, 1, seen, numbers))
@@ -75,9 +83,12 @@ class AttentionUNet(Segmenter):
         if finest == 0:  # else the dearest level would be for nothing
             u1 = self.decoders[0](cat([e1, self.shallower(u2, e1, 0)], 1))
             decoded.insert(0, u1)
-        levels = list(zip(reversed(self.outputs), reversed(decoded), strict=False))
-        logits = [self.unfold(output(features)) for output, features in reversed(levels)]
-        return tuple(logits[-(len(self.outputs) - finest) :])
+        first = len(self.outputs) - len(decoded)
+        logits = [
+            unfolded(self.outputs[level](features), self.folds[level])
+            for level, features in enumerate(decoded, first)
+        ]
+        return tuple(logits[finest - first :])
 
     def deeper(
         self,

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.layers import Norm, enlarged, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 LAYERS = 4
@@ -63,14 +64,14 @@ class DenseUNet(Segmenter):
     def __init__(self, size: Size) -> None:
         super().__init__(size)
         wide = [scaled(n, size.width) for n in CHANNELS]
-        into = (self.inputs, *wide[:-1])
+        into = (size.fold**3, *wide[:-1])
         self.down = nn.ModuleList(
             DenseBlock(i, o, size.norm) for i, o in zip(into, wide, strict=True)
         )
         self.up = nn.ModuleList(
             DenseBlock(a + b, a, size.norm) for a, b in itertools.pairwise(wide)
         )
-        self.output = self.to_classes(wide[0])
+        self.output = to_classes(wide[0], size.fold)
 
     def forward(
         self,
@@ -79,7 +80,7 @@ class DenseUNet(Segmenter):
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
         """Return logits of the whole look."""
-        features = self.down[0](self.fold(looks[0]))
+        features = self.down[0](folded(looks[0], self.size.fold))
         skipped = []
         for block in self.down[1:]:
             skipped.append(features)
@@ -87,4 +88,4 @@ class DenseUNet(Segmenter):
         for level in reversed(range(len(skipped))):
             both = cat([skipped[level], enlarged(features, skipped[level])], 1)
             features = self.up[level](both)
-        return (self.unfold(self.output(features)),)
+        return (unfolded(self.output(features), self.size.fold),)

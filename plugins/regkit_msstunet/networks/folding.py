@@ -6,59 +6,45 @@ First and last layers at full resolution cost most of a network's time: folded, 
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
-class Fold(nn.Module):
+def folded(volume: Tensor, size: int) -> Tensor:
     """Turn blocks of voxels into channels.
 
     Parameters
     ----------
+    volume
+        (batch, channels, x, y, z).
     size
         Voxels of a block along each axis.
+
+    Returns
+    -------
+    Tensor
+        (batch, channels * size ** 3, x / size, y / size, z / size).
     """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, volume: Tensor) -> Tensor:
-        """Return a map (batch, channels * size ** 3, ...) of a volume (batch, channels, ...)."""
-        if self.size == 1:
-            return volume
-        batch, channels, *shape = volume.shape
-        x, y, z = (n // self.size for n in shape)
-        f = self.size
-        blocks = volume.reshape(batch, channels, x, f, y, f, z, f)
-        return blocks.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, -1, x, y, z)
+    if size == 1:
+        return volume
+    batch, channels, *shape = volume.shape
+    x, y, z = (n // size for n in shape)
+    blocks = volume.reshape(batch, channels, x, size, y, size, z, size)
+    return blocks.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, -1, x, y, z)
 
 
-class Unfold(nn.Module):
-    """Turn channels into blocks of voxels: undoes `Fold`.
-
-    Parameters
-    ----------
-    size
-        Voxels of a block along each axis.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return a volume (batch, channels / size ** 3, ...) of a map (batch, channels, ...)."""
-        if self.size == 1:
-            return features
-        f = self.size
-        batch, channels, x, y, z = features.shape
-        blocks = features.reshape(batch, channels // f**3, f, f, f, x, y, z)
-        return blocks.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, x * f, y * f, z * f)
+def unfolded(features: Tensor, size: int) -> Tensor:
+    """Turn channels into blocks of voxels: undoes `folded`."""
+    if size == 1:
+        return features
+    f = size
+    batch, channels, x, y, z = features.shape
+    blocks = features.reshape(batch, channels // f**3, f, f, f, x, y, z)
+    return blocks.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, x * f, y * f, z * f)
 
 
-def block_reach(voxels: int, fold: int) -> float:
+def block_reach(voxels: int, size: int) -> float:
     """Return where the centre of a volume's last block is, if its last voxel's centre is at 1.
 
     Normalised coordinates (align_corners) of a folded map reach less far than the volume's.
     """
-    return 1 - (fold - 1) / (voxels - 1)
+    return 1 - (size - 1) / (voxels - 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regkit_msstunet.networks.folding import Fold
+from regkit_msstunet.networks.folding import folded
 from regkit_msstunet.networks.layers import Norm
 from regkit_msstunet.networks.pose import NUMBERS
 from regkit_msstunet.networks.resnet import ResNet50
@@ -35,13 +35,13 @@ class Localiser(nn.Module):
         self, scales: int, width: float, norm: Norm, fold: int, mean: Sequence[float] = MEAN_POSE
     ) -> None:
         super().__init__()
-        self.fold = Fold(fold)
+        self.fold = fold
         self.trunk = ResNet50(fold**3, width, norm)
         self.heads = nn.ModuleList(pose_head(self.trunk.features, mean) for _ in range(scales))
 
     def forward(self, volume: Tensor) -> list[Tensor]:
         """Return numbers (batch, scales, 6) of a volume (batch, 1, n, n, n): of one look."""
-        features = self.trunk(self.fold(volume))
+        features = self.trunk(folded(volume, self.fold))
         return [torch.stack([head(features) for head in self.heads], dim=1)]
 
 

@@ -20,7 +20,9 @@ class MSUNet(AttentionUNet):
 
     Three looks at the volume, whole, half and a quarter of the field of view in voxels of one
     size. A scale transformer brings features of one look into the frame of the next; its inverse
-    brings them back, zero outside. Neither has weights, nor hands gradients to the numbers.
+    brings them back, zero outside. Neither has weights, nor hands gradients to the numbers. Only
+    the look at the whole is folded; its blocks get back one point each of what was seen closer, so
+    that a folded network's labels are better read from there.
 
     Parameters
     ----------
@@ -29,9 +31,10 @@ class MSUNet(AttentionUNet):
     """
 
     def __init__(self, size: Size) -> None:
-        super().__init__(size, ZOOMS, ZOOMS, joined=size.fold**3)
+        folds = (size.fold, 1, 1)  # looks from closer are small enough
+        super().__init__(size, ZOOMS, ZOOMS, folds, joined=1)
         sides = (int(size.grid * zoom) for zoom in ZOOMS)
-        self._reaches = [block_reach(side, size.fold) for side in sides]
+        self._reaches = [block_reach(n, fold) for n, fold in zip(sides, folds, strict=True)]
 
     def deeper(
         self, features: Tensor, level: int, seen: Sequence[Tensor], numbers: Sequence[Tensor]

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
-from regkit_msstunet.networks.folding import Fold
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.localiser import pose_head
 from regkit_msstunet.networks.plain_unet import UNet
 from regkit_msstunet.networks.pose import looked_up, pull_back
 from regkit_msstunet.networks.reorienter import Reorienter
-from regkit_msstunet.networks.segmenter import CLASSES, Segmenter, Size
+from regkit_msstunet.networks.segmenter import CLASSES, Segmenter, Size, to_classes
 
 HIDDEN = 384
 
@@ -31,10 +31,10 @@ class Hourglasses(Segmenter):
 
     def __init__(self, size: Size) -> None:
         super().__init__(size, zooms=(1.0, 1.0))
-        shown = self.inputs * (1 + CLASSES)
+        shown = size.fold**3 * (1 + CLASSES)
         nets = [UNet(shown, size.width) for _ in range(2)]
         self.nets = nn.ModuleList(nets)
-        self.outputs = nn.ModuleList(self.to_classes(net.channels[0]) for net in nets)
+        self.outputs = nn.ModuleList(to_classes(net.channels[0], size.fold) for net in nets)
 
     def forward(
         self,
@@ -43,11 +43,11 @@ class Hourglasses(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of the last U-Net and of the one before."""
-        look, found = self.fold(looks[0]), self.fold(looks[1])
+        look, found = (folded(look, self.size.fold) for look in looks)
         logits = []
         for net, output in zip(self.nets, self.outputs, strict=True):
             found = output(net(cat([look, found], 1))[0])
-            logits.append(self.unfold(found))
+            logits.append(unfolded(found, self.size.fold))
         return tuple(reversed(logits))[finest:]
 
 
@@ -65,10 +65,8 @@ class OmegaNet(Reorienter):
     def __init__(self, size: Size, mean: Sequence[float]) -> None:
         super().__init__(size, None, Hourglasses(size))
         self.joint = True
-        inputs = size.fold**3
-        self.fold = Fold(size.fold)
-        self.first = UNet(inputs, size.width)
-        self.first_output = nn.Conv3d(self.first.channels[0], CLASSES * inputs, 1)
+        self.first = UNet(size.fold**3, size.width)
+        self.first_output = to_classes(self.first.channels[0], size.fold)
         side = size.grid // size.fold >> (len(self.first.channels) - 1)
         hidden = max(16, round(HIDDEN * size.width))
         self.hidden = nn.Sequential(
@@ -83,9 +81,9 @@ class OmegaNet(Reorienter):
 
     def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
         """Return numbers (batch, 1, 6) of one look, and logits of the volume as it came."""
-        features = self.first(self.fold(volume))
+        features = self.first(folded(volume, self.size.fold))
         numbers = self.head(self.hidden(features[-1]))[:, None]
-        return [numbers], self.segmenter.unfold(self.first_output(features[0]))
+        return [numbers], unfolded(self.first_output(features[0]), self.size.fold)
 
     def segment(
         self, volume: Tensor, numbers: Tensor, context: Tensor | None = None, finest: int = 0

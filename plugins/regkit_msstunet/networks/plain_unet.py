@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.layers import scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 LEAK = 0.01
@@ -73,8 +74,8 @@ class PlainUNet(Segmenter):
 
     def __init__(self, size: Size) -> None:
         super().__init__(size, zooms=(1.0,) * OUTPUTS)
-        self.net = UNet(self.inputs, size.width)
-        self.outputs = nn.ModuleList(self.to_classes(n) for n in self.net.channels[:OUTPUTS])
+        self.net = UNet(size.fold**3, size.width)
+        self.outputs = nn.ModuleList(to_classes(n, size.fold) for n in self.net.channels[:OUTPUTS])
 
     def forward(
         self,
@@ -83,5 +84,5 @@ class PlainUNet(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of three levels of the whole look."""
-        levels = list(zip(self.outputs, self.net(self.fold(looks[0])), strict=False))
-        return tuple(self.unfold(output(features)) for output, features in levels[finest:])
+        levels = list(zip(self.outputs, self.net(folded(looks[0], self.size.fold)), strict=False))
+        return tuple(unfolded(output(maps), self.size.fold) for output, maps in levels[finest:])

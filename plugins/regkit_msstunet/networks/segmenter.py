@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from regkit_msstunet.networks.folding import Fold, Unfold
 from regkit_msstunet.networks.layers import Norm
 
 LocaliserKind: TypeAlias = Literal["resnet", "zooming"]
@@ -30,7 +29,8 @@ class Size:
     norm
         ``batch`` as published, or ``group``.
     fold
-        Voxels a side that become channels of one: 1 as published, more for small models.
+        Voxels a side that become channels of one where the whole field of view is looked at: 1 as
+        published, more for small models.
     trunk
         Factor on the channels of a localiser, if another one than `width`; 0 for the same.
     localiser
@@ -63,8 +63,6 @@ class Segmenter(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.size, self.looks, self.zooms = size, tuple(looks), tuple(zooms)
-        self.fold, self.unfold = Fold(size.fold), Unfold(size.fold)
-        self.inputs = size.fold**3
 
     @abstractmethod
     def forward(
@@ -85,6 +83,7 @@ class Segmenter(nn.Module, ABC):
             Place among `zooms` of the finest logits that are wanted: finer ones are left out.
         """
 
-    def to_classes(self, channels: int) -> nn.Conv3d:
-        """Build the layer from features to the logits of a block."""
-        return nn.Conv3d(channels, CLASSES * self.inputs, 1)
+
+def to_classes(channels: int, fold: int) -> nn.Conv3d:
+    """Build the layer from features to the logits of a block of voxels."""
+    return nn.Conv3d(channels, CLASSES * fold**3, 1)

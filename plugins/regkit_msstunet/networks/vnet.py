@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
+from regkit_msstunet.networks.folding import folded, unfolded
 from regkit_msstunet.networks.layers import Norm, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 DOWN = (1, 2, 3, 3, 3)
@@ -47,7 +48,7 @@ class VNet(Segmenter):
         super().__init__(size)
         norm = size.norm
         wide = [scaled(n, size.width) for n in CHANNELS]
-        self.enter = nn.Conv3d(self.inputs, wide[0], 1)
+        self.enter = nn.Conv3d(size.fold**3, wide[0], 1)
         self.down = nn.ModuleList(
             Stage(n, n, count, norm) for n, count in zip(wide, DOWN, strict=True)
         )
@@ -57,7 +58,7 @@ class VNet(Segmenter):
         self.up = nn.ModuleList(
             Stage(2 * n, n, count, norm) for n, count in zip(wide[:-1], UP, strict=True)
         )
-        self.output = self.to_classes(wide[0])
+        self.output = to_classes(wide[0], size.fold)
 
     def forward(
         self,
@@ -66,7 +67,7 @@ class VNet(Segmenter):
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
         """Return logits of the whole look."""
-        features = self.enter(self.fold(looks[0]))
+        features = self.enter(folded(looks[0], self.size.fold))
         features = self.down[0](features, features)
         skipped = []
         for halve, stage in zip(self.halve, self.down[1:], strict=True):
@@ -76,4 +77,4 @@ class VNet(Segmenter):
         for level in reversed(range(len(skipped))):
             features = self.widen[level](features)
             features = self.up[level](cat([skipped[level], features], 1), features)
-        return (self.unfold(self.output(features)),)
+        return (unfolded(self.output(features), self.size.fold),)

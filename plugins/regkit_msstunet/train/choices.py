@@ -64,7 +64,7 @@ class Choices(Course):
     class_weights
         Of background, myocardium and blood pool in the Dice losses: unequal ones move borders.
     entropy_weight
-        Of cross entropy beside Dice.
+        Of cross entropy near the ventricle beside Dice.
     threshold_weight, threshold_coarser
         Of the threshold loss; of so many voxels it looks at one, along each axis.
     """

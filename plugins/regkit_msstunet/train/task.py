@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regkit.errors import ParameterError
+from regkit.errors import FileFormatError
 from regkit.grid import FloatArray
 from regkit.learning import Task
 from regkit.learning.restore import restored
 from regkit.weights import Weights
+from regkit_msstunet.card import Card
 from regkit_msstunet.catalogue import build_network
 from regkit_msstunet.geometry import cube
 from regkit_msstunet.losses import (
@@ -32,9 +33,6 @@ from regkit_msstunet.train.export import export
 from regkit_msstunet.train.pool import PooledCase
 from regkit_msstunet.train.validation import validate
 from regkit_msstunet.train.views import Batch, Views
-
-# What names of its weights begin with.
-LOCALISER = "localiser."
 
 
 class ReorientationTask(Task[Batch]):
@@ -77,14 +75,23 @@ class ReorientationTask(Task[Batch]):
         )
 
     def start_from(self, weights: Weights) -> None:
-        """Put weights into the network, or into its localiser alone."""
-        if self.choices.start_with == "all":
+        """Put weights into the network, or into its localiser alone, if they see the same cube."""
+        card, choices = Card.from_json(weights.card, weights.file), self.choices
+        for name, theirs, ours in (
+            ("grid_size", card.size, choices.grid_size),
+            ("spacing_mm", card.spacing_mm, choices.spacing_mm),
+            ("exponent", card.exponent, choices.exponent),
+        ):
+            if theirs != ours:
+                raise FileFormatError(
+                    f"{weights.file} is nothing to begin from: {name} {theirs} on its card, "
+                    f"{ours} in this training"
+                )
+        if choices.start_with == "all":
             super().start_from(weights)
             return
-        localiser = getattr(self.network, "localiser", None)
-        if localiser is None:
-            raise ParameterError("start_with=localiser takes a network that has one")
-        restored(localiser, weights.file, f"{weights.method}'s localiser", LOCALISER)
+        localiser = getattr(self.network, "localiser")  # noqa: B009 - loops know only modules
+        restored(localiser, weights.file, card.network, "localiser.")
 
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""

@@ -85,8 +85,8 @@ def staged(folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()) -
     Raises
     ------
     OutputError
-        The folder cannot be made or written, the disk is full, a folder has a file's name, a file
-        would replace an input.
+        The folder cannot be made or written, the disk is full, a file is too large, a folder has a
+        file's name, a file would replace an input.
     """
     target = Path(folder)
     missing = [path for path in (target, *target.parents) if not path.exists()]
@@ -140,6 +140,9 @@ def why_not(target: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"cannot write to the folder {target}: the disk is full; make room and try again"
     if error.errno == errno.EFBIG:
-        return f"cannot write to the folder {target}: a file is too large for the limit; raise it"
+        return (
+            f"cannot write to the folder {target}: a file is larger than its disk or `ulimit -f` "
+            "allows; choose another or raise the limit"
+        )
     reason = error.strerror or str(error)
     return f"cannot write to the folder {target}: {reason}; choose another or change its rights"

@@ -47,6 +47,10 @@ def restored(network: N, file: Path, name: str, within: str = "") -> N:
     except (SafetensorError, OSError) as error:
         raise FileFormatError(f"{file} is no safetensors file: {error}") from error
     except RuntimeError as error:
+        if within:
+            raise FileFormatError(
+                f"{file} holds no {within.rstrip('.')} like this network's; choose other weights"
+            ) from error
         raise FileFormatError(
             f"{file} does not fit the network of its card ({name}); train it again"
         ) from error
