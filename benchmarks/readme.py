@@ -4,9 +4,9 @@
 
 Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
 those of `weights` what the cards of shipped weights say, between those of `training cost`,
-`speed`, `capture`, `real pairs`, `whole bodies`, `ventricles` and `paper tables` what was
-measured, from `benchmarks/results`; `--picture` paints docs/demo.png from the demo's pair and
-docs/ventricle.png from a simulated patient.
+`speed`, `capture`, `real pairs`, `whole bodies`, `ventricles`, `ventricle networks` and
+`paper tables` what was measured, from `benchmarks/results`; `--picture` paints docs/demo.png from
+the demo's pair and docs/ventricle.png from a simulated patient.
 """
 
 from __future__ import annotations
@@ -44,14 +44,17 @@ MEASURED = {
     "real pairs": RESULTS / "real_pairs.md",
     "whole bodies": RESULTS / "petct.md",
     "ventricles": RESULTS / "ventricles.md",
+    "ventricle networks": RESULTS / "ventricle_networks.md",
     "paper tables": RESULTS / "tables.md",
 }
 
 
 def replace_between(text: str, name: str, content: str) -> str:
-    """Return the text with new content between the markers of a name."""
-    before, _, rest = text.partition(f"<!-- {name} -->\n")
-    _, _, after = rest.partition(f"<!-- /{name} -->")
+    """Return the text with new content between the markers of a name, which it must have."""
+    before, begin, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not (begin and end):
+        raise SystemExit(f"{README} has no markers of {name}; write them where the table goes")
     return f"{before}<!-- {name} -->\n{content}<!-- /{name} -->{after}"
 
 

@@ -10,7 +10,8 @@ cases too; then it reorients patients of the test split that none has seen. With
 `ms-st-unet` is also trained of each tracer alone, with half of the steps: of equally many of its
 images. `seg1` and `seg2` have no localiser: they are told the truth, so that their rows are of
 labels only. One JSON line for each case and training is added to
-benchmarks/results/ventricle_networks.jsonl; what is there already is not run again.
+benchmarks/results/ventricle_networks.jsonl; what is there already is not run again. The table of
+the whole file is written beside it as Markdown.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from regkit.errors import RegistrationError
 from regkit.evaluation import Evaluation
 from regkit.pipeline import build
 from regkit.registry import default_registry
-from regkit_msstunet import network_names
 from regkit_msstunet.train.pool import TOGETHER
 
 OUT = Path(__file__).parent / "results" / "ventricle_networks.jsonl"
@@ -76,7 +76,8 @@ def trainings(options: argparse.Namespace) -> list[Training]:
     """Return all that is to be compared."""
     of_all = [Training(name, options.data, options.steps) for name in options.networks]
     tracers = cohorts(options.data) if options.own else []
-    return of_all + [Training("ms-st-unet", one, options.steps // len(tracers)) for one in tracers]
+    own = [Training("ms-st-unet", one, options.steps // len(tracers)) for one in tracers]
+    return list(dict.fromkeys(of_all + own))
 
 
 def cohorts(data: str) -> list[str]:
@@ -180,21 +181,25 @@ def mean_sd(scores: list[Mapping[str, float]], name: str, times: float, digits: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, metavar="DIR")
-    parser.add_argument("--networks", default=",".join(network_names()))
+    parser.add_argument("--networks", default=",".join(WIDTHS))
     parser.add_argument("--data", default="both")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--own", action="store_true", help="train of each tracer alone too")
     parser.add_argument("--cases", type=int, default=20, help="of each cohort's test split")
     parser.add_argument("--set", action="append", default=[], help="a choice of every training")
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--table", action="store_true", help="print the table of the file only")
+    parser.add_argument("--table", action="store_true", help="only lay out the table of the file")
     options = parser.parse_args()
     options.networks = options.networks.split(",")
+    for name in set(options.networks) - set(WIDTHS):
+        parser.error(f"no network is called {name}; there are {', '.join(WIDTHS)}")
     if not (options.table or options.output):
         parser.error("-o DIR is where the trainings go")
     if not options.table:
         measure(options)
-    print(markdown(COLUMNS, rows(read(options.out))))
+    text = markdown(COLUMNS, rows(read(options.out))) + "\n"
+    options.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
