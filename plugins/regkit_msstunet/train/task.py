@@ -90,8 +90,8 @@ class ReorientationTask(Task[Batch]):
         if choices.start_with == "all":
             super().start_from(weights)
             return
-        localiser = getattr(self.network, "localiser")  # noqa: B009 - loops know only modules
-        restored(localiser, weights.file, card.network, "localiser.")
+        network: Any = self.network
+        restored(network.localiser, weights.file, card.network, "localiser.")
 
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""
