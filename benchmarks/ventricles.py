@@ -5,10 +5,11 @@
 
 For every case: the six numbers of the pose, the paper's scores and the volumes of the labels that
 were found. Alpha, beta, gamma (rad) and the translations (half-widths) are those of Ni et al., in
-the cube of 128 voxels of 3.4 mm; patients are of the split `test`. One JSON object per case is
-added to the file; cases that are there already are not run again, so that other parameters or
-other weights need another `--row`. The table of the whole file is written beside it as Markdown;
-without a method nothing is run.
+the cube of 128 voxels of 3.4 mm; patients are of the split `test`. The method `truth` knows the
+pose and the labels of the image: what labels of its voxels can be in the planes. One JSON object
+per case is added to the file; cases that are there already are not run again, so that other
+parameters or other weights need another `--row`. The table of the whole file is written beside it
+as Markdown; without a method nothing is run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,11 @@ from regkit.errors import RegistrationError
 from regkit.evaluation import Evaluation, NotKnownError
 from regkit.parameters import parse_assignment
 from regkit.pipeline import build
-from regkit.registrar import Registrar
+from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration import run
 from regkit.registry import default_registry
 from regkit.transform import AffineTransform
+from regkit.volume import LabelMap
 from regkit_msstunet.geometry import cube, to_numbers
 from regkit_msstunet.scores import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
@@ -48,6 +51,8 @@ TITLES = (
     "rotation MSE 10⁻² rad²",
 )
 KEYS = ("row", "data")
+# Not a method: what a case knows itself.
+TRUTH = "truth"
 # Cases below which neither a deviation nor R^2 means anything.
 FEWEST = 2
 AGREEMENT = (
@@ -72,7 +77,10 @@ def measure(data: str, options: argparse.Namespace) -> None:
     registry = default_registry()
     cohort = build_dataset(data, {"n": options.cases, "split": "test"}, registry)
     parameters = dict(map(parse_assignment, options.set))
-    registrars = {method: build(method, parameters, registry) for method in options.methods}
+    registrars = {
+        method: None if method == TRUTH else build(method, parameters, registry)
+        for method in options.methods
+    }
     done = {(r["row"], r["data"], r["case"]) for r in records.read(options.out)}
     for index, case_id in enumerate(cohort.ids):
         keys = {method: (options.row or method, data, case_id) for method in registrars}
@@ -81,9 +89,25 @@ def measure(data: str, options: argparse.Namespace) -> None:
             continue
         case = cohort.case(index)
         for method in missing:
-            facts = measured(registrars[method], method, case)
+            facts = measured(registrars[method] or Known(case), method, case)
             named = dict(zip(("row", "data", "case"), keys[method], strict=True))
             records.append(options.out, {**named, "method": method, **facts})
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is to be found in a case, as if a method had found it."""
+
+    case: Case
+
+    def register(self, pair: Pair) -> Estimate:  # noqa: ARG002 - of no other than its case
+        """Return the true pose, and the labels of the moving image as methods number them."""
+        labels = self.case.moving_labels
+        assert labels is not None and self.case.truth is not None  # noqa: PT018 - simulated
+        array = np.zeros(labels.array.shape, np.uint8)
+        for name, number in STRUCTURES.values():
+            array[labels.array == int(self.case.extra[name])] = number
+        return Estimate(self.case.truth, LabelMap(array, labels.grid))
 
 
 def measured(registrar: Registrar, method: str, case: Case) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import TypeAlias, get_args
 
 from regkit.errors import ParameterError, UnknownNameError
@@ -15,7 +16,7 @@ from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.omega_net import OmegaNet
 from regkit_msstunet.networks.plain_unet import PlainUNet
 from regkit_msstunet.networks.reorienter import Reorienter, check_grid
-from regkit_msstunet.networks.segmenter import LocaliserKind, Segmenter, Size
+from regkit_msstunet.networks.segmenter import ZOOMS, LocaliserKind, Segmenter, Size, Zooms
 from regkit_msstunet.networks.vnet import VNet
 from regkit_msstunet.networks.zooming import ZoomingLocaliser
 
@@ -71,6 +72,7 @@ def build_network(
     norm: Norm = "batch",
     fold: int = 1,
     localiser: LocaliserKind = "resnet",
+    zooms: Sequence[float] = ZOOMS,
     mean: Sequence[float] = MEAN_POSE,
 ) -> Reorienter:
     """Build a network with random weights.
@@ -98,6 +100,8 @@ def build_network(
     localiser
         What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
         from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have none.
+    zooms
+        Shares of the field of view that a multi-scale network looks at, the whole first.
     mean
         Six numbers that the network says before it has learnt any.
 
@@ -118,6 +122,17 @@ def build_network(
     if localiser not in get_args(LocaliserKind):
         kinds = " or ".join(f"'{kind}'" for kind in get_args(LocaliserKind))
         raise ParameterError(f"localiser takes {kinds}, got '{localiser}'")
-    size = Size(grid_size, width, norm, fold, trunk, localiser)
+    size = Size(grid_size, width, norm, fold, trunk, localiser, _three(zooms))
     check_grid(size)
     return NETWORKS[name](size, mean)
+
+
+def _three(zooms: Sequence[float]) -> Zooms:
+    """Return zooms that a multi-scale network can have."""
+    falling = all(closer < look for look, closer in pairwise([*zooms, 0.0]))
+    if len(zooms) != len(ZOOMS) or zooms[0] != 1 or not falling:
+        raise ParameterError(
+            f"zooms takes three falling shares of the field of view, 1 first, got {list(zooms)}"
+        )
+    whole, closer, closest = map(float, zooms)
+    return whole, closer, closest

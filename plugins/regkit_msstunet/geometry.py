@@ -19,6 +19,8 @@ from regkit.grid import FloatArray, Grid, Vector3
 from regkit.transform import AffineTransform
 
 MM3_PER_ML = 1000.0
+# Of a voxel: how near voxels of two grids are that are the same ones.
+MEET = 1e-6
 
 
 def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
@@ -34,6 +36,12 @@ def zoomed(grid: Grid, zoom: float, size: int) -> Grid:
     Its outermost voxels are as far out as `zoom` times those of the first.
     """
     return cube(size, 2 * half_width_mm(grid) * zoom / (size - 1))
+
+
+def meets(onto: Grid, frame: Grid) -> bool:
+    """Return whether all voxels of a grid are voxels of another, were that endless."""
+    corner_and_steps = frame.to_index(onto.to_physical(np.eye(4, 3, -1)))
+    return bool(np.allclose(corner_and_steps, np.round(corner_and_steps), rtol=0, atol=MEET))
 
 
 def half_width_mm(grid: Grid) -> float:

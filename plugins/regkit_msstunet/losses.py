@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation, wrapped
-from regkit_msstunet.networks.segmenter import CLASSES
+from regkit_msstunet.networks.segmenter import CLASSES, voxels_within
 
 SMOOTH = 1e-5
 ROTATION = 10.0
@@ -90,7 +90,7 @@ def threshold_loss(
     bright = (volume > volume.mean(dim=(1, 2, 3, 4), keepdim=True)).to(volume.dtype)
     losses = []
     for scale, zoom in enumerate(zooms[: numbers.shape[1]]):
-        side = int(volume.shape[-1] * zoom) // coarser
+        side = voxels_within(volume.shape[-1], zoom) // coarser
         with torch.no_grad():
             true = looked_up(bright, pull_back(truth, zoom), side)
         losses.append(dice_loss(looked_up(bright, pull_back(numbers[:, scale], zoom), side), true))

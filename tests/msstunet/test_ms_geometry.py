@@ -10,8 +10,9 @@ from scipy.spatial.transform import Rotation
 from msstunet.lv_phantom import NUMBERS
 from regkit import AffineTransform, Volume
 from regkit.errors import TransformError
+from regkit.grid import Grid
 from regkit.resampling import resample
-from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
+from regkit_msstunet.geometry import cube, half_width_mm, meets, to_numbers, to_transform
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
 from regkit_nuclear.thorax.pose import Reorientation
 
@@ -71,3 +72,21 @@ def test_numbers_that_are_no_pose() -> None:
         to_transform((0, 0, np.nan, 0, 0, 0), cube(8, 1.0))
     with pytest.raises(TransformError, match="a pose is a rigid transform"):
         to_numbers(AffineTransform(np.diag([2.0, 1, 1, 1])), cube(8, 1.0))
+
+
+def test_grids_meet_where_all_voxels_of_one_are_voxels_of_the_other() -> None:
+    one = cube(16, 3.4)
+    far = cube(64, 3.4).to_physical((63, 63, 63))
+    flipped = Grid((64, 64, 64), (3.4, 3.4, 3.4), tuple(far), (-1, 0, 0, 0, -1, 0, 0, 0, -1))
+    turned = Grid((64, 64, 64), (3.4, 3.4, 3.4), one.origin, (0.8, 0.6, 0, -0.6, 0.8, 0, 0, 0, 1))
+    for other, expected in (
+        (cube(64, 3.4), True),
+        (cube(64, 3.4, (6.8, -3.4, 0.0)), True),
+        (cube(65, 1.7), True),
+        (flipped, True),
+        (cube(64, 1.7), False),
+        (cube(63, 3.4), False),
+        (cube(64, 3.41), False),
+        (turned, False),
+    ):
+        assert meets(one, other) == expected, other

@@ -10,6 +10,7 @@ from pairnets.fill import fill, inputs
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_msstunet import build_network, network_names
 from regkit_msstunet.networks.folding import folded, unfolded
+from regkit_msstunet.networks.layers import normalisation
 from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.pose import looked_up, pull_back
 from regkit_msstunet.networks.segmenter import Size
@@ -117,6 +118,38 @@ def test_scale_transformers_keep_places_where_scales_agree(fold) -> None:
     torch.testing.assert_close(back[inside], 2 * where[inside], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("fold", [1, 3])
+def test_looks_of_whole_steps_are_cut_out_and_not_interpolated(fold) -> None:
+    """Where poses agree, voxels of closer looks, and features there, are those of the whole."""
+    zooms = (1.0, 31 / 47, 15 / 47)  # 32 and 16 of 48 voxels
+    network = build_network(48, "seg2", width=0.0625, norm="group", fold=fold, zooms=zooms)
+    segmenter = network.segmenter
+    seen = {}
+    segmenter.register_forward_pre_hook(lambda _, given: seen.update(looks=given[0]))
+    volume = torch.rand(1, 1, 48, 48, 48)
+    network(volume)
+    for look, cut in zip(seen["looks"], (0, 8, 16), strict=True):
+        middle = volume[..., cut : 48 - cut, cut : 48 - cut, cut : 48 - cut]
+        torch.testing.assert_close(look, middle, atol=1e-4, rtol=0)
+    if fold == 1:
+        still = [torch.zeros(1, 6)] * 3
+        features = torch.rand(1, 2, 32, 32, 32)
+        closer = segmenter.deeper(features, 1, seen["looks"], still)[:, 1:]
+        middle = features[..., 8:24, 8:24, 8:24]
+        torch.testing.assert_close(closer, middle, atol=1e-4, rtol=0)
+
+
+def test_a_group_of_channels_keeps_which_one_is_bright() -> None:
+    norm = normalisation("group", 8)
+    maps = torch.rand(1, 8, 4, 4, 4)
+    brighter = maps.clone()
+    brighter[:, 0] *= 3
+    assert (norm(brighter) - norm(maps))[:, :4].abs().max() > 0.5
+    torch.testing.assert_close(norm(brighter)[:, 4:], norm(maps)[:, 4:])
+    for channels in (1, 3, 6, 18, 20):
+        assert normalisation("group", channels)(torch.rand(2, channels, 2, 2, 2)).isfinite().all()
+
+
 @pytest.mark.parametrize("name", network_names())
 def test_every_network_predicts_and_learns(name) -> None:
     network = build_network(32, name, norm="group", **SMALL)
@@ -160,6 +193,12 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
     assert seen == [27, 1 + 12, 1 + 24, 48, 96]  # blocks of the whole, voxels of what is closer
     said = [layer.out_channels for layer in network.segmenter.outputs]
     assert said == [3 * 27, 3, 3]
+    zooms = (1.0, 63 / 95, 31 / 95)
+    network = build_network(96, fold=3, norm="group", trunk=0.25, width=0.25, zooms=zooms)
+    shapes = [tuple(one.shape[2:]) for one in network(torch.rand(1, 1, 96, 96, 96)).logits]
+    assert shapes == [(n, n, n) for n in (96, 64, 32)]
+    seen = [layers[0].in_channels for layers in network.segmenter.encoders]
+    assert seen == [27, 8 + 4, 1 + 8, 16, 32]  # each look is folded to 32 blocks a side
 
 
 @pytest.mark.parametrize(
@@ -168,6 +207,15 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
         ({"grid_size": 24}, "a multiple of 16 voxels a side, got 24"),
         ({"grid_size": 48, "fold": 2}, "a multiple of 32 voxels a side, got 48"),
         ({"grid_size": 32, "width": 0.0}, "width takes a positive factor, got 0"),
+        ({"grid_size": 32, "zooms": (1.0, 0.5)}, "three falling shares .* got .1.0, 0.5.$"),
+        ({"grid_size": 32, "zooms": (1.0, 0.5, 0.5)}, "three falling shares of the field"),
+        ({"grid_size": 32, "zooms": (0.9, 0.5, 0.25)}, "1 first, got .0.9, 0.5, 0.25.$"),
+        ({"grid_size": 32, "zooms": (1.0, 0.5, 0.0)}, "three falling shares of the field"),
+        ({"grid_size": 32, "zooms": (1.0, 0.5, 0.05)}, "a look of 2 voxels a side cannot be"),
+        (
+            {"grid_size": 64, "fold": 4, "zooms": (1.0, 0.7, 0.25)},
+            "a look of 45 voxels a side cannot be folded by 2",
+        ),
         ({"grid_size": 32, "norm": "layer"}, "norm takes 'batch' or 'group', got 'layer'"),
     ],
 )

@@ -76,14 +76,49 @@ def test_a_drawn_pose_is_where_the_ventricle_then_is(pooled, kind) -> None:
     assert wall > 2 * rest
 
 
-def test_labels_are_those_of_the_short_axis_at_every_zoom(pooled) -> None:
+@pytest.fixture(scope="module")
+def from_image(tmp_path_factory):
+    """Cases whose planes have other voxels: one each on an oblique and on a plain grid."""
+    cases = Cases(*(Phantom(GRIDS[k], pose_on(GRIDS[k])).case(k) for k in ("oblique", "plain")))
+    prepare = partial(prepare_case, spacing_mm=3.4, exponent=0.5)
+    pool = Pool(cases, tmp_path_factory.mktemp("pool"), prepare)
+    list(pool.fill("cases"))
+    return read_cases(pool)
+
+
+def test_labels_of_the_image_are_those_of_the_short_axis_at_every_zoom(from_image) -> None:
     outputs = [(48, 1.0), (24, 0.5), (12, 0.25)]
-    views = Views(CHOICES, [pooled["oblique"]], outputs)
+    views = Views(CHOICES, [from_image[0]], outputs)
     wide = 2 * half_width_mm(views.grid)
     for found, (size, zoom) in zip(views.labels(0), outputs, strict=True):
         true = labels_of(points_of(cube(size, wide * zoom / (size - 1))))
         for label in (1, 2):
             assert dice_of(found.numpy() == label, true == label) > 0.85, (size, zoom, label)
+
+
+@pytest.mark.parametrize("size", [32, 33, 34])
+def test_labels_of_any_look_are_as_large_as_the_ventricle(from_image, size) -> None:
+    """A look's voxels of about twice the labels' own must not see all borders too far out."""
+    choices = Choices(grid_size=96, spacing_mm=3.4)
+    case, zoom = from_image[1], 33 / 95  # 34 of 96 voxels are the cube's own, 32 and 33 larger
+    (found,) = Views(choices, [case], [(size, zoom)]).labels(0)
+    voxel = zoom * 95 * 3.4 / (size - 1)
+    for label in (1, 2):
+        true = float((case.labels == label).sum()) * case.frame.spacing[0] ** 3
+        assert float((found == label).sum()) * voxel**3 == pytest.approx(true, rel=0.015)
+
+
+def test_labels_of_the_planes_are_seen_as_they_are(tmp_path) -> None:
+    grid, planes = GRIDS["plain"], cube(64, 3.4, (40.0, -10.0, 7.0))
+    cases = Cases(Phantom(grid, pose_on(grid)).case(fixed=planes))
+    pool = Pool(cases, tmp_path, partial(prepare_case, spacing_mm=3.4, exponent=0.5))
+    list(pool.fill("cases"))
+    choices = Choices(grid_size=96, spacing_mm=3.4)
+    outputs = [(96, 1.0), (64, 63 / 95), (32, 31 / 95)]
+    for found, (size, _) in zip(
+        Views(choices, read_cases(pool), outputs).labels(0), outputs, strict=True
+    ):
+        np.testing.assert_array_equal(found.numpy(), labels_of(points_of(cube(size, 3.4))))
 
 
 def test_own_numbers_are_the_truth(pooled) -> None:
@@ -119,6 +154,14 @@ def test_own_poses_are_moved_by_little(pooled) -> None:
         assert shift.max() <= 9.0 + 1e-6
         cosine = (np.trace(left.matrix[:3, :3]) - 1) / 2
         assert np.rad2deg(np.arccos(np.clip(cosine, -1, 1))) <= 5.0 * np.sqrt(3) + 1e-6
+
+
+def test_what_is_seen_as_it_came_is_not_moved(pooled) -> None:
+    grid, cases = cube(48, 6.8), list(pooled.values())
+    for step in range(10):
+        one = draw(CHOICES, cases, grid, USUAL, (0, step, 0), as_came=True)
+        own = own_numbers(cases[one.case], grid, CHOICES)
+        np.testing.assert_array_equal(one.numbers, own)
 
 
 def test_further_looks_are_of_the_mean_pose_but_for_little(pooled) -> None:

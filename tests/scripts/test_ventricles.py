@@ -37,6 +37,20 @@ def test_a_method_is_measured_once(tmp_path, monkeypatch, capsys) -> None:
     assert "| `identity` | lv-pet | 2 | - | - |" in table
 
 
+@pytest.mark.slow
+def test_the_truth_is_the_best_that_labels_of_voxels_can_be(tmp_path, monkeypatch) -> None:
+    out = tmp_path / "truth.jsonl"
+    command = ["x", "truth", "--data", "lv-pet", "--cases", "1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", command)
+    ventricles.main()
+    (row,) = records.read(out)
+    assert row["found"] == pytest.approx(row["true"])
+    assert row["scores"]["rot_mse"] == pytest.approx(0, abs=1e-12)
+    assert row["scores"]["lv_my_image_dice"] == row["scores"]["lv_bp_image_dice"] == 1
+    assert 0.9 < row["scores"]["lv_my_seg_dice"] < row["scores"]["lv_bp_seg_dice"] < 0.99
+    assert row["myocardium_ml"][0] == row["myocardium_ml"][1]
+
+
 def test_the_table_tells_how_volumes_differ() -> None:
     true = np.array([100.0, 150.0, 120.0])
     found = true * (1.02, 0.99, 1.05)

@@ -37,13 +37,13 @@ class AttentionUNet(Segmenter):
         looks: Sequence[float] = (1.0,),
         zooms: Sequence[float] = (1.0, 1.0, 1.0),
         folds: Sequence[int] = (),
-        joined: int = 0,
+        joined: Sequence[int] = (0, 0),
     ) -> None:
         super().__init__(size, looks, zooms)
         norm = size.norm
         self.folds = tuple(folds) or (size.fold,) * len(zooms)
         a, b, c, d, e = (scaled(n, size.width) for n in CHANNELS)
-        into = (self.folds[0] ** 3, a + joined, b + joined, c, d)
+        into = (self.folds[0] ** 3, a + joined[0], b + joined[1], c, d)
         self.encoders = nn.ModuleList(
             double_conv(i, o, norm) for i, o in zip(into, (a, b, c, d, e), strict=True)
         )
@@ -77,11 +77,13 @@ class AttentionUNet(Segmenter):
         skipped = self.gates[2](e4, self.gate(centre))
         u4 = self.decoders[3](cat([skipped, enlarged(centre, e4)], 1))
         u3 = self.decoders[2](cat([self.gates[1](e3, u4), enlarged(u4, e3)], 1))
-        wide = self.shallower(u3, e2, 1)
-        u2 = self.decoders[1](cat([self.gates[0](e2, wide), wide], 1))
-        decoded = [u2, u3]
-        if finest == 0:  # else the dearest level would be for nothing
-            u1 = self.decoders[0](cat([e1, self.shallower(u2, e1, 0)], 1))
+        decoded = [u3]
+        if finest < 2:  # else the dearer levels would be for nothing
+            wide = self.shallower(u3, e2, 1)
+            u2 = self.decoders[1](cat([self.gates[0](e2, wide), wide], 1))
+            decoded.insert(0, u2)
+        if finest < 1:
+            u1 = self.decoders[0](cat([e1, self.shallower(decoded[0], e1, 0)], 1))
             decoded.insert(0, u1)
         first = len(self.outputs) - len(decoded)
         logits = [

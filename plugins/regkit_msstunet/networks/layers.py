@@ -11,7 +11,8 @@ from torch.nn import functional
 from regkit.errors import ParameterError
 
 Norm: TypeAlias = Literal["batch", "group"]
-MOST_GROUPS = 8
+# Of channels that are normalised together: fewer lose how bright one is beside the others.
+MOST_GROUPS, LEAST_CHANNELS = 8, 4
 
 
 def scaled(channels: int, width: float) -> int:
@@ -32,7 +33,8 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm3d(channels)
     if norm == "group":
-        return nn.GroupNorm(math.gcd(MOST_GROUPS, channels), channels)
+        most = min(MOST_GROUPS, max(1, channels // LEAST_CHANNELS))
+        return nn.GroupNorm(math.gcd(most, channels), channels)
     raise ParameterError(f"norm takes 'batch' or 'group', got '{norm}'")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from regkit.errors import ParameterError
 from regkit_msstunet.networks.localiser import Localiser
 from regkit_msstunet.networks.pose import looked_up, pull_back
-from regkit_msstunet.networks.segmenter import Segmenter, Size
+from regkit_msstunet.networks.segmenter import Segmenter, Size, voxels_within
 from regkit_msstunet.networks.zooming import ZoomingLocaliser
 
 # The U-Nets halve the volume four times.
@@ -123,7 +123,7 @@ class Reorienter(nn.Module):
         zooms = self.segmenter.looks
         scales = [numbers[:, min(i, numbers.shape[1] - 1)] for i in range(len(zooms))]
         looks = [
-            looked_up(volume, pull_back(six, zoom), int(self.size.grid * zoom))
+            looked_up(volume, pull_back(six, zoom), voxels_within(self.size.grid, zoom))
             for six, zoom in zip(scales, zooms, strict=True)
         ]
         logits: tuple[Tensor, ...] = self.segmenter(looks, scales, finest)

@@ -12,8 +12,13 @@ from torch import Tensor, nn
 from regkit_msstunet.networks.layers import Norm
 
 LocaliserKind: TypeAlias = Literal["resnet", "zooming"]
+Zooms: TypeAlias = tuple[float, float, float]
+# As published.
+ZOOMS: Zooms = (1.0, 0.5, 0.25)
 # Background, myocardium, blood pool.
 CLASSES = 3
+# Shares such as 31 / 95 are not exact in binary.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Size:
         Factor on the channels of a localiser, if another one than `width`; 0 for the same.
     localiser
         ``resnet`` as published, or ``zooming``: see `regkit_msstunet.networks.zooming`.
+    zooms
+        Shares of the field of view that a multi-scale network looks at, the whole first.
     """
 
     grid: int
@@ -43,6 +50,7 @@ class Size:
     fold: int = 1
     trunk: float = 0.0
     localiser: LocaliserKind = "resnet"
+    zooms: Zooms = ZOOMS
 
 
 class Segmenter(nn.Module, ABC):
@@ -82,6 +90,15 @@ class Segmenter(nn.Module, ABC):
         finest
             Place among `zooms` of the finest logits that are wanted: finer ones are left out.
         """
+
+
+def voxels_within(voxels: int, zoom: float) -> int:
+    """Return how many voxels, of as many along a side of a volume, a share of it holds.
+
+    Of 128, half and a quarter hold 64 and 32. A share of a whole number of steps between voxels,
+    as of 31 / 95 of 96, makes voxels of exactly the same size: 32.
+    """
+    return int(zoom * (voxels - 1) + ROUNDING) + 1
 
 
 def to_classes(channels: int, fold: int) -> nn.Conv3d:

@@ -9,7 +9,7 @@ from regkit.learning import Course
 from regkit.parameters import check_each, check_ranges
 from regkit_msstunet.losses import CLASS_WEIGHTS
 from regkit_msstunet.networks.layers import Norm
-from regkit_msstunet.networks.segmenter import LocaliserKind
+from regkit_msstunet.networks.segmenter import ZOOMS, LocaliserKind
 
 Triple = tuple[float, float, float]
 Range = tuple[float, float]
@@ -25,7 +25,7 @@ class Choices(Course):
         As `regkit_msstunet.build_network` names it.
     grid_size, spacing_mm
         Of the cube that it sees.
-    width, trunk, norm, fold, localiser
+    width, trunk, norm, fold, localiser, zooms
         See `regkit_msstunet.build_network`.
     exponent
         Of the intensities, after they were scaled to 0 to 1.
@@ -50,6 +50,9 @@ class Choices(Course):
     segmented
         How many images of a batch are segmented, which costs most; 0 for all. The others teach
         the localiser.
+    as_came
+        Whether images that are segmented are seen as they came: those that are moved, to teach the
+        localiser, are interpolated once more than in use, which blurs walls.
     told_share
         Share of images that the segmenter looks at through the true pose, as if the localiser
         had learnt already.
@@ -77,6 +80,7 @@ class Choices(Course):
     norm: Norm = "batch"
     fold: int = 1
     localiser: LocaliserKind = "resnet"
+    zooms: Triple = ZOOMS
     exponent: float = 1.0
     passes: int = 1
     label_zoom: float = 1.0
@@ -93,6 +97,7 @@ class Choices(Course):
     gamma: Range = (1.0, 1.0)
     noise: float = 0.0
     segmented: int = 0
+    as_came: bool = False
     told_share: float = 0.0
     start_with: Literal["all", "localiser"] = "all"
     pose: Literal["angles", "way"] = "angles"
@@ -131,5 +136,5 @@ class Choices(Course):
     @property
     def switches(self) -> dict[str, Any]:
         """Switches of the network, but for the pose it starts from."""
-        names = ("width", "trunk", "norm", "fold", "localiser")
+        names = ("width", "trunk", "norm", "fold", "localiser", "zooms")
         return {name: getattr(self, name) for name in names}

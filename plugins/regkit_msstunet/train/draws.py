@@ -53,6 +53,8 @@ def draw(
     grid: Grid,
     usual: FloatArray,
     seed: Sequence[int],
+    *,
+    as_came: bool = False,
 ) -> Draw:
     """Draw a training image.
 
@@ -68,13 +70,15 @@ def draw(
         Numbers of the mean pose, which further looks start from.
     seed
         Whole numbers that nothing else is drawn from.
+    as_came
+        Whether it keeps its own pose.
     """
     rng = np.random.default_rng(tuple(seed))
     number = int(rng.integers(len(cases)))
     case = cases[number]
     kind = rng.random()
     numbers = own_numbers(case, grid, choices)
-    for _ in range(ATTEMPTS):  # an image that lost its heart teaches nothing
+    for _ in range(0 if as_came else ATTEMPTS):  # an image that lost its heart teaches nothing
         if kind < choices.own_share:
             drawn = _near_own(rng, case, grid, choices)
         elif kind < choices.own_share + choices.usual_share:

@@ -16,19 +16,24 @@ from numpy.typing import NDArray
 
 from regkit.case import Case
 from regkit.errors import ParameterError
-from regkit.grid import Grid
+from regkit.grid import Grid, Vector3
 from regkit.learning.pool import Pool, source_of
 from regkit.training import TrainingJob
 from regkit.transform import AffineTransform
-from regkit_msstunet.geometry import cube
+from regkit.volume import LabelMap
+from regkit_msstunet.geometry import cube, meets
 from regkit_msstunet.prepare import centre_of_mass, prepared
 from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, smoothly
 from regkit_msstunet.train.choices import Choices
 
 # `--data both` is PET and SPECT.
 TOGETHER = {"both": "lv-spect,lv-pet"}
-# Short-axis planes around the ventricle, in which its labels are kept.
+# Short-axis planes around the ventricle, in which labels of the image are kept.
 FRAME_MM, FINER = 170.0, 2
+# A number of voxels a side that a network's cube may have: its centre is between two.
+EVEN = 16
+# Of what is kept in a pool: another one means other files.
+KEPT = 2
 LEVELS = 255
 
 
@@ -43,9 +48,9 @@ class PooledCase:
     grid
         Where its voxels are.
     labels
-        Of the ventricle in short-axis planes, (1, 1, m, m, m), bytes: 1 myocardium, 2 blood pool.
+        Of the ventricle in short-axis planes, (1, 1, z, y, x), bytes: 1 myocardium, 2 blood pool.
     frame
-        Where those are; around the origin.
+        Where those are; the ventricle is at the origin.
     truth
         Rigid, maps short-axis points to the image, LPS mm.
     facts
@@ -93,7 +98,7 @@ def open_pools(
         one = dataclasses.replace(job, data=data.strip())
         counts = (choices.cases, choices.validation_cases)
         source = source_of(one, counts, parameters.get(one.data, {}))
-        depends = json.dumps([dict(source.origin), spacing, exponent, FRAME_MM, FINER])
+        depends = json.dumps([dict(source.origin), spacing, exponent, FRAME_MM, FINER, KEPT])
         digest = hashlib.sha256(depends.encode()).hexdigest()[:8]
         folder = home / f"reoriented-{source.train.name}-{digest}"
         for some, part in zip(pools, ("train", "validation"), strict=True):
@@ -110,7 +115,7 @@ def prepare_case(
     Parameters
     ----------
     case
-        With a rigid truth and labels of its moving image.
+        With a rigid truth, and labels of its moving image or in planes of the network's voxels.
     spacing_mm, exponent
         See `regkit_msstunet.prepare.prepared`.
 
@@ -125,20 +130,18 @@ def prepare_case(
     centre = AffineTransform.shift(case.pair.fixed.grid.centre)
     pose = AffineTransform(truth.matrix @ centre.matrix)
     ready = prepared(moving, spacing_mm, exponent, case.pair.moving_mask)
-    spacing = spacing_mm / FINER
-    # An odd number: voxels of the network's cube are then voxels of this one, and not between.
-    frame = cube(int(np.ceil(FRAME_MM / spacing)) | 1, spacing)
+    labels = _in_planes(case, pose, spacing_mm)
     facts = {
         "truth": pose.matrix.tolist(),
         "grid": asdict(ready.grid),
-        "frame": asdict(frame),
+        "frame": asdict(labels.grid),
         "modality": moving.modality,
         "extent_mm": np.ptp(moving.grid.corners(), axis=0).tolist(),
         "mass_mm": (centre_of_mass(ready) - moving.grid.centre).tolist(),
         "voxel_mm": max(moving.grid.spacing),
     }
     image = np.round(ready.array * LEVELS).astype(np.uint8)
-    return {"image": image, "labels": _reoriented(case, frame, pose)}, facts
+    return {"image": image, "labels": np.asarray(labels.array, np.uint8)}, facts
 
 
 def read_cases(pool: Pool) -> list[PooledCase]:
@@ -152,17 +155,45 @@ def read_cases(pool: Pool) -> list[PooledCase]:
     return [_case(tensors, facts) for tensors, facts in pool.load()]
 
 
-def _reoriented(case: Case, frame: Grid, pose: AffineTransform) -> NDArray[np.uint8]:
-    """Return the ventricle's labels in short-axis planes, smooth between the image's voxels."""
-    labels = case.moving_labels
-    if labels is None:
+def _in_planes(case: Case, pose: AffineTransform, spacing_mm: float) -> LabelMap:
+    """Return the ventricle's labels in short-axis planes around the origin.
+
+    Those that a case has in planes of the network's voxels are exact. Else those of its image are
+    interpolated, smooth between voxels.
+    """
+    wall, pool = (
+        int(case.extra.get(name, number))
+        for name, number in (("myocardium_label", MYOCARDIUM), ("blood_pool_label", BLOOD_POOL))
+    )
+    known = _around_origin(case.fixed_labels, case.pair.fixed.grid.centre)
+    if known is not None and meets(cube(EVEN, spacing_mm), known.grid):
+        found = _numbered(known, wall, pool)
+    elif case.moving_labels is not None:
+        spacing = spacing_mm / FINER
+        # An odd number: voxels of the network's cube are then voxels of this one, not between.
+        frame = cube(int(np.ceil(FRAME_MM / spacing)) | 1, spacing)
+        found = smoothly(case.moving_labels, frame, pose, (wall, pool))
+    else:
         raise ParameterError(f"case {case.id} has no labels of its moving image to learn from")
-    wall = int(case.extra.get("myocardium_label", MYOCARDIUM))
-    pool = int(case.extra.get("blood_pool_label", BLOOD_POOL))
-    found = smoothly(labels, frame, pose, (wall, pool)).array
-    if not {MYOCARDIUM, BLOOD_POOL} <= set(np.unique(found)):
+    if not {MYOCARDIUM, BLOOD_POOL} <= set(np.unique(found.array)):
         raise ParameterError(f"case {case.id} has no labels of myocardium and blood pool")
-    return np.asarray(found, np.uint8)
+    return found
+
+
+def _around_origin(labels: LabelMap | None, centre: Vector3) -> LabelMap | None:
+    """Return labels on a grid whose origin is what `centre` was."""
+    if labels is None:
+        return None
+    x, y, z = np.subtract(labels.grid.origin, centre).tolist()
+    return LabelMap(labels.array, dataclasses.replace(labels.grid, origin=(x, y, z)))
+
+
+def _numbered(labels: LabelMap, wall: int, pool: int) -> LabelMap:
+    """Return labels as networks number them."""
+    array = np.zeros(labels.array.shape, np.uint8)
+    array[labels.array == wall] = MYOCARDIUM
+    array[labels.array == pool] = BLOOD_POOL
+    return LabelMap(array, labels.grid)
 
 
 def _case(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> PooledCase:

@@ -95,11 +95,20 @@ class ReorientationTask(Task[Batch]):
 
     def batch(self, step: int, places: Sequence[int]) -> Batch:
         """Draw cases and resample them."""
-        seeds = ((self.choices.seed, step, place) for place in places)
-        grid, cases = self.views.grid, self.views.cases
-        draws = [draw(self.choices, cases, grid, self.mean, seed) for seed in seeds]
-        share = (self.choices.segmented or self.choices.batch) / self.choices.batch
-        return self.views.batch(draws, ceil(share * len(draws)))
+        choices, views = self.choices, self.views
+        some = ceil((choices.segmented or choices.batch) / choices.batch * len(places))
+        draws = [
+            draw(
+                choices,
+                views.cases,
+                views.grid,
+                self.mean,
+                (choices.seed, step, place),
+                as_came=choices.as_came and number < some,
+            )
+            for number, place in enumerate(places)
+        ]
+        return views.batch(draws, some)
 
     def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002
         """Return the compound loss."""
@@ -139,8 +148,10 @@ class ReorientationTask(Task[Batch]):
         if self.choices.threshold_weight == 0:
             return loss
         numbers = approach[-1]
-        zooms = [0.5**scale for scale in range(numbers.shape[1])]
-        outline = threshold_loss(volume, numbers, truth, zooms, self.choices.threshold_coarser)
+        network: Any = self.network
+        outline = threshold_loss(
+            volume, numbers, truth, network.segmenter.looks, self.choices.threshold_coarser
+        )
         return loss + self.choices.threshold_weight * outline
 
 

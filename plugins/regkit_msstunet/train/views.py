@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from regkit.learning.lookup import look_up, places
 from regkit.transform import IDENTITY, AffineTransform
-from regkit_msstunet.geometry import cube, to_transform, zoomed
+from regkit_msstunet.geometry import cube, meets, to_transform, zoomed
+from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, likelier
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import Draw
 from regkit_msstunet.train.pool import LEVELS, PooledCase
@@ -105,4 +107,20 @@ class Views:
     def _reoriented(self, case: PooledCase, size: int, zoom: float) -> Tensor:
         onto = zoomed(self.grid, zoom, size)
         where = places([IDENTITY], onto, [case.frame], self.device)
-        return look_up([case.labels], where, "nearest", "zeros")[0].to(torch.uint8)
+        if meets(onto, case.frame):
+            return look_up([case.labels], where, "nearest", "zeros")[0].to(torch.uint8)
+        wall, pool = (
+            look_up([_softened(case.labels == label)], where, beside="zeros")[0].cpu().numpy()
+            for label in (MYOCARDIUM, BLOOD_POOL)
+        )
+        return torch.from_numpy(likelier(wall, pool)).to(self.device)
+
+
+def _softened(inside: Tensor) -> Tensor:
+    """Return shares (1, 1, z, y, x) that say where between voxels a border is.
+
+    Without, a border is half way between two voxels. A cube of voxels a little larger than twice
+    those of the labels then sees all borders too far out, by up to half a voxel.
+    """
+    shares = functional.avg_pool3d(inside.float(), 2, 1, 1)
+    return functional.avg_pool3d(shares, 2, 1)
