@@ -34,9 +34,9 @@ from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration import run
 from regkit.registry import default_registry
 from regkit.transform import AffineTransform
-from regkit.volume import LabelMap
 from regkit_msstunet.geometry import cube, to_numbers
 from regkit_msstunet.scores import BLOOD_POOL, MYOCARDIUM, volumes_ml
+from regkit_msstunet.shares import numbered
 
 OUT = Path(__file__).parent / "results" / "ventricles.jsonl"
 NUMBERS = ("alpha", "beta", "gamma", "t_x", "t_y", "t_z")
@@ -104,10 +104,8 @@ class Known:
         """Return the true pose, and the labels of the moving image as methods number them."""
         labels = self.case.moving_labels
         assert labels is not None and self.case.truth is not None  # noqa: PT018 - simulated
-        array = np.zeros(labels.array.shape, np.uint8)
-        for name, number in STRUCTURES.values():
-            array[labels.array == int(self.case.extra[name])] = number
-        return Estimate(self.case.truth, LabelMap(array, labels.grid))
+        wall, pool = (int(self.case.extra[name]) for name, _ in STRUCTURES.values())
+        return Estimate(self.case.truth, numbered(labels, (wall, pool)))
 
 
 def measured(registrar: Registrar, method: str, case: Case) -> dict[str, Any]:

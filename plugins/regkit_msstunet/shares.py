@@ -22,6 +22,14 @@ def likelier(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[
     return labels
 
 
+def numbered(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
+    """Return labels whose myocardium and blood pool had other numbers as 1 and 2, all else 0."""
+    array = np.zeros(labels.array.shape, np.uint8)
+    for ours, theirs in zip((MYOCARDIUM, BLOOD_POOL), numbers, strict=True):
+        array[labels.array == theirs] = ours
+    return LabelMap(array, labels.grid)
+
+
 def smoothly(
     labels: LabelMap,
     onto: Grid,

@@ -23,7 +23,7 @@ from regkit.transform import AffineTransform
 from regkit.volume import LabelMap
 from regkit_msstunet.geometry import cube, meets
 from regkit_msstunet.prepare import centre_of_mass, prepared
-from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, smoothly
+from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, numbered, smoothly
 from regkit_msstunet.train.choices import Choices
 
 # `--data both` is PET and SPECT.
@@ -167,7 +167,7 @@ def _in_planes(case: Case, pose: AffineTransform, spacing_mm: float) -> LabelMap
     )
     known = _around_origin(case.fixed_labels, case.pair.fixed.grid.centre)
     if known is not None and meets(cube(EVEN, spacing_mm), known.grid):
-        found = _numbered(known, wall, pool)
+        found = numbered(known, (wall, pool))
     elif case.moving_labels is not None:
         spacing = spacing_mm / FINER
         # An odd number: voxels of the network's cube are then voxels of this one, not between.
@@ -186,14 +186,6 @@ def _around_origin(labels: LabelMap | None, centre: Vector3) -> LabelMap | None:
         return None
     x, y, z = np.subtract(labels.grid.origin, centre).tolist()
     return LabelMap(labels.array, dataclasses.replace(labels.grid, origin=(x, y, z)))
-
-
-def _numbered(labels: LabelMap, wall: int, pool: int) -> LabelMap:
-    """Return labels as networks number them."""
-    array = np.zeros(labels.array.shape, np.uint8)
-    array[labels.array == wall] = MYOCARDIUM
-    array[labels.array == pool] = BLOOD_POOL
-    return LabelMap(array, labels.grid)
 
 
 def _case(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> PooledCase:
