@@ -10,6 +10,8 @@ Table 2 of Ni et al. has translations of the other sign, which is of their image
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,6 +38,18 @@ def zoomed(grid: Grid, zoom: float, size: int) -> Grid:
     Its outermost voxels are as far out as `zoom` times those of the first.
     """
     return cube(size, 2 * half_width_mm(grid) * zoom / (size - 1))
+
+
+def refined(grid: Grid, finer: int) -> Grid:
+    """Return a grid of so many times finer voxels, among which are all of the first."""
+    nz, ny, nx = (finer * (n - 1) + 1 for n in grid.shape_zyx)
+    x, y, z = (step / finer for step in grid.spacing)
+    return replace(grid, shape_zyx=(nz, ny, nx), spacing=(x, y, z))
+
+
+def moved(grid: Grid, pose: AffineTransform) -> Grid:
+    """Return where a rigid map takes the voxels of a grid."""
+    return Grid.from_affine(grid.shape_zyx, pose.matrix @ grid.affine)
 
 
 def meets(onto: Grid, frame: Grid) -> bool:

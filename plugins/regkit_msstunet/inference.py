@@ -19,15 +19,24 @@ from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
 from regkit_msstunet.card import Card
-from regkit_msstunet.geometry import MM3_PER_ML, to_numbers, to_transform, zoomed
+from regkit_msstunet.geometry import (
+    MM3_PER_ML,
+    moved,
+    refined,
+    to_numbers,
+    to_transform,
+    zoomed,
+)
 from regkit_msstunet.guard import doubts, place_of
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
-from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, likelier
+from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, cropped, likelier
 from regkit_msstunet.weights import TrainedNetwork, load_network
 
 # Share by which a field of view may differ from training before the body is looked for in it.
 SAME_FIELD = 0.15
+# How many times finer labels are than the shares that they are made from.
+FINER = 4
 # Degrees by which the last of several looks may still turn the ventricle.
 SETTLED_DEG = 10.0
 
@@ -57,7 +66,7 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
         look, grid = _look(poses[-1] if poses else told, card, centre)
         thought, seen = _glance(trained, ready, look, grid, told)
         poses.extend(thought)
-    labels = _labels(seen, moving.grid)
+    labels = _labels(seen)
     measures = {
         **_measures(ready, card.grid(centre), labels, max(moving.grid.spacing)),
         **place_of(poses[-1].map_points((0.0, 0.0, 0.0)), centre_of_mass(ready)),
@@ -131,14 +140,16 @@ def _glance(
     return poses, Seen(shares, frame, look @ to_transform(through, grid))
 
 
-def _labels(seen: Seen, onto: Grid) -> LabelMap:
-    """Return the likelier class of each voxel of the moving image; background beyond the frame."""
-    back = seen.pose.inverse()
-    wall, pool = (
-        resample(Volume(seen.shares[place], seen.frame), onto, back).array
-        for place in (MYOCARDIUM, BLOOD_POOL)
-    )
-    return LabelMap(likelier(wall, pool), onto)
+def _labels(seen: Seen) -> LabelMap:
+    """Return the likelier class in the planes that were looked at, around all that is labelled.
+
+    Walls are three voxels thick: finer ones than the shares' keep what lies between these.
+    """
+    wall, pool = (Volume(seen.shares[place], seen.frame) for place in (MYOCARDIUM, BLOOD_POOL))
+    labelled = cropped(LabelMap(likelier(wall.array, pool.array), seen.frame))
+    planes = refined(labelled.grid, FINER)
+    finer = likelier(resample(wall, planes).array, resample(pool, planes).array)
+    return LabelMap(finer, moved(planes, seen.pose))
 
 
 def _measures(ready: Volume, grid: Grid, labels: LabelMap, voxel_mm: float) -> dict[str, float]:

@@ -18,7 +18,8 @@ class LearnedReorientation:
     inferior and base directions. What the fixed image shows does not matter, and neither does an
     initial map: the network sees the moving image only, on its own upright grid.
 
-    Labels found, on the moving image's grid, are 1 for myocardium and 2 for the blood pool.
+    Labels found are 1 for myocardium and 2 for the blood pool. They are where the ventricle is in
+    the moving image, on voxels of their own: in the planes found, finer than the image's.
 
     Parameters
     ----------

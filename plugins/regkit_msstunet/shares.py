@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from regkit.grid import Grid
 from regkit.resampling import resample
@@ -52,3 +55,16 @@ def smoothly(
         for number in numbers
     )
     return LabelMap(likelier(wall, pool), onto)
+
+
+def cropped(labels: LabelMap) -> LabelMap:
+    """Cut the surroundings away but for a rim of one voxel of background on every side.
+
+    Where nothing is labelled, nothing is cut away.
+    """
+    if not labels.array.any():
+        return labels
+    (box,) = find_objects((labels.array != 0).astype(np.uint8))
+    inner = np.pad(labels.array[box], 1)
+    x, y, z = labels.grid.to_physical([s.start - 1 for s in box]).tolist()
+    return labels.with_array(inner, replace(labels.grid, shape_zyx=inner.shape, origin=(x, y, z)))

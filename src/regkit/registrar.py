@@ -45,7 +45,7 @@ class Estimate:
     transform
         The total map of fixed points to moving points in LPS mm, `Pair.initial` included.
     labels
-        Labels the method found, if any.
+        Labels the method found, if any: where they are in the moving image, on any grid.
     diagnostics
         Anything else worth knowing, as plain data that JSON can hold.
     """

@@ -8,8 +8,8 @@ import pytest
 import SimpleITK as sitk
 
 from phantoms import MOTION, SMALL
-from regkit import LabelMap, rigid
-from regkit.io import write_volume
+from regkit import Estimate, Grid, LabelMap, rigid
+from regkit.io import read_labels, read_volume, write_volume
 from regkit.io.transforms import read_transform, write_transform
 from regkit.registry import default_registry
 from regkit_classic.identity import Identity
@@ -261,6 +261,19 @@ def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_
     assert json.loads(told.stdout)["method"] == "identity"
     assert {"loading", "working"} <= set(told.stderr.split())
     assert json.loads(run("methods", "--json").stdout)
+
+
+def test_labels_found_are_written_on_the_moving_image(run, pair_files, tmp_path, monkeypatch):
+    moving = read_volume(pair_files[1])
+    x, y, z = np.subtract(moving.grid.centre, 10.0)
+    ball = LabelMap(np.ones((41, 41, 41), np.uint8), Grid((41, 41, 41), (0.5,) * 3, (x, y, z)))
+    monkeypatch.setattr(Identity, "register", lambda self, pair: Estimate(pair.start, ball))
+    assert run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a").exit_code == 0
+    written = read_labels(tmp_path / "a_labels.nii.gz")
+    assert written.grid.matches(moving.grid)
+    points = moving.grid.to_physical(np.moveaxis(np.indices(moving.grid.shape_zyx), 0, -1))
+    inside = (np.abs(points - moving.grid.centre) <= 10.25).all(axis=-1)
+    np.testing.assert_array_equal(written.array == 1, inside)
 
 
 def test_files_of_an_earlier_run_do_not_stay_beside_the_new_ones(run, pair_files, tmp_path):

@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from msstunet.lv_phantom import NUMBERS
-from regkit import AffineTransform, Volume
+from regkit import AffineTransform, Volume, rigid
 from regkit.errors import TransformError
 from regkit.grid import Grid
 from regkit.resampling import resample
-from regkit_msstunet.geometry import cube, half_width_mm, meets, to_numbers, to_transform
+from regkit_msstunet.geometry import (
+    cube,
+    half_width_mm,
+    meets,
+    moved,
+    refined,
+    to_numbers,
+    to_transform,
+)
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
 from regkit_nuclear.thorax.pose import Reorientation
 
@@ -90,3 +98,16 @@ def test_grids_meet_where_all_voxels_of_one_are_voxels_of_the_other() -> None:
         (turned, False),
     ):
         assert meets(one, other) == expected, other
+
+
+def test_finer_voxels_are_between_those_of_the_grid_and_moved_with_it() -> None:
+    grid = Grid((3, 4, 5), (2.0, 3.0, 4.0), (10.0, -5.0, 7.0))
+    finer = refined(grid, 4)
+    assert finer.spacing == (0.5, 0.75, 1.0)
+    assert finer.shape_zyx == (9, 13, 17)
+    index = np.array([[0, 0, 0], [2, 3, 4], [1, 2, 1]])
+    np.testing.assert_allclose(finer.to_physical(4 * index), grid.to_physical(index))
+    pose = rigid((20.0, -35.0, 70.0), (4.0, 5.0, -6.0))
+    np.testing.assert_allclose(
+        moved(finer, pose).to_physical(4 * index), pose.map_points(grid.to_physical(index))
+    )

@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects, label
+from scipy.ndimage import label
 
 from regkit.errors import RegistrationError
 from regkit.grid import FloatArray
 from regkit.volume import LabelMap
 from regkit_msstunet.geometry import MM3_PER_ML
+from regkit_msstunet.shares import cropped
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -105,14 +106,4 @@ def ventricle_of(labels: LabelMap) -> Ventricle:
                 f"are connected, {FEWEST_VOXELS} are needed; is the heart in the image?"
             )
     strays = 1 - float((kept != 0).sum() / marked.sum())
-    return Ventricle(_cropped(labels.with_array(kept)), strays)
-
-
-def _cropped(labels: LabelMap) -> LabelMap:
-    """Cut the surroundings away but for a rim of one voxel of background on every side."""
-    (box,) = find_objects((labels.array != 0).astype(np.uint8))
-    inner = np.pad(labels.array[box], 1)
-    first = [s.start - 1 for s in box]
-    x, y, z = labels.grid.to_physical(first).tolist()
-    grid = type(labels.grid)(inner.shape, labels.grid.spacing, (x, y, z), labels.grid.direction)
-    return labels.with_array(inner, grid)
+    return Ventricle(cropped(labels.with_array(kept)), strays)

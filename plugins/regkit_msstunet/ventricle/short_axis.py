@@ -13,7 +13,7 @@ from regkit.io.transforms import write_transform
 from regkit.registrar import Registrar
 from regkit.registration import RegistrationResult
 from regkit.report.record import Inputs, registration_record
-from regkit.report.save import Saved
+from regkit.report.save import Saved, on_image
 from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
@@ -111,10 +111,4 @@ def _write_slices(shown: Reorientation, fixed: Volume, prefix: str, stage: Stage
         if view is SHORT_AXIS:
             turned = resample(shown.labels, grid, shown.transform)
             write_volume(turned, stage.path(f"{prefix}_sa_labels.nii.gz"))
-    write_volume(_on_image(shown), stage.path(f"{prefix}_labels.nii.gz"))
-
-
-def _on_image(shown: Reorientation) -> LabelMap:
-    """Return the labels on the image's own grid; unchanged where they are on it already."""
-    grid = shown.image.grid
-    return shown.labels if shown.labels.grid.matches(grid) else resample(shown.labels, grid)
+    write_volume(on_image(shown.labels, shown.image), stage.path(f"{prefix}_labels.nii.gz"))

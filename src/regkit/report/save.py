@@ -13,7 +13,9 @@ from regkit.io.staging import Stage
 from regkit.io.transforms import write_transform
 from regkit.registration import RegistrationResult
 from regkit.report.record import Inputs, registration_record
+from regkit.resampling import resample
 from regkit.transform import AffineTransform
+from regkit.volume import LabelMap, Volume
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +68,8 @@ def save(
     write_transform(result.transform, transform_file)
     write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"))
     if result.estimate.labels is not None:
-        write_volume(result.estimate.labels, stage.path(f"{prefix}_labels.nii.gz"))
+        labels = on_image(result.estimate.labels, result.pair.moving)
+        write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
@@ -78,6 +81,11 @@ def save(
         stage.retire(f"{prefix}{ending}")
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
+
+
+def on_image(labels: LabelMap, image: Volume) -> LabelMap:
+    """Return labels on the grid of an image; unchanged where they are on it already."""
+    return labels if labels.grid.matches(image.grid) else resample(labels, image.grid)
 
 
 def _write_page(
