@@ -28,6 +28,13 @@ def regkit_methods() -> Iterable[MethodSpec]:
             summary="after a method that segments, ms-st-unet+lv: planes across the long axis",
             aligns=False,
         ),
+        MethodSpec(
+            name="walls",
+            target="regkit_msstunet.wall_refinement:WallRefinement",
+            summary="after a method that segments, ms-st-unet+walls: walls as thick as they are",
+            honours=frozenset({"moving_mask"}),
+            aligns=False,
+        ),
     )
 
 
@@ -85,6 +92,6 @@ def regkit_frames() -> Iterable[FrameSpec]:
             name="short-axis",
             target="regkit_msstunet.ventricle.short_axis:ShortAxis",
             summary="short axis of the left ventricle: x lateral, y inferior, z to the base",
-            method="ms-st-unet",
+            method="ms-st-unet+walls+lv",
         ),
     )

@@ -44,7 +44,8 @@ def knowing(monkeypatch):
     """Let every method be one that knows an answer."""
 
     def know(*answer):
-        monkeypatch.setattr("regkit.pipeline.build", lambda *_: Truth(*answer))
+        told = Truth(*answer)
+        monkeypatch.setattr("regkit.cli.reorient._registrar", lambda *_: ("ms-st-unet", told))
 
     return know
 
