@@ -31,7 +31,7 @@ PAINTED = {
     "ventricle.png": (
         (
             ("simulate", "lv-spect", "-n", "1", "-o", "cases"),
-            ("reorient", "cases/p0000/moving.nii.gz", "-m", "ms-st-unet+lv", "-o", "ventricle"),
+            ("reorient", "cases/p0000/moving.nii.gz", "-o", "ventricle"),
         ),
         "ventricle.png",
     ),

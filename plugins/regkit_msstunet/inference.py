@@ -39,6 +39,8 @@ SAME_FIELD = 0.15
 FINER = 4
 # Degrees by which the last of several looks may still turn the ventricle.
 SETTLED_DEG = 10.0
+# What of a ventricle may lie at the border of the look, where its tip is missing then.
+CUT_CM2, MM2_PER_CM2 = 8.0, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ def register(pair: Pair, weights: str, count: int | None, device: str) -> Estima
         **_measures(ready, card.grid(centre), labels, max(moving.grid.spacing)),
         **place_of(poses[-1].map_points((0.0, 0.0, 0.0)), centre_of_mass(ready)),
     }
-    warnings = [*doubts(card, moving.modality, measures), *_restless(poses)]
+    warnings = [*doubts(card, moving.modality, measures), *_restless(poses), *_cut_off(seen)]
     return Estimate(poses[-1] @ origin, labels, _diagnostics(trained, poses, warnings))
 
 
@@ -166,6 +168,16 @@ def _restless(poses: list[AffineTransform]) -> list[str]:
     if turned <= SETTLED_DEG:
         return []
     return [f"the network's last look still turned the ventricle by {turned:.0f} degrees"]
+
+
+def _cut_off(seen: Seen) -> list[str]:
+    labelled = seen.shares[0] < seen.shares[1:].sum(axis=0)
+    faces = [labelled.take(end, axis).sum() for axis in range(3) for end in (0, -1)]
+    area = max(faces) * seen.frame.spacing[0] ** 2 / MM2_PER_CM2
+    if area <= CUT_CM2:
+        return []
+    words = f"the ventricle is cut off: {area:.0f} cm2 of it are at the border of the"
+    return [f"{words} {seen.frame.extent[0]:.0f} mm that the network looks at closely"]
 
 
 def _turn_deg(one: AffineTransform, other: AffineTransform) -> float:

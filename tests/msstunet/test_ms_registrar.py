@@ -191,6 +191,17 @@ def test_labels_lie_in_the_planes_found_and_end_where_the_ventricle_does(told) -
         assert found.grid.extent[axis] < 130.0  # of 326 mm; a ventricle is 96 mm long
 
 
+def test_a_ventricle_larger_than_the_look_is_doubted(told, monkeypatch) -> None:
+    phantom = Phantom(upright(), pose_on(upright()))
+    oracle = told(first_look(phantom), first_look(phantom), its_card=card())
+    pair = phantom.case().pair
+    assert LearnedReorientation().register(pair).diagnostics["warnings"] == []
+    larger = logits_on(cube(SIZE, SPACING / 4))
+    monkeypatch.setattr(oracle, "segment", lambda *_, **__: (larger,))
+    (words,) = LearnedReorientation().register(pair).diagnostics["warnings"]
+    assert "the ventricle is cut off" in words
+
+
 def test_where_a_network_sees_no_ventricle_there_are_no_labels(told, monkeypatch) -> None:
     oracle = told()
     nothing = torch.zeros(1, 3, SIZE, SIZE, SIZE)

@@ -32,8 +32,8 @@ from regkit_msstunet.ventricle.surfaces import Surfaces
 
 # What is looked at: the ventricle and what lies this near to it. Finer voxels are not needed.
 NEAR_MM, FINEST_MM = 10.0, 2.0
-# Of surroundings that take part, blurred into what is looked at.
-AROUND_MM = 20.0
+# Of surroundings whose distance has to be known; farther out an image is all surroundings.
+AROUND_MM = 12.0
 # Uptakes are linear between so many places around the long axis, at so many levels along it.
 AROUND, ALONG = 6, 4
 # Bounds of how far surfaces move, and of the deviations of the blur.
