@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from regkit_msstunet.ventricle.surfaces import Surfaces
     from regkit_msstunet.ventricle.walls import Walls
 
-# A thickness that the image determines no better, or with a model that explains no more of the
-# image, is left as the labels have it; so are labels of which more is no part of the ventricle.
-SURE_MM, EXPLAINED, STRAY = 0.5, 0.8, 0.05
+# A thickness that the image determines no better than this (networks err by 0.6 mm), or with a
+# model that explains no more of the image, is left as the labels have it; so are labels of which
+# more is no part of the ventricle.
+SURE_MM, EXPLAINED, STRAY = 0.4, 0.8, 0.05
 NOTHING = (
     "walls found no labels to refine: run it after a method that segments, as ms-st-unet+walls"
 )
@@ -27,8 +28,8 @@ class WallRefinement:
     Networks take walls to be of a usual thickness. How thick they are in an image is found
     together with how blurred it is; see `regkit_msstunet.ventricle.walls`. The outer and the inner
     surface move by one number each; the pose stays. Where the image does not tell the thickness
-    within half a millimetre, labels stay as they were, which is the rule in SPECT. Alone it leaves
-    images where they are.
+    within 0.4 mm, or has a surface 2 mm from the labels, these stay as they were: the rule in
+    SPECT. Alone it leaves images where they are.
     """
 
     def register(self, pair: Pair) -> Estimate:

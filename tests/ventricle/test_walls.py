@@ -176,6 +176,13 @@ def test_walls_that_an_image_does_not_show_stay() -> None:
         assert json.dumps(dict(found.diagnostics), allow_nan=False)
 
 
+def test_walls_far_from_their_labels_are_not_believed() -> None:
+    labels = labels_of(thicker(7.0))
+    found = refined(scan(), labels)
+    assert found.labels is labels
+    assert found.diagnostics["walls"]["bounded"] is True
+
+
 def test_without_a_ventricle_nothing_changes() -> None:
     image, labels = scan(), labels_of()
     result = run(WallRefinement(), Pair(image, image, initial=rigid((1.0, 2.0, 3.0))))

@@ -36,8 +36,9 @@ NEAR_MM, FINEST_MM = 10.0, 2.0
 AROUND_MM = 12.0
 # Uptakes are linear between so many places around the long axis, at so many levels along it.
 AROUND, ALONG = 6, 4
-# Bounds of how far surfaces move, and of the deviations of the blur.
-FARTHEST_MM, SHARPEST_MM, DULLEST_MM = 4.0, 0.5, 9.0
+# Bounds of how far surfaces move, and of the deviations of the blur. An ever thinner and brighter
+# wall looks almost the same: without bounds that may be the best fit.
+FARTHEST_MM, SHARPEST_MM, DULLEST_MM = 2.0, 0.5, 9.0
 START_MM = 2.5
 DIFFERENCE_MM = 0.05
 MOST_STEPS = 15
