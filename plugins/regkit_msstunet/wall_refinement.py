@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from regkit.errors import RegistrationError
 from regkit.registrar import Estimate, Pair
+from regkit.volume import LabelMap
 
 if TYPE_CHECKING:
     from regkit_msstunet.ventricle.surfaces import Surfaces
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # model that explains no more of the image, is left as the labels have it; so are labels of which
 # more is no part of the ventricle.
 SURE_MM, EXPLAINED, STRAY = 0.4, 0.8, 0.05
+# Of the volume of myocardium: networks err by 0.08.
+LARGE_CHANGE = 0.2
 NOTHING = (
     "walls found no labels to refine: run it after a method that segments, as ms-st-unet+walls"
 )
@@ -28,8 +31,10 @@ class WallRefinement:
     Networks take walls to be of a usual thickness. How thick they are in an image is found
     together with how blurred it is; see `regkit_msstunet.ventricle.walls`. The outer and the inner
     surface move by one number each; the pose stays. Where the image does not tell the thickness
-    within 0.4 mm, or has a surface 2 mm from the labels, these stay as they were: the rule in
-    SPECT. Alone it leaves images where they are.
+    within 0.4 mm, has a surface almost 2 mm from the labels, or would have a wall torn, these stay
+    as they were: the rule in SPECT. All that holds as far as the model does: uptake that differs
+    between the inner and the outer part of a wall, or something bright that lies on it all around,
+    makes walls thinner or thicker than they are. Alone it leaves images where they are.
     """
 
     def register(self, pair: Pair) -> Estimate:
@@ -44,12 +49,16 @@ class WallRefinement:
             surfaces, walls = _fitted(pair, found)
         except RegistrationError as error:
             return _with(found, {"kept": False, "why": str(error)})
+        own = asdict(walls)
         sure = walls.thickness_sd_mm <= SURE_MM and walls.explained >= EXPLAINED
-        kept = sure and not walls.bounded
-        if kept:
-            labels = surfaces.moved(walls.epicardium_mm, walls.endocardium_mm)
-            found = Estimate(found.transform, labels, found.diagnostics)
-        return _with(found, {"kept": kept, **asdict(walls)})
+        if walls.bounded or not sure:
+            return _with(found, {"kept": False, **own})
+        before = surfaces.moved(0.0, 0.0)
+        labels = surfaces.moved(walls.epicardium_mm, walls.endocardium_mm)
+        if surfaces.leak_voxels(labels) > surfaces.leak_voxels(before):
+            return _with(found, {"kept": False, "why": "a wall would be torn", **own})
+        found = _with(Estimate(found.transform, labels, found.diagnostics), {"kept": True, **own})
+        return _doubted(found, _volume(labels) / _volume(before) - 1)
 
 
 def _fitted(pair: Pair, found: Estimate) -> tuple[Surfaces, Walls]:
@@ -69,6 +78,22 @@ def _fitted(pair: Pair, found: Estimate) -> tuple[Surfaces, Walls]:
     surfaces = surfaces_of(ventricle, axis, AROUND_MM)
     frame = along_axis(axis, found.transform)
     return surfaces, fit_walls(pair.moving, surfaces, frame, pair.moving_mask)
+
+
+def _volume(labels: LabelMap) -> float:
+    from regkit_msstunet.ventricle.labels import MYOCARDIUM  # noqa: PLC0415
+
+    return float((labels.array == MYOCARDIUM).sum())
+
+
+def _doubted(found: Estimate, change: float) -> Estimate:
+    """Say so where walls became thicker or thinner by more than networks usually err."""
+    if abs(change) <= LARGE_CHANGE:
+        return found
+    words = f"walls changed the volume of the myocardium by {change:+.0%}: do its contours fit?"
+    warnings = [*found.diagnostics.get("warnings", ()), words]
+    diagnostics = {**found.diagnostics, "warnings": warnings}
+    return Estimate(found.transform, found.labels, diagnostics)
 
 
 def _with(found: Estimate, own: dict[str, object]) -> Estimate:

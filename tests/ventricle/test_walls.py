@@ -183,6 +183,49 @@ def test_walls_far_from_their_labels_are_not_believed() -> None:
     assert found.diagnostics["walls"]["bounded"] is True
 
 
+def test_a_wall_is_not_torn_where_it_is_thin() -> None:
+    """One number moves a surface everywhere: a thin apex would go where the rest shrinks."""
+    labels = labels_of(thicker(2.0))
+    points = POSE.inverse().map_points(
+        labels.grid.to_physical(np.moveaxis(np.indices(labels.array.shape), 0, -1))
+    )
+    array = np.array(labels.array)
+    # The very apex has a wall of 1.5 mm, in the labels only.
+    thin = Shell(thicker(2.0).radius, thicker(2.0).depth, 1.5)
+    x, y, z = np.moveaxis(points, -1, 0)
+    array[(z < -53) & thin._inside(x, y, z, 1.5)] = 2
+    found = refined(scan(), labels.with_array(array))
+    own = found.diagnostics["walls"]
+    assert own["kept"] is False
+    assert own["why"] == "a wall would be torn"
+    np.testing.assert_array_equal(found.labels.array, array)
+
+
+def test_a_large_change_is_doubted() -> None:
+    found = refined(scan(), labels_of(thicker(-3.0)))
+    assert found.diagnostics["walls"]["kept"] is True
+    (words,) = found.diagnostics["warnings"]
+    assert "changed the volume of the myocardium by +" in words
+    assert "warnings" not in refined(scan(), labels_of(thicker(1.0))).diagnostics
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e4])
+def test_a_constant_more_or_less_does_not_matter(offset) -> None:
+    image, labels = scan(noise=0.02), labels_of(thicker(1.0))
+    one, other = fitted(image, labels), fitted(image.with_array(image.array + offset), labels)
+    assert other.epicardium_mm == pytest.approx(one.epicardium_mm, abs=0.05)
+
+
+def test_few_or_coarse_voxels_say_nothing() -> None:
+    image, labels = scan(), labels_of()
+    with pytest.raises(RegistrationError, match="too coarse"):
+        fitted(resample(image, cube(7.0)), labels)
+    few = np.zeros(image.array.shape, np.uint8)
+    few[24:30, 24:30, 24:30] = 1
+    with pytest.raises(RegistrationError, match="voxels only"):
+        fitted(image, labels, LabelMap(few, image.grid))
+
+
 def test_without_a_ventricle_nothing_changes() -> None:
     image, labels = scan(), labels_of()
     result = run(WallRefinement(), Pair(image, image, initial=rigid((1.0, 2.0, 3.0))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 
 from regkit.grid import FloatArray, Grid
 from regkit.volume import LabelMap, Volume
@@ -17,6 +17,8 @@ from regkit_msstunet.ventricle.labels import BLOOD_POOL, MYOCARDIUM, Mask, Ventr
 SMOOTH_MM = 1.3
 # Cosine of the angle to the long axis within which a surface is that of the base.
 FACING = 0.7
+# Of `movable`: beyond the smooth border of the base.
+AWAY = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,12 @@ class Surfaces:
         labels = np.where(outside < 0, MYOCARDIUM, 0).astype(np.uint8)
         labels[(outside < 0) & (self.endocardium.array < endocardium_mm)] = BLOOD_POOL
         return LabelMap(labels, self.epicardium.grid)
+
+    def leak_voxels(self, labels: LabelMap) -> int:
+        """Return how many voxels of the cavity meet no wall but the outside, except at the base."""
+        beyond = binary_dilation(labels.array == 0)
+        away_from_base = self.movable.array > AWAY
+        return int((beyond & away_from_base & (labels.array == BLOOD_POOL)).sum())
 
 
 def surfaces_of(ventricle: Ventricle, axis: LongAxis, around_mm: float) -> Surfaces:

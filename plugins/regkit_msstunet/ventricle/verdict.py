@@ -112,14 +112,11 @@ def _measure(
 def _around(ventricle: Ventricle) -> FloatArray:
     """Return points around the ventricle, beyond what its wall is blurred to, LPS mm."""
     grid = ventricle.labels.grid
-    far = np.ceil(np.divide(AROUND_MM[1], grid.spacing[::-1]))
-    index = np.argwhere(ventricle.whole)
-    low = np.maximum(index.min(axis=0) - far, 0).astype(int)
-    high = (index.max(axis=0) + far + 1).astype(int)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    away = distance_transform_edt(~ventricle.whole[box], sampling=grid.spacing[::-1])
+    far = np.ceil(np.divide(AROUND_MM[1], grid.spacing[::-1])).astype(int)
+    whole = np.pad(ventricle.whole, [(int(n), int(n)) for n in far])
+    away = distance_transform_edt(~whole, sampling=grid.spacing[::-1])
     ring = (away >= AROUND_MM[0]) & (away <= AROUND_MM[1])
-    return grid.to_physical(np.argwhere(ring) + low)
+    return grid.to_physical(np.argwhere(ring) - far)
 
 
 def _ratio(wall: FloatArray, other: FloatArray) -> float:

@@ -41,6 +41,10 @@ AROUND, ALONG = 6, 4
 FARTHEST_MM, SHARPEST_MM, DULLEST_MM = 2.0, 0.5, 9.0
 START_MM = 2.5
 DIFFERENCE_MM = 0.05
+# Who comes so near to the farthest would rather be beyond it.
+NEARLY_MM = 0.25
+# Coarser voxels have no place for a wall; fewer of them for each unknown say nothing.
+COARSEST_MM, FEWEST_EACH = 5.0, 10
 MOST_STEPS = 15
 RIDGE, WORST_CONDITION = 1e-6, 1e12
 # Beyond all surfaces.
@@ -108,20 +112,21 @@ def fit_walls(
         max_nfev=MOST_STEPS,
         xtol=1e-3,
         ftol=1e-5,
+        gtol=None,
     )
     outer, inner, across, along = found.x.tolist()
     information = found.jac.T @ found.jac
-    contrast = float(np.var(model.seen))
-    if contrast == 0 or not np.linalg.cond(information) < WORST_CONDITION:
+    if found.status == 0 or not np.linalg.cond(information) < WORST_CONDITION:
         raise RegistrationError("the image does not show where the walls are")
-    noise = float(np.mean(found.fun**2))
+    noise = float(np.sum(found.fun**2)) / (len(model.seen) - model.unknowns)
     spread = np.linalg.inv(information) * noise * model.alike(across, along)
     thickness = np.array([1.0, -1.0, 0.0, 0.0])
     return Walls(
         *(outer, inner, across, along),
         thickness_sd_mm=float(np.sqrt(thickness @ spread @ thickness)),
-        explained=1 - noise / contrast,
-        bounded=bool(found.active_mask.any()),
+        explained=1 - noise,
+        bounded=max(abs(outer), abs(inner)) > FARTHEST_MM - NEARLY_MM
+        or bool(found.active_mask.any()),
     )
 
 
@@ -129,7 +134,8 @@ def fit_walls(
 class _Model:
     """What is known of every voxel around the ventricle; see the top of this file."""
 
-    seen: Numbers  # the image, of the voxels that count
+    seen: Numbers  # the image, of the voxels that count; of mean 0 and deviation 1
+    unknowns: int
     counts: NDArray[np.bool_]  # which of all do
     weights: Numbers  # (voxels that count, places): shares of the places of uptakes
     epicardium: FloatArray
@@ -143,6 +149,9 @@ class _Model:
         cls, image: Volume, surfaces: Surfaces, frame: AffineTransform, mask: LabelMap | None
     ) -> _Model:
         grid = _around(image.grid, surfaces)
+        voxel = float(np.prod(grid.spacing)) ** (1 / 3)
+        if voxel > COARSEST_MM:
+            raise RegistrationError(f"voxels of {voxel:.1f} mm are too coarse to show a wall in")
         shown = resample(image, grid, outside=np.nan).array.astype(np.float64)
         outer, inner = (
             resample(some, grid, outside=FAR_MM).array.astype(np.float64)
@@ -155,11 +164,18 @@ class _Model:
             raise RegistrationError("the image shows nothing of the ventricle")
         points = frame.inverse().map_points(grid.to_physical(np.argwhere(counts)))
         weights = _places(points, points[outer[counts] < 0, 2])
-        if counts.sum() <= 2 * weights.shape[1]:
-            raise RegistrationError(f"the image shows the ventricle in {counts.sum()} voxels only")
+        seen = shown[counts]
+        # Of each of two tissues; the blood; and what is not linear.
+        unknowns = 2 * weights.shape[1] + 5
+        if len(seen) < FEWEST_EACH * unknowns:
+            raise RegistrationError(f"the image shows the ventricle in {len(seen)} voxels only")
+        contrast = float(seen.std())
+        if not contrast > 0:
+            raise RegistrationError("the image does not show where the walls are")
         along = np.abs(np.reshape(grid.direction, (3, 3))[2])
         return cls(
-            seen=shown[counts] / max(float(np.abs(shown[counts]).max()), np.finfo(float).tiny),
+            seen=(seen - seen.mean()) / contrast,
+            unknowns=unknowns,
             counts=counts,
             weights=weights,
             epicardium=outer,

@@ -49,7 +49,7 @@ def reorient(
     ] = DEFAULT_NAME,
     method: Annotated[
         str | None,
-        typer.Option("-m", "--method", help="A method that finds labels; by default the frame's own."),
+        typer.Option("-m", "--method", help="A method that finds labels; else the frame's own."),
     ] = None,
     labels: Annotated[
         Path | None,
