@@ -47,7 +47,7 @@ class Surfaces:
         return LabelMap(labels, self.epicardium.grid)
 
     def leak_voxels(self, labels: LabelMap) -> int:
-        """Return how many voxels of the cavity meet no wall but the outside, except at the base."""
+        """Return how many voxels of the cavity touch the outside, elsewhere than at the base."""
         beyond = binary_dilation(labels.array == 0)
         away_from_base = self.movable.array > AWAY
         return int((beyond & away_from_base & (labels.array == BLOOD_POOL)).sum())
