@@ -28,14 +28,13 @@ from regkit.grid import FloatArray, Grid
 from regkit.resampling import resample
 from regkit.transform import AffineTransform
 from regkit.volume import LabelMap, Volume
+from regkit_msstunet.ventricle.places import shares_of_places
 from regkit_msstunet.ventricle.surfaces import Surfaces
 
 # What is looked at: the ventricle and what lies this near to it. Finer voxels are not needed.
 NEAR_MM, FINEST_MM = 10.0, 2.0
 # Of surroundings whose distance has to be known; farther out an image is all surroundings.
 AROUND_MM = 12.0
-# Uptakes are linear between so many places around the long axis, at so many levels along it.
-AROUND, ALONG = 6, 4
 # Bounds of how far surfaces move, and of the deviations of the blur. An ever thinner and brighter
 # wall looks almost the same: without bounds that may be the best fit.
 FARTHEST_MM, SHARPEST_MM, DULLEST_MM = 2.0, 0.5, 9.0
@@ -163,7 +162,7 @@ class _Model:
         if not (counts & (outer < 0)).any():
             raise RegistrationError("the image shows nothing of the ventricle")
         points = frame.inverse().map_points(grid.to_physical(np.argwhere(counts)))
-        weights = _places(points, points[outer[counts] < 0, 2])
+        weights = shares_of_places(points, points[outer[counts] < 0, 2])
         seen = shown[counts]
         # Of each of two tissues; the blood; and what is not linear.
         unknowns = 2 * weights.shape[1] + 5
@@ -245,23 +244,3 @@ def _around(image: Grid, surfaces: Surfaces) -> Grid:
     affine[:3, :3] *= steps
     nz, ny, nx = counts.tolist()
     return Grid.from_affine((nz, ny, nx), affine)
-
-
-def _places(points: FloatArray, levels: FloatArray) -> Numbers:
-    """Return shares of places in a ventricle's own frame, (points, places), that sum to one.
-
-    The apex is one place; at every other level there are `AROUND`.
-    """
-    height = (points[:, 2] - levels.min()) / max(float(np.ptp(levels)), 1e-6)
-    turn = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) % 1
-    level = _hats(np.clip(height, 0, 1) * (ALONG - 1), ALONG)
-    # Around, the last place is the first one again.
-    around = _hats(turn * AROUND, AROUND + 1)
-    around[:, 0] += around[:, AROUND]
-    both = level[:, 1:, None] * around[:, None, :AROUND]
-    return np.concatenate([level[:, :1], both.reshape(len(points), -1)], axis=1)
-
-
-def _hats(at: Numbers, count: int) -> Numbers:
-    """Return the shares of numbered places in points between them, (points, count)."""
-    return np.asarray(np.clip(1 - np.abs(at[:, None] - np.arange(count)), 0, 1))
