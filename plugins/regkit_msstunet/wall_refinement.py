@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from regkit_msstunet.ventricle.walls import Walls
 
 # A thickness that the image determines no better than this (networks err by 0.6 mm), or with a
-# model that explains no more of the image, is left as the labels have it; so are labels of which
-# more is no part of the ventricle.
-SURE_MM, EXPLAINED, STRAY = 0.4, 0.8, 0.05
+# model that explains no more of the image, is left as the labels have it.
+SURE_MM, EXPLAINED = 0.4, 0.8
 # Of the volume of myocardium: networks err by 0.08.
 LARGE_CHANGE = 0.2
 NOTHING = (
@@ -66,11 +65,12 @@ def _fitted(pair: Pair, found: Estimate) -> tuple[Surfaces, Walls]:
     from regkit_msstunet.ventricle.frame import along_axis  # noqa: PLC0415
     from regkit_msstunet.ventricle.labels import ventricle_of  # noqa: PLC0415
     from regkit_msstunet.ventricle.surfaces import surfaces_of  # noqa: PLC0415
+    from regkit_msstunet.ventricle.verdict import STRAY_CHECK  # noqa: PLC0415
     from regkit_msstunet.ventricle.walls import AROUND_MM, fit_walls  # noqa: PLC0415
 
     assert found.labels is not None  # noqa: S101 - the caller has asked
     ventricle = ventricle_of(found.labels)
-    if ventricle.stray_share > STRAY:
+    if ventricle.stray_share > STRAY_CHECK:  # the verdict is to see them
         raise RegistrationError(
             f"{ventricle.stray_share:.0%} of the labels lie in other pieces than the ventricle"
         )

@@ -49,7 +49,9 @@ def reorient(
     ] = DEFAULT_NAME,
     method: Annotated[
         str | None,
-        typer.Option("-m", "--method", help="A method that finds labels; else the frame's own."),
+        typer.Option(
+            "-m", "--method", help="A method that finds labels; by default ms-st-unet+walls+lv."
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
