@@ -81,8 +81,7 @@ def test_small_steps_change_nothing(name: str, monkeypatch) -> None:
     scores, gradients = judge.values_and_gradients(at)
     monkeypatch.setitem(looking.STEP, "cpu", 200)
     again, stepped = judge.values_and_gradients(at)
-    if name in ("mi", "nmi", "cr"):
-        assert torch.equal(again, scores)  # to the last digit: sums into bins are exact
+    # Not to the last bit: vectorised loops round their last few elements differently.
     torch.testing.assert_close(again, scores, rtol=1e-12, atol=0)
     torch.testing.assert_close(stepped, gradients, rtol=1e-9, atol=1e-12)
 
