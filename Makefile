@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt examples/plugin_package/pyproject.t
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(PIP) install --quiet --constraint constraints.txt --no-deps --editable examples/plugin_package
-	$(BIN)/python -m regkit_instance.warm # compiles loops once, which takes seconds
+	$(BIN)/python -m regkit_instance.compile_kernels # takes seconds, once
 	touch $@
 
 demo: install

@@ -32,7 +32,7 @@ import peers
 import records
 from overhead import one_run
 from regkit import Grid, Pair, Volume, resample, write_volume
-from regkit.parameters import parse_assignment
+from regkit.registration.parameters import parse_assignment
 
 SIDE_MM = 230.0
 SMALL = 24

@@ -32,14 +32,17 @@ from torch import Tensor
 from torch.nn import functional
 
 import records
-from regkit.grid import Grid
-from regkit_instance.dense import scene as looking
-from regkit_instance.dense.measure import DenseMeasure
-from regkit_instance.dense.reference_cr import correlation_ratio_loss, local_correlation_ratio_loss
-from regkit_instance.dense.reference_mi import mutual_information_loss
-from regkit_instance.dense.rules import Dense, fields_of, rule_of
-from regkit_instance.dense.scene import Scene
-from regkit_instance.dense.tiles import tiles
+from regkit.geometry.grid import Grid
+from regkit_instance.torch_backend import scene as looking
+from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.reference_cr import (
+    correlation_ratio_loss,
+    local_correlation_ratio_loss,
+)
+from regkit_instance.torch_backend.reference_mi import mutual_information_loss
+from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.tiles import tiles
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projector import Projector
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from pairs import moved
 from regkit import Estimate, Pair
-from regkit.intensity import prepare
-from regkit.sitk_bridge import volume_to_sitk
-from regkit.transform import AffineTransform
+from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.geometry.transform import AffineTransform
+from regkit.similarity.intensity import prepare
 
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 COMMAND = "-i fixed moving -a -dof 6 -m NMI -ia-identity -o found -V 0"

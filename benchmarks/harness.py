@@ -42,14 +42,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from regkit import Grid, rigid
-from regkit.benchmark.cluster import Cluster
+from regkit.benchmark.case_source import Source
+from regkit.benchmark.dask_executor import Cluster
 from regkit.benchmark.harness import Progress, run
-from regkit.benchmark.local import run_here
+from regkit.benchmark.local_executor import run_here
 from regkit.benchmark.memory import held_mb
 from regkit.benchmark.plan import Plan, parse_methods
 from regkit.benchmark.records import RECORDS, read_records
-from regkit.benchmark.source import Source
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.errors import BenchmarkError
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from records import append, markdown, read
-from regkit.datasets import build_dataset
-from regkit.pipeline import build
+from regkit.datasets.folder import build_dataset
+from regkit.registration.pipeline import build
 from regkit.registry import default_registry
 from regkit_pairnets import build_network
 

@@ -26,10 +26,10 @@ import numpy as np
 
 from records import append, markdown, read
 from regkit import Grid, LabelMap, Pair, RegkitError, Transform, Volume, run
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
 from regkit.metrics.overlap import dice_of
-from regkit.pipeline import build
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
+from regkit.registration.pipeline import build
 
 HERE = Path(__file__).parent
 FOLDER = "deepreg_mrtrus"

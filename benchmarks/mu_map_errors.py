@@ -33,12 +33,12 @@ import numpy as np
 from scipy import ndimage
 
 from regkit import Case, Pair, Volume, resample
-from regkit.grid import Grid
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import AffineTransform
 from regkit_nuclear.cohorts.spect_ct import SpectCt
 from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
-from regkit_nuclear.thorax import ORGANS
-from regkit_nuclear.thorax.anatomy import Anatomy
+from regkit_nuclear.phantoms.thorax import ORGANS
+from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
 from simulators import answers
 
 FIELD = cube(64)

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from regkit import Grid, Transform, Volume, read_labels, read_volume, resample
-from regkit.euler import rotation_matrix
-from regkit.grid import FloatArray
-from regkit.sample import draw, draw_within
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.transform import AffineTransform
+from regkit.similarity.point_sample import draw, draw_within
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

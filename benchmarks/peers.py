@@ -17,11 +17,11 @@ from greedy import Greedy
 from pairs import tre_mm
 from regkit import Estimate, Pair, Registrar, RegkitError, Transform
 from regkit.benchmark.memory import held_mb, peak_mb, reset_peak
-from regkit.grid import FloatArray
-from regkit.initial import initial_transform
-from regkit.pipeline import build
-from regkit.registration import versions
-from regkit.share import THREAD_VARIABLES
+from regkit.geometry.grid import FloatArray
+from regkit.parallel import THREAD_VARIABLES
+from regkit.registration.initialization import initial_transform
+from regkit.registration.pipeline import build
+from regkit.registration.run import versions
 
 METHODS = "fast-mi,mi,ants-rigid,elastix-rigid,greedy"
 PACKAGES = ("antspyx", "itk-elastix", "picsl_greedy", "numba")

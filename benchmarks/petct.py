@@ -31,17 +31,17 @@ import peers
 from petct_pairs import aligned, label_names
 from records import append, markdown, read
 from regkit import Registrar, RegkitError, run
-from regkit.case import Case, Dataset
-from regkit.datasets import build_dataset, read_dataset
-from regkit.evaluation import Evaluation
+from regkit.datasets.case import Case, Dataset
+from regkit.datasets.export import Simulation
+from regkit.datasets.folder import build_dataset, read_dataset
+from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.overlap import dice_of, hd95_of
-from regkit.pipeline import build
-from regkit.registration import RegistrationResult
+from regkit.registration.pipeline import build
+from regkit.registration.run import RegistrationResult
 from regkit.registry import default_registry
-from regkit.sample import draw
-from regkit.simulate import Simulation
+from regkit.similarity.point_sample import draw
 from regkit.statistics import summarise
-from regkit_nuclear.wholebody import LABELS
+from regkit_nuclear.phantoms.wholebody import LABELS
 
 HERE = Path(__file__).parent
 SETS = ("simulated", "sts", "abdomen")

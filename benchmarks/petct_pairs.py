@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from regkit import LabelMap, Volume, read_labels, read_volume, write_volume
-from regkit.datasets import INDEX, write_dataset
-from regkit_nuclear.wholebody.imaging import pet_image
+from regkit.datasets.folder import INDEX, write_dataset
+from regkit_nuclear.phantoms.wholebody.imaging import pet_image
 
 TISSUE_HU, TISSUE_SUV = -250.0, 0.6
 SUV = {

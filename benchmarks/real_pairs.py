@@ -23,11 +23,11 @@ import numpy as np
 from pairs import SHARED, brains, moved, pet_ct
 from records import append, markdown, read
 from regkit import Grid, Pair, RegkitError, Transform, Volume, rigid, run
-from regkit.euler import nearest_rotation, rotation_angle
-from regkit.initial import initial_transform
-from regkit.pipeline import build
-from regkit.sample import draw
-from regkit.transform import AffineTransform, linear_part
+from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.transform import AffineTransform, linear_part
+from regkit.registration.initialization import initial_transform
+from regkit.registration.pipeline import build
+from regkit.similarity.point_sample import draw
 
 HERE = Path(__file__).parent
 METHODS = "identity,moments,mi,mi@auto,ants-rigid,ants-affine"

@@ -30,11 +30,11 @@ from statistics import mean, median, stdev
 import numpy as np
 
 from regkit import Case, Pair, Transform, rigid
-from regkit.datasets import build_dataset
-from regkit.euler import rigid_parameters
-from regkit.evaluation import evaluate
+from regkit.datasets.folder import build_dataset
+from regkit.geometry.rigid import rigid_parameters
+from regkit.metrics.evaluation import evaluate
 from regkit.registrar import Estimate
-from regkit.registration import run
+from regkit.registration.run import run
 from regkit.registry import default_registry
 
 COHORTS = ("spect-ct", "lv-spect", "lv-pet", "pet-ct", "mr-us")

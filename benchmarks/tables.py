@@ -31,17 +31,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.harness import Progress, run
-from regkit.benchmark.local import run_here
+from regkit.benchmark.local_executor import run_here
 from regkit.benchmark.plan import CONFIG, Method, Plan, parse_methods, read_plan
 from regkit.benchmark.records import RECORDS, read_records
-from regkit.benchmark.source import Source
 from regkit.benchmark.summary import of_scores
-from regkit.datasets import build_dataset
+from regkit.datasets.export import Simulation
+from regkit.datasets.folder import build_dataset
 from regkit.errors import RegkitError
 from regkit.io.staging import staged
 from regkit.registry import Registry, default_registry
-from regkit.simulate import Simulation
 from regkit.statistics import summarise
 from regkit.statistics.summary import MethodRow
 

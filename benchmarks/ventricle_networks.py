@@ -29,11 +29,11 @@ import numpy as np
 
 from records import append, markdown, read
 from regkit import run
-from regkit.case import Case
-from regkit.datasets import build_dataset
+from regkit.datasets.case import Case
+from regkit.datasets.folder import build_dataset
 from regkit.errors import RegistrationError
-from regkit.evaluation import Evaluation
-from regkit.pipeline import build
+from regkit.metrics.evaluation import Evaluation
+from regkit.registration.pipeline import build
 from regkit.registry import default_registry
 from regkit_msstunet.train.pool import TOGETHER
 

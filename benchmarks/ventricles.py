@@ -24,19 +24,19 @@ from typing import Any
 import numpy as np
 
 import records
-from regkit.case import Case
-from regkit.datasets import build_dataset
+from regkit.datasets.case import Case
+from regkit.datasets.folder import build_dataset
 from regkit.errors import RegistrationError
-from regkit.evaluation import Evaluation, NotKnownError
-from regkit.parameters import parse_assignment
-from regkit.pipeline import build
+from regkit.geometry.transform import AffineTransform
+from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.registrar import Estimate, Pair, Registrar
-from regkit.registration import run
+from regkit.registration.parameters import parse_assignment
+from regkit.registration.pipeline import build
+from regkit.registration.run import run
 from regkit.registry import default_registry
-from regkit.transform import AffineTransform
 from regkit_msstunet.geometry import cube, to_numbers
-from regkit_msstunet.scores import BLOOD_POOL, MYOCARDIUM, volumes_ml
-from regkit_msstunet.shares import numbered
+from regkit_ventricle.label_probabilities import numbered
+from regkit_ventricle.segmentation_metrics import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
 OUT = Path(__file__).parent / "results" / "ventricles.jsonl"
 NUMBERS = ("alpha", "beta", "gamma", "t_x", "t_y", "t_z")

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from regkit import Case, Grid, Pair, register, rigid
-from regkit.evaluation import evaluate
+from regkit.metrics.evaluation import evaluate
 from regkit.metrics.pose import rotation_deg, tre_mm
 from regkit.testing.phantom import thorax
 

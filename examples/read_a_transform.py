@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from regkit import AffineTransform, Grid, rigid
-from regkit.euler import rigid_parameters
+from regkit.geometry.rigid import rigid_parameters
 from regkit.io.transforms import read_transform, write_transform
 
 

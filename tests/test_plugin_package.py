@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from regkit import register
-from regkit.case import Case, Dataset
 from regkit.cli import app
-from regkit.evaluation import Evaluation, evaluate
+from regkit.datasets.case import Case, Dataset
+from regkit.metrics.evaluation import Evaluation, evaluate
 from regkit.registry import Registry, default_registry
 from regkit.testing import method_tests
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from regkit.grid import Grid
-from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk
-from regkit.transform import AffineTransform, Transform
-from regkit.volume import Volume
+from regkit.geometry.grid import Grid
+from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import Volume
 
 
 def volume_to_ants(volume: Volume) -> Any:

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regkit.centring import centred
 from regkit.errors import RegistrationError
-from regkit.intensity import prepare
-from regkit.parameters import check_ranges
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
-from regkit.resampling import resample
-from regkit.transform import AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
+from regkit.registration.parameters import check_ranges
+from regkit.similarity.centering import centred
+from regkit.similarity.intensity import prepare
 from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
 
 STEP = 0.1

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from regkit.centring import centred
 from regkit.errors import MissingDependencyError, RegistrationError
-from regkit.intensity import prepare
-from regkit.parameters import check_ranges
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
-from regkit.resampling import resample
-from regkit.sample import draw, inside
-from regkit.transform import AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
+from regkit.registration.parameters import check_ranges
+from regkit.similarity.centering import centred
+from regkit.similarity.intensity import prepare
+from regkit.similarity.point_sample import draw, inside
 
 LARGEST_SEED = 2**31 - 1
 FEWEST_VOXELS = 4

@@ -11,15 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import SimpleITK as sitk
 
-from regkit.centring import CentredPair, normalised
 from regkit.errors import RegistrationError
-from regkit.intensity import prepare
-from regkit.parameters import check_ranges
+from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk, volume_to_sitk
+from regkit.geometry.transform import Transform
+from regkit.geometry.volume import LabelMap
 from regkit.registrar import Estimate, Pair
-from regkit.sample import draw, draw_within, explained_information
-from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk, volume_to_sitk
-from regkit.transform import Transform
-from regkit.volume import LabelMap
+from regkit.registration.parameters import check_ranges
+from regkit.similarity.centering import CentredPair, normalised
+from regkit.similarity.intensity import prepare
+from regkit.similarity.point_sample import draw, draw_within, explained_information
 from regkit_classic.interruption import stopping_on_interrupt
 from regkit_classic.pyramid import at_level, levels_mm
 

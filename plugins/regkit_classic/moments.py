@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Estimate, Pair
-from regkit.sample import Sample, draw_within, explained_information, inside
-from regkit.transform import AffineTransform, Transform
+from regkit.similarity.point_sample import Sample, draw_within, explained_information, inside
 
 # A centre found from so many points of a body is sure to a fraction of a millimetre.
 POINTS = 80_000

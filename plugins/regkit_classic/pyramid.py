@@ -6,9 +6,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from regkit.errors import RegistrationError
-from regkit.grid import Grid
-from regkit.sitk_bridge import volume_to_sitk
-from regkit.volume import Volume
+from regkit.geometry.grid import Grid
+from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.geometry.volume import Volume
 
 # Beyond this many voxels across the field of view, motion is no better determined.
 FINEST_SHARE = 1 / 160

@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
-from regkit_instance.kernels.gather import carry, gather, look_up
-from regkit_instance.kernels.ngf import gradient_fields
+from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
 from regkit_instance.measures import SAMPLES_AT_ONCE
 from regkit_instance.neighbourhoods import Edges
+from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.pyramid import Level
 
 NONE = np.empty((0, 0, 0), np.float32)

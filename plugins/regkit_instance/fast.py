@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from regkit.errors import ParameterError
-from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
+from regkit.registration.parameters import check_ranges
 
 LARGEST_SEED = 2**31 - 2
 
@@ -65,7 +65,7 @@ class FastRegistration:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map followed by the motion found, and how sure it is."""
-        from regkit_instance.engine import Settings, search  # noqa: PLC0415 - loads numba
+        from regkit_instance.multistart import Settings, search  # noqa: PLC0415 - loads numba
 
         settings = Settings(
             measure=self.measure,

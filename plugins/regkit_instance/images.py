@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.registrar import Pair
-from regkit.sample import draw_within
+from regkit.similarity.point_sample import draw_within
 from regkit_instance.measures import Sampled, score_by
 from regkit_instance.points import Body, find_body, scatter
 from regkit_instance.pyramid import Level, curve_of, pyramid, spacings_mm

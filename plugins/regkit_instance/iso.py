@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from regkit.errors import ParameterError
-from regkit.parameters import check_ranges
 from regkit.registrar import Estimate, Pair
+from regkit.registration.parameters import check_ranges
 
 MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
 
@@ -30,7 +30,7 @@ class InstanceOptimisation:
         (``mi-ngf``), which edges keep from the shifts that attenuation causes.
     model
         What the correction may be: ``rigid``, ``similarity`` or ``affine``. ``fast`` holds what is
-        more than rigid by a prior on its stretches; see `regkit_instance.stretch`.
+        more than rigid by a prior on its stretches; see `regkit_instance.stretch_prior`.
     preset
         ``fast``: our pyramid and optimiser. ``paper``: the five scales and 620 steps of Chen et
         al. 2024, arXiv 2409.13863, with the published loss for ``local-cr``, ``cr`` and ``mi``;
@@ -86,7 +86,7 @@ class InstanceOptimisation:
 
         device = None
         if self.device.startswith("cuda"):
-            from regkit_instance.dense.bridge import device_named  # noqa: PLC0415 - loads torch
+            from regkit_instance.torch_backend.bridge import device_named  # noqa: PLC0415 - loads torch
 
             device = device_named(self.device)
         settings = Settings(
@@ -101,6 +101,6 @@ class InstanceOptimisation:
         return refine(pair, settings, device)
 
     def _as_published(self, pair: Pair) -> Estimate:
-        from regkit_instance.dense.published import refine  # noqa: PLC0415 - loads torch
+        from regkit_instance.torch_backend.published import refine  # noqa: PLC0415 - loads torch
 
         return refine(pair, self.measure, self.model, self.rate, self.device)

@@ -1,6 +1,7 @@
 """What the compiled and the dense measures agree on, so that they give the same numbers.
 
-Compiled loops hold these as constants: after a change, ``python -m regkit_instance.warm``.
+Compiled kernels hold these as constants: after a change, run
+``python -m regkit_instance.compile_kernels``.
 """
 
 # Bins that the cubic windows of the darkest and brightest values reach beyond the range.

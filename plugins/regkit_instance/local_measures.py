@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
-from regkit_instance.kernels.patches import local_correlation, local_correlation_ratio
+from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import NOISE
 from regkit_instance.measures import Sampled, Score, binned
 from regkit_instance.neighbourhoods import Patches
+from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
 from regkit_instance.points import Points
 from regkit_instance.pyramid import Level
 

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
-from regkit_instance.kernels.cr import correlation_ratio
-from regkit_instance.kernels.gather import carry, gather, look_up
-from regkit_instance.kernels.mi import mutual_information
+from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
+from regkit_instance.numba_backend.cr import correlation_ratio
+from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.mi import mutual_information
 from regkit_instance.points import Points
 from regkit_instance.pyramid import Level
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
 PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import linear_part
 from regkit.registrar import Pair
-from regkit.sample import values_at
-from regkit.transform import linear_part
-from regkit_instance.kernels.gather import gather, look_up
+from regkit.similarity.point_sample import values_at
+from regkit_instance.numba_backend.gather import gather, look_up
 from regkit_instance.points import Body
 from regkit_instance.pyramid import Level
 

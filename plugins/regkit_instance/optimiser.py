@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray, Grid
 from regkit.registrar import Pair
-from regkit.sample import Sample, values_at
-from regkit_instance.kernels.gather import look_up
+from regkit.similarity.point_sample import Sample, values_at
+from regkit_instance.numba_backend.gather import look_up
 from regkit_instance.pyramid import Level
 
 # What surrounds a body tells where it ends: so many voxels of a level around it count.

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray, Grid
-from regkit.intensity import CT_WINDOW_HU, EMISSION, spread, window
-from regkit.sample import values_at
-from regkit.volume import LabelMap, Volume
-from regkit_instance.kernels.shrink import shrink
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.similarity.intensity import CT_WINDOW_HU, EMISSION, spread, window
+from regkit.similarity.point_sample import values_at
+from regkit_instance.numba_backend.shrink import shrink
 
 # Beyond this many voxels across the field of view, motion is no better determined.
 FINEST_SHARE = 1 / 160
@@ -96,7 +96,7 @@ def pyramid(
     volume
         Any image.
     curve
-        Intensities, after `regkit.intensity.spread`, and what they become; see `curve_of`.
+        Intensities, after `regkit.similarity.intensity.spread`, and their images; see `curve_of`.
     spacings
         Of the levels; every axis keeps at least twelve voxels, or those it has.
     mask

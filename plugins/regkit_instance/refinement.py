@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
-from regkit.transform import AffineTransform
 from regkit_instance.edges import EdgeMeasure
 from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
@@ -18,7 +18,7 @@ from regkit_instance.measures import EDGES, Measure, Together
 from regkit_instance.motion import Model, Motion
 from regkit_instance.neighbourhoods import gradients, patches
 from regkit_instance.optimiser import climb
-from regkit_instance.stretch import held
+from regkit_instance.stretch_prior import held
 
 if TYPE_CHECKING:
     import torch
@@ -139,7 +139,7 @@ class _Refinement:
         )
         if self.device is None:
             return local_measure(settings.measure, cubes, moving, body.centre, settings.bins)
-        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
 
         scene = bridge.scene_of(cubes.positions, moving, body.centre, self.device)
         return bridge.measure_on(scene, settings.measure, cubes.values, settings.bins, cubes.whole)
@@ -149,7 +149,7 @@ class _Refinement:
         sampled = self.images.measure(name, level, settings.samples, settings.bins)
         if self.device is None:
             return sampled
-        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
 
         scene = bridge.scene_of(
             sampled.points.positions, sampled.level, sampled.origin, self.device
@@ -162,7 +162,7 @@ class _Refinement:
         edges = gradients(self.pair, body, fixed, settings.samples, settings.seed)
         if self.device is None:
             return EdgeMeasure.of(edges, moving, body.centre)
-        from regkit_instance.dense import bridge  # noqa: PLC0415 - torch takes seconds
+        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
 
         scene = bridge.scene_of(edges.positions, moving, body.centre, self.device)
         return bridge.gradient_fields_on(scene, edges.slopes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit_instance.motion import stacked
 
 # So many rotations leave none further than about 30 degrees from the next.

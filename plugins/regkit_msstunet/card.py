@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regkit.errors import FileFormatError
-from regkit.grid import Grid, Vector3
+from regkit.geometry.grid import Grid, Vector3
 from regkit_msstunet.geometry import cube
 
 Range = tuple[float, float]

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.errors import TransformError
-from regkit.euler import euler_angles_yxz, nearest_rotation, rotation_matrix_yxz
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import euler_angles_yxz, nearest_rotation, rotation_matrix_yxz
+from regkit.geometry.transform import AffineTransform
 
-MM3_PER_ML = 1000.0
 # Of a voxel: how near voxels of two grids are that are the same ones.
 MEET = 1e-6
 

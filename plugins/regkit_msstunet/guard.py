@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regkit.learning.guard import MARGIN
-from regkit.learning.guard import WORDS as OF_IMAGES
+from regkit.learning.domain_guard import MARGIN
+from regkit.learning.domain_guard import WORDS as OF_IMAGES
 from regkit_msstunet.card import Card
 
 # Of the ventricle from the body's centre of mass; along z that depends on what was scanned.

@@ -10,17 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
-from regkit.euler import rotation_angle
-from regkit.grid import Grid, Vector3
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rotation_angle
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.learning import device_named
-from regkit.learning.guard import measured
+from regkit.learning.domain_guard import measured
 from regkit.registrar import Estimate, Pair
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import (
-    MM3_PER_ML,
     moved,
     refined,
     to_numbers,
@@ -30,8 +29,9 @@ from regkit_msstunet.geometry import (
 from regkit_msstunet.guard import doubts, place_of
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
-from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, cropped, likelier
 from regkit_msstunet.weights import TrainedNetwork, load_network
+from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, cropped, likelier
+from regkit_ventricle.labels import MM3_PER_ML
 
 # Share by which a field of view may differ from training before the body is looked for in it.
 SAME_FIELD = 0.15

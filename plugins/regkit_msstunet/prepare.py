@@ -6,9 +6,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from regkit.errors import RegistrationError
-from regkit.grid import FloatArray
-from regkit.resampling import resample
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.resampling import resample
+from regkit.geometry.volume import LabelMap, Volume
 
 # What is brighter counts as this bright.
 BRIGHTEST = 0.999

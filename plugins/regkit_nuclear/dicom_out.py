@@ -27,11 +27,11 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import DSfloat, format_number_as_ds
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
-from regkit.grid import FloatArray, Grid
-from regkit.volume import Volume
-from regkit_nuclear.thorax.anatomy import hounsfield
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.volume import Volume
+from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
 
 MAKER = "regkit (simulated, not a patient)"
 # DICOM needs a date; this is plainly none of a scan.
@@ -89,7 +89,7 @@ class Stored:
 
 
 def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
-    """Write an image of a case; a `regkit.simulate.ImageWriter`.
+    """Write an image of a case; a `regkit.datasets.export.ImageWriter`.
 
     Parameters
     ----------

@@ -19,15 +19,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-from regkit.case import Case
-from regkit.evaluation import Evaluation, NotKnownError
-from regkit.grid import FloatArray
-from regkit.transform import Transform
-from regkit.volume import Volume
+from regkit.datasets.case import Case
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import Transform
+from regkit.geometry.volume import Volume
+from regkit.metrics.evaluation import Evaluation, NotKnownError
+from regkit_nuclear.phantoms.thorax.anatomy import attenuation
 from regkit_nuclear.spect.attenuation import attenuation_on
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections, read_projections
-from regkit_nuclear.thorax.anatomy import attenuation
 
 PROJECTIONS = "projections"
 MYOCARDIUM = "myocardium_label"

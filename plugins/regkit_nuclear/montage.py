@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from regkit.case import Case
-from regkit.grid import FloatArray, Vector3
-from regkit.report.lettering import PAPER, mark_scale, write, write_columns
-from regkit.report.panels import RGB, Look, Values, overlay, pixels
-from regkit.report.planes import ORIENTATIONS, Orientation, Plane
-from regkit.transform import IDENTITY, AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
-from regkit_nuclear.thorax.pose import Reorientation
+from regkit.datasets.case import Case
+from regkit.geometry.grid import FloatArray, Vector3
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.report.annotation import PAPER, mark_scale, write, write_columns
+from regkit.report.fusion import RGB, Look, Values, overlay, pixels
+from regkit.report.slice_planes import ORIENTATIONS, Orientation, Plane
+from regkit_nuclear.phantoms.thorax.pose import Reorientation
 
 PANEL, GAP, EDGE, ACROSS = 230, 6, 20, 2
 LV_FIELD_MM = 150.0

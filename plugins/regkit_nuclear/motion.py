@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.errors import ParameterError
-from regkit.euler import rigid, rotation_matrix
-from regkit.grid import Vector3
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import Vector3
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.transform import AffineTransform
 
 LPS_ORIGIN: Vector3 = (0.0, 0.0, 0.0)
 

@@ -46,15 +46,11 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
 
 @hookimpl
 def regkit_metrics() -> Iterable[MetricSpec]:
-    """Offer what a registration does to the corrected SPECT, and to the left ventricle."""
+    """Offer what a registration does to the attenuation-corrected SPECT."""
     return (
         _score("ac_nmse_pct", "normalised squared error of the attenuation-corrected SPECT"),
         _score("ac_nmae_pct", "normalised absolute error of the attenuation-corrected SPECT"),
         _score("eti_pct", "emission-transmission index: share of the myocardium in lung or air"),
-        _lv_score("lv_my_dice", "", "Dice coefficient of the reoriented myocardium", "higher"),
-        _lv_score("lv_bp_dice", "", "Dice coefficient of the reoriented blood pool", "higher"),
-        _lv_score("lv_my_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented myocardium"),
-        _lv_score("lv_bp_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented blood pool"),
     )
 
 
@@ -66,11 +62,6 @@ def _score(name: str, summary: str) -> MetricSpec:
         unit="%",
         requires=NEEDS_TORCH,
     )
-
-
-def _lv_score(name: str, unit: str, summary: str, better: str = "lower") -> MetricSpec:
-    target = f"regkit_nuclear.ventricle_metrics:{name}"
-    return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
 
 
 def _cohort(name: str, home: str, summary: str) -> DatasetSpec:

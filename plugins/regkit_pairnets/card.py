@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from regkit.errors import FileFormatError
-from regkit.grid import Grid, Vector3
-from regkit.learning.guard import WORDS
+from regkit.geometry.grid import Grid, Vector3
+from regkit.learning.domain_guard import WORDS
 from regkit_pairnets.physical import Axes, Centre, Convention, Unit
 
 Six = tuple[float, float, float, float, float, float]
@@ -24,7 +24,7 @@ class Appearance:
     Parameters
     ----------
     modality
-        As of `regkit.volume.Volume`; decides how intensities are prepared.
+        As of `regkit.geometry.volume.Volume`; decides how intensities are prepared.
     extent_mm
         Mean size of the field of view along x, y, z.
     mass_mm

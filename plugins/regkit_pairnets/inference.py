@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from regkit.grid import FloatArray, Grid, Vector3
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.learning.device import device_named
-from regkit.learning.guard import doubts, measured, unlike_unit
-from regkit.learning.iterate import passes
-from regkit.learning.prepare import filled, prepared, widened
+from regkit.learning.domain_guard import doubts, measured, unlike_unit
+from regkit.learning.iterative import passes
+from regkit.learning.preprocessing import filled, prepared, widened
 from regkit.registrar import Estimate, Pair
-from regkit.transform import AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
 from regkit_pairnets.card import Appearance, Card
 from regkit_pairnets.weights import TrainedNetwork, load_network
 

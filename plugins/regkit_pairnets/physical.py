@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from regkit.errors import TransformError
-from regkit.euler import euler_angles, nearest_rotation, rigid
-from regkit.grid import FloatArray, Grid
-from regkit.transform import AffineTransform
-from regkit.volume import Volume
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.rigid import euler_angles, nearest_rotation, rigid
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import Volume
 
 Unit: TypeAlias = Literal["voxels", "mm"]
 Centre: TypeAlias = Literal["centre", "origin"]

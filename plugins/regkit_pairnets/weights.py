@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.learning.restore import last_changed, restored
 from regkit.weights import Weights, open_weights
 from regkit_pairnets.card import Card

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import RegistrationError
-from regkit.grid import Grid, Vector3
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.learning.device import device_named
-from regkit.learning.guard import doubts, measured
-from regkit.learning.iterate import passes
-from regkit.learning.prepare import filled, thinned
+from regkit.learning.domain_guard import doubts, measured
+from regkit.learning.iterative import passes
+from regkit.learning.preprocessing import filled, thinned
 from regkit.registrar import Estimate, Pair
-from regkit.resampling import resample
-from regkit.transform import IDENTITY, AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
 from regkit_transmorph.card import Card, Look
-from regkit_transmorph.physical import shape_of, to_transform, without_shears
+from regkit_transmorph.physical import Model, shape_of, to_transform, without_shears
 from regkit_transmorph.preparation import Prepared, prepare, settled
-from regkit_transmorph.registrar import Model
 from regkit_transmorph.weights import TrainedNetwork, load_network
 
 # Share by which a field of view may differ from training before the body is looked for in it.

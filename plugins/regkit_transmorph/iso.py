@@ -8,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 
 from regkit.errors import ParameterError, RegistrationError
-from regkit.parameters import check_ranges
+from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
-from regkit.transform import AffineTransform
+from regkit.registration.parameters import check_ranges
 from regkit.weights import find_weights
-from regkit_transmorph.physical import shape_of, without_shears
+from regkit_transmorph.physical import Model, shape_of, without_shears
 from regkit_transmorph.preparation import prepare, refinable, settled
 from regkit_transmorph.preparation.prepared import UNITS
 from regkit_transmorph.preparation.refinable import done_for_refinement
-from regkit_transmorph.registrar import Model, TransMorph, check_looks
+from regkit_transmorph.registrar import TransMorph, check_looks
 
 Start = Literal["auto", "network", "search", "initial"]
 LARGEST_SEED = 2**31 - 2
@@ -128,7 +128,7 @@ class InstanceSpecific:
         return TransMorph(self.weights, self.model, self.passes, self.device)
 
     def _searched(self, pair: Pair) -> Estimate:
-        from regkit_instance.engine import Settings, search  # noqa: PLC0415 - loads numba
+        from regkit_instance.multistart import Settings, search  # noqa: PLC0415 - loads numba
 
         settings = Settings(self.measure, self.model, seed=self.seed)
         return search(pair, settings)
@@ -153,7 +153,7 @@ class InstanceSpecific:
         return replace(found, diagnostics={**found.diagnostics, "preparation": told})
 
     def _refined_as_published(self, pair: Pair) -> Estimate:
-        from regkit_instance.dense import published  # noqa: PLC0415 - loads torch
+        from regkit_instance.torch_backend import published  # noqa: PLC0415 - loads torch
 
         kinds = {pair.fixed.modality, pair.moving.modality}
         told: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The losses that the networks were published with: minus how alike warped images are, both ways.
 
 Chen et al. 2024, arXiv 2409.13863. The measures themselves are those of
-`regkit_instance.dense.reference_cr` and `regkit_instance.dense.reference_mi`.
+`regkit_instance.torch_backend.reference_cr` and `regkit_instance.torch_backend.reference_mi`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TypeAlias
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.dense.reference_cr import (
+from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
     local_correlation_ratio_loss,
 )
-from regkit_instance.dense.reference_mi import (
+from regkit_instance.torch_backend.reference_mi import (
     local_mutual_information_loss,
     mutual_information_loss,
 )

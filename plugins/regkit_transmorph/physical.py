@@ -8,13 +8,17 @@ carried over as a whole, and only then be taken apart.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.errors import TransformError
-from regkit.euler import nearest_rotation
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import nearest_rotation
+from regkit.geometry.transform import AffineTransform
+
+Model = Literal["anisotropic", "affine"]
 
 
 def to_transform(normalised: ArrayLike, fixed: Grid, moving: Grid) -> AffineTransform:

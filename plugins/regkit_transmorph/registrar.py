@@ -7,8 +7,7 @@ from typing import Literal
 
 from regkit.errors import ParameterError
 from regkit.registrar import Estimate, Pair
-
-Model = Literal["anisotropic", "affine"]
+from regkit_transmorph.physical import Model
 
 
 @dataclass(frozen=True)

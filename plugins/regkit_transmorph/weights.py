@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError, RegkitError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.learning.restore import last_changed, restored
 from regkit.weights import Weights, open_weights
 from regkit_transmorph.card import Card

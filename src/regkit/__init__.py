@@ -10,11 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regkit.case import Case as Case
-    from regkit.case import Dataset as Dataset
+    from regkit.datasets.case import Case as Case
+    from regkit.datasets.case import Dataset as Dataset
     from regkit.errors import RegkitError as RegkitError
-    from regkit.euler import rigid as rigid
-    from regkit.grid import Grid as Grid
+    from regkit.geometry.grid import Grid as Grid
+    from regkit.geometry.resampling import resample as resample
+    from regkit.geometry.rigid import rigid as rigid
+    from regkit.geometry.transform import IDENTITY as IDENTITY
+    from regkit.geometry.transform import AffineTransform as AffineTransform
+    from regkit.geometry.transform import DisplacementField as DisplacementField
+    from regkit.geometry.transform import Transform as Transform
+    from regkit.geometry.transform import TransformChain as TransformChain
+    from regkit.geometry.volume import LabelMap as LabelMap
+    from regkit.geometry.volume import Volume as Volume
     from regkit.io import read_labels as read_labels
     from regkit.io import read_landmarks as read_landmarks
     from regkit.io import read_volume as read_volume
@@ -29,27 +37,19 @@ if TYPE_CHECKING:
     from regkit.registrar import Estimate as Estimate
     from regkit.registrar import Pair as Pair
     from regkit.registrar import Registrar as Registrar
-    from regkit.registration import RegistrationResult as RegistrationResult
-    from regkit.registration import register as register
-    from regkit.registration import run as run
+    from regkit.registration.run import RegistrationResult as RegistrationResult
+    from regkit.registration.run import register as register
+    from regkit.registration.run import run as run
     from regkit.report.picture import picture as picture
-    from regkit.resampling import resample as resample
-    from regkit.transform import IDENTITY as IDENTITY
-    from regkit.transform import AffineTransform as AffineTransform
-    from regkit.transform import DisplacementField as DisplacementField
-    from regkit.transform import Transform as Transform
-    from regkit.transform import TransformChain as TransformChain
-    from regkit.volume import LabelMap as LabelMap
-    from regkit.volume import Volume as Volume
 
 __version__ = "0.1.0"
 
 # Imported on first use, so that `import regkit` and `regkit --help` stay light.
 _HOMES = {
-    "Case": "case",
-    "Dataset": "case",
+    "Case": "datasets.case",
+    "Dataset": "datasets.case",
     "RegkitError": "errors",
-    "Grid": "grid",
+    "Grid": "geometry.grid",
     "read_labels": "io",
     "read_landmarks": "io",
     "read_volume": "io",
@@ -65,18 +65,18 @@ _HOMES = {
     "Estimate": "registrar",
     "Pair": "registrar",
     "Registrar": "registrar",
-    "RegistrationResult": "registration",
-    "register": "registration",
-    "run": "registration",
-    "resample": "resampling",
-    "rigid": "euler",
-    "IDENTITY": "transform",
-    "AffineTransform": "transform",
-    "DisplacementField": "transform",
-    "Transform": "transform",
-    "TransformChain": "transform",
-    "LabelMap": "volume",
-    "Volume": "volume",
+    "RegistrationResult": "registration.run",
+    "register": "registration.run",
+    "run": "registration.run",
+    "resample": "geometry.resampling",
+    "rigid": "geometry.rigid",
+    "IDENTITY": "geometry.transform",
+    "AffineTransform": "geometry.transform",
+    "DisplacementField": "geometry.transform",
+    "Transform": "geometry.transform",
+    "TransformChain": "geometry.transform",
+    "LabelMap": "geometry.volume",
+    "Volume": "geometry.volume",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

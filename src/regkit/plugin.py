@@ -100,7 +100,7 @@ class DatasetSpec(Spec):
     ----------
     writers
         File formats other than NIfTI that its images can be written in: name -> target of a
-        `regkit.simulate.ImageWriter`.
+        `regkit.datasets.export.ImageWriter`.
     picture
         Target of a function that draws a case, `Case` -> Pillow image; empty for the usual one.
     """

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import LabelMap, Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from regkit import AffineTransform, Case, Estimate, Grid, Pair, Volume
+from regkit.geometry.transform import DisplacementField
 from regkit.plugin import DatasetSpec, MethodSpec, MetricSpec, hookimpl
-from regkit.transform import DisplacementField
 
 GRID = Grid((10, 10, 10), (4.0, 4.0, 4.0))
 TRUTH = AffineTransform.shift((3.0, 0.0, 0.0))

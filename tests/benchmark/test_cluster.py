@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from observing import children_of, is_running, repeatable
 
-from regkit.benchmark.cluster import Cluster
+from regkit.benchmark.case_source import Source
+from regkit.benchmark.dask_executor import Cluster
 from regkit.benchmark.harness import run
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
-from regkit.benchmark.source import Source
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
@@ -140,7 +140,7 @@ def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
         Cluster(str(scheduler)).connected(),
     ):
         pass
-    monkeypatch.setattr("regkit.benchmark.cluster.CONNECT_S", 1)
+    monkeypatch.setattr("regkit.benchmark.dask_executor.CONNECT_S", 1)
     with (
         pytest.raises(BenchmarkError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"),
         Cluster("tcp://127.0.0.1:9").connected(),

@@ -10,12 +10,12 @@ from itertools import pairwise
 import pytest
 from observing import children_of, is_running, repeatable
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.harness import run, tasks_left
-from regkit.benchmark.lane import Task
-from regkit.benchmark.local import run_here
+from regkit.benchmark.local_executor import run_here
 from regkit.benchmark.plan import CONFIG, Plan, parse_methods, read_plan, with_parameters
 from regkit.benchmark.records import RECORDS, new_record, read_records
-from regkit.benchmark.source import Source
+from regkit.benchmark.worker_client import Task
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 

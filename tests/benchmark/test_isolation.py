@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from misbehaving import ToyCases
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.harness import run
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
-from regkit.benchmark.source import Source
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.errors import BenchmarkError, OutputError
 from regkit.io import write_volume
 from regkit.io.transforms import read_transform

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.plan import (
     CONFIG,
     Method,
@@ -14,7 +15,6 @@ from regkit.benchmark.plan import (
     with_parameters,
     write_plan,
 )
-from regkit.benchmark.source import Source
 from regkit.errors import BenchmarkError, UnknownNameError
 from regkit.registry import default_registry
 

@@ -4,8 +4,8 @@ import pytest
 from misbehaving import Streamed, ToyCases
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit.benchmark.source import Cases, Source
-from regkit.datasets import write_dataset
+from regkit.benchmark.case_source import Cases, Source
+from regkit.datasets.folder import write_dataset
 from regkit.errors import BenchmarkError, ParameterError, UnknownNameError
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform

@@ -11,7 +11,7 @@ import pytest
 
 from phantoms import MOTION, small_pair
 from regkit.benchmark.records import RECORDS, read_records
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
 from regkit.registry import default_registry

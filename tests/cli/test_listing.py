@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from regkit.cli import app
-from regkit.parameters import parameters_of
+from regkit.registration.parameters import parameters_of
 from regkit.registry import default_registry
 
 PLUGINS = {

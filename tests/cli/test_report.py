@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
-from regkit.benchmark.source import Source
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regkit.datasets import read_dataset
+from regkit.datasets.folder import read_dataset
 
 SMALL = ("--set", "size=16", "--set", "corrected=false")
 
@@ -44,9 +44,9 @@ def test_the_folder_is_the_dataset(folder):
 
 
 def test_the_scores_of_corrected_spect_can_be_had_from_the_folder(folder):
-    from regkit.evaluation import evaluate
-    from regkit.pipeline import build
-    from regkit.registration import run
+    from regkit.metrics.evaluation import evaluate
+    from regkit.registration.pipeline import build
+    from regkit.registration.run import run
     from regkit_nuclear.metrics import ac_nmse_pct, eti_pct
 
     case = next(iter(read_dataset(folder)))

@@ -5,10 +5,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from regkit_instance.dense.measure import DenseMeasure
-from regkit_instance.dense.ngf import gradient_images
-from regkit_instance.dense.rules import Dense, fields_of, rule_of
-from regkit_instance.dense.scene import Scene
+from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.ngf import gradient_images
+from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.scene import Scene
 
 SIDE, PATCHES, BINS = 3, 60, 24
 MEASURES = ("mi", "nmi", "cr", "lncc", "local-cr", "ngf")

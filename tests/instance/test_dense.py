@@ -12,20 +12,24 @@ from scipy.ndimage import map_coordinates
 
 from regkit import rigid
 from regkit.errors import ParameterError
-from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.testing import problems
 from regkit_instance import limits, measures
-from regkit_instance.dense import bridge, rules
-from regkit_instance.dense import scene as looking
-from regkit_instance.dense.exact import quantised, sums_in_bins
-from regkit_instance.dense.measure import DenseMeasure
-from regkit_instance.dense.patches import InPatches, LocalCorrelation, LocalCorrelationRatio
-from regkit_instance.dense.scene import Scene
-from regkit_instance.dense.windows import Windows, powers
 from regkit_instance.edges import EdgeMeasure
 from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
 from regkit_instance.neighbourhoods import gradients, patches
+from regkit_instance.torch_backend import bridge, rules
+from regkit_instance.torch_backend import scene as looking
+from regkit_instance.torch_backend.exact import quantised, sums_in_bins
+from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.patches import (
+    InPatches,
+    LocalCorrelation,
+    LocalCorrelationRatio,
+)
+from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.windows import Windows, powers
 
 
 def test_values_are_those_of_scipy_between_voxels() -> None:

@@ -6,10 +6,13 @@ import torch
 from dense_scenes import MEASURES, maps, measure, related, scene
 
 from phantoms import MOTION, small_pair
-from regkit_instance.dense.reference_cr import correlation_ratio_loss, local_correlation_ratio_loss
-from regkit_instance.dense.reference_mi import mutual_information_loss
-from regkit_instance.dense.scene import Scene
 from regkit_instance.iso import InstanceOptimisation
+from regkit_instance.torch_backend.reference_cr import (
+    correlation_ratio_loss,
+    local_correlation_ratio_loss,
+)
+from regkit_instance.torch_backend.reference_mi import mutual_information_loss
+from regkit_instance.torch_backend.scene import Scene
 
 pytestmark = pytest.mark.gpu
 

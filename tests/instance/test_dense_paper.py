@@ -8,9 +8,9 @@ from phantoms import SMALL
 from regkit import AffineTransform, Pair, resample, rigid
 from regkit.testing import problems
 from regkit.testing.phantom import thorax
-from regkit_instance.dense.paper import FREE, CommonGrid, descend, map_of
-from regkit_instance.dense.published import _images, _physical
-from regkit_instance.dense.raw_affine import raw_matrix
+from regkit_instance.torch_backend.paper import FREE, CommonGrid, descend, map_of
+from regkit_instance.torch_backend.published import _images, _physical
+from regkit_instance.torch_backend.raw_affine import raw_matrix
 
 ANGLES = (0.1, 0.2, 0.3)
 SHEARS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from regkit.errors import ParameterError
-from regkit_instance.dense import chunks
-from regkit_instance.dense.reference_cr import (
+from regkit_instance.torch_backend import chunks
+from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
     local_correlation_ratio_loss,
 )
-from regkit_instance.dense.reference_mi import (
+from regkit_instance.torch_backend.reference_mi import (
     local_mutual_information_loss,
     mutual_information_loss,
 )

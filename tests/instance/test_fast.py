@@ -10,16 +10,16 @@ import SimpleITK as sitk
 from phantoms import SMALL, small_pair
 from regkit import AffineTransform, LabelMap, Pair, Volume, register, rigid
 from regkit.errors import ParameterError, RegistrationError
-from regkit.euler import nearest_rotation, rotation_angle
-from regkit.grid import Grid
-from regkit.pipeline import build
-from regkit.resampling import resample
-from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.registration.pipeline import build
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import body_points, distance_mm
-from regkit_instance.basins import Places
-from regkit_instance.engine import Settings, _Search
 from regkit_instance.images import Images
+from regkit_instance.local_optima import Places
+from regkit_instance.multistart import Settings, _Search
 
 METHODS = ("fast-mi", "fast-cr")
 # As far as a PET and a CT of 9 mm voxels can tell.
@@ -216,7 +216,8 @@ def test_images_one_voxel_thick_stay_finite(method, part) -> None:
 
 def test_nothing_but_these_methods_loads_numba() -> None:
     program = (
-        "import sys; from regkit.pipeline import build; build('mi'); build('fast-mi'); "
+        "import sys; from regkit.registration.pipeline import build; "
+        "build('mi'); build('fast-mi'); "
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -6,8 +6,8 @@ import SimpleITK as sitk
 
 from regkit import Grid, LabelMap, Volume
 from regkit.errors import RegistrationError
-from regkit.euler import rotation_matrix
-from regkit.sitk_bridge import volume_to_sitk
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit_instance.pyramid import curve_of, pyramid, spacings_mm
 
 OBLIQUE = tuple((rotation_matrix((20, -10, 30)) @ np.diag((1, -1, 1))).ravel().tolist())

@@ -18,17 +18,17 @@ from regkit import (
     rigid,
 )
 from regkit.errors import ParameterError, RegistrationError
-from regkit.pipeline import build
+from regkit.geometry.transform import linear_part
 from regkit.plugin import MethodSpec
+from regkit.registration.pipeline import build
 from regkit.registry import Offer, Plugin
 from regkit.testing import problems
 from regkit.testing.conformance import Subject, outcome
 from regkit.testing.phantom import thorax
-from regkit.transform import linear_part
-from regkit_instance.dense import published
 from regkit_instance.images import Images
 from regkit_instance.iso import InstanceOptimisation
 from regkit_instance.measures import Together
+from regkit_instance.torch_backend import published
 
 SLOW = pytest.param("local-cr", marks=pytest.mark.slow)
 MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", SLOW)

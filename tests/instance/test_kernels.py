@@ -5,13 +5,13 @@ import pytest
 from scipy.interpolate import BSpline
 
 from regkit import Grid
-from regkit.interpolation import trilinear
-from regkit_instance.kernels.cr import correlation_ratio
-from regkit_instance.kernels.gather import carry, gather, look_up
-from regkit_instance.kernels.mi import mutual_information
-from regkit_instance.kernels.ngf import gradient_fields
-from regkit_instance.kernels.patches import local_correlation, local_correlation_ratio
+from regkit.geometry.interpolation import trilinear
 from regkit_instance.limits import MARGIN
+from regkit_instance.numba_backend.cr import correlation_ratio
+from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.mi import mutual_information
+from regkit_instance.numba_backend.ngf import gradient_fields
+from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
 from regkit_instance.pyramid import Level
 
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import pytest
 from phantoms import SMALL, small_pair
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid
 from regkit.errors import RegistrationError
-from regkit.interpolation import trilinear
-from regkit.sample import draw_within, values_at
+from regkit.geometry.interpolation import trilinear
+from regkit.similarity.point_sample import draw_within, values_at
 from regkit.testing.phantom import thorax
 from regkit_instance.images import Images
 from regkit_instance.points import find_body, scatter

@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from regkit import AffineTransform, Grid, Pair, Volume, read_volume
-from regkit.pipeline import build
-from regkit.registration import run
-from regkit.sample import draw
+from regkit.geometry.transform import Transform
+from regkit.registration.pipeline import build
+from regkit.registration.run import run
+from regkit.similarity.point_sample import draw
 from regkit.testing.problems import distance_mm
-from regkit.transform import Transform
 
 
 def moved(volume: Volume, by: AffineTransform) -> Volume:

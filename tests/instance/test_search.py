@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from regkit_instance.basins import distances_mm, places, uncertainty_mm
+from regkit_instance.local_optima import distances_mm, places, uncertainty_mm
 from regkit_instance.motion import Motion, rotations, stacked
 from regkit_instance.optimiser import climb
 from regkit_instance.starts import everywhere, in_turn, rotations_everywhere, wider

@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from regkit import read_labels, read_volume
 from regkit.errors import FileFormatError, GeometryError
-from regkit.sitk_bridge import grid_from_sitk
+from regkit.geometry.sitk_bridge import grid_from_sitk
 
 OBLIQUE = ([0.8, 0.6, 0.0], [-0.48, 0.64, 0.6])
 NORMAL = np.cross(*OBLIQUE)

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from regkit import Grid, LabelMap, Volume, read_labels, read_volume, write_volume
 from regkit.errors import GeometryError
-from regkit.sitk_bridge import grid_from_sitk
+from regkit.geometry.sitk_bridge import grid_from_sitk
 
 RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TILT = np.array([[1.2, 0, 0, -30], [0, 1.1, 0.9, 10], [0, 0, 2.8, 5], [0, 0, 0, 1.0]])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from regkit.learning.course import Course
-from regkit.learning.optimisation import rate_at
+from regkit.learning.optimizer import rate_at
+from regkit.learning.training_config import Course
 
 
 def test_a_polynomial_falls_to_zero_as_published() -> None:

@@ -4,11 +4,11 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from regkit import IDENTITY, Case, Estimate, Grid, LabelMap, Pair
-from regkit.evaluation import Evaluation
+from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.overlap import dice, dice_of, hd95_mm, hd95_of
-from regkit.registration import RegistrationResult
-from regkit.sitk_bridge import volume_to_sitk
-from regkit.verdict import Verdict
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 
 GRID = Grid((24, 30, 36), spacing=(0.8, 1.7, 3.1))
 

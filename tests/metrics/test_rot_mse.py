@@ -6,10 +6,10 @@ from scipy.spatial.transform import Rotation
 
 from phantoms import small_pair
 from regkit import AffineTransform, Case, Estimate
-from regkit.evaluation import Evaluation
+from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.pose import rot_mse
-from regkit.registration import RegistrationResult
-from regkit.verdict import Verdict
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 
 TABLE_2_MEANS = (-0.83, -1.14, 1.22)
 

@@ -2,10 +2,10 @@ import pytest
 
 from phantoms import MOTION, small_pair
 from regkit import AffineTransform, Case, Estimate
-from regkit.evaluation import Evaluation, NotKnownError
+from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.metrics.trust import overlap, verdict_brier, within_voxel
-from regkit.registration import RegistrationResult
-from regkit.verdict import Verdict, judge
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict, judge
 
 VOXEL_MM = 9.0
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msstunet.lv_phantom import NUMBERS
 from scipy.spatial.transform import Rotation
 
-from msstunet.lv_phantom import NUMBERS
 from regkit import AffineTransform, Volume, rigid
 from regkit.errors import TransformError
-from regkit.grid import Grid
-from regkit.resampling import resample
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
 from regkit_msstunet.geometry import (
     cube,
     half_width_mm,
@@ -22,7 +22,7 @@ from regkit_msstunet.geometry import (
     to_transform,
 )
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
-from regkit_nuclear.thorax.pose import Reorientation
+from regkit_nuclear.phantoms.thorax.pose import Reorientation
 
 ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 SHIFTS = st.tuples(*[st.floats(-0.6, 0.6)] * 3)

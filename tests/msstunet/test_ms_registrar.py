@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msstunet.lv_phantom import GRIDS, Phantom, labels_of, points_of, pose_on, upright
 from safetensors.torch import save_file
 
-from msstunet.lv_phantom import GRIDS, Phantom, labels_of, points_of, pose_on, upright
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import (
     FileFormatError,

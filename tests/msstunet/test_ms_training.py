@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msstunet.lv_phantom import NUMBERS, Phantom, pose_on, upright
 from safetensors.torch import load_file
 
-from msstunet.lv_phantom import NUMBERS, Phantom, pose_on, upright
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform

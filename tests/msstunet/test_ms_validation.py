@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
 from msstunet.lv_phantom import GRIDS, NUMBERS, Phantom, pose_on
-from regkit.learning.pool import Pool
+
+from regkit.learning.case_cache import Pool
 from regkit_msstunet import inference
 from regkit_msstunet.card import Card
 from regkit_msstunet.geometry import cube, to_numbers

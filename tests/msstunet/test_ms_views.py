@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-
 from msstunet.lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
+
 from regkit import AffineTransform, Volume
 from regkit.errors import ParameterError
-from regkit.learning.pool import Pool
+from regkit.geometry.resampling import resample
+from regkit.learning.case_cache import Pool
 from regkit.metrics.overlap import dice_of
-from regkit.resampling import resample
 from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
 from regkit_msstunet.prepare import prepared
 from regkit_msstunet.train.choices import Choices

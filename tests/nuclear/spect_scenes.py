@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
 
 FIELD_MM = 435.2
 

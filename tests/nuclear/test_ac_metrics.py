@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from nuclear.spect_scenes import cylinder, frame
-from regkit.case import Case
-from regkit.euler import rigid
-from regkit.evaluation import Evaluation, NotKnownError, evaluate
+from regkit.datasets.case import Case
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import IDENTITY
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.metrics.evaluation import Evaluation, NotKnownError, evaluate
 from regkit.registrar import Estimate, Pair
-from regkit.registration import RegistrationResult
-from regkit.resampling import resample
-from regkit.transform import IDENTITY
-from regkit.verdict import Verdict
-from regkit.volume import LabelMap, Volume
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 from regkit_nuclear import metrics
 from regkit_nuclear.metrics import ac_nmae_pct, ac_nmse_pct, eti_pct
+from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import write_projections
-from regkit_nuclear.thorax.anatomy import hounsfield
 
 GRID = frame(32, 16)
 TRUTH = rigid((0.0, 0.0, 8.0), (14.0, -9.0, 6.0), GRID.centre)

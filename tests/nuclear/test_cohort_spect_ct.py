@@ -8,10 +8,10 @@ import torch
 from scipy.stats import kstest, uniform
 from small_cohorts import small
 
-from regkit.euler import rigid_parameters
-from regkit.grid import Grid
-from regkit.resampling import resample
-from regkit.transform import IDENTITY
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rigid_parameters
+from regkit.geometry.transform import IDENTITY
 from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM
 from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, cube, seen_from
 from regkit_nuclear.spect.osem import reconstruct

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_cohorts import SMALL, small
 
-from regkit.case import Dataset, IndexedDataset
-from regkit.datasets import build_dataset
+from regkit.datasets.case import Dataset, IndexedDataset
+from regkit.datasets.folder import build_dataset
 from regkit.errors import ParameterError
+from regkit.geometry.resampling import resample
 from regkit.registry import default_registry
-from regkit.resampling import resample
-from regkit_nuclear.patients import split_of
+from regkit_nuclear.cohorts.patient_seeds import split_of
 
 NAMES = sorted(SMALL)
 

@@ -8,15 +8,15 @@ import pytest
 import SimpleITK as sitk
 
 from regkit import read_volume
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
-from regkit.euler import rotation_matrix
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.sitk_bridge import grid_from_sitk
+from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
-from regkit.sitk_bridge import grid_from_sitk
-from regkit.volume import Volume
 from regkit_nuclear.dicom_out import write_image
-from regkit_nuclear.thorax.anatomy import attenuation, hounsfield
+from regkit_nuclear.phantoms.thorax.anatomy import attenuation, hounsfield
 
 SHAPE = (6, 8, 7)
 UPRIGHT = Grid(SHAPE, (6.8, 6.7, 4.1), (-30.1, -22.3, -40.7))

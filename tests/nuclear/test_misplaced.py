@@ -7,7 +7,7 @@ import pytest
 from small_cohorts import small
 
 from regkit import Grid, LabelMap, Volume, resample, write_volume
-from regkit.datasets import build_dataset, write_dataset
+from regkit.datasets.folder import build_dataset, write_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.registry import default_registry
 from regkit_nuclear.cohorts.misplaced import MisplacedPetCt

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_cohorts import SMALL, small
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.registrar import Pair
 from regkit_nuclear.montage import ACROSS, EDGE, GAP, PANEL, montage
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from regkit.euler import rigid_parameters
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rigid_parameters
 from regkit_nuclear.motion import affine_motion, dusfe_motion, small_motion
 
 CENTRE = (3.0, -20.0, 55.0)

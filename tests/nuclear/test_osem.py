@@ -8,11 +8,11 @@ import torch
 
 from nuclear.spect_scenes import cylinder, frame
 from regkit.errors import GeometryError, ParameterError
-from regkit.euler import rigid
-from regkit.grid import Grid
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import Volume
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import expected_views
 from regkit_nuclear.spect.attenuation import attenuation_on
 from regkit_nuclear.spect.geometry import Orbit

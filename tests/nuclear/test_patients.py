@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regkit.errors import RegkitError
-from regkit_nuclear.patients import PATIENTS_PER_SEED, SEEDS, SPLITS, patient_seed, split_of
+from regkit_nuclear.cohorts.patient_seeds import (
+    PATIENTS_PER_SEED,
+    SEEDS,
+    SPLITS,
+    patient_seed,
+    split_of,
+)
 
 seeds = st.integers(0, SEEDS - 1)
 indices = st.integers(0, PATIENTS_PER_SEED - 1)

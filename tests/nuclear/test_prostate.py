@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from regkit.errors import RegkitError
-from regkit.euler import rigid
-from regkit.grid import Grid
-from regkit.interpolation import trilinear
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit_nuclear.prostate import (
+from regkit.geometry.grid import Grid
+from regkit.geometry.interpolation import trilinear
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import AffineTransform
+from regkit_nuclear.phantoms.prostate import (
     GLAND_LABELS,
     LABELS,
     LANDMARKS,
@@ -17,7 +17,7 @@ from regkit_nuclear.prostate import (
     draw_patient,
     prostate_grid,
 )
-from regkit_nuclear.prostate.push import sampled
+from regkit_nuclear.phantoms.prostate.push import sampled
 
 GRID = prostate_grid(64, 1.35)
 POSE = rigid((6, -8, 12), (5, -4, 7))

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit_nuclear.canvas import Painting
-from regkit_nuclear.prostate.push import ProbePush
-from regkit_nuclear.prostate.ultrasound import (
+from regkit_nuclear.painting.canvas import Painting
+from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.phantoms.prostate.push import ProbePush
+from regkit_nuclear.phantoms.prostate.ultrasound import (
     DEPTH_STEP,
     DYNAMIC_RANGE_DB,
     FADING_DB_PER_MM,
@@ -16,7 +17,6 @@ from regkit_nuclear.prostate.ultrasound import (
     scan_lines,
     to_polar,
 )
-from regkit_nuclear.shapes import Points
 
 SHAPE = polar_grid().shape_zyx
 

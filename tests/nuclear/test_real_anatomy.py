@@ -8,12 +8,12 @@ import pytest
 
 from regkit import LabelMap, Volume, write_volume
 from regkit.errors import FileFormatError
-from regkit.euler import rotation_matrix
-from regkit.grid import Grid
-from regkit.resampling import resample
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rotation_matrix
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy, read_uptake
 from regkit_nuclear.cohorts.spect_ct import SpectCt
-from regkit_nuclear.thorax import ORGANS, draw_patient
+from regkit_nuclear.phantoms.thorax import ORGANS, draw_patient
 
 TABLE = """label,name,uptake
 0,other tissue,0.05
@@ -123,7 +123,7 @@ def test_the_couch_does_not_shine(folder):
 
 
 def test_a_folder_of_dicom_slices_will_do(folder, tmp_path):
-    from regkit.case import Case
+    from regkit.datasets.case import Case
     from regkit.registrar import Pair
     from regkit_nuclear.dicom_out import write_image
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from regkit.euler import rotation_matrix
-from regkit.grid import Grid
-from regkit_nuclear.shapes import (
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rotation_matrix
+from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,
     Ellipsoid,

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 from nuclear.spect_scenes import cylinder, frame, point
 from regkit.errors import FileFormatError, GeometryError
-from regkit.volume import Volume
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import (
     acquire,
     binned_grid,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nuclear.spect_scenes import frame
-from regkit.volume import Volume
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.geometry import LEHR, Orbit
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nuclear.spect_scenes import cylinder, frame
-from regkit.volume import Volume
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import expected_views
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.threads import side_by_side

@@ -6,7 +6,7 @@ from scipy import ndimage
 from scipy.spatial import Delaunay
 from thorax_patients import SEEDS, rendered, volumes_ml, where
 
-from regkit_nuclear.thorax import ORGANS
+from regkit_nuclear.phantoms.thorax import ORGANS
 
 # Generous limits in ml around what anatomy books and CT studies of adults give; organs that the
 # field of view cuts (clavicles, humeri) or that only women have are looked at elsewhere.

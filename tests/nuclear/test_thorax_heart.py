@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 from thorax_patients import GRID, SEEDS, field_of_view, rendered, where
 
-from regkit_nuclear.thorax import HALF_WIDTH_MM, draw_patient
-from regkit_nuclear.thorax.uptake import TERRITORIES
+from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, draw_patient
+from regkit_nuclear.phantoms.thorax.uptake import TERRITORIES
 
 each_patient = pytest.mark.parametrize("seed", SEEDS)
 

@@ -8,10 +8,10 @@ from scipy import ndimage
 from thorax_patients import GRID, field_of_view, rendered, where
 
 from regkit.errors import GeometryError, ParameterError
-from regkit.euler import rotation_matrix
-from regkit.grid import Grid
-from regkit.volume import Volume
-from regkit_nuclear.thorax import ORGANS, Breathing, draw_patient, heart_shift
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.volume import Volume
+from regkit_nuclear.phantoms.thorax import ORGANS, Breathing, draw_patient, heart_shift
 
 
 def test_the_same_seed_gives_the_same_patient_and_another_seed_another():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from regkit.grid import Grid
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
 from regkit_nuclear.motion import affine_motion
-from regkit_nuclear.wholebody import LABELS, ORGANS, draw_patient, whole_body_grid
+from regkit_nuclear.phantoms.wholebody import LABELS, ORGANS, draw_patient, whole_body_grid
 
 SEEDS = (1, 4, 6)
 COARSE = whole_body_grid(coarser=3)

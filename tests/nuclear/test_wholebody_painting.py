@@ -5,12 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit.euler import rigid, rotation_matrix
-from regkit.grid import Grid
-from regkit.transform import IDENTITY
-from regkit_nuclear.canvas import Part, displaced, paint
-from regkit_nuclear.shapes import Points, Profile, RandomField
-from regkit_nuclear.solids import ball, between, capsule, column, ellipsoid, half_space, path
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.transform import IDENTITY
+from regkit_nuclear.painting.canvas import Part, displaced, paint
+from regkit_nuclear.painting.shapes import Points, Profile, RandomField
+from regkit_nuclear.painting.solids import (
+    ball,
+    between,
+    capsule,
+    column,
+    ellipsoid,
+    half_space,
+    path,
+)
 
 GRID = Grid((40, 36, 44), (2.5, 2.5, 2.5), (-53.75, -43.75, -48.75))
 TURN = rotation_matrix((20, -35, 50))

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from regkit.grid import Grid
-from regkit_nuclear.thorax import ORGANS, draw_patient
+from regkit.geometry.grid import Grid
+from regkit_nuclear.phantoms.thorax import ORGANS, draw_patient
 
 SEEDS = tuple(range(12))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from regkit import Grid, rigid
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
 from regkit.registry import default_registry

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
-from regkit.pipeline import build
+from regkit.registration.pipeline import build
 from regkit.registry import default_registry
 from regkit.testing import problems
 from regkit.testing.conformance import CHECKS, Subject, outcome

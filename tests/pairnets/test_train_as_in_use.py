@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from regkit import IDENTITY, Grid, Pair, resample, rigid
-from regkit.case import Case
-from regkit.learning.prepare import filled, prepared, widened
+from regkit.datasets.case import Case
+from regkit.geometry.transform import AffineTransform
+from regkit.learning.preprocessing import filled, prepared, widened
 from regkit.testing.phantom import thorax
-from regkit.transform import AffineTransform
 from regkit_pairnets.train.draws import Draw, Field, whole_field
 from regkit_pairnets.train.pool import _prepare, pooled
 from regkit_pairnets.train.preset import Preset

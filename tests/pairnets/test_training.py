@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from pairnets.small_training import job, write_cases
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
 from regkit.learning.checkpoint import NAME
-from regkit.parameters import parse_assignment
+from regkit.registration.parameters import parse_assignment
 from regkit_pairnets.train.trainer import train
 from regkit_pairnets.train.validation import best_passes
 

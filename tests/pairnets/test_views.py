@@ -6,10 +6,10 @@ import SimpleITK as sitk
 import torch
 
 from regkit import IDENTITY, Grid, rigid
-from regkit.euler import rotation_matrix
-from regkit.sitk_bridge import transform_to_sitk, volume_to_sitk
-from regkit.transform import AffineTransform
-from regkit.volume import Volume
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import Volume
 from regkit_pairnets.train.draws import Draw, Field, draw
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from phantoms import small_pair
-from regkit.sitk_bridge import volume_to_sitk
+from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit_classic.interruption import stopping_on_interrupt
 
 

@@ -20,7 +20,7 @@ from regkit import (
     run,
 )
 from regkit.errors import RegistrationError
-from regkit.sample import draw
+from regkit.similarity.point_sample import draw
 from regkit.testing.phantom import thorax
 from regkit_classic.mi import MutualInformation
 

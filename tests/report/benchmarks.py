@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from regkit import Grid, Pair, rigid
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
-from regkit.benchmark.source import Source
 from regkit.benchmark.summary import summarise_folder
-from regkit.datasets import write_dataset
+from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.registry import Registry, default_registry
 from regkit.report.benchmark_page import write_report

@@ -17,7 +17,7 @@ from chromium import browser, probe
 from regkit import IDENTITY, Grid, rigid
 from regkit.benchmark.records import new_record
 from regkit.report.benchmark_page.content import headline_of
-from regkit.report.panels import Look
+from regkit.report.fusion import Look
 from regkit.report.viewer import MOST_VOXELS, licences, scene
 from regkit.statistics import Settings, summarise
 from regkit.testing.phantom import thorax

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from regkit.benchmark.case_source import Source
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
-from regkit.benchmark.source import Source
 from regkit.benchmark.summary import summarise_folder
 from regkit.registry import Registry, default_registry
 from regkit.report.benchmark_page import write_report

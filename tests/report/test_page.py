@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Transform, rigid
-from regkit.registration import RegistrationResult
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 from regkit.report.page import page, write_page
 from regkit.report.record import Inputs, registration_record
 from regkit.report.viewer import scene
 from regkit.testing.phantom import thorax
-from regkit.verdict import Verdict
 
 GRID = Grid((8, 8, 8), (40, 30, 40), (-140, -105, -140))
 MOTION = rigid((0, 0, 7.5), (10, 0, -4), GRID.centre)

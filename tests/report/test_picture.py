@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Volume, resample, rigid
-from regkit.registration import RegistrationResult
-from regkit.report.lettering import Heading, round_length, write_heading
-from regkit.report.panels import Look, checkerboard, contours, overlay
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
+from regkit.report.annotation import Heading, round_length, write_heading
+from regkit.report.fusion import Look, checkerboard, contours, overlay
 from regkit.report.picture import compare, picture, write
-from regkit.report.planes import cut
-from regkit.sample import values_at
+from regkit.report.slice_planes import cut
+from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
-from regkit.verdict import Verdict
 
 UPRIGHT = Grid((30, 24, 36), (10, 10, 12), (-175, -115, -174))
 OBLIQUE = rigid((12, -20, 35)).matrix[:3, :3] @ np.diag([-1, 1, -1])

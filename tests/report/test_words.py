@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, TransformChain, rigid
 from regkit.report.description import describe, model_of, transform_record
-from regkit.report.words import explain
+from regkit.report.transform_text import explain
 from strategies import DEGREES, MM, affines, grids, triples
 
 FIXED = Grid((20, 30, 40), (2.0, 2.0, 3.0), (-40.0, -30.0, 10.0))

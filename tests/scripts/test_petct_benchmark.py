@@ -8,10 +8,10 @@ import pytest
 import petct
 import petct_pairs
 from regkit import Grid, LabelMap, Pair, Volume
-from regkit.case import Case
-from regkit.datasets import read_dataset
-from regkit.pipeline import build
-from regkit.transform import AffineTransform
+from regkit.datasets.case import Case
+from regkit.datasets.folder import read_dataset
+from regkit.geometry.transform import AffineTransform
+from regkit.registration.pipeline import build
 
 
 def record(case, method, dice, **more):

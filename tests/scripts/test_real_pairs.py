@@ -13,8 +13,8 @@ from greedy import RAS, Greedy
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, AffineTransform, Estimate, Pair, rigid
 from regkit.errors import RegistrationError
-from regkit.euler import rotation_angle
-from regkit.sample import values_at
+from regkit.geometry.rigid import rotation_angle
+from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
 
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))

@@ -15,7 +15,7 @@ import records
 import speed
 from phantoms import SMALL, small_pair
 from regkit import IDENTITY, Estimate, Pair
-from regkit.sample import values_at
+from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
 
 SCRIPTS = Path(cost.__file__).parent

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from regkit.registration import check_pair
-from regkit.resampling import resample
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.registration.run import check_pair
 from regkit.testing import problems
 from regkit.testing.problems import Problem
-from regkit.transform import IDENTITY, AffineTransform, Transform
 
 BUILDERS = [
     problems.plain,

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from regkit.euler import euler_angles, rotation_matrix
+from regkit.geometry.rigid import euler_angles, rotation_matrix
+from regkit.geometry.transform import IDENTITY, AffineTransform, DisplacementField, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
-from regkit.sample import values_at
+from regkit.similarity.point_sample import values_at
 from regkit.testing.problems import MOTION, TABLE_HU
-from regkit.transform import IDENTITY, AffineTransform, DisplacementField, Transform
-from regkit.volume import LabelMap, Volume
 
 
 @dataclass(frozen=True)

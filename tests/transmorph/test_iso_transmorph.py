@@ -8,12 +8,12 @@ import pytest
 
 from regkit import AffineTransform, Pair, rigid
 from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
-from regkit.pipeline import build
+from regkit.registration.pipeline import build
 from regkit.registry import default_registry
 from regkit.testing import problems
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import body_points, distance_mm
-from regkit_instance.dense import published
+from regkit_instance.torch_backend import published
 from regkit_transmorph.card import Look
 from regkit_transmorph.iso import InstanceSpecific
 from transmorph.small_weights import ANYTHING, card, write_weights

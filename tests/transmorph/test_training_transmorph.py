@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 
 from pairnets.small_training import write_cases
 from regkit import Grid, Pair, resample, rigid, run
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
+from regkit.geometry.transform import AffineTransform
 from regkit.registry import default_registry
 from regkit.testing.phantom import thorax
 from regkit.training import TrainingJob
-from regkit.transform import AffineTransform
-from regkit_instance.dense.reference_cr import correlation_ratio_loss
+from regkit_instance.torch_backend.reference_cr import correlation_ratio_loss
 from regkit_transmorph.losses import symmetric_loss, warped
 from regkit_transmorph.networks.affine import inverses, matrices
 from regkit_transmorph.physical import from_transform

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regkit.euler import rigid
-from regkit.grid import Grid
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 
 # An everyday pose: the apex to the left, in front and below.
 POSE = rigid((48, 25, -38), (-31.0, 22.0, 47.0))

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regkit.errors import RegistrationError
-from regkit.euler import rigid, rotation_matrix
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap
-from regkit_msstunet.ventricle.axis import long_axis
-from regkit_msstunet.ventricle.frame import along_axis, offset_mm, tilt_deg, upright
-from regkit_msstunet.ventricle.labels import ventricle_of
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap
+from regkit_ventricle.axis import long_axis
+from regkit_ventricle.frame import along_axis, offset_mm, tilt_deg, upright
+from regkit_ventricle.labels import ventricle_of
 from ventricle.shells import POSE, Shell, box, cube
 
 SHELL = Shell()

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from regkit.errors import RegistrationError
-from regkit.euler import rigid, rotation_matrix
-from regkit_msstunet.ventricle.axis import long_axis
-from regkit_msstunet.ventricle.frame import along_axis
-from regkit_msstunet.ventricle.labels import ventricle_of
-from regkit_msstunet.ventricle.polar_map import (
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit_ventricle.axis import long_axis
+from regkit_ventricle.frame import along_axis
+from regkit_ventricle.labels import ventricle_of
+from regkit_ventricle.polar_map import (
     DIRECTIONS,
     RINGS,
     angles_deg,
     polar_map,
     segment_numbers,
 )
-from regkit_msstunet.ventricle.segments import (
+from regkit_ventricle.segments import (
     APEX,
     APICAL,
     BASAL,

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from nuclear.small_cohorts import small
 from regkit.cli import app
-from regkit.euler import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.transform import IDENTITY, DisplacementField
 from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform
 from regkit.registrar import Estimate
-from regkit.transform import IDENTITY, DisplacementField
-from regkit_msstunet.ventricle.segments import SEGMENTS
+from regkit_ventricle.segments import SEGMENTS
 from ventricle.shells import POSE, Shell, box, cube
 
 VOLUMES = ("sa", "hla", "vla", "labels", "sa_labels")

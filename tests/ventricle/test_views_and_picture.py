@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from regkit.euler import rigid
-from regkit.resampling import resample
-from regkit.volume import Volume
-from regkit_msstunet.ventricle.labels import ventricle_of
-from regkit_msstunet.ventricle.picture import picture
-from regkit_msstunet.ventricle.polar_map import DIRECTIONS, RINGS, PolarMap, segment_numbers
-from regkit_msstunet.ventricle.polar_picture import MARGIN, draw_polar_map
-from regkit_msstunet.ventricle.reorientation import reorientation
-from regkit_msstunet.ventricle.template import average_ventricle
-from regkit_msstunet.ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import rigid
+from regkit.geometry.volume import Volume
+from regkit_ventricle.labels import ventricle_of
+from regkit_ventricle.picture import picture
+from regkit_ventricle.polar_map import DIRECTIONS, RINGS, PolarMap, segment_numbers
+from regkit_ventricle.polar_picture import MARGIN, draw_polar_map
+from regkit_ventricle.reorientation import reorientation
+from regkit_ventricle.template import average_ventricle
+from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL
 from ventricle.shells import POSE, Shell, cube
 
 # Where a spot goes: (slice, row, column) rises or falls with (lateral, inferior, base).

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from regkit.case import Case
-from regkit.evaluation import Evaluation, evaluate
+from regkit.datasets.case import Case
+from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.metrics.evaluation import Evaluation, evaluate
 from regkit.registrar import Estimate, Pair
-from regkit.registration import RegistrationResult
+from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 from regkit.registry import default_registry
-from regkit.sitk_bridge import volume_to_sitk
-from regkit.verdict import Verdict
 from ventricle.shells import POSE, Shell, cube
 
 NAMES = ("lv_my_ml", "lv_my_true_ml", "lv_bp_ml", "lv_bp_true_ml")

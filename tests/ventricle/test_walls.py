@@ -9,15 +9,15 @@ from scipy.ndimage import gaussian_filter
 
 from regkit import AffineTransform, Estimate, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import RegistrationError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
 from regkit.metrics.overlap import dice_of
 from regkit.registrar import Refiner
-from regkit.resampling import resample
-from regkit_msstunet.ventricle.axis import long_axis
-from regkit_msstunet.ventricle.labels import ventricle_of
-from regkit_msstunet.ventricle.surfaces import surfaces_of
-from regkit_msstunet.ventricle.walls import AROUND_MM, fit_walls
-from regkit_msstunet.wall_refinement import NOTHING, WallRefinement
+from regkit_ventricle.axis import long_axis
+from regkit_ventricle.labels import ventricle_of
+from regkit_ventricle.surfaces import surfaces_of
+from regkit_ventricle.wall_refinement import NOTHING, WallRefinement
+from regkit_ventricle.walls import AROUND_MM, fit_walls
 from ventricle.shells import POSE, Shell, box, cube
 
 SHELL = Shell()
@@ -148,7 +148,7 @@ def test_outside_the_mask_and_the_image_nothing_counts() -> None:
 def test_what_is_refined_is_said_and_the_pose_stays() -> None:
     found = refined(scan(), labels_of(thicker(2.0)))
     assert found.transform is POSE
-    own = found.diagnostics["walls"]
+    own = found.diagnostics["lv-walls"]
     assert own["kept"] is True
     assert own["endocardium_mm"] == pytest.approx(1.0, abs=0.3)
     assert json.dumps(dict(found.diagnostics), allow_nan=False)
@@ -172,7 +172,7 @@ def test_walls_that_an_image_does_not_show_stay() -> None:
     ):
         found = refined(image.with_array(shown), labels)
         assert found.labels is labels
-        assert found.diagnostics["walls"]["kept"] is False
+        assert found.diagnostics["lv-walls"]["kept"] is False
         assert json.dumps(dict(found.diagnostics), allow_nan=False)
 
 
@@ -180,7 +180,7 @@ def test_walls_far_from_their_labels_are_not_believed() -> None:
     labels = labels_of(thicker(7.0))
     found = refined(scan(), labels)
     assert found.labels is labels
-    assert found.diagnostics["walls"]["bounded"] is True
+    assert found.diagnostics["lv-walls"]["bounded"] is True
 
 
 def test_a_wall_is_not_torn_where_it_is_thin() -> None:
@@ -195,7 +195,7 @@ def test_a_wall_is_not_torn_where_it_is_thin() -> None:
     x, y, z = np.moveaxis(points, -1, 0)
     array[(z < -53) & thin._inside(x, y, z, 1.5)] = 2
     found = refined(scan(), labels.with_array(array))
-    own = found.diagnostics["walls"]
+    own = found.diagnostics["lv-walls"]
     assert own["kept"] is False
     assert own["why"] == "a wall would be torn"
     np.testing.assert_array_equal(found.labels.array, array)
@@ -203,7 +203,7 @@ def test_a_wall_is_not_torn_where_it_is_thin() -> None:
 
 def test_a_large_change_is_doubted() -> None:
     found = refined(scan(), labels_of(thicker(-3.0)))
-    assert found.diagnostics["walls"]["kept"] is True
+    assert found.diagnostics["lv-walls"]["kept"] is True
     (words,) = found.diagnostics["warnings"]
     assert "changed the volume of the myocardium by +" in words
     assert "warnings" not in refined(scan(), labels_of(thicker(1.0))).diagnostics
@@ -234,5 +234,5 @@ def test_without_a_ventricle_nothing_changes() -> None:
     wall = labels.with_array((labels.array == 1).astype(np.uint8))
     found = refined(image, wall)
     assert found.labels is wall
-    assert "show no left ventricle" in found.diagnostics["walls"]["why"]
+    assert "show no left ventricle" in found.diagnostics["lv-walls"]["why"]
     assert isinstance(WallRefinement(), Refiner)

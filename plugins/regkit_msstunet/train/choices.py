@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.learning import Course
-from regkit.parameters import check_each, check_ranges
+from regkit.registration.parameters import check_each, check_ranges
 from regkit_msstunet.losses import CLASS_WEIGHTS
 from regkit_msstunet.networks.layers import Norm
 from regkit_msstunet.networks.segmenter import ZOOMS, LocaliserKind

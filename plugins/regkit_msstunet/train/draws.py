@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regkit.euler import rigid
-from regkit.grid import FloatArray, Grid
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import AffineTransform
 from regkit_msstunet.geometry import half_width_mm, to_numbers
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.pool import PooledCase

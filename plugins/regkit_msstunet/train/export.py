@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.learning.domain_guard import measured
 from regkit.learning.export import write_weights
-from regkit.learning.guard import measured
 from regkit_msstunet.card import Card, Range
-from regkit_msstunet.geometry import MM3_PER_ML
 from regkit_msstunet.guard import PLACE, place_of
 from regkit_msstunet.train.draws import Draw, own_numbers
 from regkit_msstunet.train.pool import PooledCase
 from regkit_msstunet.train.views import Views
+from regkit_ventricle.labels import MM3_PER_ML
 
 # Cases from which the domain guard learns what is usual.
 EXAMINED = 200

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.grid import Grid, Vector3
-from regkit.learning.pool import Pool, source_of
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap
+from regkit.learning.case_cache import Pool, source_of
 from regkit.training import TrainingJob
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap
 from regkit_msstunet.geometry import cube, meets
 from regkit_msstunet.prepare import centre_of_mass, prepared
-from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, numbered, smoothly
 from regkit_msstunet.train.choices import Choices
+from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, numbered, smoothly
 
 # `--data both` is PET and SPECT.
 TOGETHER = {"both": "lv-spect,lv-pet"}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from regkit.errors import FileFormatError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.learning import Task
 from regkit.learning.restore import restored
 from regkit.weights import Weights

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regkit.grid import FloatArray
-from regkit.transform import IDENTITY
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import IDENTITY
 from regkit_msstunet.geometry import half_width_mm, to_numbers, to_transform
 from regkit_msstunet.train.draws import Draw, own_numbers
 from regkit_msstunet.train.views import Views

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit.learning.lookup import look_up, places
-from regkit.transform import IDENTITY, AffineTransform
+from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.learning.grid_sampling import look_up, places
 from regkit_msstunet.geometry import cube, meets, to_transform, zoomed
-from regkit_msstunet.shares import BLOOD_POOL, MYOCARDIUM, likelier
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import Draw
 from regkit_msstunet.train.pool import LEVELS, PooledCase
+from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, likelier
 
 
 @dataclass(frozen=True, eq=False)

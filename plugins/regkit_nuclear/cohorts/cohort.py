@@ -10,16 +10,16 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit_nuclear.patients import patient_seed
+from regkit_nuclear.cohorts.patient_seeds import patient_seed
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
 class Cohort(ABC):
-    """Cases drawn from seeds; a `regkit.case.IndexedDataset`.
+    """Cases drawn from seeds; a `regkit.datasets.case.IndexedDataset`.
 
     Parameters
     ----------

@@ -14,25 +14,25 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 import torch
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
-from regkit_nuclear.shapes import Points
+from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
+from regkit_nuclear.phantoms.thorax.pose import Reorientation, Tracer
+from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
+from regkit_nuclear.phantoms.wholebody.imaging import pet_image
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 from regkit_nuclear.spect.osem import reconstruct
-from regkit_nuclear.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
-from regkit_nuclear.thorax.pose import Reorientation, Tracer
-from regkit_nuclear.thorax.ventricle import LeftVentricle
-from regkit_nuclear.wholebody.imaging import pet_image
 
 Reconstruction: TypeAlias = Literal["nac", "ac"]
 

@@ -14,13 +14,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from regkit.case import Case
-from regkit.datasets import DatasetFolder, read_dataset
+from regkit.datasets.case import Case
+from regkit.datasets.folder import DatasetFolder, read_dataset
 from regkit.errors import ParameterError
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.resampling import resample
-from regkit.transform import IDENTITY, AffineTransform
-from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.pet_ct import CT_POSE, PET_POSE
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.euler import rigid
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.rigid import rigid
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit.transform import AffineTransform, Transform
 from regkit_nuclear.cohorts.cohort import Cohort, draws
-from regkit_nuclear.prostate import LANDMARKS, draw_patient, prostate_grid, sampled
+from regkit_nuclear.phantoms.prostate import LANDMARKS, draw_patient, prostate_grid, sampled
 
 SIDE_MM = 86.4
 # Shares of the six numbers of a motion; how much of all of them, the distance decides.

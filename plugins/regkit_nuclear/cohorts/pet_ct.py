@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
-from regkit_nuclear.wholebody import draw_patient, whole_body_grid
+from regkit_nuclear.phantoms.wholebody import draw_patient, whole_body_grid
 
 CT_POSE, PET_POSE = 6, 7
 

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from regkit.errors import FileFormatError
-from regkit.grid import Grid, Vector3
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import read_labels, read_volume
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import draws
 from regkit_nuclear.cohorts.subject import Part
-from regkit_nuclear.thorax.anatomy import attenuation
-from regkit_nuclear.thorax.pose import HALF_WIDTH_MM
+from regkit_nuclear.phantoms.thorax.anatomy import attenuation
+from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM
 
 HEADING = ("label", "name", "uptake")
 MYOCARDIUM = "myocardium"

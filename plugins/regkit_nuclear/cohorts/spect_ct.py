@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.grid import Grid, Vector3
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy

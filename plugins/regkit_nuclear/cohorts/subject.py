@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from regkit.grid import Grid, Vector3
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
-from regkit_nuclear.thorax import HALF_WIDTH_MM, ORGANS, draw_patient
-from regkit_nuclear.thorax import Patient as Thorax
-from regkit_nuclear.thorax.pose import Tracer
+from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, ORGANS, draw_patient
+from regkit_nuclear.phantoms.thorax import Patient as Thorax
+from regkit_nuclear.phantoms.thorax.pose import Tracer
 
 # Half of what a CT for the heart must show of it, along z.
 HEART_MM = 65.0

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from regkit.errors import GeometryError
-from regkit.grid import FloatArray, Grid
-from regkit.volume import Volume
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector

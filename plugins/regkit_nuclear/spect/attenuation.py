@@ -6,10 +6,10 @@ import logging
 
 import numpy as np
 
-from regkit.grid import FloatArray, Grid
-from regkit.interpolation import trilinear
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import Volume
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.interpolation import trilinear
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import Volume
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from regkit.grid import Vector3
+from regkit.geometry.grid import Vector3
 
 
 def blur(images: torch.Tensor, spacing: Vector3, sigma_mm: float) -> torch.Tensor:

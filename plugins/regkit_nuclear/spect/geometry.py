@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.errors import GeometryError
-from regkit.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray, Grid
 
 FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 LEAD_MU_PER_MM = 2.75  # at 140 keV

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from regkit.errors import GeometryError, ParameterError
-from regkit.grid import FloatArray
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import Volume
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.attenuation import attenuation_on
 from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA

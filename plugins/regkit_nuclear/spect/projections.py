@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError, GeometryError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
 from regkit.io.staging import staged
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 
@@ -64,7 +64,7 @@ class Projections:
 
     @property
     def suffix(self) -> str:
-        """What the name of their file ends in; with `write`, a `regkit.case.Attachment`."""
+        """Suffix of the file name; with `write`, a `regkit.datasets.case.Attachment`."""
         return ".npz"
 
     def write(self, path: Path) -> None:

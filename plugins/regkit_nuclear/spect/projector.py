@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from regkit.errors import GeometryError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit, check_axial
 from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
 from regkit_nuclear.spect.rotation import Rotation, rotation

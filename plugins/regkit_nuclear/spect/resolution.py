@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 # Largest error of the transfer function at any depth and frequency.
 TOLERANCE = 1e-4

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

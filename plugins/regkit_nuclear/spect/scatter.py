@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from regkit.grid import Vector3
+from regkit.geometry.grid import Vector3
 from regkit_nuclear.spect.gaussian import blur
 
 # Standard deviation in mm and share of each part of the spread.

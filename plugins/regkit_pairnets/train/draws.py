@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from regkit.euler import rigid, rotation_matrix
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.transform import IDENTITY, AffineTransform
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.pool import PooledCase
 from regkit_pairnets.train.preset import Preset
 

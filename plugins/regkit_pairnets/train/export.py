@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from regkit.learning.domain_guard import measured
 from regkit.learning.export import write_weights
-from regkit.learning.guard import measured
 from regkit_pairnets.card import Appearance, Card, Range
 from regkit_pairnets.train.draws import draw
 from regkit_pairnets.train.views import UNKNOWN, Views

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.learning.pool import Pool, source_of
-from regkit.learning.prepare import WINDOWS, prepared
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import Volume
+from regkit.learning.case_cache import Pool, source_of
+from regkit.learning.preprocessing import WINDOWS, prepared
 from regkit.training import TrainingJob
-from regkit.transform import AffineTransform
-from regkit.volume import Volume
 from regkit_pairnets.inference import centre_of_mass
 from regkit_pairnets.train.preset import Preset
 
@@ -77,7 +77,7 @@ class PooledCase:
 def open_pools(
     job: TrainingJob, preset: Preset, parameters: dict[str, dict[str, Any]]
 ) -> tuple[Pool, Pool]:
-    """Return the pools of training and of validation; see `regkit.learning.pool.source_of`."""
+    """Return the training and validation pools; see `regkit.learning.case_cache.source_of`."""
     counts = preset.cases, preset.validation_cases
     source = source_of(job, counts, parameters.get(job.data, {}))
     home = (job.cache or job.folder / "pool").absolute()
@@ -123,7 +123,7 @@ def _focus(case: Case) -> FloatArray:
 
 
 def pooled(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> PooledCase:
-    """Return a case as `regkit.learning.pool.Pool` reads it back."""
+    """Return a case as `regkit.learning.case_cache.Pool` reads it back."""
     images = {
         role: PooledImage(
             tensors[role][None, None],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.learning import Course
-from regkit.parameters import check_each, check_interval, check_ranges
+from regkit.registration.parameters import check_each, check_interval, check_ranges
 from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
 
 Triple = tuple[float, float, float]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regkit.errors import FileFormatError, ParameterError
+from regkit.geometry.transform import IDENTITY
 from regkit.learning import Task
-from regkit.transform import IDENTITY
 from regkit.weights import Weights
 from regkit_pairnets.card import Card
 from regkit_pairnets.catalogue import build_network

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regkit.euler import rigid_parameters
-from regkit.grid import Grid
-from regkit.transform import IDENTITY, AffineTransform
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rigid_parameters
+from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.draws import Draw, draw_motion, draw_slices, whole_field
 from regkit_pairnets.train.preset import Preset
 from regkit_pairnets.train.views import Views

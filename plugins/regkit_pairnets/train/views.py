@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regkit.grid import Grid
-from regkit.learning.lookup import beyond, look_up, places
-from regkit.learning.prepare import WINDOWS, slice_axis
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import AffineTransform
+from regkit.learning.grid_sampling import beyond, look_up, places
+from regkit.learning.preprocessing import WINDOWS, slice_axis
 from regkit_pairnets.train.draws import Draw, Field
 from regkit_pairnets.train.pool import PooledCase, PooledImage
 from regkit_pairnets.train.preset import Preset

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from regkit_instance.dense.raw_affine import ROTATION, SCALE, SHEAR, TRANSLATION, raw_matrix
+from regkit_instance.torch_backend.raw_affine import (
+    ROTATION,
+    SCALE,
+    SHEAR,
+    TRANSLATION,
+    raw_matrix,
+)
 
 # What the heads' outputs are multiplied by.
 DAMPED = 0.1
@@ -41,7 +47,7 @@ class AffineHeads(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return raw numbers (batch, 15), as of `regkit_instance.dense.raw_affine`."""
+        """Return raw numbers (batch, 15), as of `regkit_instance.torch_backend.raw_affine`."""
         flat = features.flatten(1)
         return DAMPED * torch.cat([head(flat) for head in self.heads.values()], dim=1)
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from regkit.errors import RegistrationError
-from regkit.learning.prepare import slice_axis
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.learning.preprocessing import slice_axis
 
 Mask = NDArray[np.bool_]
 

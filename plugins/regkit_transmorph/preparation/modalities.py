@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
-from regkit.volume import Volume
 from regkit_transmorph.preparation.prepared import UNITS, check_unit
 
 # Of images that do not say; as the papers have them.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import RegistrationError
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.volume import LabelMap, Volume
 from regkit_transmorph.preparation.body import TISSUE, body_of
 
 Window = tuple[float, float]

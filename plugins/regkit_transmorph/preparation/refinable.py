@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit.volume import Volume
+from regkit.geometry.volume import Volume
 from regkit_transmorph.preparation.prepared import UNITS
 
 # SUV above which is brain, heart, bladder and lesions, which would outweigh all the rest.

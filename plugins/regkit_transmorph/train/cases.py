@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regkit.case import Case
-from regkit.grid import Grid
-from regkit.learning.pool import Arrays, Facts, Pool, source_of
-from regkit.learning.prepare import thinned
+from regkit.datasets.case import Case
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import Volume
+from regkit.learning.case_cache import Arrays, Facts, Pool, source_of
+from regkit.learning.preprocessing import thinned
 from regkit.training import TrainingJob
-from regkit.transform import AffineTransform
-from regkit.volume import Volume
 from regkit_transmorph.preparation import prepare
 from regkit_transmorph.train.choices import Choices
 
@@ -89,7 +89,7 @@ class Preparation:
 def open_pools(
     job: TrainingJob, choices: Choices, parameters: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Pool, Pool]:
-    """Return the pools of training and of validation; see `regkit.learning.pool.source_of`."""
+    """Return the training and validation pools; see `regkit.learning.case_cache.source_of`."""
     counts = choices.cases, choices.validation_cases
     source = source_of(job, counts, parameters.get(job.data, {}))
     look = [choices.spacing, choices.fixed_window, choices.moving_window]

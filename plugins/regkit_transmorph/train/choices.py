@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.learning import Course
-from regkit.parameters import check_ranges
+from regkit.registration.parameters import check_ranges
 
 Triple = tuple[float, float, float]
 Range = tuple[float, float]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regkit.euler import rotation_matrix
-from regkit.grid import Grid
-from regkit.transform import AffineTransform
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.transform import AffineTransform
 from regkit_transmorph.train.choices import Choices
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from regkit.learning.domain_guard import measured
 from regkit.learning.export import write_weights
-from regkit.learning.guard import measured
 from regkit_transmorph.card import Card, Look, Range
 from regkit_transmorph.train.draws import draw
 from regkit_transmorph.train.views import Views

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.dense.measure import DenseMeasure
-from regkit_instance.dense.rules import rule_of
-from regkit_instance.dense.scene import Scene
-from regkit_instance.dense.scored import scored
+from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.rules import rule_of
+from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.scored import scored
 from regkit_transmorph.networks.affine import inverses
 
 
@@ -26,7 +26,7 @@ class SampledLoss:
     Parameters
     ----------
     measure
-        ``cr`` or ``mi``, as of `regkit_instance.dense.rules.rule_of`.
+        ``cr`` or ``mi``, as of `regkit_instance.torch_backend.rules.rule_of`.
     samples
         Voxels of each image.
     bins

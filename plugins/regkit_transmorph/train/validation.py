@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from regkit.grid import FloatArray
-from regkit.transform import IDENTITY, AffineTransform
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit_transmorph.networks.affine import matrices
 from regkit_transmorph.physical import to_transform
 from regkit_transmorph.train.draws import Draw, misplacement

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regkit.learning.lookup import beyond, look_up, places
-from regkit.transform import AffineTransform
+from regkit.geometry.transform import AffineTransform
+from regkit.learning.grid_sampling import beyond, look_up, places
 from regkit_transmorph.card import grid_around
 from regkit_transmorph.train.cases import KeptCase, KeptImage
 from regkit_transmorph.train.choices import Choices

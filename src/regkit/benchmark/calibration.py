@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from regkit.benchmark.records import Record
-from regkit.verdict import RANKS
+from regkit.registration.verdict import RANKS
 
 
 def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypeAlias
 
-from regkit.benchmark.lane import Task
-from regkit.benchmark.local import run_here
+from regkit.benchmark.local_executor import run_here
 from regkit.benchmark.plan import CONFIG, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS, Record, RecordFile
+from regkit.benchmark.worker_client import Task
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 

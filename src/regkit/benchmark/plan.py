@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.source import Source
+from regkit.benchmark.case_source import Source
 from regkit.errors import BenchmarkError
 from regkit.io.staging import staged
 from regkit.registry import DISTRIBUTION, Registry
@@ -32,7 +32,7 @@ class Method:
     label
         The name; unique in a benchmark.
     expression
-        As for `regkit.pipeline.build`: ``a``, ``a+b``, or ``a,b`` for a fallback chain.
+        ``a``, ``a+b``, or ``a,b`` for a fallback chain; see `regkit.registration.pipeline.build`.
     parameters
         What to set of it.
     optional

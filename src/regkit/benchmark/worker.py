@@ -18,8 +18,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from regkit.benchmark.bench import Bench
 from regkit.benchmark.memory import offer_to_the_killer
+from regkit.benchmark.method_runner import Bench
 from regkit.benchmark.plan import Plan
 from regkit.errors import (
     DuplicateNameError,

@@ -144,8 +144,8 @@ def benchmark(
 
 
 def _source(dataset: str, data: Any, split: str) -> Any:
-    from regkit.benchmark.source import Source
-    from regkit.parameters import parse_assignment
+    from regkit.benchmark.case_source import Source
+    from regkit.registration.parameters import parse_assignment
 
     offered = {offer.spec.name for offer in current_registry().datasets}
     exists = Path(dataset).exists()
@@ -162,7 +162,7 @@ def _source(dataset: str, data: Any, split: str) -> Any:
 
 def _methods(texts: Any, assignments: Any) -> Any:
     from regkit.benchmark.plan import parse_methods, with_parameters
-    from regkit.parameters import parse_assignment
+    from regkit.registration.parameters import parse_assignment
 
     chosen = parse_methods(texts, current_registry())
     return with_parameters(chosen, dict(parse_assignment(text) for text in assignments))
@@ -201,11 +201,11 @@ def _interrupt(*_: Any) -> NoReturn:
 @contextmanager
 def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
     if dask is None:
-        from regkit.benchmark.local import run_here
+        from regkit.benchmark.local_executor import run_here
 
         yield partial(run_here, workers=workers), workers
         return
-    from regkit.benchmark.cluster import Cluster
+    from regkit.benchmark.dask_executor import Cluster
 
     with Cluster(dask).connected() as connection:
         yield connection.run, connection.lanes

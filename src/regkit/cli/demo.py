@@ -12,9 +12,9 @@ from regkit.cli.context import current_registry
 from regkit.cli.register import Job, register_files
 
 if TYPE_CHECKING:
+    from regkit.geometry.transform import Transform
     from regkit.registrar import Pair
     from regkit.report.save import Saved
-    from regkit.transform import Transform
 
 # A patient who moved between the scans: degrees and mm about the middle of the thorax.
 EULER_DEG, TRANSLATION_MM = (4.0, -5.0, 8.0), (12.0, -9.0, 14.0)
@@ -54,15 +54,15 @@ def demo(
 
 def _check(method: str) -> None:
     """Refuse a method that cannot run, before anything is written."""
-    from regkit.pipeline import build
+    from regkit.registration.pipeline import build
 
     build(method, registry=current_registry())
 
 
 def simulated_pair() -> tuple[Pair, Transform]:
     """Paint a fixed PET and a moving CT with noise; return them and the true map."""
-    from regkit.euler import rigid
-    from regkit.grid import Grid
+    from regkit.geometry.grid import Grid
+    from regkit.geometry.rigid import rigid
     from regkit.registrar import Pair
     from regkit.testing.phantom import thorax
 
@@ -88,10 +88,10 @@ def _errors(job: Job, saved: Saved, truth: Transform) -> tuple[float, float]:
     """Return the mean error of points of the fixed body in mm, before and after."""
     import numpy as np
 
+    from regkit.geometry.transform import IDENTITY
     from regkit.io import read_volume
     from regkit.io.transforms import read_transform
-    from regkit.sample import draw
-    from regkit.transform import IDENTITY
+    from regkit.similarity.point_sample import draw
 
     sample = draw(read_volume(job.fixed, job.fixed_modality))
     body = sample.points[sample.foreground]

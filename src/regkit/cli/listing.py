@@ -175,7 +175,7 @@ def _words(names: Iterable[str]) -> str:
 
 
 def _print_parameters(target: Any, preset: Any) -> None:
-    from regkit.parameters import parameters_of
+    from regkit.registration.parameters import parameters_of
 
     parameters = parameters_of(target)
     if not parameters:

@@ -130,8 +130,8 @@ def register_files(job: Job) -> Saved:
     """
     started = time.perf_counter()
     from regkit.io.staging import staged
-    from regkit.pipeline import build
-    from regkit.registration import run
+    from regkit.registration.pipeline import build
+    from regkit.registration.run import run
 
     registry = current_registry()
     registrar = build(job.method, job.parameters, registry, job.defaults)
@@ -193,8 +193,8 @@ def _with_start(word: str, pair: Pair) -> Pair:
     from dataclasses import replace
 
     from regkit.errors import ParameterError
-    from regkit.initial import WORDS, initial_transform, names_a_start
     from regkit.io.transforms import read_transform
+    from regkit.registration.initialization import WORDS, initial_transform, names_a_start
     from regkit.registry import suggest
 
     if names_a_start(word, current_registry()):
@@ -210,7 +210,7 @@ def _with_start(word: str, pair: Pair) -> Pair:
 def named_parameters(file: Path | None, assignments: Any, device: str) -> dict[str, Any]:
     """Merge the parameters of a file with those of the command line, which win."""
     from regkit.errors import ParameterError
-    from regkit.parameters import parse_assignment, read_parameters
+    from regkit.registration.parameters import parse_assignment, read_parameters
 
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ParameterError(f"--device takes auto, cpu, cuda or cuda:N, got '{device}'")

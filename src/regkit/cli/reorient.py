@@ -50,7 +50,9 @@ def reorient(
     method: Annotated[
         str | None,
         typer.Option(
-            "-m", "--method", help="A method that finds labels; by default ms-st-unet+walls+lv."
+            "-m",
+            "--method",
+            help="A method that finds labels; by default ms-st-unet+lv-walls+lv-axis.",
         ),
     ] = None,
     labels: Annotated[
@@ -106,11 +108,11 @@ def reorient(
 def reorient_file(job: Job) -> Saved:
     """Read, reorient, measure and write; return what was written and the record of it."""
     started = time.perf_counter()
-    from regkit.initial import centres
     from regkit.io import read_volume
     from regkit.io.staging import staged
     from regkit.registrar import Pair
-    from regkit.registration import run
+    from regkit.registration.initialization import centres
+    from regkit.registration.run import run
     from regkit.report.record import Inputs
 
     frame: StandardFrame = current_registry().frame(job.frame).load()()
@@ -133,7 +135,7 @@ def _registrar(job: Job, frame: StandardFrame) -> tuple[str, Registrar]:
     """Return the method asked for and what to call it."""
     from regkit.errors import ParameterError
     from regkit.io import read_labels
-    from regkit.pipeline import build
+    from regkit.registration.pipeline import build
 
     registry = current_registry()
     if job.labels is None:

@@ -38,9 +38,9 @@ def resample(
 
     T maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING` writes it.
     """
+    from regkit.geometry.resampling import resample as put_on_grid
     from regkit.io import read_labels, read_volume, write_volume
     from regkit.io.transforms import read_transform
-    from regkit.resampling import resample as put_on_grid
 
     volume = read_labels(moving) if labels else read_volume(moving)
     grid = read_volume(onto).grid

@@ -14,8 +14,8 @@ import typer
 from regkit.cli.context import current_registry
 
 if TYPE_CHECKING:
+    from regkit.datasets.export import ImageWriter, Painter
     from regkit.plugin import DatasetSpec
-    from regkit.simulate import ImageWriter, Painter
 
 NIFTI = "nifti"
 
@@ -62,9 +62,9 @@ def simulate(
     """
     # Threads that wait for work must not burn the cores that others need; set before torch comes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from regkit.datasets import build_dataset
-    from regkit.parameters import parse_assignment
-    from regkit.simulate import Simulation
+    from regkit.datasets.export import Simulation
+    from regkit.datasets.folder import build_dataset
+    from regkit.registration.parameters import parse_assignment
 
     given = {"n": count, "seed": seed, "split": split, "anatomy": anatomy and str(anatomy)}
     parameters = {key: value for key, value in given.items() if value is not None}
@@ -87,8 +87,8 @@ def simulate(
 
 
 def _writer(spec: DatasetSpec, name: str) -> ImageWriter:
+    from regkit.datasets.export import as_nifti
     from regkit.errors import ParameterError
-    from regkit.simulate import as_nifti
 
     if name == NIFTI:
         return as_nifti

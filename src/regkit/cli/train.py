@@ -63,7 +63,7 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    from regkit.parameters import parse_assignment
+    from regkit.registration.parameters import parse_assignment
     from regkit.training import TrainingJob
 
     registry = current_registry()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from regkit.grid import Grid
+    from regkit.geometry.grid import Grid
 
 app = typer.Typer(
     name="transform",
@@ -58,7 +58,7 @@ def show(
     from rich.console import Console
     from rich.text import Text
 
-    from regkit.report.words import explain_description
+    from regkit.report.transform_text import explain_description
 
     console = Console(soft_wrap=True, highlight=False)
     console.print(Text(str(transform), style="bold"), end="\n\n")

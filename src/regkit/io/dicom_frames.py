@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import FileFormatError, GeometryError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 # Slices nearer than this (mm) are at the same place.
 SAME_PLACE_MM = 0.01

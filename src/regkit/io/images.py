@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from regkit.errors import FileFormatError, OutputError, RegkitError
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
 from regkit.io.rectify import upright
 from regkit.io.staging import staged
-from regkit.volume import LabelMap, Volume
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
@@ -28,7 +28,7 @@ def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
         A .nii, .nii.gz, .hdr/.img, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd file, a folder that
         holds one DICOM series, or a multi-frame DICOM file.
     modality
-        One of `regkit.volume.MODALITIES`; when empty, what the file says (only DICOM does).
+        One of `regkit.geometry.volume.MODALITIES`; when empty, that of the file (DICOM only).
 
     Returns
     -------

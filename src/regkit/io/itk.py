@@ -10,11 +10,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from regkit.errors import FileFormatError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.geometry.volume import Volume
 from regkit.io.noise import silenced
 from regkit.io.stored import Stored, real_type, volume_shape
-from regkit.sitk_bridge import volume_to_sitk
-from regkit.volume import Volume
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.errors import FileFormatError, GeometryError, RegkitError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.io.markups import read_fcsv, read_markups_json
 from regkit.io.staging import staged
 

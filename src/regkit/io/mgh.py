@@ -9,10 +9,10 @@ import nibabel as nib
 import numpy as np
 
 from regkit.errors import FileFormatError
+from regkit.geometry.volume import Volume
 from regkit.io.nifti import save
 from regkit.io.payload import contents, voxels
 from regkit.io.stored import Stored, lps_from_ras, ras_from_lps, volume_shape
-from regkit.volume import Volume
 
 HEADER_BYTES = 284
 _VERSION = b"\x00\x00\x00\x01"

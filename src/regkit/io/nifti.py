@@ -11,10 +11,10 @@ import nibabel as nib
 import numpy as np
 
 from regkit.errors import FileFormatError, GeometryError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.volume import Volume
 from regkit.io.payload import contents, rescaled, voxels
 from regkit.io.stored import Stored, lps_from_ras, ras_from_lps, volume_shape
-from regkit.volume import Volume
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 
 from regkit.errors import GeometryError
-from regkit.grid import ORTHONORMAL_TOLERANCE, FloatArray, Grid
+from regkit.geometry.grid import ORTHONORMAL_TOLERANCE, FloatArray, Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.stored import Stored
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 
 logger = logging.getLogger(__name__)
 

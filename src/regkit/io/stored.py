@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 # RAS and LPS differ by the signs of x and y: of the first two rows of a matrix to millimetres.
 RAS_LPS_SIGNS = np.array([[-1.0], [-1.0], [1.0], [1.0]])
@@ -28,7 +28,7 @@ class Stored:
     affine
         4 x 4 matrix from array index (z, y, x, 1) to LPS mm; may be sheared or singular.
     modality
-        One of `regkit.volume.MODALITIES`; empty when the file does not say.
+        One of `regkit.geometry.volume.MODALITIES`; empty when the file does not say.
     """
 
     array: NDArray[Any]

@@ -11,11 +11,11 @@ import torch
 
 from regkit.errors import ParameterError
 from regkit.learning.checkpoint import NAME
-from regkit.learning.crew import Crew
 from regkit.learning.device import device_named
+from regkit.learning.distributed import Crew
 from regkit.learning.log import write_log
-from regkit.learning.state import Training
 from regkit.learning.task import Task
+from regkit.learning.training_state import Training
 from regkit.training import Progress, TrainingJob
 from regkit.weights import Weights, open_weights
 

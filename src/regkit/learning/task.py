@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from regkit.learning.course import Course
 from regkit.learning.restore import restored
+from regkit.learning.training_config import Course
 from regkit.weights import Weights
 
 B = TypeVar("B")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.evaluation import Evaluation, NotKnownError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
+from regkit.metrics.evaluation import Evaluation, NotKnownError
 
 
 def nmse_pct(evaluation: Evaluation) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects
 
-from regkit.evaluation import Evaluation, NotKnownError
-from regkit.grid import FloatArray, Grid
-from regkit.volume import LabelMap
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.volume import LabelMap
+from regkit.metrics.evaluation import Evaluation, NotKnownError
 
 Mask = NDArray[np.bool_]
 Box: TypeAlias = tuple[slice, ...]

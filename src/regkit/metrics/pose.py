@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.euler import euler_angles_yxz, nearest_rotation, rotation_angle
-from regkit.evaluation import Evaluation
-from regkit.transform import linear_part
+from regkit.geometry.rigid import euler_angles_yxz, nearest_rotation, rotation_angle
+from regkit.geometry.transform import linear_part
+from regkit.metrics.evaluation import Evaluation
 
 
 def dt_mm(evaluation: Evaluation) -> float:

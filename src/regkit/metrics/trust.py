@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from regkit.evaluation import Evaluation
+from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.pose import tre_mm
-from regkit.sample import inside
-from regkit.verdict import examined
+from regkit.registration.verdict import examined
+from regkit.similarity.point_sample import inside
 
 # What a verdict says about the result being more than a voxel wrong.
 FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL.Image import Image
 
-from regkit.case import Case
-from regkit.report.lettering import Heading
+from regkit.datasets.case import Case
+from regkit.geometry.transform import IDENTITY
+from regkit.report.annotation import Heading
 from regkit.report.picture import compare
-from regkit.transform import IDENTITY
 
 
 def picture_of_case(case: Case) -> Image:

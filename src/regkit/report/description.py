@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from regkit.euler import RigidParameters, nearest_rotation, rigid_parameters
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.io.transforms.frames import (
-    freesurfer_matrix,
-    fsl_matrix,
-    ras_matrix,
-    voxel_matrix,
-)
-from regkit.transform import (
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import RigidParameters, nearest_rotation, rigid_parameters
+from regkit.geometry.transform import (
     AffineTransform,
     DisplacementField,
     Transform,
     TransformChain,
     linear_part,
+)
+from regkit.io.transforms.frames import (
+    freesurfer_matrix,
+    fsl_matrix,
+    ras_matrix,
+    voxel_matrix,
 )
 
 # Two matrices closer than this (mm per mm) are the same model.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regkit.euler import nearest_rotation, rotation_angle
-from regkit.grid import Grid
-from regkit.transform import Transform, linear_part
+from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.transform import Transform, linear_part
 
 # The way a positive and a negative LPS coordinate points.
 WAYS = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))

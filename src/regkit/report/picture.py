@@ -9,9 +9,11 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
-from regkit.registration import RegistrationResult
-from regkit.report.lettering import (
+from regkit.registration.run import RegistrationResult
+from regkit.report.annotation import (
     PAPER,
     Heading,
     mark_position,
@@ -20,11 +22,9 @@ from regkit.report.lettering import (
     write_columns,
     write_heading,
 )
+from regkit.report.fusion import Look, checkerboard, contours, overlay, pixels
 from regkit.report.motion import transform_in_words
-from regkit.report.panels import Look, checkerboard, contours, overlay, pixels
-from regkit.report.planes import Plane, cut
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import Volume
+from regkit.report.slice_planes import Plane, cut
 
 WIDTH, TALLEST = 404, 480
 GAP, EDGE = 8, 24

@@ -11,12 +11,12 @@ from typing import Any
 
 from regkit import __version__
 from regkit.errors import FileFormatError
+from regkit.geometry.volume import Volume
 from regkit.io.formats import is_dicom
 from regkit.registrar import Pair
-from regkit.registration import RegistrationResult, versions
+from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit
-from regkit.report.words import transform_record
-from regkit.volume import Volume
+from regkit.report.transform_text import transform_record
 
 
 @dataclass(frozen=True)

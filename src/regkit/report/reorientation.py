@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.staging import Stage
 from regkit.registrar import Registrar
-from regkit.registration import RegistrationResult
+from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs
 from regkit.report.save import Saved
-from regkit.volume import LabelMap, Volume
 
 
 class StandardFrame(Protocol):

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import AffineTransform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_volume
 from regkit.io.staging import Stage
 from regkit.io.transforms import write_transform
-from regkit.registration import RegistrationResult
+from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
-from regkit.resampling import resample
-from regkit.transform import AffineTransform
-from regkit.volume import LabelMap, Volume
 
 if TYPE_CHECKING:
     from PIL import Image

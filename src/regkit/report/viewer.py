@@ -17,12 +17,12 @@ import numpy as np
 from markupsafe import Markup
 from scipy.ndimage import gaussian_filter
 
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import Volume
 from regkit.io.stored import ras_from_lps
-from regkit.report.panels import STOPS, Look
-from regkit.resampling import resample
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import Volume
+from regkit.report.fusion import STOPS, Look
 
 # Voxels of one image in a page: about 0.3 MB, and smooth to turn without a graphics card.
 MOST_VOXELS = 350_000

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.statistics.summary import number
 from regkit.statistics.table import Dataset, Record, by_dataset
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 # Below this many patients no resampling says how different patients are.
 FEWEST_PATIENTS = 5

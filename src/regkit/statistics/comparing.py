@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import Means
 from regkit.statistics.paired import cohens_d, holm, sign_flips, wilcoxon
 from regkit.statistics.summary import Comparison, Equivalence, Settings, number

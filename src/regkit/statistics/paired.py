@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 # Up to this many patients every sign pattern is tried, 2^12 of them.
 ALL_PATTERNS = 13

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.statistics.table import Bools, Score
 
 ALPHA = 0.05

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import ParameterError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
 from regkit.statistics.comparing import compare
 from regkit.statistics.paired import least_p

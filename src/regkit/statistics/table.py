@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 Bools: TypeAlias = NDArray[np.bool_]
 Record: TypeAlias = Mapping[str, Any]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from regkit.euler import nearest_rotation, rotation_angle
-from regkit.grid import Vector3
+from regkit.geometry.grid import Vector3
+from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.testing import problems
 from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm
 from regkit.testing.subject import Subject, require, require_declared
-from regkit.transform import IDENTITY, AffineTransform, Transform, linear_part
 
 # A method may be weak, a centre of mass say, but a map in a wrong frame is off by more than this
 # share of the error it starts from.

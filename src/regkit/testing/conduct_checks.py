@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.transforms import read_transform, write_transform
 from regkit.registrar import Estimate
 from regkit.testing import problems
 from regkit.testing.problems import distance_mm
 from regkit.testing.subject import Subject, require
-from regkit.transform import AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
 
 SAME_MM = 1e-3
 ORTHOGONAL = 1e-5

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 from regkit.errors import RegkitError
-from regkit.parameters import configure, parameters_of
 from regkit.registrar import Registrar
+from regkit.registration.parameters import configure, parameters_of
 from regkit.testing.subject import Subject, require
 
 HEAVY = (

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from regkit.euler import rotation_matrix
-from regkit.grid import FloatArray, Grid, Vector3
-from regkit.transform import IDENTITY, Transform
-from regkit.volume import LabelMap, Volume
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import LabelMap, Volume
 
 Contrast = Literal["ct", "pet"]
 

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from regkit.euler import rigid, rotation_matrix
-from regkit.grid import FloatArray, Grid, Vector3
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.sitk_bridge import AnyVolume
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.sitk_bridge import AnyVolume
 from regkit.testing.phantom import PARTS, Contrast, thorax
-from regkit.transform import IDENTITY, AffineTransform, Transform
-from regkit.volume import LabelMap, Volume
 
 BODY_MM = np.array(PARTS[0].half_axes)
 VOXEL_MM = 8.0

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from regkit.errors import MissingDependencyError
-from regkit.parameters import configure
 from regkit.plugin import MethodSpec
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.parameters import configure
 from regkit.registry import Offer, Plugin
 from regkit.testing.problems import fresh, plain
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from regkit.evaluation import Evaluation
+from regkit.metrics.evaluation import Evaluation
 
 
 def worst_tre_mm(evaluation: Evaluation) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.errors import FileFormatError
+from regkit.geometry.sitk_bridge import transform_from_sitk
+from regkit.geometry.transform import Transform
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.itk import load, store
-from regkit.sitk_bridge import transform_from_sitk
-from regkit.transform import Transform
 
 
 def read_ants(path: Path, images: Images) -> Transform:  # noqa: ARG001

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.errors import FileFormatError, RegkitError, TransformError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import Transform
 from regkit.io.staging import staged
 from regkit.io.transforms.ants import ANTS
 from regkit.io.transforms.format import Images, TransformFormat
@@ -14,7 +15,6 @@ from regkit.io.transforms.itk import ITK
 from regkit.io.transforms.json_matrix import JSON
 from regkit.io.transforms.lta import LTA
 from regkit.io.transforms.ras import RAS
-from regkit.transform import Transform
 
 # The first that recognises a file reads it.
 FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON)

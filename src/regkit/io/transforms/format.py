@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regkit.errors import TransformError
-from regkit.grid import Grid
-from regkit.transform import AffineTransform, Transform
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import AffineTransform, Transform
 
 
 @dataclass(frozen=True)

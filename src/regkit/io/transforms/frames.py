@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray, Grid
 
 # Turns LPS into RAS and back.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.errors import TransformError
-from regkit.grid import Grid
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.frames import from_fsl_matrix, fsl_matrix
 from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
-from regkit.transform import AffineTransform, Transform
 
 
 def read_fsl(path: Path, images: Images) -> AffineTransform:

@@ -7,10 +7,10 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from regkit.errors import FileFormatError, OutputError
+from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
+from regkit.geometry.transform import Transform
 from regkit.io.noise import silenced
 from regkit.io.transforms.format import Images, TransformFormat
-from regkit.sitk_bridge import transform_from_sitk, transform_to_sitk
-from regkit.transform import Transform
 
 TEXT_MARK = b"#Insight Transform File"
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"

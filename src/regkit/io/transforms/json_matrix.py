@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import FileFormatError, TransformError
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.matrix_text import parse_matrix, read_text
-from regkit.transform import AffineTransform, Transform
 
 MEANING = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from regkit.errors import FileFormatError, TransformError
-from regkit.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix, voxel_to_lps
 from regkit.io.transforms.matrix_text import (
@@ -19,7 +20,6 @@ from regkit.io.transforms.matrix_text import (
     parse_matrix,
     read_text,
 )
-from regkit.transform import AffineTransform, Transform
 
 VOX_TO_VOX, RAS_TO_RAS = 0, 1
 UNKNOWN_GEOMETRY = Grid((256, 256, 256), direction=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0))

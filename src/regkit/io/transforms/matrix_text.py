@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from regkit.errors import FileFormatError
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 
 
 def looks_like_matrix(start: bytes) -> bool:

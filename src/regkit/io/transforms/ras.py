@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import Images, TransformFormat, require_affine
 from regkit.io.transforms.frames import ras_matrix
 from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
-from regkit.transform import AffineTransform, Transform
 
 
 def read_ras(path: Path, images: Images) -> AffineTransform:  # noqa: ARG001

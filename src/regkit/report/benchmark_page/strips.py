@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from regkit.grid import FloatArray
+from regkit.geometry.grid import FloatArray
 from regkit.report.benchmark_page.axis import Axis
 from regkit.report.benchmark_page.drawing import Drawing
 from regkit.statistics.summary import MethodRow

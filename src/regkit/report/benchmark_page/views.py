@@ -12,18 +12,18 @@ from typing import Any
 
 from PIL import Image
 
+from regkit.benchmark.case_source import Cases
 from regkit.benchmark.plan import CONFIG, read_plan
-from regkit.benchmark.source import Cases
-from regkit.case import Case
+from regkit.datasets.case import Case
 from regkit.errors import RegkitError
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms import read_transform
 from regkit.registry import Registry
+from regkit.report.annotation import Heading
 from regkit.report.benchmark_page.choice import Choice
-from regkit.report.lettering import Heading
 from regkit.report.motion import transform_in_words
 from regkit.report.picture import compare, unregistered
 from regkit.report.viewer import scene
-from regkit.transform import AffineTransform, Transform
 
 logger = logging.getLogger(__name__)
 QUALITY = 82

@@ -1,0 +1,41 @@
+"""Compile every kernel at installation: ``python -m regkit_instance.compile_kernels``.
+
+The compiled loops stay beside the package, or in the user's cache where that cannot be written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from regkit.geometry.grid import Grid
+from regkit.geometry.volume import Volume
+from regkit.registrar import Pair, Registrar
+from regkit_instance.fast import FastRegistration
+from regkit_instance.iso import InstanceOptimisation
+
+
+def forget() -> None:
+    """Delete loops compiled earlier beside the package."""
+    for stored in (Path(__file__).parent / "numba_backend" / "__pycache__").glob("*.nb[ic]"):
+        stored.unlink(missing_ok=True)
+
+
+def warm() -> None:
+    """Register a small image of a tilted bar with itself by every compiled measure."""
+    grid = Grid((16, 16, 16), (4.0, 4.0, 4.0))
+    z, y, x = np.indices(grid.shape_zyx)
+    image = Volume(np.exp(-((x - 7.0) ** 2) / 9 - (y - 0.5 * z - 4.0) ** 2 / 25), grid)
+    registrars: tuple[Registrar, ...] = (
+        FastRegistration(samples=1000),
+        FastRegistration("cr", samples=1000),
+        *(InstanceOptimisation(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
+    )
+    for registrar in registrars:
+        registrar.register(Pair(image, image))
+
+
+if __name__ == "__main__":
+    forget()
+    warm()

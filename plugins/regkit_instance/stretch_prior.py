@@ -1,0 +1,66 @@
+"""What anatomy hardly does: a prior on how far an affine map stretches, compresses or shears.
+
+Where a field of view shows little along an axis (a shaft of bone, a limb), images are as alike
+however they are stretched along it, or more so the less of the body is left to compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import AffineTransform
+from regkit_instance.images import Images
+from regkit_instance.measures import Measure, Together
+from regkit_instance.motion import Motion
+
+# Beside a measure between 0 and about 1, of so many samples: with more of them, the images say
+# more and the prior less. On 8 real thighs in PET and CT (benchmarks/petct.py, set sts), of some
+# 200,000 samples, correlation ratio left 38 mm without a prior, 23 mm with a weight of 0.2 and
+# 12 mm with one of 1; mutual information 21, 13 and 7 mm.
+MOST, SAMPLES = 1.0, 200_000
+FOLDED = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Minus half the sum of the squared logarithms of a map's principal stretches; a `Measure`.
+
+    Zero for every rigid motion, minus infinity for a map that folds or reflects.
+
+    Parameters
+    ----------
+    start
+        What maps follow: the linear part (3, 3) of the initial map, whose stretches count too.
+    """
+
+    start: FloatArray
+
+    def values(self, maps: FloatArray) -> FloatArray:
+        """Return the value (B,) of each map."""
+        return self.values_and_gradients(maps)[0]
+
+    def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the value (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
+        total = maps[:, :, :3] @ self.start
+        left, stretches, right = np.linalg.svd(total)
+        fine = (np.linalg.det(total) > 0) & (stretches[:, 2] > FOLDED)
+        logs = np.log(np.maximum(stretches, FOLDED))
+        by_stretch = -logs / np.maximum(stretches, FOLDED)
+        by_maps = np.zeros_like(maps)
+        by_maps[fine, :, :3] = ((left * by_stretch[:, None]) @ right @ self.start.T)[fine]
+        return np.where(fine, -(logs**2).sum(axis=1) / 2, -np.inf), by_maps
+
+
+def held(measure: Measure, motion: Motion, images: Images) -> Measure:
+    """Return a measure of images with the prior, where a motion may be more than a rigid one."""
+    if motion.model == "rigid":
+        return measure
+    start = images.pair.start
+    linear = start.matrix[:3, :3] if isinstance(start, AffineTransform) else np.eye(3)
+    if np.linalg.det(linear) <= 0:  # a start that reflects: who gave it means it
+        linear = np.eye(3)
+    weight = min(MOST, SAMPLES / images.independent())
+    return Together(measure, Stretch(linear), weight)

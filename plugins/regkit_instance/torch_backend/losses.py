@@ -1,0 +1,128 @@
+"""The losses that the published schedule can follow: published ones, and our measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regkit_instance.measures import EDGES
+from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.ngf import gradient_images
+from regkit_instance.torch_backend.paper import CommonGrid, Loss
+from regkit_instance.torch_backend.reference_cr import (
+    PATCH,
+    Mode,
+    correlation_ratio_loss,
+    local_correlation_ratio_loss,
+)
+from regkit_instance.torch_backend.reference_mi import (
+    local_mutual_information_loss,
+    mutual_information_loss,
+)
+from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.scored import scored
+from regkit_instance.torch_backend.tiles import tiles
+
+BINS = 32
+
+
+def loss_named(name: str) -> Callable[[CommonGrid], Loss]:
+    """Return the loss of a measure; `CommonGrid` first, a map (3, 4) in mm then.
+
+    ``local-cr``, ``cr``, ``local-mi`` and ``mi`` are the published losses; with masks, which these
+    do not know, their variants that count voxels. Others are minus our own measures.
+    """
+    if name in ("local-cr", "cr", "mi", "local-mi"):
+        return partial(_published, name)
+    return _together if name == "mi-ngf" else partial(_measured, name)
+
+
+def _together(images: CommonGrid) -> Loss:
+    intensities, edges = (_measured(name, images) for name in ("mi", "ngf"))
+
+    def loss(map_mm: Tensor) -> Tensor:
+        return intensities(map_mm) + EDGES * edges(map_mm)
+
+    return loss
+
+
+def _published(name: str, images: CommonGrid) -> Loss:
+    def loss(map_mm: Tensor) -> Tensor:
+        warped, counts = images.warped(map_mm)
+        if name == "mi":
+            return mutual_information_loss(warped, images.fixed, 0.5, 1e-8, counts=counts)
+        if name == "local-mi":
+            return local_mutual_information_loss(warped, images.fixed, counts=counts)
+        ratio = correlation_ratio_loss if name == "cr" else local_correlation_ratio_loss
+        mode: Mode = "reference" if counts is None else "clean"
+        return ratio(warped, images.fixed, mode, counts=counts)
+
+    return loss
+
+
+def _measured(name: str, images: CommonGrid) -> Loss:
+    moving = images.moving[0]
+    if images.moving_counts is not None:
+        moving = torch.where(images.moving_counts[0] > 0, moving, torch.nan)
+    fixed = images.fixed[0, 0]
+    if images.fixed_counts is not None:
+        fixed = torch.where(images.fixed_counts[0, 0] > 0, fixed, torch.nan)
+    to_index = _to_index(images)
+    points = _points(images)
+    measure = _measure(name, fixed, points, _padded(moving), to_index)
+
+    def loss(map_mm: Tensor) -> Tensor:
+        return -scored(measure, map_mm[None, None])[0, 0]
+
+    return loss
+
+
+def _measure(name: str, fixed: Tensor, points: Tensor, moving: Tensor, to_index: Tensor) -> Dense:
+    if name == "ngf":
+        slopes = _fixed_gradients(fixed, to_index)
+        known = slopes.isfinite().all(dim=1)[0]
+        scene = Scene(points.flatten(1)[None, :, known], moving, to_index)
+        return fields_of(scene, slopes[:, :, known])
+    if name == "lncc":
+        there = tiles(torch.ones_like(fixed), PATCH).reshape(1, -1)
+        values = tiles(fixed, PATCH).reshape(1, -1)
+        values = torch.where(there > 0, values, torch.nan)
+        places = tiles(points, PATCH).reshape(1, 3, -1)
+        scene, whole = Scene(places, moving, to_index), PATCH**3
+    else:
+        known = fixed.isfinite()
+        values, whole = fixed[known][None], 1
+        scene = Scene(points[:, known][None], moving, to_index)
+    return DenseMeasure(scene, rule_of(name, values, BINS, whole))
+
+
+def _padded(images: Tensor) -> Tensor:
+    return functional.pad(images[:, None], [1] * 6, mode="replicate")[:, 0]
+
+
+def _points(images: CommonGrid) -> Tensor:
+    """Return where voxels are, mm (x, y, z) about the grid's centre, shape (3, z, y, x)."""
+    shape = images.fixed.shape[2:]
+    axes = [
+        (torch.arange(n).to(images.half_mm) - (n - 1) / 2) * (2 * half / n)
+        for n, half in zip(shape, images.half_mm.flip(0), strict=True)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij")).flip(0)
+
+
+def _to_index(images: CommonGrid) -> Tensor:
+    """Return the map of mm about the grid's centre to padded indices, (1, 3, 4), float64."""
+    shape = torch.tensor(images.fixed.shape[2:], dtype=torch.float64)
+    per_mm = shape / (2 * images.half_mm.double().cpu().flip(0))
+    linear = torch.diag(per_mm).flip(1)
+    return torch.cat([linear, (shape[:, None] + 1) / 2], dim=1)[None].to(images.fixed.device)
+
+
+def _fixed_gradients(fixed: Tensor, to_index: Tensor) -> Tensor:
+    slopes = gradient_images(_padded(fixed[None]), to_index)
+    return slopes[:, 1:-1, 1:-1, 1:-1].reshape(1, 3, -1)

@@ -1,0 +1,124 @@
+"""A pair refined as published: both images on the fixed grid, from 0 to 1, zero beyond it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.registrar import Estimate, Pair
+from regkit.similarity.intensity import prepare
+from regkit_instance.torch_backend.bridge import device_named
+from regkit_instance.torch_backend.losses import loss_named
+from regkit_instance.torch_backend.paper import FACTORS, ITERATIONS, CommonGrid, Model, descend
+
+
+def refine(pair: Pair, measure: str, model: Model, rate: float, device_name: str) -> Estimate:
+    """Follow the schedule of `regkit_instance.torch_backend.paper` from the initial map.
+
+    Parameters
+    ----------
+    pair
+        The images.
+    measure
+        See `regkit_instance.torch_backend.losses.loss_named`.
+    model
+        What the correction may be.
+    rate
+        Of the optimiser.
+    device_name
+        Where torch computes.
+
+    Raises
+    ------
+    RegistrationError
+        An image is constant (in its mask).
+    """
+    device = device_named(device_name)
+    found = descend(
+        _images(pair, device),
+        loss_named(measure),
+        model,
+        rate,
+        factors=FACTORS,
+        iterations=ITERATIONS,
+    )
+    improved = found.after < found.before
+    correction = _physical(found.map_mm.numpy(), pair.fixed.grid) if improved else IDENTITY
+    return Estimate(
+        pair.start @ correction,
+        diagnostics={
+            "device": str(device),
+            "measure": measure,
+            "loss_before": _finite(found.before),
+            "loss_after": _finite(found.after if improved else found.before),
+            "improved": improved,
+            "scales": [
+                {"factor": factor, "steps": steps, "loss": _finite(loss)}
+                for factor, steps, loss in zip(FACTORS, ITERATIONS, found.losses, strict=True)
+            ],
+        },
+    )
+
+
+def _finite(loss: float) -> float | None:
+    """Return a loss as JSON can hold it: on the coarsest scales too little may be left."""
+    return loss if np.isfinite(loss) else None
+
+
+def _images(pair: Pair, device: torch.device) -> CommonGrid:
+    grid = pair.fixed.grid
+    fixed = _from_zero_to_one(pair.fixed, pair.fixed_mask)
+    moving = _from_zero_to_one(pair.moving, pair.moving_mask)
+    masked = pair.fixed_mask is not None or pair.moving_mask is not None
+    in_fixed = _mask(pair.fixed_mask, grid, IDENTITY) if masked else None
+    in_moving = _mask(pair.moving_mask, grid, pair.start) if masked else None
+    moving = resample(moving, grid, pair.start)
+    extent = np.multiply(_filled_shape(grid.shape_zyx)[::-1], grid.spacing)
+    half = torch.tensor(extent / 2, dtype=torch.float32, device=device)
+    return CommonGrid(
+        _filled(fixed.array, device),
+        _filled(moving.array, device),
+        None if in_fixed is None else _filled(in_fixed, device),
+        None if in_moving is None else _filled(in_moving, device),
+        half,
+    )
+
+
+def _from_zero_to_one(volume: Volume, mask: LabelMap | None) -> Volume:
+    prepared = prepare(volume, mask)
+    low, high = prepared.array.min(), prepared.array.max()
+    return prepared.with_array((prepared.array - low) / (high - low))
+
+
+def _mask(mask: LabelMap | None, grid: Grid, through: Transform) -> NDArray[Any]:
+    if mask is None:
+        return np.ones(grid.shape_zyx, np.float32)
+    marked = mask.with_array((mask.array != 0).astype(np.uint8))
+    return resample(marked, grid, through).array.astype(np.float32)
+
+
+def _filled(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Fill an image up with zeros, at the ends of its axes, to multiples of the largest factor."""
+    missing = np.subtract(_filled_shape(array.shape), array.shape)
+    filled = np.pad(array, [(0, int(m)) for m in missing])
+    return torch.from_numpy(filled)[None, None].to(device)
+
+
+def _filled_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(-(-n // FACTORS[0]) * FACTORS[0] for n in shape)
+
+
+def _physical(map_mm: FloatArray, grid: Grid) -> AffineTransform:
+    """Return a map about the filled grid's centre, along its axes, as one in LPS mm."""
+    centre = grid.to_physical((np.array(_filled_shape(grid.shape_zyx)) - 1) / 2)
+    axes = np.reshape(grid.direction, (3, 3))
+    linear = axes @ map_mm[:, :3].astype(np.float64) @ axes.T
+    return AffineTransform.about(linear, axes @ map_mm[:, 3], centre)

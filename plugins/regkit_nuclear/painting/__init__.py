@@ -1,0 +1,1 @@
+"""Shapes and random draws that every phantom is painted with."""

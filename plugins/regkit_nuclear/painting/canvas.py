@@ -1,0 +1,177 @@
+"""Paint solids on a grid, part after part, with soft edges of one voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.geometry.grid import Grid
+from regkit.geometry.transform import Transform
+from regkit_nuclear.painting.shapes import Box, Field, Points, RandomField, occupancy
+from regkit_nuclear.painting.solids import Solid
+
+Value = float | Callable[[Points], Any]
+"""A number, or a function of the points."""
+Warp = Callable[[Points], Points]
+
+# Voxels painted at a time: few enough for the arrays to stay in the processor's cache.
+VOXELS = 300_000
+# Distance in voxels of the points that tell where a box is on the grid.
+LATTICE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A solid, what it is made of, and its label.
+
+    Parameters
+    ----------
+    solid
+        Where it is.
+    values
+        Channel -> value inside; channels left out stay as they are.
+    label
+        Number painted in the label map; None leaves the labels as they are, 0 erases.
+    rigid
+        Whether the solid is in the patient's frame, not in that of the anatomy.
+    """
+
+    solid: Solid
+    values: Mapping[str, Value] = field(default_factory=dict)
+    label: int | None = None
+    rigid: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """Channels (float32) and labels (uint8), arrays (z, y, x)."""
+
+    channels: dict[str, Field]
+    labels: NDArray[np.uint8]
+
+    def crop(self, box: tuple[slice, ...]) -> Painting:
+        """Return the painting of a box of voxels, as views."""
+        return Painting({name: c[box] for name, c in self.channels.items()}, self.labels[box])
+
+
+def paint(
+    parts: Sequence[Part], grid: Grid, pose: Transform, background: Mapping[str, float], warp: Warp
+) -> Painting:
+    """Paint parts in their order; later parts cover earlier ones.
+
+    Parameters
+    ----------
+    parts
+        What to paint.
+    grid
+        Where the voxels are.
+    pose
+        Maps points of the grid to the patient's frame, LPS mm.
+    background
+        The channels wanted, and what they hold where nothing is painted.
+    warp
+        Maps points of the patient's frame to the frame of the parts.
+    """
+    channels = {c: np.full(grid.shape_zyx, v, np.float32) for c, v in background.items()}
+    painting = Painting(channels, np.zeros(grid.shape_zyx, np.uint8))
+    voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
+    nz, ny, nx = grid.shape_zyx
+    thick = max(VOXELS // (ny * nx), 1)
+    for start in range(0, nz, thick):
+        rows = slice(start, min(start + thick, nz))
+        posed = _posed(grid, pose, rows)
+        frames = {True: posed, False: warp(posed)}
+        reach = LATTICE * max(grid.spacing) + voxel_mm
+        lattices = {rigid: _Lattice.of(points, reach) for rigid, points in frames.items()}
+        slices = painting.crop((rows,))
+        for part in parts:
+            box = lattices[part.rigid].box(part.solid)
+            if box is not None:
+                places = frames[part.rigid].crop(box)
+                _paint_part(part, places, slices.crop(box), voxel_mm)
+    return painting
+
+
+def displaced(points: Points, displacement: RandomField) -> Points:
+    """Move points by a random field of three components, evaluated at the points themselves."""
+    shift = field_at(displacement, points)
+    return Points(points.x + shift[0], points.y + shift[1], points.z + shift[2])
+
+
+def field_at(random_field: RandomField, points: Points) -> Field:
+    """Return a random field at points of any shape: (components, *shape)."""
+    waves, amplitudes = (
+        a.astype(np.float32) for a in (random_field.waves, random_field.amplitudes)
+    )
+    values = np.zeros((len(amplitudes), *points.x.shape), np.float32)
+    for m, (kx, ky, kz) in enumerate(waves):
+        phase = kx * points.x + ky * points.y + kz * points.z
+        cos, sin = np.cos(phase), np.sin(phase)
+        for component, (even, odd) in zip(values, amplitudes[:, m], strict=True):
+            component += even * cos + odd * sin  # noqa: PLW2901 - a view of values
+    return values
+
+
+def _paint_part(part: Part, places: Points, onto: Painting, voxel_mm: float) -> None:
+    distance = part.solid.distance(places)
+    if part.label is not None:
+        onto.labels[distance < 0] = part.label
+    touched = distance < voxel_mm / 2
+    if not touched.any():
+        return
+    cover = occupancy(distance[touched], voxel_mm)
+    for name in onto.channels.keys() & part.values.keys():
+        channel, value = onto.channels[name], part.values[name]
+        inside = value(Points(*(c[touched] for c in places))) if callable(value) else value
+        old = channel[touched]
+        channel[touched] = old + cover * (inside - old)
+
+
+def _posed(grid: Grid, pose: Transform, rows: slice) -> Points:
+    _, ny, nx = grid.shape_zyx
+    index = np.indices((rows.stop - rows.start, ny, nx), dtype=np.float64)
+    index[0] += rows.start
+    mapped = pose.map_points(grid.to_physical(np.moveaxis(index, 0, -1))).astype(np.float32)
+    x, y, z = (np.ascontiguousarray(mapped[..., axis]) for axis in range(3))
+    return Points(x, y, z)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lattice:
+    """A few of the points of a stack of slices, to find quickly where a solid is.
+
+    No voxel is further than `reach` mm, along any axis, from a lattice point beside it.
+    """
+
+    index: tuple[NDArray[np.intp], ...]
+    places: tuple[Field, ...]
+    reach: float
+
+    @classmethod
+    def of(cls, points: Points, reach: float) -> _Lattice:
+        index = tuple(np.unique([*range(0, n, LATTICE), n - 1]) for n in points.x.shape)
+        return cls(index, tuple(c[np.ix_(*index)] for c in points), reach)
+
+    def box(self, solid: Solid) -> Box | None:
+        """Return the box of voxels that holds the solid; None when it is elsewhere."""
+        near = np.ones(self.places[0].shape, bool)
+        for places, low, high in zip(self.places, *solid.bounds, strict=True):
+            near &= (places > low - self.reach) & (places < high + self.reach)
+        if not near.any():
+            return None
+        z, y, x = (
+            self._range(np.asarray(near.any(axis=others)), axis) for axis, others in _OTHER_AXES
+        )
+        return z, y, x
+
+    def _range(self, near: NDArray[np.bool_], axis: int) -> slice:
+        places, index = np.flatnonzero(near), self.index[axis]
+        last = min(int(places[-1]) + 1, len(index) - 1)
+        return slice(int(index[max(int(places[0]) - 1, 0)]), int(index[last]) + 1)
+
+
+_OTHER_AXES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))

@@ -1,0 +1,314 @@
+"""Signed distances of simple shapes, the partial-volume ramp, and smooth random fields.
+
+Distances are in mm, negative inside. All arrays are float32 in (z, y, x) order; points are LPS mm
+or any other Cartesian frame in mm. Distances of ellipsoids and tubes are first-order estimates:
+exact on the surface, and right to first order beside it, which is all that the ramp looks at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
+
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+
+Field: TypeAlias = NDArray[np.float32]
+Box: TypeAlias = tuple[slice, slice, slice]
+
+NO_TURN = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def as_field(values: Any) -> Field:
+    """Return an array as float32."""
+    return np.asarray(values, dtype=np.float32)
+
+
+class Points(NamedTuple):
+    """Coordinates in mm: three arrays of one shape (z, y, x)."""
+
+    x: Field
+    y: Field
+    z: Field
+
+    def crop(self, box: Box) -> Points:
+        """Return the points of a box of voxels, as views."""
+        return Points(self.x[box], self.y[box], self.z[box])
+
+    def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Points:
+        """Return coordinates in a frame with this origin and the columns of `rotation` as axes."""
+        x0, y0, z0 = np.asarray(origin, dtype=np.float32)
+        x, y, z = self.x - x0, self.y - y0, self.z - z0
+        axes = np.reshape(np.asarray(rotation, dtype=np.float32), (3, 3)).T
+        if np.array_equal(axes, np.eye(3)):
+            return Points(x, y, z)
+        u, v, w = (a[0] * x + a[1] * y + a[2] * z for a in axes)
+        return Points(u, v, w)
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """An ellipsoid; the columns of `rotation` (3 x 3, row by row) are its axes."""
+
+    centre: Vector3
+    half_axes: Vector3
+    rotation: tuple[float, ...] = NO_TURN
+
+    def distance(self, points: Points) -> Field:
+        """Signed distance in mm, shape of the points."""
+        u, v, w = points.relative_to(self.centre, self.rotation)
+        a, b, c = self.half_axes
+        u, v, w = as_field(u / a), as_field(v / b), as_field(w / c)
+        radius = np.sqrt(u * u + v * v + w * w)
+        slope = np.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
+        return as_field(radius * (radius - 1) / np.maximum(slope, 1e-6))
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest x, y, z."""
+        axes = np.reshape(self.rotation, (3, 3)) * self.half_axes
+        reach = np.sqrt((axes**2).sum(axis=1))
+        return np.subtract(self.centre, reach), np.add(self.centre, reach)
+
+    def moved(self, shift: ArrayLike) -> Ellipsoid:
+        """Return the ellipsoid elsewhere."""
+        return replace(self, centre=vector(np.add(self.centre, shift)))
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """A round rod from start to end; its radius may taper towards the end."""
+
+    start: Vector3
+    end: Vector3
+    radius: float
+    end_radius: float | None = None
+
+    def distance(self, points: Points) -> Field:
+        """Signed distance in mm, shape of the points."""
+        x, y, z = points.relative_to(self.start)
+        dx, dy, dz = along = np.subtract(self.end, self.start).astype(np.float32)
+        t = (x * dx + y * dy + z * dz) / (max(float(along @ along), 1e-6))
+        t = np.clip(t, 0, 1)
+        last = self.radius if self.end_radius is None else self.end_radius
+        x, y, z = x - t * dx, y - t * dy, z - t * dz
+        radius = self.radius + t * (last - self.radius)
+        return as_field(np.sqrt(x * x + y * y + z * z) - radius)
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest x, y, z."""
+        reach = max(self.radius, self.end_radius or 0.0)
+        ends = np.array([self.start, self.end])
+        return ends.min(axis=0) - reach, ends.max(axis=0) + reach
+
+    def moved(self, shift: ArrayLike) -> Capsule:
+        """Return the capsule elsewhere."""
+        start, end = (vector(np.add(p, shift)) for p in (self.start, self.end))
+        return replace(self, start=start, end=end)
+
+
+Shape: TypeAlias = Ellipsoid | Capsule
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The union of several shapes whose seams are rounded over `rounding` mm."""
+
+    parts: tuple[Shape, ...]
+    rounding: float = 0.0
+
+    def distance(self, points: Points) -> Field:
+        """Signed distance in mm, shape of the points."""
+        union = self.parts[0].distance(points)
+        for part in self.parts[1:]:
+            union = smooth_union(union, part.distance(points), self.rounding)
+        return union
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest x, y, z."""
+        lows, highs = zip(*(part.bounds for part in self.parts), strict=True)
+        swelling = self.rounding / 4
+        return np.min(lows, axis=0) - swelling, np.max(highs, axis=0) + swelling
+
+    def moved(self, shift: ArrayLike) -> Blend:
+        """Return the shapes elsewhere."""
+        return replace(self, parts=tuple(part.moved(shift) for part in self.parts))
+
+
+class Profile:
+    """A number that changes smoothly along one axis: monotone between its knots, flat beyond."""
+
+    STEP_MM = 0.5
+
+    def __init__(self, knots: ArrayLike, values: ArrayLike) -> None:
+        knots = np.asarray(knots, dtype=np.float64)
+        self.knots = np.arange(knots[0], knots[-1] + self.STEP_MM, self.STEP_MM)
+        curve = PchipInterpolator(knots, values)
+        self.values = np.asarray(curve(np.minimum(self.knots, knots[-1])))
+        self._first = float(self.knots[0])
+        self._table, self._rises = as_field(self.values), as_field(np.diff(self.values))
+
+    def __call__(self, position: Field) -> Field:
+        """Return the values at positions in mm."""
+        # Several times as fast as np.interp, which looks for the interval every time.
+        last = len(self._rises) - 1e-3
+        steps = np.clip((position - self._first) / self.STEP_MM, 0, last)
+        low = steps.astype(np.int32)
+        return as_field(self._table[low] + (steps - low) * self._rises[low])
+
+    def at(self, position: float) -> float:
+        """Return the value at one position in mm."""
+        return float(np.interp(position, self.knots, self.values))
+
+
+def tube(x: Field, y: Field, half_x: Field, half_y: Field, exponent: float) -> Field:
+    """Signed distance (mm) of a superellipse around z whose half-axes may change with z."""
+    ratio = superellipse(x / half_x, y / half_y, exponent)
+    return as_field((ratio - 1) * np.minimum(half_x, half_y))
+
+
+def superellipse(x: Any, y: Any, exponent: float) -> Any:
+    """Return (|x|^p + |y|^p)^(1/p), which is 1 on the superellipse of half-axes 1."""
+    p = exponent
+    total = np.abs(x) ** p + np.abs(y) ** p
+    return np.maximum(total, 1e-12) ** (1 / p)
+
+
+def union(first: NDArray[Any], *others: NDArray[Any]) -> Field:
+    """Unite distances: inside where any of them is."""
+    for other in others:
+        first = np.minimum(first, other)
+    return as_field(first)
+
+
+def intersection(first: NDArray[Any], *others: NDArray[Any]) -> Field:
+    """Intersect distances: inside where all of them are."""
+    for other in others:
+        first = np.maximum(first, other)
+    return as_field(first)
+
+
+def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
+    """Unite two distances; the seam is filled over `rounding` mm (0: sharp)."""
+    if rounding <= 0:
+        return union(first, second)
+    overlap = np.maximum(rounding - np.abs(first - second), 0)
+    return as_field(np.minimum(first, second) - overlap * overlap / (4 * rounding))
+
+
+def smooth_intersection(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
+    """Intersect two distances; the edge is rounded over `rounding` mm (0: sharp)."""
+    return as_field(-smooth_union(-first, -second, rounding))
+
+
+def occupancy(distance: Field, voxel_mm: float) -> Field:
+    """Share of a voxel inside: a ramp one voxel wide about the surface (partial volume)."""
+    return as_field(np.clip(0.5 - distance / voxel_mm, 0, 1))
+
+
+def smooth_step(values: Any, low: float, high: float) -> Any:
+    """Rise smoothly from 0 at `low` to 1 at `high`; exactly 0 and 1 beyond."""
+    t = np.clip((values - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomField:
+    """A smooth random field in space: a sum of plane waves, the same on whatever grid it is seen.
+
+    Parameters
+    ----------
+    waves
+        Wave vectors in rad/mm, shape (M, 3), along x, y, z.
+    amplitudes
+        Amplitudes of the cosines and sines, shape (components, M, 2).
+    """
+
+    waves: FloatArray
+    amplitudes: FloatArray
+
+    @classmethod
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        deviation: float,
+        wavelengths_mm: tuple[float, float],
+        components: int = 1,
+        count: int = 16,
+    ) -> RandomField:
+        """Draw a field with a standard deviation and wavelengths between two bounds."""
+        directions = rng.normal(size=(count, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        shortest, longest = wavelengths_mm
+        numbers = 2 * np.pi * rng.uniform(1 / longest, 1 / shortest, size=(count, 1))
+        amplitudes = rng.normal(size=(components, count, 2)) * deviation / np.sqrt(count)
+        return cls(directions * numbers, amplitudes)
+
+    def on(self, grid: Grid) -> Field:
+        """Return the field at a grid's voxels, shape (components, z, y, x).
+
+        On any grid, oblique ones too, a plane wave is a product of one factor along z and one
+        in the plane, so that a whole component is one matrix product.
+        """
+        nz, ny, nx = grid.shape_zyx
+        steps = self.waves @ grid.affine[:3, :3]
+        start = self.waves @ grid.affine[:3, 3]
+        along = np.arange(nz)[:, None] * steps[:, 0] + start
+        rows = np.arange(ny)[:, None, None] * steps[:, 1] + np.arange(nx)[:, None] * steps[:, 2]
+        rows = rows.reshape(ny * nx, -1)
+        plane = np.hstack([np.cos(rows), np.sin(rows)]).astype(np.float32)
+        cos, sin = np.cos(along), np.sin(along)
+        fields = [
+            np.hstack([p * cos + q * sin, q * cos - p * sin]).astype(np.float32) @ plane.T
+            for p, q in (component.T for component in self.amplitudes)
+        ]
+        return np.stack(fields).reshape(-1, nz, ny, nx)
+
+
+def grid_points(grid: Grid) -> Points:
+    """Return the centres of a grid's voxels in LPS mm, as float32."""
+    nz, ny, nx = grid.shape_zyx
+    k, j, i = np.arange(nz)[:, None, None], np.arange(ny)[:, None], np.arange(nx)
+    coordinates = [
+        np.broadcast_to(row[0] * k + row[1] * j + row[2] * i + row[3], grid.shape_zyx)
+        for row in grid.affine[:3]
+    ]
+    x, y, z = (c.astype(np.float32) for c in coordinates)
+    return Points(x, y, z)
+
+
+def box_around(grid: Grid, points: ArrayLike, margin_mm: float) -> Box:
+    """Return the box of voxels that holds points (N, 3) in LPS mm and a margin.
+
+    It is cut to the grid and has at least one voxel, the nearest, so that it is never empty.
+    """
+    index = grid.to_index(points)
+    margin = margin_mm / np.asarray(grid.spacing[::-1])
+    end = np.subtract(grid.shape_zyx, 1)
+    first = np.clip(np.floor(index.min(axis=0) - margin), 0, end).astype(int).tolist()
+    last = np.clip(np.ceil(index.max(axis=0) + margin), 0, end).astype(int).tolist()
+    z, y, x = (slice(a, b + 1) for a, b in zip(first, last, strict=True))
+    return z, y, x
+
+
+def corners_of(low: ArrayLike, high: ArrayLike) -> FloatArray:
+    """Return the eight corners of the box between two points, shape (8, 3)."""
+    return np.array(np.meshgrid(*np.transpose([low, high]))).reshape(3, -1).T
+
+
+def crop_grid(grid: Grid, box: Box) -> Grid:
+    """Return the grid of a box of voxels."""
+    start = [s.start for s in box]
+    shape = (box[0].stop - start[0], box[1].stop - start[1], box[2].stop - start[2])
+    return replace(grid, shape_zyx=shape, origin=vector(grid.to_physical(start)))
+
+
+def vector(values: ArrayLike) -> Vector3:
+    """Return three plain numbers."""
+    x, y, z = np.asarray(values, dtype=np.float64).tolist()
+    return x, y, z

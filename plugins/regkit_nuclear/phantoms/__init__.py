@@ -1,0 +1,1 @@
+"""Simulated anatomy: thorax, whole body, prostate."""

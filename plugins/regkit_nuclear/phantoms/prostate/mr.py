@@ -1,0 +1,32 @@
+"""T2-weighted MR: slices that are thick, an uneven coil, Rician noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from regkit.geometry.grid import Grid
+from regkit_nuclear.painting.random_streams import uniform
+from regkit_nuclear.painting.shapes import Field, RandomField
+
+SIGNAL = 600.0
+SLICE_MM, IN_PLANE_MM = 2.2, 0.7
+"""Widths at half maximum across and within slices."""
+
+
+def blurred(t2: Field, grid: Grid) -> Field:
+    """Blur T2 contrast as a scan with thick slices does, in scanner units."""
+    widths = (SLICE_MM, IN_PLANE_MM, IN_PLANE_MM)
+    sigma = [w / 2.3548 / s for w, s in zip(widths, reversed(grid.spacing), strict=True)]
+    image: Field = gaussian_filter(t2 * np.float32(SIGNAL), sigma, mode="nearest")
+    return image
+
+
+def scanned(image: Field, grid: Grid, rng: np.random.Generator) -> Field:
+    """Add the bias field of the coils and Rician noise."""
+    bias = RandomField.draw(rng, 0.12, (120.0, 300.0), count=8).on(grid)[0]
+    level = np.float32(SIGNAL * uniform(rng, 0.015, 0.035))
+    signal = image * np.exp(bias)
+    real = signal + level * rng.standard_normal(image.shape, dtype=np.float32)
+    imaginary = level * rng.standard_normal(image.shape, dtype=np.float32)
+    return np.asarray(np.hypot(real, imaginary), dtype=np.float32)

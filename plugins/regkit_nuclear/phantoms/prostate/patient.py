@@ -1,0 +1,153 @@
+"""A simulated prostate patient: drawn numbers, and how they become MR and ultrasound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.transform import IDENTITY, Transform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit_nuclear.painting.canvas import Painting, Part, Warp, displaced, paint
+from regkit_nuclear.painting.random_streams import generator
+from regkit_nuclear.painting.shapes import Points, RandomField
+from regkit_nuclear.painting.solids import ball
+from regkit_nuclear.phantoms.prostate import mr, ultrasound
+from regkit_nuclear.phantoms.prostate.anatomy import BACKGROUND, parts
+from regkit_nuclear.phantoms.prostate.gland import Gland, draw_gland
+from regkit_nuclear.phantoms.prostate.landmarks import landmark_points, undisplaced
+from regkit_nuclear.phantoms.prostate.push import ProbePush
+
+_BEND_MM, _BEND_LENGTHS_MM = 1.2, (45.0, 120.0)
+_TEXTURE_LENGTHS_MM = (3.5, 14.0)
+
+
+def prostate_grid(size: int = 96, spacing_mm: float = 0.9) -> Grid:
+    """Return a cubic grid whose centre is the LPS origin, where the gland is."""
+    start = -(size - 1) / 2 * spacing_mm
+    return Grid((size,) * 3, (spacing_mm,) * 3, (start,) * 3)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What was drawn for one patient; the gland's middle is at the LPS origin.
+
+    Parameters
+    ----------
+    seed
+        Source of all that is random, noise and texture included.
+    gland
+        Shape and contents of the prostate.
+    push_mm
+        How far the ultrasound probe pushes the rectal wall; 0 leaves the gland as it is in MR.
+    """
+
+    seed: int
+    gland: Gland
+    push_mm: float = 0.0
+
+    def render_mr(
+        self, grid: Grid, pose: Transform = IDENTITY, noise: bool = True
+    ) -> tuple[Volume, LabelMap]:
+        """Return T2-weighted MR and the labels of `ZONES`.
+
+        Parameters
+        ----------
+        grid
+            Voxels of both.
+        pose
+            Maps points of the grid to points of the patient, LPS mm.
+        noise
+            Whether there are noise and a bias field.
+        """
+        painting = self._paint(grid, pose, ("t2",), self._bent)
+        image = mr.blurred(painting.channels["t2"], grid)
+        if noise:
+            image = mr.scanned(image, grid, generator(self.seed, 3))
+        return Volume(image, grid, "mr"), LabelMap(painting.labels, grid)
+
+    def render_us(
+        self, grid: Grid, pose: Transform = IDENTITY, noise: bool = True
+    ) -> tuple[Volume, LabelMap]:
+        """Return transrectal ultrasound (0 to 255, 0 beyond its sector) and the labels.
+
+        Speckle belongs to the tissue: it moves with the pose. See `render_mr` for parameters.
+        """
+        labels = self._paint(grid, self.deformation @ pose, (), self._bent).labels
+        lines = ultrasound.scan_lines(self._scan(), generator(self.seed, 4) if noise else None)
+        image = ultrasound.shown(lines, self._polar(grid, pose))
+        return Volume(image, grid, "us"), LabelMap(labels, grid)
+
+    def sector(self, grid: Grid, pose: Transform = IDENTITY) -> LabelMap:
+        """Return 1 where the ultrasound probe sees something."""
+        return LabelMap(ultrasound.in_sector(self._polar(grid, pose)), grid)
+
+    @property
+    def deformation(self) -> Transform:
+        """Map from points of the tissue in ultrasound to points of the tissue in MR, LPS mm."""
+        if self.push_mm == 0:
+            return IDENTITY
+        return ProbePush(self.push_mm, self.gland.probe_y - ultrasound.NEAR_MM)
+
+    def mr_landmarks(self, pose: Transform = IDENTITY) -> FloatArray:
+        """Return `LANDMARKS` in an MR of the pose, LPS mm, shape (13, 3)."""
+        return pose.inverse().map_points(self._landmarks)
+
+    def us_landmarks(self, pose: Transform = IDENTITY) -> FloatArray:
+        """Return `LANDMARKS` in an ultrasound scan of the pose, LPS mm, shape (13, 3)."""
+        return pose.inverse().map_points(self.deformation.inverse().map_points(self._landmarks))
+
+    def landmark_labels(
+        self, grid: Grid, landmarks: FloatArray, radius_mm: float = 2.0
+    ) -> LabelMap:
+        """Return balls about landmarks (N, 3), labelled 1 to N in their order."""
+        balls = [Part(ball(p, radius_mm), {}, i) for i, p in enumerate(landmarks, start=1)]
+        return LabelMap(paint(balls, grid, IDENTITY, {}, lambda points: points).labels, grid)
+
+    @cached_property
+    def _landmarks(self) -> FloatArray:
+        return undisplaced(landmark_points(self.gland), self._bends)
+
+    @cached_property
+    def _bends(self) -> RandomField:
+        return RandomField.draw(
+            generator(self.seed, 1), _BEND_MM, _BEND_LENGTHS_MM, components=3, count=8
+        )
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        texture = RandomField.draw(
+            generator(self.seed, 2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=32
+        )
+        return parts(self.gland, texture)
+
+    def _bent(self, points: Points) -> Points:
+        return displaced(points, self._bends)
+
+    def _paint(
+        self, grid: Grid, pose: Transform, channels: tuple[str, ...], warp: Warp
+    ) -> Painting:
+        return paint(self._parts, grid, pose, {c: BACKGROUND[c] for c in channels}, warp)
+
+    def _scan(self) -> Painting:
+        """Paint echo and absorption along the beams."""
+
+        def warp(polar: Points) -> Points:
+            places = ultrasound.from_polar(polar, self.gland.probe_y)
+            if self.push_mm:
+                moved = self.deformation.map_points(np.stack(places, axis=-1)).astype(np.float32)
+                places = Points(moved[..., 0], moved[..., 1], moved[..., 2])
+            return self._bent(places)
+
+        return self._paint(ultrasound.polar_grid(), IDENTITY, ("echo", "absorption"), warp)
+
+    def _polar(self, grid: Grid, pose: Transform) -> FloatArray:
+        index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
+        return ultrasound.to_polar(pose.map_points(grid.to_physical(index)), self.gland.probe_y)
+
+
+def draw_patient(seed: int, push_mm: float = 0.0) -> Patient:
+    """Draw a patient; the same seed gives the same patient, whatever the push of the probe."""
+    return Patient(seed, draw_gland(generator(seed, 0)), push_mm)

@@ -1,0 +1,59 @@
+"""What a rendered patient consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regkit.geometry.volume import LabelMap, Volume
+from regkit_nuclear.phantoms.thorax.organs import MU
+from regkit_nuclear.phantoms.thorax.pose import Reorientation
+
+# Attenuation of water at 140 keV; above it, bone attenuates more per HU at the low energies of CT.
+_WATER_MU = 0.1537
+_BONE_MU_PER_HU = (MU["bone"] - _WATER_MU) / 1150
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A patient on a grid.
+
+    Parameters
+    ----------
+    mu
+        Attenuation at 140 keV in 1/cm.
+    activity
+        Tracer concentration, healthy myocardium 1.
+    organs
+        Labels of `regkit_nuclear.phantoms.thorax.ORGANS`, 0 outside.
+    lv
+        1 the left ventricle's myocardium (LV-MY), 2 its blood pool (LV-BP).
+    reorientation
+        The pose of the left ventricle in this picture.
+    """
+
+    mu: Volume
+    activity: Volume
+    organs: LabelMap
+    lv: LabelMap
+    reorientation: Reorientation
+
+    @property
+    def hu(self) -> Volume:
+        """The attenuation map as a CT in Hounsfield units (two straight lines, as in SPECT/CT)."""
+        return Volume(hounsfield(self.mu.array), self.mu.grid, "ct")
+
+
+def hounsfield(mu: np.ndarray) -> np.ndarray:
+    """Convert attenuation at 140 keV (1/cm) to Hounsfield units."""
+    soft = (mu / _WATER_MU - 1) * 1000
+    dense = (mu - _WATER_MU) / _BONE_MU_PER_HU
+    return np.asarray(np.where(mu < _WATER_MU, soft, dense), dtype=np.float32)
+
+
+def attenuation(hu: np.ndarray) -> np.ndarray:
+    """Convert Hounsfield units to attenuation at 140 keV (1/cm): the inverse of `hounsfield`."""
+    soft = (hu / 1000 + 1) * _WATER_MU
+    dense = _WATER_MU + hu * _BONE_MU_PER_HU
+    return np.asarray(np.maximum(np.where(hu < 0, soft, dense), 0), dtype=np.float32)

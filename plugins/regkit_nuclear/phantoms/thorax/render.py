@@ -1,0 +1,172 @@
+"""Rendering a patient: from drawn numbers to images, part by part, the later over the earlier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regkit.geometry.grid import Grid
+from regkit.geometry.volume import LabelMap, Volume
+from regkit_nuclear.painting.shapes import (
+    Field,
+    Points,
+    RandomField,
+    intersection,
+    vector,
+)
+from regkit_nuclear.phantoms.thorax import body, chest, heart, skeleton, vessels
+from regkit_nuclear.phantoms.thorax.abdomen import AbdomenPainter
+from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
+from regkit_nuclear.phantoms.thorax.breathing import heart_shift
+from regkit_nuclear.phantoms.thorax.draws import Concern, stream
+from regkit_nuclear.phantoms.thorax.gut import paint_gut
+from regkit_nuclear.phantoms.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, MU, ORGANS
+from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
+from regkit_nuclear.phantoms.thorax.table import paint_table
+
+if TYPE_CHECKING:
+    from regkit_nuclear.phantoms.thorax.patient import Patient
+
+_COARSE_MM = 5.0
+_WARP_MM = 4.0
+_WARP_WAVELENGTHS_MM = (170.0, 420.0)
+_WARP_FADES_MM = 75.0
+
+# How far things may reach beyond the trunk, the ribs, and the patient's back.
+_BREAST_MM = 70.0
+_AROUND_RIBS_MM = 26.0
+_TABLE_MM = 45.0
+_ENDLESS_MM = 1e3
+
+
+def render(
+    patient: Patient,
+    grid: Grid,
+    diaphragm_mm: float,
+    match_heart: bool,
+    supersampling: int | None,
+) -> Anatomy:
+    """Render a patient; see `Patient.render`."""
+    shift = heart_shift(diaphragm_mm)
+    looked_at = replace(grid, origin=vector(np.add(grid.origin, shift))) if match_heart else grid
+    times = supersampling or (2 if max(grid.spacing) > _COARSE_MM else 1)
+    scene = paint_patient(patient, _finer(looked_at, times), diaphragm_mm)
+    labels = scene if times == 1 else paint_patient(patient, looked_at, diaphragm_mm)
+    organs = labels.organs
+    lv = np.zeros(grid.shape_zyx, np.uint8)
+    lv[organs == ORGANS["lv_myocardium"]] = LV_MYOCARDIUM
+    lv[organs == ORGANS["lv_blood_pool"]] = LV_BLOOD_POOL
+    pose = patient.pose if match_heart else patient.pose.moved(shift)
+    modality = patient.tracer
+    return Anatomy(
+        mu=Volume(_binned(scene.mu, times), grid, "mu"),
+        activity=Volume(_binned(scene.activity, times), grid, modality),
+        organs=LabelMap(organs, grid),
+        lv=LabelMap(lv, grid),
+        reorientation=pose,
+    )
+
+
+def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
+    """Paint a patient on a grid at its own resolution."""
+    habitus, uptake = patient.habitus, patient.uptake
+    trunk = body.Trunk(habitus)
+    back = habitus.origin_mm[1] + trunk.back
+    whole = Scene.blank(grid)
+    front = habitus.origin_mm[1] + trunk.front - _BREAST_MM
+    near = whole.crop(
+        whole.box(
+            (-_ENDLESS_MM, front, -_ENDLESS_MM), (_ENDLESS_MM, back + _TABLE_MM, _ENDLESS_MM)
+        )
+    )
+    framed = _in_body_frame(near, patient)
+    surfaces = body.outline(framed, habitus)
+    body.paint_cover(framed, surfaces, habitus, uptake)
+    sides = np.multiply((habitus.chest_half_width, habitus.chest_half_depth), 1.05)
+    reach = np.array([*(sides + _AROUND_RIBS_MM), _ENDLESS_MM])
+    box = framed.box(-reach, reach)
+    inner = framed.crop(box)
+    cage = chest.chest_of(inner, habitus, diaphragm_mm)
+    body.paint_chest_wall(inner, surfaces.skin[box], cage.cage, uptake)
+    _paint_inside(patient, near.crop(box), inner, cage, diaphragm_mm)
+    skeleton.paint_shoulders(framed, habitus, uptake)
+    skeleton.paint_chest(inner, habitus, cage.cage, uptake)
+    body.clear_outside(framed, surfaces)
+    paint_table(near, back, surfaces.skin)
+    return whole
+
+
+def _paint_inside(
+    patient: Patient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
+) -> None:
+    """Paint what is inside the ribs; `world` and `trunk` are one scene in two frames."""
+    habitus, uptake, ventricle = patient.habitus, patient.uptake, patient.ventricle
+    centre = np.add(patient.pose.centre_mm, heart_shift(diaphragm_mm))
+    beating = heart.heart_of(world, patient.pose.rotation, centre, ventricle, habitus.scale)
+    pericardium = beating.pericardium(trunk.mu.shape, patient.pericardial_fat_mm)
+    turn = trunk.rotation.T
+    to_body = np.column_stack([turn @ patient.pose.rotation, turn @ (centre - trunk.origin)])
+    trunk.paint(WHOLE, cage.cage, "soft_tissue", MU["mixed"], 0.9 * uptake.soft)
+    middle = chest.mediastinum(trunk.points, habitus, vector(to_body[:, 3]))
+    air = 1 - 0.012 * diaphragm_mm
+    lungs = chest.paint_lungs(trunk, cage, middle, pericardium, uptake, air=air)
+    vessels.paint_lung_vessels(trunk, habitus, lungs, uptake, patient.seed)
+    abdomen = AbdomenPainter(
+        scene=trunk.lowered(diaphragm_mm),
+        habitus=habitus,
+        chest=cage,
+        pericardium=pericardium,
+        uptake=uptake,
+        shape=patient.abdomen,
+        diaphragm_mm=diaphragm_mm,
+        seed=patient.seed,
+    )
+    abdomen.paint()
+    paint_gut(abdomen)
+    fat = intersection(pericardium, cage.cage)
+    trunk.paint(WHOLE, fat, "pericardial_fat", MU["fat"], 1.2 * uptake.fat)
+    vessels.paint_great_vessels(trunk, habitus, ventricle, to_body, uptake)
+    chest.paint_airways(trunk, habitus, cage)
+    heart.paint_heart(beating, ventricle, patient.defects, uptake)
+
+
+def _in_body_frame(world: Scene, patient: Patient) -> Scene:
+    """Return the scene in the warped frame of the body; around the heart nothing is warped."""
+    habitus = patient.habitus
+    warp = RandomField.draw(
+        stream(patient.seed, Concern.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
+    ).on(world.grid)
+    away = world.points.relative_to(patient.pose.centre_mm)
+    square = (away.x**2 + away.y**2 + away.z**2) / (_WARP_FADES_MM**2)
+    warp *= 1 - np.exp(-square * square)
+    points = Points(*(p + w for p, w in zip(world.points, warp, strict=True)))
+    return replace(
+        world,
+        points=points.relative_to(habitus.origin_mm, habitus.rotation),
+        origin=np.array(habitus.origin_mm),
+        rotation=habitus.rotation,
+        slack_mm=float(np.abs(warp).max() * np.sqrt(3)),
+    )
+
+
+def _finer(grid: Grid, times: int) -> Grid:
+    """Return the grid whose voxels are the parts of this one's."""
+    nz, ny, nx = (n * times for n in grid.shape_zyx)
+    x, y, z = (s / times for s in grid.spacing)
+    first = (1 / times - 1) / 2
+    return replace(
+        grid,
+        shape_zyx=(nz, ny, nx),
+        spacing=(x, y, z),
+        origin=vector(grid.to_physical((first, first, first))),
+    )
+
+
+def _binned(image: Field, times: int) -> Field:
+    if times == 1:
+        return image
+    nz, ny, nx = (n // times for n in image.shape)
+    blocks = image.reshape(nz, times, ny, times, nx, times)
+    return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))

@@ -1,0 +1,134 @@
+"""What the tracer does: uptake of the organs and perfusion defects of the myocardium."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from regkit_nuclear.painting.shapes import Field, Points, as_field, smooth_step
+from regkit_nuclear.phantoms.thorax.draws import Concern, lognormal, normal, stream
+from regkit_nuclear.phantoms.thorax.pose import Tracer
+from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
+
+Territory: TypeAlias = Literal["LAD", "LCx", "RCA"]
+
+# Mean and deviation of the angle about the long axis in degrees; 0 is lateral, 90 inferior,
+# 180 septal, 270 anterior.
+TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
+    "LAD": (260.0, 25.0),
+    "LCx": (0.0, 25.0),
+    "RCA": (100.0, 22.0),
+}
+
+
+@dataclass(frozen=True)
+class Uptake:
+    """Activity per volume of every part, relative to healthy myocardium (1)."""
+
+    blood: float
+    lung: float
+    liver: float
+    spleen: float
+    stomach: float
+    gut: float
+    gallbladder: float
+    kidneys: float
+    soft: float
+    fat: float
+    marrow: float
+    right_ventricle: float
+    breast: float
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Myocardium that a narrowed coronary artery leaves without blood.
+
+    `angle_deg` about the long axis (0 lateral, 90 inferior), `height` along it (0 apex, 1 base),
+    half-widths of both, and `depth`, the share of the uptake that is lost.
+    """
+
+    territory: Territory
+    angle_deg: float
+    height: float
+    half_width_deg: float
+    half_height: float
+    depth: float
+
+    def remaining(self, points: Points, ventricle: LeftVentricle) -> Field:
+        """Share of the uptake that is left, 1 outside the defect; points in the LV's frame."""
+        angle = np.arctan2(points.y, points.x) - math.radians(self.angle_deg)
+        turn = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
+        height = axial_height(points, ventricle)
+        # Towards the apex all angles meet: what counts there is the distance along the wall.
+        turn *= np.clip(height / 0.25, 0, 1)
+        across = turn / math.radians(self.half_width_deg)
+        along = (height - self.height) / self.half_height
+        core = 1 - smooth_step(np.hypot(across, along), 0.7, 1.0)
+        return as_field(1 - self.depth * core)
+
+
+def axial_height(points: Points, ventricle: LeftVentricle) -> Field:
+    """Where along the long axis points of the LV's frame are: 0 at the apex, 1 at the base."""
+    height = (points.z - ventricle.apex) / ventricle.length
+    return as_field(height)
+
+
+def myocardial_uptake(
+    points: Points, ventricle: LeftVentricle, defects: tuple[Defect, ...]
+) -> Field:
+    """Uptake of the LV's wall: weaker at the base and in the membranous septum, and defects."""
+    height = axial_height(points, ventricle)
+    uptake = 1 - 0.10 * smooth_step(height, 0.78, 1.0)
+    radius = np.maximum(np.hypot(points.x, points.y), 1e-3)
+    septal = smooth_step(-points.x / radius, 0.4, 0.9)
+    uptake *= 1 - 0.45 * septal * smooth_step(height, 0.74, 0.92)
+    for defect in defects:
+        uptake *= defect.remaining(points, ventricle)
+    return as_field(uptake)
+
+
+def draw_uptake(seed: int, tracer: Tracer) -> Uptake:
+    """Draw the uptake of all parts; PET's flow tracers leave less in bile and gut."""
+    rng = stream(seed, Concern.UPTAKE)
+    bile = 1.0 if tracer == "spect" else 0.4
+    return Uptake(
+        blood=rng.uniform(0.04, 0.14),
+        lung=rng.uniform(0.015, 0.08),
+        liver=lognormal(rng, 0.6, 0.45, 0.18, 1.57),
+        spleen=rng.uniform(0.2, 0.6),
+        stomach=lognormal(rng, 0.15, 0.6, 0.03, 0.6),
+        gut=lognormal(rng, 0.45, 0.7, 0.05, 2.2) * bile,
+        gallbladder=rng.uniform(0.3, 4.0) * bile,
+        kidneys=rng.uniform(0.5, 1.3),
+        soft=lognormal(rng, 0.042, 0.45, 0.018, 0.10),
+        fat=rng.uniform(0.005, 0.03),
+        marrow=rng.uniform(0.06, 0.14),
+        right_ventricle=rng.uniform(0.3, 0.6),
+        breast=rng.uniform(0.02, 0.05),
+    )
+
+
+def draw_defects(seed: int) -> tuple[Defect, ...]:
+    """Draw the defects of a patient: none in half of them, else one or (30 %) two."""
+    rng = stream(seed, Concern.DEFECTS)
+    if rng.random() >= 0.5:
+        return ()
+    return tuple(_draw_defect(rng) for _ in range(2 if rng.random() < 0.3 else 1))
+
+
+def _draw_defect(rng: np.random.Generator) -> Defect:
+    names = tuple(TERRITORIES)
+    territory = names[int(rng.integers(len(names)))]
+    mean, deviation = TERRITORIES[territory]
+    return Defect(
+        territory=territory,
+        angle_deg=normal(rng, mean, deviation, mean - 60, mean + 60) % 360,
+        height=normal(rng, 0.45, 0.25, -0.1, 0.95),
+        half_width_deg=rng.uniform(25, 65),
+        half_height=rng.uniform(0.2, 0.45),
+        depth=rng.uniform(0.15, 0.75),
+    )

@@ -1,0 +1,102 @@
+"""The left ventricle: a truncated half-ellipsoid shell, in its own frame.
+
+The frame's axes are lateral, inferior and base; its origin is the centre of the ventricle, walls
+and blood together, so that the pose's centre is the centre of what a label map shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regkit.geometry.grid import FloatArray
+from regkit_nuclear.painting.shapes import (
+    Ellipsoid,
+    Field,
+    Points,
+    intersection,
+    smooth_intersection,
+)
+from regkit_nuclear.phantoms.thorax.draws import Concern, normal, stream
+
+# Distance from apex to the widest cut, as a share of the length.
+_WIDEST = 0.66
+_BASE_ROUNDING_MM = 2.0
+
+
+@dataclass(frozen=True)
+class LeftVentricle:
+    """Size of the left ventricle in mm: epicardial radius, length from apex to base, wall.
+
+    `apical_thinning` is the apex's wall as a share of the wall elsewhere; `base_slant` how much
+    farther the lateral wall reaches than the septum (mm per mm).
+    """
+
+    radius: float
+    length: float
+    wall: float
+    apical_thinning: float
+    base_slant: float
+
+    @property
+    def widest(self) -> float:
+        """Where on the axis the ellipsoid's centre is, in mm from the ventricle's centre."""
+        c, b = self.length * _WIDEST, self.length * (1 - _WIDEST)
+        volume = b + c - (b**3 + c**3) / (3 * c**2)
+        moment = (b**2 - c**2) / 2 - (b**4 - c**4) / (4 * c**2)
+        return -moment / volume
+
+    @property
+    def apex(self) -> float:
+        """Where on the axis the apex is (epicardium)."""
+        return self.widest - self.length * _WIDEST
+
+    @property
+    def base(self) -> float:
+        """Where on the axis the plane of the valves is."""
+        return self.apex + self.length
+
+    @property
+    def epicardium(self) -> Ellipsoid:
+        """The whole outer ellipsoid."""
+        return Ellipsoid((0, 0, self.widest), (self.radius, self.radius, self.length * _WIDEST))
+
+    @property
+    def endocardium(self) -> Ellipsoid:
+        """The whole inner ellipsoid."""
+        inner = self.radius - self.wall
+        depth = self.length * _WIDEST - self.wall * self.apical_thinning
+        return Ellipsoid((0, 0, self.widest), (inner, inner, depth))
+
+    def beyond_base(self, points: Points) -> Field:
+        """Signed distance to the slanted plane of the valves, positive on the atrium's side."""
+        return points.z - self.base - self.base_slant * points.x
+
+    def distances(self, points: Points) -> tuple[Field, Field]:
+        """Signed distances of the whole ventricle and of its blood pool, points in its frame."""
+        base = self.beyond_base(points)
+        whole = smooth_intersection(self.epicardium.distance(points), base, _BASE_ROUNDING_MM)
+        return whole, intersection(self.endocardium.distance(points), base)
+
+    def outline(self) -> FloatArray:
+        """Return points (N, 3) on the epicardium in the ventricle's frame."""
+        angle, share = np.meshgrid(np.linspace(0, 2 * np.pi, 24), np.linspace(0, 1, 12))
+        w = self.apex + share * self.length
+        depth = self.length * _WIDEST
+        r = self.radius * np.sqrt(np.maximum(1 - ((w - self.widest) / depth) ** 2, 0))
+        return np.stack([r * np.cos(angle), r * np.sin(angle), w], axis=-1).reshape(-1, 3)
+
+
+def draw_ventricle(seed: int, female: bool) -> LeftVentricle:
+    """Draw the size of a left ventricle."""
+    rng = stream(seed, Concern.HEART)
+    radius = normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03)
+    return LeftVentricle(
+        radius=radius,
+        # Never round: a sphere has no axis.
+        length=normal(rng, 88, 8, max(72.0, 2.25 * radius), 110),
+        wall=normal(rng, 10.5, 1.2, 8.2, 13.5),
+        apical_thinning=rng.uniform(0.7, 0.95),
+        base_slant=rng.uniform(0.02, 0.07),
+    )

@@ -1,0 +1,41 @@
+"""The table of the CT scanner, straight and hollowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.solids import Solid
+from regkit_nuclear.phantoms.wholebody.habitus import Habitus
+
+BACK_MM = 106.0
+_HALF_WIDTH_MM, _SAG_MM, _THICK_MM = 215.0, 22.0, 26.0
+
+
+def back_mm(habitus: Habitus) -> float:
+    """Return where the couch flattens the back, along y in the frame of the anatomy."""
+    return BACK_MM + 0.6 * habitus.fat_mm
+
+
+def couch(habitus: Habitus) -> list[Part]:
+    """Return a carbon shell around foam; PET does not see it."""
+    top = back_mm(habitus) * habitus.depth + habitus.offset_mm[1] + 3
+    bounds = (
+        np.array([-_HALF_WIDTH_MM, top - _SAG_MM - 5, -2000.0]),
+        np.array([_HALF_WIDTH_MM, top + _THICK_MM + 5, 2000.0]),
+    )
+
+    def distance(p: Points) -> Any:
+        across = p.x / np.float32(_HALF_WIDTH_MM)
+        middle = np.float32(top + _THICK_MM / 2) - np.float32(_SAG_MM) * across * across
+        thick = np.float32(_THICK_MM / 2) * (1 - np.float32(0.6) * across * across)
+        return np.maximum(np.abs(p.y - middle) - thick, np.abs(p.x) - np.float32(_HALF_WIDTH_MM))
+
+    shell = Solid(distance, bounds)
+    return [
+        Part(shell, {"ct": -180.0}, rigid=True),
+        Part(shell.grown(-3.0), {"ct": -940.0}, rigid=True),
+    ]

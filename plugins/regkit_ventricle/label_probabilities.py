@@ -1,0 +1,70 @@
+"""Labels between voxels: the likelier of background, myocardium and blood pool."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+
+from regkit.geometry.grid import Grid
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import Transform
+from regkit.geometry.volume import LabelMap, Volume
+
+MYOCARDIUM, BLOOD_POOL = 1, 2
+
+
+def likelier(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return 1 or 2 where myocardium or the blood pool has the largest share, else 0."""
+    rest = 1 - wall - pool
+    labels = np.zeros(wall.shape, np.uint8)
+    labels[(wall > rest) & (wall >= pool)] = MYOCARDIUM
+    labels[(pool > rest) & (pool > wall)] = BLOOD_POOL
+    return labels
+
+
+def numbered(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
+    """Return labels whose myocardium and blood pool had other numbers as 1 and 2, all else 0."""
+    array = np.zeros(labels.array.shape, np.uint8)
+    for ours, theirs in zip((MYOCARDIUM, BLOOD_POOL), numbers, strict=True):
+        array[labels.array == theirs] = ours
+    return LabelMap(array, labels.grid)
+
+
+def smoothly(
+    labels: LabelMap,
+    onto: Grid,
+    through: Transform,
+    numbers: tuple[int, int] = (MYOCARDIUM, BLOOD_POOL),
+) -> LabelMap:
+    """Resample labels by the shares of their voxels, interpolated, without steps of a voxel.
+
+    Parameters
+    ----------
+    labels
+        Of a ventricle.
+    onto, through
+        As of `regkit.geometry.resampling.resample`.
+    numbers
+        Of myocardium and blood pool in `labels`; in the result they are 1 and 2.
+    """
+    wall, pool = (
+        resample(Volume(labels.array == number, labels.grid), onto, through).array
+        for number in numbers
+    )
+    return LabelMap(likelier(wall, pool), onto)
+
+
+def cropped(labels: LabelMap) -> LabelMap:
+    """Cut the surroundings away but for a rim of one voxel of background on every side.
+
+    Where nothing is labelled, nothing is cut away.
+    """
+    if not labels.array.any():
+        return labels
+    (box,) = find_objects((labels.array != 0).astype(np.uint8))
+    inner = np.pad(labels.array[box], 1)
+    x, y, z = labels.grid.to_physical([s.start - 1 for s in box]).tolist()
+    return labels.with_array(inner, replace(labels.grid, shape_zyx=inner.shape, origin=(x, y, z)))

@@ -1,0 +1,153 @@
+"""PREFIX.png of a reorientation: slices in three ways, and the polar map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.volume import Volume
+from regkit.report.annotation import (
+    LINE,
+    PAPER,
+    Heading,
+    mark_scale,
+    mark_sides,
+    write_columns,
+    write_heading,
+)
+from regkit.report.fusion import CONTOUR_ON_WARM, Look, Values, pixels
+from regkit.report.slice_planes import Plane
+from regkit_ventricle.polar_picture import draw_polar_map
+from regkit_ventricle.record import facts
+from regkit_ventricle.reorientation import Reorientation
+from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL, View
+
+TILE, GAP, EDGE, ACROSS, POLAR = 172, 5, 24, 6, 640
+# Around the ventricle, mm; and how strong the labels' outline is drawn.
+MARGIN_MM, OUTLINE = 14.0, 0.75
+KEY: Final = "polar map, percent of its maximum (17 segments, AHA)"
+ROWS: Final = ((SHORT_AXIS, 2), (HORIZONTAL, 1), (VERTICAL, 1))
+
+
+def picture(shown: Reorientation, title: str) -> Image.Image:
+    """Draw a reorientation.
+
+    Short axes from apex to base, horizontal and vertical long axes, all to one scale with the
+    outline of the labels, beside the polar map with the mean of every segment.
+
+    Parameters
+    ----------
+    shown
+        What to draw.
+    title
+        What to write in large letters; the method, say.
+    """
+    camera = _Camera.of(shown)
+    slices = _stacked([camera.band(view, rows) for view, rows in ROWS])
+    width = slices.width + POLAR + 3 * EDGE
+    heading = write_heading(_heading(shown, title), width, EDGE)
+    polar = _stacked([write_columns((KEY,), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
+    height = heading.height + max(slices.height, polar.height) + EDGE
+    canvas = Image.new("RGB", (width, height), PAPER)
+    canvas.paste(heading, (0, 0))
+    canvas.paste(slices, (EDGE, heading.height))
+    canvas.paste(polar, (slices.width + 2 * EDGE, heading.height))
+    return canvas
+
+
+def _heading(shown: Reorientation, title: str) -> Heading:
+    return Heading(
+        title=title,
+        badge=shown.verdict.status,
+        sentences=(*facts(shown), *shown.verdict.reasons),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Camera:
+    """Takes slices of a ventricle, all to one scale.
+
+    Parameters
+    ----------
+    shown
+        What to take slices of.
+    outline
+        1 within the myocardium, else 0.
+    look
+        What is black and white.
+    low, high
+        Opposite corners of a box around the ventricle in the short-axis frame, mm.
+    """
+
+    shown: Reorientation
+    outline: Volume
+    look: Look
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, shown: Reorientation) -> _Camera:
+        """Set up for a reorientation; white is the brightest myocardium, not the liver."""
+        ventricle = shown.ventricle
+        grid = ventricle.labels.grid
+        outline = Volume(ventricle.myocardium.astype(np.float32), grid)
+        there = shown.transform.inverse().map_points(ventricle.points)
+        look = Look(0.0, shown.polar.maximum, warm=True)
+        return cls(shown, outline, look, there.min(axis=0), there.max(axis=0))
+
+    def band(self, view: View, rows: int) -> Image.Image:
+        """Draw rows of slices of one view under their title."""
+        width = ACROSS * TILE + (ACROSS - 1) * GAP
+        band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
+        band.paste(write_columns((view.title,), width, 0, 0), (0, 0))
+        planes = self._planes(view, rows * ACROSS)
+        for number, plane in enumerate(planes):
+            tile = self._tile(plane)
+            if number == 0:
+                mark_sides(tile, plane)
+            if view is VERTICAL and plane is planes[-1]:
+                mark_scale(tile, plane)
+            row, column = divmod(number, ACROSS)
+            band.paste(tile, (column * (TILE + GAP), LINE + row * (TILE + GAP)))
+        return band
+
+    def _planes(self, view: View, count: int) -> list[Plane]:
+        """Lay planes through the ventricle in the order of the view."""
+        size = self.high - self.low
+        pixel_mm = (float(size.max()) + 2 * MARGIN_MM) / TILE
+        axis = view.orientation.through
+        centres = np.tile((self.low + self.high) / 2, (count, 1))
+        along = self.low[axis] + size[axis] * (np.arange(count) + 0.5) / count
+        centres[:, axis] = along[:: view.deeper]
+        return [
+            Plane(view.orientation, (x, y, z), (TILE, TILE), pixel_mm)
+            for x, y, z in centres.tolist()
+        ]
+
+    def _tile(self, plane: Plane) -> Image.Image:
+        image = self.look.paint(plane.look(self.shown.image, self.shown.transform))
+        wall = np.nan_to_num(plane.look(self.outline, self.shown.transform))
+        share = OUTLINE * _border(wall)[..., None]
+        return Image.fromarray(pixels(image * (1 - share) + CONTOUR_ON_WARM * share))
+
+
+def _border(wall: Values) -> Values:
+    """Return the coverage of the line at which a mask's share of a pixel is one half."""
+    smooth = gaussian_filter(wall, 1.6)
+    slope = np.hypot(*np.gradient(smooth))
+    distance = np.abs(smooth - 0.5) / np.maximum(slope, 1e-6)
+    return np.asarray(np.clip(1.1 - distance, 0, 1) * (slope > 1e-3), np.float32)
+
+
+def _stacked(parts: list[Image.Image]) -> Image.Image:
+    canvas = Image.new("RGB", (parts[0].width, sum(p.height for p in parts)), PAPER)
+    top = 0
+    for part in parts:
+        canvas.paste(part, (0, top))
+        top += part.height
+    return canvas

@@ -1,0 +1,101 @@
+"""What this package offers."""
+
+from collections.abc import Iterable
+
+from regkit.plugin import FrameSpec, MethodSpec, MetricSpec, hookimpl
+
+
+@hookimpl
+def regkit_methods() -> Iterable[MethodSpec]:
+    """Offer the refinement of a ventricle's pose and of its surfaces."""
+    return (
+        MethodSpec(
+            name="lv-axis",
+            target="regkit_ventricle.long_axis_refinement:LongAxisRefinement",
+            summary="short-axis planes across the long axis of the labels (ms-st-unet+lv-axis)",
+            aligns=False,
+        ),
+        MethodSpec(
+            name="lv-walls",
+            target="regkit_ventricle.wall_refinement:WallRefinement",
+            summary="left-ventricular wall surfaces fitted to the image (ms-st-unet+lv-walls)",
+            honours=frozenset({"moving_mask"}),
+            aligns=False,
+        ),
+    )
+
+
+@hookimpl
+def regkit_metrics() -> Iterable[MetricSpec]:
+    """Offer the scores of a ventricle's pose and of the labels that a method found."""
+    return (
+        _pose("lv_my_dice", "", "Dice coefficient of the reoriented myocardium", "higher"),
+        _pose("lv_bp_dice", "", "Dice coefficient of the reoriented blood pool", "higher"),
+        _pose("lv_my_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented myocardium"),
+        _pose("lv_bp_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented blood pool"),
+        _segmentation("lv_my_seg_dice", "", "Dice coefficient of the myocardium found", "higher"),
+        _segmentation("lv_bp_seg_dice", "", "Dice coefficient of the blood pool found", "higher"),
+        _segmentation(
+            "lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the myocardium found"
+        ),
+        _segmentation(
+            "lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"
+        ),
+        _segmentation(
+            "lv_my_image_dice", "", "Dice of the myocardium in the moving image", "higher"
+        ),
+        _segmentation(
+            "lv_bp_image_dice", "", "Dice of the blood pool in the moving image", "higher"
+        ),
+        *_volume("lv_my", "myocardium"),
+        *_volume("lv_bp", "blood pool"),
+    )
+
+
+def _pose(name: str, unit: str, summary: str, better: str = "lower") -> MetricSpec:
+    target = f"regkit_ventricle.pose_metrics:{name}"
+    return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
+
+
+def _segmentation(name: str, unit: str, summary: str, better: str = "lower") -> MetricSpec:
+    target = f"regkit_ventricle.segmentation_metrics:{name}"
+    return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
+
+
+def _volume(structure: str, words: str) -> tuple[MetricSpec, MetricSpec]:
+    """Return the volume of a structure as it was found, and as it is."""
+    home, found, true = (
+        "regkit_ventricle.volumes",
+        f"{structure}_ml",
+        f"{structure}_true_ml",
+    )
+    return (
+        MetricSpec(
+            name=found,
+            target=f"{home}:{found}",
+            summary=f"volume of the {words} found",
+            unit="ml",
+            better="",
+            true_value=true,
+        ),
+        MetricSpec(
+            name=true,
+            target=f"{home}:{true}",
+            summary=f"true volume of the {words}",
+            unit="ml",
+            better="",
+        ),
+    )
+
+
+@hookimpl
+def regkit_frames() -> Iterable[FrameSpec]:
+    """Offer the left ventricle's own planes."""
+    return (
+        FrameSpec(
+            name="short-axis",
+            target="regkit_ventricle.short_axis:ShortAxis",
+            summary="short axis of the left ventricle: x lateral, y inferior, z to the base",
+            method="ms-st-unet+lv-walls+lv-axis",
+        ),
+    )

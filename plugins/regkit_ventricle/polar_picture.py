@@ -1,0 +1,133 @@
+"""The polar map as a picture: segments with their percentages, walls, and the colour bar."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import map_coordinates
+
+from regkit.geometry.grid import FloatArray
+from regkit.report.annotation import BODY, FAINT, INK, PAPER, SMALL, font
+from regkit.report.fusion import WARM
+from regkit_ventricle.polar_map import DIRECTIONS, PolarMap
+from regkit_ventricle.segments import APEX, AROUND, FIRST
+
+# Drawn so many times larger first, which makes all edges smooth.
+FINER: Final = 3
+MARGIN, BAR = 34, 58
+LINES, MISSING = (250, 250, 252), (0.62, 0.65, 0.70)
+# What is where around the map: the direction and its name.
+WALLS: Final = ((90, "anterior"), (180, "septal"), (270, "inferior"), (0, "lateral"))
+
+
+def draw_polar_map(polar: PolarMap, side: int) -> Image.Image:
+    """Draw a polar map, apex in the middle, as seen from there.
+
+    Parameters
+    ----------
+    polar
+        The map.
+    side
+        Width of the picture in pixels; it is higher by a colour bar.
+    """
+    disc = side - 2 * MARGIN
+    picture = Image.new("RGB", (side, side + BAR), PAPER)
+    picture.paste(_disc(polar, disc), (MARGIN, MARGIN))
+    _write_walls(picture, side)
+    _write_segments(picture, polar, side)
+    _draw_bar(picture, side)
+    return picture
+
+
+def _disc(polar: PolarMap, side: int) -> Image.Image:
+    """Paint the map and the borders of its segments."""
+    big = side * FINER
+    away = (np.arange(big) + 0.5) / big * 2 - 1
+    right, down = np.meshgrid(away, away)
+    radius, angle = np.hypot(right, down), np.rad2deg(np.arctan2(-down, right)) % 360
+    rgb = _colours(_sampled(polar.percent, radius, angle))
+    rgb[_borders(radius, angle, 2.2 / side)] = np.divide(LINES, 255)
+    rgb[radius > 1] = np.divide(PAPER, 255)
+    image = Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8))
+    return image.resize((side, side), Image.Resampling.BOX)
+
+
+def _sampled(percent: FloatArray, radius: FloatArray, angle: FloatArray) -> FloatArray:
+    """Interpolate a map at radii 0 to 1 and angles in degrees; NaN where it has no value."""
+    # Around, the first direction follows the last.
+    around = np.concatenate([percent[:, -1:], percent, percent[:, :1]], axis=1)
+    where = [
+        np.clip(radius * len(percent) - 0.5, 0, len(percent) - 1),
+        angle / 360 * DIRECTIONS - 0.5 + 1,
+    ]
+    known = np.isfinite(around)
+    share = map_coordinates(known.astype(np.float64), where, order=1)
+    total = map_coordinates(np.where(known, around, 0.0), where, order=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(share > 0.5, total / share, np.nan))
+
+
+def _colours(percent: FloatArray) -> FloatArray:
+    index = np.rint(np.nan_to_num(percent) / 100 * 255).clip(0, 255).astype(int)
+    return np.where(np.isnan(percent)[..., None], MISSING, WARM[index]).astype(np.float64)
+
+
+def _borders(radius: FloatArray, angle: FloatArray, half_width: float) -> NDArray[np.bool_]:
+    """Tell where the borders of the segments are; `half_width` in radii of the map."""
+    levels = len(AROUND)
+    ring = np.abs(radius * levels - np.rint(radius * levels)) / levels < half_width
+    borders = ring & (radius > 0.5 / levels)
+    for level in range(APEX + 1, levels):
+        width = 360 / AROUND[level]
+        off = (angle - 90 + width / 2 + width / 2) % width - width / 2
+        spoke = np.abs(np.sin(np.deg2rad(off))) * radius < half_width
+        borders |= spoke & (radius * levels >= level) & (radius * levels < level + 1)
+    return np.asarray(borders)
+
+
+def _write_walls(picture: Image.Image, side: int) -> None:
+    pen, middle, away = ImageDraw.Draw(picture), side / 2, side / 2 - MARGIN / 2
+    for angle, name in WALLS:
+        x = middle + away * np.cos(np.deg2rad(angle))
+        y = middle - away * np.sin(np.deg2rad(angle))
+        if angle % 180 == 90:
+            pen.text((x, y), name, INK, font(BODY), anchor="mm")
+            continue
+        # Beside the map letters stand on end, as there is no room for them.
+        size = tuple(int(c) for c in pen.textbbox((0, 0), name, font(BODY))[2:])
+        word = Image.new("RGB", (size[0] + 2, size[1] + 6), PAPER)
+        ImageDraw.Draw(word).text((1, 0), name, INK, font(BODY))
+        turned = word.rotate(90, expand=True)
+        picture.paste(turned, (round(x - turned.width / 2), round(y - turned.height / 2)))
+
+
+def _write_segments(picture: Image.Image, polar: PolarMap, side: int) -> None:
+    """Write the mean percentage into every segment."""
+    pen, middle, radius = ImageDraw.Draw(picture), side / 2, side / 2 - MARGIN
+    for level, (count, first) in enumerate(zip(AROUND, FIRST, strict=True)):
+        for place in range(count):
+            share = 0.0 if level == APEX else (level + 0.5) / len(AROUND)
+            angle = np.deg2rad(90 + 360 / count * place)
+            at = (
+                middle + share * radius * np.cos(angle),
+                middle - share * radius * np.sin(angle),
+            )
+            mean = polar.segments[first + place - 1].mean_percent
+            words = "-" if np.isnan(mean) else f"{mean:.0f}"
+            pen.text(at, words, (255, 255, 255), font(BODY), "mm", stroke_width=2, stroke_fill=INK)
+
+
+def _draw_bar(picture: Image.Image, side: int) -> None:
+    """Draw which colour is which percentage."""
+    left, top, width, height = side // 6, side + 6, side * 2 // 3, 14
+    ramp = np.rint(np.linspace(0, 255, width)).astype(int)
+    bar = np.repeat(_colours(ramp[None] / 2.55), height, axis=0)
+    picture.paste(Image.fromarray((bar * 255).astype(np.uint8)), (left, top))
+    pen = ImageDraw.Draw(picture)
+    for percent in (0, 25, 50, 75, 100):
+        words = f"{percent} %" if percent == 100 else str(percent)
+        x = left + percent / 100 * width
+        pen.text((x, top + height + 14), words, FAINT, font(SMALL), anchor="mm")

@@ -1,0 +1,115 @@
+"""Where the cases of a benchmark come from, named so that any process can open it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regkit.datasets.case import Case, Dataset, IndexedDataset
+from regkit.datasets.folder import build_dataset, read_dataset
+from regkit.errors import BenchmarkError, UnknownNameError
+from regkit.registry import Registry
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset by its name, or by where its folder is.
+
+    Parameters
+    ----------
+    place
+        A name that a plugin offers, or the path of a dataset folder or Learn2Reg JSON.
+    parameters
+        What to set of a named dataset.
+    split
+        Only the cases of this split (``train``, ``validation``, ``test``); empty for all.
+    limit
+        Only so many cases, the first ones; 0 for all.
+    """
+
+    place: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    split: str = ""
+    limit: int = 0
+
+    def open(self, registry: Registry) -> Cases:
+        """Return the cases, none of which is read yet.
+
+        Raises
+        ------
+        RegkitError
+            Neither a dataset's name nor a folder, a wrong parameter, or no case at all.
+        """
+        cases = Cases(self._dataset(registry), self.limit)
+        if not cases.ids:
+            which = f" in the split '{self.split}'" if self.split else ""
+            raise BenchmarkError(f"{self.place} has no cases{which}")
+        return cases
+
+    def _dataset(self, registry: Registry) -> Dataset:
+        offered = {offer.spec.name for offer in registry.datasets}
+        if self.place in offered:
+            split = {"split": self.split} if self.split else {}
+            return build_dataset(self.place, {**self.parameters, **split}, registry)
+        if not Path(self.place).exists():
+            raise UnknownNameError(
+                f"'{self.place}' is neither a dataset nor a dataset folder; "
+                f"there is {', '.join(sorted(offered)) or 'no dataset'}{registry.left_out}"
+            )
+        if self.parameters:
+            raise BenchmarkError(
+                f"{self.place} is a folder and has no parameter '{next(iter(self.parameters))}'"
+            )
+        folder = read_dataset(self.place)
+        return folder.split(self.split) if self.split else folder
+
+
+class Cases:
+    """The cases of a dataset, in any order, one in memory at a time.
+
+    Parameters
+    ----------
+    dataset
+        Indexed, or one that can only be iterated: it then starts anew where an order goes back.
+    limit
+        How many of them; 0 for all.
+    """
+
+    def __init__(self, dataset: Dataset, limit: int = 0) -> None:
+        self.name = dataset.name
+        self._dataset = dataset
+        self._limit = limit or None
+        self._iterator: Iterator[Case] = iter(())
+        self._next = -1
+        self._ids: tuple[str, ...] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the cases; a dataset without an index makes all its cases for that, once."""
+        if self._ids is None:
+            self._ids = tuple(self._all_ids())[: self._limit]
+        return self._ids
+
+    def _all_ids(self) -> Iterable[str]:
+        if isinstance(self._dataset, IndexedDataset):
+            return self._dataset.ids
+        return (case.id for case in self._dataset)
+
+    def case(self, index: int) -> Case:
+        """Return the case at a place in the dataset's order."""
+        if isinstance(self._dataset, IndexedDataset):
+            return self._dataset.case(index)
+        if self._next < 0 or index < self._next:
+            self._iterator, self._next = iter(self._dataset), 0
+        try:
+            while self._next < index:
+                self._step()
+            return self._step()
+        except StopIteration:
+            raise BenchmarkError(f"{self.name} ended before its case {index + 1}") from None
+
+    def _step(self) -> Case:
+        self._next += 1  # also where the case cannot be made
+        return next(self._iterator)

@@ -1,0 +1,199 @@
+"""Runs one method on cases and measures everything about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from regkit.benchmark.memory import peak_mb, reset_peak
+from regkit.benchmark.plan import Method, Plan
+from regkit.datasets.case import Case
+from regkit.errors import BenchmarkError, OutputError, RegkitError
+from regkit.geometry.transform import AffineTransform
+from regkit.io.staging import staged
+from regkit.io.transforms import write_transform
+from regkit.metrics.evaluation import Metric, evaluate
+from regkit.registrar import Pair
+from regkit.registration.pipeline import build
+from regkit.registration.run import RegistrationResult, run
+from regkit.registry import Registry, default_registry
+from regkit.statistics.writing import one_line
+
+TRANSFORMS = "transforms"
+Facts: TypeAlias = dict[str, Any]
+
+
+class Bench:
+    """A method that is ready, the cases it is run on, and the scores that judge it.
+
+    Parameters
+    ----------
+    plan
+        The benchmark.
+    method
+        One of its methods.
+    """
+
+    def __init__(self, plan: Plan, method: Method) -> None:
+        registry = default_registry(builtin_only=plan.builtin_only)
+        defaults = {"seed": plan.seed, "device": plan.device}
+        self._method = method
+        self._registrar = build(method.expression, method.parameters, registry, defaults)
+        self._cases = plan.dataset.open(registry)
+        # Now, so that what they import is in memory for every case alike.
+        self._metrics = _metrics(registry)
+
+    @property
+    def parameters(self) -> Facts:
+        """Every parameter of the method, defaults included."""
+        registrar: Any = self._registrar
+        known: Facts = {}
+        if dataclasses.is_dataclass(registrar) and not isinstance(registrar, type):
+            known = dataclasses.asdict(registrar)
+        # A record is strict JSON, which has no NaN and no infinity: they become words.
+        return dict(json.loads(json.dumps(known, default=str), parse_constant=str))
+
+    def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
+        """Run the method on a case.
+
+        Parameters
+        ----------
+        index
+            The case's place in the dataset.
+        case_id
+            What it must be called; the dataset may have changed since it was asked.
+        folder
+            Where a transform that is not linear is written.
+        stage
+            Called with what is known as soon as the case is read and as soon as it is registered.
+
+        Returns
+        -------
+        dict
+            Facts for `regkit.benchmark.records.new_record`, ``status`` among them.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written, for which no method is to blame.
+        """
+        timing: dict[str, float] = {}
+        facts: Facts = {"timing_s": timing}
+        try:
+            with _timed(timing, "load"):
+                case = self._case(index, case_id)
+            stage(now="registering", group=case.group, timing_s=timing)
+            reset_peak()
+            try:
+                with _unchanged(case.pair), _timed(timing, "compute"):
+                    result = run(self._registrar, case.pair, self._method.label)
+            finally:
+                facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
+                facts["runtime_s"] = timing["compute"]
+            # The verdict is regkit's work, not the method's.
+            timing["score"] = timing["compute"] - result.compute_s
+            timing["compute"] = facts["runtime_s"] = round(result.compute_s, 4)
+            stage(now="scoring", **facts)
+            return facts | self._judged(case, result, timing, Path(folder))
+        except OutputError:
+            raise
+        except RegkitError as error:
+            return facts | {"status": "failed", "error": _reason(str(error))}
+        except MemoryError:
+            return facts | {"status": "failed", "error": "ran out of memory"}
+        except BaseException as error:  # a method may raise SystemExit as well
+            words = _reason(f"{type(error).__name__}: {error}")
+            return facts | {"status": "failed", "error": words}
+
+    def _case(self, index: int, case_id: str) -> Case:
+        case = self._cases.case(index)
+        if case.id != case_id:
+            raise BenchmarkError(
+                f"the dataset has case {case.id} where {case_id} was; it must not change"
+            )
+        return case
+
+    def _judged(
+        self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path
+    ) -> Facts:
+        errors: dict[str, str] = {}
+
+        def broken(name: str, error: Exception) -> None:
+            errors[name] = _reason(f"{type(error).__name__}: {error}")
+
+        before = timing.pop("score")
+        with _timed(timing, "score"):
+            scores = evaluate(case, result, self._metrics, broken)
+        timing["score"] = round(timing["score"] + before, 4)
+        with _timed(timing, "save"):
+            transform = _kept(result, folder, self._method.label, case.id)
+        return {
+            "status": "ok",
+            "verdict": result.verdict.status,
+            "reasons": list(result.verdict.reasons),
+            "scores": {k: v if math.isfinite(v) else None for k, v in scores.items()},
+            "score_errors": errors,
+            "device": result.device,
+            "transform": transform,
+        }
+
+
+@contextmanager
+def _unchanged(pair: Pair) -> Iterator[None]:
+    """Raise if a block writes into the images, with which its result is to be judged."""
+    before = _checksum(pair)
+    yield
+    if _checksum(pair) != before:
+        raise BenchmarkError("the method changed the images that it was given")
+
+
+def _checksum(pair: Pair) -> tuple[int, ...]:
+    """Return what tells whether somebody wrote into the images or masks."""
+    volumes = (pair.fixed, pair.moving, pair.fixed_mask, pair.moving_mask)
+    return tuple(zlib.crc32(volume.array.data) for volume in volumes if volume is not None)
+
+
+def _metrics(registry: Registry) -> dict[str, Metric]:
+    usable = (offer for offer in registry.metrics if not offer.problem)
+    return {offer.spec.name: offer.load() for offer in usable}
+
+
+@contextmanager
+def _timed(timing: dict[str, float], what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        timing[what] = round(time.perf_counter() - started, 4)
+
+
+def _kept(result: RegistrationResult, folder: Path, label: str, case_id: str) -> Any:
+    """Return a linear transform as rows of numbers, or the file that holds another one."""
+    if isinstance(result.transform, AffineTransform):
+        return [list(row) for row in result.transform.matrix.tolist()]
+    home = Path(TRANSFORMS) / _file_name(label)
+    name = f"{_file_name(case_id)}.h5"
+    with staged(folder / home) as stage:
+        write_transform(result.transform, stage.path(name))
+    return (home / name).as_posix()
+
+
+def _file_name(text: str) -> str:
+    """Return a text as the name of a file; texts that differ give names that differ."""
+    safe = re.sub(r"[^A-Za-z0-9._+-]", "_", text)
+    if safe == text and not text.startswith("."):
+        return text
+    return f"{safe.lstrip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _reason(text: str) -> str:
+    return one_line(text)[:500]

@@ -1,0 +1,1 @@
+"""Cases and datasets: their contract, folders of them, export of simulated ones."""

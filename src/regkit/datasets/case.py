@@ -1,0 +1,86 @@
+"""A pair together with the answers that no method sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import Transform
+from regkit.geometry.volume import LabelMap
+from regkit.registrar import Pair
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One registration problem and what is known about its solution.
+
+    Parameters
+    ----------
+    id
+        Unique in its dataset.
+    pair
+        What a method sees.
+    truth
+        The true map of fixed to moving points in LPS mm.
+    group
+        The patient; cases of one group are statistically dependent.
+    fixed_labels, moving_labels
+        Segmentations of the same structures in both images.
+    fixed_landmarks, moving_landmarks
+        Corresponding points, shape (N, 3), LPS mm.
+    extra
+        Whatever else the dataset knows: plain values, images, and `Attachment` objects. From a
+        dataset folder come its unknown keys, and the paths of the files it names.
+    """
+
+    id: str
+    pair: Pair
+    truth: Transform | None = None
+    group: str = ""
+    fixed_labels: LabelMap | None = None
+    moving_labels: LabelMap | None = None
+    fixed_landmarks: FloatArray | None = None
+    moving_landmarks: FloatArray | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A named sequence of cases; iterating holds one case in memory at a time."""
+
+    @property
+    def name(self) -> str:
+        """Name under which results are recorded."""
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield the cases in a fixed order."""
+
+
+@runtime_checkable
+class IndexedDataset(Dataset, Protocol):
+    """A dataset whose cases can be had in any order, so that several processes share the work."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all cases, in their order; known without making a case."""
+
+    def case(self, index: int) -> Case:
+        """Return the case at a place in that order."""
+
+
+@runtime_checkable
+class Attachment(Protocol):
+    """Something in `Case.extra` that knows how to be kept as a file."""
+
+    @property
+    def suffix(self) -> str:
+        """What the file's name ends in, with its dot."""
+
+    def write(self, path: Path) -> None:
+        """Write the file."""

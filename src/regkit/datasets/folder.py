@@ -1,0 +1,248 @@
+"""A dataset folder: ``dataset.json`` beside the images it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any, cast
+
+from regkit.datasets.case import Case, Dataset
+from regkit.errors import FileFormatError, ParameterError
+from regkit.io import read_labels, read_landmarks, read_volume
+from regkit.io.transforms import read_transform
+from regkit.registrar import Pair
+from regkit.registration.parameters import configure
+from regkit.registry import Registry, suggest
+
+INDEX = "dataset.json"
+FILE_KEYS = (
+    "fixed",
+    "moving",
+    "fixed_mask",
+    "moving_mask",
+    "initial",
+    "truth",
+    "fixed_labels",
+    "moving_labels",
+    "fixed_landmarks",
+    "moving_landmarks",
+)
+LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
+# Further files of a case, by what they are called; `Case.extra` holds their paths.
+ATTACHED = "files"
+KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", "fixed_modality", "moving_modality"}
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """Cases named by a folder's index; a case is read when it is its turn.
+
+    Parameters
+    ----------
+    folder
+        Where ``dataset.json`` is; the paths in it are relative to this.
+    name
+        Name of the dataset.
+    entries
+        The cases as the index gives them.
+    """
+
+    folder: Path
+    name: str
+    entries: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Case]:
+        """Read and yield the cases in the order of the index."""
+        return map(self._case, self.entries)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the cases, in the order of the index."""
+        return tuple(entry["id"] for entry in self.entries)
+
+    def case(self, index: int) -> Case:
+        """Read the case at a place in the index."""
+        return self._case(self.entries[index])
+
+    def split(self, name: str) -> DatasetFolder:
+        """Return only the cases of one split (``train``, ``validation``, ``test``)."""
+        kept = tuple(e for e in self.entries if e.get("split") == name)
+        return DatasetFolder(self.folder, self.name, kept)
+
+    def _case(self, entry: dict[str, Any]) -> Case:
+        paths = {key: self.folder / entry[key] for key in FILE_KEYS if entry.get(key)}
+
+        def read(reader: Any, key: str) -> Any:
+            return reader(paths[key]) if key in paths else None
+
+        pair = Pair(
+            read_volume(paths["fixed"], entry.get("fixed_modality", "")),
+            read_volume(paths["moving"], entry.get("moving_modality", "")),
+            read(read_labels, "fixed_mask"),
+            read(read_labels, "moving_mask"),
+            read(read_transform, "initial"),
+        )
+        return Case(
+            id=entry["id"],
+            pair=pair,
+            truth=read(read_transform, "truth"),
+            group=entry.get("group") or entry["id"],
+            fixed_labels=read(read_labels, "fixed_labels"),
+            moving_labels=read(read_labels, "moving_labels"),
+            fixed_landmarks=read(read_landmarks, "fixed_landmarks"),
+            moving_landmarks=read(read_landmarks, "moving_landmarks"),
+            extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS}
+            | {k: self.folder / file for k, file in entry.get(ATTACHED, {}).items()},
+        )
+
+
+def build_dataset(name: str, parameters: Mapping[str, Any], registry: Registry) -> Dataset:
+    """Build a dataset that a plugin offers.
+
+    Parameters
+    ----------
+    name
+        Name under which it is offered.
+    parameters
+        What to set of its parameters; text is read as their type.
+    registry
+        Where to look the name up.
+
+    Raises
+    ------
+    UnknownNameError, DuplicateNameError, MissingDependencyError, PluginError
+        A name that cannot be used.
+    ParameterError
+        A parameter the dataset does not have, or a value it cannot take.
+    """
+    target = registry.dataset(name).load()
+    if is_dataclass(target):
+        return cast("Dataset", configure(target, name, parameters))
+    known = signature(target).parameters
+    for key in parameters:
+        if key not in known:
+            raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
+    return cast("Dataset", target(**parameters))
+
+
+def read_dataset(path: Path | str) -> DatasetFolder:
+    """Open a dataset folder.
+
+    Parameters
+    ----------
+    path
+        The folder, or its ``dataset.json``. A Learn2Reg dataset JSON is accepted as well.
+
+    Raises
+    ------
+    FileFormatError
+        No index, an index of another form, cases that share an id, or files that are missing;
+        all missing files are named at once.
+    """
+    path = Path(path)
+    index = path / INDEX if path.is_dir() else path
+    content = _load(index)
+    is_learn2reg = "cases" not in content and LEARN2REG_PAIRS.keys() & content.keys()
+    entries = _learn2reg(content, index) if is_learn2reg else content.get("cases")
+    if not isinstance(entries, list) or not entries:
+        raise FileFormatError(f"{index}: a dataset needs a list of 'cases', and it has none")
+    _check(index, entries)
+    return DatasetFolder(
+        index.parent, str(content.get("name") or index.parent.name), tuple(entries)
+    )
+
+
+def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> None:
+    """Write the index of a dataset folder whose files are there already."""
+    _check(folder / INDEX, entries)
+    content = {"name": name, "version": 1, "cases": entries}
+    partial = folder / f".{INDEX}.partial"
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / INDEX)
+
+
+def _load(index: Path) -> dict[str, Any]:
+    try:
+        # Windows programs write a mark in front of UTF-8.
+        content = json.loads(index.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        others = sorted(file.name for file in index.parent.glob("*.json"))
+        hint = f"; give the JSON file itself if it is {' or '.join(others[:3])}" if others else ""
+        raise FileFormatError(
+            f"{index.parent} is not a dataset folder: there is no {index.name} in it{hint}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"cannot read {index} as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(
+            f"{index}: a dataset is a JSON object, got a {type(content).__name__}"
+        )
+    return content
+
+
+def _check(index: Path, entries: list[dict[str, Any]]) -> None:
+    seen: set[str] = set()
+    missing = []
+    for number, entry in enumerate(entries, start=1):
+        _check_form(index, number, entry)
+        lacking = [k for k in ("id", "fixed", "moving") if not entry.get(k)]
+        if lacking:
+            raise FileFormatError(f"{index}: case {number} has no {' and no '.join(lacking)}")
+        if entry["id"] in seen:
+            raise FileFormatError(f"{index}: two cases have the id '{entry['id']}'")
+        seen.add(entry["id"])
+        named = [entry[key] for key in FILE_KEYS if entry.get(key)]
+        named += entry.get(ATTACHED, {}).values()
+        missing += [file for file in named if not (index.parent / file).exists()]
+    if missing:
+        listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise FileFormatError(f"{index}: {len(missing)} files are missing: {listed}")
+
+
+def _check_form(index: Path, number: int, entry: Any) -> None:
+    """Refuse a case that is no JSON object, or that has something else where text is needed."""
+    if not isinstance(entry, dict):
+        raise FileFormatError(f"{index}: case {number} must be a JSON object, got {entry!r}")
+    for key in ("id", "group", *FILE_KEYS):
+        if not isinstance(entry.get(key) or "", str):
+            raise FileFormatError(
+                f"{index}: the {key} of case {number} must be text, got {entry[key]!r}"
+            )
+    if not isinstance(entry.get(ATTACHED, {}), dict):
+        raise FileFormatError(
+            f"{index}: the {ATTACHED} of case {number} must be an object of names and paths"
+        )
+
+
+def _learn2reg(content: dict[str, Any], index: Path) -> list[dict[str, Any]]:
+    """Turn the pairs of a Learn2Reg dataset JSON into cases, with their labels where present."""
+    entries = []
+    for key, split in LEARN2REG_PAIRS.items():
+        for number, pair in enumerate(_listed(content.get(key)), start=1):
+            _check_form(index, number, pair)
+            entry = {"fixed": pair.get("fixed"), "moving": pair.get("moving"), "split": split}
+            if entry["fixed"] and entry["moving"]:
+                entry["group"] = _stem(entry["fixed"])
+                entry["id"] = f"{entry['group']}-{_stem(entry['moving'])}"
+                for role in ("fixed", "moving"):
+                    labels = entry[role].replace("images", "labels")
+                    if labels != entry[role] and (index.parent / labels).exists():
+                        entry[f"{role}_labels"] = labels
+            entries.append(entry)
+    return entries
+
+
+def _listed(pairs: Any) -> list[Any]:
+    """Return pairs as a list: none, one that stands alone, or several."""
+    return pairs if isinstance(pairs, list) else [pairs] if pairs else []
+
+
+def _stem(file: str) -> str:
+    return Path(file).name.split(".")[0]

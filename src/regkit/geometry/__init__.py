@@ -1,0 +1,1 @@
+"""Geometry with numpy only: grids, volumes, transforms, resampling."""

@@ -1,0 +1,92 @@
+"""An image or a label map: an array and the grid that says where its voxels are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.errors import GeometryError
+from regkit.geometry.grid import Grid
+
+MODALITIES = ("", "ct", "mu", "spect", "pet", "mr", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A 3-D image; its array is read-only.
+
+    Parameters
+    ----------
+    array
+        Intensities in (z, y, x) order; kept as float32.
+    grid
+        Where the voxels are.
+    modality
+        One of ``ct`` (HU), ``mu`` (attenuation map, 1/cm), ``spect``, ``pet``, ``mr``, ``us``,
+        or empty when unknown.
+
+    Raises
+    ------
+    GeometryError
+        The array is not 3-D, or its shape is not the grid's.
+    """
+
+    array: NDArray[Any]
+    grid: Grid
+    modality: str = ""
+
+    def __post_init__(self) -> None:
+        array = self._typed(np.asarray(self.array)).view()
+        if array.ndim != 3:
+            raise GeometryError(
+                f"a volume needs a 3-D array (z, y, x), got {array.ndim}-D of shape {array.shape}"
+            )
+        if array.shape != self.grid.shape_zyx:
+            raise GeometryError(
+                f"array of shape {array.shape} does not fit its grid of {self.grid.shape_zyx}"
+            )
+        if self.modality not in MODALITIES:
+            known = ", ".join(m for m in MODALITIES if m)
+            raise GeometryError(f"unknown modality '{self.modality}'; use one of {known}")
+        array.flags.writeable = False
+        object.__setattr__(self, "array", array)
+
+    @staticmethod
+    def _typed(array: NDArray[Any]) -> NDArray[Any]:
+        if array.dtype.kind == "c":
+            raise GeometryError("a volume needs real numbers, got complex ones; take a magnitude")
+        if array.dtype.kind not in "iufb":
+            raise GeometryError(f"a volume needs numbers, got an array of {array.dtype}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found later
+            return np.ascontiguousarray(array, dtype=np.float32)
+
+    def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
+        """Return a volume of the same type and modality with another array (and grid)."""
+        return type(self)(array, grid or self.grid, self.modality)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap(Volume):
+    """A segmentation: whole numbers, resampled by nearest neighbour only; 0 is background."""
+
+    @staticmethod
+    def _typed(array: NDArray[Any]) -> NDArray[Any]:
+        if array.dtype.kind == "b":
+            return np.ascontiguousarray(array, dtype=np.uint8)
+        if array.dtype.kind in "iu":
+            return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+        if array.dtype.kind != "f":
+            raise GeometryError(f"a label map needs whole numbers, got an array of {array.dtype}")
+        with np.errstate(invalid="ignore"):
+            whole = array.astype(np.int32)
+        if not np.array_equal(whole, array):
+            raise GeometryError("a label map needs whole numbers, got fractions or NaN")
+        return np.ascontiguousarray(whole)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels present, background left out, in rising order."""
+        return tuple(int(v) for v in np.unique(self.array) if v != 0)

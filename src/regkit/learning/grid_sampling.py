@@ -1,0 +1,106 @@
+"""Images looked up on a grid: many at a time, on any device, exactly, under affine maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.transform import AffineTransform
+
+
+def places(
+    throughs: Sequence[AffineTransform],
+    onto: Grid,
+    sources: Sequence[Grid],
+    device: torch.device | None = None,
+) -> Tensor:
+    """Return where the voxels of a grid lie in images.
+
+    Parameters
+    ----------
+    throughs
+        Map points of `onto` to points of each image, LPS mm.
+    onto
+        The grid.
+    sources
+        Of the images.
+    device
+        Where to compute; the CPU if None.
+
+    Returns
+    -------
+    Tensor
+        Coordinates x, y, z, shape (images, z, y, x, 3), -1 and 1 at the centres of an image's
+        outermost voxels: what torch calls ``align_corners``.
+    """
+    maps = [_between_corners(*both, onto) for both in zip(throughs, sources, strict=True)]
+    matrices = torch.tensor(np.stack(maps), dtype=torch.float32, device=device)
+    along_x, along_y, along_z, shift = matrices[:, None, None, None].unbind(-1)
+    z, y, x = (torch.linspace(-1, 1, n, device=device)[:, None] for n in onto.shape_zyx)
+    # Sums of what each axis gives: cheaper than a product of matrices for every voxel.
+    return along_z * z[:, None, None] + (along_y * y[:, None] + (along_x * x + shift))
+
+
+def look_up(
+    images: Sequence[Tensor],
+    where: Tensor,
+    mode: Literal["bilinear", "nearest"] = "bilinear",
+    beside: Literal["border", "zeros"] = "border",
+) -> Tensor:
+    """Interpolate images.
+
+    Parameters
+    ----------
+    images
+        Each (1, 1, z, y, x), of whatever type, on the device of `where`.
+    where
+        As `places` returns it.
+    mode
+        ``bilinear``, as torch calls the trilinear, or ``nearest``.
+    beside
+        What is beside an image: its border, drawn out, or ``zeros``.
+
+    Returns
+    -------
+    Tensor
+        Shape (images, z, y, x).
+    """
+    looks = [
+        functional.grid_sample(
+            image.float(), one[None], mode=mode, padding_mode=beside, align_corners=True
+        )
+        for image, one in zip(images, where, strict=True)
+    ]
+    return torch.cat(looks)[:, 0]
+
+
+def beyond(where: Tensor, sources: Sequence[Grid]) -> Tensor:
+    """Return where nothing of an image is: half a voxel and more past its outermost centres.
+
+    Returns
+    -------
+    Tensor
+        Booleans along the image's own axes z, y, x, shape (3, images, z, y, x).
+    """
+    shapes = np.array([source.shape_zyx for source in sources])
+    edges = torch.tensor(shapes / np.maximum(shapes - 1, 1), device=where.device)
+    outside = where.flip(-1).abs() > edges.float()[:, None, None, None]
+    return outside.movedim(-1, 0)
+
+
+def _between_corners(through: AffineTransform, source: Grid, onto: Grid) -> FloatArray:
+    """Return a map (3, 4) of coordinates x, y, z from -1 to 1 on a grid to those in an image."""
+    indices = source.inverse_affine @ through.matrix @ onto.affine
+    order = [2, 1, 0]  # of indices x, y, z
+    linear, shift = indices[:3, :3][order][:, order], indices[order, 3]
+    half_onto = np.subtract(onto.shape_zyx[::-1], 1) / 2
+    middle = np.subtract(source.shape_zyx[::-1], 1) / 2
+    half = np.maximum(middle, 0.5)  # an image of one slice has its only centre at 0
+    shift = (linear @ half_onto + shift - middle) / half
+    return np.concatenate([linear * half_onto / half[:, None], shift[:, None]], axis=1)

@@ -1,0 +1,141 @@
+"""Images made ready for a network: intensities from 0 to 1, as smooth as its grid asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import IDENTITY
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.similarity.intensity import CT_WINDOW_HU, spread, window
+from regkit.similarity.point_sample import draw
+
+# 1/cm: with it, air, water and bone of a mu-map lie where CT_WINDOW_HU puts those of a CT.
+MU_WINDOW = (0.0, 0.2)
+WINDOWS = {"ct": CT_WINDOW_HU, "mu": MU_WINDOW}
+# Standard deviation of a Gaussian that stands for averaging over a voxel, in voxels.
+BLUR = 0.4
+
+
+def prepared(
+    volume: Volume, modality: str, spacing: Vector3, mask: LabelMap | None = None
+) -> Volume:
+    """Prepare an image for a network that will see it with large voxels.
+
+    Parameters
+    ----------
+    volume
+        Any grid.
+    modality
+        What an image that does not say is taken for.
+    spacing
+        Voxels of the network along x, y, z in mm; the image is smoothed for them, on its own
+        grid, or a coarser one over the same field of view.
+    mask
+        Outside it the image is unknown, NaN.
+
+    Returns
+    -------
+    Volume
+        Intensities within 0 and 1, or NaN.
+
+    Raises
+    ------
+    RegistrationError
+        The image is constant.
+    """
+    known = Volume(volume.array, volume.grid, volume.modality or modality)
+    scaled = known.with_array(_scaled(known))
+    thin = thinned(scaled, spacing)
+    if mask is None:
+        return thin
+    marked = resample(mask, thin.grid, IDENTITY).array != 0
+    return thin.with_array(np.where(marked, thin.array, np.nan))
+
+
+def thinned(volume: Volume, spacing: Vector3) -> Volume:
+    """Return an image as smooth as large voxels ask for, in voxels at least half as large.
+
+    Parameters
+    ----------
+    volume
+        Any image.
+    spacing
+        Voxels of the network along x, y, z in mm.
+    """
+    return _thinned(_smoothed(volume, spacing), spacing)
+
+
+def slice_axis(grid: Grid) -> int:
+    """Return which array axis runs most along z, LPS: that of transaxial slices."""
+    return 2 - int(np.abs(np.reshape(grid.direction, (3, 3))[2]).argmax())
+
+
+def widened(volume: Volume, reach_mm: float) -> Volume:
+    """Continue an image beside its slices: by air where 0 is air, elsewhere by its border.
+
+    A scanner sees past the whole body, but not past one that lies askew: its border would be
+    drawn out to a beam that no body has. Nothing is added beyond the first and last slice, where
+    the body goes on and is unknown.
+
+    Parameters
+    ----------
+    volume
+        Any image.
+    reach_mm
+        How far.
+    """
+    axis = slice_axis(volume.grid)
+    counts = [
+        0 if i == axis else int(np.ceil(reach_mm / s))
+        for i, s in enumerate(volume.grid.spacing[::-1])
+    ]
+    widths = [(n, n) for n in counts]
+    array = np.pad(volume.array, widths, mode="edge")
+    if volume.modality in WINDOWS:  # beside what a mask hides there is no air either
+        array = np.where(np.isnan(array), array, np.pad(volume.array, widths))
+    x, y, z = volume.grid.to_physical(np.negative(counts)).tolist()
+    a, b, c = array.shape
+    return volume.with_array(array, replace(volume.grid, shape_zyx=(a, b, c), origin=(x, y, z)))
+
+
+def filled(volume: Volume, unknown: float) -> NDArray[np.float32]:
+    """Return the array (z, y, x) with a number where the image shows nothing."""
+    return np.asarray(np.nan_to_num(volume.array, nan=unknown), dtype=np.float32)
+
+
+def _scaled(volume: Volume) -> FloatArray:
+    array = spread(volume.array, volume.modality)
+    low, high = WINDOWS.get(volume.modality) or window(
+        draw(volume.with_array(array)).values, volume.modality
+    )
+    return np.asarray(np.clip((array - low) / (high - low), 0, 1))
+
+
+def _smoothed(volume: Volume, spacing: Vector3) -> Volume:
+    own = np.asarray(volume.grid.spacing)
+    # Along the image's own axes; a network's voxels are as good as cubes.
+    coarse = np.full(3, min(spacing))
+    deviation = BLUR * np.sqrt(np.maximum(coarse**2 - own**2, 0)) / own
+    return volume.with_array(gaussian_filter(volume.array, deviation[::-1], mode="nearest"))
+
+
+def _thinned(volume: Volume, spacing: Vector3) -> Volume:
+    """Leave voxels half as large as the network's, where they are smaller."""
+    grid = volume.grid
+    finest = min(spacing) / 2
+    sizes = np.asarray(grid.shape_zyx), np.asarray(grid.spacing[::-1])
+    counts = np.minimum(sizes[0], np.maximum(1, np.ceil(sizes[0] * sizes[1] / finest - 1e-6)))
+    if (counts == sizes[0]).all():
+        return volume
+    ratio = sizes[0] / counts
+    x, y, z = grid.to_physical((ratio - 1) / 2).tolist()
+    nz, ny, nx = (int(n) for n in counts)
+    sz, sy, sx = (sizes[1] * ratio).tolist()
+    coarser = Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction)
+    return resample(volume, coarser)

@@ -1,0 +1,118 @@
+"""Score a result against what is known about its case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from regkit.datasets.case import Case
+from regkit.errors import RegkitError
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.resampling import resample
+from regkit.geometry.rigid import euler_angles, nearest_rotation
+from regkit.geometry.transform import Transform, linear_part
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.registration.run import RegistrationResult
+from regkit.similarity.point_sample import draw
+
+
+class NotKnownError(RegkitError):
+    """The case does not say what a score needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A case, a result, and what scores share; what a case lacks raises `NotKnownError`."""
+
+    case: Case
+    result: RegistrationResult
+
+    @property
+    def truth(self) -> Transform:
+        """The true map of fixed to moving points."""
+        if self.case.truth is None:
+            raise NotKnownError(f"case {self.case.id} has no true transform")
+        return self.case.truth
+
+    @cached_property
+    def labels(self) -> tuple[LabelMap, LabelMap]:
+        """Fixed labels, and moving labels warped onto the same grid."""
+        fixed, moving = self.case.fixed_labels, self.case.moving_labels
+        if fixed is None or moving is None:
+            raise NotKnownError(f"case {self.case.id} has no labels of both images")
+        return fixed, resample(moving, fixed.grid, self.result.transform)
+
+    @cached_property
+    def points(self) -> tuple[FloatArray, FloatArray]:
+        """Fixed points (N, 3) and where they truly are in the moving image, LPS mm.
+
+        The landmarks where the case has them, else points of the fixed body and the truth.
+        """
+        fixed, moving = self.case.fixed_landmarks, self.case.moving_landmarks
+        if fixed is not None and moving is not None:
+            return fixed, moving
+        sample = draw(self.case.pair.fixed)
+        body = sample.points[sample.foreground]
+        return body, self.truth.map_points(body)
+
+    @cached_property
+    def true_warped(self) -> Volume:
+        """The moving image on the fixed grid under the true transform."""
+        return resample(self.case.pair.moving, self.case.pair.fixed.grid, self.truth)
+
+    @cached_property
+    def warped(self) -> Volume:
+        """The moving image on the fixed grid under the estimate, 0 outside."""
+        return resample(self.case.pair.moving, self.case.pair.fixed.grid, self.result.transform)
+
+    def rigid_of(self, transform: Transform) -> tuple[FloatArray, FloatArray]:
+        """Return translation (mm) and Euler angles (degrees) about the fixed centre."""
+        centre = self.case.pair.fixed.grid.centre
+        shift = transform.map_points(centre) - np.asarray(centre)
+        angles = euler_angles(nearest_rotation(linear_part(transform, centre)))
+        return shift, np.asarray(angles)
+
+
+Metric: TypeAlias = Callable[[Evaluation], float]
+
+
+def evaluate(
+    case: Case,
+    result: RegistrationResult,
+    metrics: Mapping[str, Metric],
+    broken: Callable[[str, Exception], None] | None = None,
+) -> dict[str, float]:
+    """Score a result with every metric that the case supports.
+
+    Parameters
+    ----------
+    case
+        The problem and what is known about its solution.
+    result
+        What a method found.
+    metrics
+        Name -> metric.
+    broken
+        Called with the name of a metric that fails, and why; by default that is raised.
+
+    Returns
+    -------
+    dict
+        Name -> score; metrics that need what the case does not know are left out.
+    """
+    evaluation = Evaluation(case, result)
+    scores = {}
+    for name, metric in metrics.items():
+        try:
+            scores[name] = float(metric(evaluation))
+        except NotKnownError:
+            continue
+        except Exception as error:
+            if broken is None:
+                raise
+            broken(name, error)
+    return scores

@@ -1,0 +1,1 @@
+"""Running a method: initial transform, parameters, chains of methods, verdict."""

@@ -1,0 +1,64 @@
+"""Where a registration starts: from the headers, the centres, the content, or a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.registrar import Pair
+from regkit.registration.pipeline import build
+from regkit.registration.run import check_pair
+from regkit.registry import Registry, default_registry
+from regkit.similarity.point_sample import draw_within, explained_information
+
+WORDS = ("auto", "identity", "centre")
+
+
+def names_a_start(word: str, registry: Registry | None = None) -> bool:
+    """Tell whether a word is one that `initial_transform` knows, and not a file."""
+    methods = (registry or default_registry()).methods
+    return word in WORDS or word in {offer.spec.name for offer in methods}
+
+
+def centres(pair: Pair) -> AffineTransform:
+    """Map the centre of the fixed field of view to that of the moving one."""
+    return AffineTransform.shift(np.subtract(pair.moving.grid.centre, pair.fixed.grid.centre))
+
+
+def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -> Transform:
+    """Return the initial map that a word names.
+
+    Parameters
+    ----------
+    word
+        ``identity`` trusts the headers; ``centre`` brings the centres of the fields of view
+        together; ``moments`` (or any other method) starts from that method's result; ``auto``
+        takes the one of identity, centre and moments (where there is such a method) under which
+        the moving image tells most about the whole of the fixed one, and needs fields of view
+        that meet.
+    pair
+        The images; its own `initial` is ignored.
+    registry
+        Where to look methods up.
+    """
+    pair = replace(pair, initial=None)
+    if word == "identity":
+        return IDENTITY
+    if word == "centre":
+        return centres(pair)
+    if word != "auto":
+        return _by_method(word, replace(pair, initial=centres(pair)), registry)
+    check_pair(pair)
+    sample = draw_within(pair.fixed, pair.fixed_mask, count=10_000)
+    candidates: list[Transform] = [IDENTITY, centres(pair)]
+    if names_a_start("moments", registry):  # its plugin may be disabled
+        candidates.append(_by_method("moments", pair, registry))
+    return max(
+        candidates, key=lambda t: explained_information(sample, pair.moving, t, pair.moving_mask)
+    )
+
+
+def _by_method(name: str, pair: Pair, registry: Registry | None) -> Transform:
+    return build(name, registry=registry).register(pair).transform

@@ -1,0 +1,149 @@
+"""Methods from names: ``a+b`` runs b from the result of a; ``a,b`` tries b if a is not OK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from regkit.errors import (
+    MissingDependencyError,
+    ParameterError,
+    RegistrationError,
+    RegkitError,
+    UnknownNameError,
+)
+from regkit.registrar import Estimate, Pair, Refiner, Registrar
+from regkit.registration.parameters import configure, parameters_of
+from regkit.registration.verdict import Verdict, judge
+from regkit.registry import Registry, default_registry, suggest
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Registrars run one after the other, each from the result of the one before.
+
+    A `Refiner` is given that result whole, with the labels found so far.
+    """
+
+    stages: tuple[Registrar, ...]
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the last stage's map, which includes those before it."""
+        labels, diagnostics = None, []
+        estimate: Estimate | None = None
+        for stage in self.stages:
+            if estimate is not None and isinstance(stage, Refiner):
+                estimate = stage.refine(pair, replace(estimate, labels=labels))
+            else:
+                estimate = stage.register(pair)
+            labels = labels if estimate.labels is None else estimate.labels
+            diagnostics.append(dict(estimate.diagnostics))
+            pair = replace(pair, initial=estimate.transform)
+        return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Registrars tried in turn until the verdict on one is OK; else the best of them counts."""
+
+    choices: tuple[Registrar, ...]
+    names: tuple[str, ...]
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the first estimate judged OK, else the best one."""
+        attempts: list[tuple[Verdict, Estimate, str]] = []
+        tried = []
+        for name, choice in zip(self.names, self.choices, strict=True):
+            try:
+                estimate = choice.register(pair)
+            except Exception as error:  # whatever stops one method, the next may do
+                reason = str(error) if isinstance(error, RegkitError) else repr(error)
+                tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
+                continue
+            verdict = judge(pair, estimate.transform)
+            attempts.append((verdict, estimate, name))
+            tried.append(
+                {"method": name, "verdict": verdict.status, "reasons": list(verdict.reasons)}
+            )
+            if verdict.status == "OK":
+                break
+        if not attempts:
+            reasons = "; ".join(f"{t['method']}: {t['reasons'][0]}" for t in tried)
+            raise RegistrationError(f"every method of the chain failed: {reasons}")
+        _, best, name = min(attempts, key=lambda attempt: attempt[0].rank)
+        diagnostics = {**best.diagnostics, "used": name, "tried": tried}
+        return Estimate(best.transform, best.labels, diagnostics)
+
+
+def build(
+    expression: str,
+    parameters: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Registrar:
+    """Build a registrar from an expression of method names.
+
+    Parameters
+    ----------
+    expression
+        ``name``, ``a+b`` (a pipeline), ``a,b`` (a fallback chain) or both; ``+`` binds tighter.
+    parameters
+        ``key`` sets the parameter of every method that has it, ``name.key`` of one method only.
+    registry
+        Where to look names up; the environment's own by default.
+    defaults
+        Like `parameters`, but a method that lacks one is no error (``seed``, ``device``).
+
+    Raises
+    ------
+    UnknownNameError, DuplicateNameError, MissingDependencyError
+        A name that cannot be used.
+    ParameterError
+        A parameter that none of the methods has, or a value it cannot take.
+    """
+    registry = registry or default_registry()
+    chains = [[name.strip() for name in part.split("+")] for part in expression.split(",")]
+    if not all(name for chain in chains for name in chain):
+        raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
+    offers = {name: registry.method(name) for chain in chains for name in chain}
+    targets = {name: offer.load() for name, offer in offers.items()}
+    shares = _distribute(targets, parameters or {}, defaults or {})
+    for name, offer in offers.items():
+        if offer.problem and "weights" not in shares[name]:
+            raise MissingDependencyError(f"{name} {offer.problem}")
+    built = {
+        name: configure(target, name, {**offers[name].spec.preset, **shares[name]})
+        for name, target in targets.items()
+    }
+    choices = tuple(_pipeline(tuple(built[name] for name in chain)) for chain in chains)
+    if len(choices) == 1:
+        return choices[0]
+    return Fallback(choices, tuple("+".join(chain) for chain in chains))
+
+
+def _pipeline(stages: tuple[Registrar, ...]) -> Registrar:
+    return stages[0] if len(stages) == 1 else Pipeline(stages)
+
+
+def _distribute(
+    targets: Mapping[str, Any], parameters: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Give each method its share of the parameters."""
+    known = {name: parameters_of(target) for name, target in targets.items()}
+    shares = {
+        name: {k: v for k, v in defaults.items() if k in has and v is not None}
+        for name, has in known.items()
+    }
+    for key, value in parameters.items():
+        owner, dot, bare = key.rpartition(".")
+        if dot and owner not in known:
+            raise ParameterError(f"'{key}' is for '{owner}', which does not run here")
+        takers = [owner] if dot else [name for name, has in known.items() if bare in has]
+        if not takers:
+            everything = {p for has in known.values() for p in has}
+            names = " and ".join(known)
+            raise ParameterError(f"{names} has no parameter '{key}'; {suggest(key, everything)}")
+        for name in takers:
+            shares[name][bare] = value
+    return shares

@@ -1,0 +1,246 @@
+"""Run a method on a pair: check the input, take the time, judge the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from regkit.errors import RegistrationError, RegkitError
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.resampling import resample
+from regkit.geometry.transform import Transform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.pipeline import build
+from regkit.registration.verdict import Verdict, judge
+
+REPORTED_PACKAGES = ("regkit-imaging", "numpy", "SimpleITK", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationResult:
+    """A method's estimate and what regkit measured about it.
+
+    Parameters
+    ----------
+    method
+        The expression that was run.
+    parameters
+        Every parameter of the method, defaults included.
+    pair
+        What was registered.
+    estimate
+        What the method found.
+    verdict
+        Whether it can be trusted.
+    compute_s
+        Wall seconds spent in the method.
+    """
+
+    method: str
+    parameters: Mapping[str, Any]
+    pair: Pair
+    estimate: Estimate
+    verdict: Verdict
+    compute_s: float
+
+    @property
+    def transform(self) -> Transform:
+        """The map from fixed to moving points, LPS mm."""
+        return self.estimate.transform
+
+    @property
+    def device(self) -> str:
+        """Where the method computed."""
+        return str(self.estimate.diagnostics.get("device", "cpu"))
+
+    @cached_property
+    def warped(self) -> Volume:
+        """The moving image on the fixed grid; 0 (air for CT) where there is none."""
+        moving = self.pair.moving
+        outside = float(moving.array.min()) if moving.modality == "ct" else 0.0
+        return resample(moving, self.pair.fixed.grid, self.transform, outside)
+
+
+def run(
+    registrar: Registrar,
+    pair: Pair,
+    name: str | None = None,
+    check_inverse: bool = False,
+) -> RegistrationResult:
+    """Register a pair with a method and judge the result.
+
+    Parameters
+    ----------
+    registrar
+        The method, with its parameters.
+    pair
+        The images, masks and initial map.
+    name
+        What to call the method; its class name by default.
+    check_inverse
+        Register moving to fixed as well, and let the verdict compare.
+
+    Raises
+    ------
+    RegistrationError
+        The input cannot be registered, or the method failed.
+    """
+    name = name or type(registrar).__name__
+    check_pair(pair)
+    started = time.perf_counter()
+    estimate = _estimate(registrar, pair, name)
+    compute_s = time.perf_counter() - started
+    backward = _estimate(registrar, _swapped(pair), name).transform if check_inverse else None
+    warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
+    verdict = judge(pair, estimate.transform, warnings, backward)
+    return RegistrationResult(name, _plain(registrar), pair, estimate, verdict, compute_s)
+
+
+def register(
+    fixed: Volume,
+    moving: Volume,
+    method: str = "mi",
+    *,
+    fixed_mask: LabelMap | None = None,
+    moving_mask: LabelMap | None = None,
+    initial: Transform | None = None,
+    check_inverse: bool = False,
+    **parameters: Any,
+) -> RegistrationResult:
+    """Register a moving image to a fixed one.
+
+    Parameters
+    ----------
+    fixed, moving
+        The images.
+    method
+        A name, ``a+b`` or ``a,b``, as on the command line.
+    fixed_mask, moving_mask, initial
+        See `Pair`.
+    check_inverse
+        See `run`.
+    **parameters
+        Parameters of the method.
+    """
+    registrar = build(method, parameters)
+    pair = Pair(fixed, moving, fixed_mask, moving_mask, initial)
+    return run(registrar, pair, method, check_inverse)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter for a result."""
+    found = {"python": platform.python_version()}
+    for package in REPORTED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = ""
+    return found
+
+
+def check_pair(pair: Pair) -> None:
+    """Refuse what cannot be registered, saying why.
+
+    Raises
+    ------
+    RegistrationError
+        NaN or infinite or constant images, masks that are empty or off their image, fields of
+        view that do not meet.
+    """
+    for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
+        _check_intensities(role, volume)
+    _check_mask("fixed", pair.fixed, pair.fixed_mask)
+    _check_mask("moving", pair.moving, pair.moving_mask)
+    _check_overlap(pair)
+
+
+def _check_intensities(role: str, volume: Volume) -> None:
+    low, high = float(volume.array.min()), float(volume.array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = int((~np.isfinite(volume.array)).sum())
+        raise RegistrationError(
+            f"the {role} image has {bad} voxels that are NaN or infinite; replace them first"
+        )
+    if low == high:
+        raise RegistrationError(
+            f"the {role} image is constant (every voxel is {low:g}): there is nothing to align"
+        )
+
+
+def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
+    if mask is None:
+        return
+    marked = np.flatnonzero(mask.array)
+    if len(marked) == 0:
+        raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
+    some = np.unravel_index(marked[:: max(1, len(marked) // 10_000)], mask.array.shape)
+    points = mask.grid.to_physical(np.stack(some, axis=-1))
+    apart = _gap(points, volume)
+    if apart > 0:
+        raise RegistrationError(
+            f"the {role} mask lies off the {role} image, {apart:.0f} mm away from it; "
+            "was it drawn on another image?"
+        )
+
+
+def _check_overlap(pair: Pair) -> None:
+    nz, ny, nx = pair.fixed.grid.shape_zyx
+    axes = (np.linspace(-0.5, n - 0.5, 24) for n in (nz, ny, nx))
+    index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    points = pair.start.map_points(pair.fixed.grid.to_physical(index))
+    apart = _gap(points, pair.moving)
+    if apart > 0:
+        raise RegistrationError(
+            f"the fields of view do not overlap in world coordinates: they are {apart:.0f} mm "
+            "apart; start from the image centres (--init centre) or give an initial transform"
+        )
+
+
+def _gap(points: FloatArray, volume: Volume) -> float:
+    """Distance in mm of a volume from the box around points (N, 3), along the volume's axes.
+
+    Zero if the volume may lie between the points, small as it may be.
+    """
+    index = volume.grid.to_index(points)
+    above = index.min(axis=0) - np.subtract(volume.grid.shape_zyx, 0.5)
+    below = -0.5 - index.max(axis=0)
+    apart = np.maximum(np.maximum(above, below), 0) * volume.grid.spacing[::-1]
+    return float(np.linalg.norm(apart))
+
+
+def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
+    try:
+        estimate = registrar.register(pair)
+    except RegkitError as error:
+        raise RegistrationError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise RegistrationError(f"{name} ran out of memory; use smaller images") from error
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise RegistrationError(f"{name} failed: {type(error).__name__}: {first}") from error
+    if not isinstance(estimate, Estimate):
+        raise RegistrationError(f"{name} must return an Estimate, got {type(estimate).__name__}")
+    if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
+        raise RegistrationError(f"{name} returned a transform that is not finite")
+    return estimate
+
+
+def _swapped(pair: Pair) -> Pair:
+    initial = None if pair.initial is None else pair.initial.inverse()
+    return Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, initial)
+
+
+def _plain(registrar: Registrar) -> dict[str, Any]:
+    """Return the parameters of a registrar, those of its stages included, as plain data."""
+    if dataclasses.is_dataclass(registrar) and not isinstance(registrar, type):
+        return dataclasses.asdict(registrar)
+    return {}

@@ -1,0 +1,134 @@
+"""Text and marks on pictures: sides of the patient, positions, scale bars, the heading."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from regkit.report.slice_planes import Plane
+
+INK, FAINT, PAPER = (24, 28, 36), (92, 100, 114), (255, 255, 255)
+MARK, SHADOW = (240, 244, 250), (0, 0, 0)
+BADGES = {"OK": (0, 110, 96), "CHECK": (170, 100, 0), "FAIL": (172, 24, 43)}
+LINE, TITLE, BODY, SMALL = 30, 27, 20, 17
+PAD = 8
+LETTERS = 60
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above the panels.
+
+    Parameters
+    ----------
+    title
+        In large letters; the method, say.
+    badge
+        ``OK``, ``CHECK``, ``FAIL`` or empty.
+    subtitle
+        Beside it in small letters.
+    sentences
+        Below, one line each.
+    """
+
+    title: str = ""
+    subtitle: str = ""
+    badge: str = ""
+    sentences: tuple[str, ...] = ()
+
+
+def write_heading(heading: Heading, width: int, edge: int) -> Image.Image:
+    """Draw a heading as wide as the picture it stands above."""
+    letters = max(20, int((width - 2 * edge) / (0.5 * BODY)))
+    lines = [line for s in heading.sentences for line in textwrap.wrap(s, letters)]
+    top = edge + LINE
+    canvas = Image.new("RGB", (width, top + PAD + len(lines) * LINE + PAD), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    middle, left = edge + LINE / 2, float(edge)
+    if heading.badge:
+        left = _badge(pen, heading.badge, edge, middle) + 2 * PAD
+    title = _short(heading.title)
+    pen.text((left, middle), title, INK, font(TITLE), anchor="lm")
+    left += pen.textlength(title, font(TITLE)) + 2 * PAD
+    pen.text((left, middle + 2), heading.subtitle, FAINT, font(BODY), anchor="lm")
+    for number, line in enumerate(lines):
+        at = (edge, top + PAD + (number + 0.5) * LINE)
+        pen.text(at, line, FAINT, font(BODY), anchor="lm")
+    return canvas
+
+
+def write_columns(titles: tuple[str, ...], width: int, gap: int, edge: int) -> Image.Image:
+    """Draw the titles of columns of one width."""
+    total = 2 * edge + len(titles) * width + (len(titles) - 1) * gap
+    canvas = Image.new("RGB", (total, LINE), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    for number, title in enumerate(titles):
+        at = (edge + number * (width + gap), LINE / 2)
+        pen.text(at, title, INK, font(BODY), anchor="lm")
+    return canvas
+
+
+def mark_sides(image: Image.Image, plane: Plane) -> None:
+    """Write which side of the patient each edge of a panel is."""
+    width, height = image.size
+    left, right, top, bottom = plane.orientation.letters
+    write(image, (PAD, height / 2), left, "lm")
+    write(image, (width - PAD, height / 2), right, "rm")
+    if height >= 4 * SMALL:
+        write(image, (width / 2, PAD), top, "mt")
+        write(image, (width / 2, height - PAD), bottom, "mb")
+
+
+def mark_position(image: Image.Image, plane: Plane) -> None:
+    """Write which plane a panel shows, in LPS mm."""
+    axis = "xyz"[plane.orientation.through]
+    words = f"{plane.orientation.name}  {axis} = {plane.position_mm:.1f} mm"
+    write(image, (PAD, PAD), words, "lt")
+
+
+def mark_scale(image: Image.Image, plane: Plane) -> None:
+    """Draw a scale bar of a round length, about a quarter of a panel."""
+    length_mm = round_length(image.width * plane.pixel_mm / 4)
+    length, x, y = length_mm / plane.pixel_mm, PAD, image.height - PAD - 4
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((x - 1, y - 1, x + length + 1, y + 4), fill=SHADOW)
+    pen.rectangle((x, y, x + length, y + 3), fill=MARK)
+    write(image, (x, y - 5), f"{length_mm:g} mm", "lb")
+
+
+def round_length(mm: float) -> float:
+    """Return the largest of 1, 2, 5, 10, 20, 50, ... that is not above a length."""
+    power = 10.0 ** np.floor(np.log10(mm))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= mm * (1 + 1e-9)))
+
+
+def write(image: Image.Image, at: tuple[float, float], words: str, anchor: str) -> None:
+    """Write light letters with a dark rim, legible on any image."""
+    pen = ImageDraw.Draw(image)
+    pen.text(at, words, MARK, font(SMALL), anchor=anchor, stroke_width=2, stroke_fill=SHADOW)
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font, which has Latin letters only."""
+    return ImageFont.load_default(size)
+
+
+def _short(words: str) -> str:
+    """Return words on one line, as many as leave room beside them; names may hold anything."""
+    line = " ".join(words.split())
+    return line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
+
+
+def _badge(pen: ImageDraw.ImageDraw, words: str, left: float, middle: float) -> float:
+    """Draw a verdict; return where it ends."""
+    length = pen.textlength(words, font(BODY))
+    box = (left, middle - 17, left + length + 3 * PAD, middle + 17)
+    pen.rounded_rectangle(box, radius=8, fill=BADGES.get(words, FAINT))
+    centre = ((box[0] + box[2]) / 2, middle)
+    pen.text(centre, words, PAPER, font(BODY), anchor="mm")
+    return box[2]

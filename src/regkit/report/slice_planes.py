@@ -1,0 +1,166 @@
+"""Anatomical planes through a fixed image: where they are and what other images show there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
+
+from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import Volume
+from regkit.similarity.point_sample import draw, values_at
+
+# Space left around the body, as a share of its size and at least this much.
+MARGIN, MARGIN_MM = 0.08, 8.0
+# No picture is thinner than this share of the largest, so that single slices stay visible.
+THINNEST = 0.3
+# A voxel's edge is still inside; a share of a voxel.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """A way of cutting a patient, in radiological convention.
+
+    Parameters
+    ----------
+    name
+        ``axial``, ``coronal`` or ``sagittal``.
+    right, down
+        Axis and direction (+1 or -1) in LPS along which the picture runs.
+    letters
+        What is at the left, right, top and bottom of the picture.
+    """
+
+    name: str
+    right: tuple[int, int]
+    down: tuple[int, int]
+    letters: tuple[str, str, str, str]
+
+    @property
+    def through(self) -> int:
+        """The LPS axis that the plane is perpendicular to."""
+        return 3 - self.right[0] - self.down[0]
+
+
+ORIENTATIONS = (
+    Orientation("axial", (0, 1), (1, 1), ("R", "L", "A", "P")),
+    Orientation("coronal", (0, 1), (2, -1), ("R", "L", "S", "I")),
+    Orientation("sagittal", (1, 1), (2, -1), ("A", "P", "S", "I")),
+)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane cut into square pixels.
+
+    Parameters
+    ----------
+    orientation
+        How it lies in the patient.
+    centre
+        The point in the middle of the picture, LPS mm.
+    shape
+        Height and width in pixels.
+    pixel_mm
+        Size of a pixel.
+    """
+
+    orientation: Orientation
+    centre: Vector3
+    shape: tuple[int, int]
+    pixel_mm: float
+
+    @property
+    def position_mm(self) -> float:
+        """Where the plane cuts the axis it is perpendicular to."""
+        return self.centre[self.orientation.through]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The pixels as a grid one voxel thick, its x to the right and its y down."""
+        axes = np.zeros((3, 3))
+        for column, (axis, sign) in enumerate((self.orientation.right, self.orientation.down)):
+            axes[axis, column] = sign
+        axes[self.orientation.through, 2] = 1.0
+        height, width = self.shape
+        middle = self.pixel_mm * np.array([(width - 1) / 2, (height - 1) / 2, 0.0])
+        x, y, z = (np.asarray(self.centre) - axes @ middle).tolist()
+        spacing = (self.pixel_mm, self.pixel_mm, self.pixel_mm)
+        return Grid((1, height, width), spacing, (x, y, z), tuple(axes.ravel().tolist()))
+
+    def look(self, volume: Volume, through: Transform = IDENTITY) -> NDArray[np.float32]:
+        """Return what a volume shows on the plane, shape (height, width); NaN outside it.
+
+        Parameters
+        ----------
+        volume
+            The image to look at.
+        through
+            Maps the plane's points to the volume's, LPS mm.
+        """
+        if isinstance(through, AffineTransform):
+            to_index = volume.grid.inverse_affine @ through.matrix @ self.grid.affine
+            return _slice(volume, self.shape, to_index)
+        index = np.stack(np.meshgrid(*map(np.arange, (1, *self.shape)), indexing="ij"), axis=-1)
+        points = through.map_points(self.grid.to_physical(index.reshape(-1, 3)))
+        return values_at(volume, points).reshape(self.shape).astype(np.float32)
+
+
+def cut(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
+    """Lay the three planes through the middle of what an image shows, all to one scale.
+
+    Parameters
+    ----------
+    fixed
+        The image to cut.
+    width
+        Width of every picture in pixels.
+    tallest
+        Largest height of a picture in pixels.
+    """
+    low, high, middle = _body(fixed)
+    size = np.maximum((high - low) * (1 + 2 * MARGIN), high - low + 2 * MARGIN_MM)
+    size = np.maximum(size, THINNEST * size.max())
+    pixel_mm = float(max(max(size[:2]) / width, max(size[1:]) / tallest))
+    planes = []
+    for orientation in ORIENTATIONS:
+        centre = (low + high) / 2
+        centre[orientation.through] = middle[orientation.through]
+        x, y, z = centre.tolist()
+        height = max(1, round(size[orientation.down[0]] / pixel_mm))
+        planes.append(Plane(orientation, (x, y, z), (height, width), pixel_mm))
+    return tuple(planes)
+
+
+def _body(fixed: Volume) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return opposite corners of a box around the foreground and its middle, in LPS mm."""
+    sample = draw(fixed, count=20_000)
+    body = sample.points[sample.foreground] if sample.foreground.any() else sample.points
+    low, high, middle = np.quantile(body, (0.005, 0.995, 0.5), axis=0)
+    return low, high, middle
+
+
+def _slice(volume: Volume, shape: tuple[int, int], to_index: FloatArray) -> NDArray[np.float32]:
+    """Slice a volume; `to_index` maps indices (0, row, column, 1) of pixels to those of voxels.
+
+    Does what `values_at` does without making the coordinates of every pixel, which is faster.
+    """
+    values: NDArray[np.float32] = affine_transform(
+        volume.array,
+        to_index[:3, :3],
+        to_index[:3, 3],
+        output_shape=(1, *shape),
+        output=np.float32,
+        order=1,
+        mode="nearest",
+    )[0]
+    row, column = np.ogrid[: shape[0], : shape[1]]
+    for (_, down, right, start), count in zip(to_index, volume.grid.shape_zyx, strict=False):
+        index = down * row + right * column + start
+        values[(index < -0.5 - ROUNDING) | (index > count - 0.5 + ROUNDING)] = np.nan
+    return values

@@ -1,0 +1,1 @@
+"""Sampled points, intensities and similarity measures that many parts use."""

@@ -1,0 +1,93 @@
+"""A pair moved to the origin, and given a unit of length.
+
+Far from the origin, optimisers confuse turning with shifting; in millimetres, a radian counts as
+little as one of them, though it moves a body by its radius.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from regkit.geometry.grid import FloatArray, Vector3
+from regkit.geometry.sitk_bridge import AnyVolume
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.registrar import Pair
+from regkit.similarity.point_sample import draw
+
+
+@dataclass(frozen=True, eq=False)
+class CentredPair:
+    """A pair whose fixed body, and its place in the moving image, are at the origin.
+
+    Only headers change, no voxel. Build it with `centred` or `normalised`; `pair` counts lengths
+    in units of `unit_mm`.
+    """
+
+    pair: Pair
+    fixed_centre: Vector3
+    moving_centre: Vector3
+    unit_mm: float = 1.0
+
+    def undo(self, transform: Transform) -> Transform:
+        """Return a map between the centred images as one between the given images, LPS mm."""
+        near = _to(self.fixed_centre, self.unit_mm)
+        return _from(self.moving_centre, self.unit_mm) @ transform @ near
+
+
+def centred(pair: Pair) -> CentredPair:
+    """Move the body in the fixed image (and mask) to the origin, and all else with it."""
+    return _moved(pair, _body(pair), 1.0)
+
+
+def normalised(pair: Pair) -> CentredPair:
+    """Do as `centred`, and take the root mean square radius of the fixed body for the unit.
+
+    A turn by so many radians then moves the body by about as many units, as a shift does.
+    """
+    body = _body(pair)
+    return _moved(pair, body, float(np.sqrt(body.var(axis=0).sum())) or 1.0)
+
+
+def _body(pair: Pair) -> FloatArray:
+    """Points of the fixed body; the centre of the field of view if it shows none."""
+    sample = draw(pair.fixed, pair.fixed_mask)
+    points = sample.points[sample.foreground]
+    return points if len(points) else np.array([pair.fixed.grid.centre])
+
+
+def _moved(pair: Pair, body: FloatArray, unit: float) -> CentredPair:
+    fixed = _vector(body.mean(axis=0))
+    moving = _vector(pair.start.map_points(fixed))
+    near = Pair(
+        _placed(pair.fixed, fixed, unit),
+        _placed(pair.moving, moving, unit),
+        pair.fixed_mask and _placed(pair.fixed_mask, fixed, unit),
+        pair.moving_mask and _placed(pair.moving_mask, moving, unit),
+        _to(moving, unit) @ pair.start @ _from(fixed, unit),
+    )
+    return CentredPair(near, fixed, moving, unit)
+
+
+def _to(centre: Vector3, unit: float) -> AffineTransform:
+    """Map points in mm to where a pair centred there has them."""
+    return AffineTransform.about(np.eye(3) / unit, np.negative(centre), centre)
+
+
+def _from(centre: Vector3, unit: float) -> AffineTransform:
+    return AffineTransform.about(np.eye(3) * unit, centre, (0.0, 0.0, 0.0))
+
+
+def _placed(volume: AnyVolume, centre: Vector3, unit: float) -> AnyVolume:
+    grid = replace(
+        volume.grid,
+        origin=_vector(np.subtract(volume.grid.origin, centre) / unit),
+        spacing=_vector(np.divide(volume.grid.spacing, unit)),
+    )
+    return volume.with_array(volume.array, grid)
+
+
+def _vector(values: object) -> Vector3:
+    x, y, z = np.asarray(values, dtype=np.float64).tolist()
+    return x, y, z

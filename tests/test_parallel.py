@@ -1,0 +1,85 @@
+"""Work shared between processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from regkit.parallel import THREAD_VARIABLES, shared_out
+
+PARENT = """
+import os, sys, time
+from regkit.parallel import shared_out
+import test_share
+if __name__ == "__main__":
+    list(shared_out(test_share.sleep_long, [sys.argv[1]] * 4, workers=2))
+"""
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def whereabouts(_: int) -> tuple[int, str]:
+    return os.getpid(), os.environ[THREAD_VARIABLES[0]]
+
+
+def fail_at_three(number: int) -> int:
+    if number == 3:
+        raise ValueError("three is too many")
+    return number
+
+
+def sleep_long(folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(120)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 9])
+def test_every_item_is_done_once(workers):
+    assert sorted(shared_out(square, range(7), workers)) == [n * n for n in range(7)]
+    assert list(shared_out(square, [], workers)) == []
+
+
+def test_workers_are_other_processes_with_their_share_of_the_cores():
+    found = set(shared_out(whereabouts, range(4), workers=2))
+    assert os.getpid() not in {pid for pid, _ in found}
+    assert {threads for _, threads in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_first_failure_is_told(workers):
+    with pytest.raises(ValueError, match="three is too many"):
+        list(shared_out(fail_at_three, range(8), workers))
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    parent = subprocess.Popen([sys.executable, str(script), str(marks)], env=here)
+    _wait_until(lambda: len(list(marks.iterdir())) == 2)
+    workers = [int(mark.name) for mark in marks.iterdir()]
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    _wait_until(lambda: not any(_is_running(pid) for pid in workers))
+
+
+def _wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
