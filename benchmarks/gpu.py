@@ -33,15 +33,15 @@ from torch.nn import functional
 
 import records
 from regkit.geometry.grid import Grid
-from regkit_instance.torch_backend import scene as looking
+from regkit_instance.torch_backend import point_sampler as looking
 from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
     local_correlation_ratio_loss,
 )
 from regkit_instance.torch_backend.reference_mi import mutual_information_loss
-from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
-from regkit_instance.torch_backend.scene import Scene
 from regkit_instance.torch_backend.tiles import tiles
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projector import Projector
@@ -59,14 +59,14 @@ def image(size: int, device: torch.device, seed: int) -> Tensor:
     return fine[0, 0].to(device)
 
 
-def scene(size: int, device: torch.device) -> tuple[Scene, Tensor]:
+def scene(size: int, device: torch.device) -> tuple[PointSampler, Tensor]:
     """Return a scene whose points are all voxels, patch by patch, and their fixed values."""
     moving = functional.pad(image(size, device, 1)[None, None], [1] * 6, mode="replicate")[0]
     axis = torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2
     places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).flip(0)
     to_index = torch.eye(3, dtype=torch.float64).flip(0)
     shift = torch.full((3, 1), (size + 1) / 2, dtype=torch.float64)
-    where = Scene(
+    where = PointSampler(
         tiles(places, PATCH).reshape(1, 3, -1),
         moving,
         torch.cat([to_index, shift], dim=1)[None].to(device),
@@ -74,7 +74,7 @@ def scene(size: int, device: torch.device) -> tuple[Scene, Tensor]:
     return where, tiles(image(size, device, 0), PATCH).reshape(1, -1)
 
 
-def measure(name: str, where: Scene, fixed: Tensor) -> Dense:
+def measure(name: str, where: PointSampler, fixed: Tensor) -> Dense:
     if name == "ngf":
         slopes = torch.rand(where.points.shape, device=fixed.device)
         return fields_of(where, slopes)
@@ -176,7 +176,7 @@ def compiled(options: argparse.Namespace, device: torch.device) -> Iterator[dict
 def starts(options: argparse.Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
     where, fixed = scene(options.batch_size, device)
     few = torch.randperm(fixed.shape[1], generator=torch.Generator().manual_seed(0))[:20_000]
-    sampled = Scene(where.points[:, :, few.to(device)], where.moving, where.to_index)
+    sampled = PointSampler(where.points[:, :, few.to(device)], where.moving, where.to_index)
     for sample, (part, values) in {
         "all voxels": (where, fixed),
         "20000 points": (sampled, fixed[:, few.to(device)]),

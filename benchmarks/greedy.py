@@ -18,7 +18,7 @@ from pairs import moved
 from regkit import Estimate, Pair
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.geometry.transform import AffineTransform
-from regkit.similarity.intensity import prepare
+from regkit.similarity.intensity import normalize_for_similarity
 
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 COMMAND = "-i fixed moving -a -dof 6 -m NMI -ia-identity -o found -V 0"
@@ -45,7 +45,7 @@ class Greedy:
 
         # Starts are given by the header: greedy takes none from memory.
         start = cast("AffineTransform", pair.start)
-        moving = moved(prepare(pair.moving), start.inverse())
+        moving = moved(normalize_for_similarity(pair.moving), start.inverse())
         steps = STEPS if min(pair.fixed.grid.shape_zyx) >= SMALL_VOXELS else STEPS_OF_SMALL
         greedy = Greedy3D()
         with silence():
@@ -53,7 +53,7 @@ class Greedy:
                 f"{COMMAND} -n {steps} -threads {self.threads}",
                 out=io.StringIO(),
                 err=io.StringIO(),
-                fixed=volume_to_sitk(prepare(pair.fixed)),
+                fixed=volume_to_sitk(normalize_for_similarity(pair.fixed)),
                 moving=volume_to_sitk(moving),
                 found=None,
             )

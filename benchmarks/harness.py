@@ -42,11 +42,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from regkit import Grid, rigid
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.dask_executor import Cluster
-from regkit.benchmark.harness import Progress, run
-from regkit.benchmark.local_executor import run_here
-from regkit.benchmark.memory import held_mb
+from regkit.benchmark.harness import BenchmarkProgress, run_benchmark
+from regkit.benchmark.local_executor import run_local
+from regkit.benchmark.memory import resident_mb
 from regkit.benchmark.plan import Plan, parse_methods
 from regkit.benchmark.records import RECORDS, read_records
 from regkit.datasets.folder import write_dataset
@@ -81,17 +81,17 @@ def write_cases(folder: Path, count: int) -> None:
 
 def plan_of(data: Path, methods: str, cases: int) -> Plan:
     chosen = parse_methods([methods], default_registry())
-    return Plan(Source(str(data), limit=cases), chosen, threads=1)
+    return Plan(DatasetRef(str(data), limit=cases), chosen, threads=1)
 
 
 def overhead(data: Path, out: Path, options: argparse.Namespace) -> dict:
     held: dict[int, float] = {}
 
-    def watch(progress: Progress) -> None:
-        held[progress.done] = held_mb(os.getpid())
+    def watch(progress: BenchmarkProgress) -> None:
+        held[progress.done] = resident_mb(os.getpid())
 
     started = time.perf_counter()
-    run(plan_of(data, options.methods, options.cases), out, watch=watch)
+    run_benchmark(plan_of(data, options.methods, options.cases), out, watch=watch)
     wall = time.perf_counter() - started
     records = read_records(out)
     spent = Counter()
@@ -179,14 +179,14 @@ def dask(data: Path, out: Path, options: argparse.Namespace) -> dict:
     for workers in (1, 2):
         with cluster(out.parent, workers) as file, Cluster(str(file)).connected() as connection:
             warm = plan_of(data, options.methods, 2 * workers)
-            run(warm, out.with_name(f"warm-{workers}"), connection.run)
+            run_benchmark(warm, out.with_name(f"warm-{workers}"), connection.run)
             started = time.perf_counter()
-            run(plan, out.with_name(f"dask-{workers}"), connection.run, lanes=workers)
+            run_benchmark(plan, out.with_name(f"dask-{workers}"), connection.run, lanes=workers)
             seconds[f"dask_{workers}"] = time.perf_counter() - started
         scores[workers] = scores_of(out.with_name(f"dask-{workers}"))
     for workers in (1, 2):
         started = time.perf_counter()
-        run(plan, out.with_name(f"here-{workers}"), partial(run_here, workers=workers))
+        run_benchmark(plan, out.with_name(f"here-{workers}"), partial(run_local, workers=workers))
         seconds[f"here_{workers}"] = time.perf_counter() - started
     here = scores_of(out.with_name("here-1"))
     return {

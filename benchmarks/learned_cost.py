@@ -23,7 +23,7 @@ import torch
 
 from records import append, markdown, read
 from regkit.datasets.folder import build_dataset
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit_pairnets import build_network
 
@@ -53,7 +53,7 @@ def shipped(runs: int, out: Path) -> None:
     for name in METHODS:
         if default_registry().method(name).problem:
             continue
-        method = build(name)
+        method = build_method(name)
         moved = method.register(pair).diagnostics["passes_moved_mm"]
         record = {"method": name, "what": "shipped weights, one pair", "looks": len(moved)}
         append(out, record | timed(lambda m=method: m.register(pair), runs) | conditions())

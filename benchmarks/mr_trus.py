@@ -29,7 +29,7 @@ from regkit import Grid, LabelMap, Pair, RegkitError, Transform, Volume, run
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.metrics.overlap import dice_of
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 
 HERE = Path(__file__).parent
 FOLDER = "deepreg_mrtrus"
@@ -92,7 +92,7 @@ def attempt(method: str, patient: Prostate) -> dict[str, Any]:
         shift = patient.centres(1)[0] - patient.centres(0)[0]
         return scores(AffineTransform.shift(shift), patient)
     try:
-        result = run(build(method), pair, method)
+        result = run(build_method(method), pair, method)
     except RegkitError as error:
         return {"error": str(error)}
     about = {"verdict": result.verdict.status, "reasons": list(result.verdict.reasons)}

@@ -36,12 +36,13 @@ from regkit import Case, Pair, Volume, resample
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform
 from regkit_nuclear.cohorts.spect_ct import SpectCt
-from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
+from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, seen_from
 from regkit_nuclear.phantoms.thorax import ORGANS
 from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 from simulators import answers
 
-FIELD = cube(64)
+FIELD = cubic_grid(64)
 FWHM_PER_SIGMA = 2.3548
 PUBLISHED = {"motion": 36.0, "small_error": 1.8}
 
@@ -78,7 +79,7 @@ def rendered(thorax: SimulatedThorax, motion: AffineTransform, larger: float) ->
     """Render the enlarged patient after the motion, as `SpectCt` does."""
     smaller = np.diag([1 / larger] * 3 + [1])
     grid = Grid.from_affine(FIELD.shape_zyx, smaller @ seen_from(FIELD, motion).affine)
-    return thorax.patient.render(grid)
+    return render_thorax(thorax.patient, grid)
 
 
 def moved_map(anatomy: Anatomy, change: Change) -> Volume:

@@ -22,7 +22,7 @@ from regkit import Grid, Transform, Volume, read_labels, read_volume, resample
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.rigid import rotation_matrix
 from regkit.geometry.transform import AffineTransform
-from regkit.similarity.point_sample import draw, draw_within
+from regkit.similarity.point_sample import sample_points, sample_points_in_mask
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -52,7 +52,7 @@ def brains(data: Path) -> Iterator[RealPair]:
     """Yield T1/T2 and T1/PD of the average brain."""
     folder = data / "mni2009c_multicontrast"
     t1 = read_volume(folder / "2mm_T1.nii.gz", modality="mr")
-    brain = draw_within(t1, read_labels(folder / "2mm_brainmask.nii.gz"), 10_000).points
+    brain = sample_points_in_mask(t1, read_labels(folder / "2mm_brainmask.nii.gz"), 10_000).points
     for contrast in ("T2", "PD"):
         moving = read_volume(folder / f"2mm_{contrast}.nii.gz", modality="mr")
         oblique = resample(moving, oblique_grid(moving.grid))
@@ -64,7 +64,7 @@ def pet_ct(data: Path) -> Iterator[RealPair]:
     for folder in sorted((data / "ibsi_sts").glob("STS_*")):
         pet = read_volume(folder / "PET_image.nii.gz", modality="pet")
         ct = read_volume(folder / "CT_image.nii.gz", modality="ct")
-        sample = draw(pet)
+        sample = sample_points(pet)
         yield RealPair("PET/CT", folder.name, pet, ct, sample.points[sample.foreground])
 
 

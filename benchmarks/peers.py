@@ -16,11 +16,11 @@ import numpy as np
 from greedy import Greedy
 from pairs import tre_mm
 from regkit import Estimate, Pair, Registrar, RegkitError, Transform
-from regkit.benchmark.memory import held_mb, peak_mb, reset_peak
+from regkit.benchmark.memory import peak_mb, reset_peak, resident_mb
 from regkit.geometry.grid import FloatArray
 from regkit.parallel import THREAD_VARIABLES
 from regkit.registration.initialization import initial_transform
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import versions
 
 METHODS = "fast-mi,mi,ants-rigid,elastix-rigid,greedy"
@@ -67,7 +67,7 @@ def _build(name: str, threads: int, parameters: dict[str, Any]) -> Registrar:
             raise RegkitError("greedy needs picsl_greedy: pip install picsl_greedy")
         registrar: Registrar = Greedy(threads)
     else:
-        registrar = build(bare, parameters, defaults={"threads": threads})
+        registrar = build_method(bare, parameters, defaults={"threads": threads})
     return From(start, registrar) if start else registrar
 
 
@@ -75,7 +75,7 @@ def attempt(
     registrar: Registrar, pair: Pair, truth: Transform, points: FloatArray
 ) -> dict[str, Any]:
     """Register a pair; return seconds, memory beyond what was held before, and errors in mm."""
-    held = held_mb(os.getpid())
+    held = resident_mb(os.getpid())
     reset_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     try:

@@ -36,10 +36,10 @@ from regkit.datasets.export import Simulation
 from regkit.datasets.folder import build_dataset, read_dataset
 from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.overlap import dice_of, hd95_of
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult
 from regkit.registry import default_registry
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 from regkit.statistics import summarise
 from regkit_nuclear.phantoms.wholebody import LABELS
 
@@ -74,7 +74,7 @@ def built(names: Iterable[str]) -> dict[str, Registrar]:
     for name in names:
         expression, parameters = AFFINE.get(name, (name, {}))
         try:
-            found[name] = build(expression, parameters, defaults={"threads": 1})
+            found[name] = build_method(expression, parameters, defaults={"threads": 1})
         except RegkitError as error:
             print(f"left out: {error}")
     return found
@@ -144,7 +144,7 @@ def scored(case: Case, result: RegistrationResult, names: Mapping[int, str]) -> 
 def tre_mm(case: Case, result: RegistrationResult) -> float:
     """Return the mean error over points of the fixed body."""
     assert case.truth is not None
-    sample = draw(case.pair.fixed)
+    sample = sample_points(case.pair.fixed)
     body = sample.points[sample.foreground]
     return float(pairs.tre_mm(result.transform, case.truth, body).mean())
 

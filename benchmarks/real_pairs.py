@@ -26,8 +26,8 @@ from regkit import Grid, Pair, RegkitError, Transform, Volume, rigid, run
 from regkit.geometry.rigid import nearest_rotation, rotation_angle
 from regkit.geometry.transform import AffineTransform, linear_part
 from regkit.registration.initialization import initial_transform
-from regkit.registration.pipeline import build
-from regkit.similarity.point_sample import draw
+from regkit.registration.pipeline import build_method
+from regkit.similarity.point_sample import sample_points
 
 HERE = Path(__file__).parent
 METHODS = "identity,moments,mi,mi@auto,ants-rigid,ants-affine"
@@ -53,7 +53,7 @@ def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
     try:
         if start:
             pair = Pair(pair.fixed, pair.moving, initial=initial_transform(start, pair))
-        result = run(build(name), pair, name)
+        result = run(build_method(name), pair, name)
     except RegkitError as error:
         return {"error": str(error), "runtime_s": time.perf_counter() - began}
     return {
@@ -70,7 +70,7 @@ def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
 
 def errors(found: Transform, truth: AffineTransform, fixed: Volume) -> dict[str, float]:
     """TRE in mm over the fixed body, and the angle between the rotations in degrees."""
-    sample = draw(fixed)
+    sample = sample_points(fixed)
     body = sample.points[sample.foreground]
     apart = np.linalg.norm(found.map_points(body) - truth.map_points(body), axis=1)
     turn = nearest_rotation(linear_part(found, fixed.grid.centre))

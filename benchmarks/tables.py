@@ -31,16 +31,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.case_source import Source
-from regkit.benchmark.harness import Progress, run
-from regkit.benchmark.local_executor import run_here
+from regkit.benchmark.case_source import DatasetRef
+from regkit.benchmark.harness import BenchmarkProgress, run_benchmark
+from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG, Method, Plan, parse_methods, read_plan
 from regkit.benchmark.records import RECORDS, read_records
 from regkit.benchmark.summary import of_scores
 from regkit.datasets.export import Simulation
 from regkit.datasets.folder import build_dataset
 from regkit.errors import RegkitError
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry, default_registry
 from regkit.statistics import summarise
 from regkit.statistics.summary import MethodRow
@@ -107,15 +107,15 @@ def measure(
 ) -> None:
     """Run what is left of a cohort, and keep beside it what it ran on."""
     plan = Plan(
-        Source(str(cases.resolve()), limit=options.limit),
+        DatasetRef(str(cases.resolve()), limit=options.limit),
         parse_methods(methods, default_registry()),
         threads=options.threads,
         device=options.device,
     )
     now = setting() | {"workers": options.workers}
-    execute = partial(run_here, workers=options.workers)
-    run(plan, folder, execute, lanes=options.workers, watch=partial(tell, folder.name))
-    with staged(folder) as stage:
+    execute = partial(run_local, workers=options.workers)
+    run_benchmark(plan, folder, execute, lanes=options.workers, watch=partial(tell, folder.name))
+    with atomic_output(folder) as stage:
         stage.path(SETTING).write_text(json.dumps(now), encoding="utf-8")
 
 
@@ -137,7 +137,7 @@ def versions() -> Iterable[tuple[str, str]]:
             continue
 
 
-def tell(cohort: str, progress: Progress) -> None:
+def tell(cohort: str, progress: BenchmarkProgress) -> None:
     latest = progress.latest
     what = f"{latest['method']}, {latest['case']}: {latest['status']}" if latest else "starting"
     print(f"{cohort} {progress.done}/{progress.total} {what}", file=sys.stderr, flush=True)
@@ -293,7 +293,7 @@ def keep(found: Iterable[Mapping[str, Any]], order: Sequence[str], results: Path
     tables = {table["table"]: table for table in map(json.loads, lines)}
     tables |= {t["table"]: t for t in found if t["cases"] or t["table"] not in tables}
     kept = [tables[name] for name in order if name in tables]
-    with staged(results) as stage:
+    with atomic_output(results) as stage:
         text = "".join(json.dumps(table, ensure_ascii=False) + "\n" for table in kept)
         stage.path("tables.jsonl").write_text(text, encoding="utf-8")
         stage.path("tables.md").write_text(as_markdown(kept), encoding="utf-8")

@@ -33,7 +33,7 @@ from regkit.datasets.case import Case
 from regkit.datasets.folder import build_dataset
 from regkit.errors import RegistrationError
 from regkit.metrics.evaluation import Evaluation
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit_msstunet.train.pool import TOGETHER
 
@@ -111,7 +111,7 @@ def trained(training: Training, options: argparse.Namespace) -> dict[str, Any]:
 
 def scored(network: str, case: Case, weights: Path) -> dict[str, Any]:
     """Reorient a case; return scores."""
-    registrar = build("ms-st-unet", {"weights": str(weights)}, default_registry())
+    registrar = build_method("ms-st-unet", {"weights": str(weights)}, default_registry())
     pair = replace(case.pair, initial=case.truth) if network in TOLD else case.pair
     try:
         result = run(registrar, pair)

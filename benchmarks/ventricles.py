@@ -31,11 +31,11 @@ from regkit.geometry.transform import AffineTransform
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.parameters import parse_assignment
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
 from regkit.registry import default_registry
 from regkit_msstunet.geometry import cube, to_numbers
-from regkit_ventricle.label_probabilities import numbered
+from regkit_ventricle.label_probabilities import relabel
 from regkit_ventricle.segmentation_metrics import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
 OUT = Path(__file__).parent / "results" / "ventricles.jsonl"
@@ -78,7 +78,7 @@ def measure(data: str, options: argparse.Namespace) -> None:
     cohort = build_dataset(data, {"n": options.cases, "split": "test"}, registry)
     parameters = dict(map(parse_assignment, options.set))
     registrars = {
-        method: None if method == TRUTH else build(method, parameters, registry)
+        method: None if method == TRUTH else build_method(method, parameters, registry)
         for method in options.methods
     }
     done = {(r["row"], r["data"], r["case"]) for r in records.read(options.out)}
@@ -105,7 +105,7 @@ class Known:
         labels = self.case.moving_labels
         assert labels is not None and self.case.truth is not None  # noqa: PT018 - simulated
         wall, pool = (int(self.case.extra[name]) for name, _ in STRUCTURES.values())
-        return Estimate(self.case.truth, numbered(labels, (wall, pool)))
+        return Estimate(self.case.truth, relabel(labels, (wall, pool)))
 
 
 def measured(registrar: Registrar, method: str, case: Case) -> dict[str, Any]:

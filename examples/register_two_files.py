@@ -11,7 +11,7 @@ from pathlib import Path
 from regkit import Grid, register, rigid
 from regkit.io import read_volume, write_volume
 from regkit.io.transforms import write_transform
-from regkit.report.picture import picture, write
+from regkit.report.picture import picture, write_picture
 from regkit.testing.phantom import thorax
 
 
@@ -23,7 +23,7 @@ def main(fixed_file: Path, moving_file: Path) -> None:
     print(result.verdict.status, *result.verdict.reasons, sep="\n  ")
     write_transform(result.transform, "fixed_to_moving.tfm")
     write_volume(result.warped, "moving_on_fixed.nii.gz")
-    write(picture(result), "look_at_me.png")
+    write_picture(picture(result), "look_at_me.png")
     print("wrote fixed_to_moving.tfm, moving_on_fixed.nii.gz and look_at_me.png")
 
 

@@ -5,20 +5,20 @@ from functools import cache
 import pytest
 
 from regkit.registry import default_registry
-from regkit.testing.conformance import CHECKS, Subject, report
+from regkit.testing.conformance import CHECKS, MethodUnderTest, report_outcome
 
 METHODS = [offer.spec.name for offer in default_registry().methods]
 
 
 @cache
-def subject(name: str) -> Subject:
-    return Subject(default_registry().method(name))
+def subject(name: str) -> MethodUnderTest:
+    return MethodUnderTest(default_registry().method(name))
 
 
 @pytest.mark.parametrize("check", list(CHECKS))
 @pytest.mark.parametrize("name", METHODS)
 def test_method(name: str, check: str) -> None:
-    report(check, subject(name))
+    report_outcome(check, subject(name))
 
 
 def test_the_registry_is_not_empty() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regkit.parallel import THREAD_VARIABLES, shared_out
+from regkit.parallel import THREAD_VARIABLES, map_unordered
 
 PARENT = """
 import os, sys, time
@@ -41,12 +41,12 @@ def sleep_long(folder: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
 def test_every_item_is_done_once(workers):
-    assert sorted(shared_out(square, range(7), workers)) == [n * n for n in range(7)]
-    assert list(shared_out(square, [], workers)) == []
+    assert sorted(map_unordered(square, range(7), workers)) == [n * n for n in range(7)]
+    assert list(map_unordered(square, [], workers)) == []
 
 
 def test_workers_are_other_processes_with_their_share_of_the_cores():
-    found = set(shared_out(whereabouts, range(4), workers=2))
+    found = set(map_unordered(whereabouts, range(4), workers=2))
     assert os.getpid() not in {pid for pid, _ in found}
     assert {threads for _, threads in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
 
@@ -54,7 +54,7 @@ def test_workers_are_other_processes_with_their_share_of_the_cores():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_first_failure_is_told(workers):
     with pytest.raises(ValueError, match="three is too many"):
-        list(shared_out(fail_at_three, range(8), workers))
+        list(map_unordered(fail_at_three, range(8), workers))
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):

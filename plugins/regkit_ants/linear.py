@@ -18,8 +18,8 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
-from regkit.similarity.centering import centred
-from regkit.similarity.intensity import prepare
+from regkit.similarity.centering import center_pair
+from regkit.similarity.intensity import normalize_for_similarity
 from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
 
 STEP = 0.1
@@ -43,7 +43,7 @@ class AntsLinear:
         ``rigid``, or ``affine``, which follows a rigid stage.
     bins
         Bins of the joint histogram along each axis.
-    share
+    sampling_fraction
         Share of the fixed voxels that are compared, on a regular pattern.
     seed
         Of what is random in ANTs, 0 or more.
@@ -51,23 +51,23 @@ class AntsLinear:
 
     model: Literal["rigid", "affine"] = "rigid"
     bins: int = 32
-    share: float = 0.25
+    sampling_fraction: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that ANTs would stumble over."""
-        check_ranges(self, bins=(5, 1024), share=(0.001, 1), seed=(0, LARGEST_SEED))
+        check_ranges(self, bins=(5, 1024), sampling_fraction=(0.001, 1), seed=(0, LARGEST_SEED))
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map improved by ANTs."""
         _refuse_thin(pair)
-        near = centred(pair)
+        near = center_pair(pair)
         with TemporaryDirectory(prefix="regkit-ants-") as folder:
             start, prefix = Path(folder, "start.mat"), Path(folder, "found")
             write_affine(_linear(near.pair.start), start)
             self._run(near.pair, start, prefix)
             found = read_affine(prefix.with_name("found0GenericAffine.mat"))
-        return Estimate(near.undo(found))
+        return Estimate(near.to_original(found))
 
     def _run(self, pair: Pair, start: Path, prefix: Path) -> None:
         import ants  # noqa: PLC0415 - takes seconds
@@ -77,14 +77,14 @@ class AntsLinear:
         fixed, moving = (
             volume_to_ants(image).clone("double")
             for image in (
-                prepare(pair.fixed, pair.fixed_mask),
-                prepare(pair.moving, pair.moving_mask),
+                normalize_for_similarity(pair.fixed, pair.fixed_mask),
+                normalize_for_similarity(pair.moving, pair.moving_mask),
             )
         )
         masks = [_mask(pair.fixed, pair.fixed_mask), _mask(pair.moving, pair.moving_mask)]
         pointers = [get_pointer_string(image) for image in (fixed, moving)]
         names = ["NA" if mask is None else get_pointer_string(mask) for mask in masks]
-        metric = f"MI[{pointers[0]},{pointers[1]},1,{self.bins},Regular,{self.share}]"
+        metric = f"MI[{pointers[0]},{pointers[1]},1,{self.bins},Regular,{self.sampling_fraction}]"
         schedule = _schedule(pair.fixed.grid.shape_zyx)
         arguments = ["--dimensionality", "3", "--float", "0", "--random-seed", str(self.seed + 1)]
         arguments += ["--initial-moving-transform", str(start), "--output", str(prefix)]

@@ -11,7 +11,7 @@ def _spec(model: str, summary: str) -> MethodSpec:
         target="regkit_ants.linear:AntsLinear",
         summary=summary,
         model=model,
-        honours=frozenset({"initial", "fixed_mask", "moving_mask"}),
+        supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
         preset={"model": model},
         requires={"ants": "antspyx"},
         reference="doi:10.1016/j.neuroimage.2010.09.025",

@@ -19,9 +19,9 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
-from regkit.similarity.centering import centred
-from regkit.similarity.intensity import prepare
-from regkit.similarity.point_sample import draw, inside
+from regkit.similarity.centering import center_pair
+from regkit.similarity.intensity import normalize_for_similarity
+from regkit.similarity.point_sample import in_field_of_view, sample_points
 
 LARGEST_SEED = 2**31 - 1
 FEWEST_VOXELS = 4
@@ -69,14 +69,14 @@ class ElastixRigid:
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map improved by elastix."""
         _refuse_thin(pair)
-        near = centred(pair)
+        near = center_pair(pair)
         with warnings.catch_warnings():
             # Modules of ITK warn when they are imported, and crash where warnings are errors.
             warnings.simplefilter("ignore")
             elastix = _Elastix()
             with elastix.threads(self.threads):
                 found = elastix.run(near.pair, self._settings(near.pair))
-        return Estimate(near.undo(found))
+        return Estimate(near.to_original(found))
 
     def _settings(self, pair: Pair) -> dict[str, str]:
         """Return what differs from the default parameter map of elastix, or may."""
@@ -120,8 +120,8 @@ class _Elastix:
         """Register a pair with the default rigid parameter map and some settings."""
         method = self._method.New()
         method.SetParameterObject(self._parameters(settings))
-        method.SetFixedImage(self._image(prepare(pair.fixed, pair.fixed_mask)))
-        method.SetMovingImage(self._image(prepare(pair.moving, pair.moving_mask)))
+        method.SetFixedImage(self._image(normalize_for_similarity(pair.fixed, pair.fixed_mask)))
+        method.SetMovingImage(self._image(normalize_for_similarity(pair.moving, pair.moving_mask)))
         if pair.fixed_mask is not None:
             method.SetFixedMask(self._mask(pair.fixed, pair.fixed_mask))
         if pair.moving_mask is not None:
@@ -194,8 +194,8 @@ def _least_share(pair: Pair) -> float:
     """Return the share of points below which elastix gives up: its own, of those in the masks."""
     if pair.moving_mask is None:
         return LEAST_SHARE
-    points = draw(pair.fixed, pair.fixed_mask).points
-    in_both = inside(pair.moving, pair.moving_mask, pair.start.map_points(points))
+    points = sample_points(pair.fixed, pair.fixed_mask).points
+    in_both = in_field_of_view(pair.moving, pair.moving_mask, pair.start.map_points(points))
     return LEAST_SHARE * max(float(in_both.mean()), LEAST_SHARE_IN_MASKS)
 
 

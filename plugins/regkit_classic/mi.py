@@ -17,9 +17,13 @@ from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap
 from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
-from regkit.similarity.centering import CentredPair, normalised
-from regkit.similarity.intensity import prepare
-from regkit.similarity.point_sample import draw, draw_within, explained_information
+from regkit.similarity.centering import CenteredPair, normalize_scale
+from regkit.similarity.intensity import normalize_for_similarity
+from regkit.similarity.point_sample import (
+    overlap_weighted_nmi,
+    sample_points,
+    sample_points_in_mask,
+)
 from regkit_classic.interruption import stopping_on_interrupt
 from regkit_classic.pyramid import at_level, levels_mm
 
@@ -83,7 +87,7 @@ class MutualInformation:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map after the motion found, and how the search went."""
-        near = normalised(pair)
+        near = normalize_scale(pair)
         search = _Search(self, near)
         spacings = levels_mm(pair.fixed.grid, pair.moving.grid, self.levels)
         motion: sitk.Transform = sitk.Euler3DTransform()
@@ -94,19 +98,19 @@ class MutualInformation:
             for spacing in spacings[-AFFINE_LEVELS:]:
                 search.improve(motion, spacing)
         total = near.pair.start @ transform_from_sitk(motion)
-        return _unless_lost(pair, near.undo(total), {"levels": search.log})
+        return _unless_lost(pair, near.to_original(total), {"levels": search.log})
 
 
 class _Search:
     """One registration: the prepared images, and what happened on each level."""
 
-    def __init__(self, settings: MutualInformation, near: CentredPair) -> None:
+    def __init__(self, settings: MutualInformation, near: CenteredPair) -> None:
         self._settings = settings
         self._unit_mm = near.unit_mm
         self._pair = pair = near.pair
-        self._fixed = prepare(pair.fixed, pair.fixed_mask)
-        self._moving = prepare(pair.moving, pair.moving_mask)
-        self._share_in_mask = len(draw(pair.fixed, pair.fixed_mask, PROBE).points) / PROBE
+        self._fixed = normalize_for_similarity(pair.fixed, pair.fixed_mask)
+        self._moving = normalize_for_similarity(pair.moving, pair.moving_mask)
+        self._share_in_mask = len(sample_points(pair.fixed, pair.fixed_mask, PROBE).points) / PROBE
         self.log: list[dict[str, Any]] = []
 
     def improve(self, motion: sitk.Transform, spacing_mm: float) -> None:
@@ -168,9 +172,9 @@ class _Search:
 
 def _unless_lost(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Estimate:
     """Return what was found, or where the search began if the images tell more there."""
-    sample = draw_within(pair.fixed, pair.fixed_mask, PROBE)
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE)
     start, end = (
-        explained_information(sample, pair.moving, transform, pair.moving_mask)
+        overlap_weighted_nmi(sample, pair.moving, transform, pair.moving_mask)
         for transform in (pair.start, found)
     )
     if end >= KEPT * start:

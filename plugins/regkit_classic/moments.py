@@ -10,7 +10,12 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Estimate, Pair
-from regkit.similarity.point_sample import Sample, draw_within, explained_information, inside
+from regkit.similarity.point_sample import (
+    PointSample,
+    in_field_of_view,
+    overlap_weighted_nmi,
+    sample_points_in_mask,
+)
 
 # A centre found from so many points of a body is sure to a fraction of a millimetre.
 POINTS = 80_000
@@ -40,24 +45,24 @@ class Moments:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map, or that followed by a shift, or by a rotation and a shift."""
-        fixed = _body(draw_within(pair.fixed, pair.fixed_mask, POINTS), "fixed")
-        moving = _body(draw_within(pair.moving, pair.moving_mask, POINTS), "moving")
+        fixed = _body(sample_points_in_mask(pair.fixed, pair.fixed_mask, POINTS), "fixed")
+        moving = _body(sample_points_in_mask(pair.moving, pair.moving_mask, POINTS), "moving")
         candidates: list[Transform] = [pair.start]
         for here, there in ((fixed, moving), _shared(pair, fixed, moving)):
             start = pair.start.map_points(here)
             if min(len(here), len(there)) >= FEWEST:
                 turns = _turns(start, there) if self.axes else [np.eye(3)]
                 candidates += [_between(start, there, turn) @ pair.start for turn in turns]
-        sample = draw_within(pair.fixed, pair.fixed_mask, EVIDENCE)
+        sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, EVIDENCE)
         scores = [
-            explained_information(sample, pair.moving, candidate, pair.moving_mask)
+            overlap_weighted_nmi(sample, pair.moving, candidate, pair.moving_mask)
             for candidate in candidates
         ]
         best = candidates[int(np.argmax(scores))]
         return Estimate(best, diagnostics={"candidates": len(candidates), "score": max(scores)})
 
 
-def _body(sample: Sample, role: str) -> FloatArray:
+def _body(sample: PointSample, role: str) -> FloatArray:
     points = sample.points[sample.foreground]
     if len(points) == 0:
         raise RegistrationError(f"the {role} image shows no body (in its mask): it has no centre")
@@ -68,9 +73,9 @@ def _shared(pair: Pair, fixed: FloatArray, moving: FloatArray) -> tuple[FloatArr
     """Return the points (N, 3) of both bodies that the other image shows under the initial map."""
     if not isinstance(pair.start, AffineTransform):  # another inverse takes long, or is none
         return fixed[:0], moving[:0]
-    in_moving = inside(pair.moving, pair.moving_mask, pair.start.map_points(fixed))
+    in_moving = in_field_of_view(pair.moving, pair.moving_mask, pair.start.map_points(fixed))
     back = pair.start.inverse().map_points(moving)
-    return fixed[in_moving], moving[inside(pair.fixed, pair.fixed_mask, back)]
+    return fixed[in_moving], moving[in_field_of_view(pair.fixed, pair.fixed_mask, back)]
 
 
 def _turns(fixed: FloatArray, moving: FloatArray) -> list[FloatArray]:

@@ -16,13 +16,13 @@ from regkit_instance.fast import FastRegistration
 from regkit_instance.iso import InstanceOptimisation
 
 
-def forget() -> None:
+def delete_compiled() -> None:
     """Delete loops compiled earlier beside the package."""
     for stored in (Path(__file__).parent / "numba_backend" / "__pycache__").glob("*.nb[ic]"):
         stored.unlink(missing_ok=True)
 
 
-def warm() -> None:
+def compile_kernels() -> None:
     """Register a small image of a tilted bar with itself by every compiled measure."""
     grid = Grid((16, 16, 16), (4.0, 4.0, 4.0))
     z, y, x = np.indices(grid.shape_zyx)
@@ -37,5 +37,5 @@ def warm() -> None:
 
 
 if __name__ == "__main__":
-    forget()
-    warm()
+    delete_compiled()
+    compile_kernels()

@@ -12,7 +12,7 @@ from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
 from regkit_instance.measures import SAMPLES_AT_ONCE
 from regkit_instance.neighbourhoods import Edges
-from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.pyramid import Level
 
@@ -69,7 +69,7 @@ class EdgeMeasure:
         for part in self._parts(len(maps)):
             fields = self._fields(len(maps[part]))
             for image, field in zip(self.images, fields, strict=True):
-                look_up(image, self._indexed(maps[part]), self.positions, field)
+                interpolate(image, self._indexed(maps[part]), self.positions, field)
             self._score(fields, maps[part], scores[part], NONE)
         return scores
 
@@ -90,7 +90,7 @@ class EdgeMeasure:
         by_maps[:] = 0.0
         carried = np.empty_like(by_maps)
         for field, slope, pull in zip(fields, by_index, slopes, strict=True):
-            carry(field, pull, slope, self.positions, carried)
+            backpropagate(field, pull, slope, self.positions, carried)
             by_maps += np.einsum("ji,bjk->bik", self.to_index[:, :3], carried)
         by_maps[:, :, :3] += by_linear
 

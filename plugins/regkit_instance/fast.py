@@ -65,9 +65,9 @@ class FastRegistration:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the initial map followed by the motion found, and how sure it is."""
-        from regkit_instance.multistart import Settings, search  # noqa: PLC0415 - loads numba
+        from regkit_instance.multistart import MultiStartSettings, search  # noqa: PLC0415 - loads numba
 
-        settings = Settings(
+        settings = MultiStartSettings(
             measure=self.measure,
             model=self.model,
             starts=None if self.starts == "auto" else self.starts,

@@ -82,14 +82,14 @@ class InstanceOptimisation:
         return self._as_published(pair) if self.preset == "paper" else self._fast(pair)
 
     def _fast(self, pair: Pair) -> Estimate:
-        from regkit_instance.refinement import Settings, refine  # noqa: PLC0415 - loads numba
+        from regkit_instance.refinement import RefinementSettings, refine  # noqa: PLC0415 - loads numba
 
         device = None
         if self.device.startswith("cuda"):
             from regkit_instance.torch_backend.bridge import device_named  # noqa: PLC0415 - loads torch
 
             device = device_named(self.device)
-        settings = Settings(
+        settings = RefinementSettings(
             self.measure,
             self.model,
             self.levels,
@@ -101,6 +101,6 @@ class InstanceOptimisation:
         return refine(pair, settings, device)
 
     def _as_published(self, pair: Pair) -> Estimate:
-        from regkit_instance.torch_backend.published import refine  # noqa: PLC0415 - loads torch
+        from regkit_instance.torch_backend.chen2024 import refine_chen2024  # noqa: PLC0415 - loads torch
 
-        return refine(pair, self.measure, self.model, self.rate, self.device)
+        return refine_chen2024(pair, self.measure, self.model, self.rate, self.device)

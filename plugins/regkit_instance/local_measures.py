@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import NOISE
-from regkit_instance.measures import Sampled, Score, binned
+from regkit_instance.measures import SampledMetric, ScoreKernel, binned
 from regkit_instance.neighbourhoods import Patches
 from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
-from regkit_instance.points import Points
+from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
 
 
 def local_measure(
     name: str, patches: Patches, level: Level, origin: FloatArray, bins: int
-) -> Sampled:
+) -> SampledMetric:
     """Return a measure of patches.
 
     Parameters
@@ -34,11 +34,11 @@ def local_measure(
     bins
         Of the intensities of each image, for ``local-cr``.
     """
-    points = Points(patches.positions, patches.values)
-    return Sampled(points, level, origin, _score(name, patches, bins))
+    points = MetricPoints(patches.positions, patches.values)
+    return SampledMetric(points, level, origin, _score(name, patches, bins))
 
 
-def _score(name: str, patches: Patches, bins: int) -> Score:
+def _score(name: str, patches: Patches, bins: int) -> ScoreKernel:
     fixed = patches.values
     classes = binned(np.nan_to_num(fixed), bins)
 

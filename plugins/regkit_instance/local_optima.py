@@ -17,7 +17,7 @@ DESCRIBED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class LocalOptima:
     """Different places that searches ended at, the best first.
 
     Parameters
@@ -37,11 +37,13 @@ class Places:
     scores: FloatArray
     counts: NDArray[np.int64]
 
-    def taken(self, which: NDArray[np.int64]) -> Places:
+    def taken(self, which: NDArray[np.int64]) -> LocalOptima:
         """Return some of the places, in a given order."""
-        return Places(self.maps[which], self.values[which], self.scores[which], self.counts[which])
+        return LocalOptima(
+            self.maps[which], self.values[which], self.scores[which], self.counts[which]
+        )
 
-    def best(self, most: int, nearly: float) -> Places:
+    def best(self, most: int, nearly: float) -> LocalOptima:
         """Return the best places, down to a share of the best one's score."""
         good = np.flatnonzero(self.scores >= nearly * self.scores[0])
         return self.taken(good[:most])
@@ -59,7 +61,7 @@ class Places:
         away = distances_mm(self.maps, self.maps[0], body)
         return [
             {
-                "share_of_best": float(self.scores[k] / self.scores[0]),
+                "score_ratio": float(self.scores[k] / self.scores[0]),
                 "from_best_mm": float(away[k]),
                 "rotation_deg": _turn(self.maps[k], self.maps[0]),
                 "searches": int(self.counts[k]),
@@ -68,9 +70,9 @@ class Places:
         ]
 
 
-def places(
+def cluster_optima(
     maps: FloatArray, values: FloatArray, scores: FloatArray, body: FloatArray, apart_mm: float
-) -> Places:
+) -> LocalOptima:
     """Group the ends of searches: what is within `apart_mm` of a better one belongs to it."""
     left = np.argsort(-scores, kind="stable")
     left = left[np.isfinite(scores[left])]
@@ -81,7 +83,7 @@ def places(
         counts.append(near.sum())
         left = left[~near]
     which = np.array(members, np.int64)
-    return Places(maps[which], values[which], scores[which], np.array(counts, np.int64))
+    return LocalOptima(maps[which], values[which], scores[which], np.array(counts, np.int64))
 
 
 def distances_mm(maps: FloatArray, to: FloatArray, body: FloatArray) -> FloatArray:

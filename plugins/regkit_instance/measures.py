@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from regkit.geometry.grid import FloatArray
 from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
 from regkit_instance.numba_backend.cr import correlation_ratio
-from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.mi import mutual_information
-from regkit_instance.points import Points
+from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
 
 # Values and gradients of so many samples stay in a processor's own cache.
@@ -45,7 +45,7 @@ class Measure(Protocol):
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
 
 
-class Score(Protocol):
+class ScoreKernel(Protocol):
     """A measure of moving values at sample points, whatever map they come from."""
 
     def __call__(
@@ -55,7 +55,7 @@ class Score(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
+class WeightedSum:
     """The sum of two measures: a `Measure` whose peak is where both nearly have theirs.
 
     Parameters
@@ -82,7 +82,7 @@ class Together:
 
 
 @dataclass(frozen=True, eq=False)
-class Sampled:
+class SampledMetric:
     """A measure of the intensities at sample points of the fixed image.
 
     Parameters
@@ -99,13 +99,13 @@ class Sampled:
         That share the maps of a batch; the numbers do not depend on them.
     """
 
-    points: Points
+    points: MetricPoints
     level: Level
     origin: FloatArray
-    score: Score
+    score: ScoreKernel
     threads: int = 1
 
-    def with_score(self, name: str, bins: int) -> Sampled:
+    def with_score(self, name: str, bins: int) -> SampledMetric:
         """Return another measure (see `score_by`) of the same points."""
         return replace(self, score=score_by(name, self.points.values, bins))
 
@@ -113,7 +113,7 @@ class Sampled:
         """Return the similarity (B,) under each map."""
         return self.values_and_overlaps(maps)[0]
 
-    def merits(self, maps: FloatArray) -> FloatArray:
+    def overlap_weighted_scores(self, maps: FloatArray) -> FloatArray:
         """Return the similarity times the root of the share of points that overlap, (B,).
 
         The similarity alone makes the most of small overlaps, where chance is strong; times the
@@ -141,7 +141,7 @@ class Sampled:
 
     def _look_up(self, maps: FloatArray, scores: FloatArray, shares: FloatArray) -> None:
         values = np.empty((len(maps), self._size), np.float32)
-        look_up(self.level.array, self._to_index(maps), self.points.positions, values)
+        interpolate(self.level.array, self._to_index(maps), self.points.positions, values)
         self.score(values, self._fewest, scores, NONE)
         shares[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
 
@@ -152,7 +152,7 @@ class Sampled:
         positions = self.points.positions
         gather(self.level.array, self._to_index(maps), positions, values, gradients)
         self.score(values, self._fewest, scores, slopes)
-        carry(values, slopes, gradients, positions, by_maps)
+        backpropagate(values, slopes, gradients, positions, by_maps)
 
     def _to_index(self, maps: FloatArray) -> FloatArray:
         matrix = self.level.to_padded_index(self.origin)
@@ -186,7 +186,7 @@ def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
     return np.minimum((values * bins).astype(np.int64), bins - 1).astype(np.uint8)
 
 
-def score_by(name: str, values: NDArray[np.float32], bins: int) -> Score:
+def score_by(name: str, values: NDArray[np.float32], bins: int) -> ScoreKernel:
     """Return the score of a name (``mi``, ``nmi``, ``cr``) against fixed values in 0..1."""
     classes = binned(values, bins)
     whole = np.bincount(classes, minlength=bins).astype(np.float64)

@@ -12,8 +12,8 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import linear_part
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import values_at
-from regkit_instance.numba_backend.gather import gather, look_up
-from regkit_instance.points import Body
+from regkit_instance.numba_backend.interpolate import gather, interpolate
+from regkit_instance.points import BodyRegion
 from regkit_instance.pyramid import Level
 
 # The powers of this number fill a cube evenly: it is the root of x^4 = x + 1.
@@ -43,7 +43,9 @@ class Patches:
     whole: int
 
 
-def patches(pair: Pair, body: Body, level: Level, count: int, *, side: int, seed: int) -> Patches:
+def patches(
+    pair: Pair, body: BodyRegion, level: Level, count: int, *, side: int, seed: int
+) -> Patches:
     """Spread patches through the body's box.
 
     Parameters
@@ -72,7 +74,7 @@ def patches(pair: Pair, body: Body, level: Level, count: int, *, side: int, seed
     places = level.grid.to_physical((centres[:, None] + offsets).reshape(-1, 3))
     values = np.empty((1, len(places)), np.float32)
     near, into = _near(places, level)
-    look_up(level.array, into, near, values)
+    interpolate(level.array, into, near, values)
     values[0, ~_in_mask(pair, places)] = np.nan
     by_patch = values.reshape(-1, side**3)
     shown = np.flatnonzero(np.isfinite(by_patch).mean(axis=1) >= LEAST_KNOWN)
@@ -100,7 +102,7 @@ class Edges:
     slopes: NDArray[np.float32]
 
 
-def gradients(pair: Pair, body: Body, level: Level, count: int, seed: int) -> Edges:
+def gradients(pair: Pair, body: BodyRegion, level: Level, count: int, seed: int) -> Edges:
     """Spread points through the body's box and take the image's gradient there.
 
     Parameters as of `patches`.
@@ -118,7 +120,7 @@ def gradients(pair: Pair, body: Body, level: Level, count: int, seed: int) -> Ed
     return Edges(_mapped(pair, body, places[known]), turned.astype(np.float32))
 
 
-def _spread(pair: Pair, body: Body, level: Level, count: int, seed: int) -> FloatArray:
+def _spread(pair: Pair, body: BodyRegion, level: Level, count: int, seed: int) -> FloatArray:
     """Return points spread evenly around the body, LPS mm, shape (count, 3)."""
     grid = pair.fixed.grid
     margin = MARGIN_VOXELS * np.divide(level.grid.spacing, grid.spacing)[::-1]
@@ -142,6 +144,6 @@ def _in_mask(pair: Pair, places: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(values_at(pair.fixed_mask, places) != 0)
 
 
-def _mapped(pair: Pair, body: Body, places: FloatArray) -> NDArray[np.float32]:
+def _mapped(pair: Pair, body: BodyRegion, places: FloatArray) -> NDArray[np.float32]:
     mapped = pair.start.map_points(places) - body.centre
     return np.ascontiguousarray(mapped.T, dtype=np.float32)

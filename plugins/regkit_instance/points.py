@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import Sample, values_at
-from regkit_instance.numba_backend.gather import look_up
+from regkit.similarity.point_sample import PointSample, values_at
+from regkit_instance.numba_backend.interpolate import interpolate
 from regkit_instance.pyramid import Level
 
 # What surrounds a body tells where it ends: so many voxels of a level around it count.
@@ -20,7 +20,7 @@ FEWEST = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Body:
+class BodyRegion:
     """What of the fixed image is to be aligned.
 
     Parameters
@@ -42,7 +42,7 @@ class Body:
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class MetricPoints:
     """A sample of the fixed image at one resolution.
 
     Parameters
@@ -57,7 +57,7 @@ class Points:
     values: NDArray[np.float32]
 
 
-def find_body(pair: Pair, sample: Sample) -> Body:
+def find_body(pair: Pair, sample: PointSample) -> BodyRegion:
     """Find the body in a sample of the fixed image (in its mask).
 
     Raises
@@ -76,7 +76,7 @@ def find_body(pair: Pair, sample: Sample) -> Body:
     distances = np.linalg.norm(points, axis=1)
     radius = float(np.quantile(distances, 0.95)) or 1.0
     within = pair.fixed.grid.to_index(sample.points if pair.fixed_mask is not None else body)
-    return Body(points, centre, radius, np.quantile(within, (0.002, 0.998), axis=0))
+    return BodyRegion(points, centre, radius, np.quantile(within, (0.002, 0.998), axis=0))
 
 
 def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatArray:
@@ -85,9 +85,9 @@ def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatA
     return np.stack([np.maximum(box[0] - margin, -0.5), np.minimum(box[1] + margin, top)])
 
 
-def scatter(  # noqa: PLR0917 - each says something else
-    pair: Pair, body: Body, level: Level, spacing_mm: float, count: int, seed: int
-) -> Points:
+def stratified_points(  # noqa: PLR0917 - each says something else
+    pair: Pair, body: BodyRegion, level: Level, spacing_mm: float, count: int, seed: int
+) -> MetricPoints:
     """Spread points around the body: one at random in each of equal cells of a box.
 
     Parameters
@@ -117,7 +117,7 @@ def scatter(  # noqa: PLR0917 - each says something else
     values = _values(level, places)
     known = ~np.isnan(values)
     mapped = pair.start.map_points(places[known]) - body.centre
-    return Points(np.ascontiguousarray(mapped.T, dtype=np.float32), values[known])
+    return MetricPoints(np.ascontiguousarray(mapped.T, dtype=np.float32), values[known])
 
 
 def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
@@ -135,6 +135,6 @@ def _values(level: Level, places: FloatArray) -> NDArray[np.float32]:
     values = np.empty((1, len(places)), np.float32)
     origin = places.mean(axis=0) if len(places) else np.zeros(3)
     near = np.ascontiguousarray((places - origin).T, dtype=np.float32)
-    look_up(level.array, level.to_padded_index(origin)[None], near, values)
+    interpolate(level.array, level.to_padded_index(origin)[None], near, values)
     found: NDArray[np.float32] = values[0]
     return found

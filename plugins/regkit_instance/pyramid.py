@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.similarity.intensity import CT_WINDOW_HU, EMISSION, spread, window
+from regkit.similarity.intensity import (
+    CT_WINDOW_HU,
+    EMISSION,
+    intensity_window,
+    stabilize_variance,
+)
 from regkit.similarity.point_sample import values_at
-from regkit_instance.numba_backend.shrink import shrink
+from regkit_instance.numba_backend.downsample import downsample
 
 # Beyond this many voxels across the field of view, motion is no better determined.
 FINEST_SHARE = 1 / 160
@@ -77,7 +82,7 @@ def curve_of(values: FloatArray, modality: str, masked: bool) -> FloatArray:
     RegistrationError
         The image is constant, or the mask marks almost nothing.
     """
-    low, high = window(spread(values, modality), modality, masked)
+    low, high = intensity_window(stabilize_variance(values, modality), modality, masked)
     if (low, high) == CT_WINDOW_HU:
         return np.array(CT_CURVE)
     return np.array(((low, high), (0.0, 1.0)))
@@ -96,7 +101,7 @@ def pyramid(
     volume
         Any image.
     curve
-        Intensities, after `regkit.similarity.intensity.spread`, and their images; see `curve_of`.
+        Knots of the intensity curve, after `stabilize_variance`, and its values; see `curve_of`.
     spacings
         Of the levels; every axis keeps at least twelve voxels, or those it has.
     mask
@@ -129,7 +134,7 @@ def _shrunk(
     affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
     affine[:3, :3] *= factors
     out = np.empty(np.add(shape, 2), np.float32)
-    shrink(_read_only(array), np.array(factors), np.array(first), curve, root, out)
+    downsample(_read_only(array), np.array(factors), np.array(first), curve, root, out)
     # In loops of numba, slices take longer to compile than all else together.
     out[0], out[-1] = out[1], out[-2]
     out[:, 0], out[:, -1] = out[:, 1], out[:, -2]

@@ -12,13 +12,13 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
 from regkit_instance.edges import EdgeMeasure
-from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
-from regkit_instance.measures import EDGES, Measure, Together
+from regkit_instance.measures import EDGES, Measure, WeightedSum
 from regkit_instance.motion import Model, Motion
 from regkit_instance.neighbourhoods import gradients, patches
 from regkit_instance.optimiser import climb
-from regkit_instance.stretch_prior import held
+from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.stretch_prior import with_stretch_prior
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ LAST_STEP_MM = 0.01
 
 
 @dataclass(frozen=True)
-class Settings:
+class RefinementSettings:
     """What a refinement does; see `regkit_instance.iso.InstanceOptimisation`."""
 
     measure: str
@@ -42,7 +42,9 @@ class Settings:
     finest_mm: float = 0.0
 
 
-def refine(pair: Pair, settings: Settings, device: torch.device | None = None) -> Estimate:
+def refine(
+    pair: Pair, settings: RefinementSettings, device: torch.device | None = None
+) -> Estimate:
     """Improve the initial map, or keep it if nothing better is near.
 
     Parameters
@@ -66,9 +68,11 @@ def refine(pair: Pair, settings: Settings, device: torch.device | None = None) -
 class _Refinement:
     """One registration: both images at every level."""
 
-    def __init__(self, pair: Pair, settings: Settings, device: torch.device | None) -> None:
+    def __init__(
+        self, pair: Pair, settings: RefinementSettings, device: torch.device | None
+    ) -> None:
         self.pair, self.settings, self.device = pair, settings, device
-        self.images = Images.of(pair, settings.levels, settings.seed, settings.finest_mm)
+        self.images = PreparedPair.of(pair, settings.levels, settings.seed, settings.finest_mm)
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> Estimate:
@@ -103,7 +107,12 @@ class _Refinement:
             motion = Motion(model, self.images.body.radius_mm)
             until = LAST_STEP_MM if last else spacing / 30
             peaks = climb(
-                held(measure, motion, self.images), motion, maps, spacing / 2, until, STEPS
+                with_stretch_prior(measure, motion, self.images),
+                motion,
+                maps,
+                spacing / 2,
+                until,
+                STEPS,
             )
             if not np.isfinite(peaks.values[0]):
                 raise RegistrationError(
@@ -127,7 +136,7 @@ class _Refinement:
         settings = self.settings
         if settings.measure == "mi-ngf":
             edges = self._gradient_fields(level)
-            return Together(self._of_intensities("mi", level), edges, EDGES)
+            return WeightedSum(self._of_intensities("mi", level), edges, EDGES)
         if settings.measure in COMPILED:
             return self._of_intensities(settings.measure, level)
         if settings.measure == "ngf":

@@ -32,7 +32,7 @@ def rotations_everywhere(count: int) -> FloatArray:
     return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
-def everywhere(places: FloatArray, radius_mm: float) -> FloatArray:
+def global_starts(places: FloatArray, radius_mm: float) -> FloatArray:
     """Return maps (B, 3, 4) to begin from, the initial map (no motion) first.
 
     Every rotation, with the body's centre where it is and at other places; and small rotations
@@ -54,7 +54,7 @@ def everywhere(places: FloatArray, radius_mm: float) -> FloatArray:
     return np.concatenate([_combined(near, _lattice(NEAR_STEP * radius_mm, 2)), unturned, far])
 
 
-def wider(centre: FloatArray, radius_mm: float) -> FloatArray:
+def extended_starts(centre: FloatArray, radius_mm: float) -> FloatArray:
     """Return maps (B, 3, 4): every rotation, the body's centre on a lattice around a place.
 
     Parameters
@@ -67,7 +67,7 @@ def wider(centre: FloatArray, radius_mm: float) -> FloatArray:
     return _combined(rotations_everywhere(ROTATIONS), centre + _lattice(WIDER_STEP * radius_mm, 1))
 
 
-def in_turn(starts: FloatArray, count: int) -> FloatArray:
+def subsample_starts(starts: FloatArray, count: int) -> FloatArray:
     """Return so many of the starts, the initial map first and the others evenly spaced."""
     which = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
     return np.asarray(starts[np.unique(which)])

@@ -12,9 +12,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
-from regkit_instance.images import Images
-from regkit_instance.measures import Measure, Together
+from regkit_instance.measures import Measure, WeightedSum
 from regkit_instance.motion import Motion
+from regkit_instance.prepared_pair import PreparedPair
 
 # Beside a measure between 0 and about 1, of so many samples: with more of them, the images say
 # more and the prior less. On 8 real thighs in PET and CT (benchmarks/petct.py, set sts), of some
@@ -25,7 +25,7 @@ FOLDED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class LogStretchPrior:
     """Minus half the sum of the squared logarithms of a map's principal stretches; a `Measure`.
 
     Zero for every rigid motion, minus infinity for a map that folds or reflects.
@@ -54,7 +54,7 @@ class Stretch:
         return np.where(fine, -(logs**2).sum(axis=1) / 2, -np.inf), by_maps
 
 
-def held(measure: Measure, motion: Motion, images: Images) -> Measure:
+def with_stretch_prior(measure: Measure, motion: Motion, images: PreparedPair) -> Measure:
     """Return a measure of images with the prior, where a motion may be more than a rigid one."""
     if motion.model == "rigid":
         return measure
@@ -63,4 +63,4 @@ def held(measure: Measure, motion: Motion, images: Images) -> Measure:
     if np.linalg.det(linear) <= 0:  # a start that reflects: who gave it means it
         linear = np.eye(3)
     weight = min(MOST, SAMPLES / images.independent())
-    return Together(measure, Stretch(linear), weight)
+    return WeightedSum(measure, LogStretchPrior(linear), weight)

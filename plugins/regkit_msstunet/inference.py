@@ -30,7 +30,7 @@ from regkit_msstunet.guard import doubts, place_of
 from regkit_msstunet.networks.reorienter import probabilities
 from regkit_msstunet.prepare import centre_of_mass, prepared
 from regkit_msstunet.weights import TrainedNetwork, load_network
-from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, cropped, likelier
+from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, argmax_labels, cropped
 from regkit_ventricle.labels import MM3_PER_ML
 
 # Share by which a field of view may differ from training before the body is looked for in it.
@@ -148,9 +148,9 @@ def _labels(seen: Seen) -> LabelMap:
     Walls are three voxels thick: finer ones than the shares' keep what lies between these.
     """
     wall, pool = (Volume(seen.shares[place], seen.frame) for place in (MYOCARDIUM, BLOOD_POOL))
-    labelled = cropped(LabelMap(likelier(wall.array, pool.array), seen.frame))
+    labelled = cropped(LabelMap(argmax_labels(wall.array, pool.array), seen.frame))
     planes = refined(labelled.grid, FINER)
-    finer = likelier(resample(wall, planes).array, resample(pool, planes).array)
+    finer = argmax_labels(resample(wall, planes).array, resample(pool, planes).array)
     return LabelMap(finer, moved(planes, seen.pose))
 
 

@@ -16,7 +16,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             name="ms-st-unet",
             target="regkit_msstunet.registrar:LearnedReorientation",
             summary="left ventricle of transaxial SPECT or PET to its short axis, with its labels",
-            honours=frozenset({"moving_mask"}),
+            supports=frozenset({"moving_mask"}),
             requires=NEEDS,
             reference=NI,
             weights="regkit_msstunet",

@@ -13,10 +13,10 @@ from regkit.datasets.case import Case
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.report.annotation import PAPER, mark_scale, write, write_columns
-from regkit.report.fusion import RGB, Look, Values, overlay, pixels
+from regkit.report.annotation import PAPER, mark_scale, write_columns, write_text
+from regkit.report.fusion import RGB, DisplayRange, Values, overlay, pixels
 from regkit.report.slice_planes import ORIENTATIONS, Orientation, Plane
-from regkit_nuclear.phantoms.thorax.pose import Reorientation
+from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 PANEL, GAP, EDGE, ACROSS = 230, 6, 20, 2
 LV_FIELD_MM = 150.0
@@ -63,7 +63,7 @@ def montage(case: Case) -> Image.Image:
 
 def write_name(canvas: Image.Image, case: Case) -> None:
     """Write the case's id into the corner of the first panel."""
-    write(canvas, (EDGE + PANEL - 6, EDGE + 36), case.id, "rt")
+    write_text(canvas, (EDGE + PANEL - 6, EDGE + 36), case.id, "rt")
 
 
 def _rows(case: Case) -> Iterator[Row]:
@@ -98,7 +98,7 @@ def _focus(case: Case) -> Vector3:
     """Return what to look at in the fixed image: the heart, else the middle of the labels."""
     pose = case.extra.get("reorientation")
     if pose is not None and _is_of_fixed(case):
-        return Reorientation(*pose).centre_mm
+        return HeartPose(*pose).centre_mm
     labels = case.fixed_labels
     if labels is None or not labels.array.any():
         return case.pair.fixed.grid.centre
@@ -154,7 +154,7 @@ def _scan(
 def _both(
     title: str, fixed: Volume, moving: Volume, planes: Sequence[Plane], through: Transform
 ) -> Row:
-    looks = Look.of(fixed), Look.of(moving)
+    looks = DisplayRange.of(fixed), DisplayRange.of(moving)
     panels = [
         _image(overlay(plane.look(fixed), plane.look(moving, through), looks)) for plane in planes
     ]
@@ -165,7 +165,7 @@ def _ventricle(title: str, case: Case, volume: Volume) -> Row:
     """Show the ventricle in its own planes, through its centre."""
     if "reorientation" not in case.extra:
         return Row(title, ())
-    pose = Reorientation(*case.extra["reorientation"])
+    pose = HeartPose(*case.extra["reorientation"])
     to_lps = AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
     origin, pixel_mm = (0.0, 0.0, 0.0), LV_FIELD_MM / PANEL
     planes = [
@@ -175,7 +175,7 @@ def _ventricle(title: str, case: Case, volume: Volume) -> Row:
     seen = [np.nan_to_num(plane.look(volume, to_lps)) for plane in planes]
     # Brightest where the myocardium is, whatever liver and gut do.
     near = seen[0][PANEL // 4 : -PANEL // 4, PANEL // 4 : -PANEL // 4]
-    look = Look(0.0, max(float(np.quantile(near, 0.995)), 1e-6), warm=True)
+    look = DisplayRange(0.0, max(float(np.quantile(near, 0.995)), 1e-6), warm=True)
     panels = tuple(
         _marked(_image(look.paint(values)), plane)
         for values, plane in zip(seen, planes, strict=True)

@@ -71,6 +71,6 @@ def _cohort(name: str, home: str, summary: str) -> DatasetSpec:
         summary=summary,
         requires=NEEDS_TORCH if "spect" in name or "lv" in name else {},
         # No DICOM ultrasound volume is read at its place by other tools.
-        writers={} if name == "mr-us" else {"dicom": "regkit_nuclear.dicom_out:write_image"},
+        writers={} if name == "mr-us" else {"dicom": "regkit_nuclear.dicom_export:write_image"},
         picture="regkit_nuclear.montage:montage",
     )

@@ -128,9 +128,9 @@ class InstanceSpecific:
         return TransMorph(self.weights, self.model, self.passes, self.device)
 
     def _searched(self, pair: Pair) -> Estimate:
-        from regkit_instance.multistart import Settings, search  # noqa: PLC0415 - loads numba
+        from regkit_instance.multistart import MultiStartSettings, search  # noqa: PLC0415 - loads numba
 
-        settings = Settings(self.measure, self.model, seed=self.seed)
+        settings = MultiStartSettings(self.measure, self.model, seed=self.seed)
         return search(pair, settings)
 
     def _refined(self, pair: Pair) -> Estimate:
@@ -139,11 +139,11 @@ class InstanceSpecific:
         return self._refined_as_published(pair)
 
     def _refined_fast(self, pair: Pair) -> Estimate:
-        from regkit_instance.refinement import Settings, refine  # noqa: PLC0415 - loads numba
+        from regkit_instance.refinement import RefinementSettings, refine  # noqa: PLC0415 - loads numba
 
         # Averaged over larger voxels, or rooted, a body's outline moves, and scales follow it.
         finest = float(np.prod([*pair.fixed.grid.spacing, *pair.moving.grid.spacing]) ** (1 / 6))
-        settings = Settings(
+        settings = RefinementSettings(
             self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
         )
         ready = replace(pair, fixed=refinable(pair.fixed), moving=refinable(pair.moving))
@@ -153,7 +153,7 @@ class InstanceSpecific:
         return replace(found, diagnostics={**found.diagnostics, "preparation": told})
 
     def _refined_as_published(self, pair: Pair) -> Estimate:
-        from regkit_instance.torch_backend import published  # noqa: PLC0415 - loads torch
+        from regkit_instance.torch_backend import chen2024 as published  # noqa: PLC0415 - loads torch
 
         kinds = {pair.fixed.modality, pair.moving.modality}
         told: dict[str, Any] = {}
@@ -161,5 +161,7 @@ class InstanceSpecific:
             fixed, moving = prepare(pair.fixed), prepare(pair.moving)
             told = {"fixed": dict(fixed.record), "moving": dict(moving.record)}
             pair = replace(pair, fixed=fixed.volume, moving=moving.volume)
-        found = published.refine(pair, f"local-{self.measure}", "affine", self.rate, self.device)
+        found = published.refine_chen2024(
+            pair, f"local-{self.measure}", "affine", self.rate, self.device
+        )
         return replace(found, diagnostics={**found.diagnostics, "preparation": told})

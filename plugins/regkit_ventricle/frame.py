@@ -37,7 +37,7 @@ def along_axis(axis: LongAxis, like: Transform) -> AffineTransform:
     return _frame(axis, inferior)
 
 
-def upright(axis: LongAxis) -> AffineTransform:
+def upright_frame(axis: LongAxis) -> AffineTransform:
     """Return the short-axis frame that two turns in a scanner's planes give.
 
     The patient's superior direction, seen along the axis, is up, and is called anterior: what

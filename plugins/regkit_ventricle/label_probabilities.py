@@ -16,7 +16,7 @@ from regkit.geometry.volume import LabelMap, Volume
 MYOCARDIUM, BLOOD_POOL = 1, 2
 
 
-def likelier(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.uint8]:
+def argmax_labels(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return 1 or 2 where myocardium or the blood pool has the largest share, else 0."""
     rest = 1 - wall - pool
     labels = np.zeros(wall.shape, np.uint8)
@@ -25,7 +25,7 @@ def likelier(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[
     return labels
 
 
-def numbered(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
+def relabel(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
     """Return labels whose myocardium and blood pool had other numbers as 1 and 2, all else 0."""
     array = np.zeros(labels.array.shape, np.uint8)
     for ours, theirs in zip((MYOCARDIUM, BLOOD_POOL), numbers, strict=True):
@@ -33,7 +33,7 @@ def numbered(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
     return LabelMap(array, labels.grid)
 
 
-def smoothly(
+def resample_labels_linear(
     labels: LabelMap,
     onto: Grid,
     through: Transform,
@@ -54,7 +54,7 @@ def smoothly(
         resample(Volume(labels.array == number, labels.grid), onto, through).array
         for number in numbers
     )
-    return LabelMap(likelier(wall, pool), onto)
+    return LabelMap(argmax_labels(wall, pool), onto)
 
 
 def cropped(labels: LabelMap) -> LabelMap:

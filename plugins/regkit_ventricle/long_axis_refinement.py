@@ -9,7 +9,11 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
-from regkit.similarity.point_sample import Sample, draw, shared_information
+from regkit.similarity.point_sample import (
+    PointSample,
+    normalized_mutual_information,
+    sample_points,
+)
 
 # From the centre of an average ventricle to beyond its wall on all sides but the apex.
 REACH_MM = 55.0
@@ -60,7 +64,7 @@ class LongAxisRefinement:
         refined = along_axis(axis, frame) @ to_fixed.inverse()
         sample = _around_the_ventricle(pair)
         before, after = (
-            shared_information(sample, pair.moving, transform, pair.moving_mask)
+            normalized_mutual_information(sample, pair.moving, transform, pair.moving_mask)
             for transform in (found.transform, refined)
         )
         tilt, offset = tilt_deg(axis, frame), offset_mm(axis, frame)
@@ -76,10 +80,10 @@ class LongAxisRefinement:
         )
 
 
-def _around_the_ventricle(pair: Pair) -> Sample:
-    sample = draw(pair.fixed)
+def _around_the_ventricle(pair: Pair) -> PointSample:
+    sample = sample_points(pair.fixed)
     near = np.linalg.norm(sample.points - pair.fixed.grid.centre, axis=1) < REACH_MM
-    return Sample(sample.points[near], sample.values[near], sample.foreground[near])
+    return PointSample(sample.points[near], sample.values[near], sample.foreground[near])
 
 
 def _unchanged(found: Estimate, words: str) -> Estimate:

@@ -20,12 +20,12 @@ from regkit.report.annotation import (
     write_columns,
     write_heading,
 )
-from regkit.report.fusion import CONTOUR_ON_WARM, Look, Values, pixels
+from regkit.report.fusion import CONTOUR_ON_WARM, DisplayRange, Values, pixels
 from regkit.report.slice_planes import Plane
 from regkit_ventricle.polar_picture import draw_polar_map
 from regkit_ventricle.record import facts
 from regkit_ventricle.reorientation import Reorientation
-from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL, View
+from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL, SliceView
 
 TILE, GAP, EDGE, ACROSS, POLAR = 172, 5, 24, 6, 640
 # Around the ventricle, mm; and how strong the labels' outline is drawn.
@@ -34,7 +34,7 @@ KEY: Final = "polar map, percent of its maximum (17 segments, AHA)"
 ROWS: Final = ((SHORT_AXIS, 2), (HORIZONTAL, 1), (VERTICAL, 1))
 
 
-def picture(shown: Reorientation, title: str) -> Image.Image:
+def ventricle_picture(shown: Reorientation, title: str) -> Image.Image:
     """Draw a reorientation.
 
     Short axes from apex to base, horizontal and vertical long axes, all to one scale with the
@@ -86,7 +86,7 @@ class _Camera:
 
     shown: Reorientation
     outline: Volume
-    look: Look
+    look: DisplayRange
     low: FloatArray
     high: FloatArray
 
@@ -97,10 +97,10 @@ class _Camera:
         grid = ventricle.labels.grid
         outline = Volume(ventricle.myocardium.astype(np.float32), grid)
         there = shown.transform.inverse().map_points(ventricle.points)
-        look = Look(0.0, shown.polar.maximum, warm=True)
+        look = DisplayRange(0.0, shown.polar.maximum, warm=True)
         return cls(shown, outline, look, there.min(axis=0), there.max(axis=0))
 
-    def band(self, view: View, rows: int) -> Image.Image:
+    def band(self, view: SliceView, rows: int) -> Image.Image:
         """Draw rows of slices of one view under their title."""
         width = ACROSS * TILE + (ACROSS - 1) * GAP
         band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
@@ -116,7 +116,7 @@ class _Camera:
             band.paste(tile, (column * (TILE + GAP), LINE + row * (TILE + GAP)))
         return band
 
-    def _planes(self, view: View, count: int) -> list[Plane]:
+    def _planes(self, view: SliceView, count: int) -> list[Plane]:
         """Lay planes through the ventricle in the order of the view."""
         size = self.high - self.low
         pixel_mm = (float(size.max()) + 2 * MARGIN_MM) / TILE

@@ -13,14 +13,14 @@ def regkit_methods() -> Iterable[MethodSpec]:
             name="lv-axis",
             target="regkit_ventricle.long_axis_refinement:LongAxisRefinement",
             summary="short-axis planes across the long axis of the labels (ms-st-unet+lv-axis)",
-            aligns=False,
+            is_registration=False,
         ),
         MethodSpec(
             name="lv-walls",
             target="regkit_ventricle.wall_refinement:WallRefinement",
             summary="left-ventricular wall surfaces fitted to the image (ms-st-unet+lv-walls)",
-            honours=frozenset({"moving_mask"}),
-            aligns=False,
+            supports=frozenset({"moving_mask"}),
+            is_registration=False,
         ),
     )
 

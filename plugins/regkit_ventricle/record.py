@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from regkit.report.record import plain
+from regkit.report.record import to_plain_data
 from regkit_ventricle.polar_map import PolarMap, SegmentValue, angles_deg
 from regkit_ventricle.reorientation import Reorientation
 from regkit_ventricle.segments import LEVELS
@@ -32,7 +32,7 @@ def verdict_record(shown: Reorientation) -> dict[str, Any]:
     return {
         "status": verdict.status,
         "reasons": list(verdict.reasons),
-        "measures": plain(verdict.measures),
+        "measures": to_plain_data(verdict.measures),
     }
 
 
@@ -50,12 +50,12 @@ def ventricle_record(shown: Reorientation) -> dict[str, Any]:
         "polar_map": {
             "rings": [level for level in LEVELS for _ in range(len(polar.values) // len(LEVELS))],
             "angles_deg": angles_deg().tolist(),
-            "percent": plain(polar.percent.round(3)),
+            "percent": to_plain_data(polar.percent.round(3)),
             "maximum": polar.maximum,
         },
         "segments": [_segment(value) for value in polar.segments],
         "territories_percent": {
-            name: plain(round(polar.territory_percent(name), 3)) for name in TERRITORIES
+            name: to_plain_data(round(polar.territory_percent(name), 3)) for name in TERRITORIES
         },
     }
 
@@ -91,11 +91,11 @@ def write_segments(polar: PolarMap, path: Path) -> None:
 
 
 def _segment(value: SegmentValue) -> dict[str, Any]:
-    return dict(zip(COLUMNS, map(plain, _cells(value)), strict=True))
+    return dict(zip(COLUMNS, map(to_plain_data, _cells(value)), strict=True))
 
 
 def _row(value: SegmentValue) -> Iterable[Any]:
-    return ("" if plain(cell) is None else cell for cell in _cells(value))
+    return ("" if to_plain_data(cell) is None else cell for cell in _cells(value))
 
 
 def _cells(value: SegmentValue) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from regkit_ventricle.axis import LongAxis, long_axis
 from regkit_ventricle.frame import along_axis
 from regkit_ventricle.labels import Ventricle, ventricle_of
 from regkit_ventricle.polar_map import PolarMap, polar_map
-from regkit_ventricle.verdict import judge
+from regkit_ventricle.verdict import assess_reorientation
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,5 +68,5 @@ def reorientation(
     axis = long_axis(ventricle)
     aligned = along_axis(axis, transform)
     polar = polar_map(image, ventricle, axis, aligned)
-    verdict = judge(image, ventricle, axis, transform, polar, warnings=warnings)
+    verdict = assess_reorientation(image, ventricle, axis, transform, polar, warnings=warnings)
     return Reorientation(image, labels, transform, ventricle, axis, aligned, polar, verdict)

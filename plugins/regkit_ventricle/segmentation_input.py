@@ -5,14 +5,14 @@ from __future__ import annotations
 from regkit.geometry.volume import LabelMap
 from regkit.registrar import Estimate, Pair
 from regkit_ventricle.axis import long_axis
-from regkit_ventricle.frame import upright
+from regkit_ventricle.frame import upright_frame
 
 
 class ReorientationByLabels:
     """Lays the short axis across the long axis of given labels; a `regkit.registrar.Registrar`.
 
     How the planes are turned about that axis no label tells: they stand upright, as they do after
-    two turns in a scanner's planes; see `regkit_ventricle.frame.upright`.
+    two turns in a scanner's planes; see `regkit_ventricle.frame.upright_frame`.
 
     Parameters
     ----------
@@ -25,4 +25,4 @@ class ReorientationByLabels:
 
     def register(self, pair: Pair) -> Estimate:  # noqa: ARG002 - the labels say it all
         """Return the map of short-axis to moving points, and the labels."""
-        return Estimate(upright(long_axis(self.labels)), self.labels)
+        return Estimate(upright_frame(long_axis(self.labels)), self.labels)

@@ -18,7 +18,7 @@ from regkit.geometry.transform import IDENTITY
 from regkit.geometry.volume import LabelMap
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.metrics.overlap import dice_of, hd95_of
-from regkit_ventricle.label_probabilities import smoothly
+from regkit_ventricle.label_probabilities import resample_labels_linear
 from regkit_ventricle.labels import MM3_PER_ML
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -74,7 +74,7 @@ def _reoriented(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mas
     true = evaluation.case.fixed_labels
     if true is None:
         raise NotKnownError(f"case {evaluation.case.id} has no labels in short-axis planes")
-    found = smoothly(_found(evaluation), true.grid, evaluation.result.transform)
+    found = resample_labels_linear(_found(evaluation), true.grid, evaluation.result.transform)
     mask = true.array == _number(evaluation, structure)
     if not mask.any():
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its planes")
@@ -89,7 +89,7 @@ def _in_the_image(evaluation: Evaluation, structure: Structure) -> tuple[Mask, M
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its image")
     found = _found(evaluation)
     if found.grid != true.grid:
-        found = smoothly(found, true.grid, IDENTITY)
+        found = resample_labels_linear(found, true.grid, IDENTITY)
     return mask, found.array == structure[1]
 
 

@@ -11,7 +11,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_volume
-from regkit.io.staging import Stage
+from regkit.io.atomic_output import OutputStage
 from regkit.io.transforms import write_transform
 from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
@@ -45,11 +45,13 @@ class ShortAxis:
         """Return a method that lays the short axis across the long axis of labels."""
         return ReorientationByLabels(labels)
 
-    def save(self, result: RegistrationResult, prefix: str, stage: Stage, inputs: Inputs) -> Saved:
+    def save(
+        self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs
+    ) -> Saved:
         """Write a reorientation; see `regkit.report.reorientation.StandardFrame`."""
         started = time.perf_counter()
         # Drawing is slow to import, and part of the time that writing takes.
-        from regkit_ventricle.picture import picture  # noqa: PLC0415
+        from regkit_ventricle.picture import ventricle_picture  # noqa: PLC0415
         from regkit_ventricle.record import (  # noqa: PLC0415
             facts,
             ventricle_record,
@@ -57,12 +59,12 @@ class ShortAxis:
             write_segments,
         )
 
-        shown = measured(result)
+        shown = measure_reorientation(result)
         linear = isinstance(result.transform, AffineTransform)
         transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
         write_transform(result.transform, transform_file)
         _write_slices(shown, result.pair.fixed, prefix, stage)
-        picture(shown, result.method).save(stage.path(f"{prefix}.png"), dpi=(200, 200))
+        ventricle_picture(shown, result.method).save(stage.path(f"{prefix}.png"), dpi=(200, 200))
         write_segments(shown.polar, stage.path(f"{prefix}_segments.csv"))
         saved_s = time.perf_counter() - started
         record = registration_record(result, transform_file.name, inputs, saved_s) | {
@@ -73,12 +75,12 @@ class ShortAxis:
         text = json.dumps(record, indent=2) + "\n"
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
         for ending in (".tfm", ".h5"):
-            stage.retire(f"{prefix}{ending}")
+            stage.discard_stale(f"{prefix}{ending}")
         files = sorted(path.name for path in stage.hidden.iterdir())
         return Saved(record, tuple(stage.target / name for name in files))
 
 
-def measured(result: RegistrationResult) -> Reorientation:
+def measure_reorientation(result: RegistrationResult) -> Reorientation:
     """Measure the ventricle that a registration to the short axis found.
 
     Raises
@@ -101,7 +103,7 @@ def measured(result: RegistrationResult) -> Reorientation:
         raise RegistrationError(f"{result.method}: {error}") from error
 
 
-def _write_slices(shown: Reorientation, fixed: Volume, prefix: str, stage: Stage) -> None:
+def _write_slices(shown: Reorientation, fixed: Volume, prefix: str, stage: OutputStage) -> None:
     """Write the image in three stacks of slices, and the labels in both frames."""
     spacing = fixed.grid.spacing[0]
     for view in VIEWS:

@@ -10,7 +10,7 @@ from regkit.geometry.grid import FloatArray
 AROUND, ALONG = 6, 4
 
 
-def shares_of_places(points: FloatArray, levels: FloatArray) -> FloatArray:
+def uptake_basis(points: FloatArray, levels: FloatArray) -> FloatArray:
     """Return shares of places in a ventricle's own frame, (points, places), that sum to one.
 
     The apex is one place; at every other level there are `AROUND`.

@@ -42,7 +42,7 @@ BRIGHTEST = 1000.0
 WALL_ML, CAVITY_ML = (25.0, 500.0), (8.0, 600.0)
 
 
-def judge(
+def assess_reorientation(
     image: Volume,
     ventricle: Ventricle,
     axis: LongAxis,

@@ -20,7 +20,7 @@ from regkit.report.slice_planes import Orientation
 
 
 @dataclass(frozen=True)
-class View:
+class SliceView:
     """A way of cutting the ventricle.
 
     Parameters
@@ -56,19 +56,19 @@ class View:
         return self.orientation.through
 
 
-SHORT_AXIS: Final = View(
+SHORT_AXIS: Final = SliceView(
     "sa",
     "short axis, apex to base",
     Orientation("short axis", (0, 1), (1, 1), ("S", "L", "A", "I")),
     1,
 )
-HORIZONTAL: Final = View(
+HORIZONTAL: Final = SliceView(
     "hla",
     "horizontal long axis, inferior to anterior",
     Orientation("horizontal long axis", (0, 1), (2, 1), ("S", "L", "apex", "base")),
     -1,
 )
-VERTICAL: Final = View(
+VERTICAL: Final = SliceView(
     "vla",
     "vertical long axis, septum to lateral wall",
     Orientation("vertical long axis", (2, -1), (1, 1), ("base", "apex", "A", "I")),

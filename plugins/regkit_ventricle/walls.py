@@ -29,7 +29,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit_ventricle.surfaces import Surfaces
-from regkit_ventricle.uptake_basis import shares_of_places
+from regkit_ventricle.uptake_basis import uptake_basis
 
 # What is looked at: the ventricle and what lies this near to it. Finer voxels are not needed.
 NEAR_MM, FINEST_MM = 10.0, 2.0
@@ -162,7 +162,7 @@ class _Model:
         if not (counts & (outer < 0)).any():
             raise RegistrationError("the image shows nothing of the ventricle")
         points = frame.inverse().map_points(grid.to_physical(np.argwhere(counts)))
-        weights = shares_of_places(points, points[outer[counts] < 0, 2])
+        weights = uptake_basis(points, points[outer[counts] < 0, 2])
         seen = shown[counts]
         # Of each of two tissues; the blood; and what is not linear.
         unknowns = 2 * weights.shape[1] + 5

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Neighbours often have much in common (two cases of one patient), so they go to one process.
-TOGETHER = 2
+CHUNK_SIZE = 2
 # What OpenMP, MKL and ITK read when they are first used.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -23,7 +23,7 @@ THREAD_VARIABLES = (
 )
 
 
-def shared_out(
+def map_unordered(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int = 1
 ) -> Iterator[Result]:
     """Do something with every item, in several processes if wanted.
@@ -43,7 +43,7 @@ def shared_out(
         What `work` returned, as soon as it is known, in no certain order. The first exception
         ends everything.
     """
-    chunks = [items[i : i + TOGETHER] for i in range(0, len(items), TOGETHER)]
+    chunks = [items[i : i + CHUNK_SIZE] for i in range(0, len(items), CHUNK_SIZE)]
     if workers <= 1 or len(chunks) <= 1:
         yield from map(work, items)
         return

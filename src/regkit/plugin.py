@@ -48,9 +48,9 @@ class MethodSpec(Spec):
     ----------
     model
         What it returns: ``none``, ``rigid``, ``similarity``, ``affine`` or ``deformable``.
-    honours
+    supports
         What it makes use of, of ``initial``, ``fixed_mask``, ``moving_mask``.
-    aligns
+    is_registration
         False for a method that deliberately leaves the images where they are.
     preset
         Parameters that differ from the target's own defaults.
@@ -64,8 +64,8 @@ class MethodSpec(Spec):
     """
 
     model: str = "rigid"
-    honours: frozenset[str] = frozenset({"initial"})
-    aligns: bool = True
+    supports: frozenset[str] = frozenset({"initial"})
+    is_registration: bool = True
     preset: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
     weights: str = ""

@@ -43,7 +43,7 @@ class Plugin:
 
 
 @dataclass(frozen=True)
-class Offer(Generic[AnySpec]):
+class RegisteredSpec(Generic[AnySpec]):
     """A spec and the plugin that offers it."""
 
     spec: AnySpec
@@ -53,12 +53,16 @@ class Offer(Generic[AnySpec]):
     def problem(self) -> str:
         """Why it cannot be used here; empty when it can."""
         package = getattr(self.spec, "weights", "")
-        if not self.lacks and package and find_weights(self.spec.name, package) is None:
+        if (
+            not self.missing_requirements
+            and package
+            and find_weights(self.spec.name, package) is None
+        ):
             return why_missing(self.spec.name)
-        return self.lacks
+        return self.missing_requirements
 
     @property
-    def lacks(self) -> str:
+    def missing_requirements(self) -> str:
         """Which packages it needs that are not installed, in words; empty when none."""
         missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
         return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
@@ -73,8 +77,8 @@ class Offer(Generic[AnySpec]):
         PluginError
             The target cannot be imported.
         """
-        if self.lacks:
-            raise MissingDependencyError(f"{self.spec.name} {self.lacks}")
+        if self.missing_requirements:
+            raise MissingDependencyError(f"{self.spec.name} {self.missing_requirements}")
         return self._imported(self.spec.target)
 
     def load_trainer(self) -> Any:
@@ -162,53 +166,55 @@ class Registry:
         return tuple(self._plugins.values())
 
     @cached_property
-    def methods(self) -> tuple[Offer[MethodSpec], ...]:
+    def methods(self) -> tuple[RegisteredSpec[MethodSpec], ...]:
         """Every registration method offered, by name."""
         return self._collect("regkit_methods", MethodSpec)
 
     @cached_property
-    def metrics(self) -> tuple[Offer[MetricSpec], ...]:
+    def metrics(self) -> tuple[RegisteredSpec[MetricSpec], ...]:
         """Every score offered, by name."""
         return self._collect("regkit_metrics", MetricSpec)
 
     @cached_property
-    def datasets(self) -> tuple[Offer[DatasetSpec], ...]:
+    def datasets(self) -> tuple[RegisteredSpec[DatasetSpec], ...]:
         """Every dataset offered, by name."""
         return self._collect("regkit_datasets", DatasetSpec)
 
     @cached_property
-    def frames(self) -> tuple[Offer[FrameSpec], ...]:
+    def frames(self) -> tuple[RegisteredSpec[FrameSpec], ...]:
         """Every standard frame offered, by name."""
         return self._collect("regkit_frames", FrameSpec)
 
-    def method(self, name: str) -> Offer[MethodSpec]:
+    def method(self, name: str) -> RegisteredSpec[MethodSpec]:
         """Return the one offer of a method name."""
         return self._only(self.methods, name, "method")
 
-    def metric(self, name: str) -> Offer[MetricSpec]:
+    def metric(self, name: str) -> RegisteredSpec[MetricSpec]:
         """Return the one offer of a score name."""
         return self._only(self.metrics, name, "metric")
 
-    def dataset(self, name: str) -> Offer[DatasetSpec]:
+    def dataset(self, name: str) -> RegisteredSpec[DatasetSpec]:
         """Return the one offer of a dataset name."""
         return self._only(self.datasets, name, "dataset")
 
-    def frame(self, name: str) -> Offer[FrameSpec]:
+    def frame(self, name: str) -> RegisteredSpec[FrameSpec]:
         """Return the one offer of a standard frame's name."""
         return self._only(self.frames, name, "standard frame")
 
     @property
-    def left_out(self) -> str:
+    def disabled_hint(self) -> str:
         """Words that name the plugins disabled or broken, who may know a name; none if none is."""
         names = ", ".join(plugin.name for plugin in self.plugins if plugin.problem)
         return f" (plugins left out, see `regkit plugins`: {names})" if names else ""
 
-    def _only(self, offers: Iterable[Offer[AnySpec]], name: str, what: str) -> Offer[AnySpec]:
+    def _only(
+        self, offers: Iterable[RegisteredSpec[AnySpec]], name: str, what: str
+    ) -> RegisteredSpec[AnySpec]:
         offers = tuple(offers)
         found = [offer for offer in offers if offer.spec.name == name]
         if not found:
             hint = suggest(name, {offer.spec.name for offer in offers})
-            raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.left_out}")
+            raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.disabled_hint}")
         if len(found) > 1:
             owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
             raise DuplicateNameError(
@@ -220,7 +226,7 @@ class Registry:
         """Ask for everything, so that plugins that fail on being asked are known to be broken."""
         _ = self.methods, self.metrics, self.datasets, self.frames
 
-    def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[Offer[AnySpec], ...]:
+    def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[RegisteredSpec[AnySpec], ...]:
         offers = []
         # Each implementation is called by itself, so that every name has an owner.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
@@ -231,7 +237,7 @@ class Registry:
             except Exception as error:
                 self._plugins[key] = replace(owner, problem=f"{hook}: {_reason(error)}")
             else:
-                offers += [Offer(spec, owner) for spec in specs]
+                offers += [RegisteredSpec(spec, owner) for spec in specs]
         return tuple(sorted(offers, key=lambda offer: offer.spec.name))
 
 

@@ -54,7 +54,7 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Parameters
@@ -76,7 +76,7 @@ class Progress:
 class Trainer(Protocol):
     """Trains a method; its name goes into `MethodSpec.trainer`."""
 
-    def __call__(self, job: TrainingJob) -> Iterator[Progress]:
+    def __call__(self, job: TrainingJob) -> Iterator[TrainingProgress]:
         """Train, and tell after every piece of work; at the end the weights are in the folder.
 
         Stopped at any moment, the checkpoint in the folder is whole.

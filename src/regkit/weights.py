@@ -188,10 +188,10 @@ def install(file: Path, methods: Iterable[str]) -> Weights:
             f"{file} is for the method '{weights.method}', which no plugin offers; "
             f"there is {', '.join(known) or 'none that uses weights'}"
         )
-    from regkit.io.staging import staged  # noqa: PLC0415 - loads numpy, which a listing must not
+    from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - loads numpy, which a listing must not
 
     home = weights_home()
-    with staged(home) as stage:
+    with atomic_output(home) as stage:
         for suffix in (SUFFIX, CARD_SUFFIX):
             copy = stage.path(f"{weights.method}{suffix}")
             shutil.copyfile(weights.file.with_suffix(suffix), copy)

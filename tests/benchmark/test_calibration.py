@@ -1,4 +1,4 @@
-from regkit.benchmark.calibration import as_markdown, calibration
+from regkit.benchmark.calibration import calibration, calibration_markdown
 from regkit.benchmark.records import new_record
 
 
@@ -25,5 +25,5 @@ def test_each_verdict_says_how_often_the_truth_was_near():
         ("a|b", "FAIL", 1, 0.0),
         ("c", "CHECK", 1, 1.0),
     ]
-    assert "| d | a\\|b | OK | 3 | 67% |" in as_markdown(rows)
-    assert as_markdown([]) == ""
+    assert "| d | a\\|b | OK | 3 | 67% |" in calibration_markdown(rows)
+    assert calibration_markdown([]) == ""

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from observing import children_of, is_running, repeatable
 
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.dask_executor import Cluster
-from regkit.benchmark.harness import run
+from regkit.benchmark.harness import run_benchmark
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
 from regkit.errors import BenchmarkError
@@ -85,7 +85,7 @@ def connected(scheduler, lanes):
 
 def plan_of(methods, n, **parameters):
     chosen = with_parameters(parse_methods([methods], default_registry()), parameters)
-    return Plan(Source("toy-cases", {"n": n}), chosen, timeout_s=30)
+    return Plan(DatasetRef("toy-cases", {"n": n}), chosen, timeout_s=30)
 
 
 def test_a_worker_killed_in_the_midst_loses_nothing(scheduler, tmp_path):
@@ -102,12 +102,14 @@ def test_a_worker_killed_in_the_midst_loses_nothing(scheduler, tmp_path):
         worker(scheduler, "other") as other,
         connected(scheduler, lanes=2) as connection,
     ):
-        run(plan, tmp_path / "dask", connection.run, lanes=connection.lanes, watch=kill_one)
+        run_benchmark(
+            plan, tmp_path / "dask", connection.run, lanes=connection.lanes, watch=kill_one
+        )
         assert doomed.wait() == -signal.SIGKILL
         assert orphans
         until(lambda: not any(map(is_running, orphans)))
         until(lambda: not children_of(other.pid))  # its lane was ended with the run
-    run(plan, tmp_path / "here")
+    run_benchmark(plan, tmp_path / "here")
     assert len(read_records(tmp_path / "dask")) == 20
     assert repeatable(tmp_path / "dask") == repeatable(tmp_path / "here")
 
@@ -118,7 +120,7 @@ def test_gpu_workers_take_one_method_at_a_time(scheduler, tmp_path):
         worker(scheduler, "plain"),
         connected(scheduler, lanes=3) as connection,
     ):
-        run(plan_of("clocked", 6), tmp_path, connection.run)
+        run_benchmark(plan_of("clocked", 6), tmp_path, connection.run)
     # The toy tells as its device when it began and ended.
     spans = sorted(tuple(map(float, r["device"].split())) for r in read_records(tmp_path))
     assert len(spans) == 6
@@ -131,7 +133,7 @@ def test_a_wrong_parameter_is_told_once(scheduler, tmp_path):
         connected(scheduler, lanes=1) as connection,
         pytest.raises(BenchmarkError, match="fine has no parameter 'blur'"),
     ):
-        run(plan_of("fine", 3, blur=1), tmp_path, connection.run)
+        run_benchmark(plan_of("fine", 3, blur=1), tmp_path, connection.run)
 
 
 def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
@@ -161,5 +163,5 @@ def test_a_scheduler_that_dies_ends_the_run_with_what_is_done(tmp_path):
         connected(file, lanes=1) as connection,
         pytest.raises(BenchmarkError, match="the scheduler was lost; the same command"),
     ):
-        run(plan, tmp_path / "run", connection.run, watch=kill)
+        run_benchmark(plan, tmp_path / "run", connection.run, watch=kill)
     assert len(read_records(tmp_path / "run")) == 2

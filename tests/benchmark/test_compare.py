@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regkit.benchmark.compare import FAILED, compare, costs, only_in_one
+from regkit.benchmark.compare import FAILED, compare_records, costs, only_in_one
 from regkit.benchmark.records import new_record
 from regkit.errors import BenchmarkError
 
@@ -30,7 +30,7 @@ def scores_of(tre, dice, i):
 
 
 def verdicts(old, new):
-    return {(c.method, c.score): c.verdict for c in compare(old, new, BETTER, UNITS)}
+    return {(c.method, c.score): c.verdict for c in compare_records(old, new, BETTER, UNITS)}
 
 
 def errors(seed, count=40):
@@ -39,7 +39,7 @@ def errors(seed, count=40):
 
 def test_the_same_run_is_the_same():
     tre = errors(0)
-    found = compare(made(tre), made(tre * (1 + 1e-9)), BETTER, UNITS)
+    found = compare_records(made(tre), made(tre * (1 + 1e-9)), BETTER, UNITS)
     assert [(c.score, c.verdict) for c in found] == [(FAILED, "same"), ("tre_mm", "same")]
 
 
@@ -60,7 +60,7 @@ def test_what_got_worse_or_better_in_every_patient_is_told():
 
 def test_means_and_numbers_are_those_of_the_shared_cases():
     tre = errors(0, 20)
-    (_, change) = compare(made(tre), made(tre[:12] + 1), BETTER, UNITS)
+    (_, change) = compare_records(made(tre), made(tre[:12] + 1), BETTER, UNITS)
     assert (change.cases, change.patients, change.unit) == (12, 6, "mm")
     assert change.old == pytest.approx(tre[:12].mean())
     assert change.new == pytest.approx(tre[:12].mean() + 1)
@@ -126,7 +126,7 @@ def test_methods_are_compared_each_with_itself():
 
 def test_runs_with_nothing_in_common_are_refused():
     with pytest.raises(BenchmarkError, match="nothing in common"):
-        compare(made(errors(0)), made(errors(0), method="ants"), BETTER, UNITS)
+        compare_records(made(errors(0)), made(errors(0), method="ants"), BETTER, UNITS)
 
 
 def test_costs_are_told_as_ratios_of_medians():

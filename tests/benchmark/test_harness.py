@@ -10,19 +10,19 @@ from itertools import pairwise
 import pytest
 from observing import children_of, is_running, repeatable
 
-from regkit.benchmark.case_source import Source
-from regkit.benchmark.harness import run, tasks_left
-from regkit.benchmark.local_executor import run_here
+from regkit.benchmark.case_source import DatasetRef
+from regkit.benchmark.harness import run_benchmark, tasks_left
+from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG, Plan, parse_methods, read_plan, with_parameters
 from regkit.benchmark.records import RECORDS, new_record, read_records
-from regkit.benchmark.worker_client import Task
+from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
 
 def plan_of(*methods, n=3, limit=0, **parameters):
     chosen = with_parameters(parse_methods(methods, default_registry()), parameters)
-    return Plan(Source("toy-cases", {"n": n}, limit=limit), chosen)
+    return Plan(DatasetRef("toy-cases", {"n": n}, limit=limit), chosen)
 
 
 def refusing(*_):
@@ -33,25 +33,25 @@ def test_one_case_of_every_method_comes_first_then_method_by_method():
     plan = plan_of("fine,raises,hangs")
     done = {("a", "fine"), ("a", "hangs"), ("b", "hangs"), ("c", "hangs")}
     assert tasks_left(plan, ["a", "b", "c"], done) == [
-        Task(1, "b", "fine"),
-        Task(0, "a", "raises"),
-        Task(2, "c", "fine"),
-        Task(1, "b", "raises"),
-        Task(2, "c", "raises"),
+        BenchmarkTask(1, "b", "fine"),
+        BenchmarkTask(0, "a", "raises"),
+        BenchmarkTask(2, "c", "fine"),
+        BenchmarkTask(1, "b", "raises"),
+        BenchmarkTask(2, "c", "raises"),
     ]
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
-    run(plan_of("fine", limit=2), tmp_path)
+    run_benchmark(plan_of("fine", limit=2), tmp_path)
     before = (tmp_path / RECORDS).read_bytes()
-    run(plan_of("fine", limit=2), tmp_path, refusing)
+    run_benchmark(plan_of("fine", limit=2), tmp_path, refusing)
     assert (tmp_path / RECORDS).read_bytes() == before
 
 
 def test_cases_and_methods_are_added(tmp_path):
-    run(plan_of("fine", limit=1), tmp_path)
+    run_benchmark(plan_of("fine", limit=1), tmp_path)
     before = (tmp_path / RECORDS).read_bytes()
-    whole = run(plan_of("other=fine,fine", limit=2), tmp_path)
+    whole = run_benchmark(plan_of("other=fine,fine", limit=2), tmp_path)
     assert (tmp_path / RECORDS).read_bytes().startswith(before)
     assert set(repeatable(tmp_path)) == {
         (f"case-{i}", m) for i in range(2) for m in ("fine", "other")
@@ -61,18 +61,18 @@ def test_cases_and_methods_are_added(tmp_path):
 
 
 def test_another_benchmark_is_refused_and_nothing_changes(tmp_path):
-    run(plan_of("fine", limit=1), tmp_path)
+    run_benchmark(plan_of("fine", limit=1), tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(BenchmarkError, match=r"seconds: not set there, 1 here.*another folder"):
-        run(plan_of("fine", seconds=1), tmp_path)
+        run_benchmark(plan_of("fine", seconds=1), tmp_path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_records_of_nobody_knows_what_are_refused(tmp_path):
-    run(plan_of("fine", limit=1), tmp_path)
+    run_benchmark(plan_of("fine", limit=1), tmp_path)
     (tmp_path / CONFIG).unlink()
     with pytest.raises(BenchmarkError, match=r"holds records but no config.toml"):
-        run(plan_of("fine"), tmp_path)
+        run_benchmark(plan_of("fine"), tmp_path)
 
 
 def test_failures_are_done_again_only_if_wanted(tmp_path):
@@ -83,24 +83,26 @@ def test_failures_are_done_again_only_if_wanted(tmp_path):
         status = "ok" if len(made) > 1 else "failed"
         return (new_record(dataset, t.case, t.method, "ok" if t.index else status) for t in tasks)
 
-    run(plan_of("fine"), tmp_path, execute)
-    run(plan_of("fine"), tmp_path, execute)
+    run_benchmark(plan_of("fine"), tmp_path, execute)
+    run_benchmark(plan_of("fine"), tmp_path, execute)
     assert made == [["case-0", "case-1", "case-2"]]
-    run(plan_of("fine"), tmp_path, execute, retry_failed=True)
+    run_benchmark(plan_of("fine"), tmp_path, execute, retry_failed=True)
     assert made[1:] == [["case-0"]]
     assert {r["status"] for r in repeatable(tmp_path).values()} == {"ok"}
 
 
 def test_two_workers_find_what_one_does(tmp_path):
     plan = plan_of("fine,raises", n=4)
-    run(plan, tmp_path / "one")
-    run(plan, tmp_path / "two", lambda *a: run_here(*a, workers=2), lanes=2)
+    run_benchmark(plan, tmp_path / "one")
+    run_benchmark(plan, tmp_path / "two", lambda *a: run_local(*a, workers=2), lanes=2)
     assert repeatable(tmp_path / "two") == repeatable(tmp_path / "one")
 
 
 def test_progress_counts_down(tmp_path):
     seen = []
-    run(plan_of("fine,raises"), tmp_path, watch=lambda p: seen.append((p.done, p.left_s)))
+    run_benchmark(
+        plan_of("fine,raises"), tmp_path, watch=lambda p: seen.append((p.done, p.left_s))
+    )
     assert [done for done, _ in seen] == list(range(7))
     assert seen[0][1] is None
     assert seen[-1][1] == 0
@@ -114,7 +116,7 @@ def test_an_interrupt_ends_the_workers_and_keeps_the_records(tmp_path):
     plan = plan_of("fine", n=50, seconds=0.05)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run(plan, tmp_path, lambda *a: run_here(*a, workers=2), watch=interrupt)
+        run_benchmark(plan, tmp_path, lambda *a: run_local(*a, workers=2), watch=interrupt)
     assert time.monotonic() - started < 30
     assert len(read_records(tmp_path)) == 2
 
@@ -139,7 +141,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
     assert all(a < b or b == 16 for a, b in pairwise(sizes))
     assert sizes[0] < 16
     subprocess.run(command(killed), check=True, capture_output=True)
-    run(plan_of("fine,raises", n=8, seconds=0.1), tmp_path / "whole")
+    run_benchmark(plan_of("fine,raises", n=8, seconds=0.1), tmp_path / "whole")
     assert repeatable(killed) == repeatable(tmp_path / "whole")
 
 

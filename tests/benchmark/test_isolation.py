@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from misbehaving import ToyCases
 
-from regkit.benchmark.case_source import Source
-from regkit.benchmark.harness import run
+from regkit.benchmark.case_source import DatasetRef
+from regkit.benchmark.harness import run_benchmark
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
 from regkit.datasets.folder import write_dataset
@@ -34,9 +34,9 @@ REASONS = {
 @pytest.fixture(scope="module")
 def records(_toys, tmp_path_factory) -> dict[tuple[str, str], dict]:
     methods = parse_methods([",".join(["fine", *REASONS])], default_registry())
-    plan = Plan(Source("toy-cases"), methods, timeout_s=1.5, memory_mb=400)
+    plan = Plan(DatasetRef("toy-cases"), methods, timeout_s=1.5, memory_mb=400)
     folder = tmp_path_factory.mktemp("run")
-    run(plan, folder)
+    run_benchmark(plan, folder)
     found = read_records(folder)
     assert len(found) == 3 * len(methods)
     return {(record["method"], record["case"]): record for record in found}
@@ -82,11 +82,11 @@ def test_a_score_that_breaks_costs_only_itself(records):
 
 
 def plan_of(*methods, dataset="toy-cases", **settings):
-    return Plan(Source(dataset), parse_methods(methods, default_registry()), **settings)
+    return Plan(DatasetRef(dataset), parse_methods(methods, default_registry()), **settings)
 
 
 def test_a_method_that_dies_on_import_fails_on_every_case(tmp_path):
-    run(plan_of("dies-early"), tmp_path)
+    run_benchmark(plan_of("dies-early"), tmp_path)
     records = read_records(tmp_path)
     assert [record["status"] for record in records] == ["failed"] * 3
     assert all("SIGABRT" in r["error"] and "while starting" in r["error"] for r in records)
@@ -94,8 +94,8 @@ def test_a_method_that_dies_on_import_fails_on_every_case(tmp_path):
 
 
 def test_a_case_that_cannot_be_read_is_a_failed_record(tmp_path):
-    source = Source("toy-cases", {"unreadable": 1})
-    run(Plan(source, parse_methods(["fine"], default_registry())), tmp_path)
+    source = DatasetRef("toy-cases", {"unreadable": 1})
+    run_benchmark(Plan(source, parse_methods(["fine"], default_registry())), tmp_path)
     records = read_records(tmp_path)
     assert [record["status"] for record in records] == ["ok", "failed", "ok"]
     assert records[1]["error"] == "OSError: the disk is on fire"
@@ -114,7 +114,7 @@ def test_a_dataset_that_changed_in_between_is_noticed(tmp_path):
         if progress.done == 0:
             write_dataset(folder, "mine", [{"id": i, **files} for i in "acb"])
 
-    run(plan, tmp_path / "run", watch=change)
+    run_benchmark(plan, tmp_path / "run", watch=change)
     assert [(r["case"], r["status"], r["error"]) for r in read_records(tmp_path / "run")] == [
         ("a", "ok", None),
         ("b", "failed", "the dataset has case c where b was; it must not change"),
@@ -123,7 +123,7 @@ def test_a_dataset_that_changed_in_between_is_noticed(tmp_path):
 
 
 def test_a_dataset_without_an_index_is_read_in_its_order(tmp_path):
-    run(plan_of("raises,fine", dataset="toy-stream"), tmp_path)
+    run_benchmark(plan_of("raises,fine", dataset="toy-stream"), tmp_path)
     records = {(r["method"], r["case"]): r for r in read_records(tmp_path)}
     assert len(records) == 6
     assert records["fine", "case-2"]["scores"]["tre_mm"] == pytest.approx(0.2, abs=1e-9)
@@ -131,26 +131,26 @@ def test_a_dataset_without_an_index_is_read_in_its_order(tmp_path):
 
 
 def test_a_warp_is_kept_as_a_file(tmp_path):
-    run(plan_of("warps", dataset="toy-stream"), tmp_path)
+    run_benchmark(plan_of("warps", dataset="toy-stream"), tmp_path)
     record = read_records(tmp_path)[0]
     kept = read_transform(tmp_path / record["transform"])
     np.testing.assert_allclose(kept.map_points([(8.0, 8.0, 8.0)]), [(11.0, 8.0, 8.0)], atol=1e-6)
 
 
 def test_a_method_that_changes_the_images_fails(tmp_path):
-    run(plan_of("scribbles"), tmp_path)
+    run_benchmark(plan_of("scribbles"), tmp_path)
     errors = {record["error"] for record in read_records(tmp_path)}
     assert errors == {"the method changed the images that it was given"}
 
 
 def test_only_one_of_the_copies_of_a_method_that_forks_answers(tmp_path):
-    run(plan_of("forks"), tmp_path)
+    run_benchmark(plan_of("forks"), tmp_path)
     scores = [record["scores"]["tre_mm"] for record in read_records(tmp_path)]
     np.testing.assert_allclose(scores, [0.0, 0.1, 0.2], atol=1e-9)
 
 
 def test_parameters_may_be_infinite(tmp_path):
-    run(plan_of("boundless"), tmp_path)
+    run_benchmark(plan_of("boundless"), tmp_path)
     records = read_records(tmp_path)
     assert [record["status"] for record in records] == ["ok"] * 3
     assert records[0]["parameters"]["longest"] == "Infinity"
@@ -158,7 +158,7 @@ def test_parameters_may_be_infinite(tmp_path):
 
 
 def test_a_limit_may_be_infinite(tmp_path):
-    run(plan_of("fine", timeout_s=math.inf), tmp_path)
+    run_benchmark(plan_of("fine", timeout_s=math.inf), tmp_path)
     assert [record["status"] for record in read_records(tmp_path)] == ["ok"] * 3
 
 
@@ -167,22 +167,22 @@ def test_a_full_disk_is_not_the_methods_fault(tmp_path):
         (tmp_path / "transforms").write_text("in the way")
 
     with pytest.raises(OutputError, match=r"transforms.*in its way.*goes on later"):
-        run(plan_of("warps"), tmp_path, watch=fill)
+        run_benchmark(plan_of("warps"), tmp_path, watch=fill)
     assert read_records(tmp_path) == []
     (tmp_path / "transforms").unlink()
-    run(plan_of("warps"), tmp_path)
+    run_benchmark(plan_of("warps"), tmp_path)
     assert [record["status"] for record in read_records(tmp_path)] == ["ok"] * 3
 
 
 def test_a_missing_package_stops_the_run_if_the_method_was_asked_for(tmp_path):
     with pytest.raises(BenchmarkError, match="needy needs nsp: pip install nsp"):
-        run(plan_of("needy"), tmp_path)
+        run_benchmark(plan_of("needy"), tmp_path)
     assert (tmp_path / "records.jsonl").read_bytes() == b""
 
 
 def test_a_missing_package_is_told_where_all_methods_were_asked_for(tmp_path, monkeypatch):
     methods = tuple(m for m in parse_methods(["all"], default_registry()) if m.label == "needy")
-    run(Plan(Source("toy-cases"), methods), tmp_path)
+    run_benchmark(Plan(DatasetRef("toy-cases"), methods), tmp_path)
     (first, *_) = records = read_records(tmp_path)
     assert [record["status"] for record in records] == ["unavailable"] * 3
     assert "pip install nsp" in first["error"]
@@ -199,6 +199,6 @@ def test_a_missing_package_is_told_where_all_methods_were_asked_for(tmp_path, mo
 def test_a_wrong_parameter_stops_the_run_before_a_record_is_made(tmp_path, values, words):
     methods = parse_methods(["fine"], default_registry())
     with pytest.raises(BenchmarkError, match=re.escape(words)):
-        run(Plan(Source("toy-cases"), with_parameters(methods, values)), tmp_path)
+        run_benchmark(Plan(DatasetRef("toy-cases"), with_parameters(methods, values)), tmp_path)
     file = tmp_path / "records.jsonl"
     assert not file.exists() or Path(file).read_bytes() == b""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import (
     CONFIG,
     Method,
@@ -19,7 +19,7 @@ from regkit.errors import BenchmarkError, UnknownNameError
 from regkit.registry import default_registry
 
 PLAN = Plan(
-    Source("toy-cases", {"n": 3}, "test", 2),
+    DatasetRef("toy-cases", {"n": 3}, "test", 2),
     (Method("fine", "fine", {"seconds": 0.5}), Method("chain", "raises+fine,fine", optional=True)),
     seed=3,
 )
@@ -88,7 +88,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
 @given(of_dataset=TABLES, of_method=TABLES, label=st.text(min_size=1))
 def test_any_plan_survives_toml(tmp_path_factory, of_dataset, of_method, label):
     folder = tmp_path_factory.mktemp("plan")
-    plan = Plan(Source("x", of_dataset), (Method(label, "fine", of_method),))
+    plan = Plan(DatasetRef("x", of_dataset), (Method(label, "fine", of_method),))
     write_plan(plan, folder)
     assert read_plan(folder / CONFIG) == plan
     assert tomllib.loads((folder / CONFIG).read_text())["method"][0]["label"] == label
@@ -117,7 +117,7 @@ def changed(**changes):
     [
         PLAN,
         changed(threads=4, timeout_s=1.0, memory_mb=100),
-        changed(dataset=Source("toy-cases", {"n": 3}, "test", 50)),
+        changed(dataset=DatasetRef("toy-cases", {"n": 3}, "test", 50)),
         changed(methods=(*PLAN.methods, Method("new", "hangs"))),
         changed(methods=(Method("new", "hangs"),)),
     ],
@@ -135,11 +135,11 @@ def test_a_plan_goes_on_from_one_that_it_does_not_contradict(plan):
         (changed(seed=4), "seed: 3 there, 4 here"),
         (changed(device="cuda"), "device: auto there, cuda here"),
         (
-            changed(dataset=Source("toy-stream", {"n": 3}, "test")),
+            changed(dataset=DatasetRef("toy-stream", {"n": 3}, "test")),
             "dataset place: toy-cases there",
         ),
         (
-            changed(dataset=Source("toy-cases", {}, "test")),
+            changed(dataset=DatasetRef("toy-cases", {}, "test")),
             "dataset parameters n: 3 there, not set here",
         ),
         (

@@ -4,7 +4,7 @@ import pytest
 from misbehaving import Streamed, ToyCases
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit.benchmark.case_source import Cases, Source
+from regkit.benchmark.case_source import CaseReader, DatasetRef
 from regkit.datasets.folder import write_dataset
 from regkit.errors import BenchmarkError, ParameterError, UnknownNameError
 from regkit.io import write_volume
@@ -14,7 +14,7 @@ from regkit.testing.phantom import thorax_labels
 
 
 def opened(*arguments):
-    return Source(*arguments).open(default_registry())
+    return DatasetRef(*arguments).open(default_registry())
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_stream_gives_its_cases_in_any_order():
 
 
 def test_a_stream_keeps_its_count_over_a_case_that_cannot_be_made():
-    cases = Cases(Streamed(ToyCases(n=4, unreadable=1)))
+    cases = CaseReader(Streamed(ToyCases(n=4, unreadable=1)))
     with pytest.raises(OSError, match="the disk is on fire"):
         cases.case(1)
     assert cases.case(2).id == "case-2"
@@ -62,7 +62,7 @@ def test_a_stream_is_read_once_where_the_order_allows_it():
             return iter(opened("toy-cases").case(i) for i in range(3))
 
     dataset = Counted()
-    cases = Cases(dataset)
+    cases = CaseReader(dataset)
     assert [cases.case(i).id for i in (0, 2)] == ["case-0", "case-2"]
     assert dataset.begun == 1
 

@@ -86,7 +86,7 @@ def test_methods_as_json_say_the_same() -> None:
     assert listed["identity"] == {
         "name": "identity",
         "model": "none",
-        "honours": ["initial"],
+        "supports": ["initial"],
         "plugin": "classic",
         "distribution": "regkit-imaging",
         "problem": "",

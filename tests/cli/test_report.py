@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
 
@@ -13,7 +13,9 @@ from regkit.benchmark.records import RecordFile, new_record
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A benchmark of two methods on six patients, whose images are gone."""
-    write_plan(Plan(Source("gone"), (Method("a", "identity"), Method("b", "identity"))), tmp_path)
+    write_plan(
+        Plan(DatasetRef("gone"), (Method("a", "identity"), Method("b", "identity"))), tmp_path
+    )
     with RecordFile(tmp_path) as file:
         for patient in range(6):
             for method, error in (("a", 1.0), ("b", 2.0)):

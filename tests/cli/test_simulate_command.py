@@ -45,12 +45,12 @@ def test_the_folder_is_the_dataset(folder):
 
 def test_the_scores_of_corrected_spect_can_be_had_from_the_folder(folder):
     from regkit.metrics.evaluation import evaluate
-    from regkit.registration.pipeline import build
+    from regkit.registration.pipeline import build_method
     from regkit.registration.run import run
     from regkit_nuclear.metrics import ac_nmse_pct, eti_pct
 
     case = next(iter(read_dataset(folder)))
-    result = run(build("identity"), case.pair, "identity")
+    result = run(build_method("identity"), case.pair, "identity")
     scores = evaluate(case, result, {"ac": ac_nmse_pct, "eti": eti_pct})
     assert scores.keys() == {"ac", "eti"}
     assert scores["ac"] > 1

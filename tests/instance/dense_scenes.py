@@ -6,15 +6,15 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
 from regkit_instance.torch_backend.ngf import gradient_images
-from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
-from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.point_sampler import PointSampler
 
 SIDE, PATCHES, BINS = 3, 60, 24
 MEASURES = ("mi", "nmi", "cr", "lncc", "local-cr", "ngf")
 
 
-def scene(pairs: int = 2, seed: int = 0, dtype: torch.dtype = torch.float64) -> Scene:
+def scene(pairs: int = 2, seed: int = 0, dtype: torch.dtype = torch.float64) -> PointSampler:
     """Return smooth random images, of anisotropic voxels on turned axes, and patches of points."""
     rng = np.random.default_rng(seed)
     images = np.stack([gaussian_filter(rng.random((22, 24, 26)), 2.5) for _ in range(pairs)])
@@ -27,7 +27,7 @@ def scene(pairs: int = 2, seed: int = 0, dtype: torch.dtype = torch.float64) -> 
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     to_index[:, :, :3] = np.diag([0.7, 1.0, 1.2]) @ turn
     to_index[:, :, 3] = (11.5, 12.5, 13.5)
-    return Scene(
+    return PointSampler(
         torch.tensor(points.reshape(pairs, 3, -1), dtype=dtype),
         torch.tensor(padded, dtype=dtype),
         torch.tensor(to_index),
@@ -41,13 +41,13 @@ def maps(pairs: int = 2, count: int = 3, size: float = 0.04, seed: int = 1) -> T
     return torch.eye(3, 4, dtype=torch.float64) + size * away
 
 
-def moving_values(where: Scene) -> Tensor:
+def moving_values(where: PointSampler) -> Tensor:
     """Return the moving values at the points under the identity, (pairs, points)."""
     (look,) = where.looks(maps(len(where.points), 1, 0.0).to(where.points.device))
     return look.values[:, 0]
 
 
-def related(where: Scene, seed: int = 2) -> Tensor:
+def related(where: PointSampler, seed: int = 2) -> Tensor:
     """Return fixed values that follow from the moving ones, not one to one, and some noise."""
     generator = torch.Generator().manual_seed(seed)
     values = moving_values(where)
@@ -55,7 +55,7 @@ def related(where: Scene, seed: int = 2) -> Tensor:
     return 0.1 * noise + 0.9 * (2 * values - 1).square()
 
 
-def measure(where: Scene, name: str, fixed: Tensor | None = None) -> Dense:
+def measure(where: PointSampler, name: str, fixed: Tensor | None = None) -> Dense:
     """Return a measure between related fixed values and the moving images."""
     if name == "ngf":
         pairs = [one_of(where, pair) for pair in range(len(where.points))]
@@ -65,16 +65,16 @@ def measure(where: Scene, name: str, fixed: Tensor | None = None) -> Dense:
     return DenseMeasure(where, rule_of(name, fixed, BINS, whole))
 
 
-def one_of(where: Scene, pair: int) -> Scene:
+def one_of(where: PointSampler, pair: int) -> PointSampler:
     """Return the scene of one pair."""
     part = slice(pair, pair + 1)
-    return Scene(where.points[part], where.moving[part], where.to_index[part])
+    return PointSampler(where.points[part], where.moving[part], where.to_index[part])
 
 
-def _fixed_gradients(where: Scene) -> Tensor:
+def _fixed_gradients(where: PointSampler) -> Tensor:
     """Gradients of the moving images themselves, turned a little."""
     images = gradient_images(where.moving, where.to_index)
-    thrice = Scene(
+    thrice = PointSampler(
         where.points.repeat_interleave(3, 0), images, where.to_index.repeat_interleave(3, 0)
     )
     (look,) = thrice.looks(maps(3, 1, 0.0).to(where.points.device))

@@ -16,19 +16,20 @@ from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.testing import problems
 from regkit_instance import limits, measures
 from regkit_instance.edges import EdgeMeasure
-from regkit_instance.images import Images
 from regkit_instance.local_measures import local_measure
 from regkit_instance.neighbourhoods import gradients, patches
-from regkit_instance.torch_backend import bridge, rules
-from regkit_instance.torch_backend import scene as looking
-from regkit_instance.torch_backend.exact import quantised, sums_in_bins
+from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.torch_backend import bridge
+from regkit_instance.torch_backend import metrics as rules
+from regkit_instance.torch_backend import point_sampler as looking
+from regkit_instance.torch_backend.deterministic_sums import quantised, sums_in_bins
 from regkit_instance.torch_backend.measure import DenseMeasure
 from regkit_instance.torch_backend.patches import (
     InPatches,
     LocalCorrelation,
     LocalCorrelationRatio,
 )
-from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.windows import Windows, powers
 
 
@@ -50,7 +51,7 @@ def test_what_is_beyond_the_edge_of_the_outer_voxels_is_unknown() -> None:
     ticks = torch.tensor([-1.51, -1.49, 0.0, 1.49, 1.51], dtype=torch.float64)
     points = torch.stack([ticks, torch.zeros(5), torch.zeros(5)])[None].double()
     index = torch.tensor([[0, 0, 1, 2], [0, 1, 0, 2], [1, 0, 0, 2]], dtype=torch.float64)[None]
-    (look,) = Scene(points, image, index).looks(maps(1, 1, 0.0))
+    (look,) = PointSampler(points, image, index).looks(maps(1, 1, 0.0))
     assert look.values[0, 0].isfinite().tolist() == [False, True, True, True, False]
 
 
@@ -150,7 +151,7 @@ class TestIdentities:
         # Values in the middle of bins: their windows reach over three bins, 1/6 2/3 1/6.
         spread = BINS - 4
         image = (where.moving * spread).round() / spread
-        level = Scene(where.points, image, where.to_index)
+        level = PointSampler(where.points, image, where.to_index)
         score = float(measure(level, "mi", fixed).values(maps(1, 1, 0.0)))
         (look,) = level.looks(maps(1, 1, 0.0))
         assert moving.shape == look.values[0].shape
@@ -196,7 +197,7 @@ class TestIdentities:
 
     def test_gradient_fields_of_an_image_and_its_negative_agree(self) -> None:
         where = scene(1)
-        negative = Scene(where.points, 1 - where.moving, where.to_index)
+        negative = PointSampler(where.points, 1 - where.moving, where.to_index)
         one, other = (measure(w, "ngf").values(maps(1)) for w in (where, negative))
         torch.testing.assert_close(one, other)
         assert float(one.max()) < 1
@@ -206,9 +207,9 @@ class TestIdentities:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda w: Scene(w.points, w.moving * torch.nan, w.to_index),
-        lambda w: Scene(w.points, w.moving * 0 + 0.5, w.to_index),
-        lambda w: Scene(w.points + 1e3, w.moving, w.to_index),
+        lambda w: PointSampler(w.points, w.moving * torch.nan, w.to_index),
+        lambda w: PointSampler(w.points, w.moving * 0 + 0.5, w.to_index),
+        lambda w: PointSampler(w.points + 1e3, w.moving, w.to_index),
     ],
     ids=["unknown", "constant", "no overlap"],
 )
@@ -229,7 +230,7 @@ def test_where_nothing_can_be_compared_there_is_no_score_and_no_nan(name, spoil)
 @pytest.mark.parametrize("name", ["mi", "nmi", "cr"])
 def test_the_compiled_loops_give_the_same_numbers(name: str) -> None:
     problem = problems.oblique()
-    images = Images.of(problem.pair, 2, 0)
+    images = PreparedPair.of(problem.pair, 2, 0)
     sampled = images.measure(name, 0, 4000, BINS)
     where = bridge.scene_of(
         sampled.points.positions, sampled.level, sampled.origin, torch.device("cpu")
@@ -246,7 +247,7 @@ def test_the_compiled_loops_give_the_same_numbers(name: str) -> None:
 
 def test_mutual_information_peaks_where_simpleitk_has_its_peak() -> None:
     problem = problems.two_contrasts()
-    images = Images.of(problem.pair, 1, 0)
+    images = PreparedPair.of(problem.pair, 1, 0)
     sampled = images.measure("mi", 0, 20_000, 32)
     where = bridge.scene_of(
         sampled.points.positions, sampled.level, sampled.origin, torch.device("cpu")
@@ -284,7 +285,7 @@ def test_both_engines_ask_for_the_same_overlap(name: str, left: int) -> None:
     where = scene(1)
     points = where.points[:, :, :300].clone()
     points[..., left:] += 1e3  # a tenth stays: more than the least share, about the least number
-    where, fixed = Scene(points, where.moving, where.to_index), related(where)[:, :300]
+    where, fixed = PointSampler(points, where.moving, where.to_index), related(where)[:, :300]
     values, scores = fixed[0].numpy().astype(np.float32), np.empty(1)
     dense = DenseMeasure(where, rules.rule_of(name, fixed, BINS)).values(maps(1, 1, 0.0))
     fewest = max(limits.FEWEST_COUNTED, int(limits.LEAST_OVERLAP * 300))
@@ -297,7 +298,7 @@ def test_both_engines_ask_for_the_same_overlap(name: str, left: int) -> None:
 @pytest.mark.parametrize("name", ["lncc", "local-cr"])
 def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> None:
     problem = problems.torn()  # masks: parts of patches are unknown on either side
-    images = Images.of(problem.pair, 2, 0)
+    images = PreparedPair.of(problem.pair, 2, 0)
     cubes = patches(problem.pair, images.body, images.fixed[0], 60, side=5, seed=0)
     assert np.isnan(cubes.values).any()
     moving, centre = images.moving[0], images.body.centre
@@ -314,7 +315,7 @@ def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> Non
 
 def test_the_compiled_loops_over_edges_give_the_same_numbers() -> None:
     problem = problems.torn()
-    images = Images.of(problem.pair, 2, 0)
+    images = PreparedPair.of(problem.pair, 2, 0)
     sample = gradients(problem.pair, images.body, images.fixed[0], 3000, seed=0)
     moving, centre = images.moving[0], images.body.centre
     compiled = EdgeMeasure.of(sample, moving, centre)

@@ -7,12 +7,12 @@ from dense_scenes import MEASURES, maps, measure, related, scene
 
 from phantoms import MOTION, small_pair
 from regkit_instance.iso import InstanceOptimisation
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
     local_correlation_ratio_loss,
 )
 from regkit_instance.torch_backend.reference_mi import mutual_information_loss
-from regkit_instance.torch_backend.scene import Scene
 
 pytestmark = pytest.mark.gpu
 
@@ -24,8 +24,10 @@ def cuda() -> torch.device:
     return torch.device("cuda")
 
 
-def _on(where: Scene, device: torch.device) -> Scene:
-    return Scene(where.points.to(device), where.moving.to(device), where.to_index.to(device))
+def _on(where: PointSampler, device: torch.device) -> PointSampler:
+    return PointSampler(
+        where.points.to(device), where.moving.to(device), where.to_index.to(device)
+    )
 
 
 @pytest.mark.parametrize("name", MEASURES)

@@ -8,8 +8,8 @@ from phantoms import SMALL
 from regkit import AffineTransform, Pair, resample, rigid
 from regkit.testing import problems
 from regkit.testing.phantom import thorax
-from regkit_instance.torch_backend.paper import FREE, CommonGrid, descend, map_of
-from regkit_instance.torch_backend.published import _images, _physical
+from regkit_instance.torch_backend.chen2024 import _images, _physical
+from regkit_instance.torch_backend.chen2024_schedule import FREE, CommonGrid, descend, map_of
 from regkit_instance.torch_backend.raw_affine import raw_matrix
 
 ANGLES = (0.1, 0.2, 0.3)

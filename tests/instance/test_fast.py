@@ -14,12 +14,12 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import nearest_rotation, rotation_angle
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import body_points, distance_mm
-from regkit_instance.images import Images
-from regkit_instance.local_optima import Places
-from regkit_instance.multistart import Settings, _Search
+from regkit_instance.local_optima import LocalOptima
+from regkit_instance.multistart import MultiStartSearch, MultiStartSettings
+from regkit_instance.prepared_pair import PreparedPair
 
 METHODS = ("fast-mi", "fast-cr")
 # As far as a PET and a CT of 9 mm voxels can tell.
@@ -36,28 +36,28 @@ def turned_pair() -> Pair:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_small_motion_is_found(method) -> None:
     truth = rigid((4.0, -3.0, 6.0), (12.0, -8.0, 10.0))
-    found = build(method).register(small_pair(truth))
+    found = build_method(method).register(small_pair(truth))
     assert distance_mm(found.transform, truth, body_points()) < CLOSE_MM
     assert found.diagnostics["warnings"] == []
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_any_rotation_far_away_is_found(method) -> None:
-    found = build(method).register(turned_pair())
+    found = build_method(method).register(turned_pair())
     assert distance_mm(found.transform, UPSIDE_DOWN, body_points()) < CLOSE_MM
-    assert found.diagnostics["basins"][0]["searches"] >= 2
+    assert found.diagnostics["local_optima"][0]["searches"] >= 2
 
 
 def test_from_the_initial_map_only_far_away_is_not_found() -> None:
     """Otherwise the test above would say nothing about the starts."""
-    found = build("fast-mi", {"starts": 1}).register(turned_pair())
+    found = build_method("fast-mi", {"starts": 1}).register(turned_pair())
     assert distance_mm(found.transform, UPSIDE_DOWN, body_points()) > 50
-    assert "basins" not in found.diagnostics
+    assert "local_optima" not in found.diagnostics
 
 
 def test_some_starts_are_as_good_as_all_when_the_motion_is_small() -> None:
-    found = build("fast-mi", {"starts": 20}).register(small_pair())
-    everywhere = build("fast-mi").register(small_pair())
+    found = build_method("fast-mi", {"starts": 20}).register(small_pair())
+    everywhere = build_method("fast-mi").register(small_pair())
     assert found.diagnostics["starts"] == 20
     assert distance_mm(found.transform, everywhere.transform, body_points()) < 0.1
 
@@ -69,15 +69,15 @@ def test_scales_are_found(model) -> None:
         linear[0, 1] = 0.06
     truth = AffineTransform.about(linear, (6.0, -4.0, 5.0), (0.0, 0.0, 0.0))
     pair = Pair(thorax(SMALL, "ct"), thorax(SMALL, "ct", truth, noise=0.02))
-    found = build("fast-mi", {"model": model}).register(pair).transform
+    found = build_method("fast-mi", {"model": model}).register(pair).transform
     assert distance_mm(found, truth, body_points()) < CLOSE_MM
-    rigid_only = build("fast-mi").register(pair).transform
+    rigid_only = build_method("fast-mi").register(pair).transform
     assert distance_mm(rigid_only, truth, body_points()) > 2 * CLOSE_MM
 
 
 def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads() -> None:
     one, again, two = (
-        build("fast-mi", {"threads": threads}).register(turned_pair()).transform.matrix
+        build_method("fast-mi", {"threads": threads}).register(turned_pair()).transform.matrix
         for threads in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
@@ -86,7 +86,8 @@ def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads() -> None:
 
 def test_another_seed_agrees_to_less_than_a_tenth_of_a_voxel() -> None:
     found = [
-        build("fast-mi", {"seed": seed}).register(small_pair()).transform for seed in range(2)
+        build_method("fast-mi", {"seed": seed}).register(small_pair()).transform
+        for seed in range(2)
     ]
     assert 0 < distance_mm(*found, body_points()) < 0.9
 
@@ -102,7 +103,7 @@ def mattes(pair: Pair, transform: AffineTransform) -> float:
 
 def test_the_result_is_an_optimum_of_simpleitk_too() -> None:
     pair = small_pair()
-    found = build("fast-mi").register(pair).transform
+    found = build_method("fast-mi").register(pair).transform
     best = mattes(pair, found)
     for axis in np.eye(3):
         for away in (rigid(translation_mm=9 * axis), rigid(8 * axis)):
@@ -115,7 +116,7 @@ def test_a_crop_of_the_body_is_found_in_the_whole() -> None:
     crop = Grid((20, 16, 18), (9.0, 9.0, 9.0), (-60.0, -90.0, -120.0))
     truth = rigid((8.0, -12.0, 15.0), (30.0, -25.0, 20.0))
     pair = Pair(thorax(crop, "ct"), thorax(SMALL, "ct", truth, noise=0.02))
-    found = build("fast-mi").register(pair).transform
+    found = build_method("fast-mi").register(pair).transform
     assert distance_mm(found, truth, np.asarray(crop.corners()) * 0.8) < 2 * CLOSE_MM
 
 
@@ -138,30 +139,30 @@ def test_a_ball_says_that_its_turn_is_not_known() -> None:
 
 @pytest.mark.parametrize(("share", "words"), [(0.99, "almost as alike"), (1.2, "more alike")])
 def test_another_position_is_told_for_what_it_is(share, words) -> None:
-    search = _Search(Images.of(small_pair(), 1, 0), Settings(levels=1))
+    search = MultiStartSearch(PreparedPair.of(small_pair(), 1, 0), MultiStartSettings(levels=1))
     away = np.concatenate([np.eye(3), [[50.0], [0.0], [0.0]]], axis=1)
     scores = np.array([1.0, share])
-    found = Places(np.stack([np.eye(3, 4), away]), scores, scores, np.ones(2, np.int64))
-    search._report_runner_up(found)
+    found = LocalOptima(np.stack([np.eye(3, 4), away]), scores, scores, np.ones(2, np.int64))
+    search._report_second_best(found)
     assert search.warnings == [
         f"a position 50 mm away makes the images {words} ({share:.1%} of here)"
     ]
 
 
 def test_of_equal_positions_the_one_nearest_to_the_initial_map_is_taken(monkeypatch) -> None:
-    monkeypatch.setattr(_Search, "_spread_mm", lambda *_: 0.0)
-    search = _Search(Images.of(small_pair(), 1, 0), Settings(levels=1))
+    monkeypatch.setattr(MultiStartSearch, "_spread_mm", lambda *_: 0.0)
+    search = MultiStartSearch(PreparedPair.of(small_pair(), 1, 0), MultiStartSettings(levels=1))
     maps = np.tile(np.eye(3, 4), (3, 1, 1))
     maps[:, 0, 3] = (50.0, 20.0, 0.0)
     scores = np.array([1.0, 0.995, 0.9])
-    found = search._chosen(Places(maps, scores, scores, np.ones(3, np.int64)))
+    found = search._chosen(LocalOptima(maps, scores, scores, np.ones(3, np.int64)))
     assert found.maps[:, 0, 3].tolist() == [20.0, 50.0, 0.0]
 
 
 def test_the_moving_image_comes_to_lie_on_the_fixed_one() -> None:
     """The map goes from fixed to moving points: the image resampled through it matches."""
     pair = small_pair()
-    found = build("fast-mi").register(pair).transform
+    found = build_method("fast-mi").register(pair).transform
     there = resample(pair.moving, SMALL, found, -1000.0).array
     apart = np.abs(there - thorax(SMALL, "ct").array).mean()
     before = np.abs(
@@ -171,7 +172,7 @@ def test_the_moving_image_comes_to_lie_on_the_fixed_one() -> None:
 
 
 def test_a_map_that_turns_is_rigid_to_the_last_digit() -> None:
-    linear = build("fast-mi").register(turned_pair()).transform.matrix[:3, :3]
+    linear = build_method("fast-mi").register(turned_pair()).transform.matrix[:3, :3]
     assert linear @ linear.T == pytest.approx(np.eye(3), abs=1e-9)
     expected = UPSIDE_DOWN.matrix[:3, :3]
     assert rotation_angle(nearest_rotation(linear) @ expected.T) < 1.0
@@ -188,7 +189,7 @@ def test_a_map_that_turns_is_rigid_to_the_last_digit() -> None:
 )
 def test_parameters_out_of_range_are_refused(parameters, words) -> None:
     with pytest.raises(ParameterError, match=words):
-        build("fast-mi", parameters)
+        build_method("fast-mi", parameters)
 
 
 BLOB = thorax(SMALL, "ct")
@@ -200,7 +201,7 @@ ONE_VOXEL = LabelMap((np.arange(36**3) == 23_000).reshape(SMALL.shape_zyx), SMAL
 @pytest.mark.parametrize("masks", [{"fixed_mask": ONE_VOXEL}, {"moving_mask": ONE_VOXEL}])
 def test_masks_of_nearly_nothing_are_an_error(method, starts, masks) -> None:
     with pytest.raises(RegistrationError, match="mask"):
-        build(method, {"starts": starts}).register(Pair(BLOB, BLOB, **masks))
+        build_method(method, {"starts": starts}).register(Pair(BLOB, BLOB, **masks))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -208,7 +209,7 @@ def test_masks_of_nearly_nothing_are_an_error(method, starts, masks) -> None:
 def test_images_one_voxel_thick_stay_finite(method, part) -> None:
     array = BLOB.array[part]
     thin = Volume(array, Grid(array.shape, (9.0, 9.0, 9.0)), "ct")
-    found = build(method).register(Pair(thin, thin))
+    found = build_method(method).register(Pair(thin, thin))
     corners = thin.grid.corners()
     assert distance_mm(found.transform, rigid(), corners) < 9.0
     assert np.isfinite(found.diagnostics["uncertainty_mm"])
@@ -229,7 +230,7 @@ def test_a_small_moving_image_is_found_in_a_large_fixed_one() -> None:
     corner = tuple(truth.map_points((-60.0, -90.0, -70.0)).tolist())
     part = Grid((14, 14, 14), (9.0, 9.0, 9.0), corner, tuple(truth.matrix[:3, :3].ravel()))
     pair = Pair(thorax(SMALL, "pet"), thorax(part, "ct", truth))
-    found = build("fast-mi").register(pair)
+    found = build_method("fast-mi").register(pair)
     points = truth.inverse().map_points(part.corners())
     assert found.diagnostics["sampled"] == "moving"
     assert distance_mm(found.transform, truth, points) < 2 * CLOSE_MM

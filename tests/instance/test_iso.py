@@ -20,15 +20,15 @@ from regkit import (
 from regkit.errors import ParameterError, RegistrationError
 from regkit.geometry.transform import linear_part
 from regkit.plugin import MethodSpec
-from regkit.registration.pipeline import build
-from regkit.registry import Offer, Plugin
+from regkit.registration.pipeline import build_method
+from regkit.registry import Plugin, RegisteredSpec
 from regkit.testing import problems
-from regkit.testing.conformance import Subject, outcome
+from regkit.testing.conformance import MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
-from regkit_instance.images import Images
 from regkit_instance.iso import InstanceOptimisation
-from regkit_instance.measures import Together
-from regkit_instance.torch_backend import published
+from regkit_instance.measures import WeightedSum
+from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.torch_backend import chen2024 as published
 
 SLOW = pytest.param("local-cr", marks=pytest.mark.slow)
 MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", SLOW)
@@ -55,9 +55,9 @@ def test_every_measure_keeps_the_contract(measure: str, check: str) -> None:
         name="iso",
         target="regkit_instance.iso:InstanceOptimisation",
         preset={"measure": measure},
-        honours=frozenset({"initial", "fixed_mask", "moving_mask"}),
+        supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
     )
-    found = outcome(check, Subject(Offer(spec, Plugin("instance", "", "", ""))))
+    found = outcome(check, MethodUnderTest(RegisteredSpec(spec, Plugin("instance", "", "", ""))))
     assert found.status == "ok", found.why
 
 
@@ -119,7 +119,7 @@ def test_a_bent_start_stays_bent(measure: str) -> None:
 
 
 def test_it_is_a_stage_of_a_pipeline() -> None:
-    estimate = build("moments+iso", {"measure": "cr"}).register(small_pair())
+    estimate = build_method("moments+iso", {"measure": "cr"}).register(small_pair())
     assert _error_mm(estimate.transform) < 1.5
     assert json.loads(json.dumps(dict(estimate.diagnostics)))["measure"] == "cr"
 
@@ -194,11 +194,11 @@ class TestPaper:
 
 def test_two_measures_together_are_their_sum() -> None:
     """Values and derivatives; so the peak is where neither could gain what the other loses."""
-    images = Images.of(small_pair(), 1, 0)
+    images = PreparedPair.of(small_pair(), 1, 0)
     intensities, other = (images.measure(name, 0, 4000, 32) for name in ("mi", "cr"))
     maps = np.stack([np.eye(3, 4), NEAR.matrix[:3]])
-    value, slope = Together(intensities, other, 3.0).values_and_gradients(maps)
-    np.testing.assert_array_equal(value, Together(intensities, other, 3.0).values(maps))
+    value, slope = WeightedSum(intensities, other, 3.0).values_and_gradients(maps)
+    np.testing.assert_array_equal(value, WeightedSum(intensities, other, 3.0).values(maps))
     parts = [measure.values_and_gradients(maps) for measure in (intensities, other)]
     np.testing.assert_allclose(value, parts[0][0] + 3 * parts[1][0])
     np.testing.assert_allclose(slope, parts[0][1] + 3 * parts[1][1])

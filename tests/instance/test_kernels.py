@@ -8,7 +8,7 @@ from regkit import Grid
 from regkit.geometry.interpolation import trilinear
 from regkit_instance.limits import MARGIN
 from regkit_instance.numba_backend.cr import correlation_ratio
-from regkit_instance.numba_backend.gather import carry, gather, look_up
+from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.mi import mutual_information
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
@@ -31,7 +31,7 @@ def gathered(array: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarr
     gradients = np.empty((1, 3, len(index)), np.float32)
     gather(padded(array), maps, points, values, gradients)
     again = np.empty_like(values)
-    look_up(padded(array), maps, points, again)
+    interpolate(padded(array), maps, points, again)
     np.testing.assert_array_equal(again, values)
     return values[0], gradients[0]
 
@@ -68,7 +68,7 @@ def test_slopes_are_carried_to_the_entries_of_the_map() -> None:
     values, gradients = np.empty((1, 50), np.float32), np.empty((1, 3, 50), np.float32)
     by_maps = np.empty((1, 3, 4))
     gather(level.array, start, points, values, gradients)
-    carry(values, weights, gradients, points, by_maps)
+    backpropagate(values, weights, gradients, points, by_maps)
     index = np.einsum("ij,jn->ni", start[0, :, :3], points) + start[0, :, 3]
     slope = gradients[0] * weights
     assert np.isfinite(values).all()

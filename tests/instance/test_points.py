@@ -7,16 +7,16 @@ from phantoms import SMALL, small_pair
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid
 from regkit.errors import RegistrationError
 from regkit.geometry.interpolation import trilinear
-from regkit.similarity.point_sample import draw_within, values_at
+from regkit.similarity.point_sample import sample_points_in_mask, values_at
 from regkit.testing.phantom import thorax
-from regkit_instance.images import Images
-from regkit_instance.points import find_body, scatter
+from regkit_instance.points import find_body, stratified_points
+from regkit_instance.prepared_pair import PreparedPair
 
 CT = thorax(SMALL, "ct")
 
 
 def body_of(pair: Pair):
-    return find_body(pair, draw_within(pair.fixed, pair.fixed_mask, 10_000))
+    return find_body(pair, sample_points_in_mask(pair.fixed, pair.fixed_mask, 10_000))
 
 
 def test_the_body_is_found_after_the_initial_map() -> None:
@@ -29,17 +29,20 @@ def test_the_body_is_found_after_the_initial_map() -> None:
 
 def test_points_hold_what_the_level_shows_there() -> None:
     start = rigid((10, 0, 30), (40.0, 10.0, -20.0))
-    images = Images.of(Pair(CT, CT, initial=start), 1, 0)
+    images = PreparedPair.of(Pair(CT, CT, initial=start), 1, 0)
     level, body = images.fixed[0], images.body
-    points = scatter(images.pair, body, level, 9.0, 500, 3)
+    points = stratified_points(images.pair, body, level, 9.0, 500, 3)
     places = start.inverse().map_points(points.positions.T + body.centre)
     expected = trilinear(level.array, level.grid.to_index(places) + 1)
     assert points.values == pytest.approx(expected, abs=1e-3)
 
 
 def test_points_are_spread_evenly_and_repeat_with_their_seed() -> None:
-    images = Images.of(Pair(CT, CT), 1, 0)
-    draws = [scatter(images.pair, images.body, images.fixed[0], 9.0, 1000, s) for s in (1, 1, 2)]
+    images = PreparedPair.of(Pair(CT, CT), 1, 0)
+    draws = [
+        stratified_points(images.pair, images.body, images.fixed[0], 9.0, 1000, s)
+        for s in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(draws[0].positions, draws[1].positions)
     assert not np.array_equal(draws[0].positions, draws[2].positions)
     positions = draws[0].positions
@@ -51,8 +54,8 @@ def test_points_are_spread_evenly_and_repeat_with_their_seed() -> None:
 
 def test_points_lie_in_the_fixed_mask() -> None:
     mask = LabelMap((np.indices(SMALL.shape_zyx)[2] > 20).astype(np.uint8), SMALL)
-    images = Images.of(Pair(CT, CT, fixed_mask=mask), 1, 0)
-    points = scatter(images.pair, images.body, images.fixed[0], 9.0, 1000, 0)
+    images = PreparedPair.of(Pair(CT, CT, fixed_mask=mask), 1, 0)
+    points = stratified_points(images.pair, images.body, images.fixed[0], 9.0, 1000, 0)
     places = points.positions.T + images.body.centre
     assert points.positions.shape[1] > 300
     assert (values_at(mask, places) == 1).all()
@@ -60,20 +63,20 @@ def test_points_lie_in_the_fixed_mask() -> None:
 
 def test_a_thin_image_gets_one_layer_of_points() -> None:
     thin = Volume(np.random.default_rng(0).random((1, 40, 60)), Grid((1, 40, 60)))
-    images = Images.of(Pair(thin, thin), 1, 0)
-    points = scatter(images.pair, images.body, images.fixed[0], 1.0, 600, 0)
+    images = PreparedPair.of(Pair(thin, thin), 1, 0)
+    points = stratified_points(images.pair, images.body, images.fixed[0], 1.0, 600, 0)
     assert 500 < points.positions.shape[1] < 700
 
 
 def test_a_mask_of_almost_nothing_is_refused() -> None:
     pair = small_pair(initial=AffineTransform.shift((1.0, 0, 0)))
-    sample = draw_within(pair.fixed, None, 20)
+    sample = sample_points_in_mask(pair.fixed, None, 20)
     with pytest.raises(RegistrationError, match="marks almost nothing"):
         find_body(pair, sample)
 
 
 def test_a_map_that_takes_nearly_all_points_outside_has_no_score() -> None:
-    measure = Images.of(Pair(CT, CT), 1, 0).measure("mi", 0, 4000, 12)
+    measure = PreparedPair.of(Pair(CT, CT), 1, 0).measure("mi", 0, 4000, 12)
     maps = np.tile(np.eye(3, 4), (200, 1, 1))
     maps[:, :, 3] = np.linspace(0, 400, 200)[:, None]
     scores, shares = measure.values_and_overlaps(maps)

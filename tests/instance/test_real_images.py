@@ -8,9 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from regkit import AffineTransform, Grid, Pair, Volume, read_volume
 from regkit.geometry.transform import Transform
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 from regkit.testing.problems import distance_mm
 
 
@@ -27,7 +27,7 @@ def anywhere(seed: int, centre: tuple[float, float, float]) -> AffineTransform:
 
 
 def error_mm(found: Transform, truth: Transform, fixed: Volume) -> float:
-    sample = draw(fixed)
+    sample = sample_points(fixed)
     return distance_mm(found, truth, sample.points[sample.foreground])
 
 
@@ -39,7 +39,7 @@ def test_a_brain_is_found_wherever_it_is(shared_data: Path, method: str, contras
     moving = read_volume(brain / f"2mm_{contrast}.nii.gz", modality="mr")
     for seed in range(3):
         truth = anywhere(seed, fixed.grid.centre)
-        result = run(build(method), Pair(fixed, moved(moving, truth)))
+        result = run(build_method(method), Pair(fixed, moved(moving, truth)))
         assert error_mm(result.transform, truth, fixed) < 1.0
         assert result.verdict.status == "OK"
 
@@ -52,5 +52,5 @@ def test_pet_and_ct_of_a_limb_come_together(shared_data: Path, patient: str) -> 
     moving = read_volume(folder / "CT_image.nii.gz", modality="ct")
     turn = Rotation.from_euler("xyz", (12, -18, 15), degrees=True).as_matrix()
     truth = AffineTransform.about(turn, (45.0, -30.0, 35.0), fixed.grid.centre)
-    found = build("fast-mi").register(Pair(fixed, moved(moving, truth))).transform
+    found = build_method("fast-mi").register(Pair(fixed, moved(moving, truth))).transform
     assert error_mm(found, truth, fixed) < 5.5

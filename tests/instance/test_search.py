@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from regkit_instance.local_optima import distances_mm, places, uncertainty_mm
+from regkit_instance.local_optima import cluster_optima, distances_mm, uncertainty_mm
 from regkit_instance.motion import Motion, rotations, stacked
 from regkit_instance.optimiser import climb
-from regkit_instance.starts import everywhere, in_turn, rotations_everywhere, wider
+from regkit_instance.starts import (
+    extended_starts,
+    global_starts,
+    rotations_everywhere,
+    subsample_starts,
+)
 
 RNG = np.random.default_rng(0)
 BODY = RNG.normal(size=(200, 3)) * (60, 40, 30)
@@ -87,11 +92,11 @@ def test_rotations_are_proper_and_leave_no_large_gap() -> None:
 
 def test_starts_begin_with_the_initial_map_and_visit_every_place() -> None:
     centres = np.array([(100.0, 0, 0), (0, 50.0, 0)])
-    starts = everywhere(centres, 80.0)
+    starts = global_starts(centres, 80.0)
     np.testing.assert_array_equal(starts[0], np.eye(3, 4))
     for centre in centres:
         assert (starts[:, :, 3] == centre).all(axis=1).sum() >= 300
-    some = in_turn(starts, 10)
+    some = subsample_starts(starts, 10)
     assert len(some) == 10
     np.testing.assert_array_equal(some[0], np.eye(3, 4))
 
@@ -106,7 +111,7 @@ def test_distances_are_those_of_the_points() -> None:
 def test_searches_that_end_together_are_one_place() -> None:
     maps = np.stack([turned(0, shift, 1) for shift in (0, 1, 50, 51, 2, 0)])
     scores = np.array([0.5, 0.6, 0.9, 0.8, 0.4, -np.inf])
-    found = places(maps, scores * 2, scores, BODY, 5.0)
+    found = cluster_optima(maps, scores * 2, scores, BODY, 5.0)
     assert found.scores.tolist() == [0.9, 0.6]
     assert found.values.tolist() == [1.8, 1.2]
     assert found.counts.tolist() == [2, 3]
@@ -116,7 +121,7 @@ def test_searches_that_end_together_are_one_place() -> None:
 
 def test_a_search_is_doubtful_if_the_second_place_is_nearly_as_good() -> None:
     maps = np.stack([turned(0, shift, 1) for shift in (0, 50, 100)])
-    found = places(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), BODY, 5.0)
+    found = cluster_optima(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), BODY, 5.0)
     assert found.doubtful(0.87)
     assert not found.doubtful(0.95)
     assert found.best(1, 0.0).doubtful(0.95)  # one place: nothing was compared
@@ -124,7 +129,7 @@ def test_a_search_is_doubtful_if_the_second_place_is_nearly_as_good() -> None:
 
 
 def test_wider_starts_turn_everywhere_around_a_place() -> None:
-    starts = wider(np.array([10.0, 0.0, -20.0]), 80.0)
+    starts = extended_starts(np.array([10.0, 0.0, -20.0]), 80.0)
     shifts, counts = np.unique(starts[:, :, 3], axis=0, return_counts=True)
     assert shifts.mean(axis=0) == pytest.approx((10.0, 0.0, -20.0))
     assert np.ptp(shifts, axis=0) == pytest.approx((80.0, 80.0, 80.0))

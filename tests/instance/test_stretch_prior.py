@@ -5,12 +5,12 @@ import pytest
 
 from regkit import Grid, Pair, Volume
 from regkit.geometry.transform import AffineTransform
-from regkit_instance.images import Images
-from regkit_instance.measures import Together
+from regkit_instance.measures import WeightedSum
 from regkit_instance.motion import Motion, rotations
-from regkit_instance.stretch_prior import Stretch, held
+from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.stretch_prior import LogStretchPrior, with_stretch_prior
 
-FREE = Stretch(np.eye(3))
+FREE = LogStretchPrior(np.eye(3))
 
 
 def maps_of(linear) -> np.ndarray:
@@ -59,47 +59,47 @@ def test_what_folds_is_out_of_the_question(linear) -> None:
 def test_stretches_of_the_initial_map_count() -> None:
     start = turns(1, 4)[0] @ np.diag([1.2, 0.9, 1.0])
     undone = maps_of(np.linalg.inv(start)[None])
-    assert Stretch(start).values(undone)[0] == pytest.approx(0, abs=1e-12)
-    kept = Stretch(start).values(maps_of(np.eye(3)[None]))[0]
+    assert LogStretchPrior(start).values(undone)[0] == pytest.approx(0, abs=1e-12)
+    kept = LogStretchPrior(start).values(maps_of(np.eye(3)[None]))[0]
     assert kept == pytest.approx(FREE.values(maps_of(start[None]))[0])
     rng = np.random.default_rng(5)
     maps = maps_of(np.eye(3) + rng.normal(0, 0.2, (2, 3, 3)))
-    _, slopes = Stretch(start).values_and_gradients(maps)
+    _, slopes = LogStretchPrior(start).values_and_gradients(maps)
     step = np.zeros((3, 4))
     step[1, 2] = 1e-6
-    ahead, behind = (Stretch(start).values(maps + sign * step) for sign in (1, -1))
+    ahead, behind = (LogStretchPrior(start).values(maps + sign * step) for sign in (1, -1))
     np.testing.assert_allclose(slopes[:, 1, 2], (ahead - behind) / 2e-6, atol=1e-7)
 
 
-def images_of(side: int, initial: AffineTransform | None = None) -> Images:
+def images_of(side: int, initial: AffineTransform | None = None) -> PreparedPair:
     grid = Grid((side,) * 3, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
     values = np.random.default_rng(0).random(grid.shape_zyx)
-    return Images.of(Pair(Volume(values, grid), Volume(values, grid), initial=initial), 1, 0)
+    return PreparedPair.of(Pair(Volume(values, grid), Volume(values, grid), initial=initial), 1, 0)
 
 
 def test_only_motions_that_stretch_are_held() -> None:
     images = images_of(16)
-    assert held(FREE, Motion("rigid", 100.0), images) is FREE
+    assert with_stretch_prior(FREE, Motion("rigid", 100.0), images) is FREE
     for model in ("similarity", "anisotropic", "affine"):
-        assert isinstance(held(FREE, Motion(model, 100.0), images), Together)
+        assert isinstance(with_stretch_prior(FREE, Motion(model, 100.0), images), WeightedSum)
 
 
 def test_the_more_an_image_shows_the_less_it_is_held() -> None:
     affine = Motion("affine", 100.0)
-    small, large = (held(FREE, affine, images_of(side)) for side in (16, 80))
-    assert isinstance(small, Together)
-    assert isinstance(large, Together)
+    small, large = (with_stretch_prior(FREE, affine, images_of(side)) for side in (16, 80))
+    assert isinstance(small, WeightedSum)
+    assert isinstance(large, WeightedSum)
     assert (small.weight, large.weight) == (1.0, pytest.approx(200_000 / 80**3, rel=0.1))
 
 
 def test_a_start_is_counted_unless_it_reflects() -> None:
     affine = Motion("affine", 100.0)
     wide, mirrored = (
-        held(FREE, affine, images_of(16, AffineTransform(np.diag(scales))))
+        with_stretch_prior(FREE, affine, images_of(16, AffineTransform(np.diag(scales))))
         for scales in ([1.25, 1, 1, 1], [1, 1, -1, 1])
     )
-    assert isinstance(wide, Together)
-    assert isinstance(mirrored, Together)
+    assert isinstance(wide, WeightedSum)
+    assert isinstance(mirrored, WeightedSum)
     still = maps_of(np.eye(3)[None])
     assert wide.second.values(still)[0] == pytest.approx(-(np.log(1.25) ** 2) / 2)
     assert mirrored.second.values(still)[0] == 0

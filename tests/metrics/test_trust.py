@@ -5,7 +5,7 @@ from regkit import AffineTransform, Case, Estimate
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.metrics.trust import overlap, verdict_brier, within_voxel
 from regkit.registration.run import RegistrationResult
-from regkit.registration.verdict import Verdict, judge
+from regkit.registration.verdict import Verdict, assess
 
 VOXEL_MM = 9.0
 
@@ -41,6 +41,6 @@ def test_nothing_is_said_of_success_without_a_truth():
 @pytest.mark.parametrize("miss_mm", [0.0, 150.0, 2000.0])
 def test_overlap_is_that_of_the_verdict(miss_mm):
     told = evaluation(miss_mm)
-    judged = judge(told.case.pair, told.result.transform)
+    judged = assess(told.case.pair, told.result.transform)
     assert overlap(told) == judged.measures["overlap"]
     assert (overlap(told) == 0) == (miss_mm == 2000.0)

@@ -22,7 +22,7 @@ from regkit_msstunet.geometry import (
     to_transform,
 )
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
-from regkit_nuclear.phantoms.thorax.pose import Reorientation
+from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 SHIFTS = st.tuples(*[st.floats(-0.6, 0.6)] * 3)
@@ -60,7 +60,7 @@ def test_there_and_back(angles, shift) -> None:
 
 def test_the_simulators_poses_are_the_numbers() -> None:
     """Table 2's translations have the other sign, and half-widths to voxels' edges."""
-    pose = Reorientation(-0.83, -1.14, 1.22, -0.19, 0.15, -0.29)
+    pose = HeartPose(-0.83, -1.14, 1.22, -0.19, 0.15, -0.29)
     grid = cube(128, 3.4)
     truth = AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
     numbers = to_numbers(truth, grid, (-0.8, -1.1, 1.2))

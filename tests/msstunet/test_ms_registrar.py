@@ -22,7 +22,7 @@ from regkit.errors import (
 from regkit.metrics.overlap import dice_of
 from regkit.registry import default_registry
 from regkit.report.save import on_image
-from regkit.testing.conformance import CHECKS, Subject, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
 from regkit.weights import sha256
 from regkit_msstunet import build_network, inference
 from regkit_msstunet.card import Card
@@ -324,7 +324,7 @@ def test_a_card_survives_json() -> None:
 def test_installed_weights_keep_the_contract(trained) -> None:
     offer = default_registry().method("ms-st-unet")
     assert offer.problem == ""
-    subject = Subject(offer)
+    subject = MethodUnderTest(offer)
     found = {name: outcome(name, subject) for name in CHECKS}
     assert {name: o.why for name, o in found.items() if o.status == "failed"} == {}
     done = {name for name, o in found.items() if o.status == "ok"}

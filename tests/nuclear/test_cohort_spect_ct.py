@@ -13,7 +13,8 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid_parameters
 from regkit.geometry.transform import IDENTITY
 from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM
-from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, cube, seen_from
+from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, cubic_grid, seen_from
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
 
@@ -26,7 +27,7 @@ def case():
 def test_the_pair_is_what_it_says(case):
     fixed, moving = case.pair.fixed, case.pair.moving
     assert (fixed.modality, moving.modality) == ("spect", "mu")
-    assert fixed.grid == cube(16)
+    assert fixed.grid == cubic_grid(16)
     assert moving.grid.matches(fixed.grid)
     assert 0.1 < moving.array.max() < 0.4
     assert fixed.grid.extent == pytest.approx((435.2, 435.2, 435.2))
@@ -62,9 +63,9 @@ def test_motions_fill_the_ranges_of_the_dusfe_paper():
 def test_the_moved_map_is_the_map_where_the_truth_says():
     """Rendering the moved patient agrees with resampling the patient who did not move."""
     thorax = SimulatedThorax.draw(3)
-    still = thorax.patient.render(cube(32)).mu
+    still = render_thorax(thorax.patient, cubic_grid(32)).mu
     motion = small("spect-ct", n=1)._draw(3, 0, (0.0, 0.0, 0.0))[0]
-    moved, _ = thorax.transmission(cube(32), motion, Part())
+    moved, _ = thorax.transmission(cubic_grid(32), motion, AxialCoverage())
     back = resample(moved, still.grid, motion)
     inside = moved.grid.contains(motion.map_points(_centres(still.grid)))
     difference = np.abs(back.array - still.array).reshape(-1)[inside]
@@ -76,7 +77,7 @@ def test_the_moved_map_is_the_map_where_the_truth_says():
 
 def test_seen_from_is_the_inverse_of_the_motion():
     motion = small("spect-ct", n=1)._draw(1, 0, (5.0, 6.0, 7.0))[0]
-    grid = replace(cube(8), spacing=(3.0, 4.0, 5.0))
+    grid = replace(cubic_grid(8), spacing=(3.0, 4.0, 5.0))
     index = (1.0, 2.0, 5.0)
     there = motion.map_points(seen_from(grid, motion).to_physical(index))
     np.testing.assert_allclose(there, grid.to_physical(index), atol=1e-9)

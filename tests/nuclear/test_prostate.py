@@ -14,10 +14,10 @@ from regkit_nuclear.phantoms.prostate import (
     LABELS,
     LANDMARKS,
     ZONES,
-    draw_patient,
+    draw_prostate_patient,
     prostate_grid,
 )
-from regkit_nuclear.phantoms.prostate.push import sampled
+from regkit_nuclear.phantoms.prostate.probe_compression import sampled
 
 GRID = prostate_grid(64, 1.35)
 POSE = rigid((6, -8, 12), (5, -4, 7))
@@ -25,7 +25,7 @@ POSE = rigid((6, -8, 12), (5, -4, 7))
 
 @pytest.fixture(scope="module", params=(1, 5, 8))
 def case(request):
-    patient = draw_patient(request.param)
+    patient = draw_prostate_patient(request.param)
     return patient, *patient.render_mr(GRID), *patient.render_us(GRID)
 
 
@@ -48,7 +48,7 @@ def test_all_zones_are_there(case):
 def test_prostates_have_plausible_sizes():
     volumes = []
     for seed in range(20):
-        labels = draw_patient(seed).render_mr(prostate_grid(40, 2.1), noise=False)[1]
+        labels = draw_prostate_patient(seed).render_mr(prostate_grid(40, 2.1), noise=False)[1]
         volumes.append(gland(labels).sum() * 2.1**3 / 1000)
     assert min(volumes) > 12
     assert max(volumes) < 110
@@ -102,7 +102,7 @@ def test_the_probe_sees_the_gland(case):
 
 
 def test_noise_can_be_left_out():
-    patient = draw_patient(2)
+    patient = draw_prostate_patient(2)
     noisy, exact = (patient.render_mr(GRID, noise=n)[0].array for n in (True, False))
     assert (noisy > 0).all()
     assert 0 < np.std(noisy - exact) < 120
@@ -114,7 +114,7 @@ def test_noise_can_be_left_out():
 def test_the_same_seed_gives_the_same_images_and_another_seed_others():
     grid = prostate_grid(24, 3.6)
     for scan in ("render_mr", "render_us"):
-        one, again, other = (getattr(draw_patient(s), scan)(grid) for s in (3, 3, 4))
+        one, again, other = (getattr(draw_prostate_patient(s), scan)(grid) for s in (3, 3, 4))
         np.testing.assert_array_equal(one[0].array, again[0].array)
         np.testing.assert_array_equal(one[1].array, again[1].array)
         assert (one[0].array != other[0].array).any()
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others():
 
 
 def test_a_seed_means_the_same_patient_on_every_machine():
-    patient, grid = draw_patient(2024), prostate_grid(24, 3.6)
+    patient, grid = draw_prostate_patient(2024), prostate_grid(24, 3.6)
     assert patient.gland.width == pytest.approx(29.607502906763365, rel=1e-9)
     apex = patient.mr_landmarks()[LANDMARKS.index("apex")]
     np.testing.assert_allclose(apex, (0.97231, -0.72888, -16.25859), atol=1e-4)
@@ -133,7 +133,7 @@ def test_a_seed_means_the_same_patient_on_every_machine():
 
 @pytest.mark.parametrize("scan", ["render_mr", "render_us"])
 def test_a_pose_of_whole_voxels_shifts_the_arrays_exactly(scan):
-    patient = draw_patient(6)
+    patient = draw_prostate_patient(6)
     pose = AffineTransform.shift((3 * 1.35, -2 * 1.35, 4 * 1.35))
     still, still_labels = getattr(patient, scan)(GRID, noise=False)
     moved, moved_labels = getattr(patient, scan)(GRID, pose, noise=False)
@@ -146,7 +146,7 @@ def test_a_pose_of_whole_voxels_shifts_the_arrays_exactly(scan):
 
 @pytest.mark.parametrize(("scan", "least"), [("render_mr", 0.97), ("render_us", 0.9)])
 def test_a_pose_is_resampling_up_to_interpolation(scan, least):
-    patient = draw_patient(7)
+    patient = draw_prostate_patient(7)
     still, still_labels = getattr(patient, scan)(GRID, noise=False)
     moved, moved_labels = getattr(patient, scan)(GRID, POSE, noise=False)
     inner = np.s_[12:-12, 12:-12, 12:-12]
@@ -157,7 +157,7 @@ def test_a_pose_is_resampling_up_to_interpolation(scan, least):
 
 
 def test_speckle_moves_with_the_tissue():
-    patient = draw_patient(7)
+    patient = draw_prostate_patient(7)
     still, moved = patient.render_us(GRID)[0], patient.render_us(GRID, POSE)[0]
     inner = np.s_[14:-14, 14:-14, 14:-14]
     resampled = resample(still, GRID, POSE).array[inner].ravel()
@@ -209,7 +209,7 @@ def test_edges_of_the_gland_are_on_its_surface(case):
 
 
 def test_a_pose_moves_landmarks_by_its_inverse():
-    patient = draw_patient(9)
+    patient = draw_prostate_patient(9)
     np.testing.assert_allclose(POSE.map_points(patient.mr_landmarks(POSE)), patient.mr_landmarks())
 
 
@@ -220,7 +220,7 @@ def test_without_a_push_both_scans_show_the_same_tissue(case):
 
 
 def test_a_push_flattens_the_gland_and_its_map_is_exact():
-    patient = draw_patient(3, push_mm=8.0)
+    patient = draw_prostate_patient(3, push_mm=8.0)
     _, before = patient.render_mr(GRID, noise=False)
     _, after = patient.render_us(GRID, noise=False)
 
@@ -240,4 +240,4 @@ def test_a_push_flattens_the_gland_and_its_map_is_exact():
 
 def test_a_push_that_would_fold_the_tissue_is_refused():
     with pytest.raises(RegkitError, match="a probe's push must be 0 to 20 mm, got 25"):
-        draw_patient(3, push_mm=25.0).render_us(GRID)
+        draw_prostate_patient(3, push_mm=25.0).render_us(GRID)

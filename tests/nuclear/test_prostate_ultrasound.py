@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regkit_nuclear.painting.canvas import Painting
-from regkit_nuclear.painting.shapes import Points
-from regkit_nuclear.phantoms.prostate.push import ProbePush
+from regkit_nuclear.painting.shapes import Coordinates
+from regkit_nuclear.phantoms.prostate.probe_compression import ProbeCompression
 from regkit_nuclear.phantoms.prostate.ultrasound import (
     DEPTH_STEP,
     DYNAMIC_RANGE_DB,
@@ -37,13 +37,13 @@ def decibel(lines):
 @given(st.floats(-85, 85), st.floats(10, 74), st.floats(-30, 30), st.floats(15, 40))
 def test_polar_and_cartesian_are_inverse(arc, depth, z, probe_y):
     polar = np.array([arc, depth, z])
-    places = from_polar(Points(*(np.float32([v]) for v in polar)), probe_y)
+    places = from_polar(Coordinates(*(np.float32([v]) for v in polar)), probe_y)
     back = to_polar(np.stack(places, axis=-1).astype(float), probe_y)
     np.testing.assert_allclose(back[0], polar, atol=1e-3)
 
 
 def test_beams_start_at_the_probe_and_look_to_the_front():
-    ahead = from_polar(Points(*(np.float32([v]) for v in (0.0, 20.0, 5.0))), 30.0)
+    ahead = from_polar(Coordinates(*(np.float32([v]) for v in (0.0, 20.0, 5.0))), 30.0)
     np.testing.assert_allclose(np.ravel(ahead), (0, 10, 5))
 
 
@@ -95,12 +95,12 @@ points = st.tuples(*(st.floats(-60, 60),) * 3)
 
 @given(st.floats(0, 20), points)
 def test_a_push_has_an_inverse(push_mm, point):
-    push = ProbePush(push_mm, 18.0)
+    push = ProbeCompression(push_mm, 18.0)
     np.testing.assert_allclose(push.inverse().map_points(push.map_points(point)), point, atol=1e-6)
     assert push.inverse().inverse() == push
 
 
 def test_the_wall_moves_by_the_push_and_far_tissue_stays():
-    push = ProbePush(6.0, 18.0)
+    push = ProbeCompression(6.0, 18.0)
     np.testing.assert_allclose(push.map_points((0, 18, 0)), (0, 24, 0))
     np.testing.assert_allclose(push.map_points((0, -90, 0)), (0, -90, 0), atol=1e-4)

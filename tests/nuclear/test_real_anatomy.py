@@ -13,7 +13,8 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rotation_matrix
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy, read_uptake
 from regkit_nuclear.cohorts.spect_ct import SpectCt
-from regkit_nuclear.phantoms.thorax import ORGANS, draw_patient
+from regkit_nuclear.phantoms.thorax import ORGANS, draw_thorax_patient
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 
 TABLE = """label,name,uptake
 0,other tissue,0.05
@@ -32,7 +33,7 @@ SCANNER = Grid(
 def folder(tmp_path_factory) -> Path:
     """A phantom's thorax, given as if it were somebody's CT."""
     where = tmp_path_factory.mktemp("somebody")
-    anatomy = draw_patient(3).render(SCANNER)
+    anatomy = render_thorax(draw_thorax_patient(3), SCANNER)
     write_volume(anatomy.hu, where / "ct.nii.gz")
     write_volume(anatomy.organs, where / "labels.nii.gz")
     (where / "uptake.csv").write_text(TABLE.format(**ORGANS))
@@ -65,7 +66,7 @@ def test_attenuation_is_that_of_the_phantom(folder):
     """From HU back to 1/cm, on an upright grid, whatever the CT's own axes."""
     mu = read_anatomy(folder)._mu
     here = Grid((20, 40, 40), (9.0, 9.0, 9.0), (-175.5, -175.5, -85.5))
-    direct = draw_patient(3).render(here).mu.array
+    direct = render_thorax(draw_thorax_patient(3), here).mu.array
     np.testing.assert_allclose(resample(mu, here).array.mean(), direct.mean(), rtol=0.03)
     assert np.corrcoef(resample(mu, here).array.ravel(), direct.ravel())[0, 1] > 0.95
 
@@ -125,7 +126,7 @@ def test_the_couch_does_not_shine(folder):
 def test_a_folder_of_dicom_slices_will_do(folder, tmp_path):
     from regkit.datasets.case import Case
     from regkit.registrar import Pair
-    from regkit_nuclear.dicom_out import write_image
+    from regkit_nuclear.dicom_export import write_image
 
     ct = read_anatomy(folder).ct
     write_image(ct, tmp_path / "ct", Case("x", Pair(ct, ct)))

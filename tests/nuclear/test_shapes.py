@@ -11,8 +11,8 @@ from regkit.geometry.rigid import rotation_matrix
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,
+    Coordinates,
     Ellipsoid,
-    Points,
     Profile,
     RandomField,
     box_around,
@@ -24,7 +24,7 @@ from regkit_nuclear.painting.shapes import (
     smooth_step,
     smooth_union,
     tube,
-    union,
+    union_distance,
 )
 from strategies import grids
 
@@ -35,7 +35,7 @@ TRIPLE = st.tuples(NUMBER, NUMBER, NUMBER)
 
 def cloud(count=500, spread=60.0, seed=0):
     xyz = np.random.default_rng(seed).uniform(-spread, spread, (count, 3))
-    return xyz, Points(*(c.astype(np.float32).reshape(1, 1, -1) for c in xyz.T))
+    return xyz, Coordinates(*(c.astype(np.float32).reshape(1, 1, -1) for c in xyz.T))
 
 
 def turned(euler_deg):
@@ -66,7 +66,7 @@ def test_distance_of_an_ellipsoid_is_in_millimetres_near_its_surface():
         for step in (-1.0, 1.0):
             at = [np.zeros((1, 1, 1), np.float32) for _ in range(3)]
             at[axis] += np.float32(half + step)
-            assert shape.distance(Points(*at)).item() == pytest.approx(step, abs=0.1)
+            assert shape.distance(Coordinates(*at)).item() == pytest.approx(step, abs=0.1)
 
 
 @given(start=TRIPLE, end=TRIPLE, radius=SIZE)
@@ -80,7 +80,7 @@ def test_distance_of_a_capsule_is_to_the_nearest_point_of_its_axis(start, end, r
 
 def test_a_capsule_may_taper():
     shape = Capsule((0, 0, 0), (0, 0, 10), 5, 1)
-    at = Points(*(np.float32([[[v]]]) for v in (3.0, 0.0, 5.0)))
+    at = Coordinates(*(np.float32([[[v]]]) for v in (3.0, 0.0, 5.0)))
     assert shape.distance(at).item() == pytest.approx(0.0, abs=1e-5)
 
 
@@ -108,7 +108,7 @@ def test_bounds_of_a_blend_hold_its_rounded_seams():
     low, high = shape.bounds
     assert (inside >= low).all()
     assert (inside <= high).all()
-    parts = union(*(part.distance(points) for part in shape.parts))
+    parts = union_distance(*(part.distance(points) for part in shape.parts))
     assert (shape.distance(points) <= parts + 1e-6).all()
 
 
@@ -117,9 +117,9 @@ def test_smooth_set_operations_agree_with_sharp_ones_away_from_the_seam(first, s
     a, b = np.float32([first]), np.float32([second])
     joined, shared = smooth_union(a, b, rounding), smooth_intersection(a, b, rounding)
     tolerance = rounding / 4 + 1e-5 if abs(first - second) < rounding else 1e-5
-    assert joined == pytest.approx(union(a, b), abs=tolerance)
+    assert joined == pytest.approx(union_distance(a, b), abs=tolerance)
     assert shared == pytest.approx(intersection(a, b), abs=tolerance)
-    assert joined <= union(a, b) + 1e-5
+    assert joined <= union_distance(a, b) + 1e-5
     assert shared >= intersection(a, b) - 1e-5
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 from thorax_patients import GRID, SEEDS, field_of_view, rendered, where
 
-from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, draw_patient
+from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, draw_thorax_patient
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.phantoms.thorax.uptake import TERRITORIES
 
 each_patient = pytest.mark.parametrize("seed", SEEDS)
@@ -53,7 +54,7 @@ def test_labels_of_the_ventricle_agree_with_the_organs(seed):
 
 @pytest.mark.parametrize("tracer", ["spect", "pet"])
 def test_poses_follow_the_published_table(tracer):
-    poses = np.array([draw_patient(s, tracer).pose for s in range(300)])
+    poses = np.array([draw_thorax_patient(s, tracer).pose for s in range(300)])
     means = {
         "spect": (-0.83, -1.14, 1.22, -0.19, 0.15, -0.29),
         "pet": (-0.79, -0.97, 1.21, -0.18, 0.10, -0.24),
@@ -69,7 +70,7 @@ def test_poses_follow_the_published_table(tracer):
 
 def healthy_and_ill():
     for seed in range(100):
-        patient = draw_patient(seed)
+        patient = draw_thorax_patient(seed)
         if len(patient.defects) == 1:
             yield patient, replace(patient, defects=())
 
@@ -79,7 +80,7 @@ def test_a_defect_lowers_uptake_in_its_territory_and_nowhere_else():
     for _ in range(3):
         ill, healthy = next(pairs)
         (defect,) = ill.defects
-        one, other = ill.render(GRID), healthy.render(GRID)
+        one, other = render_thorax(ill, GRID), render_thorax(healthy, GRID)
         np.testing.assert_array_equal(one.mu.array, other.mu.array)
         loss = other.activity.array - one.activity.array
         assert loss.min() >= -1e-6
@@ -105,7 +106,7 @@ def test_territories_are_where_cardiologists_say():
 
 
 def test_defects_are_as_frequent_as_they_should_be():
-    defects = [draw_patient(s).defects for s in range(400)]
+    defects = [draw_thorax_patient(s).defects for s in range(400)]
     count = np.array([len(d) for d in defects])
     assert (count > 0).mean() == pytest.approx(0.5, abs=0.1)
     assert (count[count > 0] == 2).mean() == pytest.approx(0.3, abs=0.12)
@@ -119,7 +120,7 @@ def test_the_wall_is_hotter_than_blood_and_than_the_right_ventricle():
     uptake = patient.uptake
     assert uptake.blood < uptake.right_ventricle < 1
     # Voxels of 3.4 mm see a wall of 10 mm almost undiluted.
-    fine = patient.render(field_of_view(128))
+    fine = render_thorax(patient, field_of_view(128))
     wall = fine.activity.array[fine.lv.array == 1]
     assert np.percentile(wall, 90) == pytest.approx(1, abs=0.05)
     pool = fine.activity.array[fine.lv.array == 2]

@@ -7,7 +7,12 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit_nuclear.motion import affine_motion
-from regkit_nuclear.phantoms.wholebody import LABELS, ORGANS, draw_patient, whole_body_grid
+from regkit_nuclear.phantoms.wholebody import (
+    LABELS,
+    ORGANS,
+    draw_whole_body_patient,
+    whole_body_grid,
+)
 
 SEEDS = (1, 4, 6)
 COARSE = whole_body_grid(coarser=3)
@@ -44,7 +49,7 @@ VOLUMES = {
 
 @pytest.fixture(scope="module", params=SEEDS)
 def case(request):
-    patient = draw_patient(request.param)
+    patient = draw_whole_body_patient(request.param)
     return patient, *patient.render(COARSE, noise=False)
 
 
@@ -163,14 +168,14 @@ def test_air_surrounds_the_body(case):
 
 def test_the_same_seed_gives_the_same_images_and_another_seed_others():
     grid = whole_body_grid(coarser=6)
-    one, again, other = (draw_patient(seed).render(grid) for seed in (9, 9, 10))
+    one, again, other = (draw_whole_body_patient(seed).render(grid) for seed in (9, 9, 10))
     for a, b, c in zip(one, again, other, strict=True):
         np.testing.assert_array_equal(a.array, b.array)
         assert (a.array != c.array).any()
 
 
 def test_a_seed_means_the_same_patient_on_every_machine():
-    patient = draw_patient(2024)
+    patient = draw_whole_body_patient(2024)
     assert patient.habitus.height_mm == pytest.approx(1848.515202440269, rel=1e-9)
     assert patient.uptake["liver"] == pytest.approx(2.267119341074337, rel=1e-9)
     ct, pet, labels = patient.render(whole_body_grid(coarser=6))
@@ -180,7 +185,7 @@ def test_a_seed_means_the_same_patient_on_every_machine():
 
 
 def test_each_scan_alone_is_that_of_both():
-    grid, patient = whole_body_grid(coarser=6), draw_patient(3)
+    grid, patient = whole_body_grid(coarser=6), draw_whole_body_patient(3)
     ct, pet, labels = patient.render(grid)
     for image, (alone, alone_labels) in (
         (ct, patient.render_ct(grid)),
@@ -192,7 +197,7 @@ def test_each_scan_alone_is_that_of_both():
 
 
 def test_noise_is_that_of_scanners():
-    grid, patient = whole_body_grid(coarser=3), draw_patient(3)
+    grid, patient = whole_body_grid(coarser=3), draw_whole_body_patient(3)
     (ct, pet, labels), (exact_ct, exact_pet, _) = (
         patient.render(grid, noise=n) for n in (True, False)
     )
@@ -204,7 +209,7 @@ def test_noise_is_that_of_scanners():
 
 
 def test_a_pose_of_whole_voxels_shifts_the_arrays_exactly():
-    patient = draw_patient(2)
+    patient = draw_whole_body_patient(2)
     sx, sy, sz = COARSE.spacing
     pose = AffineTransform.shift((3 * sx, -2 * sy, 4 * sz))
     still, still_labels = patient.render_ct(COARSE, noise=False)
@@ -215,7 +220,7 @@ def test_a_pose_of_whole_voxels_shifts_the_arrays_exactly():
 
 
 def test_a_pose_is_resampling_up_to_interpolation():
-    patient, rng = draw_patient(5), np.random.default_rng(2)
+    patient, rng = draw_whole_body_patient(5), np.random.default_rng(2)
     pose = affine_motion(rng, COARSE.extent)
     still = patient.render(COARSE, noise=False)
     moved = patient.render(COARSE, pose, noise=False)
@@ -230,7 +235,7 @@ def test_a_pose_is_resampling_up_to_interpolation():
 
 
 def test_a_part_of_the_grid_shows_a_part_of_the_picture():
-    patient = draw_patient(7)
+    patient = draw_whole_body_patient(7)
     whole, labels = patient.render_ct(COARSE, noise=False)
     z, y, x = start = (33, 10, 15)
     origin = tuple(COARSE.to_physical(start).tolist())
@@ -246,7 +251,7 @@ def test_unregistered_scans_overlap_as_little_as_published():
     """Mean Dice over the organs is 0.20 with many more patients than the six of this test."""
     grid, rng, scores = whole_body_grid(coarser=4), np.random.default_rng(5), []
     for seed in range(100, 106):
-        labels = draw_patient(seed).render_ct(grid, noise=False)[1]
+        labels = draw_whole_body_patient(seed).render_ct(grid, noise=False)[1]
         for _ in range(6):
             one, other = (
                 resample(labels, grid, affine_motion(rng, grid.extent)).array for _ in range(2)
@@ -256,7 +261,7 @@ def test_unregistered_scans_overlap_as_little_as_published():
 
 
 def test_patients_differ_as_people_do():
-    patients = [draw_patient(seed) for seed in range(300)]
+    patients = [draw_whole_body_patient(seed) for seed in range(300)]
     assert 0.35 < np.mean([p.habitus.female for p in patients]) < 0.55
     assert 0.7 < np.mean([p.habitus.arms_up for p in patients]) < 0.9
     heights = [p.habitus.height_mm for p in patients]

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from regkit.geometry.grid import Grid
 from regkit.geometry.rigid import rigid, rotation_matrix
 from regkit.geometry.transform import IDENTITY
-from regkit_nuclear.painting.canvas import Part, displaced, paint
-from regkit_nuclear.painting.shapes import Points, Profile, RandomField
+from regkit_nuclear.painting.canvas import PaintedPart, displaced, paint
+from regkit_nuclear.painting.shapes import Coordinates, Profile, RandomField
 from regkit_nuclear.painting.solids import (
     ball,
-    between,
     capsule,
     column,
     ellipsoid,
     half_space,
     path,
+    slab,
 )
 
 GRID = Grid((40, 36, 44), (2.5, 2.5, 2.5), (-53.75, -43.75, -48.75))
@@ -29,7 +29,7 @@ SOLIDS = {
     "blend": ball((-12, 0, 0), 14).blended(ball((14, 6, 3), 17), 12),
     "cut": ellipsoid((0, 0, 0), (30, 25, 28)) - ball((14, 6, 3), 17),
     "half": ball((4, 2, 0), 24) & half_space(TURN[:, 0], 3.0),
-    "slice": ball((4, 2, 0), 24) & between(1, -4, 9),
+    "slice": ball((4, 2, 0), 24) & slab(1, -4, 9),
     "grown": path([(-20, 0, -15), (0, 8, 6), (18, -9, 20)], [6, 9, 5]).grown(4),
     "column": column(
         Profile((-30, 0, 30), (12, 24, 16)),
@@ -45,11 +45,11 @@ def here(points):
 
 def points_of(grid):
     index = np.moveaxis(np.indices(grid.shape_zyx), 0, -1)
-    return Points(*np.moveaxis(grid.to_physical(index), -1, 0).astype(np.float32))
+    return Coordinates(*np.moveaxis(grid.to_physical(index), -1, 0).astype(np.float32))
 
 
 def painted(solid, grid=GRID, pose=IDENTITY, warp=here):
-    return paint([Part(solid, {"ct": 1.0}, 7)], grid, pose, {"ct": 0.0}, warp)
+    return paint([PaintedPart(solid, {"ct": 1.0}, 7)], grid, pose, {"ct": 0.0}, warp)
 
 
 @pytest.mark.parametrize("name", SOLIDS)
@@ -68,7 +68,7 @@ def test_painting_box_by_box_is_painting_everywhere(name):
     pose = rigid((10, 5, -25), (4, -3, 6))
     moved = points_of(GRID)
     stacked = pose.map_points(np.stack(moved, axis=-1))
-    distance = solid.distance(Points(*np.moveaxis(stacked, -1, 0).astype(np.float32)))
+    distance = solid.distance(Coordinates(*np.moveaxis(stacked, -1, 0).astype(np.float32)))
     painting = painted(solid, pose=pose)
     away = np.abs(distance) > 1e-3
     np.testing.assert_array_equal((painting.labels == 7)[away], (distance < 0)[away])
@@ -91,9 +91,9 @@ def test_a_capsule_has_the_volume_of_the_formula():
 
 def test_later_parts_cover_earlier_ones_and_may_keep_or_erase_labels():
     whole, inner = ball((0, 0, 0), 30), ball((0, 0, 0), 15)
-    parts = [Part(whole, {"ct": 5.0}, 1), Part(inner, {"ct": -2.0}, None)]
+    parts = [PaintedPart(whole, {"ct": 5.0}, 1), PaintedPart(inner, {"ct": -2.0}, None)]
     kept = paint(parts, GRID, IDENTITY, {"ct": 0.0}, here)
-    parts[1] = Part(inner, {}, 0)
+    parts[1] = PaintedPart(inner, {}, 0)
     erased = paint(parts, GRID, IDENTITY, {"ct": 0.0}, here)
     middle = (20, 18, 22)
     assert kept.channels["ct"][middle] == pytest.approx(-2)
@@ -104,11 +104,11 @@ def test_later_parts_cover_earlier_ones_and_may_keep_or_erase_labels():
 
 def test_a_rigid_part_does_not_follow_the_warp():
     def warp(points):
-        return Points(points.x + 20, points.y, points.z)
+        return Coordinates(points.x + 20, points.y, points.z)
 
     bent, stiff = (
         paint(
-            [Part(ball((0, 0, 0), 10), {"ct": 1.0}, rigid=rigid_)],
+            [PaintedPart(ball((0, 0, 0), 10), {"ct": 1.0}, rigid=rigid_)],
             GRID,
             IDENTITY,
             {"ct": 0.0},

@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 
 from regkit.geometry.grid import Grid
-from regkit_nuclear.phantoms.thorax import ORGANS, draw_patient
+from regkit_nuclear.phantoms.thorax import ORGANS, draw_thorax_patient
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 
 SEEDS = tuple(range(12))
 
@@ -21,8 +22,8 @@ GRID = field_of_view(96)
 
 @cache
 def rendered(seed):
-    patient = draw_patient(seed)
-    return patient, patient.render(GRID)
+    patient = draw_thorax_patient(seed)
+    return patient, render_thorax(patient, GRID)
 
 
 def where(volume, label):

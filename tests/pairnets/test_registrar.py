@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.testing import problems
-from regkit.testing.conformance import CHECKS, Subject, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import distance_mm
 from regkit.weights import sha256
@@ -86,7 +86,7 @@ def test_the_known_answer_reaches_the_truth(monkeypatch, kind, convention) -> No
 
 
 def test_the_start_comes_first(monkeypatch) -> None:
-    problem = problems.plain()
+    problem = problems.plain_problem()
     start = rigid((0, 0, 10), (25, 0, -10))
     Oracle(monkeypatch, card(), np.zeros(6))
     pair = replace(problem.pair, initial=start)
@@ -145,7 +145,7 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
     strange = Appearance("mu", (400.0, 300.0, 400.0), ranges=usual | {"voxel_mm": (0.0, 4.0)})
     other = Appearance("spect", (400.0, 300.0, 400.0), ranges=ANYTHING)
     Oracle(monkeypatch, card(fixed=other, moving=strange), np.zeros(6))
-    problem = problems.plain()
+    problem = problems.plain_problem()
     result = run(LearnedRegistration(passes=1), problem.pair)
     words = "; ".join(result.verdict.reasons)
     assert result.verdict.status != "OK"
@@ -157,14 +157,14 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
 
 def test_a_usual_pair_is_not_doubted(monkeypatch) -> None:
     Oracle(monkeypatch, card(), np.zeros(6))
-    found = LearnedRegistration(passes=1).register(problems.plain().pair)
+    found = LearnedRegistration(passes=1).register(problems.plain_problem().pair)
     assert found.diagnostics["warnings"] == []
 
 
 def test_looks_that_do_not_settle_are_doubted(monkeypatch) -> None:
     far = np.array([1.0, 0, 0, 0, 0, 0])
     Oracle(monkeypatch, card(), far, far)
-    found = LearnedRegistration().register(problems.plain().pair)
+    found = LearnedRegistration().register(problems.plain_problem().pair)
     assert found.diagnostics["warnings"] == [
         "the last of 2 looks still moved the image by 30.0 mm"
     ]
@@ -232,7 +232,7 @@ def test_a_card_that_no_training_writes(change, says) -> None:
 )
 def test_a_scan_in_another_unit_is_doubted(monkeypatch, learnt, low, high, says) -> None:
     """Nothing tells the modality, so it is taken for what was learnt."""
-    pair = problems.plain().pair
+    pair = problems.plain_problem().pair
     ramp = np.linspace(low, high, pair.moving.array.size).reshape(pair.moving.array.shape)
     pair = replace(pair, moving=Volume(ramp, pair.moving.grid))
     look = replace(card().moving, modality=learnt, ranges={})
@@ -249,7 +249,7 @@ def test_a_scan_in_another_unit_is_doubted(monkeypatch, learnt, low, high, says)
 def test_installed_weights_make_a_method(trained) -> None:
     offer = default_registry().method("dvnet")
     assert offer.problem == ""
-    subject = Subject(offer)
+    subject = MethodUnderTest(offer)
     found = {name: outcome(name, subject) for name in CHECKS}
     failed = {name: o.why for name, o in found.items() if o.status == "failed"}
     assert failed == {}
@@ -269,7 +269,7 @@ def test_different_pairs_give_different_maps(trained) -> None:
 def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="weights missing: regkit train nothing"):
-        LearnedRegistration("nothing").register(problems.plain().pair)
+        LearnedRegistration("nothing").register(problems.plain_problem().pair)
 
 
 def test_weights_that_do_not_fit_their_card(trained) -> None:
@@ -277,13 +277,13 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"switches": {"width": 0.1}}))
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(dvnet\)"):
-        LearnedRegistration("dvnet").register(problems.plain().pair)
+        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
     path.write_text(json.dumps({k: v for k, v in content.items() if k != "spacing"}))
     with pytest.raises(FileFormatError, match="cannot be used: KeyError 'spacing'"):
-        LearnedRegistration("dvnet").register(problems.plain().pair)
+        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
     path.write_text(json.dumps(content | {"sha256": "0" * 64}))
     with pytest.raises(FileFormatError, match="are not those of their card"):
-        LearnedRegistration("dvnet").register(problems.plain().pair)
+        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
 
 
 def test_a_file_that_is_no_safetensors(trained) -> None:
@@ -292,7 +292,7 @@ def test_a_file_that_is_no_safetensors(trained) -> None:
     content = json.loads(path.read_text()) | {"sha256": sha256(trained)}
     path.write_text(json.dumps(content))
     with pytest.raises(FileFormatError, match="is no safetensors file"):
-        LearnedRegistration("dvnet").register(problems.plain().pair)
+        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
 
 
 @pytest.mark.parametrize(
@@ -309,12 +309,12 @@ def test_parameters_out_of_range(parameters, says) -> None:
 
 def test_a_device_that_is_not_there(trained) -> None:
     with pytest.raises(ParameterError, match="'cuda:77' cannot be used here"):
-        LearnedRegistration("dvnet", device="cuda:77").register(problems.plain().pair)
+        LearnedRegistration("dvnet", device="cuda:77").register(problems.plain_problem().pair)
 
 
 def test_volumes_of_one_kind(monkeypatch) -> None:
     """An image that does not say what it is counts as what was learnt."""
-    plain = problems.plain().pair
+    plain = problems.plain_problem().pair
     silent = [Volume(v.array, v.grid) for v in (plain.fixed, plain.moving)]
     shown = []
     for pair in (plain, Pair(*silent)):
@@ -330,6 +330,6 @@ def test_a_file_of_weights_serves_a_method_that_has_none_of_its_own(trained, mon
     trained.with_suffix(".json").rename(file.with_suffix(".json"))
     monkeypatch.setattr("regkit.registry.find_weights", lambda *_: None)
     with pytest.raises(MissingDependencyError, match="dvnet weights missing: regkit train dvnet"):
-        build("dvnet")
-    method = build("dvnet", {"weights": str(file)})
-    assert method.register(problems.plain().pair).diagnostics["network"] == "dvnet"
+        build_method("dvnet")
+    method = build_method("dvnet", {"weights": str(file)})
+    assert method.register(problems.plain_problem().pair).diagnostics["network"] == "dvnet"

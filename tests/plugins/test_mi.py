@@ -20,7 +20,7 @@ from regkit import (
     run,
 )
 from regkit.errors import RegistrationError
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 from regkit.testing.phantom import thorax
 from regkit_classic.mi import MutualInformation
 
@@ -42,7 +42,7 @@ def test_a_motion_is_found_within_a_fraction_of_a_voxel(seed: int) -> None:
 
 def test_a_turn_about_a_centre_that_agrees_is_found_without_a_leap() -> None:
     fixed = thorax(SMALL, "pet")
-    sample = draw(fixed)
+    sample = sample_points(fixed)
     truth = rigid((0, 25, 0), centre_mm=sample.points[sample.foreground].mean(axis=0))
     found = MutualInformation().register(Pair(fixed, thorax(SMALL, "ct", truth))).transform
     assert _error_mm(found, truth) < 1.5

@@ -6,7 +6,7 @@ import pytest
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, Pair, rigid
 from regkit.errors import RegistrationError
-from regkit.registration.initialization import centres, initial_transform, names_a_start
+from regkit.registration.initialization import align_centers, initial_transform, is_initializer
 from regkit.registry import Registry
 from regkit.testing.phantom import thorax
 
@@ -17,8 +17,8 @@ def test_centres_are_brought_together():
     pair = dataclasses.replace(
         small_pair(), moving=small_pair().moving.with_array(small_pair().moving.array, FAR)
     )
-    np.testing.assert_allclose(centres(pair).map_points(SMALL.centre), FAR.centre)
-    assert initial_transform("centre", pair) == centres(pair)
+    np.testing.assert_allclose(align_centers(pair).map_points(SMALL.centre), FAR.centre)
+    assert initial_transform("centre", pair) == align_centers(pair)
 
 
 def test_identity_trusts_the_headers():
@@ -61,8 +61,8 @@ def test_auto_does_without_moments_when_its_plugin_is_disabled():
 
 
 def test_words_and_files_are_told_apart():
-    assert all(names_a_start(word) for word in ("auto", "identity", "centre", "moments"))
-    assert not names_a_start("start.tfm")
+    assert all(is_initializer(word) for word in ("auto", "identity", "centre", "moments"))
+    assert not is_initializer("start.tfm")
 
 
 def test_a_given_initial_is_not_used():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regkit.errors import ParameterError, PluginError
 from regkit.registration.parameters import configure, parameters_of, parse_assignment
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 
 
 @dataclass(frozen=True)
@@ -190,4 +190,4 @@ def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
 )
 def test_values_out_of_range_are_refused_before_anything_runs(method, key, value, words):
     with pytest.raises(ParameterError, match=words):
-        build(method, {key: value})
+        build_method(method, {key: value})

@@ -16,8 +16,8 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
 from regkit.plugin import MethodSpec, hookimpl
 from regkit.registrar import Estimate, Pair
-from regkit.registration.pipeline import Fallback, Pipeline, build
-from regkit.registration.verdict import judge
+from regkit.registration.pipeline import Fallback, Pipeline, build_method
+from regkit.registration.verdict import assess
 from regkit.registry import Registry
 from regkit.testing import problems
 from regkit.testing.problems import Problem
@@ -84,12 +84,12 @@ REGISTRY = Registry([EntryPoint("made", __name__, "regkit")])
 
 def made(expression: str, **parameters: Any) -> Any:
     named = {key.replace("__", "."): value for key, value in parameters.items()}
-    return build(expression, named, REGISTRY)
+    return build_method(expression, named, REGISTRY)
 
 
 @pytest.fixture(scope="module")
 def plain() -> Problem:
-    return problems.plain()
+    return problems.plain_problem()
 
 
 def test_a_name_is_its_method_with_its_preset() -> None:
@@ -110,9 +110,9 @@ def test_a_parameter_with_a_name_goes_to_that_method_only() -> None:
 
 def test_defaults_go_where_they_fit_and_parameters_win() -> None:
     defaults = {"seed": 7, "device": "cpu", "x": None}
-    built = build("shift+turn", {}, REGISTRY, defaults)
+    built = build_method("shift+turn", {}, REGISTRY, defaults)
     assert built == Pipeline((Shift(seed=7), Turn()))
-    assert build("shift", {"seed": 1}, REGISTRY, defaults) == Shift(seed=1)
+    assert build_method("shift", {"seed": 1}, REGISTRY, defaults) == Shift(seed=1)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_parameter_nobody_takes_is_refused(
     expression: str, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ParameterError, match=message):
-        build(expression, parameters, REGISTRY)
+        build_method(expression, parameters, REGISTRY)
 
 
 @pytest.mark.parametrize("expression", ["", "+", "a++b", "shift+", ",shift", "shift,,turn", " "])
@@ -195,7 +195,7 @@ def test_a_fallback_goes_on_after_a_doubt_and_after_an_error(
 @pytest.mark.parametrize("expression", ["far,near", "near,far"])
 def test_a_fallback_without_an_ok_takes_the_best(plain: Problem, expression: str) -> None:
     verdicts = {
-        name: judge(plain.pair, made(name).register(plain.pair).transform).status
+        name: assess(plain.pair, made(name).register(plain.pair).transform).status
         for name in ("far", "near")
     }
     assert "OK" not in verdicts.values()

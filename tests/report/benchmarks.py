@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from regkit import Grid, Pair, rigid
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
 from regkit.benchmark.summary import summarise_folder
@@ -13,7 +13,7 @@ from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.registry import Registry, default_registry
 from regkit.report.benchmark_page import write_report
-from regkit.statistics import Settings
+from regkit.statistics import StatisticsSettings
 from regkit.testing.phantom import thorax
 
 HOSTILE = "</script><script>window.hacked=1</script><b>&\"'{{ 7*7 }}"
@@ -57,7 +57,7 @@ def write_benchmark(folder: Path, images: Path) -> Path:
     """Write records and plan; every method misses the truth by its own angle, one run failed."""
     folder.mkdir()
     methods = tuple(Method(label, "identity") for label in TURNS)
-    write_plan(Plan(Source(str(images)), methods), folder)
+    write_plan(Plan(DatasetRef(str(images)), methods), folder)
     rng = np.random.default_rng(0)
     with RecordFile(folder) as file:
         for patient in range(PATIENTS):
@@ -87,5 +87,7 @@ def _record(case: str, group: str, method: str, turn: float) -> dict:
 
 def report(folder: Path, margins: dict[str, float] | None = None, views: int = 3) -> Path:
     """Summarise the folder and write its page."""
-    summary = summarise_folder(folder, registry(), Settings(draws=300, margins=margins or {}))
+    summary = summarise_folder(
+        folder, registry(), StatisticsSettings(draws=300, margins=margins or {})
+    )
     return write_report(folder, summary, registry(), views)

@@ -17,9 +17,9 @@ from chromium import browser, probe
 from regkit import IDENTITY, Grid, rigid
 from regkit.benchmark.records import new_record
 from regkit.report.benchmark_page.content import headline_of
-from regkit.report.fusion import Look
+from regkit.report.fusion import DisplayRange
 from regkit.report.viewer import MOST_VOXELS, licences, scene
-from regkit.statistics import Settings, summarise
+from regkit.statistics import StatisticsSettings, summarise
 from regkit.testing.phantom import thorax
 
 needs_browser = pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
@@ -92,7 +92,7 @@ def test_methods_that_are_alike_share_the_first_rank() -> None:
         for method, worse in (("a", 0), ("b", 0), ("c", 5))
         for i in range(8)
     ]
-    [score] = summarise(records, Settings(draws=200)).scores
+    [score] = summarise(records, StatisticsSettings(draws=200)).scores
     assert headline_of(score)[0].startswith("By tre_mm, a ranks first, as does b (mean rank 1.50")
 
 
@@ -196,7 +196,7 @@ def test_a_scene_lies_where_the_images_lie() -> None:
     assert small.get_data_dtype() == np.uint8
     centre = _middle(small.get_fdata(), small.affine)
     zyx_to_ras = np.diag([-1.0, -1, 1, 1]) @ oblique.affine
-    expected = _middle(Look.of(fixed).scale(fixed.array), zyx_to_ras)
+    expected = _middle(DisplayRange.of(fixed).scale(fixed.array), zyx_to_ras)
     assert np.linalg.norm(centre - expected) < 2
     np.testing.assert_array_equal(unpacked(shown["after"]).get_fdata(), small.get_fdata())
     # Looking 30 mm further to the patient's left shows what is there 30 mm further to the right.

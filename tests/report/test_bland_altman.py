@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
 from regkit.benchmark.summary import summarise_folder
 from regkit.registry import Registry, default_registry
 from regkit.report.benchmark_page import write_report
 from regkit.report.benchmark_page.bland_altman import bland_altman
-from regkit.statistics import Settings
+from regkit.statistics import StatisticsSettings
 from regkit.statistics.agreement import Agreement
 
 HOSTILE = "<b>net</b>"
@@ -64,7 +64,7 @@ def test_perfect_agreement_can_be_drawn():
 
 
 def test_the_page_and_the_summary_tell_of_agreement(tmp_path):
-    write_plan(Plan(Source("lv-pet", {"n": 8}), (Method("net", "identity"),)), tmp_path)
+    write_plan(Plan(DatasetRef("lv-pet", {"n": 8}), (Method("net", "identity"),)), tmp_path)
     rng = np.random.default_rng(3)
     with RecordFile(tmp_path) as file:
         for method in ("net", HOSTILE):
@@ -74,7 +74,7 @@ def test_the_page_and_the_summary_tell_of_agreement(tmp_path):
                 home = {"dataset": "lv-pet", "case": f"p{number}", "group": f"p{number}"}
                 file.append(new_record(**home, method=method, status="ok", scores=scores))
     registry = default_registry()
-    summary = summarise_folder(tmp_path, registry, Settings(draws=50))
+    summary = summarise_folder(tmp_path, registry, StatisticsSettings(draws=50))
     html = write_report(tmp_path, summary, registry, 0).read_text(encoding="utf-8")
     assert html.count("differences against means") == 2
     assert "bias 4.88" in html
@@ -87,11 +87,11 @@ def test_the_page_and_the_summary_tell_of_agreement(tmp_path):
 
 
 def test_pages_without_measurements_say_nothing_of_them(tmp_path):
-    write_plan(Plan(Source("lv-pet", {"n": 8}), (Method("net", "identity"),)), tmp_path)
+    write_plan(Plan(DatasetRef("lv-pet", {"n": 8}), (Method("net", "identity"),)), tmp_path)
     with RecordFile(tmp_path) as file:
         home = {"dataset": "lv-pet", "case": "p", "group": "p", "method": "net"}
         file.append(new_record(**home, status="ok", scores={"rot_mse": 0.01}))
     bare = Registry([EntryPoint("scores", "regkit.metrics.plugin", "regkit")])
-    summary = summarise_folder(tmp_path, bare, Settings(draws=50))
+    summary = summarise_folder(tmp_path, bare, StatisticsSettings(draws=50))
     html = write_report(tmp_path, summary, bare, 0).read_text(encoding="utf-8")
     assert "true values" not in html

@@ -12,9 +12,9 @@ from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Volume, re
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
 from regkit.report.annotation import Heading, round_length, write_heading
-from regkit.report.fusion import Look, checkerboard, contours, overlay
-from regkit.report.picture import compare, picture, write
-from regkit.report.slice_planes import cut
+from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay
+from regkit.report.picture import comparison_picture, picture, write_picture
+from regkit.report.slice_planes import orthogonal_planes
 from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
 
@@ -30,8 +30,8 @@ def phantom() -> Volume:
 
 
 def test_planes_lie_in_the_patient_whatever_the_grid(phantom: Volume) -> None:
-    upright = cut(phantom, 120, 140)
-    turned = cut(thorax(TURNED, "ct"), 120, 140)
+    upright = orthogonal_planes(phantom, 120, 140)
+    turned = orthogonal_planes(thorax(TURNED, "ct"), 120, 140)
     assert [p.orientation.name for p in turned] == ["axial", "coronal", "sagittal"]
     for a, b in zip(upright, turned, strict=True):
         assert a.centre == pytest.approx(b.centre, abs=8)
@@ -54,7 +54,7 @@ def test_convention_is_radiological(grid: Grid) -> None:
         index = np.moveaxis(np.indices(grid.shape_zyx), 0, -1)
         distance = np.linalg.norm(grid.to_physical(index) - np.asarray(at), axis=-1)
         ball = Volume((distance < 20).astype(np.float32), grid)
-        for plane in cut(thorax(grid, "ct"), 120, 140):
+        for plane in orthogonal_planes(thorax(grid, "ct"), 120, 140):
             where = expected.get((plane.orientation.name, mark))
             if where is None:
                 continue
@@ -65,7 +65,7 @@ def test_convention_is_radiological(grid: Grid) -> None:
 
 
 def test_pixels_are_square_and_all_planes_share_a_scale(phantom: Volume) -> None:
-    planes = cut(phantom, 120, 140)
+    planes = orthogonal_planes(phantom, 120, 140)
     assert len({plane.pixel_mm for plane in planes}) == 1
     for plane in planes:
         row = plane.grid.to_physical([0, 1, 0]) - plane.grid.to_physical([0, 0, 0])
@@ -77,7 +77,7 @@ def test_pixels_are_square_and_all_planes_share_a_scale(phantom: Volume) -> None
 @pytest.mark.parametrize("through", [IDENTITY, MOTION], ids=["identity", "motion"])
 def test_a_plane_shows_what_resampling_does(phantom: Volume, through) -> None:
     """ITK is the judge, away from the borders, where it has another opinion on half voxels."""
-    for plane in cut(phantom, 90, 100):
+    for plane in orthogonal_planes(phantom, 90, 100):
         seen = plane.look(phantom, through)
         judged = resample(phantom, plane.grid, through, outside=np.nan).array[0]
         both = np.isfinite(seen) & np.isfinite(judged)
@@ -88,7 +88,7 @@ def test_a_plane_shows_what_resampling_does(phantom: Volume, through) -> None:
 def test_fast_and_general_slicing_agree() -> None:
     volume = thorax(TURNED, "pet")
     still = DisplacementField(np.zeros((2, 2, 2, 3)), Grid((2, 2, 2), (900, 900, 900)))
-    for plane in cut(volume, 60, 60):
+    for plane in orthogonal_planes(volume, 60, 60):
         fast = plane.look(volume, MOTION)
         np.testing.assert_allclose(fast, plane.look(volume, MOTION @ still), atol=1e-4)
         index = np.indices((1, *plane.shape)).reshape(3, -1).T
@@ -97,7 +97,10 @@ def test_fast_and_general_slicing_agree() -> None:
 
 
 def test_agreement_is_grey_and_disagreement_is_coloured() -> None:
-    grey, looks = np.full((4, 4), 0.6, np.float32), (Look(0, 1, False), Look(0, 1, False))
+    grey, looks = (
+        np.full((4, 4), 0.6, np.float32),
+        (DisplayRange(0, 1, False), DisplayRange(0, 1, False)),
+    )
     assert np.ptp(overlay(grey, grey, looks), axis=-1).max() < 1e-6
     red, green, blue = overlay(grey, 0 * grey, looks)[0, 0]
     assert green > max(red, blue)
@@ -115,14 +118,14 @@ def test_a_heading_takes_any_name_and_leaves_room_for_the_rest(title: str) -> No
 
 def test_uptake_is_warm_whichever_image_is_fixed() -> None:
     hot, body = np.ones((4, 4), np.float32), np.full((4, 4), 0.5, np.float32)
-    warm, grey = Look(0, 1, True), Look(0, 1, False)
+    warm, grey = DisplayRange(0, 1, True), DisplayRange(0, 1, False)
     one = overlay(hot, body, (warm, grey))
     np.testing.assert_array_equal(one, overlay(body, hot, (grey, warm)))
     assert one[0, 0, 0] > one[0, 0, 2]
 
 
 def test_checkerboard_takes_turns() -> None:
-    looks = (Look(0, 1, False), Look(0, 1, False))
+    looks = (DisplayRange(0, 1, False), DisplayRange(0, 1, False))
     board = checkerboard(np.zeros((8, 8), np.float32), np.ones((8, 8), np.float32), looks, 4)
     assert board[..., 0].tolist() == np.kron([[0, 1], [1, 0]], np.ones((4, 4))).tolist()
 
@@ -133,17 +136,19 @@ def test_contours_follow_the_moving_image() -> None:
     radius = np.hypot(rows, columns)
     disc = np.clip(20.5 - radius, 0, 1).astype(np.float32)
     blank = np.zeros_like(disc)
-    drawn = contours(blank, disc, (Look(0, 1, False), Look(0, 1, False))).max(axis=-1)
+    drawn = contours(blank, disc, (DisplayRange(0, 1, False), DisplayRange(0, 1, False))).max(
+        axis=-1
+    )
     assert radius[drawn > 0.5] == pytest.approx(20, abs=1.5)
-    assert contours(blank, blank, (Look(0, 1, False),) * 2).max() == 0
+    assert contours(blank, blank, (DisplayRange(0, 1, False),) * 2).max() == 0
 
 
 def test_the_window_of_a_ct_is_soft_tissue_and_that_of_others_is_robust() -> None:
-    ct = Look.of(thorax(UPRIGHT, "ct"))
+    ct = DisplayRange.of(thorax(UPRIGHT, "ct"))
     assert (ct.low, ct.high) == (-200, 300)
     spiked = np.random.default_rng(0).random((20, 20, 20))
     spiked[0, 0, 0] = 1e6
-    assert Look.of(Volume(spiked, Grid((20, 20, 20)), "mr")).high <= 1
+    assert DisplayRange.of(Volume(spiked, Grid((20, 20, 20)), "mr")).high <= 1
 
 
 def _result(status="OK", reasons=()) -> RegistrationResult:
@@ -155,7 +160,7 @@ def _result(status="OK", reasons=()) -> RegistrationResult:
 def test_a_picture_is_wide_enough_for_print_and_is_written_as_png(tmp_path) -> None:
     drawn = picture(_result("CHECK", ["a reason " * 60]))
     assert drawn.width >= 1600
-    write(drawn, tmp_path / "a.png")
+    write_picture(drawn, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as read:
         assert read.format == "PNG"
         np.testing.assert_array_equal(np.asarray(read), np.asarray(drawn))
@@ -164,8 +169,8 @@ def test_a_picture_is_wide_enough_for_print_and_is_written_as_png(tmp_path) -> N
 def test_the_result_is_in_every_column_but_before() -> None:
     """With another result only the first column stays the same."""
     pair = Pair(thorax(UPRIGHT, "pet"), thorax(TURNED, "ct", MOTION))
-    one = np.asarray(compare(pair.fixed, pair.moving, IDENTITY, MOTION)).astype(int)
-    other = np.asarray(compare(pair.fixed, pair.moving, IDENTITY, IDENTITY)).astype(int)
+    one = np.asarray(comparison_picture(pair.fixed, pair.moving, IDENTITY, MOTION)).astype(int)
+    other = np.asarray(comparison_picture(pair.fixed, pair.moving, IDENTITY, IDENTITY)).astype(int)
     columns = np.array_split(np.abs(one - other).sum(axis=(0, 2)), 4)
     assert columns[0].sum() == 0
     assert all(column.sum() > 0 for column in columns[1:])
@@ -182,7 +187,7 @@ def test_before_is_what_the_headers_say_unless_the_images_do_not_meet() -> None:
         pair = Pair(fixed, moving, initial=far)
         result = RegistrationResult("", {}, pair, Estimate(start), verdict, 0.1)
         drawn = np.asarray(picture(result))[200:]
-        expected = np.asarray(compare(fixed, moving, start, start))
+        expected = np.asarray(comparison_picture(fixed, moving, start, start))
         np.testing.assert_array_equal(drawn[-300:], expected[-300:])
 
 
@@ -197,7 +202,7 @@ def test_no_image_is_too_odd_for_a_picture(fixed, moving, modality, top) -> None
     b = Volume(rng.random(moving), Grid(moving, (3, 1, 2), (1, 1, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert compare(a, b, IDENTITY, rigid(translation_mm=(1000, 0, 0))).width >= 1600
+        assert comparison_picture(a, b, IDENTITY, rigid(translation_mm=(1000, 0, 0))).width >= 1600
 
 
 def test_scale_bars_have_round_lengths() -> None:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from regkit import read_volume, register
-from regkit.report.record import Inputs, plain, registration_record
+from regkit.report.record import Inputs, registration_record, to_plain_data
 
 
 def strictly(text):
@@ -26,7 +26,7 @@ def test_what_a_method_says_becomes_json():
         "kept": {7},
         "type": complex,
     }
-    assert strictly(json.dumps(plain(said))) == {
+    assert strictly(json.dumps(to_plain_data(said))) == {
         "lost": None,
         "('a', 1)": [1.0, None],
         "count": 3,

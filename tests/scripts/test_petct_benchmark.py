@@ -11,7 +11,7 @@ from regkit import Grid, LabelMap, Pair, Volume
 from regkit.datasets.case import Case
 from regkit.datasets.folder import read_dataset
 from regkit.geometry.transform import AffineTransform
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 
 
 def record(case, method, dice, **more):
@@ -42,7 +42,7 @@ def test_a_method_is_scored_by_every_organ():
     shifted = AffineTransform.about(np.eye(3), (2.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     organs = LabelMap(labels, grid)
     case = Case("p0", Pair(image, image), shifted, "p0", organs, organs)
-    told = petct.attempt(build("identity"), case, {1: "liver"})
+    told = petct.attempt(build_method("identity"), case, {1: "liver"})
     assert told["organs"] == {"liver": 1.0, "2": 1.0}
     assert told["scores"] == pytest.approx({"dice": 1.0, "hd95_mm": 0.0, "tre_mm": 2.0})
     assert told["status"] == "ok"

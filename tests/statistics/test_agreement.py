@@ -10,7 +10,7 @@ from scipy import stats
 
 from regkit.benchmark.records import new_record
 from regkit.statistics import summarise
-from regkit.statistics.agreement import Agreement, agreements, as_markdown
+from regkit.statistics.agreement import Agreement, agreement_markdown, agreements
 
 PAIRS = {"ml": "true_ml"}
 VOLUMES = st.lists(
@@ -81,7 +81,7 @@ def test_every_method_has_its_own_and_failures_are_counted():
     assert (poor.method, poor.cases, poor.failed) == ("poor", 3, 2)
     assert poor.bias == pytest.approx(9.4, abs=0.1)
     json.dumps([good.as_data(), poor.as_data()], allow_nan=False)
-    table = as_markdown([good, poor])
+    table = agreement_markdown([good, poor])
     assert table.count("\n| d | ml |") == 2
     assert "| poor | 3 | 2 | 9.43 ± 0.09 |" in table
 
@@ -89,8 +89,8 @@ def test_every_method_has_its_own_and_failures_are_counted():
 def test_two_cases_tell_no_limits():
     it = agreement([100.0, 110.0], [100.0, 100.0])
     assert (it.bias, it.sd, it.low, it.high, it.intervals, it.r_squared) == (None,) * 6
-    assert "| 2 | 0 | - | - | - |" in as_markdown([it])
-    assert as_markdown([]) == ""
+    assert "| 2 | 0 | - | - | - |" in agreement_markdown([it])
+    assert agreement_markdown([]) == ""
 
 
 def test_measurements_are_not_ranked():

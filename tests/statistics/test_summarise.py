@@ -10,12 +10,18 @@ import pytest
 from statistics_records import record, table
 
 from regkit.errors import ParameterError
-from regkit.statistics import Settings, Summary, summarise
+from regkit.statistics import StatisticsSettings, Summary, summarise
 from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
-from regkit.statistics.writing import as_csv, as_json, as_markdown, one_line, shown
+from regkit.statistics.writing import (
+    format_value,
+    one_line,
+    summary_csv,
+    summary_json,
+    summary_markdown,
+)
 
-QUICK = Settings(draws=400, flips=500)
+QUICK = StatisticsSettings(draws=400, flips=500)
 
 
 def tre(summary: Summary) -> ScoreSummary:
@@ -208,7 +214,7 @@ def test_equivalence_within_a_clinical_margin() -> None:
     rng = np.random.default_rng(0)
     a = rng.uniform(1, 2, 20)
     columns = {"a": a.tolist(), "b": (a + rng.normal(0, 0.3, 20)).tolist(), "c": (a + 5).tolist()}
-    settings = Settings(draws=400, flips=500, margins={"tre_mm": 3.4})
+    settings = StatisticsSettings(draws=400, flips=500, margins={"tre_mm": 3.4})
     score = tre(summarise(table(columns), settings))
     same, other = pair(score, "a", "b").equivalence, pair(score, "a", "c").equivalence
     assert same is not None
@@ -223,9 +229,9 @@ def test_equivalence_within_a_clinical_margin() -> None:
 
 def test_margins_of_what_is_not_scored_are_refused() -> None:
     with pytest.raises(ParameterError, match=r"no record has the score 'dt'.*there is tre_mm"):
-        summarise(table({"a": [1.0]}), Settings(margins={"dt": 3.4}))
+        summarise(table({"a": [1.0]}), StatisticsSettings(margins={"dt": 3.4}))
     with pytest.raises(ParameterError, match="margin of tre_mm must be positive, got 0"):
-        summarise(table({"a": [1.0]}), Settings(margins={"tre_mm": 0}))
+        summarise(table({"a": [1.0]}), StatisticsSettings(margins={"tre_mm": 0}))
 
 
 def test_scores_that_could_not_be_computed_are_told() -> None:
@@ -242,7 +248,7 @@ def test_scores_that_could_not_be_computed_are_told() -> None:
     ("value", "words"), [(1e30, "1.0e+30"), (123456.7, "123457"), (2, "2.00")]
 )
 def test_numbers_of_any_size_are_short(value: float, words: str) -> None:
-    assert shown(value) == words
+    assert format_value(value) == words
 
 
 def test_text_from_elsewhere_is_one_plain_line() -> None:
@@ -290,19 +296,19 @@ def test_the_same_records_in_another_order_give_the_same_means_and_tests() -> No
 
 def test_a_summary_repeats() -> None:
     records = table({m: [1.0, 2.0, 4.0, 3.0, 7.0] for m in "ab"})
-    assert as_json(summarise(records)) == as_json(summarise(records))
+    assert summary_json(summarise(records)) == summary_json(summarise(records))
 
 
 def test_files_say_the_same() -> None:
     columns = {"a|b": [1.0, 2.0, 3.0, 4.0, None], "c": [2.0, 3.0, 4.0, 5.0, 6.0]}
-    summary = summarise(table(columns), Settings(draws=400, margins={"tre_mm": 3.4}))
-    data = json.loads(as_json(summary))
-    [line, _] = csv.DictReader(io.StringIO(as_csv(summary)))
+    summary = summarise(table(columns), StatisticsSettings(draws=400, margins={"tre_mm": 3.4}))
+    data = json.loads(summary_json(summary))
+    [line, _] = csv.DictReader(io.StringIO(summary_csv(summary)))
     [score] = data["scores"]
     assert float(line["mean"]) == score["methods"][0]["mean"]
     assert line["worst"] == ""
     assert line["method"] == "a|b"
-    text = as_markdown(summary)
+    text = summary_markdown(summary)
     assert "| a\\|b | 5 | 1 | 3.20 [" in text
     assert "failed |" in text
     assert "within 3.4" in text
@@ -311,7 +317,7 @@ def test_files_say_the_same() -> None:
 
 def assert_no_nan(summary: Summary) -> None:
     """JSON refuses NaN and infinity; tables must not hold them either."""
-    as_json(summary)
-    for text in (as_csv(summary), as_markdown(summary)):
+    summary_json(summary)
+    for text in (summary_csv(summary), summary_markdown(summary)):
         assert "nan" not in text
         assert "inf" not in text.replace("information", "")

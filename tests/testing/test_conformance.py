@@ -7,9 +7,9 @@ import pytest
 
 from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
-from regkit.registry import Offer, Plugin
+from regkit.registry import Plugin, RegisteredSpec
 from regkit.testing import problems
-from regkit.testing.conformance import CHECKS, Outcome, Subject, examine, outcome
+from regkit.testing.conformance import CHECKS, Outcome, MethodUnderTest, examine, outcome
 
 EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
 GEOMETRY = {f"maps fixed to moving, {kind}" for kind in problems.GRIDS}
@@ -69,9 +69,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def offer(toy: str, owner: Plugin = OWNER, **claims: Any) -> Offer[MethodSpec]:
-    spec = {"name": toy.lower(), "target": f"toys:{toy}", "honours": EVERYTHING, **claims}
-    return Offer(MethodSpec(**spec), owner)
+def offer(toy: str, owner: Plugin = OWNER, **claims: Any) -> RegisteredSpec[MethodSpec]:
+    spec = {"name": toy.lower(), "target": f"toys:{toy}", "supports": EVERYTHING, **claims}
+    return RegisteredSpec(MethodSpec(**spec), owner)
 
 
 def test_an_honest_method_passes_everything() -> None:
@@ -92,7 +92,7 @@ def test_a_deformable_method_passes_everything() -> None:
     [(toy, check, says) for toy, checks, says in MISTAKES for check in sorted(checks)],
 )
 def test_a_mistake_is_caught(toy: str, check: str, says: str) -> None:
-    found = outcome(check, Subject(offer(toy)))
+    found = outcome(check, MethodUnderTest(offer(toy)))
     assert found.status == "failed"
     assert says in found.why
     assert "\n" not in found.why
@@ -101,13 +101,13 @@ def test_a_mistake_is_caught(toy: str, check: str, says: str) -> None:
 @pytest.mark.parametrize("toy", ["Inverse", "SwapsAxes", "IgnoresDirection", "Overwrites"])
 def test_a_mistake_fails_only_checks_it_concerns(toy: str) -> None:
     """A method with a wrong frame is still light, repeatable, and so on."""
-    subject = Subject(offer(toy))
+    subject = MethodUnderTest(offer(toy))
     for check in ("parameters are plain data", "declaration is light", "survives saving"):
         assert outcome(check, subject) == Outcome(check, "ok")
 
 
 def test_what_is_not_declared_is_said_so() -> None:
-    found = {o.check: o for o in examine(offer("Centroid", honours=frozenset()))}
+    found = {o.check: o for o in examine(offer("Centroid", supports=frozenset()))}
     assert found["honours initial"] == Outcome(
         "honours initial", "not declared", "it does not honour an initial map"
     )
@@ -117,10 +117,10 @@ def test_what_is_not_declared_is_said_so() -> None:
 
 def test_a_method_that_does_not_align_is_checked_for_that() -> None:
     check = "leaves images where they are"
-    honest = Subject(offer("DoesNothing", aligns=False, model="none"))
+    honest = MethodUnderTest(offer("DoesNothing", is_registration=False, model="none"))
     assert outcome(check, honest) == Outcome(check, "ok")
     assert outcome("improves alignment", honest).status == "not declared"
-    sneaky = outcome(check, Subject(offer("Sneaky", aligns=False, model="none")))
+    sneaky = outcome(check, MethodUnderTest(offer("Sneaky", is_registration=False, model="none")))
     assert (sneaky.status, sneaky.why) == (
         "failed",
         "it says it does not align, yet moved by 0.1 mm",
@@ -128,13 +128,13 @@ def test_a_method_that_does_not_align_is_checked_for_that() -> None:
 
 
 def test_an_unknown_model_is_named() -> None:
-    found = outcome("returns its model", Subject(offer("Centroid", model="bendy")))
+    found = outcome("returns its model", MethodUnderTest(offer("Centroid", model="bendy")))
     assert found.why.startswith("its model 'bendy' is none of none, rigid")
 
 
 def test_a_preset_that_the_method_does_not_know_fails() -> None:
     found = outcome(
-        "parameters are plain data", Subject(offer("Centroid", preset={"air_hy": 1.0}))
+        "parameters are plain data", MethodUnderTest(offer("Centroid", preset={"air_hy": 1.0}))
     )
     assert found.status == "failed"
     assert "did you mean air_hu?" in found.why
@@ -160,14 +160,14 @@ def test_a_heavy_declaration_is_caught(
     (tmp_path / "heavy_plugin.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     heavy = Plugin("heavy", "heavy_plugin", "heavy", "1.0")
-    found = outcome("declaration is light", Subject(offer("Centroid", heavy)))
+    found = outcome("declaration is light", MethodUnderTest(offer("Centroid", heavy)))
     assert found.status == "failed"
     assert says in found.why
 
 
 def test_a_plugin_that_only_this_process_can_find_is_told_so() -> None:
     local = Plugin("local", "toys", "", "")
-    found = outcome("declaration is light", Subject(offer("Centroid", local)))
+    found = outcome("declaration is light", MethodUnderTest(offer("Centroid", local)))
     assert found.why == (
         "a fresh Python process cannot load toys (ModuleNotFoundError: No module named 'toys'); "
         "install the package rather than putting it on sys.path"

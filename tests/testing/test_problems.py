@@ -12,7 +12,7 @@ from regkit.testing import problems
 from regkit.testing.problems import Problem
 
 BUILDERS = [
-    problems.plain,
+    problems.plain_problem,
     *problems.GRIDS.values(),
     problems.sizes,
     problems.from_afar,
@@ -57,7 +57,7 @@ def test_a_wrong_frame_is_far_beyond_the_tolerance(build: Callable[[], Problem])
 
 
 def test_far_away_only_the_headers_differ() -> None:
-    here, there = problems.plain().pair, problems.plain_far_away().pair
+    here, there = problems.plain_problem().pair, problems.plain_far_away().pair
     for one, other in ((here.fixed, there.fixed), (here.moving, there.moving)):
         np.testing.assert_allclose(other.array, one.array, atol=1e-2)
         moved = np.subtract(other.grid.centre, one.grid.centre)

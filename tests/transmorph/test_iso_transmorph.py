@@ -8,12 +8,12 @@ import pytest
 
 from regkit import AffineTransform, Pair, rigid
 from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.testing import problems
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import body_points, distance_mm
-from regkit_instance.torch_backend import published
+from regkit_instance.torch_backend import chen2024 as published
 from regkit_transmorph.card import Look
 from regkit_transmorph.iso import InstanceSpecific
 from transmorph.small_weights import ANYTHING, card, write_weights
@@ -42,7 +42,7 @@ def error_mm(found) -> float:
 
 @pytest.mark.parametrize("measure", ["cr", "mi"])
 def test_without_weights_a_search_begins(nowhere, measure) -> None:
-    found = build(f"transmorph-{measure}-iso", {"samples": 20_000}).register(pair())
+    found = build_method(f"transmorph-{measure}-iso", {"samples": 20_000}).register(pair())
     assert error_mm(found) < 2.5
     told = json.loads(json.dumps(dict(found.diagnostics), allow_nan=False))
     assert (told["start"], told["measure"]) == ("search", measure)

@@ -17,7 +17,7 @@ from regkit.errors import (
 )
 from regkit.registry import default_registry
 from regkit.testing import problems
-from regkit.testing.conformance import CHECKS, Subject, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
 from regkit.testing.problems import distance_mm
 from regkit.weights import find_weights, sha256
@@ -78,7 +78,7 @@ def test_the_known_answer_reaches_the_truth(monkeypatch, kind) -> None:
 
 
 def test_the_start_comes_first(monkeypatch) -> None:
-    problem = problems.plain()
+    problem = problems.plain_problem()
     start = rigid((0, 0, 10), (25, 0, -10))
     Oracle(monkeypatch, card(), STILL)
     pair = replace(problem.pair, initial=start)
@@ -87,7 +87,7 @@ def test_the_start_comes_first(monkeypatch) -> None:
 
 
 def test_nine_parameters_leave_the_shears_out(monkeypatch) -> None:
-    problem = problems.plain()
+    problem = problems.plain_problem()
     its_card = field_of(problem.pair.fixed.grid)
     grid = its_card.grid(problem.pair.fixed.grid.centre)
     answer = from_transform(stretch(grid.centre), grid, grid)
@@ -194,7 +194,7 @@ def test_installed_weights_make_a_method(trained) -> None:
         assert "weights missing: regkit train transmorph-mi" in (
             default_registry().method("transmorph-mi").problem
         )
-    found = {name: outcome(name, Subject(offer)) for name in CHECKS}
+    found = {name: outcome(name, MethodUnderTest(offer)) for name in CHECKS}
     failed = {name: o.why for name, o in found.items() if o.status == "failed"}
     assert failed == {}
     done = {name for name, o in found.items() if o.status == "ok"}
@@ -260,11 +260,11 @@ def test_images_of_another_kind_are_refused(trained) -> None:
 def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="weights missing: regkit train nothing"):
-        TransMorph("nothing").register(problems.plain().pair)
+        TransMorph("nothing").register(problems.plain_problem().pair)
 
 
 def test_weights_that_do_not_fit_their_card(trained) -> None:
-    pair, path = problems.plain().pair, trained.with_suffix(".json")
+    pair, path = problems.plain_problem().pair, trained.with_suffix(".json")
     content = json.loads(path.read_text())
     changed = content | {"switches": content["switches"] | {"width": 0.25}}
     path.write_text(json.dumps(changed))

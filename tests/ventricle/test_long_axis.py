@@ -10,7 +10,7 @@ from regkit.geometry.rigid import rigid, rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
 from regkit_ventricle.axis import long_axis
-from regkit_ventricle.frame import along_axis, offset_mm, tilt_deg, upright
+from regkit_ventricle.frame import along_axis, offset_mm, tilt_deg, upright_frame
 from regkit_ventricle.labels import ventricle_of
 from ventricle.shells import POSE, Shell, box, cube
 
@@ -147,7 +147,7 @@ def test_a_frame_whose_inferior_wall_is_at_the_base_still_gives_one():
 
 def test_an_upright_frame_has_superior_up():
     _, labels = SHELL.draw(cube(4.0))
-    frame = upright(long_axis(labels))
+    frame = upright_frame(long_axis(labels))
     assert frame.is_rigid
     x, y, _ = frame.matrix[:3, :3].T
     assert x[2] == pytest.approx(0, abs=1e-9)  # the lateral direction lies in a transaxial plane
@@ -158,4 +158,4 @@ def test_an_axis_along_the_patient_still_gives_an_upright_frame():
     _, labels = SHELL.draw(cube(4.0, pose=AffineTransform(np.eye(4))), AffineTransform(np.eye(4)))
     axis = long_axis(labels)
     exact = type(axis)(*(np.array([0.0, 0.0, z]) for z in (-58.0, -47.5, -10.0, 30.0)))
-    assert upright(exact).is_rigid
+    assert upright_frame(exact).is_rigid

@@ -14,7 +14,7 @@ from regkit.registration.verdict import Verdict
 from regkit.registry import default_registry
 from regkit_msstunet.geometry import cube
 from regkit_ventricle import segmentation_metrics as scores
-from regkit_ventricle.label_probabilities import smoothly
+from regkit_ventricle.label_probabilities import resample_labels_linear
 
 FIXED = cube(40, 3.4)
 
@@ -139,7 +139,7 @@ def test_labels_are_resampled_smoothly(phantom) -> None:
             for g in (grid, fine)]  # fmt: skip
     ball = LabelMap(np.where(away[0] < 12, 9, np.where(away[0] < 24, 7, 0)).astype(np.uint8), grid)
     turn = rigid((20.0, -30.0, 10.0), (0.0, 0.0, 0.0))
-    smooth = smoothly(ball, fine, turn, (7, 9)).array
+    smooth = resample_labels_linear(ball, fine, turn, (7, 9)).array
     nearest = np.array([0, 0, 0, 0, 0, 0, 0, 1, 0, 2])[resample(ball, fine, turn).array]
     true = np.where(away[1] < 12, 2, np.where(away[1] < 24, 1, 0))
     assert (smooth != true).mean() < 0.8 * (nearest != true).mean()

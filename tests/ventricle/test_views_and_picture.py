@@ -7,7 +7,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid
 from regkit.geometry.volume import Volume
 from regkit_ventricle.labels import ventricle_of
-from regkit_ventricle.picture import picture
+from regkit_ventricle.picture import ventricle_picture
 from regkit_ventricle.polar_map import DIRECTIONS, RINGS, PolarMap, segment_numbers
 from regkit_ventricle.polar_picture import MARGIN, draw_polar_map
 from regkit_ventricle.reorientation import reorientation
@@ -123,7 +123,7 @@ def shown():
 
 def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
     assert shown.verdict.status == "OK", shown.verdict.reasons
-    drawn = np.asarray(picture(shown, "truth").convert("L"), float)
+    drawn = np.asarray(ventricle_picture(shown, "truth").convert("L"), float)
     assert drawn.shape[0] < drawn.shape[1] < 2000
     # A short axis in the middle of the second row: its septal half is the darker one.
     tile, gap, edge = 172, 5, 24

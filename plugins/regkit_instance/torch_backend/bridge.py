@@ -13,8 +13,8 @@ from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit_instance.pyramid import Level
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
-from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.point_sampler import PointSampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def device_named(name: str) -> torch.device:
 
 def scene_of(
     positions: NDArray[np.float32], level: Level, origin: FloatArray, device: torch.device
-) -> Scene:
+) -> PointSampler:
     """Put a sample and a moving image on a device.
 
     Parameters
@@ -77,11 +77,11 @@ def scene_of(
         torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
         for array in (positions, level.array, level.to_padded_index(origin))
     )
-    return Scene(*tensors)
+    return PointSampler(*tensors)
 
 
 def measure_on(
-    scene: Scene, name: str, values: NDArray[np.float32], bins: int, whole: int = 1
+    scene: PointSampler, name: str, values: NDArray[np.float32], bins: int, whole: int = 1
 ) -> OnDevice:
     """Return a measure of intensities.
 
@@ -103,7 +103,7 @@ def measure_on(
     return OnDevice(DenseMeasure(scene, rule), scene.points.device)
 
 
-def gradient_fields_on(scene: Scene, fixed_gradients: NDArray[np.float32]) -> OnDevice:
+def gradient_fields_on(scene: PointSampler, fixed_gradients: NDArray[np.float32]) -> OnDevice:
     """Return the measure ``ngf``.
 
     Parameters

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from regkit_instance.limits import SMALLEST
-from regkit_instance.torch_backend.exact import sums_in_bins
-from regkit_instance.torch_backend.scene import Look
-from regkit_instance.torch_backend.windows import Windows, looked_up, powers
+from regkit_instance.torch_backend.deterministic_sums import sums_in_bins
+from regkit_instance.torch_backend.point_sampler import SampledValues
+from regkit_instance.torch_backend.windows import Windows, powers, table_lookup
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class CorrelationRatio:
     noise: float = 0.0
     whole: int = 1
 
-    def tally(self, look: Look) -> Tensor:
+    def tally(self, look: SampledValues) -> Tensor:
         """Return sums of moving values by fixed bin, and of fixed ones by moving interval."""
         interval, t = self.windows.place(look.values)
         known = interval >= 0
@@ -78,14 +78,14 @@ class CorrelationRatio:
         score = torch.where(known, (forth.ratio + back.ratio) / 2, -torch.inf)
         return score, torch.cat([self._of_bins(forth), self._of_windows(back)], dim=2)
 
-    def slopes(self, look: Look, table: Tensor) -> Tensor:
+    def slopes(self, look: SampledValues, table: Tensor) -> Tensor:
         """Return the derivatives by the values."""
         interval, t = self.windows.place(look.values)
         sizes = [self.fixed_bins, 1, *[self.windows.intervals] * 6]
         of_bin, of_value, *pieces = torch.split(table.to(t.dtype), sizes, dim=2)
         bins = self.bins[:, None, look.columns].expand(interval.shape)
-        slope = looked_up(of_bin, bins) - of_value * look.values
-        coefficients = [looked_up(piece, interval) for piece in pieces]
+        slope = table_lookup(of_bin, bins) - of_value * look.values
+        coefficients = [table_lookup(piece, interval) for piece in pieces]
         plain, times_fixed = (
             c + t * (b + t * a) for c, b, a in (coefficients[:3], coefficients[3:])
         )
@@ -95,7 +95,7 @@ class CorrelationRatio:
     def _sizes(self) -> list[int]:
         return [3 * self.fixed_bins, 9 * self.windows.intervals]
 
-    def _fixed(self, look: Look) -> Tensor:
+    def _fixed(self, look: SampledValues) -> Tensor:
         return self.fixed[:, None, look.columns].expand(look.values.shape)
 
     def _of_bins(self, forth: _Explained) -> Tensor:

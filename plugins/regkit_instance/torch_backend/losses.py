@@ -10,9 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from regkit_instance.measures import EDGES
+from regkit_instance.torch_backend.autograd import scored
+from regkit_instance.torch_backend.chen2024_schedule import CommonGrid, Loss
 from regkit_instance.torch_backend.measure import DenseMeasure
+from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
 from regkit_instance.torch_backend.ngf import gradient_images
-from regkit_instance.torch_backend.paper import CommonGrid, Loss
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
     PATCH,
     Mode,
@@ -23,9 +26,6 @@ from regkit_instance.torch_backend.reference_mi import (
     local_mutual_information_loss,
     mutual_information_loss,
 )
-from regkit_instance.torch_backend.rules import Dense, fields_of, rule_of
-from regkit_instance.torch_backend.scene import Scene
-from regkit_instance.torch_backend.scored import scored
 from regkit_instance.torch_backend.tiles import tiles
 
 BINS = 32
@@ -86,18 +86,18 @@ def _measure(name: str, fixed: Tensor, points: Tensor, moving: Tensor, to_index:
     if name == "ngf":
         slopes = _fixed_gradients(fixed, to_index)
         known = slopes.isfinite().all(dim=1)[0]
-        scene = Scene(points.flatten(1)[None, :, known], moving, to_index)
+        scene = PointSampler(points.flatten(1)[None, :, known], moving, to_index)
         return fields_of(scene, slopes[:, :, known])
     if name == "lncc":
         there = tiles(torch.ones_like(fixed), PATCH).reshape(1, -1)
         values = tiles(fixed, PATCH).reshape(1, -1)
         values = torch.where(there > 0, values, torch.nan)
         places = tiles(points, PATCH).reshape(1, 3, -1)
-        scene, whole = Scene(places, moving, to_index), PATCH**3
+        scene, whole = PointSampler(places, moving, to_index), PATCH**3
     else:
         known = fixed.isfinite()
         values, whole = fixed[known][None], 1
-        scene = Scene(points[:, known][None], moving, to_index)
+        scene = PointSampler(points[:, known][None], moving, to_index)
     return DenseMeasure(scene, rule_of(name, values, BINS, whole))
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from regkit_instance.torch_backend.scene import Look, Scene
+from regkit_instance.torch_backend.point_sampler import PointSampler, SampledValues
 
 
 class Rule(Protocol):
@@ -18,7 +18,7 @@ class Rule(Protocol):
     def whole(self) -> int:
         """Points that belong together, the voxels of a patch say; one if each is on its own."""
 
-    def tally(self, look: Look) -> Tensor:
+    def tally(self, look: SampledValues) -> Tensor:
         """Return what is added up over the points, float64, shape (pairs, maps, ...)."""
 
     def score(self, sums: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,7 +27,7 @@ class Rule(Protocol):
         The table says what `slopes` needs to know, shape (pairs, maps, ...).
         """
 
-    def slopes(self, look: Look, table: Tensor) -> Tensor:
+    def slopes(self, look: SampledValues, table: Tensor) -> Tensor:
         """Return the derivative of the score by each value, (pairs, maps, points)."""
 
 
@@ -46,7 +46,7 @@ class DenseMeasure:
         The measure.
     """
 
-    scene: Scene
+    scene: PointSampler
     rule: Rule
 
     def values(self, maps: Tensor) -> Tensor:

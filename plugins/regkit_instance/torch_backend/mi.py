@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from regkit_instance.limits import FLAT, MOST
-from regkit_instance.torch_backend.exact import sums_in_bins
-from regkit_instance.torch_backend.scene import Look
-from regkit_instance.torch_backend.windows import Windows, looked_up, powers
+from regkit_instance.torch_backend.deterministic_sums import sums_in_bins
+from regkit_instance.torch_backend.point_sampler import SampledValues
+from regkit_instance.torch_backend.windows import Windows, powers, table_lookup
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Information:
     normalised: bool = False
     whole: int = 1
 
-    def tally(self, look: Look) -> Tensor:
+    def tally(self, look: SampledValues) -> Tensor:
         """Return sums of powers by fixed bin and moving interval, (pairs, maps, fixed, 4, ...)."""
         cell, t = self._cells(look)
         cells = self.fixed_bins * self.windows.intervals
@@ -62,11 +62,11 @@ class Information:
         counts = (seen.sum(-1) >= self.fewest) & value.isfinite()
         return torch.where(counts, value, -torch.inf), table
 
-    def slopes(self, look: Look, table: Tensor) -> Tensor:
+    def slopes(self, look: SampledValues, table: Tensor) -> Tensor:
         """Return the derivatives by the values."""
         cell, t = self._cells(look)
         constant, linear, square = (
-            looked_up(coefficients, cell) for coefficients in table.to(t.dtype).unbind(2)
+            table_lookup(coefficients, cell) for coefficients in table.to(t.dtype).unbind(2)
         )
         return constant + t * (linear + t * square)
 
@@ -81,7 +81,7 @@ class Information:
         scales = (whole[:, None] / seen.clamp(min=1)).clamp(max=MOST)
         return torch.where(seen > 0, scales, 0.0)
 
-    def _cells(self, look: Look) -> tuple[Tensor, Tensor]:
+    def _cells(self, look: SampledValues) -> tuple[Tensor, Tensor]:
         """Return the cell (fixed bin, moving interval) of each value, and its place there."""
         interval, t = self.windows.place(look.values)
         cell = self.bins[:, None, look.columns] * self.windows.intervals + interval

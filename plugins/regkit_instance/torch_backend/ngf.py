@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regkit_instance.torch_backend.scene import Look, Scene
+from regkit_instance.torch_backend.point_sampler import PointSampler, SampledValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class GradientFields:
         Fewest points that must meet the moving image for a score.
     """
 
-    scene: Scene
+    scene: PointSampler
     directions: Tensor
     weak: Tensor
     fewest: int
@@ -61,7 +61,7 @@ class GradientFields:
         scores = torch.where(known, total * share, -torch.inf)
         return scores, torch.where(known[..., None, None], gradients * share[..., None, None], 0.0)
 
-    def _compare(self, look: Look, maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _compare(self, look: SampledValues, maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return count and sum of cosines, and derivatives by gradients and linear parts."""
         pairs, count, points = len(maps), maps.shape[1], look.values.shape[2]
         field = look.values.view(pairs, 3, count, points).transpose(1, 2)
@@ -89,7 +89,7 @@ def gradient_images(moving: Tensor, to_index: Tensor) -> Tensor:
     Parameters
     ----------
     moving, to_index
-        As of `Scene`.
+        As of `PointSampler`.
 
     Returns
     -------

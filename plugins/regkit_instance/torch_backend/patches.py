@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regkit_instance.limits import NOISE
 from regkit_instance.torch_backend.cr import CorrelationRatio
-from regkit_instance.torch_backend.scene import Look
+from regkit_instance.torch_backend.point_sampler import SampledValues
 from regkit_instance.torch_backend.windows import Windows
 
 
@@ -56,7 +56,7 @@ class InPatches:
     fewest: int
     neighbourhood: Neighbourhood
 
-    def tally(self, look: Look) -> Tensor:
+    def tally(self, look: SampledValues) -> Tensor:
         """Return the number of points that count, and their score, (pairs, maps, 2)."""
         values, fixed = self._in_patches(look)
         alike, _ = self.neighbourhood.compare(values, fixed)
@@ -71,7 +71,7 @@ class InPatches:
         known = (counted >= self.fewest) & (total > 0)
         return torch.where(known, total * share, -torch.inf), share
 
-    def slopes(self, look: Look, table: Tensor) -> Tensor:
+    def slopes(self, look: SampledValues, table: Tensor) -> Tensor:
         """Return the derivatives by the values."""
         values, fixed = self._in_patches(look)
         _, slopes = self.neighbourhood.compare(values, fixed)
@@ -81,7 +81,7 @@ class InPatches:
         back = slopes.view(pairs, -1, maps, self.whole).transpose(1, 2)
         return back.reshape(pairs, maps, points) * table.to(slopes.dtype)[..., None]
 
-    def _in_patches(self, look: Look) -> tuple[Tensor, Tensor]:
+    def _in_patches(self, look: SampledValues) -> tuple[Tensor, Tensor]:
         """Return moving (pairs x patches, maps, voxels) and fixed (pairs x patches, voxels)."""
         pairs, maps, _ = look.values.shape
         fixed = self.fixed[:, look.columns].reshape(-1, self.whole)
@@ -124,7 +124,7 @@ class LocalCorrelationRatio:
         """Return the means of both ratios, and their derivatives."""
         bins = (fixed * self.windows.bins).to(torch.int64).clamp(0, self.windows.bins - 1)
         rule = CorrelationRatio(fixed, bins, self.windows.bins, self.windows, 1, self.noise)
-        look = Look(values, values, slice(None))
+        look = SampledValues(values, values, slice(None))
         alike, table = rule.score(rule.tally(look))
         slopes = rule.slopes(look, table)
         known = alike.isfinite()

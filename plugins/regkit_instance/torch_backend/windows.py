@@ -82,7 +82,7 @@ def powers(t: Tensor) -> list[Tensor]:
     return [torch.ones_like(t), t, square, square * t]
 
 
-def looked_up(table: Tensor, at: Tensor) -> Tensor:
+def table_lookup(table: Tensor, at: Tensor) -> Tensor:
     """Look numbers up in a table of each row.
 
     Parameters

@@ -24,7 +24,12 @@ from regkit.training import TrainingJob
 from regkit_msstunet.geometry import cube, meets
 from regkit_msstunet.prepare import centre_of_mass, prepared
 from regkit_msstunet.train.choices import Choices
-from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, numbered, smoothly
+from regkit_ventricle.label_probabilities import (
+    BLOOD_POOL,
+    MYOCARDIUM,
+    relabel,
+    resample_labels_linear,
+)
 
 # `--data both` is PET and SPECT.
 TOGETHER = {"both": "lv-spect,lv-pet"}
@@ -167,12 +172,12 @@ def _in_planes(case: Case, pose: AffineTransform, spacing_mm: float) -> LabelMap
     )
     known = _around_origin(case.fixed_labels, case.pair.fixed.grid.centre)
     if known is not None and meets(cube(EVEN, spacing_mm), known.grid):
-        found = numbered(known, (wall, pool))
+        found = relabel(known, (wall, pool))
     elif case.moving_labels is not None:
         spacing = spacing_mm / FINER
         # An odd number: voxels of the network's cube are then voxels of this one, not between.
         frame = cube(int(np.ceil(FRAME_MM / spacing)) | 1, spacing)
-        found = smoothly(case.moving_labels, frame, pose, (wall, pool))
+        found = resample_labels_linear(case.moving_labels, frame, pose, (wall, pool))
     else:
         raise ParameterError(f"case {case.id} has no labels of its moving image to learn from")
     if not {MYOCARDIUM, BLOOD_POOL} <= set(np.unique(found.array)):

@@ -9,14 +9,14 @@ import torch
 
 from regkit.errors import ParameterError
 from regkit.learning import Crew, read_course, run
-from regkit.training import Progress, TrainingJob
+from regkit.training import TrainingJob, TrainingProgress
 from regkit_msstunet.networks.pose import NUMBERS
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.pool import open_pools, read_cases
 from regkit_msstunet.train.task import ReorientationTask, build
 
 
-def train(job: TrainingJob) -> Iterator[Progress]:
+def train(job: TrainingJob) -> Iterator[TrainingProgress]:
     """Train a method; a `regkit.training.Trainer`.
 
     Raises
@@ -32,7 +32,9 @@ def train(job: TrainingJob) -> Iterator[Progress]:
     if choices.start_with == "localiser":
         _check_start(job, choices)
 
-    def prepare(device: torch.device, crew: Crew) -> Generator[Progress, None, ReorientationTask]:
+    def prepare(
+        device: torch.device, crew: Crew
+    ) -> Generator[TrainingProgress, None, ReorientationTask]:
         pools = open_pools(job, choices, parameters)
         if crew.writes:
             for some, purpose in zip(pools, ("to learn from", "to validate"), strict=True):

@@ -16,7 +16,7 @@ from regkit_msstunet.geometry import cube, meets, to_transform, zoomed
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import Draw
 from regkit_msstunet.train.pool import LEVELS, PooledCase
-from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, likelier
+from regkit_ventricle.label_probabilities import BLOOD_POOL, MYOCARDIUM, argmax_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ class Views:
             look_up([_softened(case.labels == label)], where, beside="zeros")[0].cpu().numpy()
             for label in (MYOCARDIUM, BLOOD_POOL)
         )
-        return torch.from_numpy(likelier(wall, pool)).to(self.device)
+        return torch.from_numpy(argmax_labels(wall, pool)).to(self.device)
 
 
 def _softened(inside: Tensor) -> Tensor:

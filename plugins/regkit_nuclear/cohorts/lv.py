@@ -23,10 +23,11 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.device import check_device
-from regkit_nuclear.cohorts.subject import SimulatedThorax, cube, seen_from
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, seen_from
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
-from regkit_nuclear.phantoms.thorax.pose import Reorientation, Tracer
+from regkit_nuclear.phantoms.thorax.pose import HeartPose, Tracer
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 from regkit_nuclear.phantoms.wholebody.imaging import pet_image
 from regkit_nuclear.spect.acquire import acquire
@@ -140,15 +141,15 @@ class LvPet(Cohort):
 def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case:
     patient = cohort.patient(index)
     thorax = SimulatedThorax.draw(patient, cohort.tracer, defects=defects)
-    grid, planes = cube(size), short_axis_grid(size)
-    anatomy = thorax.patient.render(grid)
+    grid, planes = cubic_grid(size), short_axis_grid(size)
+    anatomy = render_thorax(thorax.patient, grid)
     activity = thorax.patient.breathing.blur(anatomy.activity)
     truth = to_patient(anatomy.reorientation)
-    reoriented = thorax.patient.render(seen_from(planes, truth.inverse())).lv
+    reoriented = render_thorax(thorax.patient, seen_from(planes, truth.inverse())).lv
     return Case(
         id=cohort.case_id(index),
         pair=Pair(
-            average_ventricle(planes, cohort.tracer),
+            average_ventricle_on(planes, cohort.tracer),
             cohort.scan(activity, anatomy.mu, draws(patient, SCAN)),
         ),
         truth=truth,
@@ -165,22 +166,22 @@ def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case
     )
 
 
-def to_patient(pose: Reorientation) -> AffineTransform:
+def to_patient(pose: HeartPose) -> AffineTransform:
     """Return the map from the ventricle's frame to the patient, LPS mm."""
     return AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
 
 
 def short_axis_grid(size: int = 128) -> Grid:
     """Return short-axis planes around the ventricle, in voxels of an image of `size`^3."""
-    return cube(size // 2, HALF_WIDTH_MM)
+    return cubic_grid(size // 2, HALF_WIDTH_MM)
 
 
 @lru_cache(maxsize=2)
-def average_ventricle(grid: Grid, tracer: Tracer) -> Volume:
+def average_ventricle_on(grid: Grid, tracer: Tracer) -> Volume:
     """Paint a ventricle of average size in its own frame, as sharp as the tracer's images."""
     index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
     points = grid.to_physical(index).astype(np.float32)
-    whole, pool = AVERAGE.distances(Points(points[..., 0], points[..., 1], points[..., 2]))
+    whole, pool = AVERAGE.distances(Coordinates(points[..., 0], points[..., 1], points[..., 2]))
     ventricle, blood = (np.clip(0.5 - d / grid.spacing[0], 0, 1) for d in (whole, pool))
     uptake = UPTAKE[tracer] * ventricle * (1 - (1 - BLOOD_POOL) * blood)
     sigma = RESOLUTION_MM[tracer] / FWHM_PER_SIGMA

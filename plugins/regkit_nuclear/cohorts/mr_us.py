@@ -14,7 +14,12 @@ from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, draws
-from regkit_nuclear.phantoms.prostate import LANDMARKS, draw_patient, prostate_grid, sampled
+from regkit_nuclear.phantoms.prostate import (
+    LANDMARKS,
+    draw_prostate_patient,
+    prostate_grid,
+    sampled,
+)
 
 SIDE_MM = 86.4
 # Shares of the six numbers of a motion; how much of all of them, the distance decides.
@@ -55,13 +60,13 @@ class MrUs(Cohort):
             )
         if self.size < 8:
             raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
-        draw_patient(0, self.push_mm).deformation  # noqa: B018 - refuses a push beyond its range
+        draw_prostate_patient(0, self.push_mm).deformation  # noqa: B018 - refuses a push beyond its range
         super().__post_init__()
 
     def case(self, index: int) -> Case:
         """Make one case."""
         seed = self.patient(index)
-        patient = draw_patient(seed, self.push_mm)
+        patient = draw_prostate_patient(seed, self.push_mm)
         grid = prostate_grid(self.size, SIDE_MM / self.size)
         motion = self._motion(draws(seed, POSE), patient.mr_landmarks())
         pose = motion.inverse()

@@ -10,7 +10,7 @@ from regkit.errors import ParameterError
 from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
-from regkit_nuclear.phantoms.wholebody import draw_patient, whole_body_grid
+from regkit_nuclear.phantoms.wholebody import draw_whole_body_patient, whole_body_grid
 
 CT_POSE, PET_POSE = 6, 7
 
@@ -48,7 +48,7 @@ class PetCt(Cohort):
     def case(self, index: int) -> Case:
         """Make one case."""
         seed = self.patient(index)
-        patient, grid = draw_patient(seed), whole_body_grid(self.coarser)
+        patient, grid = draw_whole_body_patient(seed), whole_body_grid(self.coarser)
         ct_pose, pet_pose = (
             affine_motion(draws(seed, concern), grid.extent, grid.centre, self.amount)
             for concern in (CT_POSE, PET_POSE)

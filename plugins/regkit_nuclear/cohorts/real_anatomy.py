@@ -33,7 +33,7 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import read_labels, read_volume
 from regkit_nuclear.cohorts.cohort import draws
-from regkit_nuclear.cohorts.subject import Part
+from regkit_nuclear.cohorts.subject import AxialCoverage
 from regkit_nuclear.phantoms.thorax.anatomy import attenuation
 from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM
 
@@ -117,7 +117,7 @@ class RealAnatomy:
         return resample(self.labels, grid)
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: Part
+        self, field: Grid, motion: AffineTransform, part: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
         """Return the CT's own slices, in the SPECT's resolution; the motion is in their header.
 

@@ -19,7 +19,7 @@ from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, draws
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy
-from regkit_nuclear.cohorts.subject import Part, SimulatedThorax, Subject
+from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, Subject
 from regkit_nuclear.motion import check_amount, dusfe_motion
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
@@ -137,9 +137,9 @@ class SpectCt(Cohort):
         )
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> AcquisitionSettings:
         """What decides how a patient's SPECT looks."""
-        return Settings(
+        return AcquisitionSettings(
             self.respiration,
             self.defects,
             self.noise,
@@ -151,7 +151,9 @@ class SpectCt(Cohort):
             self.device,
         )
 
-    def _draw(self, patient: int, number: int, centre: Vector3) -> tuple[AffineTransform, Part]:
+    def _draw(
+        self, patient: int, number: int, centre: Vector3
+    ) -> tuple[AffineTransform, AxialCoverage]:
         """Draw a motion, and which slices the CT has."""
         # Motions come in pairs of mean size, so that no cohort is easier than another by chance.
         pair, is_second = divmod(number, 2)
@@ -159,12 +161,12 @@ class SpectCt(Cohort):
         part = draws(patient, COVERAGE, number)
         return (
             dusfe_motion(motion, MOTION_VOXEL_MM, centre, self.amount, bool(is_second)),
-            Part(float(part.uniform(*self.coverage)), float(part.uniform(-1, 1))),
+            AxialCoverage(float(part.uniform(*self.coverage)), float(part.uniform(-1, 1))),
         )
 
 
 @dataclass(frozen=True)
-class Settings:
+class AcquisitionSettings:
     """What decides how a patient's SPECT looks; see `SpectCt`."""
 
     respiration: bool
@@ -197,7 +199,7 @@ class Emission:
 
 # All motions of a patient share the SPECT.
 @lru_cache(maxsize=1)
-def _scanned(settings: Settings, patient: int) -> Emission:
+def _scanned(settings: AcquisitionSettings, patient: int) -> Emission:
     subject = settings.subject(patient)
     field = subject.field(settings.size)
     activity, mu = subject.emission(_finer(field))
@@ -211,7 +213,7 @@ def _scanned(settings: Settings, patient: int) -> Emission:
 
 
 def _acquired(
-    settings: Settings, activity: Volume, mu: Volume, rng: np.random.Generator
+    settings: AcquisitionSettings, activity: Volume, mu: Volume, rng: np.random.Generator
 ) -> Projections:
     orbit = Orbit.cardiac() if settings.arc == 180 else Orbit.full()
     return acquire(

@@ -11,16 +11,17 @@ import numpy as np
 from regkit.geometry.grid import Grid, Vector3
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, ORGANS, draw_patient
-from regkit_nuclear.phantoms.thorax import Patient as Thorax
+from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, ORGANS, draw_thorax_patient
+from regkit_nuclear.phantoms.thorax import ThoraxPatient as Thorax
 from regkit_nuclear.phantoms.thorax.pose import Tracer
+from regkit_nuclear.phantoms.thorax.render import render_thorax
 
 # Half of what a CT for the heart must show of it, along z.
 HEART_MM = 65.0
 
 
 @dataclass(frozen=True)
-class Part:
+class AxialCoverage:
     """Which of the slices a CT has.
 
     Parameters
@@ -67,7 +68,7 @@ class Subject(Protocol):
         """Return labels of the organs during the SPECT."""
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: Part
+        self, field: Grid, motion: AffineTransform, part: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
         """Return mu-map (1/cm) and organs of the subject who moved, by a part of a CT.
 
@@ -95,7 +96,7 @@ class SimulatedThorax:
         cls, seed: int, tracer: Tracer = "spect", respiration: bool = False, defects: bool = True
     ) -> SimulatedThorax:
         """Draw a patient, with or without perfusion defects."""
-        patient = draw_patient(seed, tracer)
+        patient = draw_thorax_patient(seed, tracer)
         return cls(patient if defects else replace(patient, defects=()), respiration)
 
     @property
@@ -114,24 +115,26 @@ class SimulatedThorax:
 
     def field(self, size: int) -> Grid:
         """Return a cube of 435.2 mm around the LPS origin."""
-        return cube(size)
+        return cubic_grid(size)
 
     def emission(self, grid: Grid) -> tuple[Volume, Volume]:
         """Return activity, blurred by breathing, and attenuation."""
-        anatomy = self.patient.render(grid)
+        anatomy = render_thorax(self.patient, grid)
         return self.patient.breathing.blur(anatomy.activity), anatomy.mu
 
     def organs_on(self, grid: Grid) -> LabelMap:
         """Return the organs of the thorax phantom."""
-        return self.patient.render(grid, supersampling=1).organs
+        return render_thorax(self.patient, grid, supersampling=1).organs
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: Part
+        self, field: Grid, motion: AffineTransform, part: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
         """Render the patient after the motion; hearts match, whatever the phase of breathing."""
         x, y, z = motion.map_points(self.heart_mm).tolist()
         grid = part.of(field, (x, y, z))
-        anatomy = self.patient.render(seen_from(grid, motion), self._phase_mm, match_heart=True)
+        anatomy = render_thorax(
+            self.patient, seen_from(grid, motion), self._phase_mm, match_heart=True
+        )
         mu, organs = anatomy.mu, anatomy.organs
         return mu.with_array(mu.array, grid), organs.with_array(organs.array, grid)
 
@@ -140,7 +143,7 @@ class SimulatedThorax:
         return self.patient.breathing.ct_phase_mm if self.respiration else 0.0
 
 
-def cube(size: int, side_mm: float = 2 * HALF_WIDTH_MM) -> Grid:
+def cubic_grid(size: int, side_mm: float = 2 * HALF_WIDTH_MM) -> Grid:
     """Return a grid of `size`^3 voxels around the LPS origin."""
     voxel = side_mm / size
     first = (voxel - side_mm) / 2

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import Transform
-from regkit_nuclear.painting.shapes import Box, Field, Points, RandomField, occupancy
+from regkit_nuclear.painting.shapes import Box, Coordinates, Field, RandomField, occupancy
 from regkit_nuclear.painting.solids import Solid
 
-Value = float | Callable[[Points], Any]
+Value = float | Callable[[Coordinates], Any]
 """A number, or a function of the points."""
-Warp = Callable[[Points], Points]
+Warp = Callable[[Coordinates], Coordinates]
 
 # Voxels painted at a time: few enough for the arrays to stay in the processor's cache.
 VOXELS = 300_000
@@ -25,7 +25,7 @@ LATTICE = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PaintedPart:
     """A solid, what it is made of, and its label.
 
     Parameters
@@ -59,7 +59,11 @@ class Painting:
 
 
 def paint(
-    parts: Sequence[Part], grid: Grid, pose: Transform, background: Mapping[str, float], warp: Warp
+    parts: Sequence[PaintedPart],
+    grid: Grid,
+    pose: Transform,
+    background: Mapping[str, float],
+    warp: Warp,
 ) -> Painting:
     """Paint parts in their order; later parts cover earlier ones.
 
@@ -96,13 +100,13 @@ def paint(
     return painting
 
 
-def displaced(points: Points, displacement: RandomField) -> Points:
+def displaced(points: Coordinates, displacement: RandomField) -> Coordinates:
     """Move points by a random field of three components, evaluated at the points themselves."""
     shift = field_at(displacement, points)
-    return Points(points.x + shift[0], points.y + shift[1], points.z + shift[2])
+    return Coordinates(points.x + shift[0], points.y + shift[1], points.z + shift[2])
 
 
-def field_at(random_field: RandomField, points: Points) -> Field:
+def field_at(random_field: RandomField, points: Coordinates) -> Field:
     """Return a random field at points of any shape: (components, *shape)."""
     waves, amplitudes = (
         a.astype(np.float32) for a in (random_field.waves, random_field.amplitudes)
@@ -116,7 +120,7 @@ def field_at(random_field: RandomField, points: Points) -> Field:
     return values
 
 
-def _paint_part(part: Part, places: Points, onto: Painting, voxel_mm: float) -> None:
+def _paint_part(part: PaintedPart, places: Coordinates, onto: Painting, voxel_mm: float) -> None:
     distance = part.solid.distance(places)
     if part.label is not None:
         onto.labels[distance < 0] = part.label
@@ -126,18 +130,18 @@ def _paint_part(part: Part, places: Points, onto: Painting, voxel_mm: float) -> 
     cover = occupancy(distance[touched], voxel_mm)
     for name in onto.channels.keys() & part.values.keys():
         channel, value = onto.channels[name], part.values[name]
-        inside = value(Points(*(c[touched] for c in places))) if callable(value) else value
+        inside = value(Coordinates(*(c[touched] for c in places))) if callable(value) else value
         old = channel[touched]
         channel[touched] = old + cover * (inside - old)
 
 
-def _posed(grid: Grid, pose: Transform, rows: slice) -> Points:
+def _posed(grid: Grid, pose: Transform, rows: slice) -> Coordinates:
     _, ny, nx = grid.shape_zyx
     index = np.indices((rows.stop - rows.start, ny, nx), dtype=np.float64)
     index[0] += rows.start
     mapped = pose.map_points(grid.to_physical(np.moveaxis(index, 0, -1))).astype(np.float32)
     x, y, z = (np.ascontiguousarray(mapped[..., axis]) for axis in range(3))
-    return Points(x, y, z)
+    return Coordinates(x, y, z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +156,7 @@ class _Lattice:
     reach: float
 
     @classmethod
-    def of(cls, points: Points, reach: float) -> _Lattice:
+    def of(cls, points: Coordinates, reach: float) -> _Lattice:
         index = tuple(np.unique([*range(0, n, LATTICE), n - 1]) for n in points.x.shape)
         return cls(index, tuple(c[np.ix_(*index)] for c in points), reach)
 

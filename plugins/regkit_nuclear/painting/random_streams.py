@@ -10,7 +10,9 @@ def generator(seed: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, stream]))
 
 
-def normal(rng: np.random.Generator, mean: float, sd: float, low: float, high: float) -> float:
+def truncated_normal(
+    rng: np.random.Generator, mean: float, sd: float, low: float, high: float
+) -> float:
     """Draw from a normal distribution, again until it is within the limits."""
     for _ in range(100):
         value = float(rng.normal(mean, sd))

@@ -27,26 +27,26 @@ def as_field(values: Any) -> Field:
     return np.asarray(values, dtype=np.float32)
 
 
-class Points(NamedTuple):
+class Coordinates(NamedTuple):
     """Coordinates in mm: three arrays of one shape (z, y, x)."""
 
     x: Field
     y: Field
     z: Field
 
-    def crop(self, box: Box) -> Points:
+    def crop(self, box: Box) -> Coordinates:
         """Return the points of a box of voxels, as views."""
-        return Points(self.x[box], self.y[box], self.z[box])
+        return Coordinates(self.x[box], self.y[box], self.z[box])
 
-    def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Points:
+    def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Coordinates:
         """Return coordinates in a frame with this origin and the columns of `rotation` as axes."""
         x0, y0, z0 = np.asarray(origin, dtype=np.float32)
         x, y, z = self.x - x0, self.y - y0, self.z - z0
         axes = np.reshape(np.asarray(rotation, dtype=np.float32), (3, 3)).T
         if np.array_equal(axes, np.eye(3)):
-            return Points(x, y, z)
+            return Coordinates(x, y, z)
         u, v, w = (a[0] * x + a[1] * y + a[2] * z for a in axes)
-        return Points(u, v, w)
+        return Coordinates(u, v, w)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Ellipsoid:
     half_axes: Vector3
     rotation: tuple[float, ...] = NO_TURN
 
-    def distance(self, points: Points) -> Field:
+    def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm, shape of the points."""
         u, v, w = points.relative_to(self.centre, self.rotation)
         a, b, c = self.half_axes
@@ -87,7 +87,7 @@ class Capsule:
     radius: float
     end_radius: float | None = None
 
-    def distance(self, points: Points) -> Field:
+    def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm, shape of the points."""
         x, y, z = points.relative_to(self.start)
         dx, dy, dz = along = np.subtract(self.end, self.start).astype(np.float32)
@@ -121,7 +121,7 @@ class Blend:
     parts: tuple[Shape, ...]
     rounding: float = 0.0
 
-    def distance(self, points: Points) -> Field:
+    def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm, shape of the points."""
         union = self.parts[0].distance(points)
         for part in self.parts[1:]:
@@ -179,7 +179,7 @@ def superellipse(x: Any, y: Any, exponent: float) -> Any:
     return np.maximum(total, 1e-12) ** (1 / p)
 
 
-def union(first: NDArray[Any], *others: NDArray[Any]) -> Field:
+def union_distance(first: NDArray[Any], *others: NDArray[Any]) -> Field:
     """Unite distances: inside where any of them is."""
     for other in others:
         first = np.minimum(first, other)
@@ -196,7 +196,7 @@ def intersection(first: NDArray[Any], *others: NDArray[Any]) -> Field:
 def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
     """Unite two distances; the seam is filled over `rounding` mm (0: sharp)."""
     if rounding <= 0:
-        return union(first, second)
+        return union_distance(first, second)
     overlap = np.maximum(rounding - np.abs(first - second), 0)
     return as_field(np.minimum(first, second) - overlap * overlap / (4 * rounding))
 
@@ -270,7 +270,7 @@ class RandomField:
         return np.stack(fields).reshape(-1, nz, ny, nx)
 
 
-def grid_points(grid: Grid) -> Points:
+def grid_points(grid: Grid) -> Coordinates:
     """Return the centres of a grid's voxels in LPS mm, as float32."""
     nz, ny, nx = grid.shape_zyx
     k, j, i = np.arange(nz)[:, None, None], np.arange(ny)[:, None], np.arange(nx)
@@ -279,7 +279,7 @@ def grid_points(grid: Grid) -> Points:
         for row in grid.affine[:3]
     ]
     x, y, z = (c.astype(np.float32) for c in coordinates)
-    return Points(x, y, z)
+    return Coordinates(x, y, z)
 
 
 def box_around(grid: Grid, points: ArrayLike, margin_mm: float) -> Box:

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from regkit.geometry.grid import FloatArray
 from regkit_nuclear.painting.shapes import (
     Capsule,
+    Coordinates,
     Ellipsoid,
     Field,
-    Points,
     Profile,
     Shape,
     smooth_union,
@@ -26,7 +26,7 @@ from regkit_nuclear.painting.shapes import (
     vector,
 )
 
-Distance: TypeAlias = Callable[[Points], Field]
+Distance: TypeAlias = Callable[[Coordinates], Field]
 
 FAR_MM = 1e4
 EVERYWHERE = (np.full(3, -FAR_MM), np.full(3, FAR_MM))
@@ -82,7 +82,7 @@ def solid(shape: Shape) -> Solid:
 
 
 def free_form(
-    distance: Callable[[Points], Any], bounds: tuple[FloatArray, FloatArray] = EVERYWHERE
+    distance: Callable[[Coordinates], Any], bounds: tuple[FloatArray, FloatArray] = EVERYWHERE
 ) -> Solid:
     """Make a solid of any signed distance; mind that it is used beside its surface only."""
     return Solid(lambda p: np.asarray(distance(p), dtype=np.float32), bounds)
@@ -111,12 +111,12 @@ def capsule(
 def path(points: Sequence[ArrayLike], radii: float | Sequence[float]) -> Solid:
     """Build a tube through points, each with its radius in mm (or one for all)."""
     each = [radii] * len(points) if isinstance(radii, (int, float)) else list(radii)
-    return union(
+    return union_solid(
         [capsule(points[i], points[i + 1], each[i], each[i + 1]) for i in range(len(points) - 1)]
     )
 
 
-def union(solids: Sequence[Solid]) -> Solid:
+def union_solid(solids: Sequence[Solid]) -> Solid:
     """Unite solids, at least one."""
     whole = solids[0]
     for piece in solids[1:]:
@@ -131,7 +131,7 @@ def half_space(normal: ArrayLike, offset_mm: float) -> Solid:
     return free_form(lambda p: nx * p.x + ny * p.y + nz * p.z - offset)
 
 
-def between(axis: int, low: float, high: float) -> Solid:
+def slab(axis: int, low: float, high: float) -> Solid:
     """Build all points between two planes across axis 0 (x), 1 (y) or 2 (z)."""
     middle, half = np.float32((low + high) / 2), np.float32((high - low) / 2)
     lower, upper = EVERYWHERE[0].copy(), EVERYWHERE[1].copy()
@@ -150,7 +150,7 @@ def column(
     low, high = float(heights[0]), float(heights[-1])
     middle, half = np.float32((low + high) / 2), np.float32((high - low) / 2)
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         y = p.y - middle_y(p.z)
         round_about = tube(p.x, y, half_width(p.z), half_depth(p.z), exponent)
         return np.maximum(round_about, np.abs(p.z - middle) - half)

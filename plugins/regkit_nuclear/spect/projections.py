@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import Grid
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 
 FORMAT = "regkit SPECT projections 1"
@@ -83,7 +83,7 @@ def write_projections(projections: Projections, path: Path | str) -> None:
     path = Path(path)
     grid, orbit = projections.grid, projections.orbit
     lens = astuple(projections.collimator) if projections.collimator else ()
-    with staged(path.parent) as stage, stage.path(path.name).open("wb") as file:
+    with atomic_output(path.parent) as stage, stage.path(path.name).open("wb") as file:
         np.savez_compressed(
             file,
             format=np.array(FORMAT),

@@ -13,7 +13,7 @@ from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit, check_axial
 from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
-from regkit_nuclear.spect.rotation import Rotation, rotation
+from regkit_nuclear.spect.rotation import Rotation, detector_rotation
 
 MM_PER_CM = 10.0
 # Slices are treated in parts of about this many voxels, so that a part stays in the cache.
@@ -191,7 +191,7 @@ def _to_the_end(planes: torch.Tensor) -> torch.Tensor:
 # of 60 views at 128 pixels are kept, 0.1 GB.
 @lru_cache(maxsize=128)
 def _rotation(size: int, angle: float, device: torch.device, dtype: torch.dtype) -> Rotation:
-    return rotation(size, angle, device, dtype)
+    return detector_rotation(size, angle, device, dtype)
 
 
 @lru_cache(maxsize=8)

@@ -27,7 +27,9 @@ class Rotation:
     transposed: torch.Tensor
 
 
-def rotation(size: int, angle_deg: float, device: torch.device, dtype: torch.dtype) -> Rotation:
+def detector_rotation(
+    size: int, angle_deg: float, device: torch.device, dtype: torch.dtype
+) -> Rotation:
     """Build the rotation for one view.
 
     Parameters

@@ -7,14 +7,14 @@ from collections.abc import Generator, Iterator
 import torch
 
 from regkit.learning import Crew, read_course, run
-from regkit.training import Progress, TrainingJob
+from regkit.training import TrainingJob, TrainingProgress
 from regkit_pairnets.train.pool import open_pools, pooled
 from regkit_pairnets.train.preset import Preset
 from regkit_pairnets.train.task import MotionTask
 from regkit_pairnets.train.views import Views
 
 
-def train(job: TrainingJob) -> Iterator[Progress]:
+def train(job: TrainingJob) -> Iterator[TrainingProgress]:
     """Train a method; a `regkit.training.Trainer`.
 
     Raises
@@ -28,7 +28,7 @@ def train(job: TrainingJob) -> Iterator[Progress]:
     """
     preset, parameters = read_course(Preset, "regkit_pairnets", job)
 
-    def prepare(device: torch.device, crew: Crew) -> Generator[Progress, None, MotionTask]:
+    def prepare(device: torch.device, crew: Crew) -> Generator[TrainingProgress, None, MotionTask]:
         pools = open_pools(job, preset, parameters)
         if crew.writes:
             for pool, stage in zip(

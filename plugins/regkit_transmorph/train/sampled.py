@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from regkit_instance.torch_backend.autograd import scored
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.rules import rule_of
-from regkit_instance.torch_backend.scene import Scene
-from regkit_instance.torch_backend.scored import scored
+from regkit_instance.torch_backend.metrics import rule_of
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_transmorph.networks.affine import inverses
 
 
@@ -26,7 +26,7 @@ class SampledLoss:
     Parameters
     ----------
     measure
-        ``cr`` or ``mi``, as of `regkit_instance.torch_backend.rules.rule_of`.
+        ``cr`` or ``mi``, as of `regkit_instance.torch_backend.metrics.rule_of`.
     samples
         Voxels of each image.
     bins
@@ -62,7 +62,7 @@ class SampledLoss:
         padded = functional.pad(moving, [1] * 6, mode="replicate")[:, 0]
         to_index = _to_index(moving).expand(len(moving), 3, 4)
         rule = rule_of(self.measure, values, self.bins)
-        measure = DenseMeasure(Scene(points, padded, to_index), rule)
+        measure = DenseMeasure(PointSampler(points, padded, to_index), rule)
         scores = scored(measure, maps[:, None])[:, 0]
         return torch.where(scores.isfinite(), scores, torch.zeros_like(scores))
 

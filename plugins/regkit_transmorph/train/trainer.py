@@ -7,14 +7,14 @@ from collections.abc import Generator, Iterator
 import torch
 
 from regkit.learning import Crew, read_course, run
-from regkit.training import Progress, TrainingJob
+from regkit.training import TrainingJob, TrainingProgress
 from regkit_transmorph.train.cases import load_cases, open_pools
 from regkit_transmorph.train.choices import Choices
 from regkit_transmorph.train.task import AlikeTask
 from regkit_transmorph.train.views import Views
 
 
-def train(job: TrainingJob) -> Iterator[Progress]:
+def train(job: TrainingJob) -> Iterator[TrainingProgress]:
     """Train a method; a `regkit.training.Trainer`.
 
     Raises
@@ -28,7 +28,7 @@ def train(job: TrainingJob) -> Iterator[Progress]:
     """
     choices, parameters = read_course(Choices, "regkit_transmorph", job)
 
-    def prepare(device: torch.device, crew: Crew) -> Generator[Progress, None, AlikeTask]:
+    def prepare(device: torch.device, crew: Crew) -> Generator[TrainingProgress, None, AlikeTask]:
         pools = open_pools(job, choices, parameters)
         stages = ("cases to learn from", "cases to validate")
         if crew.writes:

@@ -43,7 +43,7 @@ def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def as_markdown(rows: list[dict[str, Any]]) -> str:
+def calibration_markdown(rows: list[dict[str, Any]]) -> str:
     """Return the rows as a table for people; nothing if there are none."""
     if not rows:
         return ""

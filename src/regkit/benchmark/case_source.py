@@ -14,7 +14,7 @@ from regkit.registry import Registry
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetRef:
     """A dataset by its name, or by where its folder is.
 
     Parameters
@@ -34,7 +34,7 @@ class Source:
     split: str = ""
     limit: int = 0
 
-    def open(self, registry: Registry) -> Cases:
+    def open(self, registry: Registry) -> CaseReader:
         """Return the cases, none of which is read yet.
 
         Raises
@@ -42,7 +42,7 @@ class Source:
         RegkitError
             Neither a dataset's name nor a folder, a wrong parameter, or no case at all.
         """
-        cases = Cases(self._dataset(registry), self.limit)
+        cases = CaseReader(self._dataset(registry), self.limit)
         if not cases.ids:
             which = f" in the split '{self.split}'" if self.split else ""
             raise BenchmarkError(f"{self.place} has no cases{which}")
@@ -56,7 +56,7 @@ class Source:
         if not Path(self.place).exists():
             raise UnknownNameError(
                 f"'{self.place}' is neither a dataset nor a dataset folder; "
-                f"there is {', '.join(sorted(offered)) or 'no dataset'}{registry.left_out}"
+                f"there is {', '.join(sorted(offered)) or 'no dataset'}{registry.disabled_hint}"
             )
         if self.parameters:
             raise BenchmarkError(
@@ -66,7 +66,7 @@ class Source:
         return folder.split(self.split) if self.split else folder
 
 
-class Cases:
+class CaseReader:
     """The cases of a dataset, in any order, one in memory at a time.
 
     Parameters

@@ -12,7 +12,7 @@ import numpy as np
 
 from regkit.benchmark.records import Record
 from regkit.errors import BenchmarkError
-from regkit.statistics import Settings, summarise
+from regkit.statistics import StatisticsSettings, summarise
 from regkit.statistics.paired import holm
 from regkit.statistics.summary import ScoreSummary
 from regkit.statistics.table import COSTS
@@ -58,7 +58,7 @@ class Change:
     verdict: Verdict
 
 
-def compare(
+def compare_records(
     old: Iterable[Record],
     new: Iterable[Record],
     better: Mapping[str, str],
@@ -132,7 +132,7 @@ def _scores(
     told = [
         {**r, "method": run} for pair in pairs for run, r in zip(("old", "new"), pair, strict=True)
     ]
-    summary = summarise(told, Settings(draws=200), better, units)
+    summary = summarise(told, StatisticsSettings(draws=200), better, units)
     method = pairs[0][0]["method"]
     tables = (table for table in summary.scores if table.comparisons)
     changes = [_change(table, method, pairs) for table in tables]

@@ -16,7 +16,7 @@ from typing import Any
 
 from regkit.benchmark.plan import Plan
 from regkit.benchmark.records import Record
-from regkit.benchmark.worker_client import Lane, Task
+from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
 from regkit.errors import BenchmarkError, MissingDependencyError, RegkitError
 
 CONNECT_S = 30
@@ -25,7 +25,7 @@ ATTEMPTS = 10
 GPU = "GPU"
 
 # On a dask worker: which run each of its threads has a lane for.
-_lanes: dict[int, tuple[str, Lane]] = {}
+_lanes: dict[int, tuple[str, WorkerClient]] = {}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Connection:
             )
 
     def run(
-        self, plan: Plan, dataset: str, folder: str, tasks: Sequence[Task]
+        self, plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask]
     ) -> Iterator[Record]:
         """Do tasks on the cluster; yield each one's record as soon as it is known."""
         from distributed import as_completed  # noqa: PLC0415 - an extra
@@ -105,11 +105,11 @@ class Connection:
         setup = Setup(uuid.uuid4().hex, plan.as_dict(), dataset, folder)
         resources = {GPU: 1} if self._has_gpus else {}
 
-        def submit(task: Task) -> Any:
+        def submit(task: BenchmarkTask) -> Any:
             return self._client.submit(do, setup, task, pure=False, resources=resources)
 
         under_way = {submit(task): task for task in tasks}
-        attempts: dict[Task, int] = {}
+        attempts: dict[BenchmarkTask, int] = {}
         finished = as_completed(under_way, loop=self._client.loop)
         try:
             for future in finished:
@@ -128,14 +128,14 @@ class Connection:
                 self._client.run(end_lanes, setup.run)
 
 
-def do(setup: Setup, task: Task) -> Record:
+def do(setup: Setup, task: BenchmarkTask) -> Record:
     """Do a task; runs on a dask worker, and keeps the lane for the thread's next task."""
     thread = threading.get_ident()
     run, lane = _lanes.get(thread, ("", None))
     if lane is None or run != setup.run:
         if lane is not None:  # of a run whose end was not told
             lane.close()
-        lane = Lane(Plan.of(setup.plan), setup.dataset, setup.folder)
+        lane = WorkerClient(Plan.of(setup.plan), setup.dataset, setup.folder)
         _lanes[thread] = setup.run, lane
     return lane.run(task)
 
@@ -148,7 +148,7 @@ def end_lanes(run: str) -> None:
             del _lanes[thread]
 
 
-def _check(future: Any, task: Task, attempt: int) -> None:
+def _check(future: Any, task: BenchmarkTask, attempt: int) -> None:
     """Raise if trying again makes no sense."""
     if future.cancelled():
         raise BenchmarkError("the scheduler was lost; the same command goes on from here")

@@ -8,19 +8,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypeAlias
 
-from regkit.benchmark.local_executor import run_here
+from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS, Record, RecordFile
-from regkit.benchmark.worker_client import Task
+from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
 # What does the tasks: (plan, dataset, folder, tasks) -> records as they become known.
-Executor: TypeAlias = Callable[[Plan, str, str, Sequence[Task]], Iterator[Record]]
+Executor: TypeAlias = Callable[[Plan, str, str, Sequence[BenchmarkTask]], Iterator[Record]]
 
 
 @dataclass
-class Progress:
+class BenchmarkProgress:
     """How far a benchmark is.
 
     Parameters
@@ -62,13 +62,13 @@ class Progress:
         return work / self.lanes
 
 
-def run(
+def run_benchmark(
     plan: Plan,
     folder: Path,
-    execute: Executor = run_here,
+    execute: Executor = run_local,
     *,
     lanes: int = 1,
-    watch: Callable[[Progress], None] = lambda _: None,
+    watch: Callable[[BenchmarkProgress], None] = lambda _: None,
     retry_failed: bool = False,
 ) -> Plan:
     """Do what is not done yet of a benchmark.
@@ -102,7 +102,7 @@ def run(
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
     with RecordFile(folder) as records:
-        whole = _claim(plan, folder)
+        whole = _lock_folder(plan, folder)
         redo = {"unavailable", "failed"} if retry_failed else {"unavailable"}
         wanted = {method.label for method in plan.methods}
         records.drop(lambda record: record["status"] in redo and record["method"] in wanted)
@@ -110,7 +110,7 @@ def run(
         tasks = tasks_left(plan, ids, done)
         left = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
         total = len(ids) * len(plan.methods)
-        progress = Progress(total, total - len(tasks), max(1, lanes), left)
+        progress = BenchmarkProgress(total, total - len(tasks), max(1, lanes), left)
         watch(progress)
         if tasks:
             made = execute(plan, cases.name, str(folder.resolve()), tasks)
@@ -124,14 +124,14 @@ def run(
     return whole
 
 
-def tasks_left(plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]) -> list[Task]:
+def tasks_left(plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]) -> list[BenchmarkTask]:
     """Return what is to be done, in this order: a first case of every method, then by method.
 
     So what cannot work shows at once, the time left is known early, and a method is loaded once.
     """
     by_method = [
         [
-            Task(index, case, method.label)
+            BenchmarkTask(index, case, method.label)
             for index, case in enumerate(ids)
             if (case, method.label) not in done
         ]
@@ -143,7 +143,7 @@ def tasks_left(plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]) -> li
     return first + [task for tasks in by_method for task in tasks[1:]]
 
 
-def _claim(plan: Plan, folder: Path) -> Plan:
+def _lock_folder(plan: Plan, folder: Path) -> Plan:
     """Say in the folder what it holds, or see that it is the same; return all that it holds."""
     whole = plan
     if (folder / CONFIG).exists():

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from regkit.benchmark.plan import Plan
 from regkit.benchmark.records import Record
-from regkit.benchmark.worker_client import Lane, Task
+from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
 
 
-def run_here(
-    plan: Plan, dataset: str, folder: str, tasks: Sequence[Task], workers: int = 1
+def run_local(
+    plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask], workers: int = 1
 ) -> Iterator[Record]:
     """Do tasks in worker processes of this machine.
 
@@ -38,10 +38,10 @@ def run_here(
     """
     todo = deque(tasks)
     made: queue.SimpleQueue[Record | Exception] = queue.SimpleQueue()
-    lanes = [Lane(plan, dataset, folder) for _ in range(min(workers, len(tasks)))]
+    lanes = [WorkerClient(plan, dataset, folder) for _ in range(min(workers, len(tasks)))]
     closing = threading.Event()
 
-    def serve(lane: Lane) -> None:
+    def serve(lane: WorkerClient) -> None:
         try:
             while (task := _next(todo)) is not None and not closing.is_set():
                 made.put(lane.run(task))
@@ -67,7 +67,7 @@ def run_here(
             thread.join()
 
 
-def _next(todo: deque[Task]) -> Task | None:
+def _next(todo: deque[BenchmarkTask]) -> BenchmarkTask | None:
     try:
         return todo.popleft()
     except IndexError:  # another lane took the last one

@@ -28,11 +28,11 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def held_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
     """Return the memory that a process and those it started hold, in MB; 0 where not known."""
     with suppress(OSError, StopIteration):
         own = _status_mb(str(process), "VmRSS")
-        return own + sum(held_mb(child) for child in _children(process))
+        return own + sum(resident_mb(child) for child in _children(process))
     return 0.0
 
 
@@ -47,7 +47,7 @@ def _status_mb(process: str, key: str) -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def offer_to_the_killer() -> None:
+def prefer_for_oom_kill() -> None:
     """When memory runs out, let the system end this process before any other."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -19,11 +19,11 @@ from regkit.benchmark.plan import Method, Plan
 from regkit.datasets.case import Case
 from regkit.errors import BenchmarkError, OutputError, RegkitError
 from regkit.geometry.transform import AffineTransform
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
 from regkit.metrics.evaluation import Metric, evaluate
 from regkit.registrar import Pair
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry
 from regkit.statistics.writing import one_line
@@ -32,7 +32,7 @@ TRANSFORMS = "transforms"
 Facts: TypeAlias = dict[str, Any]
 
 
-class Bench:
+class MethodRunner:
     """A method that is ready, the cases it is run on, and the scores that judge it.
 
     Parameters
@@ -47,7 +47,7 @@ class Bench:
         registry = default_registry(builtin_only=plan.builtin_only)
         defaults = {"seed": plan.seed, "device": plan.device}
         self._method = method
-        self._registrar = build(method.expression, method.parameters, registry, defaults)
+        self._registrar = build_method(method.expression, method.parameters, registry, defaults)
         self._cases = plan.dataset.open(registry)
         # Now, so that what they import is in memory for every case alike.
         self._metrics = _metrics(registry)
@@ -182,7 +182,7 @@ def _kept(result: RegistrationResult, folder: Path, label: str, case_id: str) ->
         return [list(row) for row in result.transform.matrix.tolist()]
     home = Path(TRANSFORMS) / _file_name(label)
     name = f"{_file_name(case_id)}.h5"
-    with staged(folder / home) as stage:
+    with atomic_output(folder / home) as stage:
         write_transform(result.transform, stage.path(name))
     return (home / name).as_posix()
 

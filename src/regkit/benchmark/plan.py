@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.case_source import Source
+from regkit.benchmark.case_source import DatasetRef
 from regkit.errors import BenchmarkError
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.registry import DISTRIBUTION, Registry
 
 CONFIG = "config.toml"
@@ -32,7 +32,7 @@ class Method:
     label
         The name; unique in a benchmark.
     expression
-        ``a``, ``a+b``, or ``a,b`` for a fallback chain; see `regkit.registration.pipeline.build`.
+        ``a``, ``a+b``, or ``a,b`` for a fallback chain; see `build_method`.
     parameters
         What to set of it.
     optional
@@ -72,7 +72,7 @@ class Plan:
         Use only what comes with regkit itself.
     """
 
-    dataset: Source
+    dataset: DatasetRef
     methods: tuple[Method, ...]
     seed: int = 0
     device: str = "auto"
@@ -98,7 +98,7 @@ class Plan:
         """
         rest = {k: v for k, v in content.items() if k not in ("regkit", "dataset", "method")}
         try:
-            source = Source(**content["dataset"])
+            source = DatasetRef(**content["dataset"])
             methods = tuple(Method(**method) for method in content["method"])
             plan = Plan(source, methods, **rest)
         except (KeyError, TypeError, AttributeError) as error:
@@ -179,7 +179,7 @@ def read_plan(file: Path) -> Plan:
 
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write a plan as ``config.toml``."""
-    with staged(folder) as stage:
+    with atomic_output(folder) as stage:
         text = HEADING + "\n".join(_toml(plan.as_dict(), "")) + "\n"
         stage.path(CONFIG).write_text(text, encoding="utf-8")
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
-from regkit.io.staging import staged, why_not
+from regkit.io.atomic_output import atomic_output, why_not
 
 RECORDS = "records.jsonl"
 CERTAIN = ("dataset", "case", "method", "status")
@@ -142,7 +142,7 @@ class RecordFile:
         kept = [record for record in records if not unwanted(record)]
         if len(kept) == len(records):
             return
-        with staged(self._file.parent) as stage:
+        with atomic_output(self._file.parent) as stage:
             text = "".join(json.dumps(record) + "\n" for record in kept)
             stage.path(RECORDS).write_text(text, encoding="utf-8")
         os.close(self._descriptor)

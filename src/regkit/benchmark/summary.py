@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from regkit.benchmark.calibration import as_markdown as verdicts_as_markdown
 from regkit.benchmark.calibration import calibration
+from regkit.benchmark.calibration import calibration_markdown as verdicts_as_markdown
 from regkit.benchmark.records import read_records
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
-from regkit.statistics import Settings, Summary, summarise, writing
-from regkit.statistics.agreement import agreements, as_markdown
+from regkit.statistics import StatisticsSettings, Summary, summarise, writing
+from regkit.statistics.agreement import agreement_markdown, agreements
 
 
 def summarise_folder(
-    folder: Path, registry: Registry, settings: Settings | None = None
+    folder: Path, registry: Registry, settings: StatisticsSettings | None = None
 ) -> Summary:
     """Summarise the records of a folder and write the three files, all of them or none.
 
@@ -43,13 +43,15 @@ def summarise_folder(
         "agreements": [agreement.as_data() for agreement in agreed],
         "verdicts": verdicts,
     }
-    with staged(folder) as stage:
+    with atomic_output(folder) as stage:
         stage.path("summary.json").write_text(
             json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
-        stage.path("summary.csv").write_text(writing.as_csv(summary), encoding="utf-8")
+        stage.path("summary.csv").write_text(writing.summary_csv(summary), encoding="utf-8")
         stage.path("summary.md").write_text(
-            writing.as_markdown(summary) + as_markdown(agreed) + verdicts_as_markdown(verdicts),
+            writing.summary_markdown(summary)
+            + agreement_markdown(agreed)
+            + verdicts_as_markdown(verdicts),
             encoding="utf-8",
         )
     return summary

@@ -18,8 +18,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from regkit.benchmark.memory import offer_to_the_killer
-from regkit.benchmark.method_runner import Bench
+from regkit.benchmark.memory import prefer_for_oom_kill
+from regkit.benchmark.method_runner import MethodRunner
 from regkit.benchmark.plan import Plan
 from regkit.errors import (
     DuplicateNameError,
@@ -37,7 +37,7 @@ def main() -> None:
     inward, outward = (int(text) for text in sys.argv[1:3])
     for descriptor in (inward, outward):
         os.set_inheritable(descriptor, False)  # what a method starts must not keep them open
-    offer_to_the_killer()
+    prefer_for_oom_kill()
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inward, inbox), daemon=True).start()
 
@@ -60,11 +60,11 @@ def _listen(inward: int, inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _open(order: Mapping[str, Any], say: Say) -> Bench | None:
+def _open(order: Mapping[str, Any], say: Say) -> MethodRunner | None:
     plan = Plan.of(order["plan"])
     method = next(m for m in plan.methods if m.label == order["method"])
     try:
-        bench = Bench(plan, method)
+        bench = MethodRunner(plan, method)
     except RegkitError as error:
         say(refused=str(error), unavailable=_is_about_the_environment(error))
         return None
@@ -72,7 +72,7 @@ def _open(order: Mapping[str, Any], say: Say) -> Bench | None:
     return bench
 
 
-def _work(bench: Bench, order: Mapping[str, Any], say: Say) -> None:
+def _work(bench: MethodRunner, order: Mapping[str, Any], say: Say) -> None:
     def stage(**facts: Any) -> None:
         say(stage=facts)
 

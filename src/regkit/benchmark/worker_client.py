@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from regkit.benchmark.memory import held_mb
+from regkit.benchmark.memory import resident_mb
 from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.records import Record, new_record
 from regkit.errors import BenchmarkError, OutputError
@@ -39,7 +39,7 @@ SIGNALS = {
 
 
 @dataclass(frozen=True)
-class Task:
+class BenchmarkTask:
     """One case and one method.
 
     Parameters
@@ -57,7 +57,7 @@ class Task:
     method: str
 
 
-class Lost(Exception):  # noqa: N818 - not an error of the program but something that happens
+class WorkerDied(Exception):  # noqa: N818 - not an error of the program but something that happens
     """A worker process that ended or had to be ended; says why."""
 
 
@@ -65,7 +65,7 @@ class Unavailable(Exception):  # noqa: N818
     """A method that cannot run in this environment; says why."""
 
 
-class Lane:
+class WorkerClient:
     """Does one task after the other, each in the worker process of its method.
 
     A process keeps its method loaded until a task is for another method, or something happens to
@@ -89,7 +89,7 @@ class Lane:
         self._closed = False
         self._no_start: dict[str, list[Exception]] = {}
 
-    def run(self, task: Task) -> Record:
+    def run(self, task: BenchmarkTask) -> Record:
         """Do a task.
 
         Raises
@@ -106,7 +106,7 @@ class Lane:
             if not method.optional:
                 raise BenchmarkError(str(reason)) from None
             return self._record(task, "unavailable", error=str(reason))
-        except Lost as reason:
+        except WorkerDied as reason:
             return self._record(task, "failed", error=f"{reason} while starting")
         facts = worker.run(task, self._folder)
         if worker.is_lost:
@@ -134,13 +134,13 @@ class Lane:
             worker.end()
         try:
             worker.begin()
-        except (Lost, Unavailable) as reason:
+        except (WorkerDied, Unavailable) as reason:
             failures.append(reason)
             self._worker = None
             raise
         return worker
 
-    def _record(self, task: Task, status: str, **facts: Any) -> Record:
+    def _record(self, task: BenchmarkTask, status: str, **facts: Any) -> Record:
         return new_record(self._dataset, task.case, task.method, status, **facts)
 
 
@@ -192,7 +192,7 @@ class Worker:
         self._order({"plan": self._plan.as_dict(), "method": self.label})
         try:
             reply = self._reply(max(START_S, self._plan.timeout_s))
-        except Lost:
+        except WorkerDied:
             self.end()
             raise
         if "ready" in reply:
@@ -201,7 +201,7 @@ class Worker:
         self.end()
         raise (Unavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
 
-    def run(self, task: Task, folder: str) -> dict[str, Any]:
+    def run(self, task: BenchmarkTask, folder: str) -> dict[str, Any]:
         """Run the method on a case; return the facts of a record, whatever happens to it.
 
         Raises
@@ -223,7 +223,7 @@ class Worker:
                     raise OutputError(f"{reply['stopped']} (the same command goes on later)")
                 facts = dict(reply["stage"])
                 now, since = facts.pop("now"), time.monotonic()
-        except Lost as reason:
+        except WorkerDied as reason:
             if now == "registering":
                 facts["runtime_s"] = round(time.monotonic() - since, 4)
             self.is_lost = True
@@ -250,13 +250,13 @@ class Worker:
             os.write(self._orders, json.dumps(order).encode() + b"\n")
 
     def _reply(self, seconds: float) -> dict[str, Any]:
-        """Return the next reply; raise `Lost` if there is none in time or ever."""
+        """Return the next reply; raise `WorkerDied` if there is none in time or ever."""
         deadline = time.monotonic() + seconds
         while b"\n" not in self._buffer:
             self._wait(deadline, seconds)
             received = os.read(self._replies, 1 << 16)
             if not received:
-                raise Lost(self._last_words())
+                raise WorkerDied(self._last_words())
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
@@ -269,9 +269,9 @@ class Worker:
             ready, _, _ = select.select([self._replies], [], [], pause)
             if ready:
                 return
-            if limit and held_mb(self._process.pid) > limit:
-                raise Lost(f"needed more than {limit} MB of memory (--memory) and was ended")
-        raise Lost(f"gave no answer for {seconds:g} s (--timeout) and was ended")
+            if limit and resident_mb(self._process.pid) > limit:
+                raise WorkerDied(f"needed more than {limit} MB of memory (--memory) and was ended")
+        raise WorkerDied(f"gave no answer for {seconds:g} s (--timeout) and was ended")
 
     def _last_words(self) -> str:
         """Say how the process ended, with the last line it wrote."""

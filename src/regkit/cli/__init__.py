@@ -6,23 +6,23 @@ from typing import Annotated
 
 import typer
 
-from regkit.cli.benchmark import benchmark as benchmark_command
-from regkit.cli.border import Border
+from regkit.cli.benchmark import benchmark_command as benchmark_command
 from regkit.cli.context import settings
 from regkit.cli.demo import demo as demo_command
-from regkit.cli.listing import check, methods, plugins, show
-from regkit.cli.register import register as register_command
-from regkit.cli.reorient import reorient as reorient_command
-from regkit.cli.report import report as report_command
-from regkit.cli.resample import resample as resample_command
-from regkit.cli.simulate import simulate as simulate_command
-from regkit.cli.train import train as train_command
+from regkit.cli.error_handling import ErrorHandlingGroup
+from regkit.cli.listing import check_command, methods_command, plugins_command, show_command
+from regkit.cli.register import register_command as register_command
+from regkit.cli.reorient import reorient_command as reorient_command
+from regkit.cli.report import report_command as report_command
+from regkit.cli.resample import resample_command as resample_command
+from regkit.cli.simulate import simulate_command as simulate_command
+from regkit.cli.train import train_command as train_command
 from regkit.cli.transform import app as transform_app
 from regkit.cli.weights import app as weights_app
 
 app = typer.Typer(
     name="regkit",
-    cls=Border,
+    cls=ErrorHandlingGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -33,10 +33,10 @@ app.command("register")(register_command)
 app.command("reorient")(reorient_command)
 app.command("resample")(resample_command)
 app.add_typer(transform_app, name="transform")
-app.command("methods")(methods)
-app.command("show")(show)
-app.command("check")(check)
-app.command("plugins")(plugins)
+app.command("methods")(methods_command)
+app.command("show")(show_command)
+app.command("check")(check_command)
+app.command("plugins")(plugins_command)
 app.command("demo")(demo_command)
 app.command("simulate")(simulate_command)
 app.command("benchmark")(benchmark_command)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from regkit.cli.busy import busy
 from regkit.cli.context import current_registry, settings
 from regkit.cli.margins import settings_with_margins
+from regkit.cli.status_spinner import status_spinner
 
 if TYPE_CHECKING:
     from regkit.benchmark.compare import Change
-    from regkit.benchmark.harness import Executor, Progress
+    from regkit.benchmark.harness import BenchmarkProgress, Executor
     from regkit.benchmark.plan import Plan
     from regkit.benchmark.records import Record
     from regkit.statistics import Summary
@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 1
 LEADING_SCORES = ("dt_mm", "dr_deg", "tre_mm", "dice", "hd95_mm", "runtime_s")
 
 
-def benchmark(
+def benchmark_command(
     dataset: Annotated[
         str | None,
         typer.Argument(help="A dataset (see `regkit plugins`), its folder, or a Learn2Reg JSON."),
@@ -133,7 +133,7 @@ def benchmark(
             plan = replace(plan, dataset=replace(plan.dataset, limit=limit))
         _run(plan, output, workers, dask, retry_failed)
     summary = summarise_folder(output, current_registry(), chosen)
-    with busy("drawing the report"):
+    with status_spinner("drawing the report"):
         write_report(output, summary, current_registry())
     if json:
         typer.echo((output / "summary.json").read_text(encoding="utf-8"), nl=False)
@@ -144,7 +144,7 @@ def benchmark(
 
 
 def _source(dataset: str, data: Any, split: str) -> Any:
-    from regkit.benchmark.case_source import Source
+    from regkit.benchmark.case_source import DatasetRef
     from regkit.registration.parameters import parse_assignment
 
     offered = {offer.spec.name for offer in current_registry().datasets}
@@ -157,7 +157,7 @@ def _source(dataset: str, data: Any, split: str) -> Any:
             err=True,
         )
     place = str(Path(dataset).resolve()) if is_path else dataset
-    return Source(place, dict(parse_assignment(text) for text in data), split)
+    return DatasetRef(place, dict(parse_assignment(text) for text in data), split)
 
 
 def _methods(texts: Any, assignments: Any) -> Any:
@@ -176,13 +176,15 @@ def _threads(threads: int | None, workers: int, is_elsewhere: bool) -> int:
 
 
 def _run(plan: Plan, output: Path, workers: int, dask: str | None, retry_failed: bool) -> None:
-    from regkit.benchmark.harness import run
+    from regkit.benchmark.harness import run_benchmark
 
     # A batch system sends SIGTERM before it kills.
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _executor(workers, dask) as (execute, lanes), _progress() as watch:
-            run(plan, output, execute, lanes=lanes, watch=watch, retry_failed=retry_failed)
+            run_benchmark(
+                plan, output, execute, lanes=lanes, watch=watch, retry_failed=retry_failed
+            )
     except KeyboardInterrupt:
         typer.echo(
             f"regkit: interrupted; every finished record is in {output}, and the same command "
@@ -201,9 +203,9 @@ def _interrupt(*_: Any) -> NoReturn:
 @contextmanager
 def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
     if dask is None:
-        from regkit.benchmark.local_executor import run_here
+        from regkit.benchmark.local_executor import run_local
 
-        yield partial(run_here, workers=workers), workers
+        yield partial(run_local, workers=workers), workers
         return
     from regkit.benchmark.dask_executor import Cluster
 
@@ -212,7 +214,7 @@ def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def _progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
     """Show on a terminal how far it is and how long it will take."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -231,7 +233,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None, left="")
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: BenchmarkProgress) -> None:
             latest = progress.latest
             words = (
                 "starting" if latest is None else one_line(f"{latest['method']}, {latest['case']}")
@@ -265,7 +267,7 @@ def _print(summary: Summary, output: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.writing import counted, one_line, shown, shown_mean
+    from regkit.statistics.writing import counted, format_mean, format_value, one_line
 
     console = Console(soft_wrap=True, highlight=False)
     for dataset in summary.datasets:
@@ -279,7 +281,9 @@ def _print(summary: Summary, output: Path) -> None:
             table.add_column(score.score + unit, justify="right")
         for method in dataset.methods:
             rows = [next(r for r in s.methods if r.method == method) for s in leading]
-            cells = [shown_mean(r.mean, r.low, r.high) if r.cases else shown(None) for r in rows]
+            cells = [
+                format_mean(r.mean, r.low, r.high) if r.cases else format_value(None) for r in rows
+            ]
             table.add_row(Text(method), *cells)
         console.print(table)
         for note in dataset.notes:
@@ -290,12 +294,12 @@ def _print(summary: Summary, output: Path) -> None:
 
 
 def _compare(old: Path, before: list[Record], new: Path) -> None:
-    from regkit.benchmark.compare import compare, costs, only_in_one
+    from regkit.benchmark.compare import compare_records, costs, only_in_one
     from regkit.benchmark.records import read_records
     from regkit.benchmark.summary import of_scores
 
     now = read_records(new)
-    changes = compare(before, now, *of_scores(current_registry()))
+    changes = compare_records(before, now, *of_scores(current_registry()))
     gone, added = only_in_one(before, now)
     typer.echo(f"Compared with {old}, over the cases and methods that both have:")
     for change in changes:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Settings:
+class CliSettings:
     """Options that hold for every command."""
 
     debug: bool = False
     builtin_only: bool = False
 
 
-settings = Settings()
+settings = CliSettings()
 
 
 def current_registry() -> Registry:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regkit.cli.border import EXIT_VERDICT_FAIL
 from regkit.cli.context import current_registry
-from regkit.cli.register import Job, register_files
+from regkit.cli.error_handling import EXIT_VERDICT_FAIL
+from regkit.cli.register import RegisterRequest, register_files
 
 if TYPE_CHECKING:
     from regkit.geometry.transform import Transform
@@ -37,7 +37,7 @@ def demo(
     """
     _check(method)
     truth = _write_pair(out)
-    job = Job(
+    job = RegisterRequest(
         out / FIXED,
         out / MOVING,
         str(out / PREFIX),
@@ -54,9 +54,9 @@ def demo(
 
 def _check(method: str) -> None:
     """Refuse a method that cannot run, before anything is written."""
-    from regkit.registration.pipeline import build
+    from regkit.registration.pipeline import build_method
 
-    build(method, registry=current_registry())
+    build_method(method, registry=current_registry())
 
 
 def simulated_pair() -> tuple[Pair, Transform]:
@@ -84,16 +84,16 @@ def _write_pair(folder: Path) -> Transform:
     return truth
 
 
-def _errors(job: Job, saved: Saved, truth: Transform) -> tuple[float, float]:
+def _errors(job: RegisterRequest, saved: Saved, truth: Transform) -> tuple[float, float]:
     """Return the mean error of points of the fixed body in mm, before and after."""
     import numpy as np
 
     from regkit.geometry.transform import IDENTITY
     from regkit.io import read_volume
     from regkit.io.transforms import read_transform
-    from regkit.similarity.point_sample import draw
+    from regkit.similarity.point_sample import sample_points
 
-    sample = draw(read_volume(job.fixed, job.fixed_modality))
+    sample = sample_points(read_volume(job.fixed, job.fixed_modality))
     body = sample.points[sample.foreground]
     found = read_transform(job.fixed.with_name(saved.record["transform"]["file"]))
     there = truth.map_points(body)
@@ -103,12 +103,14 @@ def _errors(job: Job, saved: Saved, truth: Transform) -> tuple[float, float]:
     return before, after
 
 
-def _print(job: Job, saved: Saved, truth: Transform, errors: tuple[float, float]) -> None:
+def _print(
+    job: RegisterRequest, saved: Saved, truth: Transform, errors: tuple[float, float]
+) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from regkit.io import read_volume
-    from regkit.report.motion import motion_in_words, transform_in_words
+    from regkit.report.motion_text import motion_in_words, transform_in_words
 
     record: dict[str, Any] = saved.record
     found, verdict = record["transform"], record["verdict"]
@@ -122,7 +124,7 @@ def _print(job: Job, saved: Saved, truth: Transform, errors: tuple[float, float]
         ("Time", f"{record['timing_s']['compute']:.1f} s for {job.method}"),
         ("Files", ", ".join(map(str, saved.files))),
         ("Look at", f"{job.output}.png"),
-        ("By hand", command(job)),
+        ("By hand", equivalent_command(job)),
     ]
     console = Console(soft_wrap=True, highlight=False)
     console.print("A simulated PET (fixed) and CT (moving) of a thorax that moved in between:")
@@ -130,7 +132,7 @@ def _print(job: Job, saved: Saved, truth: Transform, errors: tuple[float, float]
         console.print(Text.assemble((f"  {name:8}", "dim"), (words, STYLES.get(words, ""))))
 
 
-def command(job: Job) -> str:
+def equivalent_command(job: RegisterRequest) -> str:
     """Return the `regkit register` command that does a job, ready to paste into a shell."""
     import shlex
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from regkit.plugin import MethodSpec, Spec
-    from regkit.registry import Offer, Plugin, Registry
+    from regkit.registry import Plugin, RegisteredSpec, Registry
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 STYLES = {"ok": "green", "failed": "red", "not declared": "dim"}
 
 
-def methods(as_json: AsJson = False) -> None:
+def methods_command(as_json: AsJson = False) -> None:
     """List the registration methods, and why one cannot be used here."""
     registry = current_registry()
     offers = registry.methods
@@ -36,20 +36,20 @@ def methods(as_json: AsJson = False) -> None:
         (
             offer.spec.name,
             offer.spec.model,
-            _words(offer.spec.honours) or "-",
+            _words(offer.spec.supports) or "-",
             offer.owner.name,
             _clash(offer, offers) or offer.problem or "available",
             offer.spec.summary,
         )
         for offer in offers
     ]
-    _print_table(("method", "model", "honours", "plugin", "status", "summary"), rows)
+    _print_table(("method", "model", "supports", "plugin", "status", "summary"), rows)
     for plugin in registry.plugins:
         if plugin.problem:
             typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}")
 
 
-def plugins(as_json: AsJson = False) -> None:
+def plugins_command(as_json: AsJson = False) -> None:
     """List the plugins found, and why one was left out."""
     found = current_registry().plugins
     if as_json:
@@ -59,7 +59,7 @@ def plugins(as_json: AsJson = False) -> None:
     _print_table(("plugin", "distribution", "version", "status"), rows)
 
 
-def show(
+def show_command(
     name: Annotated[str, typer.Argument(help="A method, metric, dataset or frame.")],
 ) -> None:
     """Show what a method (metric, dataset, frame) does, its parameters and its source."""
@@ -74,7 +74,7 @@ def show(
         _print_parameters(target, getattr(offer.spec, "preset", {}))
 
 
-def check(
+def check_command(
     name: Annotated[str, typer.Argument(help="A method.")],
 ) -> None:
     """Check that a method keeps regkit's contract; exit code 1 if it does not."""
@@ -96,9 +96,11 @@ def check(
         raise typer.Exit(1)
 
 
-def _find(name: str, registry: Registry) -> Offer[Any]:
+def _find(name: str, registry: Registry) -> RegisteredSpec[Any]:
     """Return what is called so, whatever it is."""
-    kinds: tuple[tuple[Callable[[str], Offer[Any]], tuple[Offer[Any], ...]], ...] = (
+    kinds: tuple[
+        tuple[Callable[[str], RegisteredSpec[Any]], tuple[RegisteredSpec[Any], ...]], ...
+    ] = (
         (registry.method, registry.methods),
         (registry.metric, registry.metrics),
         (registry.dataset, registry.datasets),
@@ -114,15 +116,15 @@ def _find(name: str, registry: Registry) -> Offer[Any]:
         known |= names
     raise UnknownNameError(
         f"no method, metric, dataset or frame is called '{name}'; "
-        f"{suggest(name, known)}{registry.left_out}"
+        f"{suggest(name, known)}{registry.disabled_hint}"
     )
 
 
-def _method(offer: Offer[MethodSpec]) -> dict[str, Any]:
+def _method(offer: RegisteredSpec[MethodSpec]) -> dict[str, Any]:
     return {
         "name": offer.spec.name,
         "model": offer.spec.model,
-        "honours": sorted(offer.spec.honours),
+        "supports": sorted(offer.spec.supports),
         "plugin": offer.owner.name,
         "distribution": offer.owner.distribution,
         "problem": offer.problem,
@@ -141,20 +143,20 @@ def _plugin(plugin: Plugin) -> dict[str, str]:
     }
 
 
-def _clash(offer: Offer[MethodSpec], offers: Iterable[Offer[MethodSpec]]) -> str:
+def _clash(offer: RegisteredSpec[MethodSpec], offers: Iterable[RegisteredSpec[MethodSpec]]) -> str:
     """Say which other plugins offer the name, if any do."""
     name = offer.spec.name
     others = [o.owner.name for o in offers if o is not offer and o.spec.name == name]
     return f"also offered by {', '.join(others)}: disable one" if others else ""
 
 
-def _facts(offer: Offer[Any]) -> list[tuple[str, str]]:
+def _facts(offer: RegisteredSpec[Any]) -> list[tuple[str, str]]:
     """Everything a spec says, as rows; what it leaves empty is left out."""
     spec, owner = offer.spec, offer.owner
     facts = {
         "kind": type(spec).__name__.removesuffix("Spec").lower(),
         "model": getattr(spec, "model", ""),
-        "honours": _words(getattr(spec, "honours", ())),
+        "supports": _words(getattr(spec, "supports", ())),
         "unit": getattr(spec, "unit", ""),
         "better": getattr(spec, "better", ""),
         "reference": getattr(spec, "reference", ""),

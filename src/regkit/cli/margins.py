@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from regkit.statistics import Settings
+    from regkit.statistics import StatisticsSettings
 
 
-def settings_with_margins(texts: Sequence[str], folder: Path) -> Settings:
+def settings_with_margins(texts: Sequence[str], folder: Path) -> StatisticsSettings:
     """Return how to summarise a benchmark folder: with these margins, else those of last time."""
-    from regkit.statistics import Settings
+    from regkit.statistics import StatisticsSettings
 
-    return Settings(margins=_parsed(texts) if texts else _of_last_time(folder))
+    return StatisticsSettings(margins=_parsed(texts) if texts else _of_last_time(folder))
 
 
 def _parsed(texts: Sequence[str]) -> dict[str, float]:

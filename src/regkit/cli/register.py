@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regkit.cli.border import EXIT_VERDICT_FAIL
-from regkit.cli.busy import busy
 from regkit.cli.context import current_registry
+from regkit.cli.error_handling import EXIT_VERDICT_FAIL
+from regkit.cli.status_spinner import status_spinner
 
 if TYPE_CHECKING:
     from regkit.registrar import Pair
@@ -26,7 +26,7 @@ DEFAULT_NAME = "registration"
 
 
 @dataclass(frozen=True)
-class Job:
+class RegisterRequest:
     """What was asked for on the command line."""
 
     fixed: Path
@@ -44,7 +44,7 @@ class Job:
     report: bool = False
 
 
-def register(
+def register_command(
     fixed: Annotated[Path, typer.Argument(help="The image that stays: a file or DICOM folder.")],
     moving: Annotated[Path, typer.Argument(help="The image to align to it.")],
     method: Annotated[
@@ -97,7 +97,7 @@ def register(
     Writes PREFIX.tfm (maps fixed to moving points, LPS mm; PREFIX.h5 when non-linear),
     PREFIX_warped.nii.gz, PREFIX.json, PREFIX.png. Exit code 3: done, but the verdict is FAIL.
     """
-    job = Job(
+    job = RegisterRequest(
         fixed,
         moving,
         output,
@@ -123,36 +123,38 @@ def register(
         raise typer.Exit(EXIT_VERDICT_FAIL)
 
 
-def register_files(job: Job) -> Saved:
+def register_files(job: RegisterRequest) -> Saved:
     """Read, register and write; return what was written and the record of it.
 
     Readers and writers are imported where they are needed: their import is part of their time.
     """
     started = time.perf_counter()
-    from regkit.io.staging import staged
-    from regkit.registration.pipeline import build
+    from regkit.io.atomic_output import atomic_output
+    from regkit.registration.pipeline import build_method
     from regkit.registration.run import run
 
     registry = current_registry()
-    registrar = build(job.method, job.parameters, registry, job.defaults)
+    registrar = build_method(job.method, job.parameters, registry, job.defaults)
     prefix, init = prefix_path(job.output), _init_word(job)
     inputs = (job.fixed, job.moving, job.fixed_mask, job.moving_mask)
-    with staged(prefix.parent, inputs) as stage:
-        with busy("reading"):
+    with atomic_output(prefix.parent, inputs) as stage:
+        with status_spinner("reading"):
             pair = _read_pair(job)
         load_s = time.perf_counter() - started
-        with busy(f"registering with {job.method}"):
+        with status_spinner(f"registering with {job.method}"):
             pair = _with_start(init, pair)
             start_s = time.perf_counter() - started - load_s
             result = run(registrar, pair, job.method, job.check_inverse)
-        with busy("writing"):
+        with status_spinner("writing"):
             since = time.perf_counter()
             from regkit.report.record import Inputs
-            from regkit.report.save import save
+            from regkit.report.save import save_registration
 
             masks = job.fixed_mask, job.moving_mask
             told = Inputs(job.fixed, job.moving, load_s, start_s, *masks, init)
-            return save(result, prefix.name, stage, told, report=job.report, since=since)
+            return save_registration(
+                result, prefix.name, stage, told, report=job.report, since=since
+            )
 
 
 def prefix_path(output: str, name: str = DEFAULT_NAME) -> Path:
@@ -168,7 +170,7 @@ def prefix_path(output: str, name: str = DEFAULT_NAME) -> Path:
     return path
 
 
-def _read_pair(job: Job) -> Pair:
+def _read_pair(job: RegisterRequest) -> Pair:
     from regkit.io import read_labels, read_volume
     from regkit.registrar import Pair
 
@@ -180,12 +182,12 @@ def _read_pair(job: Job) -> Pair:
     )
 
 
-def _init_word(job: Job) -> str:
+def _init_word(job: RegisterRequest) -> str:
     """Return what to start from; a method that searches nothing shall not get a search before."""
     if job.init is not None:
         return job.init
     stages = job.method.replace(",", "+").split("+")
-    searches = any(current_registry().method(name.strip()).spec.aligns for name in stages)
+    searches = any(current_registry().method(name.strip()).spec.is_registration for name in stages)
     return "auto" if searches else "identity"
 
 
@@ -194,13 +196,13 @@ def _with_start(word: str, pair: Pair) -> Pair:
 
     from regkit.errors import ParameterError
     from regkit.io.transforms import read_transform
-    from regkit.registration.initialization import WORDS, initial_transform, names_a_start
+    from regkit.registration.initialization import INITIALIZERS, initial_transform, is_initializer
     from regkit.registry import suggest
 
-    if names_a_start(word, current_registry()):
+    if is_initializer(word, current_registry()):
         start = initial_transform(word, pair, current_registry())
     elif not Path(word).is_file():
-        hint = suggest(word, (*WORDS, "moments"))
+        hint = suggest(word, (*INITIALIZERS, "moments"))
         raise ParameterError(f"--init '{word}' is neither a transform file nor a start; {hint}")
     else:
         start = read_transform(Path(word), fixed=pair.fixed.grid, moving=pair.moving.grid)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regkit.cli.border import EXIT_VERDICT_FAIL
-from regkit.cli.busy import busy
 from regkit.cli.context import current_registry
+from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 from regkit.cli.register import limit_threads, named_parameters, prefix_path
+from regkit.cli.status_spinner import status_spinner
 
 if TYPE_CHECKING:
     from regkit.registrar import Registrar
@@ -26,7 +26,7 @@ DEFAULT_NAME = "reorientation"
 
 
 @dataclass(frozen=True)
-class Job:
+class ReorientRequest:
     """What was asked for on the command line."""
 
     moving: Path
@@ -39,7 +39,7 @@ class Job:
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
-def reorient(
+def reorient_command(
     moving: Annotated[Path, typer.Argument(help="The image to reorient: a file or DICOM folder.")],
     output: Annotated[
         str,
@@ -84,7 +84,7 @@ def reorient(
     PREFIX.png (slices and polar map), PREFIX.json and PREFIX_segments.csv (17 segments). Exit
     code 3: done, but the verdict is FAIL.
     """
-    job = Job(
+    job = ReorientRequest(
         moving,
         output,
         frame,
@@ -105,42 +105,42 @@ def reorient(
         raise typer.Exit(EXIT_VERDICT_FAIL)
 
 
-def reorient_file(job: Job) -> Saved:
+def reorient_file(job: ReorientRequest) -> Saved:
     """Read, reorient, measure and write; return what was written and the record of it."""
     started = time.perf_counter()
     from regkit.io import read_volume
-    from regkit.io.staging import staged
+    from regkit.io.atomic_output import atomic_output
     from regkit.registrar import Pair
-    from regkit.registration.initialization import centres
+    from regkit.registration.initialization import align_centers
     from regkit.registration.run import run
     from regkit.report.record import Inputs
 
     frame: StandardFrame = current_registry().frame(job.frame).load()()
     name, registrar = _registrar(job, frame)
     prefix = prefix_path(job.output, DEFAULT_NAME)
-    with staged(prefix.parent, (job.moving, job.labels)) as stage:
-        with busy("reading"):
+    with atomic_output(prefix.parent, (job.moving, job.labels)) as stage:
+        with status_spinner("reading"):
             moving = read_volume(job.moving, job.modality)
         load_s = time.perf_counter() - started
-        with busy(f"reorienting by {name}"):
+        with status_spinner(f"reorienting by {name}"):
             pair = Pair(frame.fixed(moving), moving)
-            pair = Pair(pair.fixed, moving, initial=centres(pair))
+            pair = Pair(pair.fixed, moving, initial=align_centers(pair))
             result = run(registrar, pair, name)
-        with busy("measuring and writing"):
+        with status_spinner("measuring and writing"):
             inputs = Inputs(moving=job.moving, load_s=load_s, init="centre")
             return frame.save(result, prefix.name, stage, inputs)
 
 
-def _registrar(job: Job, frame: StandardFrame) -> tuple[str, Registrar]:
+def _registrar(job: ReorientRequest, frame: StandardFrame) -> tuple[str, Registrar]:
     """Return the method asked for and what to call it."""
     from regkit.errors import ParameterError
     from regkit.io import read_labels
-    from regkit.registration.pipeline import build
+    from regkit.registration.pipeline import build_method
 
     registry = current_registry()
     if job.labels is None:
         name = job.method or registry.frame(job.frame).spec.method
-        return name, build(name, job.parameters, registry, job.defaults)
+        return name, build_method(name, job.parameters, registry, job.defaults)
     if job.method is not None:
         raise ParameterError("--labels and --method exclude each other; give one of them")
     return f"labels of {job.labels.name}", frame.by_labels(read_labels(job.labels))

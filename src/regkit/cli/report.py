@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from regkit.cli.busy import busy
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
+from regkit.cli.status_spinner import status_spinner
 
 
-def report(
+def report_command(
     folder: Annotated[Path, typer.Argument(help="What `regkit benchmark` wrote.")],
     margins: Annotated[
         list[str] | None,
@@ -36,6 +36,6 @@ def report(
 
     registry = current_registry()
     summary = summarise_folder(folder, registry, settings_with_margins(margins or (), folder))
-    with busy("drawing"):
+    with status_spinner("drawing"):
         page = write_report(folder, summary, registry, views)
     typer.echo(f"wrote {page}")

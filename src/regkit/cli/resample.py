@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 
-def resample(
+def resample_command(
     moving: Annotated[Path, typer.Argument(metavar="MOVING", help="The image to resample.")],
     onto: Annotated[
         Path, typer.Option("--onto", "-f", metavar="FIXED", help="The image whose grid to use.")

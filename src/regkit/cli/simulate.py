@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NIFTI = "nifti"
 
 
-def simulate(
+def simulate_command(
     dataset: Annotated[
         str, typer.Argument(help="spect-ct, lv-spect, lv-pet, pet-ct, mr-us, or one of a plugin.")
     ],

@@ -15,10 +15,10 @@ from regkit.cli.context import current_registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regkit.training import Progress
+    from regkit.training import TrainingProgress
 
 
-def train(
+def train_command(
     method: Annotated[str, typer.Argument(help="A method that uses weights: dusfe, ...")],
     data: Annotated[
         str, typer.Option("--data", metavar="DATASET", help="A dataset's name, or a folder.")
@@ -95,7 +95,7 @@ def train(
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[Progress], None]]:
+def _shown() -> Iterator[Callable[[TrainingProgress], None]]:
     """Show on a terminal how far it is and how much time is left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -112,7 +112,7 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks: dict[str, object] = {}
 
-        def show(progress: Progress) -> None:
+        def show(progress: TrainingProgress) -> None:
             if progress.stage not in tasks:
                 tasks[progress.stage] = bar.add_task(
                     progress.stage, total=progress.total, facts=""

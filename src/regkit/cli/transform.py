@@ -29,7 +29,7 @@ To = Annotated[str | None, typer.Option("--to", metavar="FMT", help=f"Format to 
 
 
 @app.command("show")
-def show(
+def show_transform(
     transform: TransformFile,
     fixed: Fixed = None,
     moving: Moving = None,
@@ -66,7 +66,7 @@ def show(
 
 
 @app.command("convert")
-def convert(
+def convert_transform(
     transform: TransformFile,
     out: OutFile,
     from_format: From = None,
@@ -84,7 +84,7 @@ def convert(
 
 
 @app.command("invert")
-def invert(
+def invert_transform(
     transform: TransformFile,
     out: OutFile,
     from_format: From = None,
@@ -105,7 +105,7 @@ def invert(
 
 
 @app.command("compose")
-def compose(
+def compose_transforms(
     first: Annotated[Path, typer.Argument(metavar="A", help="Maps fixed to middle points.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Maps middle to moving points.")],
     out: OutFile,

@@ -23,9 +23,9 @@ from regkit.errors import OutputError, ParameterError
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_landmarks, write_volume
-from regkit.io.staging import Stage, staged
+from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.io.transforms import write_transform
-from regkit.parallel import shared_out
+from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
 
 RECIPE, ENTRY, PICTURE = "simulation.json", "case.json", "montage.png"
@@ -115,7 +115,7 @@ class Simulation:
             raise OutputError(f"'{case.id}' cannot name a folder; case ids need plain letters")
         home = self.folder / case.id
         shutil.rmtree(home, ignore_errors=True)
-        with staged(home) as stage:
+        with atomic_output(home) as stage:
             entry = write_case(case, stage, self.writer)
             if self.painter is not None:
                 self.painter(case).save(stage.path(PICTURE))
@@ -145,7 +145,7 @@ class Simulation:
             missing = [i for i, case_id in enumerate(ids) if not self.is_whole(case_id)]
             lacking = {ids[i] for i in missing}
             yield from ((case_id, False) for case_id in ids if case_id not in lacking)
-            yield from ((case_id, True) for case_id in shared_out(self.make, missing, workers))
+            yield from ((case_id, True) for case_id in map_unordered(self.make, missing, workers))
             return
         if workers > 1:
             raise ParameterError(
@@ -202,7 +202,7 @@ class Simulation:
         return len(entries)
 
 
-def write_case(case: Case, stage: Stage, writer: ImageWriter = as_nifti) -> dict[str, Any]:
+def write_case(case: Case, stage: OutputStage, writer: ImageWriter = as_nifti) -> dict[str, Any]:
     """Write the files of one case.
 
     Parameters
@@ -240,7 +240,7 @@ def write_case(case: Case, stage: Stage, writer: ImageWriter = as_nifti) -> dict
 
 
 def _write_answers(
-    case: Case, stage: Stage, image: Callable[[str, Volume], str], files: dict[str, str]
+    case: Case, stage: OutputStage, image: Callable[[str, Volume], str], files: dict[str, str]
 ) -> None:
     """Write what is known besides the images: masks, labels, landmarks, transforms."""
     pair = case.pair
@@ -267,7 +267,7 @@ def _write_answers(
 
 def _attached(
     extra: Mapping[str, Any],
-    stage: Stage,
+    stage: OutputStage,
     image: Callable[[str, Volume], str],
     files: dict[str, str],
 ) -> Iterator[tuple[str, str]]:
@@ -296,7 +296,7 @@ def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
-    with staged(folder) as stage:
+    with atomic_output(folder) as stage:
         text = json.dumps(content, indent=1) + "\n"
         stage.path(name).write_text(text, encoding="utf-8")
 

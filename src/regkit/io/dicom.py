@@ -13,13 +13,13 @@ import pydicom
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
-from regkit.io.dicom_frames import Frame, frames_of, stack
+from regkit.io.dicom_frames import DicomFrame, frames_of, stack
 from regkit.io.dicom_pixels import stored_values
 from regkit.io.formats import is_dicom
-from regkit.io.noise import silenced
-from regkit.io.stored import Stored
+from regkit.io.native_output import suppress_native_output
+from regkit.io.raw_image import RawImage
 from regkit.io.suv import ATTRIBUTES as SUV_ATTRIBUTES
-from regkit.io.suv import Uptake, uptakes
+from regkit.io.suv import SuvConversion, suv_conversions
 
 logger = logging.getLogger(__name__)
 
@@ -37,21 +37,21 @@ _ATTRIBUTES = [
 _LISTED_SERIES = 8
 
 
-def read(path: Path) -> Stored:
+def read_dicom(path: Path) -> RawImage:
     """Read one DICOM file that holds several slices."""
-    with silenced():
+    with suppress_native_output():
         stored, headers = _volume({path: _header(path)})
     return _in_suv(stored, headers)
 
 
-def read_folder(folder: Path) -> Stored:
+def read_folder(folder: Path) -> RawImage:
     """Read the one image series in a folder; other files in it are passed over."""
-    with silenced():
+    with suppress_native_output():
         stored, headers = _volume(_one_series(_headers(folder)))
     return _in_suv(stored, headers)
 
 
-def suv_of(path: Path) -> Uptake:
+def suv_of(path: Path) -> SuvConversion:
     """Return how the PET of a folder or file becomes SUV; of its first slice, where they differ.
 
     Raises
@@ -59,12 +59,12 @@ def suv_of(path: Path) -> Uptake:
     FileFormatError
         It is no DICOM PET, or an attribute that is needed is missing: the message names it.
     """
-    with silenced():
+    with suppress_native_output():
         files = _one_series(_headers(path)) if path.is_dir() else {path: _header(path)}
         headers = list(files.values())
         if any(header.get("Modality") != "PT" for header in headers):
             raise FileFormatError(f"{path} is no DICOM PET")
-        return uptakes(headers)[0]
+        return suv_conversions(headers)[0]
 
 
 def _headers(folder: Path) -> Headers:
@@ -107,23 +107,23 @@ def _described(members: Headers) -> str:
     return f"'{description}' ({header.get('Modality', 'unknown')}, {len(members)} slices)"
 
 
-def _volume(headers: Headers) -> tuple[Stored, list[Any]]:
+def _volume(headers: Headers) -> tuple[RawImage, list[Any]]:
     """Return the volume, and the header of each of its slices."""
     frames = [frame for path, header in headers.items() for frame in frames_of(header, path)]
     ordered, affine = stack(frames)
     header = headers[ordered[0].path]
     shape = (len(ordered), int(header.Rows), int(header.Columns))
     modality = _MODALITIES.get(str(header.get("Modality")), "")
-    stored = Stored(_values(ordered, shape), affine, modality)
+    stored = RawImage(_values(ordered, shape), affine, modality)
     return stored, [headers[frame.path] for frame in ordered]
 
 
-def _in_suv(stored: Stored, headers: list[Any]) -> Stored:
+def _in_suv(stored: RawImage, headers: list[Any]) -> RawImage:
     """Return PET in SUV, or as it is, with a warning, if the headers do not say enough."""
     if stored.modality != "pet":
         return stored
     try:
-        factors = [uptake.factor for uptake in uptakes(headers)]
+        factors = [uptake.factor for uptake in suv_conversions(headers)]
     except FileFormatError as error:
         logger.warning("the PET stays in the unit of its file, it is not in SUV: %s", error)
         return stored
@@ -131,7 +131,7 @@ def _in_suv(stored: Stored, headers: list[Any]) -> Stored:
     return stored
 
 
-def _values(ordered: list[Frame], shape: tuple[int, int, int]) -> NDArray[Any]:
+def _values(ordered: list[DicomFrame], shape: tuple[int, int, int]) -> NDArray[Any]:
     """Return the rescaled values, float32; each slice has its own scaling (PET)."""
     volume = np.empty(shape, dtype=np.float32)
     placed = sorted(enumerate(ordered), key=lambda item: (item[1].path, item[1].number))

@@ -35,7 +35,7 @@ _FRAME_MACROS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class DicomFrame:
     """One slice: where its pixels are and how its stored values become quantities.
 
     Parameters
@@ -58,7 +58,7 @@ class Frame:
     intercept: float = 0.0
 
 
-def frames_of(header: Any, path: Path) -> list[Frame]:
+def frames_of(header: Any, path: Path) -> list[DicomFrame]:
     """Return the slices a DICOM header describes.
 
     Raises
@@ -84,7 +84,7 @@ def frames_of(header: Any, path: Path) -> list[Frame]:
     return [_frame(header, path, 0)]
 
 
-def stack(frames: list[Frame]) -> tuple[list[Frame], FloatArray]:
+def stack(frames: list[DicomFrame]) -> tuple[list[DicomFrame], FloatArray]:
     """Sort slices along their normal and return them with the affine from (z, y, x) to LPS mm.
 
     Raises
@@ -113,7 +113,7 @@ def stack(frames: list[Frame]) -> tuple[list[Frame], FloatArray]:
     return ordered, affine
 
 
-def _frame(attributes: Any, path: Path, number: int) -> Frame:
+def _frame(attributes: Any, path: Path, number: int) -> DicomFrame:
     """Build a frame from what a header, or the parts of it that concern the frame, say."""
     position = _numbers(attributes, "ImagePositionPatient", 3)
     cosines = _numbers(attributes, "ImageOrientationPatient", 6).reshape(2, 3).T
@@ -122,7 +122,9 @@ def _frame(attributes: Any, path: Path, number: int) -> Frame:
         raise GeometryError(f"pixel spacing must be positive, got {rows}, {columns} mm")
     slope, intercept = attributes.get("RescaleSlope"), attributes.get("RescaleIntercept")
     slope = 1.0 if slope is None or slope == "" else float(slope)
-    return Frame(path, number, position, cosines * [columns, rows], slope, float(intercept or 0))
+    return DicomFrame(
+        path, number, position, cosines * [columns, rows], slope, float(intercept or 0)
+    )
 
 
 def _merged(parts: Iterable[Any]) -> dict[str, Any]:
@@ -145,7 +147,7 @@ def _numbers(header: Any, name: str, count: int) -> FloatArray:
     return numbers
 
 
-def _enhanced(header: Any, path: Path) -> list[Frame]:
+def _enhanced(header: Any, path: Path) -> list[DicomFrame]:
     """Return the frames of an enhanced multi-frame object, from its functional groups."""
     shared = _macros((header.get("SharedFunctionalGroupsSequence") or [{}])[0])
     return [
@@ -158,7 +160,7 @@ def _macros(group: Any) -> list[Any]:
     return [group[name][0] for name in _FRAME_MACROS if group.get(name)]
 
 
-def _nuclear(header: Any, path: Path) -> list[Frame]:
+def _nuclear(header: Any, path: Path) -> list[DicomFrame]:
     """Return the slices of a reconstructed nuclear-medicine image.
 
     The position is that of the first slice; a negative Spacing Between Slices stacks against
@@ -192,7 +194,7 @@ def _normal(axes: FloatArray) -> FloatArray:
     return np.asarray(normal / length)
 
 
-def _refuse_repeats(ordered: list[Frame], normal: FloatArray) -> None:
+def _refuse_repeats(ordered: list[DicomFrame], normal: FloatArray) -> None:
     along = np.array([frame.position @ normal for frame in ordered])
     same = np.diff(along) < SAME_PLACE_MM
     if not same.any():
@@ -211,7 +213,7 @@ def _refuse_repeats(ordered: list[Frame], normal: FloatArray) -> None:
     )
 
 
-def _refuse_gaps(ordered: list[Frame], normal: FloatArray, step: FloatArray) -> None:
+def _refuse_gaps(ordered: list[DicomFrame], normal: FloatArray, step: FloatArray) -> None:
     positions = np.array([frame.position for frame in ordered])
     even = positions[0] + np.arange(len(ordered))[:, None] * step
     tolerance = max(UNEVEN_MM, UNEVEN_SHARE * float(step @ normal))
@@ -225,5 +227,5 @@ def _refuse_gaps(ordered: list[Frame], normal: FloatArray, step: FloatArray) -> 
     )
 
 
-def _name(frame: Frame) -> str:
+def _name(frame: DicomFrame) -> str:
     return frame.path.name if frame.number == 0 else f"{frame.path.name} frame {frame.number + 1}"

@@ -12,9 +12,9 @@ import numpy as np
 
 from regkit.errors import FileFormatError, OutputError, RegkitError
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
-from regkit.io.rectify import upright
-from regkit.io.staging import staged
+from regkit.io.shear import resample_sheared
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
@@ -78,7 +78,7 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     """
     target = Path(path)
     write = _imported(format_to_write(target).writer)
-    with staged(target.parent) as stage:
+    with atomic_output(target.parent) as stage:
         path = stage.path(target.name)
         try:
             write(_compact(volume), path)
@@ -93,7 +93,7 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
             stored = _imported(_reader(path))(path)
-        return upright(stored, kind, modality or stored.modality, path)
+        return resample_sheared(stored, kind, modality or stored.modality, path)
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
     except PermissionError as error:

@@ -13,21 +13,21 @@ from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.geometry.volume import Volume
-from regkit.io.noise import silenced
-from regkit.io.stored import Stored, real_type, volume_shape
+from regkit.io.native_output import suppress_native_output
+from regkit.io.raw_image import RawImage, real_type, volume_shape
 
 logger = logging.getLogger(__name__)
 
 _PATIENT_SPACES = ("right-anterior-superior", "left-anterior-superior", "left-posterior-superior")
 
 
-def read(path: Path) -> Stored:
+def read_itk_image(path: Path) -> RawImage:
     """Read a NRRD or MetaImage file."""
     _check_dimension(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
-        with silenced():
+        with suppress_native_output():
             reader.ReadImageInformation()
             if reader.GetNumberOfComponents() > 1:
                 real_type("V3")
@@ -39,12 +39,12 @@ def read(path: Path) -> Stored:
         _check_space(reader.GetMetaData("NRRD_space"), path)
     array = sitk.GetArrayFromImage(image)
     real_type(array.dtype)
-    return Stored(array.reshape(shape), _affine(image))
+    return RawImage(array.reshape(shape), _affine(image))
 
 
-def write(volume: Volume, path: Path) -> None:
+def write_itk_image(volume: Volume, path: Path) -> None:
     """Write a NRRD or MetaImage file, compressed."""
-    with silenced():
+    with suppress_native_output():
         sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
 
 

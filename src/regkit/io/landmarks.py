@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike
 
 from regkit.errors import FileFormatError, GeometryError, RegkitError
 from regkit.geometry.grid import FloatArray
+from regkit.io.atomic_output import atomic_output
 from regkit.io.markups import read_fcsv, read_markups_json
-from regkit.io.staging import staged
 
 CONVENTIONS = {"LPS": np.array([1.0, 1.0, 1.0]), "RAS": np.array([-1.0, -1.0, 1.0])}
 
@@ -91,7 +91,7 @@ def write_landmarks(
     if convention not in CONVENTIONS:
         raise FileFormatError(f"unknown landmark convention '{convention}'; use LPS or RAS")
     target = Path(path)
-    with staged(target.parent) as stage:
+    with atomic_output(target.parent) as stage:
         text = _text(array * CONVENTIONS[convention], convention, labels)
         stage.path(target.name).write_text(text, encoding="utf-8", newline="")
 

@@ -13,8 +13,8 @@ import numpy as np
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
-from regkit.io.payload import contents, rescaled, voxels
-from regkit.io.stored import Stored, lps_from_ras, ras_from_lps, volume_shape
+from regkit.io.raw_bytes import decode_voxels, read_bytes, rescaled
+from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
 
 logger = logging.getLogger(__name__)
 
@@ -23,32 +23,34 @@ _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _PAIRS = {"hdr": "img", "img": "hdr"}
 
 
-def read(path: Path) -> Stored:
+def read_nifti(path: Path) -> RawImage:
     """Read a .nii or .nii.gz file, or either file of a .hdr/.img pair."""
     header_path, data_path = _files(path)
-    content = contents(header_path)
+    content = read_bytes(header_path)
     header = _header(content)
     single = bytes(header["magic"]).startswith(b"n+")
-    data = content if single or data_path == header_path else contents(data_path)
+    data = content if single or data_path == header_path else read_bytes(data_path)
     # Voxels of a single file cannot start before its header and extension flag end.
     start = max(int(header["vox_offset"]), int(header["sizeof_hdr"]) + 4 if single else 0)
-    array = voxels(data, header.get_data_dtype(), volume_shape(header.get_data_shape()), start)
+    array = decode_voxels(
+        data, header.get_data_dtype(), volume_shape(header.get_data_shape()), start
+    )
     slope, intercept = header.get_slope_inter()
     array = rescaled(array, 1.0 if slope is None else slope, intercept or 0.0)
-    return Stored(array, _affine(header, path))
+    return RawImage(array, _affine(header, path))
 
 
-def write(volume: Volume, path: Path) -> None:
+def write_nifti(volume: Volume, path: Path) -> None:
     """Write a .nii or .nii.gz file with sform and qform both set to scanner coordinates."""
     affine = ras_from_lps(volume.grid.affine)
     image = nib.Nifti1Image(volume.array.T, affine, dtype=volume.array.dtype)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    save(image, path, compressed=path.name.lower().endswith(".gz"))
+    write_nibabel_image(image, path, compressed=path.name.lower().endswith(".gz"))
 
 
-def save(image: Any, path: Path, compressed: bool) -> None:
+def write_nibabel_image(image: Any, path: Path, compressed: bool) -> None:
     """Write a nibabel image; the same image always gives the same bytes."""
     with path.open("wb") as raw:
         if not compressed:

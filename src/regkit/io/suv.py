@@ -31,7 +31,7 @@ WEIGHTS_KG = (0.2, 700.0)
 
 
 @dataclass(frozen=True)
-class Uptake:
+class SuvConversion:
     """How one slice becomes SUV, and from what that is known.
 
     Parameters
@@ -64,7 +64,7 @@ class Uptake:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-def uptakes(headers: Sequence[Any]) -> list[Uptake]:
+def suv_conversions(headers: Sequence[Any]) -> list[SuvConversion]:
     """Return how each slice of a PET series becomes SUV.
 
     Parameters
@@ -82,10 +82,10 @@ def uptakes(headers: Sequence[Any]) -> list[Uptake]:
     return [_uptake(header, earliest) for header in headers]
 
 
-def _uptake(header: Any, earliest: datetime | None) -> Uptake:
+def _uptake(header: Any, earliest: datetime | None) -> SuvConversion:
     units = str(_value(header, "Units"))
     if units == SUV:
-        return Uptake(1.0, units, str(header.get("SUVType") or "BW"))
+        return SuvConversion(1.0, units, str(header.get("SUVType") or "BW"))
     if units != ACTIVITY:
         raise FileFormatError(
             f"{_named('Units')} is {units}; only BQML (Bq/ml) and GML (SUV) are known"
@@ -95,12 +95,12 @@ def _uptake(header: Any, earliest: datetime | None) -> Uptake:
     dose = _number(drug, "RadionuclideTotalDose", DOSES_BQ, "Bq")
     correction = str(_value(header, "DecayCorrection"))
     if correction == "ADMIN":
-        return Uptake(1e3 * weight / dose, units, "BW", correction, weight, dose)
+        return SuvConversion(1e3 * weight / dose, units, "BW", correction, weight, dose)
     half_life = _number(drug, "RadionuclideHalfLife", (1.0, 1e8), "s")
     decay_s = _decay_s(header, drug, correction, earliest, half_life)
     left = dose * 2 ** (-decay_s / half_life)
     factor = 1e3 * weight / left
-    return Uptake(factor, units, "BW", correction, weight, dose, half_life, decay_s)
+    return SuvConversion(factor, units, "BW", correction, weight, dose, half_life, decay_s)
 
 
 def _decay_s(

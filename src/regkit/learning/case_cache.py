@@ -17,9 +17,9 @@ from torch import Tensor
 from regkit.datasets.case import Case, Dataset, IndexedDataset
 from regkit.datasets.folder import FILE_KEYS, build_dataset, read_dataset
 from regkit.errors import FileFormatError, ParameterError
-from regkit.io.staging import staged
-from regkit.parallel import shared_out
-from regkit.training import Progress, TrainingJob
+from regkit.io.atomic_output import atomic_output
+from regkit.parallel import map_unordered
+from regkit.training import TrainingJob, TrainingProgress
 
 SUFFIX = ".safetensors"
 
@@ -50,19 +50,19 @@ class Pool:
     prepare: Prepare
     workers: int = 1
 
-    def fill(self, stage: str) -> Iterator[Progress]:
+    def fill(self, stage: str) -> Iterator[TrainingProgress]:
         """Prepare every case that is not there yet; `stage` is what to call it."""
         total = len(self.dataset)
         if not isinstance(self.dataset, IndexedDataset):
             for index, case in enumerate(self.dataset):
                 self._write(index, case)
-                yield Progress(stage, index + 1, total)
+                yield TrainingProgress(stage, index + 1, total)
             return
         missing = [i for i in range(total) if not self._file(i).exists()]
         done = total - len(missing)
-        yield Progress(stage, done, total)
-        for count, _ in enumerate(shared_out(self.make, missing, self.workers), start=1):
-            yield Progress(stage, done + count, total)
+        yield TrainingProgress(stage, done, total)
+        for count, _ in enumerate(map_unordered(self.make, missing, self.workers), start=1):
+            yield TrainingProgress(stage, done + count, total)
 
     def make(self, index: int) -> int:
         """Prepare one case of an indexed dataset."""
@@ -79,7 +79,7 @@ class Pool:
 
     def _write(self, index: int, case: Case) -> None:
         arrays, facts = self.prepare(case)
-        with staged(self.folder) as stage:
+        with atomic_output(self.folder) as stage:
             file = stage.path(self._file(index).name)
             save_file(dict(arrays), file, {"facts": json.dumps(facts)})
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regkit.errors import FileFormatError, OutputError
-from regkit.io.staging import why_not
+from regkit.io.atomic_output import why_not
 
 NAME = "checkpoint.safetensors"
 

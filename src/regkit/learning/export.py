@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
 
 
@@ -34,7 +34,7 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
         The folder cannot be written.
     """
     state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
-    with staged(folder) as stage:
+    with atomic_output(folder) as stage:
         weights = stage.path(f"{method}{SUFFIX}")
         weights.write_bytes(save(state))  # its own writer would let nobody else read them
         text = json.dumps({**card, "sha256": sha256(weights)}, indent=1) + "\n"

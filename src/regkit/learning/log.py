@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 
 Row: TypeAlias = Mapping[str, float]
 WIDTH, HEIGHT, MARGIN = 720, 320, 48
@@ -33,7 +33,7 @@ def write_log(
         Columns that the picture shows.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with staged(folder) as stage:
+    with atomic_output(folder) as stage:
         with stage.path("log.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.DictWriter(stream, columns)
             table.writeheader()

@@ -16,15 +16,15 @@ from regkit.learning.distributed import Crew
 from regkit.learning.log import write_log
 from regkit.learning.task import Task
 from regkit.learning.training_state import Training
-from regkit.training import Progress, TrainingJob
+from regkit.training import TrainingJob, TrainingProgress
 from regkit.weights import Weights, open_weights
 
 B = TypeVar("B")
 # Gets cases ready, telling how far it is, and returns the task.
-Prepare: TypeAlias = Callable[[torch.device, Crew], Generator[Progress, None, Task[B]]]
+Prepare: TypeAlias = Callable[[torch.device, Crew], Generator[TrainingProgress, None, Task[B]]]
 
 
-def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[Progress]:
+def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[TrainingProgress]:
     """Train: the body of a `regkit.training.Trainer`.
 
     Parameters
@@ -72,7 +72,7 @@ def command(job: TrainingJob) -> str:
     return shlex.join([*words, "-o", "DIR"])
 
 
-def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
+def _train(job: TrainingJob, training: Training[B]) -> Iterator[TrainingProgress]:
     course, task = training.course, training.task
     if (job.folder / NAME).exists():
         training.restore(job.folder)
@@ -82,7 +82,7 @@ def _train(job: TrainingJob, training: Training[B]) -> Iterator[Progress]:
         if training.crew.writes and (at_end or training.step % course.checkpoint_every == 0):
             training.save(job.folder)
             write_log(job.folder, training.rows, _facts(job, training), task.shown)
-        yield Progress("steps", training.step, course.steps, training.latest)
+        yield TrainingProgress("steps", training.step, course.steps, training.latest)
     if training.crew.writes:
         task.export(job.folder, training.kept, _about(job, training))
 

@@ -12,8 +12,8 @@ from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.similarity.intensity import CT_WINDOW_HU, spread, window
-from regkit.similarity.point_sample import draw
+from regkit.similarity.intensity import CT_WINDOW_HU, intensity_window, stabilize_variance
+from regkit.similarity.point_sample import sample_points
 
 # 1/cm: with it, air, water and bone of a mu-map lie where CT_WINDOW_HU puts those of a CT.
 MU_WINDOW = (0.0, 0.2)
@@ -110,9 +110,9 @@ def filled(volume: Volume, unknown: float) -> NDArray[np.float32]:
 
 
 def _scaled(volume: Volume) -> FloatArray:
-    array = spread(volume.array, volume.modality)
-    low, high = WINDOWS.get(volume.modality) or window(
-        draw(volume.with_array(array)).values, volume.modality
+    array = stabilize_variance(volume.array, volume.modality)
+    low, high = WINDOWS.get(volume.modality) or intensity_window(
+        sample_points(volume.with_array(array)).values, volume.modality
     )
     return np.asarray(np.clip((array - low) / (high - low), 0, 1))
 

@@ -17,7 +17,7 @@ from regkit.geometry.rigid import euler_angles, nearest_rotation
 from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registration.run import RegistrationResult
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 
 
 class NotKnownError(RegkitError):
@@ -55,7 +55,7 @@ class Evaluation:
         fixed, moving = self.case.fixed_landmarks, self.case.moving_landmarks
         if fixed is not None and moving is not None:
             return fixed, moving
-        sample = draw(self.case.pair.fixed)
+        sample = sample_points(self.case.pair.fixed)
         body = sample.points[sample.foreground]
         return body, self.truth.map_points(body)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.pose import tre_mm
-from regkit.registration.verdict import examined
-from regkit.similarity.point_sample import inside
+from regkit.registration.verdict import evaluation_sample
+from regkit.similarity.point_sample import in_field_of_view
 
 # What a verdict says about the result being more than a voxel wrong.
 FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
@@ -14,9 +14,9 @@ FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
 def overlap(evaluation: Evaluation) -> float:
     """Share of the points of the fixed body that map inside the moving image, 0 to 1."""
     pair = evaluation.case.pair
-    sample = examined(pair)
+    sample = evaluation_sample(pair)
     mapped = evaluation.result.transform.map_points(sample.points[sample.foreground])
-    return float(inside(pair.moving, pair.moving_mask, mapped).mean())
+    return float(in_field_of_view(pair.moving, pair.moving_mask, mapped).mean())
 
 
 def within_voxel(evaluation: Evaluation) -> float:

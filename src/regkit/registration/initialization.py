@@ -8,21 +8,21 @@ import numpy as np
 
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit.registration.pipeline import build
+from regkit.registration.pipeline import build_method
 from regkit.registration.run import check_pair
 from regkit.registry import Registry, default_registry
-from regkit.similarity.point_sample import draw_within, explained_information
+from regkit.similarity.point_sample import overlap_weighted_nmi, sample_points_in_mask
 
-WORDS = ("auto", "identity", "centre")
+INITIALIZERS = ("auto", "identity", "centre")
 
 
-def names_a_start(word: str, registry: Registry | None = None) -> bool:
+def is_initializer(word: str, registry: Registry | None = None) -> bool:
     """Tell whether a word is one that `initial_transform` knows, and not a file."""
     methods = (registry or default_registry()).methods
-    return word in WORDS or word in {offer.spec.name for offer in methods}
+    return word in INITIALIZERS or word in {offer.spec.name for offer in methods}
 
 
-def centres(pair: Pair) -> AffineTransform:
+def align_centers(pair: Pair) -> AffineTransform:
     """Map the centre of the fixed field of view to that of the moving one."""
     return AffineTransform.shift(np.subtract(pair.moving.grid.centre, pair.fixed.grid.centre))
 
@@ -47,18 +47,18 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     if word == "identity":
         return IDENTITY
     if word == "centre":
-        return centres(pair)
+        return align_centers(pair)
     if word != "auto":
-        return _by_method(word, replace(pair, initial=centres(pair)), registry)
+        return _by_method(word, replace(pair, initial=align_centers(pair)), registry)
     check_pair(pair)
-    sample = draw_within(pair.fixed, pair.fixed_mask, count=10_000)
-    candidates: list[Transform] = [IDENTITY, centres(pair)]
-    if names_a_start("moments", registry):  # its plugin may be disabled
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, count=10_000)
+    candidates: list[Transform] = [IDENTITY, align_centers(pair)]
+    if is_initializer("moments", registry):  # its plugin may be disabled
         candidates.append(_by_method("moments", pair, registry))
     return max(
-        candidates, key=lambda t: explained_information(sample, pair.moving, t, pair.moving_mask)
+        candidates, key=lambda t: overlap_weighted_nmi(sample, pair.moving, t, pair.moving_mask)
     )
 
 
 def _by_method(name: str, pair: Pair, registry: Registry | None) -> Transform:
-    return build(name, registry=registry).register(pair).transform
+    return build_method(name, registry=registry).register(pair).transform

@@ -15,7 +15,7 @@ from regkit.errors import (
 )
 from regkit.registrar import Estimate, Pair, Refiner, Registrar
 from regkit.registration.parameters import configure, parameters_of
-from regkit.registration.verdict import Verdict, judge
+from regkit.registration.verdict import Verdict, assess
 from regkit.registry import Registry, default_registry, suggest
 
 
@@ -61,7 +61,7 @@ class Fallback:
                 reason = str(error) if isinstance(error, RegkitError) else repr(error)
                 tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
-            verdict = judge(pair, estimate.transform)
+            verdict = assess(pair, estimate.transform)
             attempts.append((verdict, estimate, name))
             tried.append(
                 {"method": name, "verdict": verdict.status, "reasons": list(verdict.reasons)}
@@ -76,7 +76,7 @@ class Fallback:
         return Estimate(best.transform, best.labels, diagnostics)
 
 
-def build(
+def build_method(
     expression: str,
     parameters: Mapping[str, Any] | None = None,
     registry: Registry | None = None,

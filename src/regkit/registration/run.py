@@ -19,8 +19,8 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair, Registrar
-from regkit.registration.pipeline import build
-from regkit.registration.verdict import Verdict, judge
+from regkit.registration.pipeline import build_method
+from regkit.registration.verdict import Verdict, assess
 
 REPORTED_PACKAGES = ("regkit-imaging", "numpy", "SimpleITK", "torch")
 
@@ -101,7 +101,7 @@ def run(
     compute_s = time.perf_counter() - started
     backward = _estimate(registrar, _swapped(pair), name).transform if check_inverse else None
     warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
-    verdict = judge(pair, estimate.transform, warnings, backward)
+    verdict = assess(pair, estimate.transform, warnings, backward)
     return RegistrationResult(name, _plain(registrar), pair, estimate, verdict, compute_s)
 
 
@@ -131,7 +131,7 @@ def register(
     **parameters
         Parameters of the method.
     """
-    registrar = build(method, parameters)
+    registrar = build_method(method, parameters)
     pair = Pair(fixed, moving, fixed_mask, moving_mask, initial)
     return run(registrar, pair, method, check_inverse)
 

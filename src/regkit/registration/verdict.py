@@ -12,7 +12,12 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.rigid import nearest_rotation, rigid, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import Sample, draw_within, inside, shared_information
+from regkit.similarity.point_sample import (
+    PointSample,
+    in_field_of_view,
+    normalized_mutual_information,
+    sample_points_in_mask,
+)
 
 Status = Literal["OK", "CHECK", "FAIL"]
 RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
@@ -22,11 +27,11 @@ OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 SCALE_CHECK, SCALE_FAIL = 1.5, 3.0
 STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
-OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS = 3.0, 0.75
-PLAY_CHECK_MM, PLAY_CHECK_VOXELS, PLAY_LOSS = 9.0, 4.4, 0.05
+PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
+LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS, LOOSENESS_LOSS = 9.0, 4.4, 0.05
 SAMPLES = 8_000
-UNHELD_MM = 100.0
-INDEPENDENT = 2.0
+MAX_LOOSENESS_MM = 100.0
+CHANCE_SIMILARITY = 2.0
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 
 
@@ -37,14 +42,14 @@ class Verdict:
     `measures` holds, of the points of the fixed body: ``overlap`` (share that maps inside the
     moving image), ``similarity`` (normalised mutual information, 1 to 2), ``gain_over_start``,
     ``gain_over_identity``, ``independent`` (the similarity of unrelated images),
-    ``off_peak_mm`` (how far from the result the similarity is highest, by parabolas through small
-    motions along and about the three axes), ``play_mm`` (how far a motion in
-    the least certain direction can go before what lies within the body loses a twentieth of its
-    similarity above 1),
-    ``moved_mm`` and ``from_start_mm`` (mean distances), ``rotation_deg``, ``determinant`` (the
-    smallest), ``stretch`` (the largest factor by which lengths grow or shrink, by scales or by
-    shears), and, when asked for, ``inverse_mm`` (disagreement with the registration of moving to
-    fixed).
+    ``peak_offset_mm`` (distance from the result to the highest similarity, by parabolas through
+    small motions along and about the three axes), ``looseness_mm`` (how far a motion in the least
+    certain direction can go before the inside of the body loses a twentieth of its similarity
+    above 1), ``mean_displacement_mm`` and ``mean_displacement_from_initial_mm`` (mean distances
+    that points of the body move, from their fixed positions and from the initial transform),
+    ``rotation_deg``, ``determinant`` (the smallest), ``stretch`` (the largest factor by which
+    lengths grow or shrink, by scales or by shears), and, when asked for, ``inverse_mm``
+    (disagreement with the registration of moving to fixed).
     """
 
     status: Status
@@ -57,7 +62,7 @@ class Verdict:
         return RANKS[self.status], -self.measures["similarity"]
 
 
-def judge(
+def assess(
     pair: Pair,
     transform: Transform,
     warnings: Iterable[str] = (),
@@ -76,30 +81,30 @@ def judge(
     backward
         The map found when the images change places, to compare with the inverse.
     """
-    sample = examined(pair)
+    sample = evaluation_sample(pair)
     measures = _measure(pair, transform, sample)
     if backward is not None:
         body = sample.points[sample.foreground]
         there_and_back = backward.map_points(transform.map_points(body))
         measures["inverse_mm"] = float(np.linalg.norm(there_and_back - body, axis=1).mean())
     findings = [
-        *_findings(measures, max(pair.fixed.grid.spacing)),
+        *_issues(measures, max(pair.fixed.grid.spacing)),
         *(("CHECK", w) for w in warnings),
     ]
     status: Status = max((f[0] for f in findings), key=RANKS.__getitem__, default="OK")
     return Verdict(status, tuple(words for _, words in findings), measures)
 
 
-def examined(pair: Pair) -> Sample:
+def evaluation_sample(pair: Pair) -> PointSample:
     """Return the points of the fixed image that a verdict rests on."""
-    return draw_within(pair.fixed, pair.fixed_mask, SAMPLES)
+    return sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
 
 
-def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, float]:
+def _measure(pair: Pair, transform: Transform, sample: PointSample) -> dict[str, float]:
     body = sample.points[sample.foreground]
     mapped = transform.map_points(body)
     similarity = _similarity(pair, sample, transform)
-    shuffled = Sample(
+    shuffled = PointSample(
         sample.points,
         np.random.default_rng(0).permutation(sample.values),
         sample.foreground,
@@ -107,15 +112,15 @@ def _measure(pair: Pair, transform: Transform, sample: Sample) -> dict[str, floa
     linear = linear_part(transform, pair.fixed.grid.centre)
     around = np.stack([linear_part(transform, tuple(point)) for point in body[:64]])
     return {
-        "overlap": float(inside(pair.moving, pair.moving_mask, mapped).mean()),
+        "overlap": float(in_field_of_view(pair.moving, pair.moving_mask, mapped).mean()),
         "similarity": similarity,
         "gain_over_start": similarity - _similarity(pair, sample, pair.start),
         "gain_over_identity": similarity - _similarity(pair, sample, IDENTITY),
-        "independent": _similarity(pair, shuffled, transform),
-        "off_peak_mm": _off_peak_mm(pair, transform, sample),
-        "play_mm": _play_mm(pair, transform, sample),
-        "moved_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
-        "from_start_mm": float(
+        "chance_similarity": _similarity(pair, shuffled, transform),
+        "peak_offset_mm": _peak_offset_mm(pair, transform, sample),
+        "looseness_mm": _looseness_mm(pair, transform, sample),
+        "mean_displacement_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
+        "mean_displacement_from_initial_mm": float(
             np.linalg.norm(mapped - pair.start.map_points(body), axis=1).mean()
         ),
         "rotation_deg": rotation_angle(nearest_rotation(linear)),
@@ -130,11 +135,11 @@ def _stretch(linear: FloatArray) -> float:
     return float(max(factors.max(), 1 / max(float(factors.min()), 1e-9)))
 
 
-def _similarity(pair: Pair, sample: Sample, transform: Transform) -> float:
-    return shared_information(sample, pair.moving, transform, pair.moving_mask)
+def _similarity(pair: Pair, sample: PointSample, transform: Transform) -> float:
+    return normalized_mutual_information(sample, pair.moving, transform, pair.moving_mask)
 
 
-def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
+def _around(pair: Pair, sample: PointSample) -> tuple[float, list[AffineTransform]]:
     """Return a step in mm, and the motions of the body by it along and about its axes."""
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
@@ -146,7 +151,7 @@ def _around(pair: Pair, sample: Sample) -> tuple[float, list[AffineTransform]]:
     return step, [*shifts, *turns]
 
 
-def _stretches(step: float, sample: Sample) -> list[AffineTransform]:
+def _stretches(step: float, sample: PointSample) -> list[AffineTransform]:
     """Return the stretches of the body by a step in mm along each axis, on average."""
     body = sample.points[sample.foreground]
     centre = body.mean(axis=0)
@@ -159,7 +164,7 @@ def _stretches(step: float, sample: Sample) -> list[AffineTransform]:
     ]
 
 
-def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
+def _peak_offset_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
     """Distance of the similarity's peak from the result, mm of motion of the body.
 
     Around an affine map that is not rigid, stretches are tried too.
@@ -179,14 +184,14 @@ def _off_peak_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
     return step * float(np.linalg.norm(vertices))
 
 
-def _play_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
+def _looseness_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
     """Return how loosely the contents of the body hold the result.
 
     The outline of a smooth body is left out: a cylinder in air fits at every turn.
     """
     step, motions = _around(pair, sample)
     where = sample.foreground
-    content = Sample(sample.points[where], sample.values[where], where[where])
+    content = PointSample(sample.points[where], sample.values[where], where[where])
     above = _similarity(pair, content, transform) - 1
     kept = max(
         (
@@ -198,7 +203,7 @@ def _play_mm(pair: Pair, transform: Transform, sample: Sample) -> float:
         for motion in motions
     )
     share_lost = (above - kept) / max(above, 1e-9)
-    return min(step * float(np.sqrt(PLAY_LOSS / max(share_lost, 1e-9))), UNHELD_MM)
+    return min(step * float(np.sqrt(LOOSENESS_LOSS / max(share_lost, 1e-9))), MAX_LOOSENESS_MM)
 
 
 def _vertex(behind: float, here: float, ahead: float) -> float:
@@ -209,7 +214,7 @@ def _vertex(behind: float, here: float, ahead: float) -> float:
     return float(np.clip((behind - ahead) / (2 * curvature), -1, 1))
 
 
-def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str]]:
+def _issues(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str]]:
     """Everything doubtful or wrong about the measures, in words."""
     found: list[tuple[Status, str]] = []
 
@@ -240,14 +245,16 @@ def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str
         m["overlap"] < OVERLAP_CHECK,
         f"only {m['overlap']:.0%} of the fixed body maps inside the moving image",
     )
-    relation = (m["similarity"] - 1) / max(m["independent"] - 1, 1e-9)
+    relation = (m["similarity"] - 1) / max(m["chance_similarity"] - 1, 1e-9)
     find(
-        relation < INDEPENDENT,
+        relation < CHANCE_SIMILARITY,
         False,
         "at the result the images tell no more about each other than unrelated ones would",
     )
     loss = -m["gain_over_start"] / max(m["similarity"] - m["gain_over_start"] - 1, 1e-9)
-    strayed = m["from_start_mm"] > voxel_mm  # less is a matter of interpolation
+    strayed = (
+        m["mean_displacement_from_initial_mm"] > voxel_mm
+    )  # less is a matter of interpolation
     find(
         strayed and loss > LOSS_FAIL,
         strayed and loss > LOSS_CHECK,
@@ -255,14 +262,14 @@ def _findings(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str
     )
     find(
         False,
-        m["off_peak_mm"] > max(OFF_PEAK_CHECK_MM, OFF_PEAK_CHECK_VOXELS * voxel_mm),
-        f"the images would be more alike about {m['off_peak_mm']:.0f} mm away from the result",
+        m["peak_offset_mm"] > max(PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS * voxel_mm),
+        f"the images would be more alike about {m['peak_offset_mm']:.0f} mm away from the result",
     )
     find(
         False,
-        m["play_mm"] > max(PLAY_CHECK_MM, PLAY_CHECK_VOXELS * voxel_mm),
+        m["looseness_mm"] > max(LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS * voxel_mm),
         "the position is loosely determined: some motion of "
-        f"{m['play_mm']:.0f} mm hardly changes how alike the insides of the body are",
+        f"{m['looseness_mm']:.0f} mm hardly changes how alike the insides of the body are",
     )
     miss = m.get("inverse_mm", 0.0)
     find(

@@ -76,18 +76,18 @@ def mark_sides(image: Image.Image, plane: Plane) -> None:
     """Write which side of the patient each edge of a panel is."""
     width, height = image.size
     left, right, top, bottom = plane.orientation.letters
-    write(image, (PAD, height / 2), left, "lm")
-    write(image, (width - PAD, height / 2), right, "rm")
+    write_text(image, (PAD, height / 2), left, "lm")
+    write_text(image, (width - PAD, height / 2), right, "rm")
     if height >= 4 * SMALL:
-        write(image, (width / 2, PAD), top, "mt")
-        write(image, (width / 2, height - PAD), bottom, "mb")
+        write_text(image, (width / 2, PAD), top, "mt")
+        write_text(image, (width / 2, height - PAD), bottom, "mb")
 
 
 def mark_position(image: Image.Image, plane: Plane) -> None:
     """Write which plane a panel shows, in LPS mm."""
     axis = "xyz"[plane.orientation.through]
     words = f"{plane.orientation.name}  {axis} = {plane.position_mm:.1f} mm"
-    write(image, (PAD, PAD), words, "lt")
+    write_text(image, (PAD, PAD), words, "lt")
 
 
 def mark_scale(image: Image.Image, plane: Plane) -> None:
@@ -97,7 +97,7 @@ def mark_scale(image: Image.Image, plane: Plane) -> None:
     pen = ImageDraw.Draw(image)
     pen.rectangle((x - 1, y - 1, x + length + 1, y + 4), fill=SHADOW)
     pen.rectangle((x, y, x + length, y + 3), fill=MARK)
-    write(image, (x, y - 5), f"{length_mm:g} mm", "lb")
+    write_text(image, (x, y - 5), f"{length_mm:g} mm", "lb")
 
 
 def round_length(mm: float) -> float:
@@ -106,7 +106,7 @@ def round_length(mm: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= mm * (1 + 1e-9)))
 
 
-def write(image: Image.Image, at: tuple[float, float], words: str, anchor: str) -> None:
+def write_text(image: Image.Image, at: tuple[float, float], words: str, anchor: str) -> None:
     """Write light letters with a dark rim, legible on any image."""
     pen = ImageDraw.Draw(image)
     pen.text(at, words, MARK, font(SMALL), anchor=anchor, stroke_width=2, stroke_fill=SHADOW)

@@ -44,7 +44,7 @@ CONTOUR_ON_WARM = np.array((0.40, 0.90, 1.00), np.float32)
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplayRange:
     """How one image is shown: the intensities that become black and white, and its colours.
 
     Parameters
@@ -60,7 +60,7 @@ class Look:
     warm: bool
 
     @classmethod
-    def of(cls, volume: Volume) -> Look:
+    def of(cls, volume: Volume) -> DisplayRange:
         """Choose how to show a volume, from its modality and its intensities."""
         step = tuple(slice(None, None, max(1, n // 64)) for n in volume.array.shape)
         seen = volume.array[step]
@@ -88,7 +88,7 @@ class Look:
         return _warm(scaled) * _opacity(scaled)[..., None] if self.warm else _grey(scaled)
 
 
-def overlay(fixed: Values, moving: Values, looks: tuple[Look, Look]) -> RGB:
+def overlay(fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange]) -> RGB:
     """Show both images at once.
 
     Uptake lies in warm colours over the other image in grey. Two images of one kind are mixed,
@@ -103,14 +103,16 @@ def overlay(fixed: Values, moving: Values, looks: tuple[Look, Look]) -> RGB:
     return _grey(anatomy) * (1 - share) + _warm(uptake) * share
 
 
-def checkerboard(fixed: Values, moving: Values, looks: tuple[Look, Look], tile: int) -> RGB:
+def checkerboard(
+    fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange], tile: int
+) -> RGB:
     """Show the images in turn on tiles of `tile` pixels; the first tile is fixed."""
     row, column = np.indices(fixed.shape) // max(1, tile)
     is_fixed = ((row + column) % 2 == 0)[..., None]
     return np.where(is_fixed, looks[0].paint(fixed), looks[1].paint(moving))
 
 
-def contours(fixed: Values, moving: Values, looks: tuple[Look, Look]) -> RGB:
+def contours(fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange]) -> RGB:
     """Draw the contours of the moving image on the fixed one."""
     lines = _isolines(looks[1].scale(moving)) if looks[1].warm else _edges(looks[1].scale(moving))
     colour = CONTOUR_ON_WARM if looks[0].warm else CONTOUR_ON_GREY

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from regkit.plugin import MethodSpec
-from regkit.registry import Offer
+from regkit.registry import RegisteredSpec
 
 HEADER = "| method | gives | starts from | masks | what it does |\n|---|---|---|---|---|\n"
 
 
-def method_table(offers: Iterable[Offer[MethodSpec]]) -> str:
+def method_table(offers: Iterable[RegisteredSpec[MethodSpec]]) -> str:
     """Return methods as a Markdown table, in the order given."""
     return HEADER + "".join(_row(offer.spec) for offer in offers)
 
 
 def _row(spec: MethodSpec) -> str:
-    masks = " and ".join(role for role in ("fixed", "moving") if f"{role}_mask" in spec.honours)
-    start = "a first guess" if "initial" in spec.honours else "scratch"
+    masks = " and ".join(role for role in ("fixed", "moving") if f"{role}_mask" in spec.supports)
+    start = "a first guess" if "initial" in spec.supports else "scratch"
     cells = (f"`{spec.name}`", spec.model, start, masks or "none", spec.summary)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"

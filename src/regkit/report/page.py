@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from regkit.report.motion import motion_in_words
-from regkit.report.picture import write as write_png
+from regkit.report.motion_text import motion_in_words
+from regkit.report.picture import write_picture as write_png
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 

@@ -22,9 +22,9 @@ from regkit.report.annotation import (
     write_columns,
     write_heading,
 )
-from regkit.report.fusion import Look, checkerboard, contours, overlay, pixels
-from regkit.report.motion import transform_in_words
-from regkit.report.slice_planes import Plane, cut
+from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay, pixels
+from regkit.report.motion_text import transform_in_words
+from regkit.report.slice_planes import Plane, orthogonal_planes
 
 WIDTH, TALLEST = 404, 480
 GAP, EDGE = 8, 24
@@ -33,7 +33,7 @@ COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving 
 
 
 def picture(result: RegistrationResult) -> Image.Image:
-    """Draw a registration with its verdict; see `compare`."""
+    """Draw a registration with its verdict; see `comparison_picture`."""
     pair, verdict = result.pair, result.verdict
     words = transform_in_words(result.transform, pair.fixed.grid)
     heading = Heading(
@@ -42,15 +42,17 @@ def picture(result: RegistrationResult) -> Image.Image:
         subtitle=f"fixed to moving: {words}",
         sentences=verdict.reasons,
     )
-    return compare(pair.fixed, pair.moving, unregistered(pair), result.transform, heading)
+    return comparison_picture(
+        pair.fixed, pair.moving, unregistered(pair), result.transform, heading
+    )
 
 
-def write(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
+def write_picture(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write a picture to a file as PNG for print at about 20 cm; fast rather than smallest."""
     image.save(to, "PNG", compress_level=2, dpi=(200, 200))
 
 
-def compare(
+def comparison_picture(
     fixed: Volume,
     moving: Volume,
     before: Transform,
@@ -72,13 +74,13 @@ def compare(
     heading
         What to write above.
     """
-    looks = Look.of(fixed), Look.of(moving)
+    looks = DisplayRange.of(fixed), DisplayRange.of(moving)
     columns = write_columns(COLUMNS, WIDTH, GAP, EDGE)
     heading = heading or Heading()
     heading = replace(heading, sentences=(*heading.sentences, _key(fixed, moving, looks)))
     rows = [
         _row(_panels(plane, fixed, moving, (before, after), looks), plane)
-        for plane in cut(fixed, WIDTH, TALLEST)
+        for plane in orthogonal_planes(fixed, WIDTH, TALLEST)
     ]
     return _stack([write_heading(heading, columns.width, EDGE), columns, *rows])
 
@@ -88,7 +90,7 @@ def _panels(
     fixed: Volume,
     moving: Volume,
     maps: tuple[Transform, Transform],
-    looks: tuple[Look, Look],
+    looks: tuple[DisplayRange, DisplayRange],
 ) -> list[Image.Image]:
     """Draw what one plane shows, a panel for each column."""
     still = plane.look(fixed)
@@ -134,7 +136,7 @@ def unregistered(pair: Pair) -> Transform:
     return IDENTITY if pair.moving.grid.contains(points).any() else pair.start
 
 
-def _key(fixed: Volume, moving: Volume, looks: tuple[Look, Look]) -> str:
+def _key(fixed: Volume, moving: Volume, looks: tuple[DisplayRange, DisplayRange]) -> str:
     """Say how the images are coloured in the overlays."""
     colours = ["warm colours" if look.warm else "grey" for look in looks]
     if looks[0].warm == looks[1].warm:

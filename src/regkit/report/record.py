@@ -40,14 +40,14 @@ def registration_record(
     return {
         "regkit": __version__,
         "method": result.method,
-        "parameters": plain(result.parameters),
+        "parameters": to_plain_data(result.parameters),
         "device": result.device,
         "seed": _seed(result.parameters),
         "transform": transform_record(result.transform, pair.fixed.grid, transform_file),
         "verdict": {
             "status": result.verdict.status,
             "reasons": list(result.verdict.reasons),
-            "measures": plain(result.verdict.measures),
+            "measures": to_plain_data(result.verdict.measures),
         },
         "timing_s": {
             "load": round(inputs.load_s, 4),
@@ -56,19 +56,19 @@ def registration_record(
         },
         "inputs": _inputs(pair, inputs),
         "start": {"init": inputs.init, "matrix": linear_fit(pair.start, centre).matrix.tolist()},
-        "diagnostics": plain(result.estimate.diagnostics),
+        "diagnostics": to_plain_data(result.estimate.diagnostics),
         "versions": versions(),
     }
 
 
-def plain(value: Any) -> Any:
+def to_plain_data(value: Any) -> Any:
     """Return the value as JSON can hold it; what it cannot becomes text, NaN becomes null."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [to_plain_data(item) for item in value]
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        return to_plain_data(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.io.staging import Stage
+from regkit.io.atomic_output import OutputStage
 from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs
@@ -25,7 +25,9 @@ class StandardFrame(Protocol):
     def by_labels(self, labels: LabelMap) -> Registrar:
         """Return a method that finds the frame from a segmentation of the moving image."""
 
-    def save(self, result: RegistrationResult, prefix: str, stage: Stage, inputs: Inputs) -> Saved:
+    def save(
+        self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs
+    ) -> Saved:
         """Write all that belongs to a reorientation under names that begin with the prefix.
 
         The record's verdict judges the reorientation.

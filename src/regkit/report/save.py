@@ -12,7 +12,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_volume
-from regkit.io.staging import Stage
+from regkit.io.atomic_output import OutputStage
 from regkit.io.transforms import write_transform
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
@@ -32,10 +32,10 @@ class Saved:
     files: tuple[Path, ...]
 
 
-def save(
+def save_registration(
     result: RegistrationResult,
     prefix: str,
-    stage: Stage,
+    stage: OutputStage,
     inputs: Inputs,
     *,
     report: bool = False,
@@ -50,7 +50,7 @@ def save(
     prefix
         How the names of the files begin.
     stage
-        Where to write; see `regkit.io.staging`.
+        Where to write; see `regkit.io.atomic_output`.
     inputs
         Where the pair came from.
     report
@@ -60,8 +60,7 @@ def save(
     """
     started = time.perf_counter() if since is None else since
     # Drawing is the slowest to import, and part of the time that writing takes.
-    from regkit.report.picture import picture  # noqa: PLC0415
-    from regkit.report.picture import write as write_picture  # noqa: PLC0415
+    from regkit.report.picture import picture, write_picture  # noqa: PLC0415
 
     linear = isinstance(result.transform, AffineTransform)
     transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
@@ -78,7 +77,7 @@ def save(
     if report:
         _write_page(result, record, drawn, stage.path(f"{prefix}.html"))
     for ending in OPTIONAL_ENDINGS:
-        stage.retire(f"{prefix}{ending}")
+        stage.discard_stale(f"{prefix}{ending}")
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
 

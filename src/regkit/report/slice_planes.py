@@ -12,7 +12,7 @@ from scipy.ndimage import affine_transform
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import Volume
-from regkit.similarity.point_sample import draw, values_at
+from regkit.similarity.point_sample import sample_points, values_at
 
 # Space left around the body, as a share of its size and at least this much.
 MARGIN, MARGIN_MM = 0.08, 8.0
@@ -111,7 +111,7 @@ class Plane:
         return values_at(volume, points).reshape(self.shape).astype(np.float32)
 
 
-def cut(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
+def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
     """Lay the three planes through the middle of what an image shows, all to one scale.
 
     Parameters
@@ -139,7 +139,7 @@ def cut(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
 
 def _body(fixed: Volume) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return opposite corners of a box around the foreground and its middle, in LPS mm."""
-    sample = draw(fixed, count=20_000)
+    sample = sample_points(fixed, count=20_000)
     body = sample.points[sample.foreground] if sample.foreground.any() else sample.points
     low, high, middle = np.quantile(body, (0.005, 0.995, 0.5), axis=0)
     return low, high, middle

@@ -18,7 +18,7 @@ from regkit.report.description import (
     describe,
     transform_record,
 )
-from regkit.report.motion import shift_in_words
+from regkit.report.motion_text import shift_in_words
 
 __all__ = ["explain", "explain_description", "transform_record", "turn_in_words"]
 

@@ -21,8 +21,8 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import Volume
-from regkit.io.stored import ras_from_lps
-from regkit.report.fusion import STOPS, Look
+from regkit.io.raw_image import ras_from_lps
+from regkit.report.fusion import STOPS, DisplayRange
 
 # Voxels of one image in a page: about 0.3 MB, and smooth to turn without a graphics card.
 MOST_VOXELS = 350_000
@@ -48,7 +48,7 @@ def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) ->
         colours on the other.
     """
     grid = _grid(fixed.grid, min(*fixed.grid.spacing, *moving.grid.spacing))
-    looks = Look.of(fixed), Look.of(moving)
+    looks = DisplayRange.of(fixed), DisplayRange.of(moving)
     still = _smooth(fixed, grid)
     moves = _smooth(moving, grid)
     return {
@@ -109,7 +109,7 @@ def _smooth(volume: Volume, grid: Grid) -> Volume:
     return Volume(array, volume.grid, volume.modality)
 
 
-def _packed(volume: Volume, look: Look) -> str:
+def _packed(volume: Volume, look: DisplayRange) -> str:
     scaled = look.scale(volume.array.astype(np.float32))
     image = nib.Nifti1Image(
         np.rint(255 * scaled).astype(np.uint8).T, ras_from_lps(volume.grid.affine)

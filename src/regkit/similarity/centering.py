@@ -14,15 +14,15 @@ from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.sitk_bridge import AnyVolume
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 
 
 @dataclass(frozen=True, eq=False)
-class CentredPair:
+class CenteredPair:
     """A pair whose fixed body, and its place in the moving image, are at the origin.
 
-    Only headers change, no voxel. Build it with `centred` or `normalised`; `pair` counts lengths
-    in units of `unit_mm`.
+    Only headers change, no voxel. Build it with `center_pair` or `normalize_scale`; `pair` counts
+    lengths in units of `unit_mm`.
     """
 
     pair: Pair
@@ -30,19 +30,19 @@ class CentredPair:
     moving_centre: Vector3
     unit_mm: float = 1.0
 
-    def undo(self, transform: Transform) -> Transform:
+    def to_original(self, transform: Transform) -> Transform:
         """Return a map between the centred images as one between the given images, LPS mm."""
         near = _to(self.fixed_centre, self.unit_mm)
         return _from(self.moving_centre, self.unit_mm) @ transform @ near
 
 
-def centred(pair: Pair) -> CentredPair:
+def center_pair(pair: Pair) -> CenteredPair:
     """Move the body in the fixed image (and mask) to the origin, and all else with it."""
     return _moved(pair, _body(pair), 1.0)
 
 
-def normalised(pair: Pair) -> CentredPair:
-    """Do as `centred`, and take the root mean square radius of the fixed body for the unit.
+def normalize_scale(pair: Pair) -> CenteredPair:
+    """Do as `center_pair`, and take the root mean square radius of the fixed body for the unit.
 
     A turn by so many radians then moves the body by about as many units, as a shift does.
     """
@@ -52,12 +52,12 @@ def normalised(pair: Pair) -> CentredPair:
 
 def _body(pair: Pair) -> FloatArray:
     """Points of the fixed body; the centre of the field of view if it shows none."""
-    sample = draw(pair.fixed, pair.fixed_mask)
+    sample = sample_points(pair.fixed, pair.fixed_mask)
     points = sample.points[sample.foreground]
     return points if len(points) else np.array([pair.fixed.grid.centre])
 
 
-def _moved(pair: Pair, body: FloatArray, unit: float) -> CentredPair:
+def _moved(pair: Pair, body: FloatArray, unit: float) -> CenteredPair:
     fixed = _vector(body.mean(axis=0))
     moving = _vector(pair.start.map_points(fixed))
     near = Pair(
@@ -67,7 +67,7 @@ def _moved(pair: Pair, body: FloatArray, unit: float) -> CentredPair:
         pair.moving_mask and _placed(pair.moving_mask, moving, unit),
         _to(moving, unit) @ pair.start @ _from(fixed, unit),
     )
-    return CentredPair(near, fixed, moving, unit)
+    return CenteredPair(near, fixed, moving, unit)
 
 
 def _to(centre: Vector3, unit: float) -> AffineTransform:

@@ -7,7 +7,7 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.similarity.point_sample import draw
+from regkit.similarity.point_sample import sample_points
 
 # Air to dense bone; what is brighter is metal, contrast agent or the cortex of bones.
 CT_WINDOW_HU = (-1000.0, 300.0)
@@ -17,7 +17,7 @@ ROUNDING = 1e-6
 EMISSION = ("spect", "pet")
 
 
-def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
+def normalize_for_similarity(volume: Volume, mask: LabelMap | None = None) -> Volume:
     """Return a volume with its intensities made ready for measures of similarity.
 
     CT is clipped to a window of soft tissue. Emission images and attenuation maps have no
@@ -36,21 +36,23 @@ def prepare(volume: Volume, mask: LabelMap | None = None) -> Volume:
     RegistrationError
         Nothing is left to compare: the prepared image is constant (in the mask).
     """
-    array = spread(volume.array, volume.modality)
-    values = draw(volume.with_array(array), mask).values
-    low, high = window(values, volume.modality, masked=mask is not None)
+    array = stabilize_variance(volume.array, volume.modality)
+    values = sample_points(volume.with_array(array), mask).values
+    low, high = intensity_window(values, volume.modality, masked=mask is not None)
     return volume.with_array(np.clip(array, low, high))
 
 
-def spread(values: FloatArray, modality: str) -> FloatArray:
+def stabilize_variance(values: FloatArray, modality: str) -> FloatArray:
     """Return intensities (any shape) as far apart as their tissues are, before any clipping."""
     if modality in EMISSION:
         return np.asarray(np.sqrt(np.maximum(values, 0)))
     return np.maximum(values, 0) if modality == "mu" else values
 
 
-def window(values: FloatArray, modality: str, masked: bool = False) -> tuple[float, float]:
-    """Return the intensities, of those made by `spread`, between which they are of interest.
+def intensity_window(
+    values: FloatArray, modality: str, masked: bool = False
+) -> tuple[float, float]:
+    """Return the window of interest of intensities made by `stabilize_variance`.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ BINS = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class PointSample:
     """Points of an image, drawn once and looked at under many transforms.
 
     Parameters
@@ -35,7 +35,9 @@ class Sample:
     foreground: NDArray[np.bool_]
 
 
-def draw(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> Sample:
+def sample_points(
+    volume: Volume, mask: LabelMap | None = None, count: int = 40_000
+) -> PointSample:
     """Draw points between the voxels of a volume, always the same ones; in the mask if given.
 
     Off-grid points keep images on equal grids from looking more alike than they are.
@@ -48,20 +50,22 @@ def draw(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> S
         kept = values_at(mask, points) != 0
         index, points = index[kept], points[kept]
     values = values_at(volume, points)
-    return Sample(points, values, _is_foreground(values))
+    return PointSample(points, values, _is_foreground(values))
 
 
-def draw_within(volume: Volume, mask: LabelMap | None = None, count: int = 40_000) -> Sample:
-    """Draw points as `draw` does, but as many within the mask, however small it is."""
+def sample_points_in_mask(
+    volume: Volume, mask: LabelMap | None = None, count: int = 40_000
+) -> PointSample:
+    """Draw points as `sample_points` does, but as many within the mask, however small it is."""
     if mask is None:
-        return draw(volume, None, count)
+        return sample_points(volume, None, count)
     rng = np.random.default_rng(0)
     marked = rng.choice(np.flatnonzero(mask.array), count)
     index = np.stack(np.unravel_index(marked, mask.array.shape), axis=-1)
     points = mask.grid.to_physical(index + rng.random((count, 3)) - 0.5)
     points = points[volume.grid.contains(points)]
     values = values_at(volume, points)
-    return Sample(points, values, _is_foreground(values))
+    return PointSample(points, values, _is_foreground(values))
 
 
 def values_at(volume: Volume, points: FloatArray) -> FloatArray:
@@ -73,14 +77,16 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
     return np.where(outside, np.nan, trilinear(volume.array, index))
 
 
-def inside(volume: Volume, mask: LabelMap | None, points: FloatArray) -> NDArray[np.bool_]:
+def in_field_of_view(
+    volume: Volume, mask: LabelMap | None, points: FloatArray
+) -> NDArray[np.bool_]:
     """Tell which points (N, 3) in LPS mm lie in a volume's field of view, and in its mask."""
     within = volume.grid.contains(points)
     return within if mask is None else within & (values_at(mask, points) != 0)
 
 
-def shared_information(
-    sample: Sample, moving: Volume, through: Transform, mask: LabelMap | None = None
+def normalized_mutual_information(
+    sample: PointSample, moving: Volume, through: Transform, mask: LabelMap | None = None
 ) -> float:
     """Return the normalised mutual information, (H(f) + H(m)) / H(f, m), of a sample and an image.
 
@@ -90,7 +96,7 @@ def shared_information(
     Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
     """
     mapped = through.map_points(sample.points)
-    counted = inside(moving, mask, mapped)
+    counted = in_field_of_view(moving, mask, mapped)
     if counted.sum() < 100:
         return 1.0
     fixed_bins = _equal_bins(sample.values[counted])
@@ -101,22 +107,22 @@ def shared_information(
     return (_entropy(p.sum(0)) + _entropy(p.sum(1))) / together if together > 0 else 1.0
 
 
-def explained_information(
-    sample: Sample, moving: Volume, through: Transform, mask: LabelMap | None = None
+def overlap_weighted_nmi(
+    sample: PointSample, moving: Volume, through: Transform, mask: LabelMap | None = None
 ) -> float:
     """Return how much an image tells about the whole of a sample, 0 to 1.
 
-    `shared_information` beyond what the same values in random order share by chance, times the
-    share of points that map inside the moving image (and its mask). `shared_information` alone
-    favours maps that leave little to compare: a few points share much by chance, and a region
+    `normalized_mutual_information` above that of the same values in random order, times the
+    fraction of points that map inside the moving image (and its mask). The first alone favours
+    maps that leave little to compare: a few points share much by chance, and a region
     with one border between bright and dark is told well.
     """
-    share = inside(moving, mask, through.map_points(sample.points)).mean()
+    share = in_field_of_view(moving, mask, through.map_points(sample.points)).mean()
     order = np.random.default_rng(0).permutation(len(sample.values))
-    chance = Sample(sample.points, sample.values[order], sample.foreground[order])
-    beyond = shared_information(sample, moving, through, mask) - shared_information(
-        chance, moving, through, mask
-    )
+    chance = PointSample(sample.points, sample.values[order], sample.foreground[order])
+    beyond = normalized_mutual_information(
+        sample, moving, through, mask
+    ) - normalized_mutual_information(chance, moving, through, mask)
     return float(share * beyond)
 
 

@@ -17,7 +17,7 @@ from scipy.stats import t as student
 
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.summary import number
-from regkit.statistics.table import Dataset, Record, by_dataset
+from regkit.statistics.table import DatasetRecords, Record, by_dataset
 
 # Standard deviations to either side of the mean that hold 95 % of normal differences.
 LIMIT = 1.96
@@ -143,13 +143,15 @@ def agreements(
     ]
 
 
-def as_markdown(agreed: Iterable[Agreement]) -> str:
+def agreement_markdown(agreed: Iterable[Agreement]) -> str:
     """Return a table for people; nothing if there is no agreement to tell."""
     rows = "".join(_row(agreement) for agreement in agreed)
     return HEADER + rows if rows else ""
 
 
-def _of_methods(dataset: Dataset, measure: str, true: str, unit: str) -> Iterator[Agreement]:
+def _of_methods(
+    dataset: DatasetRecords, measure: str, true: str, unit: str
+) -> Iterator[Agreement]:
     for method in dataset.methods:
         mine = [record for (_, name), record in dataset.records.items() if name == method]
         pairs = [pair for record in mine if (pair := _pair(record, measure, true)) is not None]

@@ -9,14 +9,17 @@ import numpy as np
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import Means
 from regkit.statistics.paired import cohens_d, holm, sign_flips, wilcoxon
-from regkit.statistics.summary import Comparison, Equivalence, Settings, number
-from regkit.statistics.table import Bools, Score
+from regkit.statistics.summary import Comparison, Equivalence, StatisticsSettings, number
+from regkit.statistics.table import Bools, ScoreTable
 
 EQUIVALENCE_CONFIDENCE = 0.90
 
 
-def compare(
-    score: Score, pairs: Sequence[tuple[int, int]], counts: FloatArray, settings: Settings
+def compare_methods(
+    score: ScoreTable,
+    pairs: Sequence[tuple[int, int]],
+    counts: FloatArray,
+    settings: StatisticsSettings,
 ) -> tuple[Comparison, ...]:
     """Compare pairs of methods on the cases that both have.
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from regkit.geometry.grid import FloatArray
-from regkit.statistics.table import Bools, Score
+from regkit.statistics.table import Bools, ScoreTable
 
 ALPHA = 0.05
 SAME = 1e-9
@@ -53,7 +53,7 @@ class Ranking:
     patients: int
 
 
-def rank(score: Score, counts: FloatArray) -> Ranking | None:
+def rank(score: ScoreTable, counts: FloatArray) -> Ranking | None:
     """Rank the methods of a score.
 
     Parameters
@@ -98,7 +98,7 @@ def critical_difference(methods: int, patients: int) -> float:
     return float(q * np.sqrt(methods * (methods + 1) / (6 * patients)))
 
 
-def _ranks(score: Score, complete: Bools, sizes: FloatArray) -> FloatArray:
+def _ranks(score: ScoreTable, complete: Bools, sizes: FloatArray) -> FloatArray:
     """Rank methods within each patient by their mean; of equal means fewer failures are better."""
     use = complete[:, None]
     sums = score.per_patient(np.where(use, score.sign * score.filled, 0))

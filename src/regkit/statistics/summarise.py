@@ -11,18 +11,25 @@ import numpy as np
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
-from regkit.statistics.comparing import compare
+from regkit.statistics.comparing import compare_methods
 from regkit.statistics.paired import least_p
 from regkit.statistics.ranking import ALPHA, rank
 from regkit.statistics.summary import (
     DatasetSummary,
     MethodRow,
     ScoreSummary,
-    Settings,
+    StatisticsSettings,
     Summary,
     number,
 )
-from regkit.statistics.table import COSTS, Dataset, Record, Score, by_dataset, scores_of
+from regkit.statistics.table import (
+    COSTS,
+    DatasetRecords,
+    Record,
+    ScoreTable,
+    by_dataset,
+    scores_of,
+)
 from regkit.statistics.writing import counted
 
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
@@ -31,7 +38,7 @@ QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
 
 def summarise(
     records: Iterable[Record],
-    settings: Settings | None = None,
+    settings: StatisticsSettings | None = None,
     better: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
 ) -> Summary:
@@ -59,7 +66,7 @@ def summarise(
     ParameterError
         A margin of a score that no record has, or one that is not positive.
     """
-    settings = settings or Settings()
+    settings = settings or StatisticsSettings()
     datasets = by_dataset(records)
     tables = [score for dataset in datasets for score in scores_of(dataset, better or {})]
     _check_margins(settings, {table.name for table in tables})
@@ -71,7 +78,7 @@ def summarise(
     )
 
 
-def _check_margins(settings: Settings, names: set[str]) -> None:
+def _check_margins(settings: StatisticsSettings, names: set[str]) -> None:
     for name, margin in settings.margins.items():
         if name not in names:
             known = ", ".join(sorted(names)) or "no score at all"
@@ -82,7 +89,7 @@ def _check_margins(settings: Settings, names: set[str]) -> None:
             raise ParameterError(f"the margin of {name} must be positive, got {margin:g}")
 
 
-def _dataset(dataset: Dataset) -> DatasetSummary:
+def _dataset(dataset: DatasetRecords) -> DatasetSummary:
     cases, methods = list(dataset.groups), dataset.methods
     failed = dict.fromkeys(methods, 0)
     there = dict.fromkeys(methods, 0)
@@ -113,7 +120,7 @@ def _dataset(dataset: Dataset) -> DatasetSummary:
     )
 
 
-def _broken_scores(dataset: Dataset) -> list[str]:
+def _broken_scores(dataset: DatasetRecords) -> list[str]:
     """Say which scores could not be computed: a fault of the score, not of a method."""
     reasons: dict[str, list[str]] = {}
     for record in dataset.records.values():
@@ -125,7 +132,7 @@ def _broken_scores(dataset: Dataset) -> list[str]:
     ]
 
 
-def _summarise(score: Score, settings: Settings, unit: str) -> ScoreSummary:
+def _summarise(score: ScoreTable, settings: StatisticsSettings, unit: str) -> ScoreSummary:
     counts = draw_patients(score.patients, settings.draws, settings.seed)
     tested = score.name not in COSTS and score.worst is not None and len(score.methods) > 1
     pairs = list(combinations(range(len(score.methods)), 2)) if tested else []
@@ -138,13 +145,15 @@ def _summarise(score: Score, settings: Settings, unit: str) -> ScoreSummary:
         patients=score.patients,
         failure_value=score.worst if score.failed.any() else None,
         methods=_methods(score, counts, settings),
-        comparisons=compare(score, pairs, counts, settings),
+        comparisons=compare_methods(score, pairs, counts, settings),
         ranking=rank(score, counts) if tested else None,
         notes=_notes(score),
     )
 
 
-def _methods(score: Score, counts: FloatArray, settings: Settings) -> tuple[MethodRow, ...]:
+def _methods(
+    score: ScoreTable, counts: FloatArray, settings: StatisticsSettings
+) -> tuple[MethodRow, ...]:
     there = np.isfinite(score.filled)
     means = Means(
         score.per_patient(np.where(there, score.filled, 0)),
@@ -169,7 +178,7 @@ def _methods(score: Score, counts: FloatArray, settings: Settings) -> tuple[Meth
     )
 
 
-def _spread(score: Score, i: int, margin: float | None) -> dict[str, Any]:
+def _spread(score: ScoreTable, i: int, margin: float | None) -> dict[str, Any]:
     """Return what is said of one method's values themselves."""
     there = score.there[:, i]
     completed = score.values[there & ~score.failed[:, i], i]
@@ -205,7 +214,7 @@ def quantile(ordered: FloatArray, share: float, sign: int) -> float | None:
     return float(sign * (below + (at - np.floor(at)) * (above - below)))
 
 
-def _notes(score: Score) -> tuple[str, ...]:
+def _notes(score: ScoreTable) -> tuple[str, ...]:
     notes = []
     if score.worst is None:
         notes.append("every case of every method failed: there is nothing to average")

@@ -18,7 +18,7 @@ FAILURE_RULE = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class StatisticsSettings:
     """How a summary is made.
 
     Parameters
@@ -193,7 +193,7 @@ class DatasetSummary:
 class Summary:
     """Everything that is said about a benchmark."""
 
-    settings: Settings
+    settings: StatisticsSettings
     datasets: tuple[DatasetSummary, ...]
     scores: tuple[ScoreSummary, ...]
     failure_rule: str = FAILURE_RULE

@@ -21,7 +21,7 @@ COSTS = ("runtime_s", "peak_memory_mb")
 
 
 @dataclass(frozen=True, eq=False)
-class Score:
+class ScoreTable:
     """One score of one dataset.
 
     Parameters
@@ -92,7 +92,7 @@ class Score:
 
 
 @dataclass
-class Dataset:
+class DatasetRecords:
     """The records of one dataset.
 
     Parameters
@@ -119,12 +119,12 @@ class Dataset:
     repeated: int = 0
 
 
-def by_dataset(records: Iterable[Record]) -> list[Dataset]:
+def by_dataset(records: Iterable[Record]) -> list[DatasetRecords]:
     """Sort records by dataset, case and method; of repeated ones the last counts."""
-    found: dict[str, Dataset] = {}
+    found: dict[str, DatasetRecords] = {}
     for record in records:
         name, case, method = str(record["dataset"]), str(record["case"]), str(record["method"])
-        dataset = found.setdefault(name, Dataset(name))
+        dataset = found.setdefault(name, DatasetRecords(name))
         dataset.groups.setdefault(case, str(record.get("group") or case))
         dataset.repeated += (case, method) in dataset.records
         dataset.records[case, method] = record
@@ -133,7 +133,7 @@ def by_dataset(records: Iterable[Record]) -> list[Dataset]:
     return list(found.values())
 
 
-def scores_of(dataset: Dataset, better: Mapping[str, str]) -> list[Score]:
+def scores_of(dataset: DatasetRecords, better: Mapping[str, str]) -> list[ScoreTable]:
     """Return a table for every score that some record of a dataset has.
 
     Parameters
@@ -153,7 +153,7 @@ def scores_of(dataset: Dataset, better: Mapping[str, str]) -> list[Score]:
     return [table for table in tables if table.cases]
 
 
-def _part_unavailable(dataset: Dataset) -> None:
+def _part_unavailable(dataset: DatasetRecords) -> None:
     """Set aside methods that could not run here at all; they did not fail."""
     ran: dict[str, bool] = {}
     for (_, method), record in dataset.records.items():
@@ -166,7 +166,7 @@ def _part_unavailable(dataset: Dataset) -> None:
     }
 
 
-def _costs(dataset: Dataset) -> list[str]:
+def _costs(dataset: DatasetRecords) -> list[str]:
     return [
         name
         for name in COSTS
@@ -174,7 +174,7 @@ def _costs(dataset: Dataset) -> list[str]:
     ]
 
 
-def _score(dataset: Dataset, name: str, better: str) -> Score:
+def _score(dataset: DatasetRecords, name: str, better: str) -> ScoreTable:
     cases, methods = list(dataset.groups), dataset.methods
     row = {case: number for number, case in enumerate(cases)}
     column = {method: number for number, method in enumerate(methods)}
@@ -199,7 +199,7 @@ def _score(dataset: Dataset, name: str, better: str) -> Score:
     numbers: dict[str, int] = {}
     kept_cases = tuple(case for case, keep in zip(cases, kept, strict=True) if keep)
     patient = [numbers.setdefault(dataset.groups[case], len(numbers)) for case in kept_cases]
-    return Score(
+    return ScoreTable(
         dataset.name,
         name,
         better,

@@ -21,12 +21,12 @@ PAIR_HEADER = (
 )
 
 
-def as_json(summary: Summary) -> str:
+def summary_json(summary: Summary) -> str:
     """Return the summary as JSON, null where a number cannot be had."""
     return json.dumps(summary.as_data(), indent=1, allow_nan=False) + "\n"
 
 
-def as_csv(summary: Summary) -> str:
+def summary_csv(summary: Summary) -> str:
     """Return one row for every dataset, score and method."""
     names = [field.name for field in fields(MethodRow)]
     text = io.StringIO()
@@ -41,7 +41,7 @@ def as_csv(summary: Summary) -> str:
     return text.getvalue()
 
 
-def as_markdown(summary: Summary) -> str:
+def summary_markdown(summary: Summary) -> str:
     """Return the summary as tables for people."""
     parts = ["# Summary\n"]
     for dataset in summary.datasets:
@@ -54,7 +54,7 @@ def as_markdown(summary: Summary) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def shown(value: float | None, nothing: str = "-") -> str:
+def format_value(value: float | None, nothing: str = "-") -> str:
     """Return a number with three digits that count."""
     if value is None:
         return nothing
@@ -74,22 +74,24 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
 
-def shown_p(p: float | None) -> str:
+def format_p(p: float | None) -> str:
     """Return a p-value; tiny ones as a bound."""
     if p is None:
         return "-"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def shown_mean(mean: float | None, low: float | None, high: float | None) -> str:
+def format_mean(mean: float | None, low: float | None, high: float | None) -> str:
     """Return a mean with its interval."""
-    interval = "" if low is None or high is None else f" [{shown(low)}, {shown(high)}]"
-    return shown(mean) + interval
+    interval = (
+        "" if low is None or high is None else f" [{format_value(low)}, {format_value(high)}]"
+    )
+    return format_value(mean) + interval
 
 
-def shown_quantile(row: MethodRow, name: str) -> str:
+def format_quantile(row: MethodRow, name: str) -> str:
     """Return a quantile; one that is a failure says so."""
-    return shown(getattr(row, name), "failed" if row.failed else "-")
+    return format_value(getattr(row, name), "failed" if row.failed else "-")
 
 
 def _score(score: ScoreSummary) -> str:
@@ -114,10 +116,10 @@ def _method(row: MethodRow, ranks: dict[str, float]) -> str:
         _cell(row.method),
         str(row.cases),
         str(row.failed),
-        shown_mean(row.mean, row.low, row.high),
-        shown(row.sd),
-        *(shown_quantile(row, name) for name in ("median", "q70", "q95", "worst")),
-        shown(ranks.get(row.method)),
+        format_mean(row.mean, row.low, row.high),
+        format_value(row.sd),
+        *(format_quantile(row, name) for name in ("median", "q70", "q95", "worst")),
+        format_value(ranks.get(row.method)),
     )
     return "| " + " | ".join(cells) + " |\n"
 
@@ -127,10 +129,10 @@ def _pair(pair: Comparison) -> str:
     cells = (
         _cell(pair.a),
         _cell(pair.b),
-        shown_mean(pair.difference, pair.low, pair.high),
-        shown_p(pair.p_permutation_holm),
-        shown_p(pair.p_wilcoxon_holm),
-        shown(pair.cohens_d),
+        format_mean(pair.difference, pair.low, pair.high),
+        format_p(pair.p_permutation_holm),
+        format_p(pair.p_wilcoxon_holm),
+        format_value(pair.cohens_d),
         wins,
         equivalence_in_words(pair),
     )
@@ -143,7 +145,7 @@ def equivalence_in_words(pair: Comparison) -> str:
     if found is None or found.equivalent is None:
         return "-"
     answer = "yes" if found.equivalent else "not shown"
-    return f"{answer}, within {found.margin:g}: p {shown_p(found.p)}"
+    return f"{answer}, within {found.margin:g}: p {format_p(found.p)}"
 
 
 def _footnotes(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from regkit.geometry.rigid import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.testing import problems
 from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm
-from regkit.testing.subject import Subject, require, require_declared
+from regkit.testing.subject import MethodUnderTest, require, require_declared
 
 # A method may be weak, a centre of mass say, but a map in a wrong frame is off by more than this
 # share of the error it starts from.
@@ -48,10 +48,10 @@ MISTAKES: tuple[tuple[Callable[[AffineTransform, Vector3], Transform], str], ...
 )
 
 
-def maps_fixed_to_moving(kind: str) -> Callable[[Subject], None]:
+def maps_fixed_to_moving(kind: str) -> Callable[[MethodUnderTest], None]:
     """Return the check that the map is right on a kind of grids (a key of `problems.GRIDS`)."""
 
-    def check(subject: Subject) -> None:
+    def check(subject: MethodUnderTest) -> None:
         _require_aligning(subject)
         problem = problems.GRIDS[kind]()
         found = subject.register(problem.pair).transform
@@ -61,10 +61,10 @@ def maps_fixed_to_moving(kind: str) -> Callable[[Subject], None]:
     return check
 
 
-def same_anatomy_on_any_grid(subject: Subject) -> None:
+def same_anatomy_on_any_grid(subject: MethodUnderTest) -> None:
     """The fixed image on another grid gives the same map, to half a voxel."""
     _require_aligning(subject)
-    plain = problems.plain()
+    plain = problems.plain_problem()
     other = problems.pose_problem(problems.oblique_grid(), plain.pair.moving.grid)
     found = subject.register(other.pair).transform
     apart = distance_mm(found, subject.plain_estimate.transform, plain.points)
@@ -75,10 +75,10 @@ def same_anatomy_on_any_grid(subject: Subject) -> None:
     )
 
 
-def same_far_from_the_origin(subject: Subject) -> None:
+def same_far_from_the_origin(subject: MethodUnderTest) -> None:
     """The same arrays in headers far away give the same map there, to half a voxel."""
     _require_aligning(subject)
-    plain, away = problems.plain(), AffineTransform.shift(problems.AWAY_MM)
+    plain, away = problems.plain_problem(), AffineTransform.shift(problems.AWAY_MM)
     found = subject.register(problems.plain_far_away().pair).transform
     brought_back = away.inverse() @ found @ away
     apart = distance_mm(brought_back, subject.plain_estimate.transform, plain.points)
@@ -90,7 +90,7 @@ def same_far_from_the_origin(subject: Subject) -> None:
     )
 
 
-def identity_stays(subject: Subject) -> None:
+def identity_stays(subject: MethodUnderTest) -> None:
     """An image and itself, on its own and on another grid, move by less than a voxel."""
     _require_general(subject)
     for moving in (covering(), problems.oblique_grid()):
@@ -103,7 +103,7 @@ def identity_stays(subject: Subject) -> None:
         )
 
 
-def improves_alignment(subject: Subject) -> None:
+def improves_alignment(subject: MethodUnderTest) -> None:
     """A PET-like and a CT-like image come closer by at least a quarter."""
     _require_aligning(subject)
     problem = problems.two_contrasts()
@@ -111,31 +111,31 @@ def improves_alignment(subject: Subject) -> None:
     _require_within(problem, found, REMAINING_OF_TWO_CONTRASTS * problem.start_mm)
 
 
-def leaves_images_where_they_are(subject: Subject) -> None:
+def leaves_images_where_they_are(subject: MethodUnderTest) -> None:
     """A method that does not align returns the initial map on every grid."""
-    require_declared(not subject.spec.aligns, "it aligns images")
+    require_declared(not subject.spec.is_registration, "it aligns images")
     for build in (*problems.GRIDS.values(), problems.from_afar):
         pair = build().pair
         moved = distance_mm(subject.register(pair).transform, pair.start, problems.body_points())
         require(moved <= UNMOVED_MM, f"it says it does not align, yet moved by {moved:.3g} mm")
 
 
-def sizes_may_differ(subject: Subject) -> None:
+def sizes_may_differ(subject: MethodUnderTest) -> None:
     """Images of different shape, spacing and field of view are registered."""
     problem = problems.sizes()
     found = subject.register(problem.pair).transform
-    if subject.spec.aligns and not subject.spec.weights:
+    if subject.spec.is_registration and not subject.spec.weights:
         _require_within(problem, found, REMAINING * problem.start_mm)
 
 
-def honours_initial(subject: Subject) -> None:
+def honours_initial(subject: MethodUnderTest) -> None:
     """From a start that the images need, the total map comes back, composed in order."""
-    require_declared("initial" in subject.spec.honours, "it does not honour an initial map")
+    require_declared("initial" in subject.spec.supports, "it does not honour an initial map")
     _require_general(subject)
     problem = problems.from_afar()
     found = subject.register(problem.pair).transform
     _require_within(problem, found, VOXEL_MM, "started at the truth, ")
-    if subject.spec.aligns:
+    if subject.spec.is_registration:
         miss = AffineTransform.shift((18.0, 6.0, -8.0))
         problem = problems.from_afar(miss)
         found = subject.register(problem.pair).transform
@@ -144,38 +144,38 @@ def honours_initial(subject: Subject) -> None:
         )
 
 
-def honours_fixed_mask(subject: Subject) -> None:
+def honours_fixed_mask(subject: MethodUnderTest) -> None:
     """A bright table in the fixed image, outside its mask, does not matter; the mask does."""
     _require_masks(subject, "fixed_mask")
     _require_halved(subject, problems.table_in_fixed())
     _require_effect(subject, "fixed_mask")
 
 
-def honours_moving_mask(subject: Subject) -> None:
+def honours_moving_mask(subject: MethodUnderTest) -> None:
     """A bright table in the moving image, outside its mask, does not matter; the mask does."""
     _require_masks(subject, "moving_mask")
     _require_halved(subject, problems.table_in_moving())
     _require_effect(subject, "moving_mask")
 
 
-def honours_both_masks(subject: Subject) -> None:
+def honours_both_masks(subject: MethodUnderTest) -> None:
     """Of a body torn in two, the part in the masks is aligned."""
     _require_masks(subject, "fixed_mask", "moving_mask")
     _require_halved(subject, problems.torn())
 
 
-def _require_masks(subject: Subject, *masks: str) -> None:
-    missing = " and ".join(sorted(set(masks) - subject.spec.honours)).replace("_", " ")
+def _require_masks(subject: MethodUnderTest, *masks: str) -> None:
+    missing = " and ".join(sorted(set(masks) - subject.spec.supports)).replace("_", " ")
     require_declared(not missing, f"it does not honour a {missing}")
     _require_aligning(subject)
 
 
-def _require_halved(subject: Subject, problem: Problem) -> None:
+def _require_halved(subject: MethodUnderTest, problem: Problem) -> None:
     found = subject.register(problem.pair).transform
     _require_within(problem, found, REMAINING * problem.start_mm, "with a mask, ")
 
 
-def _require_effect(subject: Subject, mask: str) -> None:
+def _require_effect(subject: MethodUnderTest, mask: str) -> None:
     """A robust method may overlook a table; that it looks where the mask says shows here."""
     of_chest, of_belly = (
         subject.register(problems.torn(part, frozenset({mask})).pair).transform
@@ -189,12 +189,12 @@ def _require_effect(subject: Subject, mask: str) -> None:
     )
 
 
-def _require_aligning(subject: Subject) -> None:
-    require_declared(subject.spec.aligns, "it leaves images where they are")
+def _require_aligning(subject: MethodUnderTest) -> None:
+    require_declared(subject.spec.is_registration, "it leaves images where they are")
     _require_general(subject)
 
 
-def _require_general(subject: Subject) -> None:
+def _require_general(subject: MethodUnderTest) -> None:
     """The phantom of these checks is none of what a network has learnt from."""
     require_declared(not subject.spec.weights, "it aligns what its weights were trained on")
 

@@ -15,14 +15,14 @@ from regkit.io.transforms import read_transform, write_transform
 from regkit.registrar import Estimate
 from regkit.testing import problems
 from regkit.testing.problems import distance_mm
-from regkit.testing.subject import Subject, require
+from regkit.testing.subject import MethodUnderTest, require
 
 SAME_MM = 1e-3
 ORTHOGONAL = 1e-5
 MODELS = ("none", "rigid", "similarity", "affine", "deformable")
 
 
-def returns_an_estimate(subject: Subject) -> None:
+def returns_an_estimate(subject: MethodUnderTest) -> None:
     """An `Estimate` comes back, finite, with diagnostics that JSON can hold."""
     estimate = subject.plain_estimate
     require(
@@ -37,7 +37,7 @@ def returns_an_estimate(subject: Subject) -> None:
         estimate.labels is None or isinstance(estimate.labels, LabelMap),
         f"its labels must be a LabelMap, got {type(estimate.labels).__name__}",
     )
-    mapped = estimate.transform.map_points(problems.plain().pair.fixed.grid.corners())
+    mapped = estimate.transform.map_points(problems.plain_problem().pair.fixed.grid.corners())
     require(bool(np.isfinite(mapped).all()), "its transform is not finite")
     try:
         json.dumps(dict(estimate.diagnostics), allow_nan=False)
@@ -45,7 +45,7 @@ def returns_an_estimate(subject: Subject) -> None:
         require(False, f"JSON cannot hold its diagnostics: {error}")
 
 
-def returns_its_model(subject: Subject) -> None:
+def returns_its_model(subject: MethodUnderTest) -> None:
     """The transform is of the model that the spec declares."""
     model, transform = subject.spec.model, subject.plain_estimate.transform
     require(model in MODELS, f"its model '{model}' is none of {', '.join(MODELS)}")
@@ -65,7 +65,7 @@ def returns_its_model(subject: Subject) -> None:
         )
 
 
-def leaves_inputs_unchanged(subject: Subject) -> None:
+def leaves_inputs_unchanged(subject: MethodUnderTest) -> None:
     """Neither the pair nor its arrays change, masks included."""
     given = replace(problems.torn().pair, initial=AffineTransform.shift((2.0, 0.0, 0.0)))
     pair = problems.fresh(given)
@@ -79,9 +79,9 @@ def leaves_inputs_unchanged(subject: Subject) -> None:
             require(not part.array.flags.writeable, f"it made pair.{name} writeable")
 
 
-def is_repeatable(subject: Subject) -> None:
+def is_repeatable(subject: MethodUnderTest) -> None:
     """The same pair and parameters give the same map, to a micrometre."""
-    problem = problems.plain()
+    problem = problems.plain_problem()
     again = subject.register(problem.pair).transform
     apart = distance_mm(again, subject.plain_estimate.transform, problem.points)
     require(
@@ -90,7 +90,7 @@ def is_repeatable(subject: Subject) -> None:
     )
 
 
-def survives_saving(subject: Subject) -> None:
+def survives_saving(subject: MethodUnderTest) -> None:
     """The map read back from a file is the map written, to a micrometre."""
     transform = subject.plain_estimate.transform
     suffixes = (".tfm", ".h5") if isinstance(transform, AffineTransform) else (".h5",)
@@ -99,5 +99,5 @@ def survives_saving(subject: Subject) -> None:
             path = Path(folder) / f"transform{suffix}"
             write_transform(transform, path)
             read = read_transform(path)
-        apart = distance_mm(read, transform, problems.plain().points)
+        apart = distance_mm(read, transform, problems.plain_problem().points)
         require(apart <= SAME_MM, f"read back from {suffix} its map is {apart:.2g} mm away")

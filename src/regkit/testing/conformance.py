@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
-from regkit.registry import Offer, Registry, default_registry
+from regkit.registry import RegisteredSpec, Registry, default_registry
 from regkit.testing import alignment_checks as alignment
 from regkit.testing import conduct_checks as conduct
 from regkit.testing import declaration_checks as declaration
 from regkit.testing.problems import GRIDS
-from regkit.testing.subject import ContractError, NotDeclaredError, Subject
+from regkit.testing.subject import ContractError, MethodUnderTest, NotDeclaredError
 
 Status = Literal["ok", "failed", "not declared"]
 
-CHECKS: dict[str, Callable[[Subject], None]] = {
+CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "parameters are plain data": declaration.parameters_are_plain_data,
     "declaration is light": declaration.declaration_is_light,
     "returns an estimate": conduct.returns_an_estimate,
@@ -49,7 +49,7 @@ class Outcome:
     why: str = ""
 
 
-def examine(offer: Offer[MethodSpec]) -> Iterator[Outcome]:
+def examine(offer: RegisteredSpec[MethodSpec]) -> Iterator[Outcome]:
     """Run every check on a method, one after the other.
 
     Raises
@@ -57,13 +57,13 @@ def examine(offer: Offer[MethodSpec]) -> Iterator[Outcome]:
     MissingDependencyError
         The method cannot run here.
     """
-    subject = Subject(offer)
+    subject = MethodUnderTest(offer)
     _ = subject.target
     for name in CHECKS:
         yield outcome(name, subject)
 
 
-def outcome(check: str, subject: Subject) -> Outcome:
+def outcome(check: str, subject: MethodUnderTest) -> Outcome:
     """Run one check; a method that raises an error fails it."""
     try:
         CHECKS[check](subject)
@@ -93,12 +93,12 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
     import pytest  # noqa: PLC0415 - `regkit check` runs without it
 
     @cache
-    def subject() -> Subject:
-        return Subject((registry or default_registry()).method(name))
+    def subject() -> MethodUnderTest:
+        return MethodUnderTest((registry or default_registry()).method(name))
 
     @pytest.mark.parametrize("check", list(CHECKS))
     def test(check: str) -> None:
-        report(check, subject())
+        report_outcome(check, subject())
 
     test.__doc__ = f"The method '{name}' keeps regkit's contract."
     # Collected whatever the name it is given in the test module.
@@ -106,7 +106,7 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
     return test
 
 
-def report(check: str, subject: Subject) -> None:
+def report_outcome(check: str, subject: MethodUnderTest) -> None:
     """Run one check and tell pytest about it."""
     import pytest  # noqa: PLC0415 - `regkit check` runs without it
 

@@ -10,7 +10,7 @@ import sys
 from regkit.errors import RegkitError
 from regkit.registrar import Registrar
 from regkit.registration.parameters import configure, parameters_of
-from regkit.testing.subject import Subject, require
+from regkit.testing.subject import MethodUnderTest, require
 
 HEAVY = (
     "numpy", "scipy", "torch", "SimpleITK", "itk", "ants", "matplotlib", "nibabel", "pydicom",
@@ -31,7 +31,7 @@ print(*(name for name in heavy if name in set(sys.modules) - before))
 PROBE_TIMEOUT_S = 60
 
 
-def parameters_are_plain_data(subject: Subject) -> None:
+def parameters_are_plain_data(subject: MethodUnderTest) -> None:
     """The method is a frozen dataclass whose fields have defaults that JSON can hold."""
     target = subject.target
     frozen = getattr(getattr(target, "__dataclass_params__", None), "frozen", False)
@@ -47,7 +47,7 @@ def parameters_are_plain_data(subject: Subject) -> None:
     _round_trip(subject)
 
 
-def _round_trip(subject: Subject) -> None:
+def _round_trip(subject: MethodUnderTest) -> None:
     """The method can be built again from its parameters written as JSON."""
     registrar = subject.new()
     try:
@@ -59,7 +59,7 @@ def _round_trip(subject: Subject) -> None:
         require(again == registrar, f"its parameters change on the way through JSON: {text}")
 
 
-def declaration_is_light(subject: Subject) -> None:
+def declaration_is_light(subject: MethodUnderTest) -> None:
     """Loading the plugin in a fresh process imports no heavy package."""
     command = [sys.executable, "-c", PROBE, subject.owner.target, *HEAVY]
     try:

@@ -21,7 +21,7 @@ EDGE_MM = 4.0
 
 
 @dataclass(frozen=True)
-class Part:
+class PhantomPart:
     """An ellipsoid: where it is, how big, how turned (degrees), its HU and its uptake (SUV)."""
 
     name: str
@@ -34,20 +34,20 @@ class Part:
 
 # Painted in this order; LPS mm, the body's centre at the origin.
 PARTS = (
-    Part("body", (0, 0, 0), (140, 95, 150), 20, 0.6),
-    Part("right lung", (-62, -8, 38), (48, 62, 82), -780, 0.3, (0, 6, 8)),
-    Part("left lung", (64, -4, 46), (44, 58, 72), -780, 0.3, (0, -8, -6)),
-    Part("liver", (-48, -10, -70), (72, 62, 42), 60, 2.2, (8, 18, 0)),
-    Part("spleen", (76, 34, -62), (22, 34, 28), 50, 1.8, (20, 0, 25)),
-    Part("stomach", (40, -34, -70), (34, 28, 24), 0, 0.4, (0, 20, 15)),
-    Part("mediastinum", (6, -6, 60), (26, 40, 70), 40, 1.1),
-    Part("heart", (34, -34, 4), (40, 32, 46), 45, 4.0, (50, 35, 0)),
-    Part("left ventricle", (36, -36, 2), (24, 18, 30), 40, 1.2, (50, 35, 0)),
-    Part("spine", (2, 66, 0), (18, 20, 146), 320, 0.9),
-    Part("cord", (2, 78, 0), (7, 7, 146), 30, 0.5),
-    Part("sternum", (-2, -84, 40), (16, 6, 60), 280, 0.8, (-6, 0, 0)),
-    Part("right kidney", (-54, 46, -104), (22, 20, 34), 35, 2.8, (10, 10, 0)),
-    Part("lesion", (-70, 20, 62), (12, 12, 12), 30, 6.0),
+    PhantomPart("body", (0, 0, 0), (140, 95, 150), 20, 0.6),
+    PhantomPart("right lung", (-62, -8, 38), (48, 62, 82), -780, 0.3, (0, 6, 8)),
+    PhantomPart("left lung", (64, -4, 46), (44, 58, 72), -780, 0.3, (0, -8, -6)),
+    PhantomPart("liver", (-48, -10, -70), (72, 62, 42), 60, 2.2, (8, 18, 0)),
+    PhantomPart("spleen", (76, 34, -62), (22, 34, 28), 50, 1.8, (20, 0, 25)),
+    PhantomPart("stomach", (40, -34, -70), (34, 28, 24), 0, 0.4, (0, 20, 15)),
+    PhantomPart("mediastinum", (6, -6, 60), (26, 40, 70), 40, 1.1),
+    PhantomPart("heart", (34, -34, 4), (40, 32, 46), 45, 4.0, (50, 35, 0)),
+    PhantomPart("left ventricle", (36, -36, 2), (24, 18, 30), 40, 1.2, (50, 35, 0)),
+    PhantomPart("spine", (2, 66, 0), (18, 20, 146), 320, 0.9),
+    PhantomPart("cord", (2, 78, 0), (7, 7, 146), 30, 0.5),
+    PhantomPart("sternum", (-2, -84, 40), (16, 6, 60), 280, 0.8, (-6, 0, 0)),
+    PhantomPart("right kidney", (-54, 46, -104), (22, 20, 34), 35, 2.8, (10, 10, 0)),
+    PhantomPart("lesion", (-70, 20, 62), (12, 12, 12), 30, 6.0),
 )
 AIR = {"ct": -1000.0, "pet": 0.0}
 
@@ -96,7 +96,7 @@ def _own_points(grid: Grid, pose: Transform) -> FloatArray:
     return pose.inverse().map_points(grid.to_physical(index))
 
 
-def _share(part: Part, points: FloatArray) -> FloatArray:
+def _share(part: PhantomPart, points: FloatArray) -> FloatArray:
     """Share of the part in each voxel: 1 inside, 0 outside, a ramp of `EDGE_MM` between."""
     own = (points - np.asarray(part.centre)) @ rotation_matrix(part.euler_deg)
     distance = (np.linalg.norm(own / part.half_axes, axis=-1) - 1) * min(part.half_axes)

@@ -139,7 +139,7 @@ def pose_problem(
     return Problem(pair, truth, pose.map_points(body_points()))
 
 
-def plain() -> Problem:
+def plain_problem() -> Problem:
     """Two CT-like images on the simplest of grids."""
     return pose_problem(covering(), covering(centre=BESIDE_MM))
 

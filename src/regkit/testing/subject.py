@@ -10,8 +10,8 @@ from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.parameters import configure
-from regkit.registry import Offer, Plugin
-from regkit.testing.problems import fresh, plain
+from regkit.registry import Plugin, RegisteredSpec
+from regkit.testing.problems import fresh, plain_problem
 
 
 class ContractError(AssertionError):
@@ -22,7 +22,7 @@ class NotDeclaredError(Exception):
     """The check does not apply, because the method does not claim what it tests."""
 
 
-class Subject:
+class MethodUnderTest:
     """A method under examination.
 
     Parameters
@@ -31,7 +31,7 @@ class Subject:
         The method's spec and the plugin that offers it.
     """
 
-    def __init__(self, offer: Offer[MethodSpec]) -> None:
+    def __init__(self, offer: RegisteredSpec[MethodSpec]) -> None:
         self._offer = offer
         self.spec: MethodSpec = offer.spec
         self.owner: Plugin = offer.owner
@@ -65,7 +65,7 @@ class Subject:
     @cached_property
     def plain_estimate(self) -> Estimate:
         """The estimate for the plain problem, which several checks look at."""
-        return self.register(plain().pair)
+        return self.register(plain_problem().pair)
 
 
 def require(holds: bool, otherwise: str) -> None:

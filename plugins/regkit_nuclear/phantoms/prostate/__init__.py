@@ -2,16 +2,20 @@
 
 from regkit_nuclear.phantoms.prostate.anatomy import GLAND_LABELS, LABELS, ZONES
 from regkit_nuclear.phantoms.prostate.landmarks import LANDMARKS
-from regkit_nuclear.phantoms.prostate.patient import Patient, draw_patient, prostate_grid
-from regkit_nuclear.phantoms.prostate.push import sampled
+from regkit_nuclear.phantoms.prostate.patient import (
+    ProstatePatient,
+    draw_prostate_patient,
+    prostate_grid,
+)
+from regkit_nuclear.phantoms.prostate.probe_compression import sampled
 
 __all__ = [
     "GLAND_LABELS",
     "LABELS",
     "LANDMARKS",
     "ZONES",
-    "Patient",
-    "draw_patient",
+    "ProstatePatient",
+    "draw_prostate_patient",
     "prostate_grid",
     "sampled",
 ]

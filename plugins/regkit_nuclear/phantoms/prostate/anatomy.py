@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part, Value, field_at
-from regkit_nuclear.painting.shapes import Points, RandomField
-from regkit_nuclear.painting.solids import Solid, ball, capsule, ellipsoid, free_form, path, union
+from regkit_nuclear.painting.canvas import PaintedPart, Value, field_at
+from regkit_nuclear.painting.shapes import Coordinates, RandomField
+from regkit_nuclear.painting.solids import (
+    Solid,
+    ball,
+    capsule,
+    ellipsoid,
+    free_form,
+    path,
+    union_solid,
+)
 from regkit_nuclear.phantoms.prostate.gland import Gland, Spot
 
 ZONES = (
@@ -28,7 +36,7 @@ GLAND_LABELS = tuple(range(1, 5))
 BACKGROUND = {"t2": 0.70, "echo": -3.0, "absorption": 0.0}
 
 
-def parts(gland: Gland, texture: RandomField) -> list[Part]:
+def prostate_parts(gland: Gland, texture: RandomField) -> list[PaintedPart]:
     """Return the parts of a pelvis in painting order."""
     return [
         *_surroundings(gland, texture),
@@ -56,22 +64,22 @@ def _part(
     echo: Value | None = None,
     absorption: float | None = None,
     label: str | None = None,
-) -> Part:
+) -> PaintedPart:
     values = {"t2": t2, "echo": echo, "absorption": absorption}
     known = {name: value for name, value in values.items() if value is not None}
-    return Part(solid, known, None if label is None else LABELS[label])
+    return PaintedPart(solid, known, None if label is None else LABELS[label])
 
 
 def _textured(base: float, depth: float, texture: RandomField, component: int) -> Value:
     only = RandomField(texture.waves, texture.amplitudes[component : component + 1])
 
-    def value(p: Points) -> Any:
+    def value(p: Coordinates) -> Any:
         return base + depth * field_at(only, p)[0]
 
     return value
 
 
-def _surroundings(gland: Gland, texture: RandomField) -> list[Part]:
+def _surroundings(gland: Gland, texture: RandomField) -> list[PaintedPart]:
     """Fat, veins, pubic bones, pelvic floor and obturator muscles."""
     everywhere = free_form(lambda p: np.full_like(p.x, -100))
     wide, high, long = gland.width, gland.height, gland.length
@@ -99,7 +107,7 @@ def _surroundings(gland: Gland, texture: RandomField) -> list[Part]:
     return result
 
 
-def _bladder(gland: Gland) -> list[Part]:
+def _bladder(gland: Gland) -> list[PaintedPart]:
     lumen = ellipsoid((0, -9, gland.length + 19), (27, 21, 18))
     neck = ball((0, -0.3 * gland.height, gland.length), 4)
     return [
@@ -108,7 +116,7 @@ def _bladder(gland: Gland) -> list[Part]:
     ]
 
 
-def _seminal_vesicles(gland: Gland) -> list[Part]:
+def _seminal_vesicles(gland: Gland) -> list[PaintedPart]:
     """Winding tubes, bright inside, with dark walls."""
     tubes = []
     for side in (-1.0, 1.0):
@@ -117,7 +125,7 @@ def _seminal_vesicles(gland: Gland) -> list[Part]:
         shares = np.linspace(0, 1, 7)[:, None]
         wiggle = np.array([(0, 2.2 * (-1) ** i, 2.4 * (-1) ** (i // 2)) for i in range(7)])
         tubes.append(path(list(start + shares * (end - start) + wiggle), 3.6))
-    whole = union(tubes)
+    whole = union_solid(tubes)
     return [
         _part(whole.grown(1), 0.35, -3),
         _part(whole, 0.5, -8, label="seminal_vesicles"),
@@ -125,7 +133,7 @@ def _seminal_vesicles(gland: Gland) -> list[Part]:
     ]
 
 
-def _zones(gland: Gland, texture: RandomField) -> list[Part]:
+def _zones(gland: Gland, texture: RandomField) -> list[PaintedPart]:
     """Capsule, peripheral, transition and central zones, stroma, urethra."""
     whole = gland.outline()
     size = 0.66 + 0.34 * gland.transition
@@ -166,7 +174,7 @@ def _zones(gland: Gland, texture: RandomField) -> list[Part]:
     ]
 
 
-def _contents(gland: Gland) -> list[Part]:
+def _contents(gland: Gland) -> list[PaintedPart]:
     whole = gland.outline().grown(-2)
     result = []
     for spot in gland.nodules:
@@ -188,7 +196,7 @@ def _ball(gland: Gland, spot: Spot) -> Solid:
     return ellipsoid(spot_centre(gland, spot), spot.half_axes)
 
 
-def _rectum(gland: Gland) -> list[Part]:
+def _rectum(gland: Gland) -> list[PaintedPart]:
     """The rectal wall, and gas in MR; in ultrasound the probe takes its place."""
     y, radius = gland.probe_y, gland.rectum_mm
     axis = [(0, y + radius - 8, -60), (0, y + radius - 9, 0), (0, y + radius - 5, 60)]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit_nuclear.painting.random_streams import chance, normal, uniform
-from regkit_nuclear.painting.shapes import Points, vector
+from regkit_nuclear.painting.random_streams import chance, truncated_normal, uniform
+from regkit_nuclear.painting.shapes import Coordinates, vector
 from regkit_nuclear.painting.solids import Solid, ellipsoid, free_form
 
 
@@ -61,7 +61,7 @@ class Gland:
         """Return the gland: it narrows to the apex and has a furrow behind."""
         whole = ellipsoid((0, 0, 0), (self.width, self.height, self.length))
 
-        def distance(p: Points) -> Any:
+        def distance(p: Coordinates) -> Any:
             taper = 0.11 * np.maximum(-p.z, 0)
             furrow = 1.8 * np.exp(-((p.x / 7) ** 2)) * np.clip(p.y / self.height, 0, 1)
             return whole.distance(p) + taper + furrow
@@ -72,7 +72,7 @@ class Gland:
         """Return the point of the outline in a direction from the centre."""
         steps = np.linspace(5, 60, 2201)
         ray = (steps[:, None] * direction / np.linalg.norm(direction)).astype(np.float32)
-        outside = self.outline().distance(Points(*ray.T)) > 0
+        outside = self.outline().distance(Coordinates(*ray.T)) > 0
         return vector(ray[np.argmax(outside)])
 
 
@@ -81,9 +81,9 @@ def draw_gland(rng: np.random.Generator) -> Gland:
     transition = uniform(rng, 0.2, 1.0)
     growth = 0.9 + 0.25 * transition
     return Gland(
-        width=growth * normal(rng, 24, 2, 19, 29),
-        height=growth * normal(rng, 15.5, 1.6, 12, 20),
-        length=growth * normal(rng, 19.5, 2, 15, 25),
+        width=growth * truncated_normal(rng, 24, 2, 19, 29),
+        height=growth * truncated_normal(rng, 15.5, 1.6, 12, 20),
+        length=growth * truncated_normal(rng, 19.5, 2, 15, 25),
         transition=transition,
         nodules=_spots(rng, int(rng.integers(5, 12)), (0.45, 0.5, 0.5), (2.5, 6.5)),
         cysts=_spots(rng, 2, (0.5, 0.4, 0.5), (1.8, 3.2)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 from regkit_nuclear.painting.canvas import displaced
-from regkit_nuclear.painting.shapes import Points, RandomField
+from regkit_nuclear.painting.shapes import Coordinates, RandomField
 from regkit_nuclear.phantoms.prostate.anatomy import spot_centre, vesicle_tip
 from regkit_nuclear.phantoms.prostate.gland import Gland
 
@@ -41,6 +41,6 @@ def undisplaced(points: FloatArray, displacement: RandomField) -> FloatArray:
     """Return where a random displacement takes each of the points (N, 3) from."""
     source = points.copy()
     for _ in range(60):
-        places = Points(*source.T.astype(np.float32))
+        places = Coordinates(*source.T.astype(np.float32))
         source = source + points - np.stack(displaced(places, displacement), axis=-1)
     return source

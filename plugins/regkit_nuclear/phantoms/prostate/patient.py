@@ -10,15 +10,15 @@ import numpy as np
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit_nuclear.painting.canvas import Painting, Part, Warp, displaced, paint
+from regkit_nuclear.painting.canvas import PaintedPart, Painting, Warp, displaced, paint
 from regkit_nuclear.painting.random_streams import generator
-from regkit_nuclear.painting.shapes import Points, RandomField
+from regkit_nuclear.painting.shapes import Coordinates, RandomField
 from regkit_nuclear.painting.solids import ball
 from regkit_nuclear.phantoms.prostate import mr, ultrasound
-from regkit_nuclear.phantoms.prostate.anatomy import BACKGROUND, parts
+from regkit_nuclear.phantoms.prostate.anatomy import BACKGROUND, prostate_parts
 from regkit_nuclear.phantoms.prostate.gland import Gland, draw_gland
 from regkit_nuclear.phantoms.prostate.landmarks import landmark_points, undisplaced
-from regkit_nuclear.phantoms.prostate.push import ProbePush
+from regkit_nuclear.phantoms.prostate.probe_compression import ProbeCompression
 
 _BEND_MM, _BEND_LENGTHS_MM = 1.2, (45.0, 120.0)
 _TEXTURE_LENGTHS_MM = (3.5, 14.0)
@@ -31,7 +31,7 @@ def prostate_grid(size: int = 96, spacing_mm: float = 0.9) -> Grid:
 
 
 @dataclass(frozen=True)
-class Patient:
+class ProstatePatient:
     """What was drawn for one patient; the gland's middle is at the LPS origin.
 
     Parameters
@@ -77,7 +77,7 @@ class Patient:
         """
         labels = self._paint(grid, self.deformation @ pose, (), self._bent).labels
         lines = ultrasound.scan_lines(self._scan(), generator(self.seed, 4) if noise else None)
-        image = ultrasound.shown(lines, self._polar(grid, pose))
+        image = ultrasound.displayed_image(lines, self._polar(grid, pose))
         return Volume(image, grid, "us"), LabelMap(labels, grid)
 
     def sector(self, grid: Grid, pose: Transform = IDENTITY) -> LabelMap:
@@ -89,7 +89,7 @@ class Patient:
         """Map from points of the tissue in ultrasound to points of the tissue in MR, LPS mm."""
         if self.push_mm == 0:
             return IDENTITY
-        return ProbePush(self.push_mm, self.gland.probe_y - ultrasound.NEAR_MM)
+        return ProbeCompression(self.push_mm, self.gland.probe_y - ultrasound.NEAR_MM)
 
     def mr_landmarks(self, pose: Transform = IDENTITY) -> FloatArray:
         """Return `LANDMARKS` in an MR of the pose, LPS mm, shape (13, 3)."""
@@ -103,7 +103,7 @@ class Patient:
         self, grid: Grid, landmarks: FloatArray, radius_mm: float = 2.0
     ) -> LabelMap:
         """Return balls about landmarks (N, 3), labelled 1 to N in their order."""
-        balls = [Part(ball(p, radius_mm), {}, i) for i, p in enumerate(landmarks, start=1)]
+        balls = [PaintedPart(ball(p, radius_mm), {}, i) for i, p in enumerate(landmarks, start=1)]
         return LabelMap(paint(balls, grid, IDENTITY, {}, lambda points: points).labels, grid)
 
     @cached_property
@@ -117,13 +117,13 @@ class Patient:
         )
 
     @cached_property
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[PaintedPart]:
         texture = RandomField.draw(
             generator(self.seed, 2), 1.0, _TEXTURE_LENGTHS_MM, components=4, count=32
         )
-        return parts(self.gland, texture)
+        return prostate_parts(self.gland, texture)
 
-    def _bent(self, points: Points) -> Points:
+    def _bent(self, points: Coordinates) -> Coordinates:
         return displaced(points, self._bends)
 
     def _paint(
@@ -134,11 +134,11 @@ class Patient:
     def _scan(self) -> Painting:
         """Paint echo and absorption along the beams."""
 
-        def warp(polar: Points) -> Points:
+        def warp(polar: Coordinates) -> Coordinates:
             places = ultrasound.from_polar(polar, self.gland.probe_y)
             if self.push_mm:
                 moved = self.deformation.map_points(np.stack(places, axis=-1)).astype(np.float32)
-                places = Points(moved[..., 0], moved[..., 1], moved[..., 2])
+                places = Coordinates(moved[..., 0], moved[..., 1], moved[..., 2])
             return self._bent(places)
 
         return self._paint(ultrasound.polar_grid(), IDENTITY, ("echo", "absorption"), warp)
@@ -148,6 +148,6 @@ class Patient:
         return ultrasound.to_polar(pose.map_points(grid.to_physical(index)), self.gland.probe_y)
 
 
-def draw_patient(seed: int, push_mm: float = 0.0) -> Patient:
+def draw_prostate_patient(seed: int, push_mm: float = 0.0) -> ProstatePatient:
     """Draw a patient; the same seed gives the same patient, whatever the push of the probe."""
-    return Patient(seed, draw_gland(generator(seed, 0)), push_mm)
+    return ProstatePatient(seed, draw_gland(generator(seed, 0)), push_mm)

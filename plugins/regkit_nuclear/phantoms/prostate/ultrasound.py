@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from regkit.geometry.grid import FloatArray, Grid
 from regkit_nuclear.painting.canvas import Painting
-from regkit_nuclear.painting.shapes import Field, Points
+from regkit_nuclear.painting.shapes import Coordinates, Field
 
 NEAR_MM, FAR_MM, HALF_ANGLE, HALF_LENGTH_MM = 9.0, 74.0, 1.25, 34.0
 DEPTH_STEP, ARC_STEP, SLICE_STEP = 0.5, 1.1, 0.8
@@ -32,11 +32,11 @@ def polar_grid() -> Grid:
     return Grid(counts, (ARC_STEP, DEPTH_STEP, SLICE_STEP), (-arc, NEAR_MM, -HALF_LENGTH_MM))
 
 
-def from_polar(points: Points, probe_y: float) -> Points:
+def from_polar(points: Coordinates, probe_y: float) -> Coordinates:
     """Map polar to Cartesian points; the probe's axis is at x = 0, y = `probe_y`."""
     angle = points.x / np.float32(FAR_MM)
     x, depth = points.y * np.sin(angle), points.y * np.cos(angle)
-    return Points(x, np.float32(probe_y) - depth, points.z)
+    return Coordinates(x, np.float32(probe_y) - depth, points.z)
 
 
 def to_polar(points: FloatArray, probe_y: float) -> FloatArray:
@@ -70,7 +70,7 @@ def scan_lines(painting: Painting, rng: np.random.Generator | None) -> Field:
     return np.asarray(255 * np.clip(share, 0, 1), dtype=np.float32)
 
 
-def shown(lines: Field, polar: FloatArray) -> Field:
+def displayed_image(lines: Field, polar: FloatArray) -> Field:
     """Interpolate scan lines at polar points (..., 3); 0 beyond the sector."""
     index = polar_grid().to_index(polar)
     image = map_coordinates(lines, np.moveaxis(index, -1, 0), order=1, mode="nearest")

@@ -3,9 +3,10 @@
 from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
 from regkit_nuclear.phantoms.thorax.breathing import Breathing, heart_shift
 from regkit_nuclear.phantoms.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, ORGANS
-from regkit_nuclear.phantoms.thorax.patient import Patient, draw_patient
-from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM, Reorientation, Tracer
-from regkit_nuclear.phantoms.thorax.uptake import Defect, Uptake
+from regkit_nuclear.phantoms.thorax.patient import ThoraxPatient, draw_thorax_patient
+from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM, HeartPose, Tracer
+from regkit_nuclear.phantoms.thorax.render import render_thorax
+from regkit_nuclear.phantoms.thorax.uptake import Defect, ThoraxUptake
 
 __all__ = [
     "HALF_WIDTH_MM",
@@ -15,10 +16,11 @@ __all__ = [
     "Anatomy",
     "Breathing",
     "Defect",
-    "Patient",
-    "Reorientation",
+    "HeartPose",
+    "ThoraxPatient",
+    "ThoraxUptake",
     "Tracer",
-    "Uptake",
-    "draw_patient",
+    "draw_thorax_patient",
     "heart_shift",
+    "render_thorax",
 ]

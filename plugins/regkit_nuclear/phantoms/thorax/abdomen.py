@@ -23,11 +23,11 @@ from regkit_nuclear.painting.shapes import (
     vector,
 )
 from regkit_nuclear.phantoms.thorax.chest import Chest
-from regkit_nuclear.phantoms.thorax.draws import Concern, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
-from regkit_nuclear.phantoms.thorax.uptake import Uptake
+from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
 _KIDNEYS_FOLLOW = 0.6  # share of the diaphragm's motion
 _FAR_MM = 1e3
@@ -51,7 +51,7 @@ class AbdomenShape:
 
 def draw_abdomen(seed: int) -> AbdomenShape:
     """Draw the shape of an abdomen."""
-    rng = stream(seed, Concern.ABDOMEN)
+    rng = stream(seed, RandomStream.ABDOMEN)
     return AbdomenShape(
         liver_reach=rng.uniform(30, 70),
         liver_height=rng.uniform(118, 152),
@@ -72,7 +72,7 @@ class AbdomenPainter:
     habitus: Habitus
     chest: Chest
     pericardium: Field
-    uptake: Uptake
+    uptake: ThoraxUptake
     shape: AbdomenShape
     diaphragm_mm: float
     seed: int
@@ -156,7 +156,7 @@ class AbdomenPainter:
     @cached_property
     def _wobble(self) -> Field:
         """What makes edges uneven (mm)."""
-        rng = stream(self.seed, Concern.ABDOMEN_EDGES)
+        rng = stream(self.seed, RandomStream.ABDOMEN_EDGES)
         return as_field(RandomField.draw(rng, 2.5, (45, 130)).on(self.material_grid)[0])
 
     def _over(self, shape: Shape | Blend, cut: Shape | None = None) -> Field:
@@ -171,7 +171,7 @@ class AbdomenPainter:
         return distance
 
     def _paint_liver(self) -> None:
-        rng = stream(self.seed, Concern.TEXTURE)
+        rng = stream(self.seed, RandomStream.TEXTURE)
         texture = RandomField.draw(rng, 0.08, (30, 80)).on(self.material_grid)[0]
         activity = self.uptake.liver * (1 + texture)
         self.scene.paint(WHOLE, self.liver, "liver", MU["liver"], activity)

@@ -8,7 +8,7 @@ import numpy as np
 
 from regkit.geometry.volume import LabelMap, Volume
 from regkit_nuclear.phantoms.thorax.organs import MU
-from regkit_nuclear.phantoms.thorax.pose import Reorientation
+from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 # Attenuation of water at 140 keV; above it, bone attenuates more per HU at the low energies of CT.
 _WATER_MU = 0.1537
@@ -37,7 +37,7 @@ class Anatomy:
     activity: Volume
     organs: LabelMap
     lv: LabelMap
-    reorientation: Reorientation
+    reorientation: HeartPose
 
     @property
     def hu(self) -> Volume:

@@ -9,9 +9,9 @@ import numpy as np
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,
+    Coordinates,
     Ellipsoid,
     Field,
-    Points,
     Profile,
     occupancy,
     smooth_intersection,
@@ -22,7 +22,7 @@ from regkit_nuclear.painting.shapes import (
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
-from regkit_nuclear.phantoms.thorax.uptake import Uptake
+from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
 _SIDES = (-1, 1)
 _WALL_MM = 14.0  # muscle outside the ribs
@@ -81,7 +81,7 @@ class Trunk:
             (-280, -150, -40, 100, 160, 260), (-0.5 * belly, -0.5 * belly, 0, 3, 10, 12)
         )
 
-    def distance(self, points: Points) -> Field:
+    def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm."""
         x, y, z = points
         return tube(x, y - self.backward(z), self.half_width(z), self.half_depth(z), _EXPONENT)
@@ -105,7 +105,7 @@ class Body:
     muscles: Field
 
 
-def outline(scene: Scene, habitus: Habitus) -> Body:
+def body_outline(scene: Scene, habitus: Habitus) -> Body:
     """Return the body's surfaces over a scene in the body's frame."""
     skin = Trunk(habitus).distance(scene.points)
     rounding = 25.0 if habitus.arms_up else 8.0
@@ -122,7 +122,7 @@ def _unite(scene: Scene, skin: Field, shape: Capsule | Blend, rounding: float) -
     skin[box] = smooth_union(skin[box], shape.distance(scene.points.crop(box)), rounding)
 
 
-def paint_cover(scene: Scene, body: Body, habitus: Habitus, uptake: Uptake) -> None:
+def paint_cover(scene: Scene, body: Body, habitus: Habitus, uptake: ThoraxUptake) -> None:
     """Paint fat and breasts, and muscle for all that is under them."""
     scene.paint(WHOLE, body.skin, "fat", MU["fat"], uptake.fat)
     if habitus.female:
@@ -131,7 +131,7 @@ def paint_cover(scene: Scene, body: Body, habitus: Habitus, uptake: Uptake) -> N
     scene.paint(WHOLE, body.muscles, "muscle", MU["muscle"], uptake.soft)
 
 
-def paint_chest_wall(scene: Scene, skin: Field, cage: Field, uptake: Uptake) -> None:
+def paint_chest_wall(scene: Scene, skin: Field, cage: Field, uptake: ThoraxUptake) -> None:
     """Paint the muscles on the ribs, which there are however little room the fat leaves."""
     wall = smooth_intersection(cage - _WALL_MM, skin + 3, 6)
     scene.paint(WHOLE, wall, "muscle", MU["muscle"], uptake.soft)

@@ -9,18 +9,18 @@ import numpy as np
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,
+    Coordinates,
     Field,
-    Points,
     Profile,
     as_field,
     intersection,
     smooth_union,
-    union,
+    union_distance,
 )
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
-from regkit_nuclear.phantoms.thorax.uptake import Uptake
+from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
 _PLEURA_MM = 2.5
 _DIAPHRAGM_MM = 2.5
@@ -46,7 +46,7 @@ def chest_of(scene: Scene, habitus: Habitus, diaphragm_mm: float) -> Chest:
     return Chest(cage, _above_diaphragm(scene.points, habitus, diaphragm_mm))
 
 
-def _above_diaphragm(points: Points, habitus: Habitus, diaphragm_mm: float) -> Field:
+def _above_diaphragm(points: Coordinates, habitus: Habitus, diaphragm_mm: float) -> Field:
     right = _dome(points, habitus, (-58, 4), habitus.dome_right, 42)
     left = _dome(points, habitus, (58, 6), habitus.dome_left, 38)
     height = -smooth_union(-right, -left, 14)
@@ -54,7 +54,7 @@ def _above_diaphragm(points: Points, habitus: Habitus, diaphragm_mm: float) -> F
 
 
 def _dome(
-    points: Points, habitus: Habitus, centre: tuple[float, float], top: float, drop: float
+    points: Coordinates, habitus: Habitus, centre: tuple[float, float], top: float, drop: float
 ) -> Field:
     scale = habitus.scale
     x = (points.x - centre[0] * scale) / (71 * scale)
@@ -62,7 +62,7 @@ def _dome(
     return as_field(top - drop * (x * x + y * y))
 
 
-def mediastinum(points: Points, habitus: Habitus, heart: tuple[float, float, float]) -> Field:
+def mediastinum(points: Coordinates, habitus: Habitus, heart: tuple[float, float, float]) -> Field:
     """Signed distance of what separates the lungs; the heart rests on it down to the diaphragm."""
     scale, depth = habitus.scale, habitus.chest_half_depth
     half_width = Profile(
@@ -77,7 +77,13 @@ def mediastinum(points: Points, habitus: Habitus, heart: tuple[float, float, flo
 
 
 def paint_lungs(
-    scene: Scene, chest: Chest, middle: Field, pericardium: Field, uptake: Uptake, *, air: float
+    scene: Scene,
+    chest: Chest,
+    middle: Field,
+    pericardium: Field,
+    uptake: ThoraxUptake,
+    *,
+    air: float,
 ) -> tuple[Field, Field]:
     """Paint both lungs, denser towards the back; `air` scales their density (breathing).
 
@@ -90,7 +96,7 @@ def paint_lungs(
     lungs = intersection(
         chest.cage + _PLEURA_MM,
         chest.above_diaphragm + _DIAPHRAGM_MM,
-        -union(middle, pericardium),
+        -union_distance(middle, pericardium),
     )
     gradient = 1 + 0.0024 * y - 0.0009 * z
     density = as_field(MU["lung"] * air * np.clip(gradient, 0.55, 1.6))

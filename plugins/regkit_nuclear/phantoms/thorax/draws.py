@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Concern(IntEnum):
+class RandomStream(IntEnum):
     """What is drawn; each has its own stream, so that a new one leaves the others as they are."""
 
     POSE = 1
@@ -25,12 +25,12 @@ class Concern(IntEnum):
     ABDOMEN_EDGES = 13
 
 
-def stream(seed: int, concern: Concern) -> np.random.Generator:
+def stream(seed: int, concern: RandomStream) -> np.random.Generator:
     """Return the generator of one concern of the patient with this seed (0 or more)."""
     return np.random.Generator(np.random.PCG64([seed, int(concern)]))
 
 
-def normal(
+def truncated_normal(
     rng: np.random.Generator, mean: float, deviation: float, low: float, high: float
 ) -> float:
     """Draw from a normal distribution cut off at two bounds."""
@@ -44,4 +44,6 @@ def lognormal(
     rng: np.random.Generator, median: float, deviation: float, low: float, high: float
 ) -> float:
     """Draw from a lognormal distribution (deviation of the logarithm) cut off at two bounds."""
-    return float(np.exp(normal(rng, np.log(median), deviation, np.log(low), np.log(high))))
+    return float(
+        np.exp(truncated_normal(rng, np.log(median), deviation, np.log(low), np.log(high)))
+    )

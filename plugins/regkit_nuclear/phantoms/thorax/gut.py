@@ -11,11 +11,11 @@ from regkit_nuclear.painting.shapes import (
     RandomField,
     as_field,
     intersection,
-    union,
+    union_distance,
     vector,
 )
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenPainter
-from regkit_nuclear.phantoms.thorax.draws import Concern, lognormal, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, lognormal, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import Scene
@@ -26,8 +26,8 @@ _LOOPS = 14
 
 def paint_gut(abdomen: AbdomenPainter) -> None:
     """Paint the gut where the solid organs leave room, every loop with its own uptake."""
-    rng = stream(abdomen.seed, Concern.GUT)
-    solid = union(abdomen.liver + 3, abdomen.stomach - 2, *abdomen.kidneys.values())
+    rng = stream(abdomen.seed, RandomStream.GUT)
+    solid = union_distance(abdomen.liver + 3, abdomen.stomach - 2, *abdomen.kidneys.values())
     free = intersection(abdomen.space + 3, -solid, abdomen.off_spine)
     loops = [*_colon(rng, abdomen.habitus), *_small_bowel(rng, abdomen.habitus)]
     if abdomen.shape.gut_near_heart:

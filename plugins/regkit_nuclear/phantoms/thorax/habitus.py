@@ -9,9 +9,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.rigid import rotation_matrix
-from regkit_nuclear.painting.shapes import Field, Points, Profile, superellipse, tube, vector
-from regkit_nuclear.phantoms.thorax.draws import Concern, normal, stream
-from regkit_nuclear.phantoms.thorax.pose import Reorientation
+from regkit_nuclear.painting.shapes import Coordinates, Field, Profile, superellipse, tube, vector
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
+from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 CAGE_EXPONENT = 2.3
 
@@ -73,7 +73,7 @@ class Cage:
         self.half_depth = Profile(heights, np.multiply(_CAGE_DEPTH, half_depth))
         self.backward = Profile(heights, np.multiply(_CAGE_BACKWARD, scale))
 
-    def distance(self, points: Points, deepened: float = 1.0) -> Field:
+    def distance(self, points: Coordinates, deepened: float = 1.0) -> Field:
         """Signed distance in mm; `deepened` stretches the depth, as breathing in does."""
         x, y, z = points
         depth = self.half_depth(z) * deepened
@@ -89,7 +89,7 @@ class Cage:
         return float(superellipse(x, y, CAGE_EXPONENT).max())
 
 
-def draw_habitus(seed: int, pose: Reorientation, heart_mm: FloatArray, female: bool) -> Habitus:
+def draw_habitus(seed: int, pose: HeartPose, heart_mm: FloatArray, female: bool) -> Habitus:
     """Draw the build of a patient around a heart.
 
     Parameters
@@ -103,26 +103,26 @@ def draw_habitus(seed: int, pose: Reorientation, heart_mm: FloatArray, female: b
     female
         Sex.
     """
-    rng = stream(seed, Concern.HABITUS)
-    scale = normal(rng, 1.0, 0.07, 0.85, 1.18) * (0.94 if female else 1.02)
-    width = 138 * scale * normal(rng, 1, 0.05, 0.88, 1.12)
-    depth = 88 * scale * normal(rng, 1, 0.06, 0.86, 1.14)
-    roll, midline = normal(rng, 0, 2.5, -6, 6), normal(rng, 0, 5, -12, 12)
+    rng = stream(seed, RandomStream.HABITUS)
+    scale = truncated_normal(rng, 1.0, 0.07, 0.85, 1.18) * (0.94 if female else 1.02)
+    width = 138 * scale * truncated_normal(rng, 1, 0.05, 0.88, 1.12)
+    depth = 88 * scale * truncated_normal(rng, 1, 0.06, 0.86, 1.14)
+    roll, midline = truncated_normal(rng, 0, 2.5, -6, 6), truncated_normal(rng, 0, 5, -12, 12)
     centre = np.array(pose.centre_mm)
     origin = np.array([midline, centre[1] + 34 * scale + (depth - 84) / 2, centre[2]])
     origin, enlarged = _fitted(Cage(scale, width, depth), origin, roll, heart_mm)
-    left = normal(rng, -40, 7, -56, -26)
+    left = truncated_normal(rng, -40, 7, -56, -26)
     return Habitus(
         female=female,
         scale=scale,
-        fatness=normal(rng, 0.62, 0.33, 0, 1.5),
+        fatness=truncated_normal(rng, 0.62, 0.33, 0, 1.5),
         arms_up=bool(rng.random() < 0.92),
         origin_mm=vector(origin),
         roll_deg=roll,
         chest_half_width=width * enlarged,
         chest_half_depth=depth * enlarged,
         dome_left=left,
-        dome_right=left + normal(rng, 18, 7, 2, 34),
+        dome_right=left + truncated_normal(rng, 18, 7, 2, 34),
         breast_size=rng.uniform(0.6, 1.3),
         breast_height=rng.uniform(-25, 5),
     )

@@ -17,7 +17,7 @@ from regkit_nuclear.painting.shapes import (
 )
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
-from regkit_nuclear.phantoms.thorax.uptake import Defect, Uptake, myocardial_uptake
+from regkit_nuclear.phantoms.thorax.uptake import Defect, ThoraxUptake, myocardial_uptake
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 
 _RV_WALL_MM = 4.0
@@ -39,7 +39,7 @@ def atria(ventricle: LeftVentricle, scale: float) -> tuple[Ellipsoid, Ellipsoid]
     return right, left
 
 
-def outline(ventricle: LeftVentricle) -> FloatArray:
+def heart_outline(ventricle: LeftVentricle) -> FloatArray:
     """Return points (N, 3) on both ventricles, in the left one's frame, which ribs must clear."""
     right = right_ventricle(ventricle)
     azimuth, polar = np.meshgrid(np.linspace(0, 2 * np.pi, 16), np.linspace(0.2, np.pi, 10))
@@ -91,7 +91,7 @@ def heart_of(
 
 
 def paint_heart(
-    heart: Heart, ventricle: LeftVentricle, defects: tuple[Defect, ...], uptake: Uptake
+    heart: Heart, ventricle: LeftVentricle, defects: tuple[Defect, ...], uptake: ThoraxUptake
 ) -> None:
     """Paint chambers and walls, the left ventricle last."""
     wall = myocardial_uptake(heart.scene.points, ventricle, defects)

@@ -9,7 +9,7 @@ import numpy as np
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.rigid import rotation_matrix
 from regkit_nuclear.painting.shapes import vector
-from regkit_nuclear.phantoms.thorax.draws import Concern, normal, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 
 Tracer: TypeAlias = Literal["spect", "pet"]
 
@@ -38,7 +38,7 @@ _TABLE: Final = {
 }
 
 
-class Reorientation(NamedTuple):
+class HeartPose(NamedTuple):
     """The six reorientation parameters: angles in rad, translations in half-widths.
 
     The columns of R = Ry(alpha) Rx(beta) Rz(gamma) are the ventricle's lateral, inferior and
@@ -64,13 +64,13 @@ class Reorientation(NamedTuple):
         """The ventricle's centre in LPS mm."""
         return vector(np.multiply(self[3:], -HALF_WIDTH_MM))
 
-    def moved(self, shift_mm: Vector3) -> Reorientation:
+    def moved(self, shift_mm: Vector3) -> HeartPose:
         """Return the pose of the ventricle after a shift in LPS mm."""
         tx, ty, tz = np.subtract(self[3:], np.divide(shift_mm, HALF_WIDTH_MM)).tolist()
         return self._replace(tx=tx, ty=ty, tz=tz)
 
 
-def draw_pose(seed: int, tracer: Tracer) -> Reorientation:
+def draw_pose(seed: int, tracer: Tracer) -> HeartPose:
     """Draw a pose from the table of the tracer's modality."""
-    rng = stream(seed, Concern.POSE)
-    return Reorientation(*(normal(rng, *row) for row in _TABLE[tracer]))
+    rng = stream(seed, RandomStream.POSE)
+    return HeartPose(*(truncated_normal(rng, *row) for row in _TABLE[tracer]))

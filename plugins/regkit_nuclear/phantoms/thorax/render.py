@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import LabelMap, Volume
 from regkit_nuclear.painting.shapes import (
+    Coordinates,
     Field,
-    Points,
     RandomField,
     intersection,
     vector,
@@ -20,14 +19,12 @@ from regkit_nuclear.phantoms.thorax import body, chest, heart, skeleton, vessels
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenPainter
 from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
 from regkit_nuclear.phantoms.thorax.breathing import heart_shift
-from regkit_nuclear.phantoms.thorax.draws import Concern, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.gut import paint_gut
 from regkit_nuclear.phantoms.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, MU, ORGANS
+from regkit_nuclear.phantoms.thorax.patient import ThoraxPatient
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
 from regkit_nuclear.phantoms.thorax.table import paint_table
-
-if TYPE_CHECKING:
-    from regkit_nuclear.phantoms.thorax.patient import Patient
 
 _COARSE_MM = 5.0
 _WARP_MM = 4.0
@@ -41,14 +38,35 @@ _TABLE_MM = 45.0
 _ENDLESS_MM = 1e3
 
 
-def render(
-    patient: Patient,
+def render_thorax(
+    patient: ThoraxPatient,
     grid: Grid,
-    diaphragm_mm: float,
-    match_heart: bool,
-    supersampling: int | None,
+    diaphragm_mm: float = 0.0,
+    match_heart: bool = False,
+    supersampling: int | None = None,
 ) -> Anatomy:
-    """Render a patient; see `Patient.render`."""
+    """Render a patient on any grid.
+
+    Parameters
+    ----------
+    patient
+        The drawn patient.
+    grid
+        Voxels of the result; oblique and offset grids show the same anatomy.
+    diaphragm_mm
+        Distance of the diaphragm below its mean position, mm (breathing in).
+    match_heart
+        Whether to shift the anatomy so that the heart is at its mean position: the reference pose
+        of an attenuation map registered to the heart.
+    supersampling
+        Factor by which voxels are rendered finer along every axis, then binned; by default 2 for
+        voxels of more than 5 mm, which would alias ribs and walls.
+
+    Returns
+    -------
+    Anatomy
+        Attenuation, activity and labels.
+    """
     shift = heart_shift(diaphragm_mm)
     looked_at = replace(grid, origin=vector(np.add(grid.origin, shift))) if match_heart else grid
     times = supersampling or (2 if max(grid.spacing) > _COARSE_MM else 1)
@@ -69,7 +87,7 @@ def render(
     )
 
 
-def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
+def paint_patient(patient: ThoraxPatient, grid: Grid, diaphragm_mm: float) -> Scene:
     """Paint a patient on a grid at its own resolution."""
     habitus, uptake = patient.habitus, patient.uptake
     trunk = body.Trunk(habitus)
@@ -82,7 +100,7 @@ def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
         )
     )
     framed = _in_body_frame(near, patient)
-    surfaces = body.outline(framed, habitus)
+    surfaces = body.body_outline(framed, habitus)
     body.paint_cover(framed, surfaces, habitus, uptake)
     sides = np.multiply((habitus.chest_half_width, habitus.chest_half_depth), 1.05)
     reach = np.array([*(sides + _AROUND_RIBS_MM), _ENDLESS_MM])
@@ -99,7 +117,7 @@ def paint_patient(patient: Patient, grid: Grid, diaphragm_mm: float) -> Scene:
 
 
 def _paint_inside(
-    patient: Patient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
+    patient: ThoraxPatient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
 ) -> None:
     """Paint what is inside the ribs; `world` and `trunk` are one scene in two frames."""
     habitus, uptake, ventricle = patient.habitus, patient.uptake, patient.ventricle
@@ -132,16 +150,16 @@ def _paint_inside(
     heart.paint_heart(beating, ventricle, patient.defects, uptake)
 
 
-def _in_body_frame(world: Scene, patient: Patient) -> Scene:
+def _in_body_frame(world: Scene, patient: ThoraxPatient) -> Scene:
     """Return the scene in the warped frame of the body; around the heart nothing is warped."""
     habitus = patient.habitus
     warp = RandomField.draw(
-        stream(patient.seed, Concern.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
+        stream(patient.seed, RandomStream.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
     ).on(world.grid)
     away = world.points.relative_to(patient.pose.centre_mm)
     square = (away.x**2 + away.y**2 + away.z**2) / (_WARP_FADES_MM**2)
     warp *= 1 - np.exp(-square * square)
-    points = Points(*(p + w for p, w in zip(world.points, warp, strict=True)))
+    points = Coordinates(*(p + w for p, w in zip(world.points, warp, strict=True)))
     return replace(
         world,
         points=points.relative_to(habitus.origin_mm, habitus.rotation),

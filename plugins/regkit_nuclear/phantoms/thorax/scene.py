@@ -12,8 +12,8 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit_nuclear.painting.shapes import (
     Blend,
     Box,
+    Coordinates,
     Field,
-    Points,
     Shape,
     as_field,
     box_around,
@@ -40,7 +40,7 @@ class Scene:
     mu: Field
     activity: Field
     organs: NDArray[np.uint8]
-    points: Points
+    points: Coordinates
     origin: FloatArray
     rotation: FloatArray
     slack_mm: float = 0.0
@@ -68,7 +68,7 @@ class Scene:
         """Return the scene for parts that have moved down (-z of the frame) by so many mm."""
         x, y, z = self.points
         origin = self.origin - self.rotation @ [0, 0, shift_mm]
-        return replace(self, points=Points(x, y, z + shift_mm), origin=origin)
+        return replace(self, points=Coordinates(x, y, z + shift_mm), origin=origin)
 
     def box(self, low: ArrayLike, high: ArrayLike) -> Box:
         """Return the box of voxels that holds all between two corners in the frame."""

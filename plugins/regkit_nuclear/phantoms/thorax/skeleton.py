@@ -12,19 +12,19 @@ from regkit_nuclear.painting.shapes import (
     as_field,
     intersection,
     smooth_step,
-    union,
+    union_distance,
 )
 from regkit_nuclear.phantoms.thorax.body import arms, mirrored
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
-from regkit_nuclear.phantoms.thorax.uptake import Uptake
+from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
 _VERTEBRA_MM = 27.0  # height of a vertebra and its disc
 _RIB_SLOPE = 0.42  # ribs go down by this much per mm forward
 
 
-def paint_spine(scene: Scene, habitus: Habitus, uptake: Uptake) -> None:
+def paint_spine(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> None:
     """Paint vertebrae with cortex and discs, their processes, and the canal."""
     s, cage = habitus.scale, habitus.cage
     reach = habitus.chest_half_depth
@@ -54,7 +54,7 @@ def _arch(x: Field, y: Field, z: Field, s: float) -> Field:
     spinous = intersection((spinous - 1) * 3.8 * s, drooping - 7 * s)
     across = np.hypot((back + 3 * s) / (6 * s), level / (6 * s))
     across = intersection((across - 1) * 6 * s, np.abs(x) - 31 * s)
-    return union(lamina, spinous, across)
+    return union_distance(lamina, spinous, across)
 
 
 def _phase(z: Field, pitch: float, offset: float) -> Field:
@@ -63,7 +63,7 @@ def _phase(z: Field, pitch: float, offset: float) -> Field:
     return as_field(turns - np.rint(turns))
 
 
-def paint_ribs(scene: Scene, habitus: Habitus, cage: Field, uptake: Uptake) -> None:
+def paint_ribs(scene: Scene, habitus: Habitus, cage: Field, uptake: ThoraxUptake) -> None:
     """Paint twelve pairs of ribs that go down forward and end in rising cartilage."""
     s = habitus.scale
     x, y, z = scene.points
@@ -92,7 +92,7 @@ def _beyond_costal_arch(x: Field, z: Field, front: Field, habitus: Habitus) -> F
     return as_field(lowest * habitus.scale - z)
 
 
-def paint_sternum(scene: Scene, habitus: Habitus, uptake: Uptake) -> None:
+def paint_sternum(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> None:
     """Paint the sternum in front of the ribs' inside, broad at the top."""
     s, cage = habitus.scale, habitus.cage
     reach = habitus.chest_half_depth
@@ -107,7 +107,7 @@ def paint_sternum(scene: Scene, habitus: Habitus, uptake: Uptake) -> None:
     scene.paint(box, sternum, "sternum", MU["spongy"] * 1.12, uptake.marrow)
 
 
-def paint_scapulae(scene: Scene, habitus: Habitus, cage: Field, uptake: Uptake) -> None:
+def paint_scapulae(scene: Scene, habitus: Habitus, cage: Field, uptake: ThoraxUptake) -> None:
     """Paint the shoulder blades: thin triangles that point down, on the back of the ribs."""
     s = habitus.scale
     x, y, z = scene.points
@@ -118,7 +118,7 @@ def paint_scapulae(scene: Scene, habitus: Habitus, cage: Field, uptake: Uptake) 
     scene.paint(WHOLE, blade, "scapulae", MU["rib"] * 1.05, 0.6 * uptake.marrow)
 
 
-def paint_shoulders(scene: Scene, habitus: Habitus, uptake: Uptake) -> None:
+def paint_shoulders(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> None:
     """Paint clavicles and humeri."""
     s, reach = habitus.scale, habitus.chest_half_depth
     inner, outer = (16.0, -0.46 * reach, 116 * s), (habitus.chest_half_width * 0.9, 6.0, 140 * s)
@@ -131,7 +131,7 @@ def paint_shoulders(scene: Scene, habitus: Habitus, uptake: Uptake) -> None:
         scene.place(head, "humeri", MU["spongy"] * 1.1, uptake.marrow)
 
 
-def paint_chest(scene: Scene, habitus: Habitus, cage: Field, uptake: Uptake) -> None:
+def paint_chest(scene: Scene, habitus: Habitus, cage: Field, uptake: ThoraxUptake) -> None:
     """Paint the bones of the trunk over what is inside and outside the ribs."""
     paint_spine(scene, habitus, uptake)
     paint_ribs(scene, habitus, cage, uptake)

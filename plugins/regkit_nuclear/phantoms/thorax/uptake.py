@@ -8,8 +8,8 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from regkit_nuclear.painting.shapes import Field, Points, as_field, smooth_step
-from regkit_nuclear.phantoms.thorax.draws import Concern, lognormal, normal, stream
+from regkit_nuclear.painting.shapes import Coordinates, Field, as_field, smooth_step
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, lognormal, stream, truncated_normal
 from regkit_nuclear.phantoms.thorax.pose import Tracer
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 
@@ -25,7 +25,7 @@ TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
 
 
 @dataclass(frozen=True)
-class Uptake:
+class ThoraxUptake:
     """Activity per volume of every part, relative to healthy myocardium (1)."""
 
     blood: float
@@ -58,7 +58,7 @@ class Defect:
     half_height: float
     depth: float
 
-    def remaining(self, points: Points, ventricle: LeftVentricle) -> Field:
+    def remaining(self, points: Coordinates, ventricle: LeftVentricle) -> Field:
         """Share of the uptake that is left, 1 outside the defect; points in the LV's frame."""
         angle = np.arctan2(points.y, points.x) - math.radians(self.angle_deg)
         turn = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
@@ -71,14 +71,14 @@ class Defect:
         return as_field(1 - self.depth * core)
 
 
-def axial_height(points: Points, ventricle: LeftVentricle) -> Field:
+def axial_height(points: Coordinates, ventricle: LeftVentricle) -> Field:
     """Where along the long axis points of the LV's frame are: 0 at the apex, 1 at the base."""
     height = (points.z - ventricle.apex) / ventricle.length
     return as_field(height)
 
 
 def myocardial_uptake(
-    points: Points, ventricle: LeftVentricle, defects: tuple[Defect, ...]
+    points: Coordinates, ventricle: LeftVentricle, defects: tuple[Defect, ...]
 ) -> Field:
     """Uptake of the LV's wall: weaker at the base and in the membranous septum, and defects."""
     height = axial_height(points, ventricle)
@@ -91,11 +91,11 @@ def myocardial_uptake(
     return as_field(uptake)
 
 
-def draw_uptake(seed: int, tracer: Tracer) -> Uptake:
+def draw_thorax_uptake(seed: int, tracer: Tracer) -> ThoraxUptake:
     """Draw the uptake of all parts; PET's flow tracers leave less in bile and gut."""
-    rng = stream(seed, Concern.UPTAKE)
+    rng = stream(seed, RandomStream.UPTAKE)
     bile = 1.0 if tracer == "spect" else 0.4
-    return Uptake(
+    return ThoraxUptake(
         blood=rng.uniform(0.04, 0.14),
         lung=rng.uniform(0.015, 0.08),
         liver=lognormal(rng, 0.6, 0.45, 0.18, 1.57),
@@ -114,7 +114,7 @@ def draw_uptake(seed: int, tracer: Tracer) -> Uptake:
 
 def draw_defects(seed: int) -> tuple[Defect, ...]:
     """Draw the defects of a patient: none in half of them, else one or (30 %) two."""
-    rng = stream(seed, Concern.DEFECTS)
+    rng = stream(seed, RandomStream.DEFECTS)
     if rng.random() >= 0.5:
         return ()
     return tuple(_draw_defect(rng) for _ in range(2 if rng.random() < 0.3 else 1))
@@ -126,8 +126,8 @@ def _draw_defect(rng: np.random.Generator) -> Defect:
     mean, deviation = TERRITORIES[territory]
     return Defect(
         territory=territory,
-        angle_deg=normal(rng, mean, deviation, mean - 60, mean + 60) % 360,
-        height=normal(rng, 0.45, 0.25, -0.1, 0.95),
+        angle_deg=truncated_normal(rng, mean, deviation, mean - 60, mean + 60) % 360,
+        height=truncated_normal(rng, 0.45, 0.25, -0.1, 0.95),
         half_width_deg=rng.uniform(25, 65),
         half_height=rng.uniform(0.2, 0.45),
         depth=rng.uniform(0.15, 0.75),

@@ -12,13 +12,13 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 from regkit_nuclear.painting.shapes import (
+    Coordinates,
     Ellipsoid,
     Field,
-    Points,
     intersection,
     smooth_intersection,
 )
-from regkit_nuclear.phantoms.thorax.draws import Concern, normal, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 
 # Distance from apex to the widest cut, as a share of the length.
 _WIDEST = 0.66
@@ -69,11 +69,11 @@ class LeftVentricle:
         depth = self.length * _WIDEST - self.wall * self.apical_thinning
         return Ellipsoid((0, 0, self.widest), (inner, inner, depth))
 
-    def beyond_base(self, points: Points) -> Field:
+    def beyond_base(self, points: Coordinates) -> Field:
         """Signed distance to the slanted plane of the valves, positive on the atrium's side."""
         return points.z - self.base - self.base_slant * points.x
 
-    def distances(self, points: Points) -> tuple[Field, Field]:
+    def distances(self, points: Coordinates) -> tuple[Field, Field]:
         """Signed distances of the whole ventricle and of its blood pool, points in its frame."""
         base = self.beyond_base(points)
         whole = smooth_intersection(self.epicardium.distance(points), base, _BASE_ROUNDING_MM)
@@ -90,13 +90,13 @@ class LeftVentricle:
 
 def draw_ventricle(seed: int, female: bool) -> LeftVentricle:
     """Draw the size of a left ventricle."""
-    rng = stream(seed, Concern.HEART)
-    radius = normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03)
+    rng = stream(seed, RandomStream.HEART)
+    radius = truncated_normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03)
     return LeftVentricle(
         radius=radius,
         # Never round: a sphere has no axis.
-        length=normal(rng, 88, 8, max(72.0, 2.25 * radius), 110),
-        wall=normal(rng, 10.5, 1.2, 8.2, 13.5),
+        length=truncated_normal(rng, 88, 8, max(72.0, 2.25 * radius), 110),
+        wall=truncated_normal(rng, 10.5, 1.2, 8.2, 13.5),
         apical_thinning=rng.uniform(0.7, 0.95),
         base_slant=rng.uniform(0.02, 0.07),
     )

@@ -6,11 +6,11 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit_nuclear.painting.shapes import Blend, Capsule, Field, vector
-from regkit_nuclear.phantoms.thorax.draws import Concern, stream
+from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import Scene
-from regkit_nuclear.phantoms.thorax.uptake import Uptake
+from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 
 
@@ -21,7 +21,11 @@ def polyline(points: list[Vector3], radii: list[float], rounding: float = 3.0) -
 
 
 def paint_great_vessels(
-    scene: Scene, habitus: Habitus, ventricle: LeftVentricle, heart: FloatArray, uptake: Uptake
+    scene: Scene,
+    habitus: Habitus,
+    ventricle: LeftVentricle,
+    heart: FloatArray,
+    uptake: ThoraxUptake,
 ) -> None:
     """Paint the great vessels; `heart` (3 x 4) maps the LV's frame to the body's."""
     scale, depth = habitus.scale, habitus.chest_half_depth
@@ -72,10 +76,10 @@ def paint_great_vessels(
 
 
 def paint_lung_vessels(
-    scene: Scene, habitus: Habitus, lungs: tuple[Field, Field], uptake: Uptake, seed: int
+    scene: Scene, habitus: Habitus, lungs: tuple[Field, Field], uptake: ThoraxUptake, seed: int
 ) -> None:
     """Paint a tree that branches from the hilum of each lung, as part of the lung."""
-    rng = stream(seed, Concern.LUNG_VESSELS)
+    rng = stream(seed, RandomStream.LUNG_VESSELS)
     for side, lung in zip((-1, 1), lungs, strict=True):
         hilum = np.array([side * 36.0, 16.0, 34.0]) * habitus.scale
         for branch in _tree(rng, hilum, side, 58 * habitus.scale):

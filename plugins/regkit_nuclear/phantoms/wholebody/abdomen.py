@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.random_streams import uniform
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.painting.solids import Solid, ball, capsule, ellipsoid, free_form, path
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.heart import pericardium
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 # Middle of the kidneys: the right one is lower, pushed by the liver.
 _KIDNEYS = {"left": (58.0, 36.0, -118.0), "right": (-58.0, 38.0, -136.0)}
 
 
-def cavity(frame: Frame, uptake: Uptake) -> list[Part]:
+def cavity(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint the inside of chest and belly with fat, and the muscles that line it behind."""
     parts = [
         part(frame.cage | (frame.belly & frame.below_diaphragm), HU["fat"], 1.4 * uptake["fat"])
@@ -40,14 +40,16 @@ def cavity(frame: Frame, uptake: Uptake) -> list[Part]:
     return parts
 
 
-def room(frame: Frame) -> Solid:
+def room(frame: BodyFrame) -> Solid:
     """Where organs of the belly can be: below the diaphragm, inside the walls, off the spine."""
     spine = path([frame.spine_at(z) for z in (-260, -150, -60, 40)], 27)
     inside = (frame.cage | frame.belly).grown(-4)
     return ((inside & frame.below_diaphragm) - spine) - pericardium(frame).grown(3)
 
 
-def liver(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def liver(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint liver, its vessels, and the gallbladder."""
     organ = (room(frame) & _liver_block(rng)).grown(-1)
     bladder = ellipsoid((-46, -42, -106), (14, 16, 29))
@@ -64,7 +66,9 @@ def liver(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
     ]
 
 
-def spleen(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def spleen(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the spleen."""
     size = uniform(rng, 0.88, 1.12)
     tip = path([(84, 54, -14), (96, 30, -58)], [32 * size, 27 * size])
@@ -72,7 +76,7 @@ def spleen(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]
     return [part(organ, HU["spleen"], uptake["spleen"], "spleen")]
 
 
-def pancreas(uptake: Uptake) -> list[Part]:
+def pancreas(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint the pancreas from head to tail."""
     organ = path(
         [(-30, -6, -146), (-26, -8, -118), (2, -16, -102), (38, 0, -86), (72, 20, -66)],
@@ -81,7 +85,7 @@ def pancreas(uptake: Uptake) -> list[Part]:
     return [part(organ, HU["soft"] - 4, uptake["pancreas"], "pancreas")]
 
 
-def kidneys(uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def kidneys(uptake: WholeBodyUptake, rng: np.random.Generator) -> list[PaintedPart]:
     """Paint kidneys with cortex, sinus fat, pelvis and ureter, and the adrenals."""
     parts = []
     for name, side in SIDES:
@@ -107,7 +111,7 @@ def _liver_block(rng: np.random.Generator) -> Solid:
     """Right of a curved left edge, above an oblique lower edge."""
     tip, low = uniform(rng, 24, 60), uniform(rng, -138, -112)
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         edge = low + 84 / (1 + np.exp(-(p.x + 24) / 24)) + 0.22 * (p.y + 10)
         left = p.x - tip + 0.010 * (p.y + 30) ** 2 * (p.x > -20)
         return np.maximum(np.maximum((edge - p.z) * 0.8, left * 0.9), p.y - 76)
@@ -124,7 +128,9 @@ def _tilt(side: float) -> np.ndarray:
     return np.stack([u, np.cross(w, u), w], axis=1)
 
 
-def _adrenal(kidney: np.ndarray, name: str, side: float, uptake: Uptake) -> list[Part]:
+def _adrenal(
+    kidney: np.ndarray, name: str, side: float, uptake: WholeBodyUptake
+) -> list[PaintedPart]:
     """A body with two limbs, above and medial of the kidney."""
     top = np.array((side * 34.0, 26.0 if side < 0 else 22.0, kidney[2] + 62))
     ends = top + np.array(((0.0, 16.0, -8.0), (side * 14.0, 10.0, -12.0)))
@@ -132,7 +138,9 @@ def _adrenal(kidney: np.ndarray, name: str, side: float, uptake: Uptake) -> list
     return [part(limbs, 28, uptake["adrenal"], f"adrenal_{name}")]
 
 
-def _ureter(kidney: np.ndarray, side: float, suv: float, rng: np.random.Generator) -> list[Part]:
+def _ureter(
+    kidney: np.ndarray, side: float, suv: float, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Drops of urine on their way down."""
     ways = np.array([kidney - (side * 20, 8, 30), (side * 38, 26, -225), (side * 34, 22, -325)])
     drops = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.phantoms.wholebody import (
     abdomen,
     body,
@@ -16,20 +16,23 @@ from regkit_nuclear.phantoms.wholebody import (
     skeleton,
 )
 from regkit_nuclear.phantoms.wholebody import heart as cardiac
-from regkit_nuclear.phantoms.wholebody.frame import Frame
-from regkit_nuclear.phantoms.wholebody.habitus import Habitus
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
+from regkit_nuclear.phantoms.wholebody.habitus import WholeBodyHabitus
 from regkit_nuclear.phantoms.wholebody.lesions import Lesion, paint_lesions
-from regkit_nuclear.phantoms.wholebody.uptake import Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import WholeBodyUptake
 
 
-def parts(
-    habitus: Habitus, uptake: Uptake, lesions: tuple[Lesion, ...], rng: np.random.Generator
-) -> list[Part]:
+def whole_body_parts(
+    habitus: WholeBodyHabitus,
+    uptake: WholeBodyUptake,
+    lesions: tuple[Lesion, ...],
+    rng: np.random.Generator,
+) -> list[PaintedPart]:
     """Return all parts of a patient in painting order, the couch first."""
-    frame = Frame(habitus)
+    frame = BodyFrame(habitus)
     return [
         *couch.couch(habitus),
-        *body.outline(frame, uptake),
+        *body.whole_body_outline(frame, uptake),
         *pelvis.muscles(frame, uptake),
         *abdomen.cavity(frame, uptake),
         *skeleton.chest_wall(frame, uptake),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.solids import (
     Solid,
-    between,
     capsule,
     ellipsoid,
     half_space,
     path,
-    union,
+    slab,
+    union_solid,
 )
 from regkit_nuclear.phantoms.wholebody.couch import back_mm
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 
-def outline(frame: Frame, uptake: Uptake) -> list[Part]:
+def whole_body_outline(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint the body as fat, and the flesh within it."""
     fat = frame.habitus.fat_mm
     trunk, limbs, head = _flesh(frame)
@@ -43,15 +43,15 @@ def shoulder(side: float) -> tuple[float, float, float]:
     return side * 150, 14, 172
 
 
-def elbow(frame: Frame, side: float) -> tuple[float, float, float]:
+def elbow(frame: BodyFrame, side: float) -> tuple[float, float, float]:
     """Return where the humerus ends."""
     return (side * 196, -12, 455) if frame.habitus.arms_up else (side * 200, 20, -125)
 
 
-def _flesh(frame: Frame) -> tuple[Solid, Solid, Solid]:
+def _flesh(frame: BodyFrame) -> tuple[Solid, Solid, Solid]:
     """Return trunk, limbs and head without the fat under the skin."""
     left, right = (_thigh(side) for _, side in SIDES)
-    limbs = union([_arm(frame, side) for _, side in SIDES]) | left.blended(right, 8)
+    limbs = union_solid([_arm(frame, side) for _, side in SIDES]) | left.blended(right, 8)
     face = ellipsoid((0, -46, 308), (58, 62, 66))
     return frame.flesh, limbs, ellipsoid((0, -10, 385), (77, 98, 84)).blended(face, 40)
 
@@ -60,7 +60,7 @@ def _thigh(side: float) -> Solid:
     return path([(side * 88, 6, -385), (side * 89, 6, -520), (side * 84, 8, -680)], [82, 71, 60])
 
 
-def _arm(frame: Frame, side: float) -> Solid:
+def _arm(frame: BodyFrame, side: float) -> Solid:
     top, bend = shoulder(side), elbow(frame, side)
     upper = path([(side * 118, 14, 158), top, bend], [46, 47, 35])
     if frame.habitus.arms_up:
@@ -68,13 +68,13 @@ def _arm(frame: Frame, side: float) -> Solid:
     return upper | capsule(bend, (side * 208, -20, -380), 33, 23)
 
 
-def _breasts(frame: Frame) -> Solid:
+def _breasts(frame: BodyFrame) -> Solid:
     size = (26 + 20 * frame.habitus.fatness) if frame.habitus.female else 12
     left, right = (ellipsoid((side * 72, -96, 48), (50, size + 10, 52)) for _, side in SIDES)
     return left | right
 
 
-def _glands(frame: Frame, uptake: Uptake) -> list[Part]:
+def _glands(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     if not frame.habitus.female:
         return []
     reach = 14 + 8 * frame.habitus.fatness
@@ -88,12 +88,12 @@ def _glands(frame: Frame, uptake: Uptake) -> list[Part]:
     ]
 
 
-def _thigh_fat(uptake: Uptake) -> list[Part]:
+def _thigh_fat(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Planes of fat between the muscles of the thigh."""
     parts = []
     for _, side in SIDES:
         for turn in (-36.0, 34.0):
             sheet = capsule((side * 84, 6 + turn, -430), (side * 76, 8 + turn, -690), 34)
-            ring = (sheet - sheet.grown(-3)) & between(1, -22, 34)
+            ring = (sheet - sheet.grown(-3)) & slab(1, -22, 34)
             parts.append(part(ring, HU["fat"] + 40, 0.7 * uptake["muscle"]))
     return parts

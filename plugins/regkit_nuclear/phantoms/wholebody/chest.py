@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part, Value
+from regkit_nuclear.painting.canvas import PaintedPart, Value
 from regkit_nuclear.painting.random_streams import uniform
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.painting.solids import Solid, capsule, ellipsoid, free_form, half_space, path
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.heart import pericardium
 from regkit_nuclear.phantoms.wholebody.organs import SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 CARINA = (0.0, 14.0, 92.0)
 _OBLIQUE = np.array((0.0, -1.0, 1.0)) / np.sqrt(2)
 
 
-def lungs(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def lungs(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the five lobes, fissures between them, and the vessels inside."""
     air = (frame.cage.grown(-2) - frame.below_diaphragm.grown(3)) - _mediastinum(frame)
     air = air - pericardium(frame).grown(2)
@@ -40,7 +42,7 @@ def lungs(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
     return parts + _vessels(air, uptake, rng)
 
 
-def airways(uptake: Uptake) -> list[Part]:
+def airways(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint trachea and main bronchi, walls first."""
     trunk = path([CARINA, (0, 6, 160), (0, -14, 238)], 8.5)
     left = path([CARINA, (34, 18, 66)], [7, 5.5])
@@ -52,7 +54,7 @@ def airways(uptake: Uptake) -> list[Part]:
     ]
 
 
-def neck(uptake: Uptake) -> list[Part]:
+def neck(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint thyroid, larynx and oesophagus."""
     gullet = path(
         [(3, 12, 236), (4, 20, 190), (4, 27, 90), (8, 22, 10), (24, 12, -22)], [7, 7, 7, 8, 8]
@@ -72,10 +74,10 @@ def neck(uptake: Uptake) -> list[Part]:
     return parts
 
 
-def _mediastinum(frame: Frame) -> Solid:
+def _mediastinum(frame: BodyFrame) -> Solid:
     """What is between the lungs: wide around spine and heart, thin behind the breastbone."""
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         half = 15 + 14 * np.exp(-(((p.y - 8) / 34) ** 2)) + 16 * np.exp(-(((p.y - 88) / 26) ** 2))
         top = 8 * np.exp(-(((p.z - 120) / 40) ** 2))
         return np.abs(p.x - 3) - half - top
@@ -89,16 +91,16 @@ def _above(normal: np.ndarray, offset: float) -> Solid:
     return half_space(-normal / np.linalg.norm(normal), -offset)
 
 
-def _density(p: Points) -> Any:
+def _density(p: Coordinates) -> Any:
     """Lung is denser where it is lower: blood and collapse at the back of someone lying."""
     return HU["lung"] + 0.55 * p.y + 20 * np.exp((p.y - 70) / 25)
 
 
-def _perfusion(uptake: Uptake) -> Value:
+def _perfusion(uptake: WholeBodyUptake) -> Value:
     return lambda p: uptake["lung"] * (1 + 0.003 * p.y)
 
 
-def _vessels(air: Solid, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def _vessels(air: Solid, uptake: WholeBodyUptake, rng: np.random.Generator) -> list[PaintedPart]:
     parts = []
     for _, side in SIDES:
         hilum = np.array((side * 34, 16, 66))
@@ -109,8 +111,8 @@ def _vessels(air: Solid, uptake: Uptake, rng: np.random.Generator) -> list[Part]
 
 
 def _branch(
-    hilum: np.ndarray, side: float, air: Solid, uptake: Uptake, rng: np.random.Generator
-) -> list[Part]:
+    hilum: np.ndarray, side: float, air: Solid, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """One vessel from the hilum with two daughters."""
     direction = np.array(
         (side * uniform(rng, 0.2, 1), uniform(rng, -1, 0.9), uniform(rng, -1.1, 1.1))

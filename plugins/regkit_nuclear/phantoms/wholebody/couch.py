@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.canvas import PaintedPart
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.painting.solids import Solid
-from regkit_nuclear.phantoms.wholebody.habitus import Habitus
+from regkit_nuclear.phantoms.wholebody.habitus import WholeBodyHabitus
 
 BACK_MM = 106.0
 _HALF_WIDTH_MM, _SAG_MM, _THICK_MM = 215.0, 22.0, 26.0
 
 
-def back_mm(habitus: Habitus) -> float:
+def back_mm(habitus: WholeBodyHabitus) -> float:
     """Return where the couch flattens the back, along y in the frame of the anatomy."""
     return BACK_MM + 0.6 * habitus.fat_mm
 
 
-def couch(habitus: Habitus) -> list[Part]:
+def couch(habitus: WholeBodyHabitus) -> list[PaintedPart]:
     """Return a carbon shell around foam; PET does not see it."""
     top = back_mm(habitus) * habitus.depth + habitus.offset_mm[1] + 3
     bounds = (
@@ -28,7 +28,7 @@ def couch(habitus: Habitus) -> list[Part]:
         np.array([_HALF_WIDTH_MM, top + _THICK_MM + 5, 2000.0]),
     )
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         across = p.x / np.float32(_HALF_WIDTH_MM)
         middle = np.float32(top + _THICK_MM / 2) - np.float32(_SAG_MM) * across * across
         thick = np.float32(_THICK_MM / 2) * (1 - np.float32(0.6) * across * across)
@@ -36,6 +36,6 @@ def couch(habitus: Habitus) -> list[Part]:
 
     shell = Solid(distance, bounds)
     return [
-        Part(shell, {"ct": -180.0}, rigid=True),
-        Part(shell.grown(-3.0), {"ct": -940.0}, rigid=True),
+        PaintedPart(shell, {"ct": -180.0}, rigid=True),
+        PaintedPart(shell.grown(-3.0), {"ct": -940.0}, rigid=True),
     ]

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.shapes import Points, Profile, smooth_union
+from regkit_nuclear.painting.shapes import Coordinates, Profile, smooth_union
 from regkit_nuclear.painting.solids import Solid, column, free_form
-from regkit_nuclear.phantoms.wholebody.habitus import Habitus
+from regkit_nuclear.phantoms.wholebody.habitus import WholeBodyHabitus
 
 _HEIGHTS = (-430, -400, -350, -260, -180, -120, -60, 0, 60, 110, 150, 180, 205, 225, 250, 300)
 _WIDTHS = (158, 166, 168, 158, 140, 137, 141, 148, 155, 160, 158, 130, 84, 62, 57, 56)
@@ -31,10 +31,10 @@ LUMBAR, THORACIC, CERVICAL = (-240.0, -65.0), (-65.0, 205.0), (205.0, 318.0)
 
 
 @dataclass(frozen=True)
-class Frame:
+class BodyFrame:
     """The shared surfaces of one patient."""
 
-    habitus: Habitus
+    habitus: WholeBodyHabitus
 
     @cached_property
     def flesh(self) -> Solid:
@@ -70,7 +70,7 @@ class Frame:
         """Everything below the two domes of the diaphragm."""
         shift = np.float32(self.habitus.breathing_mm)
 
-        def distance(p: Points) -> Any:
+        def distance(p: Coordinates) -> Any:
             y = (p.y - 4) / 84
             right = np.float32(44) * (((p.x + 60) / 80) ** 2 + y * y) - 16
             left = np.float32(40) * (((p.x - 60) / 80) ** 2 + y * y) - 2

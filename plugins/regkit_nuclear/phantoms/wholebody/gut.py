@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.random_streams import chance, uniform
 from regkit_nuclear.painting.solids import Solid, ball, half_space, path
 from regkit_nuclear.phantoms.wholebody.abdomen import room
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.organs import part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 _COLON = np.array(
     [
@@ -35,7 +35,9 @@ _COLON = np.array(
 )
 
 
-def stomach(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def stomach(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the stomach: wall, contents, and gas at the front."""
     size = uniform(rng, 0.75, 1.1)
     centres = [(50, 14, -28), (56, -18, -66), (34, -42, -104), (4, -44, -110), (-24, -34, -104)]
@@ -50,7 +52,9 @@ def stomach(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part
     ]
 
 
-def small_bowel(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def small_bowel(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the duodenum and many loops."""
     space = room(frame).grown(-1)
     duodenum = path(
@@ -62,7 +66,9 @@ def small_bowel(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[
     return parts
 
 
-def colon(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def colon(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the colon from caecum to rectum, with haustra, stool and gas."""
     space = room(frame).grown(-1) | frame.belly.grown(-2)
     points = _COLON + rng.normal(0, 5, _COLON.shape) * (np.arange(len(_COLON)) < 13)[:, None]
@@ -88,7 +94,7 @@ def _haustra(start: np.ndarray, end: np.ndarray, radius: float) -> Solid:
     return tube
 
 
-def _loop(space: Solid, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def _loop(space: Solid, uptake: WholeBodyUptake, rng: np.random.Generator) -> list[PaintedPart]:
     """A piece of small bowel that meanders."""
     at = np.array((uniform(rng, -62, 66), uniform(rng, -58, -6), uniform(rng, -300, -165)))
     points = [at]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regkit_nuclear.painting.random_streams import chance, normal
+from regkit_nuclear.painting.random_streams import chance, truncated_normal
 
 # The anatomy is described for this height; the top of the head is always at VERTEX_MM.
 REFERENCE_HEIGHT_MM = 1700.0
@@ -14,7 +14,7 @@ VERTEX_MM = 462.0
 
 
 @dataclass(frozen=True)
-class Habitus:
+class WholeBodyHabitus:
     """What distinguishes the outlines of two patients.
 
     Parameters
@@ -55,18 +55,18 @@ class Habitus:
         return 4 + 20 * self.fatness
 
 
-def draw_habitus(rng: np.random.Generator) -> Habitus:
+def draw_whole_body_habitus(rng: np.random.Generator) -> WholeBodyHabitus:
     """Draw a patient's habitus."""
     female = chance(rng, 0.45)
-    height = normal(rng, 1640 if female else 1750, 60, 1500, 1900)
+    height = truncated_normal(rng, 1640 if female else 1750, 60, 1500, 1900)
     build = (height / REFERENCE_HEIGHT_MM) ** 0.5
-    return Habitus(
+    return WholeBodyHabitus(
         female=female,
         height_mm=height,
-        width=build * normal(rng, 0.95 if female else 1.0, 0.04, 0.86, 1.08),
-        depth=build * normal(rng, 0.97 if female else 1.0, 0.05, 0.86, 1.1),
-        fatness=normal(rng, 0.55, 0.3, 0.0, 1.3),
-        breathing_mm=normal(rng, 0, 7, -15, 15),
+        width=build * truncated_normal(rng, 0.95 if female else 1.0, 0.04, 0.86, 1.08),
+        depth=build * truncated_normal(rng, 0.97 if female else 1.0, 0.05, 0.86, 1.1),
+        fatness=truncated_normal(rng, 0.55, 0.3, 0.0, 1.3),
+        breathing_mm=truncated_normal(rng, 0, 7, -15, 15),
         arms_up=chance(rng, 0.8),
-        offset_mm=(normal(rng, 0, 5, -10, 10), normal(rng, 0, 5, -10, 10)),
+        offset_mm=(truncated_normal(rng, 0, 5, -10, 10), truncated_normal(rng, 0, 5, -10, 10)),
     )

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.canvas import PaintedPart
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.painting.solids import Solid, ball, capsule, ellipsoid, free_form, path
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 _VAULT = ellipsoid((0, -10, 384), (70, 91, 77))
 
 
-def skull(uptake: Uptake) -> list[Part]:
+def skull(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint the face's bones and air spaces, then the vault."""
     parts = [
         part(ellipsoid((0, -64, 276), (27, 32, 18)), HU["muscle"], 1.3 * uptake["blood"]),
@@ -39,7 +39,7 @@ def skull(uptake: Uptake) -> list[Part]:
     ]
 
 
-def brain(uptake: Uptake) -> list[Part]:
+def brain(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint brain: fluid, cortex, white matter, deep nuclei, ventricles, cerebellum, stem."""
     inside = _VAULT.grown(-6.5)
     hemispheres = inside.grown(-2.5) - free_form(_falx)
@@ -64,7 +64,7 @@ def brain(uptake: Uptake) -> list[Part]:
     ]
 
 
-def throat(uptake: Uptake) -> list[Part]:
+def throat(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint pharynx, tonsils and salivary glands."""
     parts = [part(path([(0, -36, 312), (0, -26, 284), (0, -18, 250)], [9, 7, 8]), -950, 0.3)]
     for _, side in SIDES:
@@ -109,7 +109,7 @@ def _base_of_face() -> Solid:
     return ellipsoid((0, -84, 332), (46, 26, 22))
 
 
-def _mastoids(uptake: Uptake) -> list[Part]:
+def _mastoids(uptake: WholeBodyUptake) -> list[PaintedPart]:
     parts = []
     for _, side in SIDES:
         bone = capsule((side * 56, 8, 330), (side * 54, 6, 312), 13, 8)
@@ -118,12 +118,12 @@ def _mastoids(uptake: Uptake) -> list[Part]:
     return parts
 
 
-def _falx(p: Points) -> Any:
+def _falx(p: Coordinates) -> Any:
     """Negative in the cleft between the hemispheres, above the deep brain."""
     return np.maximum(np.abs(p.x) - 1.6, 392 + 0.1 * np.abs(p.y) - p.z)
 
 
-def _folds(p: Points) -> Any:
+def _folds(p: Coordinates) -> Any:
     """Depth of the cortex, in mm about its mean: gyri and sulci."""
     waves = np.sin(p.x / 5.1 + p.z / 17) * np.cos(p.y / 6.3 + 0.7) + np.sin(
         p.z / 5.7 + p.y / 11

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.solids import Solid, capsule, ellipsoid, half_space, path
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.organs import part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 # Long axis of the left ventricle, from its base to its apex.
 _AXIS = np.array((0.74, -0.54, -0.40)) / np.linalg.norm((0.74, -0.54, -0.40))
 _BASE = np.array((20.0, -8.0, 46.0))
 
 
-def heart(frame: Frame, uptake: Uptake) -> list[Part]:
+def heart(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint fat, chambers and the myocardium of the left ventricle."""
     blood = (HU["blood"], uptake["blood"])
     muscle, cavity = _left_ventricle(frame)
@@ -32,7 +32,7 @@ def heart(frame: Frame, uptake: Uptake) -> list[Part]:
     ]
 
 
-def vessels(frame: Frame, uptake: Uptake) -> list[Part]:
+def vessels(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint aorta, venae cavae, pulmonary artery and the vessels of the pelvis."""
     root = np.array((4.0, -14.0, 62.0)) + _ride(frame)
     arch = path(
@@ -57,7 +57,7 @@ def vessels(frame: Frame, uptake: Uptake) -> list[Part]:
     ]
 
 
-def pericardium(frame: Frame) -> Solid:
+def pericardium(frame: BodyFrame) -> Solid:
     """Everything within the heart's sac."""
     muscle, _ = _left_ventricle(frame)
     ride = _ride(frame)
@@ -66,12 +66,12 @@ def pericardium(frame: Frame) -> Solid:
     return muscle.grown(6).blended(right, 20).blended(top, 20)
 
 
-def _ride(frame: Frame) -> NDArray[np.float64]:
+def _ride(frame: BodyFrame) -> NDArray[np.float64]:
     """Return how far breathing moves the heart, mm: it rides on the diaphragm."""
     return np.array((0.0, 0.0, 0.7 * frame.habitus.breathing_mm))
 
 
-def _left_ventricle(frame: Frame) -> tuple[Solid, Solid]:
+def _left_ventricle(frame: BodyFrame) -> tuple[Solid, Solid]:
     """Myocardium with its cavity, and the cavity: half-ellipsoids cut at a slanted base."""
     base = _BASE + _ride(frame)
     turn = _axes(_AXIS)
@@ -81,13 +81,13 @@ def _left_ventricle(frame: Frame) -> tuple[Solid, Solid]:
     return outer, inner
 
 
-def _right_ventricle(frame: Frame) -> Solid:
+def _right_ventricle(frame: BodyFrame) -> Solid:
     centre = np.array((8.0, -38.0, 28.0)) + _ride(frame)
     crescent = ellipsoid(centre, (25, 25, 48), _axes(np.array((0.86, -0.33, -0.39))))
     return crescent - _left_ventricle(frame)[0]
 
 
-def _iliacs(frame: Frame) -> list[Solid]:
+def _iliacs(frame: BodyFrame) -> list[Solid]:
     return [
         path(
             [

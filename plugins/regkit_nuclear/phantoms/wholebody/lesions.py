@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.geometry.grid import Vector3
-from regkit_nuclear.painting.canvas import Part
-from regkit_nuclear.painting.random_streams import normal, uniform
+from regkit_nuclear.painting.canvas import PaintedPart
+from regkit_nuclear.painting.random_streams import truncated_normal, uniform
 from regkit_nuclear.painting.shapes import vector
 from regkit_nuclear.painting.solids import ellipsoid
 from regkit_nuclear.phantoms.wholebody.organs import part
@@ -46,7 +46,7 @@ def draw_lesions(rng: np.random.Generator) -> tuple[Lesion, ...]:
     return tuple(_draw_lesion(rng) for _ in range(count))
 
 
-def paint_lesions(lesions: tuple[Lesion, ...]) -> list[Part]:
+def paint_lesions(lesions: tuple[Lesion, ...]) -> list[PaintedPart]:
     """Paint lesions; the organs' labels stay."""
     return [part(ellipsoid(each.centre, each.half_axes), each.hu, each.suv) for each in lesions]
 
@@ -59,6 +59,6 @@ def _draw_lesion(rng: np.random.Generator) -> Lesion:
         site=site,
         centre=vector(np.add(middle, rng.uniform(-1, 1, 3) * size)),
         half_axes=vector(radius * rng.uniform(0.8, 1.2, 3)),
-        suv=float(np.exp(normal(rng, np.log(7), 0.5, np.log(3), np.log(20)))),
+        suv=float(np.exp(truncated_normal(rng, np.log(7), 0.5, np.log(3), np.log(20)))),
         hu=hu,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regkit_nuclear.painting.canvas import Part, Value
+from regkit_nuclear.painting.canvas import PaintedPart, Value
 from regkit_nuclear.painting.solids import Solid
 
 ORGANS = (
@@ -56,7 +56,9 @@ SIDES = (("left", 1.0), ("right", -1.0))
 """Names of the sides and the sign of x there."""
 
 
-def part(solid: Solid, hu: Value | None, suv: Value | None, organ: str | None = None) -> Part:
+def part(
+    solid: Solid, hu: Value | None, suv: Value | None, organ: str | None = None
+) -> PaintedPart:
     """Make a part of given HU and SUV; None leaves the image as it is.
 
     `organ` names its label; None leaves labels as they are, `NO_ORGAN` erases them.
@@ -66,4 +68,4 @@ def part(solid: Solid, hu: Value | None, suv: Value | None, organ: str | None = 
         values["ct"] = hu
     if suv is not None:
         values["pet"] = suv
-    return Part(solid, values, None if organ is None else LABELS.get(organ, 0))
+    return PaintedPart(solid, values, None if organ is None else LABELS.get(organ, 0))

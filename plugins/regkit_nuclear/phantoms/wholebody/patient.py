@@ -11,14 +11,18 @@ import numpy as np
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit_nuclear.painting.canvas import Painting, Part, displaced, paint
+from regkit_nuclear.painting.canvas import PaintedPart, Painting, displaced, paint
 from regkit_nuclear.painting.random_streams import generator
-from regkit_nuclear.painting.shapes import Points, RandomField
+from regkit_nuclear.painting.shapes import Coordinates, RandomField
 from regkit_nuclear.phantoms.wholebody import anatomy
-from regkit_nuclear.phantoms.wholebody.habitus import VERTEX_MM, Habitus, draw_habitus
+from regkit_nuclear.phantoms.wholebody.habitus import (
+    VERTEX_MM,
+    WholeBodyHabitus,
+    draw_whole_body_habitus,
+)
 from regkit_nuclear.phantoms.wholebody.imaging import ct_image, pet_image
 from regkit_nuclear.phantoms.wholebody.lesions import Lesion, draw_lesions
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake, draw_uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake, draw_whole_body_uptake
 
 _AIR = {"ct": HU["air"], "pet": 0.0}
 _WARP_MM, _WAVELENGTHS_MM = 3.5, (160.0, 400.0)
@@ -37,7 +41,7 @@ def whole_body_grid(coarser: int = 1) -> Grid:
 
 
 @dataclass(frozen=True)
-class Patient:
+class WholeBodyPatient:
     """What was drawn for one patient; `render` shows the patient on a grid.
 
     Parameters
@@ -53,8 +57,8 @@ class Patient:
     """
 
     seed: int
-    habitus: Habitus
-    uptake: Uptake
+    habitus: WholeBodyHabitus
+    uptake: WholeBodyUptake
     lesions: tuple[Lesion, ...]
 
     def render(
@@ -92,15 +96,17 @@ class Patient:
         return pet, LabelMap(painting.labels, grid)
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[PaintedPart]:
         """Everything the patient consists of, in painting order."""
-        return anatomy.parts(self.habitus, self.uptake, self.lesions, generator(self.seed, 1))
+        return anatomy.whole_body_parts(
+            self.habitus, self.uptake, self.lesions, generator(self.seed, 1)
+        )
 
-    def to_anatomy(self, points: Points) -> Points:
+    def to_anatomy(self, points: Coordinates) -> Coordinates:
         """Map points of the patient, LPS mm, to the frame that the anatomy is described in."""
         bent = displaced(points, self._bends)
         body, (x, y) = self.habitus, self.habitus.offset_mm
-        return Points(
+        return Coordinates(
             (bent.x - np.float32(x)) / np.float32(body.width),
             (bent.y - np.float32(y)) / np.float32(body.depth),
             (bent.z - np.float32(VERTEX_MM)) / np.float32(body.stature) + np.float32(VERTEX_MM),
@@ -127,7 +133,9 @@ class Patient:
         return images
 
 
-def draw_patient(seed: int) -> Patient:
+def draw_whole_body_patient(seed: int) -> WholeBodyPatient:
     """Draw a patient; the same seed gives the same patient."""
     rng = generator(seed, 0)
-    return Patient(seed, draw_habitus(rng), draw_uptake(rng), draw_lesions(rng))
+    return WholeBodyPatient(
+        seed, draw_whole_body_habitus(rng), draw_whole_body_uptake(rng), draw_lesions(rng)
+    )

@@ -6,39 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
+from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.random_streams import uniform
-from regkit_nuclear.painting.shapes import Points
+from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.painting.solids import (
     Solid,
     ball,
-    between,
     capsule,
     ellipsoid,
     free_form,
     path,
+    slab,
 )
-from regkit_nuclear.phantoms.wholebody.frame import Frame
+from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 HIP = (89.0, 6.0, -356.0)
 
 
-def muscles(frame: Frame, uptake: Uptake) -> list[Part]:
+def muscles(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint the gluteal muscles, with a plane of fat in front of them."""
     flesh = frame.flesh.grown(-2)
     parts = []
     for name, side in SIDES:
         whole = ellipsoid((side * 72, 62, -322), (66, 46, 88), None) & flesh
-        whole = whole & between(0, *sorted((side * 6, side * 200)))
+        whole = whole & slab(0, *sorted((side * 6, side * 200)))
         parts.append(part(whole.grown(3), HU["fat"], uptake["fat"]))
         parts.append(part(whole, HU["muscle"], uptake["muscle"], f"gluteus_{name}"))
     cleft = ellipsoid((0, 100, -395), (8, 40, 60)) & flesh.grown(4)
     return [*parts, part(cleft, HU["fat"], uptake["fat"], NO_ORGAN)]
 
 
-def organs(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]:
+def organs(
+    frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
+) -> list[PaintedPart]:
     """Paint the bladder and what lies behind or below it."""
     fill = uniform(rng, 0.7, 1.25)
     bladder = ellipsoid((0, -26, -352 + 10 * fill), (40 * fill, 32 * fill, 29 * fill))
@@ -58,7 +60,7 @@ def organs(frame: Frame, uptake: Uptake, rng: np.random.Generator) -> list[Part]
     ]
 
 
-def bones(uptake: Uptake) -> list[Part]:
+def bones(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint hip bones and femora: cortex first, then what is inside."""
     parts = []
     for name, side in SIDES:
@@ -77,7 +79,7 @@ def bones(uptake: Uptake) -> list[Part]:
 def hip_bone(side: float) -> Solid:
     """One hip bone: wing, socket, pubis and ischium."""
     socket = ellipsoid((side * 86, 8, -350), (31, 31, 31)) - ball((side * 96, HIP[1], HIP[2]), 26)
-    inner = between(0, *sorted((side * 52, side * 112)))
+    inner = slab(0, *sorted((side * 52, side * 112)))
     pubis = path(
         [(side * 78, -14, -352), (side * 40, -48, -372), (side * 9, -58, -388)], [10, 8, 9]
     )
@@ -114,7 +116,7 @@ def _wing(side: float) -> Solid:
     bowl = ellipsoid((0, -26, -222), (124, 102, 112))
     shell = bowl - bowl.grown(-9)
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         x = np.float32(side) * p.x
         crest = p.z + 186 + 0.0042 * (p.y - 12) ** 2 + 0.5 * np.maximum(-46 - p.y, 0)
         front = -60 - 0.35 * (p.z + 240) - p.y
@@ -123,5 +125,5 @@ def _wing(side: float) -> Solid:
         return np.maximum.reduce([crest * 0.8, front * 0.9, inner, -322 - p.z, notch])
 
     low, high = sorted((side * 34, side * 126))
-    box = between(0, low, high) & between(1, -80, 80) & between(2, -322, -184)
+    box = slab(0, low, high) & slab(1, -80, 80) & slab(2, -322, -184)
     return shell & free_form(distance) & box

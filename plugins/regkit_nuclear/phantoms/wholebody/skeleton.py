@@ -7,21 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from regkit_nuclear.painting.canvas import Part
-from regkit_nuclear.painting.shapes import Field, Points, Profile
+from regkit_nuclear.painting.canvas import PaintedPart
+from regkit_nuclear.painting.shapes import Coordinates, Field, Profile
 from regkit_nuclear.painting.solids import (
     Solid,
     ball,
-    between,
     capsule,
     ellipsoid,
     free_form,
     path,
+    slab,
 )
 from regkit_nuclear.phantoms.wholebody.body import elbow, shoulder
-from regkit_nuclear.phantoms.wholebody.frame import CERVICAL, LUMBAR, THORACIC, VERTEBRAE, Frame
+from regkit_nuclear.phantoms.wholebody.frame import (
+    CERVICAL,
+    LUMBAR,
+    THORACIC,
+    VERTEBRAE,
+    BodyFrame,
+)
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
-from regkit_nuclear.phantoms.wholebody.uptake import HU, Uptake
+from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
 _RADIUS = Profile((-240, -100, 60, 205, 318), (22, 20, 16, 11.5, 9.5))
 # Height of a vertebra with its disc.
@@ -34,15 +40,15 @@ _GROUPS = (
 )
 
 
-def spine(frame: Frame, uptake: Uptake) -> list[Part]:
+def spine(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint discs, vertebrae, sacrum and spinal cord."""
-    box = between(0, -60, 60) & between(1, -30, 150) & between(2, LUMBAR[0], CERVICAL[1])
+    box = slab(0, -60, 60) & slab(1, -30, 150) & slab(2, LUMBAR[0], CERVICAL[1])
     bodies, arches, canal = (free_form(f(frame)) & box for f in (_bodies, _arches, _canal))
     discs = bodies.grown(1)
     parts = [part(discs, HU["cartilage"] - 20, 0.8 * uptake["bone"])]
     bone = (bodies - free_form(_discs)) | arches
     for name, (low, high) in _GROUPS:
-        group = bone & between(2, low, high)
+        group = bone & slab(2, low, high)
         parts.append(part(group, 0.75 * HU["bone"], uptake["bone"] * 1.5, name))
     marrow = (bodies - free_form(_discs)).grown(-2.6)
     return [
@@ -54,7 +60,7 @@ def spine(frame: Frame, uptake: Uptake) -> list[Part]:
     ]
 
 
-def chest_wall(frame: Frame, uptake: Uptake) -> list[Part]:
+def chest_wall(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint intercostal muscle, ribs with their cartilage, and the sternum."""
     wall = frame.cage.grown(9) - frame.cage
     costal = free_form(_costal_margin)
@@ -64,13 +70,13 @@ def chest_wall(frame: Frame, uptake: Uptake) -> list[Part]:
     front = free_form(_cartilage)
     parts.append(part(ribs & front, HU["cartilage"], uptake["bone"]))
     for name, side in SIDES:
-        half = (ribs - front) & between(0, *sorted((side * 12, side * 160)))
+        half = (ribs - front) & slab(0, *sorted((side * 12, side * 160)))
         parts.append(part(half, 0.8 * HU["bone"], uptake["bone"] * 1.2, f"ribs_{name}"))
         parts.append(part(half.grown(-2), HU["spongy"] + 40, 0.75 * uptake["marrow"]))
     return parts + _sternum(frame, uptake)
 
 
-def shoulders(frame: Frame, uptake: Uptake) -> list[Part]:
+def shoulders(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint scapulae, clavicles and humeri."""
     parts = []
     for name, side in SIDES:
@@ -90,8 +96,8 @@ def shoulders(frame: Frame, uptake: Uptake) -> list[Part]:
     return parts
 
 
-def _bodies(frame: Frame) -> Callable[[Points], Any]:
-    def distance(p: Points) -> Any:
+def _bodies(frame: BodyFrame) -> Callable[[Coordinates], Any]:
+    def distance(p: Coordinates) -> Any:
         radius = _RADIUS(p.z)
         waist = 1.6 * (1 - np.abs(2 * _phase(p.z) - 1))
         return np.hypot(p.x / 1.28, p.y - frame.spine_y(p.z)) - radius + waist
@@ -99,10 +105,10 @@ def _bodies(frame: Frame) -> Callable[[Points], Any]:
     return distance
 
 
-def _arches(frame: Frame) -> Callable[[Points], Any]:
+def _arches(frame: BodyFrame) -> Callable[[Coordinates], Any]:
     """Arch round the canal, spinous process sloping down, transverse processes."""
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         radius = _RADIUS(p.z)
         behind = p.y - frame.spine_y(p.z) - radius
         level = np.abs(_phase(p.z) - 0.55)
@@ -120,11 +126,11 @@ def _arches(frame: Frame) -> Callable[[Points], Any]:
     return distance
 
 
-def _canal(frame: Frame) -> Callable[[Points], Any]:
+def _canal(frame: BodyFrame) -> Callable[[Coordinates], Any]:
     return lambda p: np.hypot(p.x, p.y - frame.spine_y(p.z) - _RADIUS(p.z) - 8) - np.float32(8)
 
 
-def _discs(p: Points) -> Any:
+def _discs(p: Coordinates) -> Any:
     """Negative in the discs between the vertebrae."""
     phase = _phase(p.z)
     return (np.minimum(phase, 1 - phase) - np.float32(0.12)) * _PITCH(p.z)
@@ -135,20 +141,20 @@ def _phase(z: Field) -> Field:
     return np.asarray(np.interp(z, VERTEBRAE, _LEVELS) % 1, dtype=np.float32)
 
 
-def _sacrum(uptake: Uptake) -> list[Part]:
+def _sacrum(uptake: WholeBodyUptake) -> list[PaintedPart]:
     wedge = ellipsoid((0, 64, -290), (54, 27, 66)) - ellipsoid((0, 22, -338), (62, 44, 72))
     tail = path([(0, 84, -332), (0, 86, -350), (0, 76, -372)], [13, 9, 6])
-    bone = (wedge.blended(tail, 10)) & between(2, -380, -242)
+    bone = (wedge.blended(tail, 10)) & slab(2, -380, -242)
     return [
         part(bone, 0.6 * HU["bone"], uptake["bone"] * 1.5, "sacrum"),
         part(bone.grown(-3), HU["spongy"] - 20, uptake["marrow"]),
     ]
 
 
-def _rib_pattern(frame: Frame) -> Callable[[Points], Any]:
+def _rib_pattern(frame: BodyFrame) -> Callable[[Coordinates], Any]:
     """Bands that start at the vertebrae and slope down to the front."""
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         root = p.z + 0.45 * (frame.spine_y(p.z) + 12 - p.y)
         phase = _phase(root)
         pitch = np.float32(22.5)
@@ -158,39 +164,39 @@ def _rib_pattern(frame: Frame) -> Callable[[Points], Any]:
     return distance
 
 
-def _costal_margin(p: Points) -> Any:
+def _costal_margin(p: Coordinates) -> Any:
     """Negative above the arch where the ribs end in front."""
     x = np.abs(p.x)
     margin = -32 - 0.85 * x - p.z - 1.5 * np.maximum(p.y - 10, 0)
     return margin * 0.7
 
 
-def _cartilage(p: Points) -> Any:
+def _cartilage(p: Coordinates) -> Any:
     """Negative in front, where ribs are cartilage: more of it lower down."""
     reach = np.clip(64 - 0.22 * (p.z - 60), 40, 96)
     return np.maximum(np.abs(p.x) - reach, p.y + 30)
 
 
-def _sternum(frame: Frame, uptake: Uptake) -> list[Part]:
-    body = (frame.cage.grown(11) - frame.cage.grown(1)) & between(1, -140, 0)
+def _sternum(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
+    body = (frame.cage.grown(11) - frame.cage.grown(1)) & slab(1, -140, 0)
     width = Profile((-40, 60, 110, 130, 152), (10, 18, 13, 24, 26))
-    bone = body & free_form(lambda p: np.abs(p.x) - width(p.z)) & between(2, -38, 152)
+    bone = body & free_form(lambda p: np.abs(p.x) - width(p.z)) & slab(2, -38, 152)
     return [
         part(bone, 0.5 * HU["bone"], uptake["bone"] * 1.5),
         part(bone.grown(-2.5), HU["spongy"] - 30, 0.9 * uptake["marrow"]),
     ]
 
 
-def _blade(frame: Frame, side: float) -> Solid:
+def _blade(frame: BodyFrame, side: float) -> Solid:
     """Scapula: a thin plate behind the ribs, its spine, and the socket of the shoulder."""
     shell = frame.cage.grown(18) - frame.cage.grown(12.5)
 
-    def distance(p: Points) -> Any:
+    def distance(p: Coordinates) -> Any:
         x = np.float32(side) * p.x
         lower = (0.9 * (x - 62) - (p.z - 46)) * 0.74
         return np.maximum.reduce([46 - x, 20 - p.y, p.z - 166, lower, x - 116])
 
     ridge = path([(side * 62, 98, 138), (side * 110, 74, 164), (side * 146, 30, 196)], [5, 6, 7])
     neck = capsule((side * 108, 52, 150), (side * 128, 24, 166), 9, 13)
-    plate = shell & free_form(distance) & between(0, *sorted((side * 40, side * 140)))
+    plate = shell & free_form(distance) & slab(0, *sorted((side * 40, side * 140)))
     return plate | ridge | neck

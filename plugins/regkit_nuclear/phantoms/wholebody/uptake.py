@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from regkit_nuclear.painting.random_streams import normal
+from regkit_nuclear.painting.random_streams import truncated_normal
 
 HU: Mapping[str, float] = MappingProxyType(
     {
@@ -69,7 +69,7 @@ _SKEWED = {
 
 
 @dataclass(frozen=True)
-class Uptake:
+class WholeBodyUptake:
     """SUV of every tissue; ``uptake["liver"]``."""
 
     suv: Mapping[str, float]
@@ -78,15 +78,15 @@ class Uptake:
         return self.suv[tissue]
 
 
-def draw_uptake(rng: np.random.Generator) -> Uptake:
+def draw_whole_body_uptake(rng: np.random.Generator) -> WholeBodyUptake:
     """Draw one patient's uptake."""
-    suv = {tissue: normal(rng, *limits) for tissue, limits in _SUV.items()}
+    suv = {tissue: truncated_normal(rng, *limits) for tissue, limits in _SUV.items()}
     for tissue, (median, spread, low, high) in _SKEWED.items():
         logs = np.log([median, low, high]).tolist()
-        suv[tissue] = float(np.exp(normal(rng, logs[0], spread, logs[1], logs[2])))
+        suv[tissue] = float(np.exp(truncated_normal(rng, logs[0], spread, logs[1], logs[2])))
     suv["white_matter"] = 0.42 * suv["grey_matter"]
     suv["cerebellum"] = 0.85 * suv["grey_matter"]
     suv["air"] = 0.0
     suv["gas"] = 0.25
     suv["water"] = 0.6
-    return Uptake(suv)
+    return WholeBodyUptake(suv)

@@ -7,18 +7,18 @@ from pathlib import Path
 from regkit.errors import FileFormatError
 from regkit.geometry.sitk_bridge import transform_from_sitk
 from regkit.geometry.transform import Transform
-from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
 from regkit.io.transforms.itk import load, store
 
 
-def read_ants(path: Path, images: Images) -> Transform:  # noqa: ARG001
+def read_ants(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
     """Read a linear transform of any ITK type."""
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK goes by the suffix of a transform file; name it .mat")
     return transform_from_sitk(load(path))
 
 
-def write_ants(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+def write_ants(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
     """Write a linear transform as ITK's AffineTransform."""
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK goes by the suffix of a transform file; name it .mat")

@@ -7,9 +7,9 @@ from pathlib import Path
 from regkit.errors import FileFormatError, RegkitError, TransformError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import Transform
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms.ants import ANTS
-from regkit.io.transforms.format import Images, TransformFormat
+from regkit.io.transforms.format import ImageGrids, TransformFormat
 from regkit.io.transforms.fsl import FSL
 from regkit.io.transforms.itk import ITK
 from regkit.io.transforms.json_matrix import JSON
@@ -55,7 +55,7 @@ def read_transform(
     start = _start_of(path)
     chosen = _named(format) if format else _recognised(path, start)
     try:
-        return chosen.read(path, Images(fixed, moving))
+        return chosen.read(path, ImageGrids(fixed, moving))
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
 
@@ -92,9 +92,9 @@ def write_transform(
     """
     path = Path(path)
     chosen = _named(format) if format else _by_suffix(path)
-    with staged(path.parent) as stage:
+    with atomic_output(path.parent) as stage:
         try:
-            chosen.write(transform, stage.path(path.name), Images(fixed, moving))
+            chosen.write(transform, stage.path(path.name), ImageGrids(fixed, moving))
         except RegkitError as error:
             raise type(error)(f"{path}: {error}") from error
 

@@ -12,7 +12,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageGrids:
     """The grids a transform file refers to, where the format needs them."""
 
     fixed: Grid | None = None
@@ -45,8 +45,8 @@ class TransformFormat:
     title: str
     suffixes: tuple[str, ...]
     recognises: Callable[[Path, bytes], bool]
-    read: Callable[[Path, Images], Transform]
-    write: Callable[[Transform, Path, Images], None]
+    read: Callable[[Path, ImageGrids], Transform]
+    write: Callable[[Transform, Path, ImageGrids], None]
     linear_only: bool = True
 
 

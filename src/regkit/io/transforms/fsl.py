@@ -10,18 +10,18 @@ from pathlib import Path
 from regkit.errors import TransformError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
 from regkit.io.transforms.frames import from_fsl_matrix, fsl_matrix
 from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
 
 
-def read_fsl(path: Path, images: Images) -> AffineTransform:
+def read_fsl(path: Path, images: ImageGrids) -> AffineTransform:
     """Read a FLIRT matrix between the two images."""
     fixed, moving = _both(images)
     return AffineTransform(from_fsl_matrix(read_matrix(path), fixed, moving))
 
 
-def write_fsl(transform: Transform, path: Path, images: Images) -> None:
+def write_fsl(transform: Transform, path: Path, images: ImageGrids) -> None:
     """Write a linear transform as a FLIRT matrix between the two images."""
     fixed, moving = _both(images)
     affine = require_affine(transform)
@@ -29,7 +29,7 @@ def write_fsl(transform: Transform, path: Path, images: Images) -> None:
     path.write_text(format_matrix(fsl_matrix(affine.matrix, fixed, moving)), encoding="ascii")
 
 
-def _both(images: Images) -> tuple[Grid, Grid]:
+def _both(images: ImageGrids) -> tuple[Grid, Grid]:
     if images.fixed is None or images.moving is None:
         raise TransformError(
             "an FSL matrix means nothing without its images: give both (--fixed and --moving, "

@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from regkit.errors import FileFormatError, OutputError
 from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.geometry.transform import Transform
-from regkit.io.noise import silenced
-from regkit.io.transforms.format import Images, TransformFormat
+from regkit.io.native_output import suppress_native_output
+from regkit.io.transforms.format import ImageGrids, TransformFormat
 
 TEXT_MARK = b"#Insight Transform File"
 HDF5_MARK = b"\x89HDF\r\n\x1a\n"
@@ -18,7 +18,7 @@ TEXT_SUFFIXES = (".tfm", ".txt")
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
-def read_itk(path: Path, images: Images) -> Transform:  # noqa: ARG001
+def read_itk(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
     """Read a linear transform, a displacement field or a composite."""
     _check_suffix(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
@@ -31,7 +31,7 @@ def read_itk(path: Path, images: Images) -> Transform:  # noqa: ARG001
     return transform_from_sitk(transform)
 
 
-def write_itk(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+def write_itk(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
     """Write any transform; the suffix chooses text or HDF5."""
     _check_suffix(path)
     store(transform, path)
@@ -40,7 +40,7 @@ def write_itk(transform: Transform, path: Path, images: Images) -> None:  # noqa
 def load(path: Path) -> sitk.Transform:
     """Read a file with SimpleITK, turning its many-lined errors into one line."""
     try:
-        with silenced():
+        with suppress_native_output():
             return sitk.ReadTransform(str(path))
     except (RuntimeError, UnicodeDecodeError) as error:  # ITK quotes whatever bytes it found
         text = str(error)
@@ -57,7 +57,7 @@ def store(transform: Transform, path: Path) -> None:
     """Write a file with SimpleITK, turning its many-lined errors into one line."""
     written = transform_to_sitk(transform)
     try:
-        with silenced():
+        with suppress_native_output():
             sitk.WriteTransform(written, str(path))
     except RuntimeError as error:
         raise OutputError("ITK could not write it; is the disk full?") from error

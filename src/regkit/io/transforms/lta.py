@@ -12,7 +12,7 @@ import numpy as np
 from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
 from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix, voxel_to_lps
 from regkit.io.transforms.matrix_text import (
     format_matrix,
@@ -35,7 +35,7 @@ class _Lta:
     dst: FloatArray | None
 
 
-def read_lta(path: Path, images: Images) -> AffineTransform:
+def read_lta(path: Path, images: ImageGrids) -> AffineTransform:
     """Read a RAS-to-RAS or voxel-to-voxel matrix; the latter needs both geometries."""
     lta = _parse(read_text(path))
     if lta.kind == RAS_TO_RAS:
@@ -45,7 +45,7 @@ def read_lta(path: Path, images: Images) -> AffineTransform:
     return AffineTransform(freesurfer_matrix_to_lps(dst @ lta.matrix @ np.linalg.inv(src)))
 
 
-def write_lta(transform: Transform, path: Path, images: Images) -> None:
+def write_lta(transform: Transform, path: Path, images: ImageGrids) -> None:
     """Write a linear transform as a RAS-to-RAS matrix with the geometry of the images given."""
     affine = require_affine(transform)
     affine.inverse()  # the file stores the inverse: refuse what has none

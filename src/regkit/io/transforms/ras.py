@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import Images, TransformFormat, require_affine
+from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
 from regkit.io.transforms.frames import ras_matrix
 from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
 
 
-def read_ras(path: Path, images: Images) -> AffineTransform:  # noqa: ARG001
+def read_ras(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG001
     """Read a 4 x 4 matrix between RAS points."""
     return AffineTransform(ras_matrix(read_matrix(path)))
 
 
-def write_ras(transform: Transform, path: Path, images: Images) -> None:  # noqa: ARG001
+def write_ras(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
     """Write a linear transform as a 4 x 4 matrix between RAS points."""
     matrix = ras_matrix(require_affine(transform).matrix)
     path.write_text(format_matrix(matrix), encoding="ascii")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from regkit.report.benchmark_page.bland_altman import bland_altman
 from regkit.report.benchmark_page.choice import by_rank, leading
 from regkit.report.benchmark_page.cost import Point, time_against
-from regkit.report.benchmark_page.critical import critical_difference
+from regkit.report.benchmark_page.critical import critical_difference_diagram
 from regkit.report.benchmark_page.strips import Strip, strips
 from regkit.statistics.agreement import Agreement
 from regkit.statistics.paired import least_p
@@ -164,7 +164,7 @@ def _panel(
         strips=strips(
             drawn, score.score, score.unit, margin if score.better != "higher" else None
         ),
-        critical=critical_difference(ranking, colours) if ranking else None,
+        critical=critical_difference_diagram(ranking, colours) if ranking else None,
         cost=time_against(points, score.score, score.unit, score.better)
         if points and score.score not in COSTS
         else None,

@@ -15,7 +15,7 @@ WIDTH, SIDE, LINE, BAR = 860, 230, 26, 12
 SCALE_Y = 62
 
 
-def critical_difference(ranking: Ranking, colours: Mapping[str, int]) -> Markup:
+def critical_difference_diagram(ranking: Ranking, colours: Mapping[str, int]) -> Markup:
     """Draw a ranking.
 
     Parameters

@@ -9,12 +9,12 @@ from typing import Any
 from regkit import __version__
 from regkit.benchmark.records import read_records
 from regkit.benchmark.summary import of_scores, true_values
-from regkit.io.staging import staged
+from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
 from regkit.report.benchmark_page.case_table import case_table
 from regkit.report.benchmark_page.choice import Choice, choose
 from regkit.report.benchmark_page.content import Section, colours_of, sections
-from regkit.report.benchmark_page.views import View, Views, make_views
+from regkit.report.benchmark_page.views import CaseView, CaseViews, make_views
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 from regkit.statistics import Summary
@@ -22,10 +22,10 @@ from regkit.statistics.agreement import agreements
 from regkit.statistics.table import COSTS, Record
 from regkit.statistics.writing import (
     equivalence_in_words,
-    shown,
-    shown_mean,
-    shown_p,
-    shown_quantile,
+    format_mean,
+    format_p,
+    format_quantile,
+    format_value,
 )
 
 REPORT = "report.html"
@@ -65,17 +65,17 @@ def write_report(
     found = sections(summary, records, agreed=agreed)
     views = make_views(folder, _choices(found, records, most_views), registry)
     about = {offer.spec.name: offer.spec.summary for offer in registry.metrics}
-    html = render(summary, records, found, views, COSTS_ARE | about)
-    with staged(folder) as stage:
+    html = render_page(summary, records, found, views, COSTS_ARE | about)
+    with atomic_output(folder) as stage:
         stage.path(REPORT).write_text(html, encoding="utf-8")
     return folder / REPORT
 
 
-def render(
+def render_page(
     summary: Summary,
     records: Sequence[Record],
     found: Sequence[Section],
-    views: Views,
+    views: CaseViews,
     about: Mapping[str, str],
 ) -> str:
     """Return the page as HTML; names and texts of the records are not trusted and are escaped."""
@@ -93,10 +93,10 @@ def render(
         niivue=niivue,
         licences=licences,
         warm=warm_colours,
-        shown=shown,
-        shown_p=shown_p,
-        shown_mean=shown_mean,
-        shown_quantile=shown_quantile,
+        shown=format_value,
+        shown_p=format_p,
+        shown_mean=format_mean,
+        shown_quantile=format_quantile,
         equivalence=equivalence_in_words,
     )
 
@@ -112,7 +112,7 @@ def _choices(found: Sequence[Section], records: Sequence[Record], most_views: in
     return choices
 
 
-def _scene(view: View) -> dict[str, Any]:
+def _scene(view: CaseView) -> dict[str, Any]:
     """Return what the script of the page needs of a view."""
     record = view.choice.record
     title = f"{record['method']}, {view.choice.why}: {record['case']}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from regkit.benchmark.case_source import Cases
+from regkit.benchmark.case_source import CaseReader
 from regkit.benchmark.plan import CONFIG, read_plan
 from regkit.datasets.case import Case
 from regkit.errors import RegkitError
@@ -21,8 +21,8 @@ from regkit.io.transforms import read_transform
 from regkit.registry import Registry
 from regkit.report.annotation import Heading
 from regkit.report.benchmark_page.choice import Choice
-from regkit.report.motion import transform_in_words
-from regkit.report.picture import compare, unregistered
+from regkit.report.motion_text import transform_in_words
+from regkit.report.picture import comparison_picture, unregistered
 from regkit.report.viewer import scene
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ QUALITY = 82
 
 
 @dataclass(frozen=True)
-class View:
+class CaseView:
     """A chosen case on the page.
 
     Parameters
@@ -52,10 +52,10 @@ class View:
 
 
 @dataclass(frozen=True)
-class Views:
+class CaseViews:
     """The views of a page, and why some are missing; empty if none is."""
 
-    shown: tuple[View, ...] = ()
+    shown: tuple[CaseView, ...] = ()
     problem: str = ""
 
 
@@ -63,7 +63,7 @@ def make_views(
     folder: Path,
     choices: Sequence[Choice],
     registry: Registry,
-) -> Views:
+) -> CaseViews:
     """Show chosen records.
 
     Parameters
@@ -81,7 +81,7 @@ def make_views(
         Without the images a report has no pictures but everything else, and says why.
     """
     if not choices:
-        return Views()
+        return CaseViews()
     try:
         cases = read_plan(folder / CONFIG).dataset.open(registry)
         index = {case: number for number, case in enumerate(cases.ids)}
@@ -89,20 +89,20 @@ def make_views(
         found = _in_order(folder, cases, index, known)
     except (RegkitError, OSError) as error:
         logger.info("no pictures: %s", error)
-        return Views(problem=f"There are no pictures of cases: {error}")
+        return CaseViews(problem=f"There are no pictures of cases: {error}")
     missing = len(choices) - len(known)
     problem = f"{missing} chosen cases are no longer in the dataset." if missing else ""
-    return Views(tuple(found), problem)
+    return CaseViews(tuple(found), problem)
 
 
 def _in_order(
     folder: Path,
-    cases: Cases,
+    cases: CaseReader,
     index: dict[str, int],
     choices: Sequence[Choice],
-) -> list[View]:
+) -> list[CaseView]:
     """Make views case by case as the dataset has them, and return them as they were chosen."""
-    views: dict[int, View] = {}
+    views: dict[int, CaseView] = {}
     wanted = sorted({index[str(choice.record["case"])] for choice in choices})
     for number in wanted:
         case = cases.case(number)
@@ -112,7 +112,7 @@ def _in_order(
     return [views[place] for place in range(len(choices))]
 
 
-def _view(folder: Path, case: Case, choice: Choice) -> View:
+def _view(folder: Path, case: Case, choice: Choice) -> CaseView:
     fixed, moving = case.pair.fixed, case.pair.moving
     after = transform_of(folder, choice.record)
     start = unregistered(case.pair)
@@ -122,8 +122,8 @@ def _view(folder: Path, case: Case, choice: Choice) -> View:
         badge=str(choice.record.get("verdict") or ""),
         subtitle=f"{choice.score} {choice.value:.3g} {choice.unit}; fixed to moving: {motion}",
     )
-    drawn = compare(fixed, moving, start, after, heading)
-    return View(choice, motion, data_url(drawn), scene(fixed, moving, start, after))
+    drawn = comparison_picture(fixed, moving, start, after, heading)
+    return CaseView(choice, motion, data_url(drawn), scene(fixed, moving, start, after))
 
 
 def transform_of(folder: Path, record: Any) -> Transform:

@@ -62,7 +62,7 @@ def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> 
 
 
 @compiled
-def look_up(volume: Any, maps: Any, points: Any, values: Any) -> None:
+def interpolate(volume: Any, maps: Any, points: Any, values: Any) -> None:
     """Fill in the values that `gather` would, without gradients."""
     top_z, top_y, top_x = volume.shape[0] - 1.5, volume.shape[1] - 1.5, volume.shape[2] - 1.5
     for b in range(maps.shape[0]):
@@ -90,7 +90,7 @@ def look_up(volume: Any, maps: Any, points: Any, values: Any) -> None:
 
 
 @compiled
-def carry(values: Any, slopes: Any, gradients: Any, points: Any, by_maps: Any) -> None:
+def backpropagate(values: Any, slopes: Any, gradients: Any, points: Any, by_maps: Any) -> None:
     """Sum the derivatives by each value into derivatives by the entries of the maps.
 
     Parameters

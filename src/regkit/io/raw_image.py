@@ -18,7 +18,7 @@ RAS_LPS_SIGNS = np.array([[-1.0], [-1.0], [1.0], [1.0]])
 
 
 @dataclass(frozen=True)
-class Stored:
+class RawImage:
     """The contents of an image file.
 
     Parameters

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
-from regkit.io.stored import real_type
+from regkit.io.raw_image import real_type
 
 
-def contents(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """Return a file's bytes; gzip content is unpacked and its check sum verified."""
     raw = path.read_bytes()
     if raw[:2] != b"\x1f\x8b":
@@ -28,7 +28,7 @@ def contents(path: Path) -> bytes:
         raise FileFormatError(f"the compressed data are damaged ({error})") from error
 
 
-def voxels(
+def decode_voxels(
     content: bytes, dtype: Any, shape_zyx: tuple[int, int, int], offset: int
 ) -> NDArray[Any]:
     """Return the array that starts at a byte offset, without a copy.

@@ -16,7 +16,7 @@ from regkit.errors import OutputError
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
-class Stage:
+class OutputStage:
     """A hidden folder that holds the files of one run until all of them are written.
 
     Parameters
@@ -33,7 +33,7 @@ class Stage:
         self.target = target
         self.hidden = hidden
         self._inputs = [path for path in inputs if path.is_file()]
-        self._retired: set[Path] = set()
+        self._stale: set[Path] = set()
 
     def path(self, name: str | os.PathLike[str]) -> Path:
         """Return where to write the file that is to become `name` (relative) in the target."""
@@ -48,9 +48,9 @@ class Stage:
         staged_file.parent.mkdir(parents=True, exist_ok=True)
         return staged_file
 
-    def retire(self, name: str) -> None:
+    def discard_stale(self, name: str) -> None:
         """Remove an older file of this name when the new ones appear, unless it is one of them."""
-        self._retired.add(self.target / name)
+        self._stale.add(self.target / name)
 
     def publish(self) -> None:
         """Move every staged file into place, replacing older ones."""
@@ -64,12 +64,14 @@ class Stage:
             final.parent.mkdir(parents=True, exist_ok=True)
         for path, final in moves:
             path.replace(final)
-        for old in self._retired.difference(final for _, final in moves):
+        for old in self._stale.difference(final for _, final in moves):
             old.unlink(missing_ok=True)
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()) -> Iterator[Stage]:
+def atomic_output(
+    folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()
+) -> Iterator[OutputStage]:
     """Write files into a folder so that all of them appear, or none.
 
     Files are written under ``stage.path(name)`` and moved into `folder` when the block ends
@@ -92,7 +94,7 @@ def staged(folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()) -
     missing = [path for path in (target, *target.parents) if not path.exists()]
     try:
         with _hidden_folder(target) as hidden:
-            stage = Stage(target, hidden, [path for path in inputs if path is not None])
+            stage = OutputStage(target, hidden, [path for path in inputs if path is not None])
             yield stage
             stage.publish()
     except BaseException as error:

@@ -85,11 +85,11 @@ class MisplacedPetCt(Cohort):
             )
         ]
         extra = {"split": self.split, "patient": seed, "pair": aligned.id}
-        case = misplaced(aligned, *poses)
+        case = perturbed(aligned, *poses)
         return replace(case, id=self.case_id(index), extra=extra)
 
 
-def misplaced(aligned: Case, fixed: AffineTransform, moving: AffineTransform) -> Case:
+def perturbed(aligned: Case, fixed: AffineTransform, moving: AffineTransform) -> Case:
     """Return a case whose scans were moved.
 
     Parameters

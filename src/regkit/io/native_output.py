@@ -14,7 +14,7 @@ _STDERR = 2
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
+def suppress_native_output() -> Iterator[None]:
     """Drop Python warnings, pydicom's log and what C++ code writes to standard error.
 
     What matters among it comes back as an exception; the rest is not for users.

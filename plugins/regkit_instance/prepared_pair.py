@@ -9,9 +9,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import draw_within
-from regkit_instance.measures import Sampled, score_by
-from regkit_instance.points import Body, find_body, scatter
+from regkit.similarity.point_sample import sample_points_in_mask
+from regkit_instance.measures import SampledMetric, score_by
+from regkit_instance.points import BodyRegion, find_body, stratified_points
 from regkit_instance.pyramid import Level, curve_of, pyramid, spacings_mm
 
 # Voxels of the coarsest level across the radius of the body.
@@ -23,7 +23,7 @@ PART = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class PreparedPair:
     """A pair at several resolutions.
 
     Parameters
@@ -45,7 +45,7 @@ class Images:
     """
 
     pair: Pair
-    body: Body
+    body: BodyRegion
     moving_mass: FloatArray
     moving_volume: float
     spacings: tuple[float, ...]
@@ -73,8 +73,8 @@ class Images:
         RegistrationError
             There is nothing to compare: an image is constant, or a mask marks almost nothing.
         """
-        of_fixed = draw_within(pair.fixed, pair.fixed_mask, PROBE)
-        of_moving = draw_within(pair.moving, pair.moving_mask, PROBE)
+        of_fixed = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE)
+        of_moving = sample_points_in_mask(pair.moving, pair.moving_mask, PROBE)
         body = find_body(pair, of_fixed)
         finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1, finest_mm)[0]
         doublings = int(np.log2(max(body.radius_mm / COARSEST_ACROSS / finest, 1.0)))
@@ -98,12 +98,16 @@ class Images:
         sides = (self.body.box[1] - self.body.box[0] + 1) * self.pair.fixed.grid.spacing[::-1]
         return self.moving_volume < PART * float(np.prod(sides))
 
-    def measure(self, name: str, level: int, samples: int, bins: int, threads: int = 1) -> Sampled:
+    def measure(
+        self, name: str, level: int, samples: int, bins: int, threads: int = 1
+    ) -> SampledMetric:
         """Return a measure (see `score_by`) at a level, from about so many sample points."""
         spacing = self.spacings[level]
-        points = scatter(self.pair, self.body, self.fixed[level], spacing, samples, self.seed)
+        points = stratified_points(
+            self.pair, self.body, self.fixed[level], spacing, samples, self.seed
+        )
         score = score_by(name, points.values, bins)
-        return Sampled(points, self.moving[level], self.body.centre, score, threads)
+        return SampledMetric(points, self.moving[level], self.body.centre, score, threads)
 
     def independent(self) -> float:
         """Return about how many samples of the body tell something of their own."""

@@ -14,7 +14,7 @@ STEP = {"cpu": 1 << 15, "cuda": 1 << 22}
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SampledValues:
     """Moving images at mapped points.
 
     Parameters
@@ -33,7 +33,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class PointSampler:
     """Samples of fixed images and the moving images they are compared with, on one device.
 
     Every pair has its own points and image, of the same number and shape.
@@ -54,7 +54,7 @@ class Scene:
     moving: Tensor
     to_index: Tensor
 
-    def looks(self, maps: Tensor, whole: int = 1) -> Iterator[Look]:
+    def looks(self, maps: Tensor, whole: int = 1) -> Iterator[SampledValues]:
         """Look the moving images up, some of the points after the other.
 
         Parameters
@@ -70,7 +70,7 @@ class Scene:
         for start in range(0, count, step):
             yield self._look(into, slice(start, min(start + step, count)))
 
-    def carry(self, look: Look, slopes: Tensor, maps: Tensor) -> Tensor:
+    def carry(self, look: SampledValues, slopes: Tensor, maps: Tensor) -> Tensor:
         """Turn derivatives by values into derivatives by the entries of the maps.
 
         Parameters
@@ -102,7 +102,7 @@ class Scene:
         into[..., 3:] += shift
         return into
 
-    def _look(self, into: Tensor, columns: slice) -> Look:
+    def _look(self, into: Tensor, columns: slice) -> SampledValues:
         points = self.points[:, None, :, columns]
         into = into.to(points.dtype)
         index = into[..., :3] @ points + into[..., 3:]
@@ -114,7 +114,7 @@ class Scene:
         low = index.floor()
         corners = self._corners(low.to(torch.int64))
         values, gradients = _trilinear(corners, (index - low).unbind(2))
-        return Look(torch.where(within, values, torch.nan), gradients, columns)
+        return SampledValues(torch.where(within, values, torch.nan), gradients, columns)
 
     def _corners(self, low: Tensor) -> list[Tensor]:
         """Return the eight neighbours, the last axis running fastest."""

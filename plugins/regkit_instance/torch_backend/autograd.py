@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regkit_instance.torch_backend.rules import Dense
+from regkit_instance.torch_backend.metrics import Dense
 
 
 def scored(measure: Dense, maps: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def busy(words: str) -> Iterator[None]:
+def status_spinner(words: str) -> Iterator[None]:
     """Show on a terminal that something is under way."""
     from rich.console import Console
 

@@ -67,7 +67,7 @@ PARTICULARS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredPixels:
     """Whole numbers of 16 bits, and what makes values of them: slope x number + intercept."""
 
     pixels: NDArray[Any]
@@ -75,7 +75,7 @@ class Stored:
     intercept: str
 
     @classmethod
-    def of(cls, volume: Volume) -> Stored:
+    def of(cls, volume: Volume) -> StoredPixels:
         """Keep HU as they are; spread other intensities over the whole range."""
         if volume.modality == "ct":
             rounded = np.rint(np.clip(volume.array, LEAST_HU, np.iinfo(np.int16).max))
@@ -162,7 +162,7 @@ def _header(volume: Volume, role: str, case: Case) -> Dataset:
 
 
 def _write_slices(header: Dataset, volume: Volume, folder: Path) -> None:
-    stored = Stored.of(volume)
+    stored = StoredPixels.of(volume)
     _describe_pixels(header, stored)
     header.ImageOrientationPatient = _decimals(_cosines(volume.grid))
     header.AcquisitionNumber = 1
@@ -179,7 +179,7 @@ def _write_slices(header: Dataset, volume: Volume, folder: Path) -> None:
 
 
 def _write_tomogram(header: Dataset, volume: Volume, file: Path) -> None:
-    stored = Stored.of(volume)
+    stored = StoredPixels.of(volume)
     _describe_pixels(header, stored)
     count = len(stored.pixels)
     grid = volume.grid
@@ -203,7 +203,7 @@ def _write_tomogram(header: Dataset, volume: Volume, file: Path) -> None:
     _save(header, stored.pixels, file)
 
 
-def _describe_pixels(header: Dataset, stored: Stored) -> None:
+def _describe_pixels(header: Dataset, stored: StoredPixels) -> None:
     header.PixelRepresentation = int(stored.pixels.dtype.kind == "i")
     header.RescaleSlope, header.RescaleIntercept = stored.slope, stored.intercept
 

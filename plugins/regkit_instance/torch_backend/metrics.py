@@ -17,7 +17,7 @@ from regkit_instance.torch_backend.patches import (
     LocalCorrelation,
     LocalCorrelationRatio,
 )
-from regkit_instance.torch_backend.scene import Scene
+from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.windows import Windows
 
 
@@ -31,7 +31,7 @@ class Dense(Protocol):
         """Return scores (pairs, maps) and derivatives (pairs, maps, 3, 4)."""
 
 
-def fields_of(scene: Scene, fixed: Tensor) -> GradientFields:
+def fields_of(scene: PointSampler, fixed: Tensor) -> GradientFields:
     """Return the measure ``ngf`` of a scene of one pair and fixed gradients (1, 3, points).
 
     A gradient is weak when it is shorter than the mean of its image.
@@ -40,7 +40,7 @@ def fields_of(scene: Scene, fixed: Tensor) -> GradientFields:
     directions = fixed / (fixed.square().sum(1, keepdim=True) + weak**2).sqrt().clamp(min=1e-12)
     images = gradient_images(scene.moving, scene.to_index)
     lengths = images.norm(dim=0)
-    thrice = Scene(
+    thrice = PointSampler(
         scene.points.repeat_interleave(3, 0), images, scene.to_index.repeat_interleave(3, 0)
     )
     weak_moving = lengths[lengths.isfinite()].mean()[None].clamp(min=1e-12)

@@ -15,7 +15,7 @@ from regkit.geometry.rigid import rotation_matrix
 from regkit.geometry.sitk_bridge import grid_from_sitk
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
-from regkit_nuclear.dicom_out import write_image
+from regkit_nuclear.dicom_export import write_image
 from regkit_nuclear.phantoms.thorax.anatomy import attenuation, hounsfield
 
 SHAPE = (6, 8, 7)

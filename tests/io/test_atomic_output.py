@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from regkit import Grid, Volume, write_volume
 from regkit.errors import OutputError
-from regkit.io import staged
+from regkit.io import atomic_output
 
 
 def _everything(folder: Path) -> dict[str, bytes]:
@@ -22,7 +22,7 @@ def _everything(folder: Path) -> dict[str, bytes]:
 
 def test_files_appear_together_when_the_block_ends(tmp_path):
     (tmp_path / "old.txt").write_text("old")
-    with staged(tmp_path) as stage:
+    with atomic_output(tmp_path) as stage:
         stage.path("old.txt").write_text("new")
         stage.path("sub/other.txt").write_text("other")
         assert (tmp_path / "old.txt").read_text() == "old"
@@ -35,7 +35,7 @@ def test_files_appear_together_when_the_block_ends(tmp_path):
 
 
 def _write(folder: Path, inputs, names) -> None:
-    with staged(folder, inputs) as stage:
+    with atomic_output(folder, inputs) as stage:
         for name in names:
             stage.path(name).write_text("new")
 
@@ -54,7 +54,7 @@ def test_an_input_is_never_replaced(tmp_path):
 
 
 def test_missing_folders_are_made(tmp_path):
-    with staged(tmp_path / "a" / "b") as stage:
+    with atomic_output(tmp_path / "a" / "b") as stage:
         stage.path("c.txt").write_text("c")
     assert (tmp_path / "a" / "b" / "c.txt").read_text() == "c"
 
@@ -67,7 +67,7 @@ def test_an_exception_leaves_everything_as_it_was(error, inside, tmp_path):
     (tmp_path / "old.txt").write_text("old")
 
     def write_and_fail() -> None:
-        with staged(tmp_path / inside) as stage:
+        with atomic_output(tmp_path / inside) as stage:
             stage.path("old.txt").write_text("new")
             raise error
 
@@ -77,7 +77,7 @@ def test_an_exception_leaves_everything_as_it_was(error, inside, tmp_path):
 
 
 def test_a_stage_inside_a_stage(tmp_path):
-    with staged(tmp_path) as stage:
+    with atomic_output(tmp_path) as stage:
         write_volume(Volume(np.zeros((3, 4, 5)), Grid((3, 4, 5))), stage.path("image.nii.gz"))
         assert not (tmp_path / "image.nii.gz").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["image.nii.gz"]
@@ -91,7 +91,7 @@ def test_a_detached_header_finds_its_voxels(tmp_path):
 @pytest.mark.parametrize("where", ["file", "file/below"])
 def test_a_file_where_a_folder_is_needed(where, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"a file stands in its way"), staged(tmp_path / where):
+    with pytest.raises(OutputError, match=r"a file stands in its way"), atomic_output(tmp_path / where):
         pytest.fail("the block must not run")
     assert _everything(tmp_path) == {"file": b"in the way"}
 
@@ -105,7 +105,7 @@ def test_a_folder_where_a_file_is_to_be(tmp_path):
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x"])
 def test_only_names_inside_the_folder(name, tmp_path):
-    with pytest.raises(OutputError, match="give a path relative"), staged(tmp_path) as stage:
+    with pytest.raises(OutputError, match="give a path relative"), atomic_output(tmp_path) as stage:
         stage.path(name)
 
 
@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_line(tmp_path):
         pytest.skip("needs the device /dev/full")
     with (
         pytest.raises(OutputError, match="the disk is full; make room") as caught,
-        staged(tmp_path / "out"),
+        atomic_output(tmp_path / "out"),
     ):
         full.write_text("more than fits")
     assert "\n" not in str(caught.value)
@@ -151,7 +151,7 @@ def test_simpleitk_that_cannot_write_is_one_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize("inside", [".", "below"])
 def test_an_error_names_the_file_and_not_the_hidden_folder(inside, tmp_path):
     def write() -> None:
-        with staged(tmp_path) as outer, staged(outer.path(f"{inside}/x").parent) as stage:
+        with atomic_output(tmp_path) as outer, atomic_output(outer.path(f"{inside}/x").parent) as stage:
             raise OutputError(f"cannot write {stage.path('image.mha')}: is the disk full?")
 
     with pytest.raises(OutputError) as caught:
@@ -166,12 +166,12 @@ def test_a_folder_without_the_right_to_write(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(OutputError, match="Permission denied; choose another"), staged(tmp_path):
+    with pytest.raises(OutputError, match="Permission denied; choose another"), atomic_output(tmp_path):
         pytest.fail("the block must not run")
 
 
 def test_an_error_about_another_file_is_left_alone(tmp_path):
-    with pytest.raises(FileNotFoundError, match="elsewhere"), staged(tmp_path / "out"):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), atomic_output(tmp_path / "out"):
         (tmp_path / "elsewhere").read_text()
     assert _everything(tmp_path) == {}
 
@@ -180,7 +180,7 @@ def test_a_folder_below_which_a_file_is_in_the_way(tmp_path):
     (tmp_path / "sub").write_text("in the way")
 
     def write_both() -> None:
-        with staged(tmp_path) as stage:
+        with atomic_output(tmp_path) as stage:
             stage.path("first.txt").write_text("first")
             stage.path("sub/second.txt").write_text("second")
 

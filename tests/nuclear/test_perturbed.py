@@ -10,7 +10,7 @@ from regkit import Grid, LabelMap, Volume, resample, write_volume
 from regkit.datasets.folder import build_dataset, write_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.registry import default_registry
-from regkit_nuclear.cohorts.misplaced import MisplacedPetCt
+from regkit_nuclear.cohorts.perturbed import MisplacedPetCt
 
 
 @pytest.fixture(scope="module")

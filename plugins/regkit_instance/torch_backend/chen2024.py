@@ -14,14 +14,22 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
-from regkit.similarity.intensity import prepare
+from regkit.similarity.intensity import normalize_for_similarity
 from regkit_instance.torch_backend.bridge import device_named
+from regkit_instance.torch_backend.chen2024_schedule import (
+    FACTORS,
+    ITERATIONS,
+    CommonGrid,
+    Model,
+    descend,
+)
 from regkit_instance.torch_backend.losses import loss_named
-from regkit_instance.torch_backend.paper import FACTORS, ITERATIONS, CommonGrid, Model, descend
 
 
-def refine(pair: Pair, measure: str, model: Model, rate: float, device_name: str) -> Estimate:
-    """Follow the schedule of `regkit_instance.torch_backend.paper` from the initial map.
+def refine_chen2024(
+    pair: Pair, measure: str, model: Model, rate: float, device_name: str
+) -> Estimate:
+    """Refine the initial map by the schedule of `chen2024_schedule`.
 
     Parameters
     ----------
@@ -93,7 +101,7 @@ def _images(pair: Pair, device: torch.device) -> CommonGrid:
 
 
 def _from_zero_to_one(volume: Volume, mask: LabelMap | None) -> Volume:
-    prepared = prepare(volume, mask)
+    prepared = normalize_for_similarity(volume, mask)
     low, high = prepared.array.min(), prepared.array.max()
     return prepared.with_array((prepared.array - low) / (high - low))
 

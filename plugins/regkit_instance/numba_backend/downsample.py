@@ -10,7 +10,9 @@ from regkit_instance.numba_backend.compiled import compiled
 
 
 @compiled
-def shrink(array: Any, factors: Any, first: Any, curve: Any, square_root: bool, out: Any) -> None:
+def downsample(
+    array: Any, factors: Any, first: Any, curve: Any, square_root: bool, out: Any
+) -> None:
     """Average blocks of voxels, their intensities first brought to 0..1.
 
     Parameters

@@ -17,7 +17,7 @@ _ITERATIONS = 60
 
 
 @dataclass(frozen=True)
-class ProbePush(Transform):
+class ProbeCompression(Transform):
     """Map points of the pushed tissue to where they are without the probe.
 
     The wall of the rectum is moved by `push_mm` to anterior and the push fades with distance,
@@ -66,7 +66,7 @@ class ProbePush(Transform):
 class _Pushed(Transform):
     """The inverse of a push, by fixed-point iteration."""
 
-    push: ProbePush
+    push: ProbeCompression
 
     def map_points(self, points: ArrayLike) -> FloatArray:
         target = np.array(points, dtype=np.float64)

@@ -19,7 +19,7 @@ EXIT_VERDICT_FAIL = 3
 OUTPUT = ("-o", "--output")
 
 
-class Border(TyperGroup):
+class ErrorHandlingGroup(TyperGroup):
     """A command group behind which no exception escapes, unless ``--debug`` was given."""
 
     def make_context(

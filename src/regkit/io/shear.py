@@ -14,7 +14,7 @@ from regkit.geometry.grid import ORTHONORMAL_TOLERANCE, FloatArray, Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.io.stored import Stored
+from regkit.io.raw_image import RawImage
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,9 @@ AnyVolume = TypeVar("AnyVolume", bound=Volume)
 LARGEST_SHEAR_DEG = 60.0
 
 
-def upright(stored: Stored, kind: type[AnyVolume], modality: str, path: Path) -> AnyVolume:
+def resample_sheared(
+    stored: RawImage, kind: type[AnyVolume], modality: str, path: Path
+) -> AnyVolume:
     """Make a volume of a file's contents, resampling it once if its axes are sheared.
 
     Parameters
