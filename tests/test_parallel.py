@@ -13,10 +13,10 @@ from regkit.parallel import THREAD_VARIABLES, map_unordered
 
 PARENT = """
 import os, sys, time
-from regkit.parallel import shared_out
-import test_share
+from regkit.parallel import map_unordered
+import test_parallel
 if __name__ == "__main__":
-    list(shared_out(test_share.sleep_long, [sys.argv[1]] * 4, workers=2))
+    list(map_unordered(test_parallel.sleep_long, [sys.argv[1]] * 4, workers=2))
 """
 
 

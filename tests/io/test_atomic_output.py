@@ -91,7 +91,10 @@ def test_a_detached_header_finds_its_voxels(tmp_path):
 @pytest.mark.parametrize("where", ["file", "file/below"])
 def test_a_file_where_a_folder_is_needed(where, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"a file stands in its way"), atomic_output(tmp_path / where):
+    with (
+        pytest.raises(OutputError, match=r"a file stands in its way"),
+        atomic_output(tmp_path / where),
+    ):
         pytest.fail("the block must not run")
     assert _everything(tmp_path) == {"file": b"in the way"}
 
@@ -105,7 +108,10 @@ def test_a_folder_where_a_file_is_to_be(tmp_path):
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x"])
 def test_only_names_inside_the_folder(name, tmp_path):
-    with pytest.raises(OutputError, match="give a path relative"), atomic_output(tmp_path) as stage:
+    with (
+        pytest.raises(OutputError, match="give a path relative"),
+        atomic_output(tmp_path) as stage,
+    ):
         stage.path(name)
 
 
@@ -151,7 +157,10 @@ def test_simpleitk_that_cannot_write_is_one_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize("inside", [".", "below"])
 def test_an_error_names_the_file_and_not_the_hidden_folder(inside, tmp_path):
     def write() -> None:
-        with atomic_output(tmp_path) as outer, atomic_output(outer.path(f"{inside}/x").parent) as stage:
+        with (
+            atomic_output(tmp_path) as outer,
+            atomic_output(outer.path(f"{inside}/x").parent) as stage,
+        ):
             raise OutputError(f"cannot write {stage.path('image.mha')}: is the disk full?")
 
     with pytest.raises(OutputError) as caught:
@@ -166,7 +175,10 @@ def test_a_folder_without_the_right_to_write(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(OutputError, match="Permission denied; choose another"), atomic_output(tmp_path):
+    with (
+        pytest.raises(OutputError, match="Permission denied; choose another"),
+        atomic_output(tmp_path),
+    ):
         pytest.fail("the block must not run")
 
 

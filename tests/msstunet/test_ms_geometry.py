@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from msstunet.lv_phantom import NUMBERS
 from scipy.spatial.transform import Rotation
 
 from regkit import AffineTransform, Volume, rigid
@@ -23,6 +22,7 @@ from regkit_msstunet.geometry import (
 )
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
+from ventricle.lv_phantom import NUMBERS
 
 ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 SHIFTS = st.tuples(*[st.floats(-0.6, 0.6)] * 3)

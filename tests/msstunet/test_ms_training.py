@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msstunet.lv_phantom import NUMBERS, Phantom, pose_on, upright
 from safetensors.torch import load_file
 
 from regkit.datasets.folder import write_dataset
@@ -24,6 +23,7 @@ from regkit_msstunet.train import task
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.pool import open_pools
 from regkit_msstunet.train.trainer import train
+from ventricle.lv_phantom import NUMBERS, Phantom, pose_on, upright
 
 TINY = {
     "grid_size": 32,

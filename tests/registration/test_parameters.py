@@ -185,7 +185,12 @@ def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
         ("mi", "levels", 99, r"mi: levels must be from 1 to 8, got 99"),
         ("mi", "samples", -3, r"mi: samples must be from 100 to 1e\+09, got -3"),
         ("mi", "seed", 2**40, r"mi: seed must be from 0 to .*, got 1099511627776"),
-        ("ants-rigid", "share", 0.0, r"ants-rigid: share must be from 0.001 to 1, got 0.0"),
+        (
+            "ants-rigid",
+            "sampling_fraction",
+            0.0,
+            r"ants-rigid: share must be from 0.001 to 1, got 0.0",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused_before_anything_runs(method, key, value, words):

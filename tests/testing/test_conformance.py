@@ -9,7 +9,7 @@ from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
 from regkit.registry import Plugin, RegisteredSpec
 from regkit.testing import problems
-from regkit.testing.conformance import CHECKS, Outcome, MethodUnderTest, examine, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, Outcome, examine, outcome
 
 EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
 GEOMETRY = {f"maps fixed to moving, {kind}" for kind in problems.GRIDS}

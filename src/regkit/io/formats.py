@@ -33,12 +33,12 @@ class Format:
 
 
 FORMATS = (
-    Format("NIfTI", (".nii.gz", ".nii"), "nifti:read", "nifti:write"),
-    Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read"),
-    Format("MGH", (".mgz", ".mgh"), "mgh:read", "mgh:write"),
-    Format("NRRD", (".nrrd", ".nhdr"), "itk:read", "itk:write"),
-    Format("MetaImage", (".mha", ".mhd"), "itk:read", "itk:write"),
-    Format("DICOM", (".dcm", ".ima"), "dicom:read"),
+    Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti"),
+    Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti"),
+    Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh"),
+    Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),
+    Format("MetaImage", (".mha", ".mhd"), "itk:read_itk_image", "itk:write_itk_image"),
+    Format("DICOM", (".dcm", ".ima"), "dicom:read_dicom"),
 )
 
 _GZIP = b"\x1f\x8b"
