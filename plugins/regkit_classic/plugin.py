@@ -23,6 +23,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             target="regkit_classic.moments:Moments",
             summary="brings centres of mass together, and principal axes if asked (axes=true)",
             supports=EVERYTHING,
+            initializer=True,
         ),
         MethodSpec(
             name="mi",

@@ -61,6 +61,9 @@ class MethodSpec(Spec):
         cannot do without; see `regkit.weights`. It aligns only what its weights have learnt.
     trainer
         ``"package.module:function"`` that trains it, a `regkit.training.Trainer`.
+    initializer
+        True for a fast and robust method whose result is a good initial transform:
+        ``--init auto`` considers it.
     """
 
     model: str = "rigid"
@@ -70,6 +73,7 @@ class MethodSpec(Spec):
     reference: str = ""
     weights: str = ""
     trainer: str = ""
+    initializer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

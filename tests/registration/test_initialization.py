@@ -1,12 +1,20 @@
 import dataclasses
+import sys
+import types
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import IDENTITY, Grid, Pair, rigid
+from regkit import IDENTITY, Estimate, Grid, MethodSpec, Pair, hookimpl, rigid
 from regkit.errors import RegistrationError
-from regkit.registration.initialization import align_centers, initial_transform, is_initializer
+from regkit.registration.initialization import (
+    align_centers,
+    initial_transform,
+    initializer_names,
+    is_initializer,
+)
 from regkit.registry import Registry
 from regkit.testing.phantom import thorax
 
@@ -58,6 +66,28 @@ def test_auto_says_when_there_is_no_overlap():
 def test_auto_does_without_moments_when_its_plugin_is_disabled():
     start = initial_transform("auto", small_pair(IDENTITY), Registry(disabled=["classic"]))
     assert start == IDENTITY
+
+
+def test_the_names_to_suggest_are_the_built_in_ones_and_those_that_plugins_declare():
+    assert initializer_names() == ("auto", "identity", "centre", "moments")
+    assert initializer_names(Registry(disabled=["classic"])) == ("auto", "identity", "centre")
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownMotion:
+    def register(self, pair):
+        return Estimate(MOTION)
+
+
+def test_auto_considers_every_initializer_that_a_plugin_declares(monkeypatch):
+    spec = MethodSpec(name="known", target="test_initialization:KnownMotion", initializer=True)
+    plugin = types.ModuleType("a_plugin")
+    plugin.regkit_methods = hookimpl(lambda: [spec], specname="regkit_methods")
+    monkeypatch.setitem(sys.modules, "a_plugin", plugin)
+    monkeypatch.setitem(sys.modules, "test_initialization", sys.modules[__name__])
+    registry = Registry([EntryPoint("a", "a_plugin", "regkit")])
+    assert initializer_names(registry) == ("auto", "identity", "centre", "known")
+    assert initial_transform("auto", small_pair(), registry) is MOTION
 
 
 def test_words_and_files_are_told_apart():

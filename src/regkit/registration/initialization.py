@@ -1,4 +1,4 @@
-"""Where a registration starts: from the headers, the centres, the content, or a file."""
+"""Initial transforms: from the headers, the image centres, or the result of a method."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ from regkit.registration.run import check_pair
 from regkit.registry import Registry, default_registry
 from regkit.similarity.point_sample import overlap_weighted_nmi, sample_points_in_mask
 
+# The initializers that need no method.
 INITIALIZERS = ("auto", "identity", "centre")
+# Points at which `auto` compares its candidates; chosen by hand, a quarter of the default sample.
+SAMPLES = 10_000
+
+
+def initializer_names(registry: Registry | None = None) -> tuple[str, ...]:
+    """Return the names to suggest for an initial transform: built in, then declared by plugins.
+
+    `initial_transform` accepts every other method's name as well.
+    """
+    return (*INITIALIZERS, *_declared(registry))
 
 
 def is_initializer(word: str, registry: Registry | None = None) -> bool:
-    """Tell whether a word is one that `initial_transform` knows, and not a file."""
+    """Return whether `initial_transform` knows a word; what it does not know may be a file."""
     methods = (registry or default_registry()).methods
     return word in INITIALIZERS or word in {offer.spec.name for offer in methods}
 
@@ -28,20 +39,19 @@ def align_centers(pair: Pair) -> AffineTransform:
 
 
 def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -> Transform:
-    """Return the initial map that a word names.
+    """Compute the initial transform that a word names.
 
     Parameters
     ----------
     word
-        ``identity`` trusts the headers; ``centre`` brings the centres of the fields of view
-        together; ``moments`` (or any other method) starts from that method's result; ``auto``
-        takes the one of identity, centre and moments (where there is such a method) under which
-        the moving image tells most about the whole of the fixed one, and needs fields of view
-        that meet.
+        ``identity`` trusts the headers; ``centre`` aligns the centres of the fields of view; the
+        name of a method runs that method from the aligned centres; ``auto`` compares identity,
+        centre and every method declared as an initializer, and takes the transform of highest
+        overlap-weighted mutual information. ``auto`` needs fields of view that overlap.
     pair
         The images; its own `initial` is ignored.
     registry
-        Where to look methods up.
+        Source of the methods; the environment's own by default.
     """
     pair = replace(pair, initial=None)
     if word == "identity":
@@ -51,13 +61,19 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     if word != "auto":
         return _by_method(word, replace(pair, initial=align_centers(pair)), registry)
     check_pair(pair)
-    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, count=10_000)
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
     candidates: list[Transform] = [IDENTITY, align_centers(pair)]
-    if is_initializer("moments", registry):  # its plugin may be disabled
-        candidates.append(_by_method("moments", pair, registry))
+    candidates += [_by_method(name, pair, registry) for name in _declared(registry)]
     return max(
         candidates, key=lambda t: overlap_weighted_nmi(sample, pair.moving, t, pair.moving_mask)
     )
+
+
+def _declared(registry: Registry | None) -> list[str]:
+    """Return the usable methods that plugins declare as initializers, in alphabetical order."""
+    offers = (registry or default_registry()).methods
+    names = (o.spec.name for o in offers if o.spec.initializer and not o.problem)
+    return sorted(set(names) - {*INITIALIZERS})
 
 
 def _by_method(name: str, pair: Pair, registry: Registry | None) -> Transform:
