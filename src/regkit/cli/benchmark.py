@@ -47,7 +47,9 @@ def benchmark_command(
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The benchmark folder.")
     ] = Path("benchmark"),
     limit: Annotated[int | None, typer.Option(min=0, help="Only the first cases; 0: all.")] = None,
-    split: Annotated[str, typer.Option(metavar="train|validation|test")] = "",
+    split: Annotated[
+        str, typer.Option(metavar="train|validation|test", help="Only this part of the dataset.")
+    ] = "",
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="[METHOD.]KEY=VALUE", help="Set a parameter of methods."),
