@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike
 
 from regkit.errors import TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit.geometry.rigid import euler_angles_yxz, nearest_rotation, rotation_matrix_yxz
+from regkit.geometry.rigid import nearest_rotation
 from regkit.geometry.transform import AffineTransform
+from regkit_ventricle.reorientation_angles import euler_angles_yxz, rotation_matrix_yxz
 
 # Of a voxel: how near voxels of two grids are that are the same ones.
 MEET = 1e-6

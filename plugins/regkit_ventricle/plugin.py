@@ -29,6 +29,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
 def regkit_metrics() -> Iterable[MetricSpec]:
     """Offer the scores of a ventricle's pose and of the labels that a method found."""
     return (
+        _pose("rot_mse", "rad^2", "mean squared error of the angles of Ry Rx Rz"),
         _pose("lv_my_dice", "", "Dice coefficient of the reoriented myocardium", "higher"),
         _pose("lv_bp_dice", "", "Dice coefficient of the reoriented blood pool", "higher"),
         _pose("lv_my_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented myocardium"),
@@ -90,12 +91,20 @@ def _volume(structure: str, words: str) -> tuple[MetricSpec, MetricSpec]:
 
 @hookimpl
 def regkit_frames() -> Iterable[FrameSpec]:
-    """Offer the left ventricle's own planes."""
+    """Offer the short-axis frame of the left ventricle."""
     return (
         FrameSpec(
             name="short-axis",
             target="regkit_ventricle.short_axis:ShortAxis",
             summary="short axis of the left ventricle: x lateral, y inferior, z to the base",
             method="ms-st-unet+lv-walls+lv-axis",
+            label_help="1 myocardium, 2 blood pool",
+            modalities=("spect", "pet"),
+            outputs=(
+                "PREFIX.tfm (maps short-axis to image points, LPS mm), PREFIX_sa, _hla and "
+                "_vla.nii.gz (short-axis, horizontal and vertical long-axis slices), "
+                "PREFIX_labels.nii.gz (on the image's grid), PREFIX_sa_labels.nii.gz, PREFIX.png "
+                "(slices and polar map), PREFIX.json and PREFIX_segments.csv (17 segments)"
+            ),
         ),
     )

@@ -1,19 +1,40 @@
-"""How well the left ventricle's two structures lie where they belong after a reorientation.
+"""Scores of the pose that a reorientation gives the left ventricle.
 
-The patient's own labels are warped, so these judge the pose alone: a method that segments is not
-judged by the labels it found. Cases say the labels' numbers in two entries of their `extra`,
-``myocardium_label`` and ``blood_pool_label``; both are needed.
+`rot_mse` compares angles. The other scores warp the true labels of the patient with the estimated
+transform, so they judge the pose alone, not the labels that a method found. Two entries of a
+case's `extra` give the numbers of the labels, ``myocardium_label`` and ``blood_pool_label``; both
+are needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from regkit.geometry.grid import Grid
+from regkit.geometry.rigid import nearest_rotation
+from regkit.geometry.transform import linear_part
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.metrics.overlap import Mask, dice_of, hd95_of
+from regkit_ventricle.reorientation_angles import euler_angles_yxz
 
 MYOCARDIUM, BLOOD_POOL = "myocardium_label", "blood_pool_label"
+
+
+def rot_mse(evaluation: Evaluation) -> float:
+    """Mean squared error of the three angles of R = Ry Rx Rz in rad^2 (MS-ST-UNet, Eq. 1).
+
+    Two sets of angles make the estimated rotation; the one nearer to the true angles is compared.
+    """
+    centre = evaluation.case.pair.fixed.grid.centre
+    truth, estimate = (
+        nearest_rotation(linear_part(transform, centre))
+        for transform in (evaluation.truth, evaluation.result.transform)
+    )
+    true_deg = euler_angles_yxz(truth)
+    error_deg = np.subtract(euler_angles_yxz(estimate, true_deg), true_deg)
+    return float((np.deg2rad(error_deg) ** 2).mean())
 
 
 def lv_my_dice(evaluation: Evaluation) -> float:

@@ -8,7 +8,7 @@ from regkit_ventricle.axis import long_axis
 from regkit_ventricle.frame import upright_frame
 
 
-class ReorientationByLabels:
+class ReorientationFromSegmentation:
     """Lays the short axis across the long axis of given labels; a `regkit.registrar.Registrar`.
 
     How the planes are turned about that axis no label tells: they stand upright, as they do after

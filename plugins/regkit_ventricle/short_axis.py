@@ -17,7 +17,7 @@ from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
 from regkit.report.save import Saved, on_image
-from regkit_ventricle.segmentation_input import ReorientationByLabels
+from regkit_ventricle.segmentation_input import ReorientationFromSegmentation
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import SHORT_AXIS, VIEWS
 
@@ -41,9 +41,9 @@ class ShortAxis:
         spacing = min(max(min(moving.grid.spacing), FINEST_MM), COARSEST_MM)
         return average_ventricle(SIDE_MM, spacing, moving.modality)
 
-    def by_labels(self, labels: LabelMap) -> Registrar:
+    def from_segmentation(self, labels: LabelMap) -> Registrar:
         """Return a method that lays the short axis across the long axis of labels."""
-        return ReorientationByLabels(labels)
+        return ReorientationFromSegmentation(labels)
 
     def save(
         self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs

@@ -123,9 +123,18 @@ class FrameSpec(Spec):
     ----------
     method
         The method that finds the frame when the user names none.
+    label_help
+        The structures that labels stand for, like ``1 myocardium, 2 blood pool``.
+    modalities
+        Modalities of the images that the frame is made for, like ``spect`` and ``pet``.
+    outputs
+        The files that are written, as one sentence; PREFIX stands for the user's prefix.
     """
 
     method: str
+    label_help: str = ""
+    modalities: tuple[str, ...] = ()
+    outputs: str = ""
 
 
 class Hooks:

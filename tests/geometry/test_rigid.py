@@ -10,13 +10,11 @@ from scipy.spatial.transform import Rotation
 from regkit import AffineTransform, rigid
 from regkit.geometry.rigid import (
     euler_angles,
-    euler_angles_yxz,
     nearest_rotation,
     rigid_parameters,
     rotation_angle,
     rotation_axis,
     rotation_matrix,
-    rotation_matrix_yxz,
 )
 from strategies import DEGREES, MM, POINTS, affines, triples
 
@@ -99,37 +97,3 @@ def test_parameters_describe_what_was_built(angles, shift, centre):
 def test_scaling_has_no_rotation():
     found = rigid_parameters(AffineTransform(np.diag([2, 1.5, 1, 1])), (0, 0, 0))
     assert found.rotation_deg == pytest.approx(0)
-
-
-@given(triples(DEGREES))
-def test_the_yxz_order_is_scipys(angles):
-    judge = Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
-    np.testing.assert_allclose(rotation_matrix_yxz(angles), judge, atol=1e-12)
-
-
-@given(triples(DEGREES), triples(DEGREES))
-def test_yxz_angles_make_the_rotation_and_are_the_nearer_set(angles, near):
-    rotation = rotation_matrix_yxz(angles)
-    found = np.array(euler_angles_yxz(rotation, near))
-    np.testing.assert_allclose(rotation_matrix_yxz(found), rotation, atol=1e-8)
-    y, x, z = found
-    other = np.array([y + 180, 180 - x, z + 180])
-    np.testing.assert_allclose(rotation_matrix_yxz(other), rotation, atol=1e-8)
-    other = np.add(near, (other - near + 180) % 360 - 180)
-    assert np.linalg.norm(found - near) <= np.linalg.norm(other - near) + 1e-6
-    assert np.abs(found - near).max() <= 180 + 1e-9
-
-
-@pytest.mark.parametrize("x", [90.0, -90.0])
-def test_yxz_angles_at_gimbal_lock_keep_the_last_angle(x):
-    rotation = rotation_matrix_yxz((20.0, x, 35.0))
-    found = euler_angles_yxz(rotation, (0.0, 80.0, 35.0))
-    np.testing.assert_allclose(rotation_matrix_yxz(found), rotation, atol=1e-8)
-    assert found[2] == 35.0
-    assert found[0] == pytest.approx(20.0, abs=1e-6)
-
-
-def test_yxz_angles_beyond_a_right_angle_are_found_near_themselves():
-    angles = np.rad2deg((-0.8, -1.68, 1.2))
-    found = euler_angles_yxz(rotation_matrix_yxz(angles), np.rad2deg((-0.83, -1.14, 1.22)))
-    np.testing.assert_allclose(found, angles, atol=1e-9)

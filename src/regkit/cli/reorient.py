@@ -143,7 +143,7 @@ def _registrar(job: ReorientRequest, frame: StandardFrame) -> tuple[str, Registr
         return name, build_method(name, job.parameters, registry, job.defaults)
     if job.method is not None:
         raise ParameterError("--labels and --method exclude each other; give one of them")
-    return f"labels of {job.labels.name}", frame.by_labels(read_labels(job.labels))
+    return f"labels of {job.labels.name}", frame.from_segmentation(read_labels(job.labels))
 
 
 def _print_summary(saved: Saved) -> None:

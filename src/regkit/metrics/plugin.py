@@ -12,7 +12,6 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("pose", "dt_mm", "mm", "mean absolute error of the three translations"),
         _score("pose", "dr_deg", "deg", "mean absolute error of the three Euler angles"),
         _score("pose", "rotation_deg", "deg", "angle between estimated and true rotation"),
-        _score("pose", "rot_mse", "rad^2", "mean squared error of the angles of Ry Rx Rz"),
         _score("pose", "tre_mm", "mm", "mean distance of mapped points from where they belong"),
         _score("intensity", "nmse_pct", "%", "normalised squared error of the warped image"),
         _score("intensity", "nmae_pct", "%", "normalised absolute error of the warped image"),

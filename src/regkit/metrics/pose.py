@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.geometry.rigid import euler_angles_yxz, nearest_rotation, rotation_angle
+from regkit.geometry.rigid import nearest_rotation, rotation_angle
 from regkit.geometry.transform import linear_part
 from regkit.metrics.evaluation import Evaluation
 
@@ -19,20 +19,6 @@ def dt_mm(evaluation: Evaluation) -> float:
 def dr_deg(evaluation: Evaluation) -> float:
     """Mean absolute difference of the three Euler angles in degrees (DuSFE, Eq. 13)."""
     return float(np.rad2deg(np.abs(_angle_errors_rad(evaluation)).mean()))
-
-
-def rot_mse(evaluation: Evaluation) -> float:
-    """Mean squared difference of the three angles in rad^2, of R = Ry Rx Rz (MS-ST-UNet, Eq. 1).
-
-    Of the two sets of angles that make the estimated rotation, the one nearer to the true angles.
-    """
-    centre = evaluation.case.pair.fixed.grid.centre
-    true, found = (
-        nearest_rotation(linear_part(transform, centre))
-        for transform in (evaluation.truth, evaluation.result.transform)
-    )
-    angles = euler_angles_yxz(true)
-    return float((np.deg2rad(np.subtract(euler_angles_yxz(found, angles), angles)) ** 2).mean())
 
 
 def rotation_deg(evaluation: Evaluation) -> float:

@@ -22,7 +22,7 @@ class StandardFrame(Protocol):
     def fixed(self, moving: Volume) -> Volume:
         """Return what stands for the frame: an average organ in it, of the moving modality."""
 
-    def by_labels(self, labels: LabelMap) -> Registrar:
+    def from_segmentation(self, labels: LabelMap) -> Registrar:
         """Return a method that finds the frame from a segmentation of the moving image."""
 
     def save(

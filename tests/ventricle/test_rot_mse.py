@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 from phantoms import small_pair
 from regkit import AffineTransform, Case, Estimate
 from regkit.metrics.evaluation import Evaluation
-from regkit.metrics.pose import rot_mse
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
+from regkit_ventricle.pose_metrics import rot_mse
 
 TABLE_2_MEANS = (-0.83, -1.14, 1.22)
 
