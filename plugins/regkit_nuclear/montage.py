@@ -146,7 +146,8 @@ def _scan(
     if brightest is not None and brightest.shape == volume.array.shape:
         high = float(np.quantile(volume.array[brightest], 0.95))
     panels = [
-        _marked(_grey(plane.look(volume), low, high, _inverted(volume)), plane) for plane in planes
+        _marked(_grey(plane.sample(volume), low, high, _inverted(volume)), plane)
+        for plane in planes
     ]
     return Row(title, tuple(panels))
 
@@ -156,7 +157,8 @@ def _both(
 ) -> Row:
     looks = DisplayRange.of(fixed), DisplayRange.of(moving)
     panels = [
-        _image(overlay(plane.look(fixed), plane.look(moving, through), looks)) for plane in planes
+        _image(overlay(plane.sample(fixed), plane.sample(moving, through), looks))
+        for plane in planes
     ]
     return Row(title, tuple(panels))
 
@@ -172,7 +174,7 @@ def _ventricle(title: str, case: Case, volume: Volume) -> Row:
         Plane(orientation, origin, (PANEL, PANEL), pixel_mm)
         for orientation in (SHORT_AXIS, HORIZONTAL, VERTICAL)
     ]
-    seen = [np.nan_to_num(plane.look(volume, to_lps)) for plane in planes]
+    seen = [np.nan_to_num(plane.sample(volume, to_lps)) for plane in planes]
     # Brightest where the myocardium is, whatever liver and gut do.
     near = seen[0][PANEL // 4 : -PANEL // 4, PANEL // 4 : -PANEL // 4]
     look = DisplayRange(0.0, max(float(np.quantile(near, 0.995)), 1e-6), warm=True)
@@ -187,7 +189,7 @@ def _labelled(title: str, volume: Volume, labels: LabelMap, planes: Sequence[Pla
     low, high = _window(volume)
     panels = []
     for plane in planes:
-        below = np.asarray(_grey(plane.look(volume), low, high, False), np.float32) / 255
+        below = np.asarray(_grey(plane.sample(volume), low, high, False), np.float32) / 255
         index = np.rint(labels.grid.to_index(_points(plane))).astype(int)
         inside = ((index >= 0) & (index < labels.array.shape)).all(axis=-1)
         index = np.clip(index, 0, np.subtract(labels.array.shape, 1))

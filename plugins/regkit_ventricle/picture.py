@@ -130,8 +130,8 @@ class _Camera:
         ]
 
     def _tile(self, plane: Plane) -> Image.Image:
-        image = self.look.paint(plane.look(self.shown.image, self.shown.transform))
-        wall = np.nan_to_num(plane.look(self.outline, self.shown.transform))
+        image = self.look.paint(plane.sample(self.shown.image, self.shown.transform))
+        wall = np.nan_to_num(plane.sample(self.outline, self.shown.transform))
         share = OUTLINE * _border(wall)[..., None]
         return Image.fromarray(pixels(image * (1 - share) + CONTOUR_ON_WARM * share))
 

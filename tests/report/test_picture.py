@@ -58,7 +58,7 @@ def test_convention_is_radiological(grid: Grid) -> None:
             where = expected.get((plane.orientation.name, mark))
             if where is None:
                 continue
-            seen = np.argwhere(np.nan_to_num(plane.look(ball)) > 0.5).mean(axis=0)
+            seen = np.argwhere(np.nan_to_num(plane.sample(ball)) > 0.5).mean(axis=0)
             row, column = seen - (np.array(plane.shape) - 1) / 2
             side = {"right": column, "below": row, "above": -row}[where]
             assert side > 10
@@ -78,7 +78,7 @@ def test_pixels_are_square_and_all_planes_share_a_scale(phantom: Volume) -> None
 def test_a_plane_shows_what_resampling_does(phantom: Volume, through) -> None:
     """ITK is the judge, away from the borders, where it has another opinion on half voxels."""
     for plane in orthogonal_planes(phantom, 90, 100):
-        seen = plane.look(phantom, through)
+        seen = plane.sample(phantom, through)
         judged = resample(phantom, plane.grid, through, outside=np.nan).array[0]
         both = np.isfinite(seen) & np.isfinite(judged)
         assert both.mean() > 0.7
@@ -89,8 +89,8 @@ def test_fast_and_general_slicing_agree() -> None:
     volume = thorax(TURNED, "pet")
     still = DisplacementField(np.zeros((2, 2, 2, 3)), Grid((2, 2, 2), (900, 900, 900)))
     for plane in orthogonal_planes(volume, 60, 60):
-        fast = plane.look(volume, MOTION)
-        np.testing.assert_allclose(fast, plane.look(volume, MOTION @ still), atol=1e-4)
+        fast = plane.sample(volume, MOTION)
+        np.testing.assert_allclose(fast, plane.sample(volume, MOTION @ still), atol=1e-4)
         index = np.indices((1, *plane.shape)).reshape(3, -1).T
         points = MOTION.map_points(plane.grid.to_physical(index))
         np.testing.assert_allclose(fast.ravel(), values_at(volume, points), atol=1e-4)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from regkit.errors import NotInvertibleError, TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.interpolation import trilinear
+from regkit.notebook import html_of
 
 
 class Transform(ABC):
@@ -29,6 +30,9 @@ class Transform(ABC):
     def __matmul__(self, first: Transform) -> Transform:
         """``(b @ a)`` maps x to ``b(a(x))``."""
         return TransformChain(tuple(chain.from_iterable(_steps(t) for t in (first, self))))
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
+from regkit.notebook import html_of
 
 MODALITIES = ("", "ct", "mu", "spect", "pet", "mr", "us")
 
@@ -66,6 +67,9 @@ class Volume:
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
         """Return a volume of the same type and modality with another array (and grid)."""
         return type(self)(array, grid or self.grid, self.modality)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
 
 @dataclass(frozen=True, eq=False)

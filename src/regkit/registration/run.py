@@ -18,6 +18,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
@@ -68,6 +69,9 @@ class RegistrationResult:
         moving = self.pair.moving
         outside = float(moving.array.min()) if moving.modality == "ct" else 0.0
         return resample(moving, self.pair.fixed.grid, self.transform, outside)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
 
 def run(

@@ -84,10 +84,14 @@ def mark_sides(image: Image.Image, plane: Plane) -> None:
 
 
 def mark_position(image: Image.Image, plane: Plane) -> None:
-    """Write which plane a panel shows, in LPS mm."""
+    """Write which plane a panel shows into its corner."""
+    write_text(image, (PAD, PAD), position_text(plane), "lt")
+
+
+def position_text(plane: Plane) -> str:
+    """Return a plane's orientation and its position in LPS mm."""
     axis = "xyz"[plane.orientation.through]
-    words = f"{plane.orientation.name}  {axis} = {plane.position_mm:.1f} mm"
-    write_text(image, (PAD, PAD), words, "lt")
+    return f"{plane.orientation.name}  {axis} = {plane.position_mm:.1f} mm"
 
 
 def mark_scale(image: Image.Image, plane: Plane) -> None:

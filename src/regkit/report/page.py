@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -12,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from regkit.report.data_url import png_data_url
 from regkit.report.motion_text import motion_in_words
-from regkit.report.picture import write_picture as write_png
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 
@@ -47,7 +45,7 @@ def page(
     transform = record["transform"]
     return template("registration.html").render(
         record=record,
-        picture=_data_url(drawn),
+        picture=png_data_url(drawn),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
         json=json.dumps(record, indent=2),
         scenes=[] if scene is None else [scene],
@@ -55,9 +53,3 @@ def page(
         licences=licences,
         warm=warm_colours,
     )
-
-
-def _data_url(drawn: Image.Image) -> str:
-    buffer = io.BytesIO()
-    write_png(drawn, buffer)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

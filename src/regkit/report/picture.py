@@ -77,7 +77,7 @@ def comparison_picture(
     looks = DisplayRange.of(fixed), DisplayRange.of(moving)
     columns = write_columns(COLUMNS, WIDTH, GAP, EDGE)
     heading = heading or Heading()
-    heading = replace(heading, sentences=(*heading.sentences, _key(fixed, moving, looks)))
+    heading = replace(heading, sentences=(*heading.sentences, color_key(fixed, moving, looks)))
     rows = [
         _row(_panels(plane, fixed, moving, (before, after), looks), plane)
         for plane in orthogonal_planes(fixed, WIDTH, TALLEST)
@@ -93,8 +93,8 @@ def _panels(
     looks: tuple[DisplayRange, DisplayRange],
 ) -> list[Image.Image]:
     """Draw what one plane shows, a panel for each column."""
-    still = plane.look(fixed)
-    before, after = (plane.look(moving, through) for through in maps)
+    still = plane.sample(fixed)
+    before, after = (plane.sample(moving, through) for through in maps)
     drawn = (
         overlay(still, before, looks),
         overlay(still, after, looks),
@@ -136,8 +136,8 @@ def unregistered(pair: Pair) -> Transform:
     return IDENTITY if pair.moving.grid.contains(points).any() else pair.start
 
 
-def _key(fixed: Volume, moving: Volume, looks: tuple[DisplayRange, DisplayRange]) -> str:
-    """Say how the images are coloured in the overlays."""
+def color_key(fixed: Volume, moving: Volume, looks: tuple[DisplayRange, DisplayRange]) -> str:
+    """Return the colours of the two images in the overlays, in words."""
     colours = ["warm colours" if look.warm else "grey" for look in looks]
     if looks[0].warm == looks[1].warm:
         colours = ["green", "magenta"]

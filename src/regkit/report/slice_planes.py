@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
-from regkit.geometry.volume import Volume
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.point_sample import sample_points, values_at
 
 # Space left around the body, as a share of its size and at least this much.
@@ -93,22 +93,27 @@ class Plane:
         spacing = (self.pixel_mm, self.pixel_mm, self.pixel_mm)
         return Grid((1, height, width), spacing, (x, y, z), tuple(axes.ravel().tolist()))
 
-    def look(self, volume: Volume, through: Transform = IDENTITY) -> NDArray[np.float32]:
-        """Return what a volume shows on the plane, shape (height, width); NaN outside it.
+    @cached_property
+    def points(self) -> FloatArray:
+        """The centres of the pixels, row by row, LPS mm, shape (height * width, 3)."""
+        index = np.stack(np.meshgrid(*map(np.arange, (1, *self.shape)), indexing="ij"), axis=-1)
+        return self.grid.to_physical(index.reshape(-1, 3))
+
+    def sample(self, volume: Volume, through: Transform = IDENTITY) -> NDArray[np.float32]:
+        """Return a volume's values on the plane, shape (height, width); NaN outside the volume.
 
         Parameters
         ----------
         volume
-            The image to look at.
+            Image to sample, by linear interpolation.
         through
-            Maps the plane's points to the volume's, LPS mm.
+            Map from points of the plane to points of the volume, LPS mm.
         """
         if isinstance(through, AffineTransform):
             to_index = volume.grid.inverse_affine @ through.matrix @ self.grid.affine
             return _slice(volume, self.shape, to_index)
-        index = np.stack(np.meshgrid(*map(np.arange, (1, *self.shape)), indexing="ij"), axis=-1)
-        points = through.map_points(self.grid.to_physical(index.reshape(-1, 3)))
-        return values_at(volume, points).reshape(self.shape).astype(np.float32)
+        values = values_at(volume, through.map_points(self.points))
+        return values.reshape(self.shape).astype(np.float32)
 
 
 def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
@@ -139,10 +144,22 @@ def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, .
 
 def _body(fixed: Volume) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return opposite corners of a box around the foreground and its middle, in LPS mm."""
-    sample = sample_points(fixed, count=20_000)
-    body = sample.points[sample.foreground] if sample.foreground.any() else sample.points
+    if isinstance(fixed, LabelMap):
+        body = _labelled_points(fixed)
+    else:
+        sample = sample_points(fixed, count=20_000)
+        body = sample.points[sample.foreground] if sample.foreground.any() else sample.points
     low, high, middle = np.quantile(body, (0.005, 0.995, 0.5), axis=0)
     return low, high, middle
+
+
+def _labelled_points(labels: LabelMap) -> FloatArray:
+    """Return voxels with a label, thinned out on large grids; the corners if there are none."""
+    steps = np.maximum(1, np.array(labels.grid.shape_zyx) // 128)
+    index = np.argwhere(labels.array[tuple(slice(None, None, step) for step in steps)]) * steps
+    if len(index) == 0:
+        index = np.argwhere(labels.array)
+    return labels.grid.to_physical(index) if len(index) else labels.grid.corners()
 
 
 def _slice(volume: Volume, shape: tuple[int, int], to_index: FloatArray) -> NDArray[np.float32]:

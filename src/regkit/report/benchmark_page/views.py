@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from regkit.benchmark.case_source import CaseReader
 from regkit.benchmark.plan import CONFIG, read_plan
@@ -21,12 +17,12 @@ from regkit.io.transforms import read_transform
 from regkit.registry import Registry
 from regkit.report.annotation import Heading
 from regkit.report.benchmark_page.choice import Choice
+from regkit.report.data_url import webp_data_url
 from regkit.report.motion_text import transform_in_words
 from regkit.report.picture import comparison_picture, unregistered
 from regkit.report.viewer import scene
 
 logger = logging.getLogger(__name__)
-QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -123,17 +119,10 @@ def _view(folder: Path, case: Case, choice: Choice) -> CaseView:
         subtitle=f"{choice.score} {choice.value:.3g} {choice.unit}; fixed to moving: {motion}",
     )
     drawn = comparison_picture(fixed, moving, start, after, heading)
-    return CaseView(choice, motion, data_url(drawn), scene(fixed, moving, start, after))
+    return CaseView(choice, motion, webp_data_url(drawn), scene(fixed, moving, start, after))
 
 
 def transform_of(folder: Path, record: Any) -> Transform:
     """Return what a record found: a map of fixed to moving points, LPS mm."""
     kept = record["transform"]
     return read_transform(folder / kept) if isinstance(kept, str) else AffineTransform(kept)
-
-
-def data_url(drawn: Image.Image) -> str:
-    """Return a picture as part of a page; WebP, a tenth of the size of PNG."""
-    buffer = io.BytesIO()
-    drawn.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
