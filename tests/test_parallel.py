@@ -9,34 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from regkit.parallel import THREAD_VARIABLES, map_unordered
+from parallel_tasks import fail_at_three, process_and_threads, square
+from python_path import SUPPORT, python_path
+from regkit.parallel import map_unordered
 
 PARENT = """
 import os, sys, time
 from regkit.parallel import map_unordered
-import test_parallel
+from parallel_tasks import sleep_long
 if __name__ == "__main__":
-    list(map_unordered(test_parallel.sleep_long, [sys.argv[1]] * 4, workers=2))
+    list(map_unordered(sleep_long, [sys.argv[1]] * 4, workers=2))
 """
-
-
-def square(number: int) -> int:
-    return number * number
-
-
-def whereabouts(_: int) -> tuple[int, str]:
-    return os.getpid(), os.environ[THREAD_VARIABLES[0]]
-
-
-def fail_at_three(number: int) -> int:
-    if number == 3:
-        raise ValueError("three is too many")
-    return number
-
-
-def sleep_long(folder: str) -> None:
-    (Path(folder) / str(os.getpid())).touch()
-    time.sleep(120)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
@@ -46,7 +29,7 @@ def test_every_item_is_done_once(workers):
 
 
 def test_workers_are_other_processes_with_their_share_of_the_cores():
-    found = set(map_unordered(whereabouts, range(4), workers=2))
+    found = set(map_unordered(process_and_threads, range(4), workers=2))
     assert os.getpid() not in {pid for pid, _ in found}
     assert {threads for _, threads in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
 
@@ -62,7 +45,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     script.write_text(PARENT)
     marks = tmp_path / "marks"
     marks.mkdir()
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    here = {**os.environ, "PYTHONPATH": python_path(SUPPORT)}
     parent = subprocess.Popen([sys.executable, str(script), str(marks)], env=here)
     _wait_until(lambda: len(list(marks.iterdir())) == 2)
     workers = [int(mark.name) for mark in marks.iterdir()]

@@ -1,14 +1,11 @@
 """A plugin with methods that misbehave, known to this process and to those it starts."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from python_path import SUPPORT, python_path
 from regkit.registry import default_registry
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -19,9 +16,8 @@ def _toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: misbehaving\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[regkit]\nmisbehaving = misbehaving\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(HERE))
         patch.syspath_prepend(str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join((str(folder), str(HERE))))
+        patch.setenv("PYTHONPATH", python_path(folder, SUPPORT))
         # What these import takes longer than everything that is tested here.
         patch.setenv("REGKIT_DISABLE_PLUGINS", "nuclear,ants,classic")
         default_registry.cache_clear()

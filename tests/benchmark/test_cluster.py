@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from observing import children_of, is_running, repeatable
 
+from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.dask_executor import Cluster
 from regkit.benchmark.harness import run_benchmark

@@ -8,8 +8,8 @@ import time
 from itertools import pairwise
 
 import pytest
-from observing import children_of, is_running, repeatable
 
+from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import run_benchmark, tasks_left
 from regkit.benchmark.local_executor import run_local

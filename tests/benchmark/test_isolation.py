@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from misbehaving import ToyCases
 
+from misbehaving import ToyCases
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import run_benchmark
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from misbehaving import Streamed, ToyCases
 
+from misbehaving import Streamed, ToyCases
 from phantoms import MOTION, SMALL, small_pair
 from regkit.benchmark.case_source import CaseReader, DatasetRef
 from regkit.datasets.folder import write_dataset

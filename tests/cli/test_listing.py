@@ -10,6 +10,7 @@ import sys
 import pytest
 from typer.testing import CliRunner, Result
 
+from python_path import python_path
 from regkit.cli import app
 from regkit.registration.parameters import parameters_of
 from regkit.registry import default_registry
@@ -53,7 +54,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 2.0\n")
         (info / "entry_points.txt").write_text(f"[regkit]\n{name} = {name}_plugin\n")
-    return {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "30", "NO_COLOR": "1"}
+    return {**os.environ, "PYTHONPATH": python_path(folder), "COLUMNS": "30", "NO_COLOR": "1"}
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pairnets.small_training import TINY, write_cases
 from regkit.cli import app
+from small_training import TINY, write_cases
 
 
 @pytest.fixture(autouse=True)

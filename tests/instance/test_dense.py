@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from dense_scenes import BINS, MEASURES, maps, measure, moving_values, one_of, related, scene
 from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
+from dense_scenes import BINS, MEASURES, maps, measure, moving_values, one_of, related, scene
 from regkit import rigid
 from regkit.errors import ParameterError
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from dense_scenes import MEASURES, maps, measure, related, scene
 
+from dense_scenes import MEASURES, maps, measure, related, scene
 from phantoms import MOTION, small_pair
 from regkit_instance.iso import InstanceOptimisation
 from regkit_instance.torch_backend.point_sampler import PointSampler

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairnets.small_training import write_cases
 from regkit.datasets.case import Case
 from regkit.datasets.folder import read_dataset
 from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.learning.case_cache import Pool, source_of
 from regkit.registry import default_registry
 from regkit.training import TrainingJob
+from small_training import write_cases
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from lv_phantom import NUMBERS
 from regkit import AffineTransform, Volume, rigid
 from regkit.errors import TransformError
 from regkit.geometry.grid import Grid
@@ -22,7 +23,6 @@ from regkit_msstunet.geometry import (
 )
 from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
-from ventricle.lv_phantom import NUMBERS
 
 ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 SHIFTS = st.tuples(*[st.floats(-0.6, 0.6)] * 3)

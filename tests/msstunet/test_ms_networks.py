@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from msstunet.ms_oracle import folded as blocks
-from msstunet.ms_oracle import ms_st_unet, sample
-from pairnets.fill import fill, inputs
+from golden_weights import fill, inputs
+from msstunet_oracle import folded as blocks
+from msstunet_oracle import ms_st_unet, sample
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_msstunet import build_network, network_names
 from regkit_msstunet.networks.folding import folded, unfolded

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from lv_phantom import GRIDS, Phantom, labels_of, points_of, pose_on, upright
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import (
     FileFormatError,
@@ -31,7 +32,6 @@ from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.prepare import centre_of_mass
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.weights import TrainedNetwork
-from ventricle.lv_phantom import GRIDS, Phantom, labels_of, points_of, pose_on, upright
 
 SIZE, SPACING = 48, 6.8
 FIXED = Grid((20, 24, 28), (5.0, 6.0, 7.0), (-300.0, 40.0, 11.0))

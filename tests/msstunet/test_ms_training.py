@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from lv_phantom import NUMBERS, Phantom, pose_on, upright
 from regkit.datasets.folder import write_dataset
 from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.io import write_volume
@@ -23,7 +24,6 @@ from regkit_msstunet.train import task
 from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.pool import open_pools
 from regkit_msstunet.train.trainer import train
-from ventricle.lv_phantom import NUMBERS, Phantom, pose_on, upright
 
 TINY = {
     "grid_size": 32,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from lv_phantom import GRIDS, NUMBERS, Phantom, pose_on
 from regkit.learning.case_cache import Pool
 from regkit_msstunet import inference
 from regkit_msstunet.card import Card
@@ -17,7 +18,6 @@ from regkit_msstunet.train.draws import own_numbers
 from regkit_msstunet.train.pool import prepare_case, read_cases
 from regkit_msstunet.train.validation import validate
 from regkit_msstunet.train.views import Views
-from ventricle.lv_phantom import GRIDS, NUMBERS, Phantom, pose_on
 
 LOOKS = 3
 CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5, passes=LOOKS)

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
 from regkit import AffineTransform, Volume
 from regkit.errors import ParameterError
 from regkit.geometry.resampling import resample
@@ -17,7 +18,6 @@ from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.draws import HEART_MM, Draw, draw, own_numbers
 from regkit_msstunet.train.pool import prepare_case, read_cases
 from regkit_msstunet.train.views import Views
-from ventricle.lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
 
 CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5)
 USUAL = np.array(NUMBERS)

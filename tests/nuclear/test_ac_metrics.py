@@ -5,7 +5,6 @@ import gc
 import numpy as np
 import pytest
 
-from nuclear.spect_scenes import cylinder, frame
 from regkit.datasets.case import Case
 from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid
@@ -21,6 +20,7 @@ from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import write_projections
+from spect_scenes import cylinder, frame
 
 GRID = frame(32, 16)
 TRUTH = rigid((0.0, 0.0, 8.0), (14.0, -9.0, 6.0), GRID.centre)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest, uniform
-from small_cohorts import small
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
@@ -17,6 +16,7 @@ from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, cubic
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
+from small_cohorts import small
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from small_cohorts import SMALL, small
 
 from regkit.datasets.case import Dataset, IndexedDataset
 from regkit.datasets.folder import build_dataset
@@ -12,6 +11,7 @@ from regkit.errors import ParameterError
 from regkit.geometry.resampling import resample
 from regkit.registry import default_registry
 from regkit_nuclear.cohorts.patient_seeds import split_of
+from small_cohorts import SMALL, small
 
 NAMES = sorted(SMALL)
 

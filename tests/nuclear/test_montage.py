@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_cohorts import SMALL, small
 
 from regkit.datasets.case import Case
 from regkit.registrar import Pair
 from regkit_nuclear.montage import ACROSS, EDGE, GAP, PANEL, montage
+from small_cohorts import SMALL, small
 
 WIDTH = ACROSS * (3 * PANEL + 2 * GAP) + (ACROSS + 1) * EDGE
 

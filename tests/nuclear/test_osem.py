@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from nuclear.spect_scenes import cylinder, frame
 from regkit.errors import GeometryError, ParameterError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
@@ -19,6 +18,7 @@ from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.osem import ordered_subsets, osem, reconstruct, reconstruct_batch
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
+from spect_scenes import cylinder, frame
 
 RADIUS = 110.0
 

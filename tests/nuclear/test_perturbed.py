@@ -4,13 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from small_cohorts import small
 
 from regkit import Grid, LabelMap, Volume, resample, write_volume
 from regkit.datasets.folder import build_dataset, write_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.registry import default_registry
 from regkit_nuclear.cohorts.perturbed import MisplacedPetCt
+from small_cohorts import small
 
 
 @pytest.fixture(scope="module")

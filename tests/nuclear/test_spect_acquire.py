@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from nuclear.spect_scenes import cylinder, frame, point
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import (
@@ -20,6 +19,7 @@ from regkit_nuclear.spect.acquire import (
 from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import Projections, read_projections, write_projections
+from spect_scenes import cylinder, frame, point
 
 ORBIT = Orbit.cardiac(6)
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from nuclear.spect_scenes import FIELD_MM, cylinder, disc, frame, point
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import Collimator, Orbit
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.resolution import depth_blur
+from spect_scenes import FIELD_MM, cylinder, disc, frame, point
 
 CPU = torch.device("cpu")
 SHARP = None

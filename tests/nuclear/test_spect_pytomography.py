@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from nuclear.spect_scenes import frame
 from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.geometry import LEHR, Orbit
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
+from spect_scenes import frame
 
 # The package imports with syntax warnings of its own.
 pytestmark = pytest.mark.filterwarnings("ignore")

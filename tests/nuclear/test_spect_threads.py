@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from nuclear.spect_scenes import cylinder, frame
 from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import expected_views
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.threads import side_by_side
+from spect_scenes import cylinder, frame
 
 
 @pytest.fixture

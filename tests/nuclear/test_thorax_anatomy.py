@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial import Delaunay
-from thorax_patients import SEEDS, rendered, volumes_ml, where
 
 from regkit_nuclear.phantoms.thorax import ORGANS
+from thorax_patients import SEEDS, rendered, volumes_ml, where
 
 # Generous limits in ml around what anatomy books and CT studies of adults give; organs that the
 # field of view cuts (clavicles, humeri) or that only women have are looked at elsewhere.

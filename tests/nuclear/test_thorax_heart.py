@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from thorax_patients import GRID, SEEDS, field_of_view, rendered, where
 
 from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, draw_thorax_patient
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.phantoms.thorax.uptake import TERRITORIES
+from thorax_patients import GRID, SEEDS, field_of_view, rendered, where
 
 each_patient = pytest.mark.parametrize("seed", SEEDS)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
-from thorax_patients import GRID, field_of_view, rendered, where
 
 from regkit.errors import GeometryError, ParameterError
 from regkit.geometry.grid import Grid
@@ -13,6 +12,7 @@ from regkit.geometry.rigid import rotation_matrix
 from regkit.geometry.volume import Volume
 from regkit_nuclear.phantoms.thorax import ORGANS, Breathing, draw_thorax_patient, heart_shift
 from regkit_nuclear.phantoms.thorax.render import render_thorax
+from thorax_patients import GRID, field_of_view, rendered, where
 
 
 def test_the_same_seed_gives_the_same_patient_and_another_seed_another():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pairnets import oracle
-from pairnets.fill import fill, inputs, predict
+import pairnets_oracle as oracle
+from golden_weights import fill, inputs, predict
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_pairnets import build_network, network_names
 from regkit_pairnets.networks.pair_network import Fold

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pairnets.fill import fill, inputs, noise, predict
+from golden_weights import fill, inputs, noise, predict
 from regkit_pairnets import build_network
 
 CARDIAC, PROSTATE = (80, 80, 40), (32, 96, 96)

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from pairnets.small_training import job, write_cases
+from python_path import SUPPORT, python_path
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
 from regkit.learning.checkpoint import NAME
 from regkit.registration.parameters import parse_assignment
 from regkit_pairnets.train.trainer import train
 from regkit_pairnets.train.validation import best_passes
+from small_training import job, write_cases
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_weights_to_begin_from_that_cannot_be(cases, whole, tmp_path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pairnets.small_training import job
+from small_training import job
 from regkit.learning import checkpoint
 from regkit_pairnets.train.trainer import train
 
@@ -237,7 +238,7 @@ list(train(job(Path(data), Path(folder))))
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["half", "whole"])
 def test_killed_while_writing_the_old_checkpoint_stays(cases, whole, tmp_path, moment) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": python_path(SUPPORT)}
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(cases), str(tmp_path), moment],
         env=environment,
@@ -254,7 +255,7 @@ SHARED = """
 import sys
 from pathlib import Path
 import torch
-from pairnets.small_training import job
+from small_training import job
 from regkit_pairnets.train.trainer import train
 
 torch.set_num_threads(1)
@@ -265,7 +266,7 @@ list(train(job(Path(sys.argv[1]), Path(sys.argv[2]))))
 @pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one(cases, whole, tmp_path) -> None:
     """Each takes half of every batch; together they learn as one process does from all of it."""
-    base = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "WORLD_SIZE": "2"}
+    base = {**os.environ, "PYTHONPATH": python_path(SUPPORT), "WORLD_SIZE": "2"}
     base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29671"}
     command = [sys.executable, "-c", SHARED, str(cases), str(tmp_path)]
     both = [subprocess.Popen(command, env=base | {"RANK": str(rank)}) for rank in (0, 1)]

@@ -11,9 +11,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmarks import GRID, HOSTILE, PATIENTS, report, write_benchmark, write_images
-from chromium import browser, probe
 
+from benchmark_folders import GRID, HOSTILE, PATIENTS, report, write_benchmark, write_images
+from chromium import browser, probe
 from regkit import IDENTITY, Grid, rigid
 from regkit.benchmark.records import new_record
 from regkit.report.benchmark_page.content import headline_of

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy import stats
-from statistics_records import clustered
 
 from regkit.statistics.bootstrap import Means, draw_patients
 from regkit.statistics.paired import sign_flips, wilcoxon
+from statistics_records import clustered
 
 RUNS = 2000
 PATIENTS = 25

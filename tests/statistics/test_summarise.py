@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from statistics_records import record, table
 
 from regkit.errors import ParameterError
 from regkit.statistics import StatisticsSettings, Summary, summarise
@@ -20,6 +19,7 @@ from regkit.statistics.writing import (
     summary_json,
     summary_markdown,
 )
+from statistics_records import record, table
 
 QUICK = StatisticsSettings(draws=400, flips=500)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from python_path import python_path
 from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
 from regkit.registry import Plugin, RegisteredSpec
@@ -158,7 +159,7 @@ def test_a_heavy_declaration_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, says: str
 ) -> None:
     (tmp_path / "heavy_plugin.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", python_path(tmp_path))
     heavy = Plugin("heavy", "heavy_plugin", "heavy", "1.0")
     found = outcome("declaration is light", MethodUnderTest(offer("Centroid", heavy)))
     assert found.status == "failed"

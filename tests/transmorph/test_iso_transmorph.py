@@ -16,7 +16,7 @@ from regkit.testing.problems import body_points, distance_mm
 from regkit_instance.torch_backend import chen2024 as published
 from regkit_transmorph.card import Look
 from regkit_transmorph.iso import InstanceSpecific
-from transmorph.small_weights import ANYTHING, card, write_weights
+from transmorph_weights import ANYTHING, card, write_weights
 
 GRID = problems.covering()
 TRUTH = AffineTransform.about(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pairnets.fill import fill, inputs
+from golden_weights import fill, inputs
 from regkit.errors import ParameterError, UnknownNameError
 from regkit_transmorph import build_network, variant_names
 from regkit_transmorph.networks.affine import inverses, matrices, parts

@@ -25,7 +25,7 @@ from regkit_transmorph import inference
 from regkit_transmorph.card import Card, Look
 from regkit_transmorph.physical import from_transform, shape_of
 from regkit_transmorph.registrar import TransMorph
-from transmorph.small_weights import ANYTHING, card, write_weights
+from transmorph_weights import ANYTHING, card, write_weights
 
 STILL = np.eye(3, 4)
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pairnets.small_training import write_cases
 from regkit import Grid, Pair, resample, rigid, run
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
@@ -33,6 +32,7 @@ from regkit_transmorph.train.task import _loss_of
 from regkit_transmorph.train.trainer import train
 from regkit_transmorph.train.validation import fixed_draws, validate
 from regkit_transmorph.train.views import Views
+from small_training import write_cases
 
 TINY = {
     "shape_zyx": (16, 16, 16),

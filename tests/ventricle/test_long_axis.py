@@ -12,7 +12,7 @@ from regkit.geometry.volume import LabelMap
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.frame import along_axis, offset_mm, tilt_deg, upright_frame
 from regkit_ventricle.labels import ventricle_of
-from ventricle.shells import POSE, Shell, box, cube
+from ventricle_shells import POSE, Shell, box, cube
 
 SHELL = Shell()
 ANGLES = st.tuples(*[st.floats(-180, 180)] * 3)

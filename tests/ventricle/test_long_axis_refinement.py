@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from lv_phantom import Phantom, pose_on, upright
 from regkit import AffineTransform, Estimate, LabelMap, rigid, run
 from regkit.geometry.rigid import rotation_angle
 from regkit.registrar import Refiner
 from regkit.registration.pipeline import Pipeline
 from regkit_msstunet.geometry import cube
 from regkit_ventricle.long_axis_refinement import NOTHING, LongAxisRefinement
-from ventricle.lv_phantom import Phantom, pose_on, upright
 
 FIXED = cube(40, 3.4, (50.0, -20.0, 10.0))
 # In the short-axis frame: the planes are tilted and shifted, and turned about the axis.

@@ -23,7 +23,7 @@ from regkit_ventricle.segments import (
     SEGMENTS,
     segment_at,
 )
-from ventricle.shells import POSE, Shell, box, cube
+from ventricle_shells import POSE, Shell, box, cube
 
 SHELL = Shell()
 CAVITY_END = SHELL.wall - SHELL.depth

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nuclear.small_cohorts import small
 from regkit.datasets.case import Case
 from regkit.geometry.resampling import resample
 from regkit.geometry.sitk_bridge import volume_to_sitk
@@ -15,6 +14,7 @@ from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
 from regkit_nuclear.phantoms.thorax import LV_BLOOD_POOL, LV_MYOCARDIUM
 from regkit_ventricle import pose_metrics as ventricle_metrics
+from small_cohorts import small
 
 NAMES = ("lv_my_dice", "lv_bp_dice", "lv_my_hd95_mm", "lv_bp_hd95_mm")
 

@@ -9,7 +9,6 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import CliRunner
 
-from nuclear.small_cohorts import small
 from regkit.cli import app
 from regkit.geometry.rigid import rigid, rotation_matrix
 from regkit.geometry.transform import IDENTITY, DisplacementField
@@ -17,7 +16,8 @@ from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform
 from regkit.registrar import Estimate
 from regkit_ventricle.segments import SEGMENTS
-from ventricle.shells import POSE, Shell, box, cube
+from small_cohorts import small
+from ventricle_shells import POSE, Shell, box, cube
 
 VOLUMES = ("sa", "hla", "vla", "labels", "sa_labels")
 ENDINGS = (".tfm", ".json", ".png", "_segments.csv", *(f"_{name}.nii.gz" for name in VOLUMES))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lv_phantom import Phantom, pose_on, upright
 from regkit import Estimate, LabelMap, rigid
 from regkit.geometry.resampling import resample
 from regkit.metrics.evaluation import Evaluation, NotKnownError
@@ -14,7 +15,6 @@ from regkit.registry import default_registry
 from regkit_msstunet.geometry import cube
 from regkit_ventricle import segmentation_metrics as scores
 from regkit_ventricle.label_probabilities import resample_labels_linear
-from ventricle.lv_phantom import Phantom, pose_on, upright
 
 FIXED = cube(40, 3.4)
 

@@ -13,7 +13,7 @@ from regkit_ventricle.polar_picture import MARGIN, draw_polar_map
 from regkit_ventricle.reorientation import reorientation
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL
-from ventricle.shells import POSE, Shell, cube
+from ventricle_shells import POSE, Shell, cube
 
 # Where a spot goes: (slice, row, column) rises or falls with (lateral, inferior, base).
 TURNED = {

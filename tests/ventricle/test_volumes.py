@@ -11,7 +11,7 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
 from regkit.registry import default_registry
-from ventricle.shells import POSE, Shell, cube
+from ventricle_shells import POSE, Shell, cube
 
 NAMES = ("lv_my_ml", "lv_my_true_ml", "lv_bp_ml", "lv_bp_true_ml")
 

@@ -18,7 +18,7 @@ from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.surfaces import surfaces_of
 from regkit_ventricle.wall_refinement import NOTHING, WallRefinement
 from regkit_ventricle.walls import AROUND_MM, fit_walls
-from ventricle.shells import POSE, Shell, box, cube
+from ventricle_shells import POSE, Shell, box, cube
 
 SHELL = Shell()
 FINE = cube(1.5)

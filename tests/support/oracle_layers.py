@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from pairnets.fill import gains, weights
+from golden_weights import gains, weights
 
 
 def conv(x, out, size=3, *, stride=1, bias=True, groups=1, padded=True):

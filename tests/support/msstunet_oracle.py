@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
-from pairnets.oracle_layers import conv, linear, max_pool, norm, relu, sigmoid
+from oracle_layers import conv, linear, max_pool, norm, relu, sigmoid
 
 
 def scaled(channels, width):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pairnets.oracle_layers import conv, linear, max_pool, mean_pool, norm, relu, sigmoid
+from oracle_layers import conv, linear, max_pool, mean_pool, norm, relu, sigmoid
 
 
 def fully_connected(x, *sizes):
