@@ -2,6 +2,29 @@
 
 Arrays are z, y, x; anything in millimetres is x, y, z in LPS. A `Transform` maps points from the
 fixed to the moving image; volumes are resampled through it.
+
+    >>> import regkit
+    >>> fixed = regkit.read_volume("ct.nii.gz", "ct")
+    >>> moving = regkit.read_volume("spect.nii.gz", "spect")
+    >>> result = regkit.register(fixed, moving)
+    >>> result.verdict, result.transform, result.warped
+
+Register
+    register, run, RegistrationResult, Pair, Estimate
+Images and points
+    Volume, LabelMap, Grid, read_volume, read_labels, read_landmarks, write_volume,
+    write_landmarks, resample
+Transforms
+    Transform, AffineTransform, DisplacementField, TransformChain, IDENTITY, rigid,
+    read_transform, write_transform
+Cases with known answers
+    Case, Dataset
+Reports
+    picture
+Methods, metrics and datasets of one's own
+    Registrar, MethodSpec, MetricSpec, DatasetSpec, hookimpl
+Errors
+    RegkitError, the base of every error that regkit raises on purpose
 """
 
 from __future__ import annotations
@@ -42,7 +65,7 @@ if TYPE_CHECKING:
     from regkit.registration.run import run as run
     from regkit.report.picture import picture as picture
 
-__version__ = "0.1.0"
+    __version__: str
 
 # Imported on first use, so that `import regkit` and `regkit --help` stay light.
 _HOMES = {
@@ -83,6 +106,12 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("regkit.version").installed_version()
     if name not in _HOMES:
         raise AttributeError(f"module 'regkit' has no attribute '{name}'")
     return getattr(importlib.import_module(f"regkit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

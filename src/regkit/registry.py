@@ -23,9 +23,9 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.plugin import GROUP, DatasetSpec, FrameSpec, Hooks, MethodSpec, MetricSpec, Spec
+from regkit.version import DISTRIBUTION
 from regkit.weights import find_weights, why_missing
 
-DISTRIBUTION = "regkit-imaging"
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
 
 AnySpec = TypeVar("AnySpec", bound=Spec)

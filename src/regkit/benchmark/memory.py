@@ -6,7 +6,6 @@ highest since the process began.
 
 from __future__ import annotations
 
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +20,13 @@ def reset_peak() -> None:
 
 
 def peak_mb() -> float:
-    """Return the most memory this process has held, in MB (10^6 bytes)."""
+    """Return the most memory this process has held, in MB (10^6 bytes); 0 where not known."""
     with suppress(OSError, StopIteration):
         return _status_mb("self", "VmHWM")
+    try:
+        import resource  # noqa: PLC0415 - Windows has no such module
+    except ImportError:
+        return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

@@ -7,14 +7,14 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from regkit.benchmark.case_source import DatasetRef
 from regkit.errors import BenchmarkError
 from regkit.io.atomic_output import atomic_output
-from regkit.registry import DISTRIBUTION, Registry
+from regkit.registry import Registry
+from regkit.version import installed_version
 
 CONFIG = "config.toml"
 ALL = "all"
@@ -83,7 +83,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, in the form of ``config.toml``."""
-        content = {"regkit": version(DISTRIBUTION), **asdict(self)}
+        content = {"regkit": installed_version(), **asdict(self)}
         content["method"] = content.pop("methods")
         return dict(json.loads(json.dumps(content, default=str)))
 

@@ -7,8 +7,8 @@ at most the last line is torn; it has no line end and is cut off when the file i
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
 from regkit.io.atomic_output import atomic_output, why_not
+
+logger = logging.getLogger(__name__)
 
 RECORDS = "records.jsonl"
 CERTAIN = ("dataset", "case", "method", "status")
@@ -152,7 +154,7 @@ class RecordFile:
         """Open for appending, alone, without a torn last line."""
         descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             raise BenchmarkError(
@@ -162,6 +164,16 @@ class RecordFile:
         os.ftruncate(descriptor, content.rfind(b"\n") + 1)
         _sync(self._file.parent)
         return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file against other processes; raise OSError if one of them has it."""
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has no such module
+    except ImportError:
+        logger.warning("this system cannot lock files: write to a folder from one process only")
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:
@@ -190,7 +202,9 @@ def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:
 
 
 def _sync(folder: Path) -> None:
-    """Force a folder's list of files to the disk."""
+    """Force a folder's list of files to the disk, where the system lets a folder be opened."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

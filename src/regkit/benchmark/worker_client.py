@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from regkit.benchmark.memory import resident_mb
@@ -22,19 +24,22 @@ from regkit.errors import BenchmarkError, OutputError
 from regkit.parallel import THREAD_VARIABLES
 from regkit.statistics.writing import one_line
 
+logger = logging.getLogger(__name__)
+
 # Importing what a method needs is not its own time, but no reason to wait for ever either.
 START_S = 300.0
 WATCH_S = 0.1
 # No system can wait for ever at once.
 PAUSE_S = 600.0
 ATTEMPTS = 2
+# By name, because a system without a signal has no such attribute of `signal`.
 SIGNALS = {
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGABRT: "aborted by its own check",
-    signal.SIGKILL: "the system does this when memory runs out",
-    signal.SIGBUS: "bus error",
-    signal.SIGILL: "illegal instruction",
-    signal.SIGFPE: "arithmetic error",
+    "SIGSEGV": "segmentation fault",
+    "SIGABRT": "aborted by its own check",
+    "SIGKILL": "the system does this when memory runs out",
+    "SIGBUS": "bus error",
+    "SIGILL": "illegal instruction",
+    "SIGFPE": "arithmetic error",
 }
 
 
@@ -82,6 +87,7 @@ class WorkerClient:
     """
 
     def __init__(self, plan: Plan, dataset: str, folder: str) -> None:
+        _check_system(plan.memory_mb)
         self._plan = plan
         self._dataset = dataset
         self._folder = folder
@@ -142,6 +148,18 @@ class WorkerClient:
 
     def _record(self, task: BenchmarkTask, status: str, **facts: Any) -> Record:
         return new_record(self._dataset, task.case, task.method, status, **facts)
+
+
+@cache
+def _check_system(memory_mb: int) -> None:
+    """Refuse a system without process groups; warn where memory cannot be limited."""
+    if not hasattr(os, "killpg"):
+        raise BenchmarkError(
+            f"a benchmark needs process groups, which {sys.platform} lacks; "
+            "run it on Linux, on macOS, or in the Windows Subsystem for Linux"
+        )
+    if memory_mb and not resident_mb(os.getpid()):
+        logger.warning("the limit of %d MB is not enforced: it needs /proc of Linux", memory_mb)
 
 
 class Worker:
@@ -277,8 +295,9 @@ class Worker:
         """Say how the process ended, with the last line it wrote."""
         code = self._process.wait()
         if code < 0:
-            reason = SIGNALS.get(signal.Signals(-code), "")
-            ended = f"the process was ended by {signal.Signals(-code).name}"
+            name = signal.Signals(-code).name
+            reason = SIGNALS.get(name, "")
+            ended = f"the process was ended by {name}"
             ended += f" ({reason})" if reason else ""
         else:
             ended = f"the process ended by itself with exit code {code}"

@@ -47,9 +47,9 @@ app.add_typer(weights_app, name="weights")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from regkit import __version__
+        from regkit.version import installed_version
 
-        typer.echo(f"regkit {__version__}")
+        typer.echo(f"regkit {installed_version()}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
+from regkit.version import DISTRIBUTION, package_version
 
-REPORTED_PACKAGES = ("regkit-imaging", "numpy", "SimpleITK", "torch")
+REPORTED_PACKAGES = (DISTRIBUTION, "numpy", "SimpleITK", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +142,8 @@ def register(
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that matter for a result."""
-    found = {"python": platform.python_version()}
-    for package in REPORTED_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = ""
-    return found
+    packages = {package: package_version(package) for package in REPORTED_PACKAGES}
+    return {"python": platform.python_version(), **packages}
 
 
 def check_pair(pair: Pair) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regkit import __version__
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.formats import is_dicom
@@ -17,6 +16,7 @@ from regkit.registrar import Pair
 from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit
 from regkit.report.transform_text import transform_record
+from regkit.version import installed_version
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def registration_record(
     """Return the record as plain data; its keys are a contract."""
     pair, centre = result.pair, result.pair.fixed.grid.centre
     return {
-        "regkit": __version__,
+        "regkit": installed_version(),
         "method": result.method,
         "parameters": to_plain_data(result.parameters),
         "device": result.device,

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regkit import __version__
 from regkit.benchmark.records import read_records
 from regkit.benchmark.summary import of_scores, true_values
 from regkit.io.atomic_output import atomic_output
@@ -27,6 +26,7 @@ from regkit.statistics.writing import (
     format_quantile,
     format_value,
 )
+from regkit.version import installed_version
 
 REPORT = "report.html"
 MOST_VIEWS = 8
@@ -82,7 +82,7 @@ def render_page(
     panels = [panel for section in found for panel in section.panels]
     names = dict.fromkeys(p.score.score for p in panels if p.score.score not in COSTS)
     return template("benchmark.html").render(
-        version=__version__,
+        version=installed_version(),
         summary=summary,
         sections=found,
         colours=colours_of(summary),
