@@ -28,7 +28,7 @@ import pairs
 import peers
 import records
 from regkit import IDENTITY, Pair, Registrar
-from regkit.geometry.rigid import rotation_angle
+from regkit.geometry.rotation import rotation_angle
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from regkit import Grid, Transform, Volume, read_labels, read_volume, resample
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.similarity.point_sample import sample_points, sample_points_in_mask
 

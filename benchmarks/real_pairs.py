@@ -23,7 +23,7 @@ import numpy as np
 from pairs import SHARED, brains, moved, pet_ct
 from records import append, markdown, read
 from regkit import Grid, Pair, RegkitError, Transform, Volume, rigid, run
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import AffineTransform, linear_part
 from regkit.registration.initialization import initial_transform
 from regkit.registration.pipeline import build_method

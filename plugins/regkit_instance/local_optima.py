@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import Grid, Vector3
 from regkit.geometry.resampling import resample
-from regkit.geometry.rigid import rotation_angle
+from regkit.geometry.rotation import rotation_angle
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.learning import device_named

@@ -6,7 +6,8 @@ import numpy as np
 
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Vector3
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 
 LPS_ORIGIN: Vector3 = (0.0, 0.0, 0.0)

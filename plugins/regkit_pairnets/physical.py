@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from regkit.errors import TransformError
 from regkit.geometry.grid import FloatArray, Grid
-from regkit.geometry.rigid import euler_angles, nearest_rotation, rigid
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import euler_angles, nearest_rotation
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import Volume
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from regkit.errors import TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit.geometry.rigid import nearest_rotation
+from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import AffineTransform
 
 Model = Literal["anisotropic", "affine"]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import nearest_rotation
+from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import linear_part
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 from regkit.metrics.overlap import Mask, dice_of, hd95_of

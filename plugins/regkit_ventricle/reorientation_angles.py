@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 
 
 def rotation_matrix_yxz(euler_deg: ArrayLike) -> FloatArray:

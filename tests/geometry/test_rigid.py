@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from regkit import AffineTransform, rigid
-from regkit.geometry.rigid import (
+from regkit.geometry.rigid import rigid_parameters
+from regkit.geometry.rotation import (
     euler_angles,
     nearest_rotation,
-    rigid_parameters,
     rotation_angle,
     rotation_axis,
     rotation_matrix,

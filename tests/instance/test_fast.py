@@ -12,7 +12,7 @@ from regkit import AffineTransform, LabelMap, Pair, Volume, register, rigid
 from regkit.errors import ParameterError, RegistrationError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.registration.pipeline import build_method
 from regkit.testing.phantom import thorax

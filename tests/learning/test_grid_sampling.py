@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from regkit import IDENTITY, Grid, Volume, resample, rigid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.learning.grid_sampling import beyond, look_up, places
 

@@ -11,7 +11,7 @@ from regkit import read_volume
 from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import grid_from_sitk
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair

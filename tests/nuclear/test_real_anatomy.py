@@ -10,7 +10,7 @@ from regkit import LabelMap, Volume, write_volume
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy, read_uptake
 from regkit_nuclear.cohorts.spect_ct import SpectCt
 from regkit_nuclear.phantoms.thorax import ORGANS, draw_thorax_patient

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,

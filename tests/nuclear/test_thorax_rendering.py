@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from regkit.errors import GeometryError, ParameterError
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.volume import Volume
 from regkit_nuclear.phantoms.thorax import ORGANS, Breathing, draw_thorax_patient, heart_shift
 from regkit_nuclear.phantoms.thorax.render import render_thorax

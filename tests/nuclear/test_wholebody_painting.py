@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import IDENTITY
 from regkit_nuclear.painting.canvas import PaintedPart, displaced, paint
 from regkit_nuclear.painting.shapes import Coordinates, Profile, RandomField

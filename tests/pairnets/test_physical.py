@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from regkit import AffineTransform, Grid, Volume, rigid
 from regkit.errors import TransformError
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import transform_to_sitk
 from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
 from strategies import POINTS, RIGID, grids, triples

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 import torch
 
 from regkit import IDENTITY, Grid, rigid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import Volume

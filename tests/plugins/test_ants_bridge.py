@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regkit import AffineTransform, Grid, Volume, resample, rigid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_ants.bridge import grid_from_ants, read_affine, volume_to_ants, write_affine
 
 ants = pytest.importorskip("ants")

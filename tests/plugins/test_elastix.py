@@ -10,7 +10,7 @@ import pytest
 from phantoms import MOTION, SMALL, small_pair
 from regkit import DisplacementField, Grid, LabelMap, Pair, Transform, Volume, rigid
 from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.registry import default_registry
 from regkit.testing.phantom import thorax
 from regkit_classic.elastix import ElastixRigid

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from regkit import Grid, Volume
 from regkit.errors import RegistrationError
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit_classic.pyramid import at_level, levels_mm
 

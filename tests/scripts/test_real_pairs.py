@@ -13,7 +13,7 @@ from greedy import RAS, Greedy
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, AffineTransform, Estimate, Pair, rigid
 from regkit.errors import RegistrationError
-from regkit.geometry.rigid import rotation_angle
+from regkit.geometry.rotation import rotation_angle
 from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
 

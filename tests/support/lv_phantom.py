@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit import AffineTransform, Case, Grid, LabelMap, Pair, Volume
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_msstunet.geometry import cube, to_transform
 
 # Half-axes of the outer and the inner ellipsoid, mm; both are cut where the base is.

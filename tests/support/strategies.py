@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from regkit import AffineTransform, DisplacementField, Grid, TransformChain, rigid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 
 MM = st.floats(-300, 300, allow_subnormal=False)
 DEGREES = st.floats(-180, 180, allow_subnormal=False)

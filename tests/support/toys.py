@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit.geometry.rigid import euler_angles, rotation_matrix
+from regkit.geometry.rotation import euler_angles, rotation_matrix
 from regkit.geometry.transform import IDENTITY, AffineTransform, DisplacementField, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair

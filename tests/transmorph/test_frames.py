@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from regkit import AffineTransform, Grid, resample, rigid
 from regkit.errors import TransformError
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.report.description import describe
 from regkit.testing.phantom import thorax
 from regkit_transmorph.networks.affine import matrices

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regkit.errors import RegistrationError
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
 from regkit_ventricle.axis import long_axis

@@ -7,7 +7,7 @@ import pytest
 
 from lv_phantom import Phantom, pose_on, upright
 from regkit import AffineTransform, Estimate, LabelMap, rigid, run
-from regkit.geometry.rigid import rotation_angle
+from regkit.geometry.rotation import rotation_angle
 from regkit.registrar import Refiner
 from regkit.registration.pipeline import Pipeline
 from regkit_msstunet.geometry import cube

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from regkit.errors import RegistrationError
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.frame import along_axis
 from regkit_ventricle.labels import ventricle_of

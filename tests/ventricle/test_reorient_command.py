@@ -10,7 +10,8 @@ import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from regkit.cli import app
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import IDENTITY, DisplacementField
 from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit.geometry.rigid import rigid, rotation_matrix
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.pool import PooledCase
 from regkit_pairnets.train.preset import Preset

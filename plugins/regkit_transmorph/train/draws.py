@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit_transmorph.train.choices import Choices
 

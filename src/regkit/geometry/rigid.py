@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regkit.geometry.grid import FloatArray, Vector3
+from regkit.geometry.grid import Vector3
+from regkit.geometry.rotation import (
+    euler_angles,
+    nearest_rotation,
+    rotation_angle,
+    rotation_axis,
+    rotation_matrix,
+)
 from regkit.geometry.transform import AffineTransform
 
 
@@ -23,65 +30,6 @@ class RigidParameters:
     centre_mm: Vector3
     rotation_deg: float
     axis: Vector3
-
-
-def rotation_matrix(euler_deg: ArrayLike) -> FloatArray:
-    """Return the 3 x 3 matrix Rz Ry Rx of angles about x, y, z in degrees."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(euler_deg)), np.sin(np.deg2rad(euler_deg))
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x)
-
-
-def euler_angles(rotation: ArrayLike) -> Vector3:
-    """Return the angles about x, y, z in degrees of a rotation Rz Ry Rx.
-
-    At gimbal lock (y at +-90 degrees) the angle about x is set to zero.
-    """
-    r = np.asarray(rotation, dtype=np.float64)
-    y = np.arctan2(-r[2, 0], np.hypot(r[0, 0], r[1, 0]))
-    if np.hypot(r[0, 0], r[1, 0]) < 1e-9:
-        x, z = 0.0, np.arctan2(-r[0, 1], r[1, 1])
-    else:
-        x, z = np.arctan2(r[2, 1], r[2, 2]), np.arctan2(r[1, 0], r[0, 0])
-    return float(np.rad2deg(x)), float(np.rad2deg(y)), float(np.rad2deg(z))
-
-
-def nearest_rotation(linear: ArrayLike) -> FloatArray:
-    """Return the rotation closest to a 3 x 3 matrix (polar decomposition, determinant +1)."""
-    u, _, vt = np.linalg.svd(np.asarray(linear, dtype=np.float64))
-    sign = np.sign(np.linalg.det(u @ vt))
-    return np.asarray(u @ np.diag([1.0, 1.0, sign]) @ vt)
-
-
-def rotation_angle(rotation: ArrayLike) -> float:
-    """Return the geodesic angle of a 3 x 3 rotation in degrees, 0 to 180; exact for small ones."""
-    r = np.asarray(rotation, dtype=np.float64)
-    sine = np.linalg.norm([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]]) / 2
-    return float(np.rad2deg(np.arctan2(sine, (np.trace(r) - 1) / 2)))
-
-
-def rotation_axis(rotation: ArrayLike) -> Vector3:
-    """Return the unit axis of a 3 x 3 rotation; (0, 0, 1) when there is no rotation."""
-    r = np.asarray(rotation, dtype=np.float64)
-    # The quaternion is the eigenvector of this matrix, well conditioned at 0 and 180 degrees.
-    (a, b, c), (d, e, f), (g, h, i) = r
-    k = np.array(
-        [
-            [a - e - i, b + d, c + g, h - f],
-            [b + d, e - a - i, f + h, c - g],
-            [c + g, f + h, i - a - e, d - b],
-            [h - f, c - g, d - b, a + e + i],
-        ]
-    )
-    quaternion = np.linalg.eigh(k)[1][:, -1]
-    vector = quaternion[:3] * (1.0 if quaternion[3] >= 0 else -1.0)
-    length = np.linalg.norm(vector)
-    if length < 1e-12:
-        return 0.0, 0.0, 1.0
-    x, y, z = (vector / length).tolist()
-    return x, y, z
 
 
 def rigid(

@@ -13,7 +13,7 @@ from regkit.datasets.case import Case
 from regkit.errors import RegkitError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.resampling import resample
-from regkit.geometry.rigid import euler_angles, nearest_rotation
+from regkit.geometry.rotation import euler_angles, nearest_rotation
 from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registration.run import RegistrationResult

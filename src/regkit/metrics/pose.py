@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import linear_part
 from regkit.metrics.evaluation import Evaluation
 

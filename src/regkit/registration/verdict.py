@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.rigid import nearest_rotation, rigid, rotation_angle
+from regkit.geometry.rigid import rigid
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import (

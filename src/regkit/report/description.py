@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit.geometry.rigid import RigidParameters, nearest_rotation, rigid_parameters
+from regkit.geometry.rigid import RigidParameters, rigid_parameters
+from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import (
     AffineTransform,
     DisplacementField,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import Transform, linear_part
 
 # The way a positive and a negative LPS coordinate points.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from regkit.geometry.grid import Vector3
-from regkit.geometry.rigid import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.testing import problems
 from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm

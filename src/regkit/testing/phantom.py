@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from regkit.geometry.grid import Grid, Vector3
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_nuclear.painting.shapes import Coordinates, Field, Profile, superellipse, tube, vector
 from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 from regkit_nuclear.phantoms.thorax.pose import HeartPose

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.rigid import rotation_matrix
+from regkit.geometry.rotation import rotation_matrix
 from regkit_nuclear.painting.shapes import vector
 from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 
