@@ -12,16 +12,16 @@ from regkit.geometry.volume import LabelMap, Volume
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """What a method sees.
+    """The input of a registration method.
 
     Parameters
     ----------
     fixed, moving
         The images; any grids, sizes and orientations.
     fixed_mask, moving_mask
-        Where to look (non-zero), each on any grid; None means everywhere.
+        Regions to compare (non-zero), each on any grid; None means everywhere.
     initial
-        A first guess of the fixed-to-moving map in LPS mm; None means identity.
+        Initial fixed-to-moving map in LPS mm; None means identity.
     """
 
     fixed: Volume
@@ -29,6 +29,10 @@ class Pair:
     fixed_mask: LabelMap | None = None
     moving_mask: LabelMap | None = None
     initial: Transform | None = None
+
+    def __repr__(self) -> str:
+        given = {name: part for name, part in vars(self).items() if part is not None}
+        return f"<Pair{listed(given)}>"
 
     @property
     def start(self) -> Transform:
@@ -38,21 +42,30 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What a method found.
+    """The output of a registration method.
 
     Parameters
     ----------
     transform
         The total map of fixed points to moving points in LPS mm, `Pair.initial` included.
     labels
-        Labels the method found, if any: where they are in the moving image, on any grid.
+        Segmentation of the moving image, on any grid, by a method that segments.
     diagnostics
-        Anything else worth knowing, as plain data that JSON can hold.
+        Further findings as plain data that JSON can hold. Texts under ``warnings`` count in the
+        verdict.
     """
 
     transform: Transform
     labels: LabelMap | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts: dict[str, object] = {"transform": self.transform}
+        if self.labels is not None:
+            parts["labels"] = self.labels
+        if self.diagnostics:
+            parts["diagnostics"] = ", ".join(self.diagnostics)
+        return f"<Estimate{listed(parts)}>"
 
 
 @runtime_checkable
@@ -65,7 +78,12 @@ class Registrar(Protocol):
 
 @runtime_checkable
 class Refiner(Registrar, Protocol):
-    """A registrar that makes use of all that one before it found, labels included."""
+    """A registrar that starts from the whole estimate of another one, labels included."""
 
     def refine(self, pair: Pair, found: Estimate) -> Estimate:
-        """Return a better estimate; `pair.initial` is the map found."""
+        """Return a better estimate; `pair.initial` is the transform of the one found."""
+
+
+def listed(parts: Mapping[str, object]) -> str:
+    """Return named parts as indented lines, for the representation of what holds them."""
+    return "".join(f"\n  {name}: {part}" for name, part in parts.items())

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, TransformChain, rigid
-from regkit.report.description import describe, model_of, transform_record
+from regkit.geometry.transform import model_of
+from regkit.report.description import describe, transform_record
 from regkit.report.transform_text import explain
 from strategies import DEGREES, MM, affines, grids, triples
 

@@ -109,8 +109,8 @@ def _print(
     from rich.console import Console
     from rich.text import Text
 
+    from regkit.geometry.motion_text import motion_in_words, transform_in_words
     from regkit.io import read_volume
-    from regkit.report.motion_text import motion_in_words, transform_in_words
 
     record: dict[str, Any] = saved.record
     found, verdict = record["transform"], record["verdict"]

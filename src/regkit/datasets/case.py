@@ -1,4 +1,4 @@
-"""A pair together with the answers that no method sees."""
+"""A pair together with its known solution, which no method sees."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap
-from regkit.registrar import Pair
+from regkit.registrar import Pair, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Case:
     id
         Unique in its dataset.
     pair
-        What a method sees.
+        The input of the methods.
     truth
         The true map of fixed to moving points in LPS mm.
     group
@@ -32,7 +32,7 @@ class Case:
     fixed_landmarks, moving_landmarks
         Corresponding points, shape (N, 3), LPS mm.
     extra
-        Whatever else the dataset knows: plain values, images, and `Attachment` objects. From a
+        Further values of the dataset: plain data, images, and `Attachment` objects. From a
         dataset folder come its unknown keys, and the paths of the files it names.
     """
 
@@ -45,6 +45,17 @@ class Case:
     fixed_landmarks: FloatArray | None = None
     moving_landmarks: FloatArray | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        group = f", group {self.group}" if self.group else ""
+        answers = ("truth", "fixed_labels", "moving_labels", "fixed_landmarks", "moving_landmarks")
+        known = [name for name in answers if getattr(self, name) is not None]
+        parts = {
+            "fixed": self.pair.fixed,
+            "moving": self.pair.moving,
+            "known": ", ".join(known) or "nothing",
+        }
+        return f"<Case {self.id}{group}{listed(parts)}>"
 
 
 @runtime_checkable
@@ -64,7 +75,7 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class IndexedDataset(Dataset, Protocol):
-    """A dataset whose cases can be had in any order, so that several processes share the work."""
+    """A dataset whose cases can be made in any order, by several processes at once."""
 
     @property
     def ids(self) -> Sequence[str]:

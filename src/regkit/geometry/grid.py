@@ -1,4 +1,4 @@
-"""Where the voxels of an array are in space.
+"""Grids: the positions of the voxels of an array in patient space.
 
 Arrays are z, y, x; anything in millimetres is x, y, z in LPS
 (x to the patient's left, y to posterior, z to superior).
@@ -19,8 +19,10 @@ Vector3: TypeAlias = tuple[float, float, float]
 FloatArray: TypeAlias = NDArray[np.float64]
 
 # Largest deviation of direction^T direction from identity that is taken for rounding in a header
-# (0.06 degrees); anything larger is a shear.
+# (0.06 degrees); anything larger is a shear. Chosen by hand.
 ORTHONORMAL_TOLERANCE = 1e-3
+# Voxels by which the field of view is widened, so that rounding loses no point on its edge.
+EDGE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ class Grid:
         object.__setattr__(self, "origin", _numbers(self.origin, 3, "origin"))
         direction = _orthonormal(_numbers(self.direction, 9, "direction"))
         object.__setattr__(self, "direction", direction)
+
+    def __repr__(self) -> str:
+        origin = ", ".join(f"{value + 0.0:.6g}" for value in self.origin)
+        straight = self.direction == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+        rows = np.round(np.reshape(self.direction, (3, 3)), 4) + 0.0
+        axes = "" if straight else f", direction {rows.tolist()}"
+        return f"<Grid {self.summary}, origin ({origin}) mm{axes}>"
+
+    @property
+    def summary(self) -> str:
+        """Shape and spacing as text."""
+        shape = " x ".join(str(n) for n in self.shape_zyx)
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing)
+        return f"shape (z, y, x) {shape}, spacing (x, y, z) {spacing} mm"
 
     @classmethod
     def from_affine(cls, shape_zyx: tuple[int, int, int], affine: ArrayLike) -> Grid:
@@ -120,15 +136,16 @@ class Grid:
         return self.to_physical([(z, y, x) for z in ends[0] for y in ends[1] for x in ends[2]])
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points (..., 3) in LPS mm lie in the field of view, edges included."""
+        """Return whether points (..., 3) in LPS mm lie in the field of view, edges included."""
         index = self.to_index(points)
-        upper = np.subtract(self.shape_zyx, 0.5) + 1e-6
-        return np.asarray(((index >= -0.5 - 1e-6) & (index <= upper)).all(axis=-1))
+        upper = np.subtract(self.shape_zyx, 0.5) + EDGE_TOLERANCE
+        return np.asarray(((index >= -0.5 - EDGE_TOLERANCE) & (index <= upper)).all(axis=-1))
 
     def matches(self, other: Grid, tolerance: float = 1e-3) -> bool:
-        """Tell whether both grids have their voxels in the same places.
+        """Return whether the voxels of two grids coincide.
 
-        `tolerance` is the largest distance between corresponding voxels, as a share of a voxel.
+        `tolerance` is the largest distance between corresponding voxels, in units of the smallest
+        side of a voxel.
         """
         if self.shape_zyx != other.shape_zyx:
             return False

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike
 from regkit.errors import NotInvertibleError, TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.interpolation import trilinear
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.notebook import html_of
+
+# Deviation of two matrices, mm per mm, that counts as rounding: far below any effect on an image
+# (1e-6 of 1 m is a micrometre), far above the error of float64.
+SAME = 1e-6
+SINGULAR = 1e-12  # of a determinant; chosen by hand
 
 
 class Transform(ABC):
@@ -99,7 +105,7 @@ class AffineTransform(Transform):
 
     def inverse(self) -> AffineTransform:
         """Invert the matrix."""
-        if abs(self.determinant) < 1e-12:
+        if abs(self.determinant) < SINGULAR:
             raise NotInvertibleError(
                 f"the transform has no inverse: its determinant is {self.determinant:.3g}"
             )
@@ -112,9 +118,33 @@ class AffineTransform(Transform):
 
     @property
     def is_rigid(self) -> bool:
-        """Whether the map is a rotation and a translation, to 1e-6."""
+        """True for a rotation and a translation, up to rounding."""
         linear = self.matrix[:3, :3]
-        return self.determinant > 0 and bool(np.allclose(linear.T @ linear, np.eye(3), atol=1e-6))
+        return self.determinant > 0 and bool(np.allclose(linear.T @ linear, np.eye(3), atol=SAME))
+
+    @property
+    def model(self) -> str:
+        """The simplest of identity, translation, rigid, similarity and affine that it fits."""
+        linear = self.matrix[:3, :3]
+        if np.allclose(linear, np.eye(3), atol=SAME):
+            moves = np.abs(self.matrix[:3, 3]).max() > SAME
+            return "translation" if moves else "identity"
+        if self.is_rigid:
+            return "rigid"
+        scale = np.cbrt(self.determinant)
+        uniform = np.allclose(linear.T @ linear, scale**2 * np.eye(3), atol=SAME * scale**2)
+        return "similarity" if scale > 0 and uniform else "affine"
+
+    def __repr__(self) -> str:
+        shift = ", ".join(f"{value + 0.0:.1f}" for value in self.matrix[:3, 3])
+        if self.model == "identity":
+            return "<AffineTransform identity>"
+        if self.model == "translation":
+            return f"<AffineTransform translation ({shift}) mm, LPS>"
+        turn = rotation_angle(nearest_rotation(self.matrix[:3, :3]))
+        scale = "" if self.is_rigid else f", volumes times {self.determinant:.2f}"
+        motion = f"rotation {turn:.1f}°{scale}, then translation ({shift}) mm, LPS"
+        return f"<AffineTransform {self.model}: {motion}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AffineTransform) and np.array_equal(self.matrix, other.matrix)
@@ -135,7 +165,7 @@ class DisplacementField(Transform):
     displacement
         Displacements in LPS mm, shape (z, y, x, 3), float64.
     grid
-        Where they are given.
+        Grid of the displacements.
     """
 
     displacement: FloatArray
@@ -152,6 +182,10 @@ class DisplacementField(Transform):
             raise TransformError("a displacement field needs finite numbers, got NaN or infinity")
         field.flags.writeable = False
         object.__setattr__(self, "displacement", field)
+
+    def __repr__(self) -> str:
+        largest = np.linalg.norm(self.displacement, axis=-1).max()
+        return f"<DisplacementField up to {largest:.1f} mm, {self.grid.summary}>"
 
     def map_points(self, points: ArrayLike) -> FloatArray:
         """Add the displacement at each of the points (..., 3)."""
@@ -186,6 +220,9 @@ class TransformChain(Transform):
 
     transforms: tuple[Transform, ...]
 
+    def __repr__(self) -> str:
+        return f"<TransformChain {', then '.join(repr(step) for step in self.transforms)}>"
+
     def map_points(self, points: ArrayLike) -> FloatArray:
         """Map points (..., 3) through every transform in turn."""
         mapped = np.asarray(points, dtype=np.float64)
@@ -196,6 +233,13 @@ class TransformChain(Transform):
     def inverse(self) -> TransformChain:
         """Chain the inverses in reverse order."""
         return TransformChain(tuple(t.inverse() for t in reversed(self.transforms)))
+
+
+def model_of(transform: Transform) -> str:
+    """Return the name of the simplest model that a transform fits."""
+    if isinstance(transform, AffineTransform):
+        return transform.model
+    return "chain" if isinstance(transform, TransformChain) else "displacement field"
 
 
 def linear_part(transform: Transform, centre: Vector3, step: float = 1.0) -> FloatArray:

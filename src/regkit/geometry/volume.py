@@ -1,4 +1,4 @@
-"""An image or a label map: an array and the grid that says where its voxels are."""
+"""Images and label maps: an array with its grid in patient space."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit.notebook import html_of
 
+# Of `Volume.modality`; the empty one means unknown.
 MODALITIES = ("", "ct", "mu", "spect", "pet", "mr", "us")
 
 
@@ -24,7 +25,7 @@ class Volume:
     array
         Intensities in (z, y, x) order; kept as float32.
     grid
-        Where the voxels are.
+        Positions of the voxels in patient space.
     modality
         One of ``ct`` (HU), ``mu`` (attenuation map, 1/cm), ``spect``, ``pet``, ``mr``, ``us``,
         or empty when unknown.
@@ -64,6 +65,10 @@ class Volume:
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found later
             return np.ascontiguousarray(array, dtype=np.float32)
 
+    def __repr__(self) -> str:
+        modality = f"{self.modality}, " if self.modality else ""
+        return f"<{type(self).__name__} {modality}{self.grid.summary}, {self.array.dtype}>"
+
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
         """Return a volume of the same type and modality with another array (and grid)."""
         return type(self)(array, grid or self.grid, self.modality)
@@ -72,7 +77,7 @@ class Volume:
         return html_of(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelMap(Volume):
     """A segmentation: whole numbers, resampled by nearest neighbour only; 0 is background."""
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from regkit.errors import RegistrationError, RegkitError
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.resampling import resample
-from regkit.geometry.transform import Transform
+from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
@@ -37,11 +38,11 @@ class RegistrationResult:
     parameters
         Every parameter of the method, defaults included.
     pair
-        What was registered.
+        The input of the method.
     estimate
-        What the method found.
+        The output of the method.
     verdict
-        Whether it can be trusted.
+        Judgement of the estimate, with reasons.
     compute_s
         Wall seconds spent in the method.
     """
@@ -60,7 +61,7 @@ class RegistrationResult:
 
     @property
     def device(self) -> str:
-        """Where the method computed."""
+        """Device of the computation, as torch names it."""
         return str(self.estimate.diagnostics.get("device", "cpu"))
 
     @cached_property
@@ -69,6 +70,14 @@ class RegistrationResult:
         moving = self.pair.moving
         outside = float(moving.array.min()) if moving.modality == "ct" else 0.0
         return resample(moving, self.pair.fixed.grid, self.transform, outside)
+
+    def __repr__(self) -> str:
+        motion = transform_in_words(self.transform, self.pair.fixed.grid)
+        reasons = "".join(f"\n  - {reason}" for reason in self.verdict.reasons)
+        return (
+            f"<RegistrationResult of {self.method}: {self.verdict.status}\n"
+            f"  {model_of(self.transform)}: {motion}, at the centre of the fixed image{reasons}>"
+        )
 
     def _repr_html_(self) -> str:
         return html_of(self)
@@ -89,7 +98,7 @@ def run(
     pair
         The images, masks and initial map.
     name
-        What to call the method; its class name by default.
+        Name of the method in the result and in errors; its class name by default.
     check_inverse
         Register moving to fixed as well, and let the verdict compare.
 

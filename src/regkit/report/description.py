@@ -16,6 +16,7 @@ from regkit.geometry.transform import (
     Transform,
     TransformChain,
     linear_part,
+    model_of,
 )
 from regkit.io.transforms.frames import (
     freesurfer_matrix,
@@ -24,8 +25,6 @@ from regkit.io.transforms.frames import (
     voxel_matrix,
 )
 
-# Two matrices closer than this (mm per mm) are the same model.
-SAME = 1e-6
 SAMPLES_PER_AXIS = 40
 
 
@@ -202,23 +201,6 @@ def linear_fit(transform: Transform, centre: Vector3) -> AffineTransform:
         return transform
     shift = transform.map_points(centre) - np.asarray(centre)
     return AffineTransform.about(linear_part(transform, centre), shift, centre)
-
-
-def model_of(transform: Transform) -> str:
-    """Name the simplest model that a transform fits."""
-    if isinstance(transform, TransformChain):
-        return "chain"
-    if not isinstance(transform, AffineTransform):
-        return "displacement field"
-    linear = transform.matrix[:3, :3]
-    if np.allclose(linear, np.eye(3), atol=SAME):
-        moves = np.abs(transform.matrix[:3, 3]).max() > SAME
-        return "translation" if moves else "identity"
-    if transform.is_rigid:
-        return "rigid"
-    scale = np.cbrt(transform.determinant)
-    uniform = np.allclose(linear.T @ linear, scale**2 * np.eye(3), atol=SAME * scale**2)
-    return "similarity" if scale > 0 and uniform else "affine"
 
 
 def _centre(transform: Transform, fixed: Grid | None) -> tuple[Vector3, str]:

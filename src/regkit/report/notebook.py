@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.transform import Transform
+from regkit.geometry.motion_text import transform_in_words
+from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registration.run import RegistrationResult
 from regkit.report.annotation import BADGES, mark_scale, mark_sides, position_text
 from regkit.report.data_url import small_png_data_url
-from regkit.report.description import model_of
 from regkit.report.fusion import DisplayRange, overlay, pixels
-from regkit.report.motion_text import transform_in_words
 from regkit.report.picture import color_key, unregistered
 from regkit.report.slice_planes import Plane, orthogonal_planes
 from regkit.report.transform_text import explain

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from regkit.geometry.motion_text import motion_in_words
 from regkit.report.data_url import png_data_url
-from regkit.report.motion_text import motion_in_words
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 

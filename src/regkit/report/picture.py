@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
@@ -23,7 +24,6 @@ from regkit.report.annotation import (
     write_heading,
 )
 from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay, pixels
-from regkit.report.motion_text import transform_in_words
 from regkit.report.slice_planes import Plane, orthogonal_planes
 
 WIDTH, TALLEST = 404, 480

@@ -9,6 +9,7 @@ import numpy as np
 from rich.text import Text
 
 from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.motion_text import shift_in_words
 from regkit.geometry.rigid import RigidParameters
 from regkit.geometry.transform import Transform
 from regkit.report.description import (
@@ -18,7 +19,6 @@ from regkit.report.description import (
     describe,
     transform_record,
 )
-from regkit.report.motion_text import shift_in_words
 
 __all__ = ["explain", "explain_description", "transform_record", "turn_in_words"]
 

@@ -12,13 +12,13 @@ from regkit.benchmark.case_source import CaseReader
 from regkit.benchmark.plan import CONFIG, read_plan
 from regkit.datasets.case import Case
 from regkit.errors import RegkitError
+from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms import read_transform
 from regkit.registry import Registry
 from regkit.report.annotation import Heading
 from regkit.report.benchmark_page.choice import Choice
 from regkit.report.data_url import webp_data_url
-from regkit.report.motion_text import transform_in_words
 from regkit.report.picture import comparison_picture, unregistered
 from regkit.report.viewer import scene
 
