@@ -189,7 +189,7 @@ def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
             "ants-rigid",
             "sampling_fraction",
             0.0,
-            r"ants-rigid: share must be from 0.001 to 1, got 0.0",
+            r"ants-rigid: sampling_fraction must be from 0.001 to 1, got 0.0",
         ),
     ],
 )

@@ -31,7 +31,7 @@ def test_the_truth_is_ok_within_a_small_mask(half):
 def test_staying_where_one_is_not_aligned_is_doubtful():
     verdict = assess(small_pair(), IDENTITY)
     assert verdict.status == "CHECK"
-    assert any("would be more alike" in reason for reason in verdict.reasons)
+    assert any("would be more similar" in reason for reason in verdict.reasons)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -43,13 +43,15 @@ def test_a_wrong_scale_along_one_axis_is_doubtful(axis):
     wrong = MOTION @ AffineTransform.about(longer, (0, 0, 0), pair.fixed.grid.centre)
     verdict = assess(pair, wrong)
     assert verdict.status == "CHECK"
-    assert any("would be more alike" in reason for reason in verdict.reasons)
+    assert any("would be more similar" in reason for reason in verdict.reasons)
 
 
 def test_getting_worse_than_the_start_fails():
     verdict = assess(small_pair(initial=MOTION), rigid((0, 0, 25), (30, 0, 0)))
     assert verdict.status == "FAIL"
-    assert any("less alike than at the start" in reason for reason in verdict.reasons)
+    assert any(
+        "less similar than at the initial transform" in reason for reason in verdict.reasons
+    )
 
 
 def test_mapping_off_the_moving_image_fails_and_says_how_much_is_left():
@@ -134,3 +136,18 @@ def test_a_smooth_cylinder_of_noise_is_held_loosely_however_well_its_outline_fit
     assert verdict.status == "CHECK"
     assert any("loosely determined" in reason for reason in verdict.reasons)
     assert assess(small_pair(), MOTION).measures["looseness_mm"] < 10
+
+
+def test_every_reason_has_a_number_and_says_what_to_do():
+    shrunk = AffineTransform.about(np.diag([0.5, 1.5, 1.4]), (90.0, 0, 0), (0, 0, 0))
+    pair = small_pair(initial=MOTION)
+    found = assess(pair, shrunk, backward=MOTION).reasons
+    mirrored = assess(pair, AffineTransform(np.diag([-1.0, 1.0, 1.0, 1.0]))).reasons
+    noise = Volume(np.random.default_rng(0).random(SMALL.shape_zyx), SMALL)
+    unrelated = assess(dataclasses.replace(pair, moving=noise), MOTION).reasons
+    reasons = {*found, *mirrored, *unrelated}
+    assert len({reason.split(" ", 4)[3] for reason in reasons}) >= 5
+    for reason in reasons:
+        what, _, advice = reason.rpartition("; ")
+        assert any(character.isdigit() for character in what), reason
+        assert advice.split()[0] in {"check", "compare", "do", "keep"}, reason

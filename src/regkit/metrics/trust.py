@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.pose import tre_mm
-from regkit.registration.verdict import evaluation_sample
+from regkit.registration.result_measures import evaluation_sample
 from regkit.similarity.point_sample import in_field_of_view
 
 # What a verdict says about the result being more than a voxel wrong.

@@ -1,65 +1,66 @@
-"""Whether a registration can be trusted, measured on the result and not told by the method."""
+"""The verdict on a registration: OK, CHECK or FAIL, by regkit's measures of the result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from regkit.geometry.grid import FloatArray
-from regkit.geometry.rigid import rigid
-from regkit.geometry.rotation import nearest_rotation, rotation_angle
-from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
+from regkit.geometry.transform import Transform
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import (
-    PointSample,
-    in_field_of_view,
-    normalized_mutual_information,
-    sample_points_in_mask,
+from regkit.registration.result_measures import (
+    LOOSENESS_LOSS,
+    evaluation_sample,
+    measure_result,
 )
 
 Status = Literal["OK", "CHECK", "FAIL"]
 RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 
-# Shares, ratios and distances at which a result is doubtful or wrong.
+Measures: TypeAlias = Mapping[str, float]
+Issue: TypeAlias = tuple[Status, str]
+
+# Limits beyond which a result is doubtful (CHECK) or wrong (FAIL); all chosen by hand.
+# benchmarks/real_pairs.py records how often the verdict is right on public images.
 OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
-SCALE_CHECK, SCALE_FAIL = 1.5, 3.0
+VOLUME_CHECK, VOLUME_FAIL = 1.5, 3.0
 STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
 PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
-LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS, LOOSENESS_LOSS = 9.0, 4.4, 0.05
-SAMPLES = 8_000
-MAX_LOOSENESS_MM = 100.0
-CHANCE_SIMILARITY = 2.0
+LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS = 9.0, 4.4
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
+# Related images are at least so many times as similar, above 1, as unrelated ones.
+CHANCE_FACTOR = 2.0
+TINY = 1e-9  # keeps divisions from zero
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """OK, CHECK or FAIL, why in words, and the numbers behind it.
+    """A status, the reasons for it, and the measures behind them.
 
-    `measures` holds, of the points of the fixed body: ``overlap`` (share that maps inside the
-    moving image), ``similarity`` (normalised mutual information, 1 to 2), ``gain_over_start``,
-    ``gain_over_identity``, ``independent`` (the similarity of unrelated images),
-    ``peak_offset_mm`` (distance from the result to the highest similarity, by parabolas through
-    small motions along and about the three axes), ``looseness_mm`` (how far a motion in the least
-    certain direction can go before the inside of the body loses a twentieth of its similarity
-    above 1), ``mean_displacement_mm`` and ``mean_displacement_from_initial_mm`` (mean distances
-    that points of the body move, from their fixed positions and from the initial transform),
-    ``rotation_deg``, ``determinant`` (the smallest), ``stretch`` (the largest factor by which
-    lengths grow or shrink, by scales or by shears), and, when asked for, ``inverse_mm``
-    (disagreement with the registration of moving to fixed).
+    Parameters
+    ----------
+    status
+        ``OK``, ``CHECK`` (look at the images) or ``FAIL`` (do not use).
+    reasons
+        One sentence for each problem found, with what to do about it.
+    measures
+        Those of `measure_result`, and ``inverse_mm``, the mean distance by which the registration
+        of moving to fixed disagrees, if that was asked for.
     """
 
     status: Status
     reasons: tuple[str, ...]
-    measures: Mapping[str, float]
+    measures: Measures
+
+    def __repr__(self) -> str:
+        return f"<Verdict {self.status}{': ' if self.reasons else ''}{'; '.join(self.reasons)}>"
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Sorts verdicts, the best first."""
+        """Key that sorts verdicts, the best first."""
         return RANKS[self.status], -self.measures["similarity"]
 
 
@@ -74,208 +75,145 @@ def assess(
     Parameters
     ----------
     pair
-        What was registered.
+        The input of the registration.
     transform
-        The total map found.
+        The total map found, LPS mm.
     warnings
-        Doubts of the method itself; each makes the verdict CHECK at best.
+        Warnings of the method itself; each makes the verdict CHECK at best.
     backward
-        The map found when the images change places, to compare with the inverse.
+        The map found when fixed and moving are exchanged, to compare with the inverse.
     """
-    sample = evaluation_sample(pair)
-    measures = _measure(pair, transform, sample)
+    measures = measure_result(pair, transform)
     if backward is not None:
-        body = sample.points[sample.foreground]
-        there_and_back = backward.map_points(transform.map_points(body))
-        measures["inverse_mm"] = float(np.linalg.norm(there_and_back - body, axis=1).mean())
-    findings = [
+        measures["inverse_mm"] = _inverse_consistency_mm(pair, transform, backward)
+    issues = [
         *_issues(measures, max(pair.fixed.grid.spacing)),
         *(("CHECK", w) for w in warnings),
     ]
-    status: Status = max((f[0] for f in findings), key=RANKS.__getitem__, default="OK")
-    return Verdict(status, tuple(words for _, words in findings), measures)
+    status: Status = max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
+    return Verdict(status, tuple(reason for _, reason in issues), measures)
 
 
-def evaluation_sample(pair: Pair) -> PointSample:
-    """Return the points of the fixed image that a verdict rests on."""
-    return sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
-
-
-def _measure(pair: Pair, transform: Transform, sample: PointSample) -> dict[str, float]:
+def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform) -> float:
+    sample = evaluation_sample(pair)
     body = sample.points[sample.foreground]
-    mapped = transform.map_points(body)
-    similarity = _similarity(pair, sample, transform)
-    shuffled = PointSample(
-        sample.points,
-        np.random.default_rng(0).permutation(sample.values),
-        sample.foreground,
-    )
-    linear = linear_part(transform, pair.fixed.grid.centre)
-    around = np.stack([linear_part(transform, tuple(point)) for point in body[:64]])
-    return {
-        "overlap": float(in_field_of_view(pair.moving, pair.moving_mask, mapped).mean()),
-        "similarity": similarity,
-        "gain_over_start": similarity - _similarity(pair, sample, pair.start),
-        "gain_over_identity": similarity - _similarity(pair, sample, IDENTITY),
-        "chance_similarity": _similarity(pair, shuffled, transform),
-        "peak_offset_mm": _peak_offset_mm(pair, transform, sample),
-        "looseness_mm": _looseness_mm(pair, transform, sample),
-        "mean_displacement_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
-        "mean_displacement_from_initial_mm": float(
-            np.linalg.norm(mapped - pair.start.map_points(body), axis=1).mean()
-        ),
-        "rotation_deg": rotation_angle(nearest_rotation(linear)),
-        "determinant": float(np.linalg.det(around).min()),
-        "stretch": _stretch(around),
-    }
+    there_and_back = backward.map_points(forward.map_points(body))
+    return float(np.linalg.norm(there_and_back - body, axis=1).mean())
 
 
-def _stretch(linear: FloatArray) -> float:
-    """Return the largest change of a length by matrices (..., 3, 3), as a factor above 1."""
-    factors = np.linalg.svd(linear, compute_uv=False)
-    return float(max(factors.max(), 1 / max(float(factors.min()), 1e-9)))
+def _issues(measures: Measures, voxel_mm: float) -> list[Issue]:
+    """Return every problem that the measures show."""
+    found = (check(measures, voxel_mm) for check in CHECKS)
+    return [issue for issue in found if issue is not None]
 
 
-def _similarity(pair: Pair, sample: PointSample, transform: Transform) -> float:
-    return normalized_mutual_information(sample, pair.moving, transform, pair.moving_mask)
+def _issue(reason: str, check: bool, fail: bool = False) -> Issue | None:
+    if fail:
+        return "FAIL", reason
+    return ("CHECK", reason) if check else None
 
 
-def _around(pair: Pair, sample: PointSample) -> tuple[float, list[AffineTransform]]:
-    """Return a step in mm, and the motions of the body by it along and about its axes."""
-    body = sample.points[sample.foreground]
-    centre = body.mean(axis=0)
-    radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
-    step = max(4.0, 2 * max(pair.fixed.grid.spacing))
-    turn = float(np.rad2deg(step / radius))
-    shifts = [rigid(translation_mm=axis * step) for axis in np.eye(3)]
-    turns = [rigid(axis * turn, centre_mm=centre) for axis in np.eye(3)]
-    return step, [*shifts, *turns]
-
-
-def _stretches(step: float, sample: PointSample) -> list[AffineTransform]:
-    """Return the stretches of the body by a step in mm along each axis, on average."""
-    body = sample.points[sample.foreground]
-    centre = body.mean(axis=0)
-    spread = np.sqrt(((body - centre) ** 2).mean(axis=0))
-    longer = np.eye(3) + np.diag(step / np.maximum(spread, step))
-    still = (0.0, 0.0, 0.0)
-    return [
-        AffineTransform.about(np.where(axis, longer, np.eye(3)), still, tuple(centre))
-        for axis in np.eye(3, dtype=bool)
-    ]
-
-
-def _peak_offset_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
-    """Distance of the similarity's peak from the result, mm of motion of the body.
-
-    Around an affine map that is not rigid, stretches are tried too.
-    """
-    step, motions = _around(pair, sample)
-    if isinstance(transform, AffineTransform) and not transform.is_rigid:
-        motions = [*motions, *_stretches(step, sample)]
-    here = _similarity(pair, sample, transform)
-    vertices = [
-        _vertex(
-            _similarity(pair, sample, transform @ motion.inverse()),
-            here,
-            _similarity(pair, sample, transform @ motion),
-        )
-        for motion in motions
-    ]
-    return step * float(np.linalg.norm(vertices))
-
-
-def _looseness_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
-    """Return how loosely the contents of the body hold the result.
-
-    The outline of a smooth body is left out: a cylinder in air fits at every turn.
-    """
-    step, motions = _around(pair, sample)
-    where = sample.foreground
-    content = PointSample(sample.points[where], sample.values[where], where[where])
-    above = _similarity(pair, content, transform) - 1
-    kept = max(
-        (
-            _similarity(pair, content, transform @ motion)
-            + _similarity(pair, content, transform @ motion.inverse())
-        )
-        / 2
-        - 1
-        for motion in motions
-    )
-    share_lost = (above - kept) / max(above, 1e-9)
-    return min(step * float(np.sqrt(LOOSENESS_LOSS / max(share_lost, 1e-9))), MAX_LOOSENESS_MM)
-
-
-def _vertex(behind: float, here: float, ahead: float) -> float:
-    """Where a parabola through three values, at -1, 0 and 1, is highest; at most 1 away."""
-    curvature = behind - 2 * here + ahead
-    if curvature >= 0:
-        return float(np.sign(ahead - behind))
-    return float(np.clip((behind - ahead) / (2 * curvature), -1, 1))
-
-
-def _issues(m: Mapping[str, float], voxel_mm: float) -> list[tuple[Status, str]]:
-    """Everything doubtful or wrong about the measures, in words."""
-    found: list[tuple[Status, str]] = []
-
-    def find(fails: bool, checks: bool, words: str) -> None:
-        if fails or checks:
-            found.append(("FAIL" if fails else "CHECK", words))
-
+def _folding(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
     determinant = m["determinant"]
-    find(
-        determinant <= 0,
-        False,
-        f"the transform folds or mirrors space (determinant {determinant:.3g})",
+    return _issue(
+        f"the transform folds or mirrors space (determinant {determinant:.3g}); do not use it, "
+        "and check the orientation in both headers",
+        check=False,
+        fail=determinant <= 0,
     )
-    if determinant > 0:
-        scale = max(determinant, 1 / determinant)
-        find(
-            scale > SCALE_FAIL,
-            scale > SCALE_CHECK,
-            f"the transform changes volumes by a factor of {determinant:.2f}",
-        )
-    find(
-        m["stretch"] > STRETCH_FAIL,
-        m["stretch"] > STRETCH_CHECK,
-        f"the transform stretches or squeezes lengths by a factor of up to {m['stretch']:.2f}",
+
+
+def _volume_change(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
+    determinant = m["determinant"]
+    if determinant <= 0:
+        return None  # reported as folding
+    factor = max(determinant, 1 / determinant)
+    return _issue(
+        f"the transform changes volumes by a factor of {determinant:.2f}; check the voxel sizes "
+        "in both headers, or use a rigid method",
+        check=factor > VOLUME_CHECK,
+        fail=factor > VOLUME_FAIL,
     )
-    find(
-        m["overlap"] < OVERLAP_FAIL,
-        m["overlap"] < OVERLAP_CHECK,
-        f"only {m['overlap']:.0%} of the fixed body maps inside the moving image",
+
+
+def _stretch(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
+    return _issue(
+        f"the transform stretches or squeezes lengths by a factor of up to {m['stretch']:.2f}; "
+        "check the voxel sizes in both headers, or use a rigid method",
+        check=m["stretch"] > STRETCH_CHECK,
+        fail=m["stretch"] > STRETCH_FAIL,
     )
-    relation = (m["similarity"] - 1) / max(m["chance_similarity"] - 1, 1e-9)
-    find(
-        relation < CHANCE_SIMILARITY,
-        False,
-        "at the result the images tell no more about each other than unrelated ones would",
+
+
+def _overlap(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
+    return _issue(
+        f"only {m['overlap']:.0%} of the fixed body maps inside the moving image; check the "
+        "initial transform, or give a fixed mask of the region that both images show",
+        check=m["overlap"] < OVERLAP_CHECK,
+        fail=m["overlap"] < OVERLAP_FAIL,
     )
-    loss = -m["gain_over_start"] / max(m["similarity"] - m["gain_over_start"] - 1, 1e-9)
-    strayed = (
-        m["mean_displacement_from_initial_mm"] > voxel_mm
-    )  # less is a matter of interpolation
-    find(
-        strayed and loss > LOSS_FAIL,
-        strayed and loss > LOSS_CHECK,
-        f"the images are less alike than at the start (similarity {m['gain_over_start']:+.4f})",
+
+
+def _chance(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
+    ratio = (m["similarity"] - 1) / max(m["chance_similarity"] - 1, TINY)
+    return _issue(
+        f"the aligned images are hardly more similar (NMI {m['similarity']:.3f}) than unrelated "
+        f"ones ({m['chance_similarity']:.3f}); check that they show the same region of one "
+        "patient, or try another method",
+        check=False,
+        fail=ratio < CHANCE_FACTOR,
     )
-    find(
-        False,
-        m["peak_offset_mm"] > max(PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS * voxel_mm),
-        f"the images would be more alike about {m['peak_offset_mm']:.0f} mm away from the result",
+
+
+def _similarity_loss(m: Measures, voxel_mm: float) -> Issue | None:
+    loss = -m["gain_over_start"] / max(m["similarity"] - m["gain_over_start"] - 1, TINY)
+    # The similarity of a motion within a voxel depends on interpolation.
+    moved = m["mean_displacement_from_initial_mm"] > voxel_mm
+    return _issue(
+        f"the images are less similar than at the initial transform (NMI "
+        f"{m['gain_over_start']:+.4f}); keep the initial transform, or try another method",
+        check=moved and loss > LOSS_CHECK,
+        fail=moved and loss > LOSS_FAIL,
     )
-    find(
-        False,
-        m["looseness_mm"] > max(LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS * voxel_mm),
-        "the position is loosely determined: some motion of "
-        f"{m['looseness_mm']:.0f} mm hardly changes how alike the insides of the body are",
+
+
+def _peak_offset(m: Measures, voxel_mm: float) -> Issue | None:
+    limit = max(PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS * voxel_mm)
+    return _issue(
+        f"the images would be more similar about {m['peak_offset_mm']:.0f} mm away from the "
+        "result; compare them by eye, or refine the result with a second method",
+        check=m["peak_offset_mm"] > limit,
     )
+
+
+def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
+    limit = max(LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS * voxel_mm)
+    return _issue(
+        f"the position is loosely determined: in some direction {m['looseness_mm']:.0f} mm of "
+        f"motion cost only {LOOSENESS_LOSS:.0%} of the similarity inside the body; compare the "
+        "images by eye",
+        check=m["looseness_mm"] > limit,
+    )
+
+
+def _inverse(m: Measures, voxel_mm: float) -> Issue | None:
     miss = m.get("inverse_mm", 0.0)
-    find(
-        miss > INVERSE_FAIL_VOXELS * voxel_mm,
-        miss > INVERSE_CHECK_VOXELS * voxel_mm,
-        f"registering the other way round disagrees by {miss:.1f} mm",
+    return _issue(
+        f"registering moving to fixed disagrees by {miss:.1f} mm; compare both results by eye, "
+        "or try another method",
+        check=miss > INVERSE_CHECK_VOXELS * voxel_mm,
+        fail=miss > INVERSE_FAIL_VOXELS * voxel_mm,
     )
-    return found
+
+
+CHECKS: tuple[Callable[[Measures, float], Issue | None], ...] = (
+    _folding,
+    _volume_change,
+    _stretch,
+    _overlap,
+    _chance,
+    _similarity_loss,
+    _peak_offset,
+    _looseness,
+    _inverse,
+)
