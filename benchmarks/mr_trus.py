@@ -28,7 +28,7 @@ from records import append, markdown, read
 from regkit import Grid, LabelMap, Pair, RegkitError, Transform, Volume, run
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
-from regkit.metrics.overlap import dice_of
+from regkit.metrics.segmentation import dice_of
 from regkit.registration.pipeline import build_method
 
 HERE = Path(__file__).parent

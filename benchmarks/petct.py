@@ -35,12 +35,12 @@ from regkit.datasets.case import Case, Dataset
 from regkit.datasets.export import Simulation
 from regkit.datasets.folder import build_dataset, read_dataset
 from regkit.metrics.evaluation import Evaluation
-from regkit.metrics.overlap import dice_of, hd95_of
+from regkit.metrics.segmentation import dice_of, hd95_of
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult
 from regkit.registry import default_registry
 from regkit.similarity.point_sample import sample_points
-from regkit.statistics import summarise
+from regkit.statistics import summarize
 from regkit_nuclear.phantoms.wholebody import LABELS
 
 HERE = Path(__file__).parent
@@ -179,7 +179,7 @@ def every_organ(found: list[dict[str, Any]]) -> str:
 
 def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
     """Yield a row for every set and method."""
-    summary = summarise(found, better={"dice": "higher"})
+    summary = summarize(found, better={"dice": "higher"})
     scores = {(score.dataset, score.score): score for score in summary.scores}
     for part in summary.datasets:
         dice = scores[part.dataset, "dice"]

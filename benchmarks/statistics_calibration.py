@@ -22,10 +22,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy import stats
 
-from regkit.statistics import StatisticsSettings, summarise
+from regkit.statistics import StatisticsSettings, summarize
 from regkit.statistics.bootstrap import Means, draw_patients
-from regkit.statistics.paired import sign_flips, wilcoxon
-from regkit.statistics.writing import summary_csv, summary_json, summary_markdown
+from regkit.statistics.paired_tests import sign_flips, wilcoxon
+from regkit.statistics.summary_files import summary_csv, summary_json, summary_markdown
 
 DRAWS, BATCH = 2000, 250
 # Errors of registration are skewed; differences of two methods' errors hardly are.
@@ -108,7 +108,7 @@ def bca(means: Means, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def seconds_of_a_summary() -> dict[str, object]:
     records = ten_thousand_records()
     started, worked = time.perf_counter(), time.process_time()
-    summary = summarise(records, StatisticsSettings(margins={"dt_mm": 3.4}), {"dice": "higher"})
+    summary = summarize(records, StatisticsSettings(margins={"dt_mm": 3.4}), {"dice": "higher"})
     for write in (summary_json, summary_csv, summary_markdown):
         write(summary)
     return {

@@ -42,7 +42,7 @@ from regkit.datasets.folder import build_dataset
 from regkit.errors import RegkitError
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry, default_registry
-from regkit.statistics import summarise
+from regkit.statistics import summarize
 from regkit.statistics.summary import MethodRow
 
 HERE = Path(__file__).parent
@@ -148,7 +148,7 @@ def tabulate(
 ) -> dict[str, Any]:
     """Return a table as plain data: what the paper reports and what was found here."""
     records = read_records(folder) if (folder / RECORDS).exists() else []
-    found = summarise(records, None, *of_scores(registry))
+    found = summarize(records, None, *of_scores(registry))
     here: dict[str, dict[str, MethodRow]] = {}
     for score in found.scores:
         for row in score.methods:

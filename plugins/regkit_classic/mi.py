@@ -19,11 +19,8 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
 from regkit.similarity.centering import CenteredPair, normalize_scale
 from regkit.similarity.intensity import normalize_for_similarity
-from regkit.similarity.point_sample import (
-    overlap_weighted_nmi,
-    sample_points,
-    sample_points_in_mask,
-)
+from regkit.similarity.mutual_information import overlap_weighted_nmi
+from regkit.similarity.point_sample import sample_points, sample_points_in_mask
 from regkit_classic.interruption import stopping_on_interrupt
 from regkit_classic.pyramid import at_level, levels_mm
 

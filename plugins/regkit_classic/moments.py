@@ -10,12 +10,8 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Estimate, Pair
-from regkit.similarity.point_sample import (
-    PointSample,
-    in_field_of_view,
-    overlap_weighted_nmi,
-    sample_points_in_mask,
-)
+from regkit.similarity.mutual_information import overlap_weighted_nmi
+from regkit.similarity.point_sample import PointSample, in_field_of_view, sample_points_in_mask
 
 # A centre found from so many points of a body is sure to a fraction of a millimetre.
 POINTS = 80_000

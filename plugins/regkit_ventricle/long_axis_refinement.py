@@ -9,11 +9,8 @@ import numpy as np
 from regkit.errors import RegistrationError
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
-from regkit.similarity.point_sample import (
-    PointSample,
-    normalized_mutual_information,
-    sample_points,
-)
+from regkit.similarity.mutual_information import normalized_mutual_information
+from regkit.similarity.point_sample import PointSample, sample_points
 
 # From the centre of an average ventricle to beyond its wall on all sides but the apex.
 REACH_MM = 55.0

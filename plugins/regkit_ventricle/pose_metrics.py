@@ -16,7 +16,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import linear_part
 from regkit.metrics.evaluation import Evaluation, NotKnownError
-from regkit.metrics.overlap import Mask, dice_of, hd95_of
+from regkit.metrics.segmentation import Mask, dice_of, hd95_of
 from regkit_ventricle.reorientation_angles import euler_angles_yxz
 
 MYOCARDIUM, BLOOD_POOL = "myocardium_label", "blood_pool_label"

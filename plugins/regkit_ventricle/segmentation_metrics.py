@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from regkit.geometry.transform import IDENTITY
 from regkit.geometry.volume import LabelMap
 from regkit.metrics.evaluation import Evaluation, NotKnownError
-from regkit.metrics.overlap import dice_of, hd95_of
+from regkit.metrics.segmentation import dice_of, hd95_of
 from regkit_ventricle.label_probabilities import resample_labels_linear
 from regkit_ventricle.labels import MM3_PER_ML
 

@@ -32,7 +32,7 @@ class Pair:
 
     def __repr__(self) -> str:
         given = {name: part for name, part in vars(self).items() if part is not None}
-        return f"<Pair{listed(given)}>"
+        return f"<Pair{indented_parts(given)}>"
 
     @property
     def start(self) -> Transform:
@@ -65,7 +65,7 @@ class Estimate:
             parts["labels"] = self.labels
         if self.diagnostics:
             parts["diagnostics"] = ", ".join(self.diagnostics)
-        return f"<Estimate{listed(parts)}>"
+        return f"<Estimate{indented_parts(parts)}>"
 
 
 @runtime_checkable
@@ -84,6 +84,6 @@ class Refiner(Registrar, Protocol):
         """Return a better estimate; `pair.initial` is the transform of the one found."""
 
 
-def listed(parts: Mapping[str, object]) -> str:
+def indented_parts(parts: Mapping[str, object]) -> str:
     """Return named parts as indented lines, for the representation of what holds them."""
     return "".join(f"\n  {name}: {part}" for name, part in parts.items())

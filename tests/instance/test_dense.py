@@ -13,7 +13,7 @@ from dense_scenes import BINS, MEASURES, maps, measure, moving_values, one_of, r
 from regkit import rigid
 from regkit.errors import ParameterError
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit_instance import limits, measures
 from regkit_instance.edges import EdgeMeasure
 from regkit_instance.local_measures import local_measure
@@ -229,7 +229,7 @@ def test_where_nothing_can_be_compared_there_is_no_score_and_no_nan(name, spoil)
 
 @pytest.mark.parametrize("name", ["mi", "nmi", "cr"])
 def test_the_compiled_loops_give_the_same_numbers(name: str) -> None:
-    problem = problems.oblique()
+    problem = phantom_pairs.oblique()
     images = PreparedPair.of(problem.pair, 2, 0)
     sampled = images.measure(name, 0, 4000, BINS)
     where = bridge.scene_of(
@@ -246,7 +246,7 @@ def test_the_compiled_loops_give_the_same_numbers(name: str) -> None:
 
 
 def test_mutual_information_peaks_where_simpleitk_has_its_peak() -> None:
-    problem = problems.two_contrasts()
+    problem = phantom_pairs.two_contrasts()
     images = PreparedPair.of(problem.pair, 1, 0)
     sampled = images.measure("mi", 0, 20_000, 32)
     where = bridge.scene_of(
@@ -297,7 +297,7 @@ def test_both_engines_ask_for_the_same_overlap(name: str, left: int) -> None:
 
 @pytest.mark.parametrize("name", ["lncc", "local-cr"])
 def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> None:
-    problem = problems.torn()  # masks: parts of patches are unknown on either side
+    problem = phantom_pairs.torn()  # masks: parts of patches are unknown on either side
     images = PreparedPair.of(problem.pair, 2, 0)
     cubes = patches(problem.pair, images.body, images.fixed[0], 60, side=5, seed=0)
     assert np.isnan(cubes.values).any()
@@ -314,7 +314,7 @@ def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> Non
 
 
 def test_the_compiled_loops_over_edges_give_the_same_numbers() -> None:
-    problem = problems.torn()
+    problem = phantom_pairs.torn()
     images = PreparedPair.of(problem.pair, 2, 0)
     sample = gradients(problem.pair, images.body, images.fixed[0], 3000, seed=0)
     moving, centre = images.moving[0], images.body.centre

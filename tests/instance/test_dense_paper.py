@@ -6,7 +6,7 @@ import torch
 
 from phantoms import SMALL
 from regkit import AffineTransform, Pair, resample, rigid
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.phantom import thorax
 from regkit_instance.torch_backend.chen2024 import _images, _physical
 from regkit_instance.torch_backend.chen2024_schedule import FREE, CommonGrid, descend, map_of
@@ -60,7 +60,7 @@ def test_maps_of_few_numbers_keep_angles_in_millimetres(model) -> None:
 
 
 def test_warping_is_resampling_in_the_same_frame() -> None:
-    pair = problems.oblique().pair
+    pair = phantom_pairs.oblique().pair
     images = _images(pair, torch.device("cpu"))
     free = 0.02 * torch.randn(15, generator=torch.Generator().manual_seed(0)).double()
     map_mm = map_of(free, "affine", images.half_mm)

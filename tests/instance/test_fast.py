@@ -16,7 +16,7 @@ from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.registration.pipeline import build_method
 from regkit.testing.phantom import thorax
-from regkit.testing.problems import body_points, distance_mm
+from regkit.testing.phantom_pairs import body_points, distance_mm
 from regkit_instance.local_optima import LocalOptima
 from regkit_instance.multistart import MultiStartSearch, MultiStartSettings
 from regkit_instance.prepared_pair import PreparedPair

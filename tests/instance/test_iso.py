@@ -22,7 +22,7 @@ from regkit.geometry.transform import linear_part
 from regkit.plugin import MethodSpec
 from regkit.registration.pipeline import build_method
 from regkit.registry import Plugin, RegisteredSpec
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.conformance import MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
 from regkit_instance.iso import InstanceOptimisation
@@ -157,7 +157,7 @@ class TestPaper:
 
     @pytest.mark.parametrize("measure", MEASURES)
     def test_every_measure_comes_closer(self, measure: str) -> None:
-        problem = problems.oblique()
+        problem = phantom_pairs.oblique()
         near = AffineTransform.about(rigid((2, -2, 1)).matrix[:3, :3], (5, -4, 3), problem.centre)
         pair = dataclasses.replace(problem.pair, initial=problem.truth @ near)
         iso = InstanceOptimisation(measure, preset="paper", rate=5e-4)
@@ -170,7 +170,7 @@ class TestPaper:
         assert [scale["steps"] for scale in told["scales"]] == [60, 30, 5]
 
     def test_masks_say_which_part_counts(self) -> None:
-        problem = problems.torn()
+        problem = phantom_pairs.torn()
         near = AffineTransform.about(rigid((2, -2, 1)).matrix[:3, :3], (5, -4, 3), problem.centre)
         pair = dataclasses.replace(problem.pair, initial=problem.truth @ near)
         everywhere = dataclasses.replace(pair, fixed_mask=None, moving_mask=None)

@@ -11,7 +11,7 @@ from regkit.geometry.transform import Transform
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
 from regkit.similarity.point_sample import sample_points
-from regkit.testing.problems import distance_mm
+from regkit.testing.phantom_pairs import distance_mm
 
 
 def moved(volume: Volume, by: AffineTransform) -> Volume:

@@ -19,7 +19,7 @@ from regkit.errors import (
     ParameterError,
     RegistrationError,
 )
-from regkit.metrics.overlap import dice_of
+from regkit.metrics.segmentation import dice_of
 from regkit.registry import default_registry
 from regkit.report.save import on_image
 from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome

@@ -11,7 +11,7 @@ from regkit import AffineTransform, Volume
 from regkit.errors import ParameterError
 from regkit.geometry.resampling import resample
 from regkit.learning.case_cache import Pool
-from regkit.metrics.overlap import dice_of
+from regkit.metrics.segmentation import dice_of
 from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
 from regkit_msstunet.prepare import prepared
 from regkit_msstunet.train.choices import Choices

@@ -14,10 +14,10 @@ from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
-from regkit.testing.problems import distance_mm
+from regkit.testing.phantom_pairs import distance_mm
 from regkit.weights import sha256
 from regkit_pairnets import build_network, inference
 from regkit_pairnets.card import Appearance, Card
@@ -65,10 +65,10 @@ def upright(points: np.ndarray) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("convention", [CARDIAC, PROSTATE])
-@pytest.mark.parametrize("kind", list(problems.GRIDS))
+@pytest.mark.parametrize("kind", list(phantom_pairs.GRIDS))
 def test_the_known_answer_reaches_the_truth(monkeypatch, kind, convention) -> None:
     """Half of the motion in the first look, what is left of it in the second."""
-    problem = problems.GRIDS[kind]()
+    problem = phantom_pairs.GRIDS[kind]()
     fixed = problem.pair.fixed.grid
     look = Appearance("ct", upright(fixed.corners()), ranges=ANYTHING)
     its_card = card(convention, fixed=look)
@@ -86,7 +86,7 @@ def test_the_known_answer_reaches_the_truth(monkeypatch, kind, convention) -> No
 
 
 def test_the_start_comes_first(monkeypatch) -> None:
-    problem = problems.plain_problem()
+    problem = phantom_pairs.plain_problem()
     start = rigid((0, 0, 10), (25, 0, -10))
     Oracle(monkeypatch, card(), np.zeros(6))
     pair = replace(problem.pair, initial=start)
@@ -97,9 +97,9 @@ def test_the_start_comes_first(monkeypatch) -> None:
 def test_what_the_network_sees_is_upright_whatever_the_grid(monkeypatch) -> None:
     """Of an oblique, flipped image it sees what it sees of a plain one."""
     seen = []
-    for grid in (problems.covering(), problems.oblique_grid()):
+    for grid in (phantom_pairs.covering(), phantom_pairs.oblique_grid()):
         look = Appearance("ct", upright(grid.corners()), ranges=ANYTHING)
-        pair = Pair(thorax(grid), thorax(problems.covering()))
+        pair = Pair(thorax(grid), thorax(phantom_pairs.covering()))
         oracle = Oracle(monkeypatch, card(fixed=look), np.zeros(6))
         LearnedRegistration(passes=1).register(pair)
         seen.append(oracle.shown[0][0])
@@ -111,9 +111,9 @@ def test_what_the_network_sees_is_upright_whatever_the_grid(monkeypatch) -> None
 def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
     """Of twice the size and beside the body: the network still has the body in its middle."""
     look = Appearance("ct", (344.0, 254.0, 364.0), ranges=ANYTHING)
-    shifted = problems.covering(centre=(70.0, -60.0, 50.0), margin=200.0)
+    shifted = phantom_pairs.covering(centre=(70.0, -60.0, 50.0), margin=200.0)
     shown = []
-    for grid in (problems.covering(), shifted):
+    for grid in (phantom_pairs.covering(), shifted):
         oracle = Oracle(monkeypatch, card(fixed=look), np.zeros(6))
         LearnedRegistration(passes=1).register(Pair(thorax(grid), thorax(grid)))
         shown.append(oracle.shown[0][0])
@@ -123,7 +123,7 @@ def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
 
 
 def test_masks_and_missing_slices_are_unknown(monkeypatch) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     short = Grid((16, *grid.shape_zyx[1:]), grid.spacing, (*grid.origin[:2], -60.0))
     mask = np.ones(grid.shape_zyx, np.uint8)
     mask[:, :, : grid.shape_zyx[2] // 2] = 0
@@ -145,7 +145,7 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
     strange = Appearance("mu", (400.0, 300.0, 400.0), ranges=usual | {"voxel_mm": (0.0, 4.0)})
     other = Appearance("spect", (400.0, 300.0, 400.0), ranges=ANYTHING)
     Oracle(monkeypatch, card(fixed=other, moving=strange), np.zeros(6))
-    problem = problems.plain_problem()
+    problem = phantom_pairs.plain_problem()
     result = run(LearnedRegistration(passes=1), problem.pair)
     words = "; ".join(result.verdict.reasons)
     assert result.verdict.status != "OK"
@@ -157,14 +157,14 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
 
 def test_a_usual_pair_is_not_doubted(monkeypatch) -> None:
     Oracle(monkeypatch, card(), np.zeros(6))
-    found = LearnedRegistration(passes=1).register(problems.plain_problem().pair)
+    found = LearnedRegistration(passes=1).register(phantom_pairs.plain_problem().pair)
     assert found.diagnostics["warnings"] == []
 
 
 def test_looks_that_do_not_settle_are_doubted(monkeypatch) -> None:
     far = np.array([1.0, 0, 0, 0, 0, 0])
     Oracle(monkeypatch, card(), far, far)
-    found = LearnedRegistration().register(problems.plain_problem().pair)
+    found = LearnedRegistration().register(phantom_pairs.plain_problem().pair)
     assert found.diagnostics["warnings"] == [
         "the last of 2 looks still moved the image by 30.0 mm"
     ]
@@ -232,7 +232,7 @@ def test_a_card_that_no_training_writes(change, says) -> None:
 )
 def test_a_scan_in_another_unit_is_doubted(monkeypatch, learnt, low, high, says) -> None:
     """Nothing tells the modality, so it is taken for what was learnt."""
-    pair = problems.plain_problem().pair
+    pair = phantom_pairs.plain_problem().pair
     ramp = np.linspace(low, high, pair.moving.array.size).reshape(pair.moving.array.shape)
     pair = replace(pair, moving=Volume(ramp, pair.moving.grid))
     look = replace(card().moving, modality=learnt, ranges={})
@@ -260,16 +260,21 @@ def test_installed_weights_make_a_method(trained) -> None:
 def test_different_pairs_give_different_maps(trained) -> None:
     method = LearnedRegistration("dvnet")
     one, other = (
-        method.register(Pair(thorax(problems.covering()), thorax(problems.covering(), "ct", pose)))
+        method.register(
+            Pair(
+                thorax(phantom_pairs.covering()),
+                thorax(phantom_pairs.covering(), "ct", pose),
+            )
+        )
         for pose in (AffineTransform.shift((0, 0, 0)), rigid((0, 0, 20), (30, 0, 0)))
     )
-    assert distance_mm(one.transform, other.transform, problems.body_points()) > 1e-4
+    assert distance_mm(one.transform, other.transform, phantom_pairs.body_points()) > 1e-4
 
 
 def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="weights missing: regkit train nothing"):
-        LearnedRegistration("nothing").register(problems.plain_problem().pair)
+        LearnedRegistration("nothing").register(phantom_pairs.plain_problem().pair)
 
 
 def test_weights_that_do_not_fit_their_card(trained) -> None:
@@ -277,13 +282,13 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"switches": {"width": 0.1}}))
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(dvnet\)"):
-        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
+        LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
     path.write_text(json.dumps({k: v for k, v in content.items() if k != "spacing"}))
     with pytest.raises(FileFormatError, match="cannot be used: KeyError 'spacing'"):
-        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
+        LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
     path.write_text(json.dumps(content | {"sha256": "0" * 64}))
     with pytest.raises(FileFormatError, match="are not those of their card"):
-        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
+        LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
 
 
 def test_a_file_that_is_no_safetensors(trained) -> None:
@@ -292,7 +297,7 @@ def test_a_file_that_is_no_safetensors(trained) -> None:
     content = json.loads(path.read_text()) | {"sha256": sha256(trained)}
     path.write_text(json.dumps(content))
     with pytest.raises(FileFormatError, match="is no safetensors file"):
-        LearnedRegistration("dvnet").register(problems.plain_problem().pair)
+        LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
 
 
 @pytest.mark.parametrize(
@@ -309,12 +314,12 @@ def test_parameters_out_of_range(parameters, says) -> None:
 
 def test_a_device_that_is_not_there(trained) -> None:
     with pytest.raises(ParameterError, match="'cuda:77' cannot be used here"):
-        LearnedRegistration("dvnet", device="cuda:77").register(problems.plain_problem().pair)
+        LearnedRegistration("dvnet", device="cuda:77").register(phantom_pairs.plain_problem().pair)
 
 
 def test_volumes_of_one_kind(monkeypatch) -> None:
     """An image that does not say what it is counts as what was learnt."""
-    plain = problems.plain_problem().pair
+    plain = phantom_pairs.plain_problem().pair
     silent = [Volume(v.array, v.grid) for v in (plain.fixed, plain.moving)]
     shown = []
     for pair in (plain, Pair(*silent)):
@@ -332,4 +337,4 @@ def test_a_file_of_weights_serves_a_method_that_has_none_of_its_own(trained, mon
     with pytest.raises(MissingDependencyError, match="dvnet weights missing: regkit train dvnet"):
         build_method("dvnet")
     method = build_method("dvnet", {"weights": str(file)})
-    assert method.register(problems.plain_problem().pair).diagnostics["network"] == "dvnet"
+    assert method.register(phantom_pairs.plain_problem().pair).diagnostics["network"] == "dvnet"

@@ -19,8 +19,8 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.pipeline import Fallback, Pipeline, build_method
 from regkit.registration.verdict import assess
 from regkit.registry import Registry
-from regkit.testing import problems
-from regkit.testing.problems import Problem
+from regkit.testing import phantom_pairs
+from regkit.testing.phantom_pairs import Problem
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Right:
 
     def register(self, pair: Pair) -> Estimate:
         miss = AffineTransform.shift((0.0, self.miss_mm, 0.0))
-        return Estimate(miss @ problems.MOTION, diagnostics={"miss": self.miss_mm})
+        return Estimate(miss @ phantom_pairs.MOTION, diagnostics={"miss": self.miss_mm})
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def made(expression: str, **parameters: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def plain() -> Problem:
-    return problems.plain_problem()
+    return phantom_pairs.plain_problem()
 
 
 def test_a_name_is_its_method_with_its_preset() -> None:
@@ -162,7 +162,9 @@ def test_stages_compose_to_the_total_map(plain: Problem) -> None:
 
 
 def test_a_pipeline_keeps_what_its_stages_tell() -> None:
-    pair = problems.pose_problem(problems.Grid((2, 2, 2)), problems.Grid((2, 2, 2))).pair
+    pair = phantom_pairs.pose_problem(
+        phantom_pairs.Grid((2, 2, 2)), phantom_pairs.Grid((2, 2, 2))
+    ).pair
     found = made("turn+shift", turn__x=1, shift__x=2).register(pair)
     assert found.labels is not None
     assert found.labels.labels == (1,)
@@ -171,7 +173,7 @@ def test_a_pipeline_keeps_what_its_stages_tell() -> None:
 
 def test_a_fallback_stops_at_the_first_that_is_ok(plain: Problem) -> None:
     found = made("right,crash,far", miss_mm=0).register(plain.pair)
-    assert found.transform == problems.MOTION
+    assert found.transform == phantom_pairs.MOTION
     assert found.diagnostics["used"] == "right"
     assert found.diagnostics["tried"] == [{"method": "right", "verdict": "OK", "reasons": []}]
 

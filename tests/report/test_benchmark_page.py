@@ -19,7 +19,7 @@ from regkit.benchmark.records import new_record
 from regkit.report.benchmark_page.content import headline_of
 from regkit.report.fusion import DisplayRange
 from regkit.report.viewer import MOST_VOXELS, licences, scene
-from regkit.statistics import StatisticsSettings, summarise
+from regkit.statistics import StatisticsSettings, summarize
 from regkit.testing.phantom import thorax
 
 needs_browser = pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
@@ -92,7 +92,7 @@ def test_methods_that_are_alike_share_the_first_rank() -> None:
         for method, worse in (("a", 0), ("b", 0), ("c", 5))
         for i in range(8)
     ]
-    [score] = summarise(records, StatisticsSettings(draws=200)).scores
+    [score] = summarize(records, StatisticsSettings(draws=200)).scores
     assert headline_of(score)[0].startswith("By tre_mm, a ranks first, as does b (mean rank 1.50")
 
 

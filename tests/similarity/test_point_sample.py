@@ -4,10 +4,12 @@ from skimage.metrics import normalized_mutual_information as reference_nmi
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, LabelMap, Volume, rigid
-from regkit.similarity.point_sample import (
-    in_field_of_view,
+from regkit.similarity.mutual_information import (
     normalized_mutual_information,
     overlap_weighted_nmi,
+)
+from regkit.similarity.point_sample import (
+    in_field_of_view,
     sample_points,
     sample_points_in_mask,
     values_at,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regkit.benchmark.records import new_record
-from regkit.statistics import summarise
+from regkit.statistics import summarize
 from regkit.statistics.agreement import Agreement, agreement_markdown, agreements
 
 PAIRS = {"ml": "true_ml"}
@@ -95,5 +95,5 @@ def test_two_cases_tell_no_limits():
 
 def test_measurements_are_not_ranked():
     records = [record(f"p{i}", m, found=100.0, true=99.0) for i in range(4) for m in "ab"]
-    scores = {s.score for s in summarise(records, better={"ml": "", "true_ml": ""}).scores}
+    scores = {s.score for s in summarize(records, better={"ml": "", "true_ml": ""}).scores}
     assert scores == {"dice"}

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from regkit.statistics.bootstrap import Means, draw_patients
-from regkit.statistics.paired import sign_flips, wilcoxon
+from regkit.statistics.paired_tests import sign_flips, wilcoxon
 from statistics_records import clustered
 
 RUNS = 2000

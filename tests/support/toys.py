@@ -13,7 +13,7 @@ from regkit.geometry.transform import IDENTITY, AffineTransform, DisplacementFie
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Estimate, Pair
 from regkit.similarity.point_sample import values_at
-from regkit.testing.problems import MOTION, TABLE_HU
+from regkit.testing.phantom_pairs import MOTION, TABLE_HU
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from python_path import python_path
 from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
 from regkit.registry import Plugin, RegisteredSpec
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.conformance import CHECKS, MethodUnderTest, Outcome, examine, outcome
 
 EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
-GEOMETRY = {f"maps fixed to moving, {kind}" for kind in problems.GRIDS}
+GEOMETRY = {f"maps fixed to moving, {kind}" for kind in phantom_pairs.GRIDS}
 MASKS = {"honours fixed mask", "honours moving mask", "honours both masks"}
 OWNER = Plugin("toys", "regkit_classic.plugin", "toys", "1.0")
 

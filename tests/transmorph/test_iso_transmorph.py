@@ -10,15 +10,15 @@ from regkit import AffineTransform, Pair, rigid
 from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.phantom import thorax
-from regkit.testing.problems import body_points, distance_mm
+from regkit.testing.phantom_pairs import body_points, distance_mm
 from regkit_instance.torch_backend import chen2024 as published
 from regkit_transmorph.card import Look
 from regkit_transmorph.iso import InstanceSpecific
 from transmorph_weights import ANYTHING, card, write_weights
 
-GRID = problems.covering()
+GRID = phantom_pairs.covering()
 TRUTH = AffineTransform.about(
     rigid((6, -5, 9)).matrix[:3, :3] @ np.diag([1.07, 0.94, 1.05]), (12, -15, 20), (0, 0, 0)
 )

@@ -16,10 +16,10 @@ from regkit.errors import (
     RegistrationError,
 )
 from regkit.registry import default_registry
-from regkit.testing import problems
+from regkit.testing import phantom_pairs
 from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
 from regkit.testing.phantom import thorax
-from regkit.testing.problems import distance_mm
+from regkit.testing.phantom_pairs import distance_mm
 from regkit.weights import find_weights, sha256
 from regkit_transmorph import inference
 from regkit_transmorph.card import Card, Look
@@ -59,10 +59,10 @@ def stretch(centre) -> AffineTransform:
     return AffineTransform.about(linear, (9, -12, 15), centre)
 
 
-@pytest.mark.parametrize("kind", list(problems.GRIDS))
+@pytest.mark.parametrize("kind", list(phantom_pairs.GRIDS))
 def test_the_known_answer_reaches_the_truth(monkeypatch, kind) -> None:
     """Half of an affine map in the first look, what is left of it in the second."""
-    problem = problems.GRIDS[kind]()
+    problem = phantom_pairs.GRIDS[kind]()
     fixed = problem.pair.fixed.grid
     truth = stretch(fixed.centre) @ problem.truth
     its_card = field_of(fixed)
@@ -78,7 +78,7 @@ def test_the_known_answer_reaches_the_truth(monkeypatch, kind) -> None:
 
 
 def test_the_start_comes_first(monkeypatch) -> None:
-    problem = problems.plain_problem()
+    problem = phantom_pairs.plain_problem()
     start = rigid((0, 0, 10), (25, 0, -10))
     Oracle(monkeypatch, card(), STILL)
     pair = replace(problem.pair, initial=start)
@@ -87,7 +87,7 @@ def test_the_start_comes_first(monkeypatch) -> None:
 
 
 def test_nine_parameters_leave_the_shears_out(monkeypatch) -> None:
-    problem = problems.plain_problem()
+    problem = phantom_pairs.plain_problem()
     its_card = field_of(problem.pair.fixed.grid)
     grid = its_card.grid(problem.pair.fixed.grid.centre)
     answer = from_transform(stretch(grid.centre), grid, grid)
@@ -98,7 +98,7 @@ def test_nine_parameters_leave_the_shears_out(monkeypatch) -> None:
 
 
 def test_it_sees_windows_of_hu_and_suv_and_no_table(monkeypatch) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     ct, pet = thorax(grid, "ct"), thorax(grid, "pet")
     tabled = ct.array.copy()
     tabled[:, -1] = 200.0
@@ -119,9 +119,9 @@ def test_it_sees_windows_of_hu_and_suv_and_no_table(monkeypatch) -> None:
 
 def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
     shown = []
-    wide = problems.covering(centre=(70.0, -60.0, 50.0), margin=200.0)
-    for grid in (problems.covering(), wide):
-        oracle = Oracle(monkeypatch, field_of(problems.covering()), STILL)
+    wide = phantom_pairs.covering(centre=(70.0, -60.0, 50.0), margin=200.0)
+    for grid in (phantom_pairs.covering(), wide):
+        oracle = Oracle(monkeypatch, field_of(phantom_pairs.covering()), STILL)
         TransMorph(passes=1).register(Pair(thorax(grid), thorax(grid, "pet")))
         shown.append(oracle.shown[0][0])
     index = np.moveaxis(np.indices(shown[0].shape), 0, -1).reshape(-1, 3)
@@ -130,7 +130,7 @@ def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
 
 
 def test_masks_hide_what_is_beside_them(monkeypatch) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     mask = np.ones(grid.shape_zyx, np.uint8)
     mask[:, :, : grid.shape_zyx[2] // 2] = 0
     oracle = Oracle(monkeypatch, field_of(grid), STILL)
@@ -148,7 +148,7 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
     other = Look("ct", (-300.0, 300.0), ANYTHING | {"voxel_mm": (0.0, 4.0)})
     far = np.array([[1, 0, 0, 0.4], [0, 1, 0, 0], [0, 0, 1, 0.0]])
     Oracle(monkeypatch, card(fixed=other, moving=strange), far, far)
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     pair = Pair(thorax(grid), thorax(grid, "pet"))
     result = run(TransMorph(), pair)
     words = "; ".join(result.verdict.reasons)
@@ -159,7 +159,7 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
 
 
 def test_folded_and_stretched_answers_are_judged(monkeypatch) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     pair = Pair(thorax(grid), thorax(grid, "pet"))
     for factors, status, words in (
         ((-1, 1, 1), "FAIL", "folds or mirrors"),
@@ -203,7 +203,7 @@ def test_installed_weights_make_a_method(trained) -> None:
 
 @pytest.mark.parametrize("model", ["affine", "anisotropic"])
 def test_pet_and_ct_may_change_places(trained, model) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     ct, pet = thorax(grid), thorax(grid, "pet", rigid((0, 0, 8), (9, 0, 0)))
     start = rigid((1, 2, 3), (4, 5, 6))
     usual = TransMorph(model=model).register(Pair(ct, pet, initial=start))
@@ -239,16 +239,16 @@ def test_a_card_with_an_empty_window_is_refused() -> None:
 
 
 def test_different_pairs_give_different_maps(trained) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     one, other = (
         TransMorph().register(Pair(thorax(grid), thorax(grid, "pet", pose)))
         for pose in (rigid(), rigid((0, 0, 20), (30, 0, 0)))
     )
-    assert distance_mm(one.transform, other.transform, problems.body_points()) > 1e-4
+    assert distance_mm(one.transform, other.transform, phantom_pairs.body_points()) > 1e-4
 
 
 def test_images_of_another_kind_are_refused(trained) -> None:
-    grid = problems.covering()
+    grid = phantom_pairs.covering()
     ct = thorax(grid)
     counts = ct.with_array(ct.array + 1000)
     with pytest.raises(RegistrationError, match="the CT must be in HU, with air about -1000"):
@@ -260,11 +260,11 @@ def test_images_of_another_kind_are_refused(trained) -> None:
 def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="weights missing: regkit train nothing"):
-        TransMorph("nothing").register(problems.plain_problem().pair)
+        TransMorph("nothing").register(phantom_pairs.plain_problem().pair)
 
 
 def test_weights_that_do_not_fit_their_card(trained) -> None:
-    pair, path = problems.plain_problem().pair, trained.with_suffix(".json")
+    pair, path = phantom_pairs.plain_problem().pair, trained.with_suffix(".json")
     content = json.loads(path.read_text())
     changed = content | {"switches": content["switches"] | {"width": 0.25}}
     path.write_text(json.dumps(changed))

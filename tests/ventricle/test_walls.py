@@ -11,7 +11,7 @@ from regkit import AffineTransform, Estimate, LabelMap, Pair, Volume, rigid, run
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
-from regkit.metrics.overlap import dice_of
+from regkit.metrics.segmentation import dice_of
 from regkit.registrar import Refiner
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.labels import ventricle_of

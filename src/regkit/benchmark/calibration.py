@@ -22,7 +22,7 @@ def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
     -------
     list of dict
         A row for every dataset, method and verdict, in the order of the records, with the number
-        of ``cases`` and the share of them ``within_voxel`` (see `regkit.metrics.trust`).
+        of ``cases`` and the share of them ``within_voxel`` (see `regkit.metrics.reliability`).
     """
     found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:

@@ -12,10 +12,10 @@ import numpy as np
 
 from regkit.benchmark.records import Record
 from regkit.errors import BenchmarkError
-from regkit.statistics import StatisticsSettings, summarise
-from regkit.statistics.paired import holm
+from regkit.statistics import StatisticsSettings, summarize
+from regkit.statistics.paired_tests import holm
+from regkit.statistics.score_table import COSTS
 from regkit.statistics.summary import ScoreSummary
-from regkit.statistics.table import COSTS
 
 ALPHA = 0.05
 # With fewer patients no permutation test can find anything.
@@ -132,7 +132,7 @@ def _scores(
     told = [
         {**r, "method": run} for pair in pairs for run, r in zip(("old", "new"), pair, strict=True)
     ]
-    summary = summarise(told, StatisticsSettings(draws=200), better, units)
+    summary = summarize(told, StatisticsSettings(draws=200), better, units)
     method = pairs[0][0]["method"]
     tables = (table for table in summary.scores if table.comparisons)
     changes = [_change(table, method, pairs) for table in tables]

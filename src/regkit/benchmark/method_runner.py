@@ -26,7 +26,7 @@ from regkit.registrar import Pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry
-from regkit.statistics.writing import one_line
+from regkit.statistics.summary_files import one_line
 
 TRANSFORMS = "transforms"
 Facts: TypeAlias = dict[str, Any]

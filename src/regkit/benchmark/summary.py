@@ -10,7 +10,8 @@ from regkit.benchmark.calibration import calibration_markdown as verdicts_as_mar
 from regkit.benchmark.records import read_records
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
-from regkit.statistics import StatisticsSettings, Summary, summarise, writing
+from regkit.statistics import StatisticsSettings, Summary, summarize
+from regkit.statistics import summary_files as writing
 from regkit.statistics.agreement import agreement_markdown, agreements
 
 
@@ -26,7 +27,7 @@ def summarise_folder(
     registry
         Knows the unit of a score, and whether more of it is better.
     settings
-        How to summarise.
+        How to summarize.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def summarise_folder(
     """
     records = read_records(folder)
     better, units = of_scores(registry)
-    summary = summarise(records, settings, better, units)
+    summary = summarize(records, settings, better, units)
     verdicts = calibration(records)
     agreed = agreements(records, true_values(registry), units)
     data = {

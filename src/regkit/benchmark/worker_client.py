@@ -22,7 +22,7 @@ from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.records import Record, new_record
 from regkit.errors import BenchmarkError, OutputError
 from regkit.parallel import THREAD_VARIABLES
-from regkit.statistics.writing import one_line
+from regkit.statistics.summary_files import one_line
 
 logger = logging.getLogger(__name__)
 

@@ -94,7 +94,7 @@ def benchmark_command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Run METHODS on every case of DATASET; score, test and summarise.
+    """Run METHODS on every case of DATASET; score, test and summarize.
 
     Each method runs in a process of its own: one that crashes, hangs or runs out of memory is one
     failed record. Interrupted, the same command goes on where it stopped. Without DATASET,
@@ -222,7 +222,7 @@ def _progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    from regkit.statistics.writing import one_line
+    from regkit.statistics.summary_files import one_line
 
     console = Console(stderr=True)
     columns = (
@@ -269,7 +269,7 @@ def _print(summary: Summary, output: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.writing import counted, format_mean, format_value, one_line
+    from regkit.statistics.summary_files import counted, format_mean, format_value, one_line
 
     console = Console(soft_wrap=True, highlight=False)
     for dataset in summary.datasets:

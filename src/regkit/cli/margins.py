@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def settings_with_margins(texts: Sequence[str], folder: Path) -> StatisticsSettings:
-    """Return how to summarise a benchmark folder: with these margins, else those of last time."""
+    """Return how to summarize a benchmark folder: with these margins, else those of last time."""
     from regkit.statistics import StatisticsSettings
 
     return StatisticsSettings(margins=_parsed(texts) if texts else _of_last_time(folder))

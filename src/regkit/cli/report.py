@@ -1,4 +1,4 @@
-"""``regkit report``: summarise a benchmark folder and write its page again."""
+"""``regkit report``: summarize a benchmark folder and write its page again."""
 
 from __future__ import annotations
 

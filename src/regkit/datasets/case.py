@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap
-from regkit.registrar import Pair, listed
+from regkit.registrar import Pair, indented_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Case:
             "moving": self.pair.moving,
             "known": ", ".join(known) or "nothing",
         }
-        return f"<Case {self.id}{group}{listed(parts)}>"
+        return f"<Case {self.id}{group}{indented_parts(parts)}>"
 
 
 @runtime_checkable

@@ -11,7 +11,8 @@ from regkit.registrar import Pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import check_pair
 from regkit.registry import Registry, default_registry
-from regkit.similarity.point_sample import overlap_weighted_nmi, sample_points_in_mask
+from regkit.similarity.mutual_information import overlap_weighted_nmi
+from regkit.similarity.point_sample import sample_points_in_mask
 
 # The initializers that need no method.
 INITIALIZERS = ("auto", "identity", "centre")

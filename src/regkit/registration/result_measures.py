@@ -9,12 +9,8 @@ from regkit.geometry.rigid import rigid
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import (
-    PointSample,
-    in_field_of_view,
-    normalized_mutual_information,
-    sample_points_in_mask,
-)
+from regkit.similarity.mutual_information import normalized_mutual_information
+from regkit.similarity.point_sample import PointSample, in_field_of_view, sample_points_in_mask
 
 # All chosen by hand. Points of the sample, and how many of them show how the map stretches space.
 SAMPLES = 8_000

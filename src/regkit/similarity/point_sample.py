@@ -1,4 +1,4 @@
-"""Random points of a fixed image, and how much another image tells about them."""
+"""Samples of points of an image, with the intensities there."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import nearest, trilinear
-from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap, Volume
-
-BINS = 24
 
 
 @dataclass(frozen=True, eq=False)
 class PointSample:
-    """Points of an image, drawn once and looked at under many transforms.
+    """Points of an image, drawn once and compared under many transforms.
 
     Parameters
     ----------
@@ -27,7 +24,7 @@ class PointSample:
     values
         Intensities there, shape (N,).
     foreground
-        Which of them show the body rather than its surroundings, shape (N,).
+        True for points of the body, False for its surroundings, shape (N,).
     """
 
     points: FloatArray
@@ -80,63 +77,9 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
 def in_field_of_view(
     volume: Volume, mask: LabelMap | None, points: FloatArray
 ) -> NDArray[np.bool_]:
-    """Tell which points (N, 3) in LPS mm lie in a volume's field of view, and in its mask."""
+    """Return whether points (N, 3) in LPS mm lie in a volume's field of view and in its mask."""
     within = volume.grid.contains(points)
     return within if mask is None else within & (values_at(mask, points) != 0)
-
-
-def normalized_mutual_information(
-    sample: PointSample, moving: Volume, through: Transform, mask: LabelMap | None = None
-) -> float:
-    """Return the normalised mutual information, (H(f) + H(m)) / H(f, m), of a sample and an image.
-
-    1 means independent, 2 means one follows from the other. Bins hold equal numbers of points, so
-    the value does not change with monotone changes of intensity. Points that map outside the
-    moving image (or its mask) do not count; with fewer than 100 left the value is 1.
-    Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0.
-    """
-    mapped = through.map_points(sample.points)
-    counted = in_field_of_view(moving, mask, mapped)
-    if counted.sum() < 100:
-        return 1.0
-    fixed_bins = _equal_bins(sample.values[counted])
-    moving_bins = _equal_bins(values_at(moving, mapped[counted]))
-    joint = np.bincount(fixed_bins * BINS + moving_bins, minlength=BINS * BINS)
-    p = joint.reshape(BINS, BINS) / counted.sum()
-    together = _entropy(p)
-    return (_entropy(p.sum(0)) + _entropy(p.sum(1))) / together if together > 0 else 1.0
-
-
-def overlap_weighted_nmi(
-    sample: PointSample, moving: Volume, through: Transform, mask: LabelMap | None = None
-) -> float:
-    """Return how much an image tells about the whole of a sample, 0 to 1.
-
-    `normalized_mutual_information` above that of the same values in random order, times the
-    fraction of points that map inside the moving image (and its mask). The first alone favours
-    maps that leave little to compare: a few points share much by chance, and a region
-    with one border between bright and dark is told well.
-    """
-    share = in_field_of_view(moving, mask, through.map_points(sample.points)).mean()
-    order = np.random.default_rng(0).permutation(len(sample.values))
-    chance = PointSample(sample.points, sample.values[order], sample.foreground[order])
-    beyond = normalized_mutual_information(
-        sample, moving, through, mask
-    ) - normalized_mutual_information(chance, moving, through, mask)
-    return float(share * beyond)
-
-
-def _equal_bins(values: FloatArray) -> NDArray[np.intp]:
-    # Single precision again: interpolated air is not quite air, but rounded in a way that depends
-    # on where a point lies between voxels, and that images on equal grids would share.
-    single = values.astype(np.float32)
-    edges = np.quantile(single, np.arange(1, BINS) / BINS).astype(np.float32)
-    return np.searchsorted(edges, single, side="left")
-
-
-def _entropy(p: FloatArray) -> float:
-    positive = p[p > 0]
-    return float(-(positive * np.log(positive)).sum())
 
 
 def _is_foreground(values: FloatArray) -> NDArray[np.bool_]:

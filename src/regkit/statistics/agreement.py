@@ -16,8 +16,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from regkit.geometry.grid import FloatArray
+from regkit.statistics.score_table import DatasetRecords, Record, by_dataset
 from regkit.statistics.summary import number
-from regkit.statistics.table import DatasetRecords, Record, by_dataset
 
 # Standard deviations to either side of the mean that hold 95 % of normal differences.
 LIMIT = 1.96

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from regkit.geometry.grid import FloatArray
-from regkit.statistics.table import Bools, ScoreTable
+from regkit.statistics.score_table import Bools, ScoreTable
 
 ALPHA = 0.05
 SAME = 1e-9

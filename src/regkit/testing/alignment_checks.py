@@ -9,9 +9,9 @@ import numpy as np
 from regkit.geometry.grid import Vector3
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
-from regkit.testing import problems
-from regkit.testing.problems import VOXEL_MM, Problem, covering, distance_mm
-from regkit.testing.subject import MethodUnderTest, require, require_declared
+from regkit.testing import phantom_pairs
+from regkit.testing.method_under_test import MethodUnderTest, require, require_declared
+from regkit.testing.phantom_pairs import VOXEL_MM, Problem, covering, distance_mm
 
 # A method may be weak, a centre of mass say, but a map in a wrong frame is off by more than this
 # share of the error it starts from.
@@ -49,11 +49,11 @@ MISTAKES: tuple[tuple[Callable[[AffineTransform, Vector3], Transform], str], ...
 
 
 def maps_fixed_to_moving(kind: str) -> Callable[[MethodUnderTest], None]:
-    """Return the check that the map is right on a kind of grids (a key of `problems.GRIDS`)."""
+    """Return the check that maps are right on the grids of a key of `phantom_pairs.GRIDS`."""
 
     def check(subject: MethodUnderTest) -> None:
         _require_aligning(subject)
-        problem = problems.GRIDS[kind]()
+        problem = phantom_pairs.GRIDS[kind]()
         found = subject.register(problem.pair).transform
         _require_within(problem, found, REMAINING * problem.start_mm)
         _require_right_turn(problem, found)
@@ -64,8 +64,8 @@ def maps_fixed_to_moving(kind: str) -> Callable[[MethodUnderTest], None]:
 def same_anatomy_on_any_grid(subject: MethodUnderTest) -> None:
     """The fixed image on another grid gives the same map, to half a voxel."""
     _require_aligning(subject)
-    plain = problems.plain_problem()
-    other = problems.pose_problem(problems.oblique_grid(), plain.pair.moving.grid)
+    plain = phantom_pairs.plain_problem()
+    other = phantom_pairs.pose_problem(phantom_pairs.oblique_grid(), plain.pair.moving.grid)
     found = subject.register(other.pair).transform
     apart = distance_mm(found, subject.plain_estimate.transform, plain.points)
     require(
@@ -78,13 +78,16 @@ def same_anatomy_on_any_grid(subject: MethodUnderTest) -> None:
 def same_far_from_the_origin(subject: MethodUnderTest) -> None:
     """The same arrays in headers far away give the same map there, to half a voxel."""
     _require_aligning(subject)
-    plain, away = problems.plain_problem(), AffineTransform.shift(problems.AWAY_MM)
-    found = subject.register(problems.plain_far_away().pair).transform
+    plain, away = (
+        phantom_pairs.plain_problem(),
+        AffineTransform.shift(phantom_pairs.AWAY_MM),
+    )
+    found = subject.register(phantom_pairs.plain_far_away().pair).transform
     brought_back = away.inverse() @ found @ away
     apart = distance_mm(brought_back, subject.plain_estimate.transform, plain.points)
     require(
         apart <= VOXEL_MM / 2,
-        f"with both images {np.linalg.norm(problems.AWAY_MM):.0f} mm away from the origin "
+        f"with both images {np.linalg.norm(phantom_pairs.AWAY_MM):.0f} mm away from the origin "
         f"the map differs by {apart:.1f} mm (at most {VOXEL_MM / 2:g} mm allowed): "
         "does it turn images about the origin rather than about themselves?",
     )
@@ -93,8 +96,8 @@ def same_far_from_the_origin(subject: MethodUnderTest) -> None:
 def identity_stays(subject: MethodUnderTest) -> None:
     """An image and itself, on its own and on another grid, move by less than a voxel."""
     _require_general(subject)
-    for moving in (covering(), problems.oblique_grid()):
-        problem = problems.pose_problem(covering(), moving, motion=IDENTITY)
+    for moving in (covering(), phantom_pairs.oblique_grid()):
+        problem = phantom_pairs.pose_problem(covering(), moving, motion=IDENTITY)
         moved = problem.error_mm(subject.register(problem.pair).transform)
         require(
             moved <= VOXEL_MM,
@@ -106,7 +109,7 @@ def identity_stays(subject: MethodUnderTest) -> None:
 def improves_alignment(subject: MethodUnderTest) -> None:
     """A PET-like and a CT-like image come closer by at least a quarter."""
     _require_aligning(subject)
-    problem = problems.two_contrasts()
+    problem = phantom_pairs.two_contrasts()
     found = subject.register(problem.pair).transform
     _require_within(problem, found, REMAINING_OF_TWO_CONTRASTS * problem.start_mm)
 
@@ -114,15 +117,17 @@ def improves_alignment(subject: MethodUnderTest) -> None:
 def leaves_images_where_they_are(subject: MethodUnderTest) -> None:
     """A method that does not align returns the initial map on every grid."""
     require_declared(not subject.spec.is_registration, "it aligns images")
-    for build in (*problems.GRIDS.values(), problems.from_afar):
+    for build in (*phantom_pairs.GRIDS.values(), phantom_pairs.from_afar):
         pair = build().pair
-        moved = distance_mm(subject.register(pair).transform, pair.start, problems.body_points())
+        moved = distance_mm(
+            subject.register(pair).transform, pair.start, phantom_pairs.body_points()
+        )
         require(moved <= UNMOVED_MM, f"it says it does not align, yet moved by {moved:.3g} mm")
 
 
 def sizes_may_differ(subject: MethodUnderTest) -> None:
     """Images of different shape, spacing and field of view are registered."""
-    problem = problems.sizes()
+    problem = phantom_pairs.sizes()
     found = subject.register(problem.pair).transform
     if subject.spec.is_registration and not subject.spec.weights:
         _require_within(problem, found, REMAINING * problem.start_mm)
@@ -132,12 +137,12 @@ def honours_initial(subject: MethodUnderTest) -> None:
     """From a start that the images need, the total map comes back, composed in order."""
     require_declared("initial" in subject.spec.supports, "it does not honour an initial map")
     _require_general(subject)
-    problem = problems.from_afar()
+    problem = phantom_pairs.from_afar()
     found = subject.register(problem.pair).transform
     _require_within(problem, found, VOXEL_MM, "started at the truth, ")
     if subject.spec.is_registration:
         miss = AffineTransform.shift((18.0, 6.0, -8.0))
-        problem = problems.from_afar(miss)
+        problem = phantom_pairs.from_afar(miss)
         found = subject.register(problem.pair).transform
         _require_within(
             problem, found, REMAINING * problem.start_mm, "started 21 mm off, the total of "
@@ -147,21 +152,21 @@ def honours_initial(subject: MethodUnderTest) -> None:
 def honours_fixed_mask(subject: MethodUnderTest) -> None:
     """A bright table in the fixed image, outside its mask, does not matter; the mask does."""
     _require_masks(subject, "fixed_mask")
-    _require_halved(subject, problems.table_in_fixed())
+    _require_halved(subject, phantom_pairs.table_in_fixed())
     _require_effect(subject, "fixed_mask")
 
 
 def honours_moving_mask(subject: MethodUnderTest) -> None:
     """A bright table in the moving image, outside its mask, does not matter; the mask does."""
     _require_masks(subject, "moving_mask")
-    _require_halved(subject, problems.table_in_moving())
+    _require_halved(subject, phantom_pairs.table_in_moving())
     _require_effect(subject, "moving_mask")
 
 
 def honours_both_masks(subject: MethodUnderTest) -> None:
     """Of a body torn in two, the part in the masks is aligned."""
     _require_masks(subject, "fixed_mask", "moving_mask")
-    _require_halved(subject, problems.torn())
+    _require_halved(subject, phantom_pairs.torn())
 
 
 def _require_masks(subject: MethodUnderTest, *masks: str) -> None:
@@ -178,10 +183,10 @@ def _require_halved(subject: MethodUnderTest, problem: Problem) -> None:
 def _require_effect(subject: MethodUnderTest, mask: str) -> None:
     """A robust method may overlook a table; that it looks where the mask says shows here."""
     of_chest, of_belly = (
-        subject.register(problems.torn(part, frozenset({mask})).pair).transform
+        subject.register(phantom_pairs.torn(part, frozenset({mask})).pair).transform
         for part in ("chest", "belly")
     )
-    apart = distance_mm(of_chest, of_belly, problems.body_points())
+    apart = distance_mm(of_chest, of_belly, phantom_pairs.body_points())
     require(
         apart > VOXEL_MM / 2,
         f"of a body torn in two, the {mask.replace('_', ' ')} of either part gives the same map "

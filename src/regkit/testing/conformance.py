@@ -11,18 +11,18 @@ from regkit.errors import MissingDependencyError
 from regkit.plugin import MethodSpec
 from regkit.registry import RegisteredSpec, Registry, default_registry
 from regkit.testing import alignment_checks as alignment
-from regkit.testing import conduct_checks as conduct
+from regkit.testing import behavior_checks as behavior
 from regkit.testing import declaration_checks as declaration
-from regkit.testing.problems import GRIDS
-from regkit.testing.subject import ContractError, MethodUnderTest, NotDeclaredError
+from regkit.testing.method_under_test import ContractError, MethodUnderTest, NotDeclaredError
+from regkit.testing.phantom_pairs import GRIDS
 
 Status = Literal["ok", "failed", "not declared"]
 
 CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "parameters are plain data": declaration.parameters_are_plain_data,
     "declaration is light": declaration.declaration_is_light,
-    "returns an estimate": conduct.returns_an_estimate,
-    "returns its model": conduct.returns_its_model,
+    "returns an estimate": behavior.returns_an_estimate,
+    "returns its model": behavior.returns_its_model,
     **{f"maps fixed to moving, {kind}": alignment.maps_fixed_to_moving(kind) for kind in GRIDS},
     "same anatomy on any grid": alignment.same_anatomy_on_any_grid,
     "same far from the origin": alignment.same_far_from_the_origin,
@@ -30,13 +30,13 @@ CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "improves alignment": alignment.improves_alignment,
     "leaves images where they are": alignment.leaves_images_where_they_are,
     "sizes may differ": alignment.sizes_may_differ,
-    "inputs unchanged": conduct.leaves_inputs_unchanged,
-    "repeatable": conduct.is_repeatable,
+    "inputs unchanged": behavior.leaves_inputs_unchanged,
+    "repeatable": behavior.is_repeatable,
     "honours initial": alignment.honours_initial,
     "honours fixed mask": alignment.honours_fixed_mask,
     "honours moving mask": alignment.honours_moving_mask,
     "honours both masks": alignment.honours_both_masks,
-    "survives saving": conduct.survives_saving,
+    "survives saving": behavior.survives_saving,
 }
 
 

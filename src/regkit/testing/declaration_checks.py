@@ -10,7 +10,7 @@ import sys
 from regkit.errors import RegkitError
 from regkit.registrar import Registrar
 from regkit.registration.parameters import configure, parameters_of
-from regkit.testing.subject import MethodUnderTest, require
+from regkit.testing.method_under_test import MethodUnderTest, require
 
 HEAVY = (
     "numpy", "scipy", "torch", "SimpleITK", "itk", "ants", "matplotlib", "nibabel", "pydicom",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from regkit.statistics.table import Record
+from regkit.statistics.score_table import Record
 
 FIRST = ("dataset", "case", "group", "method", "status", "verdict")
 HEADINGS = {"group": "patient", "runtime_s": "time (s)", "peak_memory_mb": "memory (MB)"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from regkit.statistics.score_table import Record
 from regkit.statistics.summary import ScoreSummary
-from regkit.statistics.table import Record
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from regkit.report.benchmark_page.cost import Point, time_against
 from regkit.report.benchmark_page.critical import critical_difference_diagram
 from regkit.report.benchmark_page.strips import Strip, strips
 from regkit.statistics.agreement import Agreement
-from regkit.statistics.paired import least_p
+from regkit.statistics.paired_tests import least_p
+from regkit.statistics.score_table import COSTS, Record
 from regkit.statistics.summary import (
     Comparison,
     DatasetSummary,
@@ -22,7 +23,6 @@ from regkit.statistics.summary import (
     ScoreSummary,
     Summary,
 )
-from regkit.statistics.table import COSTS, Record
 
 # The first of these that there is comes first on the page.
 LEADING = ("tre_mm", "dt_mm", "dice")

@@ -18,8 +18,8 @@ from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_colours
 from regkit.statistics import Summary
 from regkit.statistics.agreement import agreements
-from regkit.statistics.table import COSTS, Record
-from regkit.statistics.writing import (
+from regkit.statistics.score_table import COSTS, Record
+from regkit.statistics.summary_files import (
     equivalence_in_words,
     format_mean,
     format_p,

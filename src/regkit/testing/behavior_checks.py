@@ -13,9 +13,9 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.transforms import read_transform, write_transform
 from regkit.registrar import Estimate
-from regkit.testing import problems
-from regkit.testing.problems import distance_mm
-from regkit.testing.subject import MethodUnderTest, require
+from regkit.testing import phantom_pairs
+from regkit.testing.method_under_test import MethodUnderTest, require
+from regkit.testing.phantom_pairs import distance_mm
 
 SAME_MM = 1e-3
 ORTHOGONAL = 1e-5
@@ -37,7 +37,7 @@ def returns_an_estimate(subject: MethodUnderTest) -> None:
         estimate.labels is None or isinstance(estimate.labels, LabelMap),
         f"its labels must be a LabelMap, got {type(estimate.labels).__name__}",
     )
-    mapped = estimate.transform.map_points(problems.plain_problem().pair.fixed.grid.corners())
+    mapped = estimate.transform.map_points(phantom_pairs.plain_problem().pair.fixed.grid.corners())
     require(bool(np.isfinite(mapped).all()), "its transform is not finite")
     try:
         json.dumps(dict(estimate.diagnostics), allow_nan=False)
@@ -67,8 +67,8 @@ def returns_its_model(subject: MethodUnderTest) -> None:
 
 def leaves_inputs_unchanged(subject: MethodUnderTest) -> None:
     """Neither the pair nor its arrays change, masks included."""
-    given = replace(problems.torn().pair, initial=AffineTransform.shift((2.0, 0.0, 0.0)))
-    pair = problems.fresh(given)
+    given = replace(phantom_pairs.torn().pair, initial=AffineTransform.shift((2.0, 0.0, 0.0)))
+    pair = phantom_pairs.fresh(given)
     parts = dict(vars(pair))
     subject.new().register(pair)
     for name, part in parts.items():
@@ -81,7 +81,7 @@ def leaves_inputs_unchanged(subject: MethodUnderTest) -> None:
 
 def is_repeatable(subject: MethodUnderTest) -> None:
     """The same pair and parameters give the same map, to a micrometre."""
-    problem = problems.plain_problem()
+    problem = phantom_pairs.plain_problem()
     again = subject.register(problem.pair).transform
     apart = distance_mm(again, subject.plain_estimate.transform, problem.points)
     require(
@@ -99,5 +99,5 @@ def survives_saving(subject: MethodUnderTest) -> None:
             path = Path(folder) / f"transform{suffix}"
             write_transform(transform, path)
             read = read_transform(path)
-        apart = distance_mm(read, transform, problems.plain_problem().points)
+        apart = distance_mm(read, transform, phantom_pairs.plain_problem().points)
         require(apart <= SAME_MM, f"read back from {suffix} its map is {apart:.2g} mm away")

@@ -8,17 +8,17 @@ import pytest
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registration.run import check_pair
-from regkit.testing import problems
-from regkit.testing.problems import Problem
+from regkit.testing import phantom_pairs
+from regkit.testing.phantom_pairs import Problem
 
 BUILDERS = [
-    problems.plain_problem,
-    *problems.GRIDS.values(),
-    problems.sizes,
-    problems.from_afar,
-    problems.table_in_fixed,
-    problems.table_in_moving,
-    problems.torn,
+    phantom_pairs.plain_problem,
+    *phantom_pairs.GRIDS.values(),
+    phantom_pairs.sizes,
+    phantom_pairs.from_afar,
+    phantom_pairs.table_in_fixed,
+    phantom_pairs.table_in_moving,
+    phantom_pairs.torn,
 ]
 
 
@@ -45,7 +45,7 @@ def test_the_whole_body_is_in_both_fields_of_view(build: Callable[[], Problem]) 
     assert problem.pair.moving.grid.contains(problem.truth.map_points(problem.points)).all()
 
 
-@pytest.mark.parametrize("build", list(problems.GRIDS.values()))
+@pytest.mark.parametrize("build", list(phantom_pairs.GRIDS.values()))
 def test_a_wrong_frame_is_far_beyond_the_tolerance(build: Callable[[], Problem]) -> None:
     problem = build()
     assert problem.start_mm > 20
@@ -57,28 +57,28 @@ def test_a_wrong_frame_is_far_beyond_the_tolerance(build: Callable[[], Problem])
 
 
 def test_far_away_only_the_headers_differ() -> None:
-    here, there = problems.plain_problem().pair, problems.plain_far_away().pair
+    here, there = phantom_pairs.plain_problem().pair, phantom_pairs.plain_far_away().pair
     for one, other in ((here.fixed, there.fixed), (here.moving, there.moving)):
         np.testing.assert_allclose(other.array, one.array, atol=1e-2)
         moved = np.subtract(other.grid.centre, one.grid.centre)
-        np.testing.assert_allclose(moved, problems.AWAY_MM)
+        np.testing.assert_allclose(moved, phantom_pairs.AWAY_MM)
 
 
 def test_images_from_afar_do_not_meet_without_their_initial_map() -> None:
-    problem = problems.from_afar()
+    problem = phantom_pairs.from_afar()
     corners = problem.pair.fixed.grid.corners()
     assert corners[:, 0].max() < problem.pair.moving.grid.corners()[:, 0].min()
     check_pair(problem.pair)
 
 
 def test_masks_keep_the_table_out_and_the_body_in() -> None:
-    problem = problems.table_in_fixed()
+    problem = phantom_pairs.table_in_fixed()
     fixed, mask = problem.pair.fixed, problem.pair.fixed_mask
     assert mask is not None
     assert not mask.grid.matches(fixed.grid)
-    table = fixed.grid.to_physical(np.argwhere(fixed.array == problems.TABLE_HU))
+    table = fixed.grid.to_physical(np.argwhere(fixed.array == phantom_pairs.TABLE_HU))
     assert len(table) > 1000
     on_mask = resample(mask, fixed.grid).array
-    assert on_mask[fixed.array == problems.TABLE_HU].sum() == 0
+    assert on_mask[fixed.array == phantom_pairs.TABLE_HU].sum() == 0
     at = np.rint(mask.grid.to_index(problem.points)).astype(int)
     assert mask.array[tuple(at.T)].all()

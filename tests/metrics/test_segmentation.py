@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from regkit import IDENTITY, Case, Estimate, Grid, LabelMap, Pair
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.metrics.evaluation import Evaluation
-from regkit.metrics.overlap import dice, dice_of, hd95_mm, hd95_of
+from regkit.metrics.segmentation import dice, dice_of, hd95_mm, hd95_of
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
 

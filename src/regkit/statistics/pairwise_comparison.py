@@ -8,9 +8,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import Means
-from regkit.statistics.paired import cohens_d, holm, sign_flips, wilcoxon
+from regkit.statistics.paired_tests import cohens_d, holm, sign_flips, wilcoxon
+from regkit.statistics.score_table import Bools, ScoreTable
 from regkit.statistics.summary import Comparison, Equivalence, StatisticsSettings, number
-from regkit.statistics.table import Bools, ScoreTable
 
 EQUIVALENCE_CONFIDENCE = 0.90
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regkit.statistics.bootstrap import Means, draw_patients
-from regkit.statistics.paired import cohens_d, holm, sign_flips, wilcoxon
+from regkit.statistics.paired_tests import cohens_d, holm, sign_flips, wilcoxon
 
 
 @pytest.mark.parametrize("patients", [2, 5, 9])

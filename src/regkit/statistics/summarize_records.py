@@ -11,9 +11,17 @@ import numpy as np
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
-from regkit.statistics.comparing import compare_methods
-from regkit.statistics.paired import least_p
+from regkit.statistics.paired_tests import least_p
+from regkit.statistics.pairwise_comparison import compare_methods
 from regkit.statistics.ranking import ALPHA, rank
+from regkit.statistics.score_table import (
+    COSTS,
+    DatasetRecords,
+    Record,
+    ScoreTable,
+    by_dataset,
+    scores_of,
+)
 from regkit.statistics.summary import (
     DatasetSummary,
     MethodRow,
@@ -22,21 +30,13 @@ from regkit.statistics.summary import (
     Summary,
     number,
 )
-from regkit.statistics.table import (
-    COSTS,
-    DatasetRecords,
-    Record,
-    ScoreTable,
-    by_dataset,
-    scores_of,
-)
-from regkit.statistics.writing import counted
+from regkit.statistics.summary_files import counted
 
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
 QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
 
 
-def summarise(
+def summarize(
     records: Iterable[Record],
     settings: StatisticsSettings | None = None,
     better: Mapping[str, str] | None = None,
@@ -74,7 +74,7 @@ def summarise(
     return Summary(
         settings,
         tuple(_dataset(dataset) for dataset in datasets),
-        tuple(_summarise(table, settings, units.get(table.name, "")) for table in tables),
+        tuple(_summarize(table, settings, units.get(table.name, "")) for table in tables),
     )
 
 
@@ -132,7 +132,7 @@ def _broken_scores(dataset: DatasetRecords) -> list[str]:
     ]
 
 
-def _summarise(score: ScoreTable, settings: StatisticsSettings, unit: str) -> ScoreSummary:
+def _summarize(score: ScoreTable, settings: StatisticsSettings, unit: str) -> ScoreSummary:
     counts = draw_patients(score.patients, settings.draws, settings.seed)
     tested = score.name not in COSTS and score.worst is not None and len(score.methods) > 1
     pairs = list(combinations(range(len(score.methods)), 2)) if tested else []

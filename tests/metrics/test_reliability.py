@@ -3,7 +3,7 @@ import pytest
 from phantoms import MOTION, small_pair
 from regkit import AffineTransform, Case, Estimate
 from regkit.metrics.evaluation import Evaluation, NotKnownError
-from regkit.metrics.trust import overlap, verdict_brier, within_voxel
+from regkit.metrics.reliability import overlap, verdict_brier, within_voxel
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict, assess
 

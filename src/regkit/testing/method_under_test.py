@@ -11,7 +11,7 @@ from regkit.plugin import MethodSpec
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.parameters import configure
 from regkit.registry import Plugin, RegisteredSpec
-from regkit.testing.problems import fresh, plain_problem
+from regkit.testing.phantom_pairs import fresh, plain_problem
 
 
 class ContractError(AssertionError):
