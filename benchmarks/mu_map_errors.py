@@ -36,7 +36,7 @@ from regkit import Case, Pair, Volume, resample
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform
 from regkit_nuclear.cohorts.spect_ct import SpectCt
-from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, seen_from
+from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, undo_motion
 from regkit_nuclear.phantoms.thorax import ORGANS
 from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
 from regkit_nuclear.phantoms.thorax.render import render_thorax
@@ -78,7 +78,7 @@ CHANGES = {
 def rendered(thorax: SimulatedThorax, motion: AffineTransform, larger: float) -> Anatomy:
     """Render the enlarged patient after the motion, as `SpectCt` does."""
     smaller = np.diag([1 / larger] * 3 + [1])
-    grid = Grid.from_affine(FIELD.shape_zyx, smaller @ seen_from(FIELD, motion).affine)
+    grid = Grid.from_affine(FIELD.shape_zyx, smaller @ undo_motion(FIELD, motion).affine)
     return render_thorax(thorax.patient, grid)
 
 
@@ -118,8 +118,8 @@ def main() -> None:
     cohort = SpectCt(n=2 * options.patients, split="test", corrected=False)
     found: dict[str, dict[str, list[float]]] = {name: {} for name in CHANGES}
     for index in range(len(cohort)):
-        thorax = SimulatedThorax.draw(cohort.patient(index))
-        motion, _ = cohort._draw(cohort.patient(index), index % 2, (0.0, 0.0, 0.0))  # noqa: SLF001
+        thorax = SimulatedThorax.draw(cohort.patient_seed(index))
+        motion, _ = cohort._draw(cohort.patient_seed(index), index % 2, (0.0, 0.0, 0.0))  # noqa: SLF001
         sizes = {change.larger for change in CHANGES.values()}
         anatomies = {larger: rendered(thorax, motion, larger) for larger in sizes}
         for name, change in CHANGES.items():

@@ -11,7 +11,7 @@ from PIL import Image
 
 from regkit.datasets.case import Case
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.report.annotation import PAPER, mark_scale, write_columns, write_text
 from regkit.report.fusion import RGB, DisplayRange, Values, overlay, pixels
@@ -167,8 +167,7 @@ def _ventricle(title: str, case: Case, volume: Volume) -> Row:
     """Show the ventricle in its own planes, through its centre."""
     if "reorientation" not in case.extra:
         return Row(title, ())
-    pose = HeartPose(*case.extra["reorientation"])
-    to_lps = AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
+    to_lps = HeartPose(*case.extra["reorientation"]).to_lps
     origin, pixel_mm = (0.0, 0.0, 0.0), LV_FIELD_MM / PANEL
     planes = [
         Plane(orientation, origin, (PANEL, PANEL), pixel_mm)

@@ -15,8 +15,7 @@ LPS_ORIGIN: Vector3 = (0.0, 0.0, 0.0)
 # Half-ranges of the motions of Chen et al., Med. Image Anal. 88 (2023) 102840.
 DUSFE_VOXELS = (8.0, 8.0, 4.0)
 DUSFE_DEGREES = (10.0, 10.0, 30.0)
-# What a first pass of a learned registrar leaves over, generously: about 8 mm and 4 degrees.
-SMALL = 0.15
+
 
 # Half-ranges of the synthetic misalignment of CT and PET by Chen et al. (TransMorph, PET/CT).
 AFFINE_DEGREES = 10.0
@@ -71,13 +70,6 @@ def dusfe_motion(
         shares = np.copysign(1 - np.abs(shares), rng.uniform(-1, 1, (2, 3)))
     translation = shares[0] * DUSFE_VOXELS * amount * voxel_mm
     return rigid(shares[1] * DUSFE_DEGREES * amount, translation, centre_mm)
-
-
-def small_motion(
-    rng: np.random.Generator, voxel_mm: float = 6.8, centre_mm: Vector3 = LPS_ORIGIN
-) -> AffineTransform:
-    """Draw what a first registration may leave over, to learn passes that converge."""
-    return dusfe_motion(rng, voxel_mm, centre_mm, SMALL)
 
 
 def affine_motion(

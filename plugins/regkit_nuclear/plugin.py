@@ -33,7 +33,7 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
         ),
         _cohort(
             "pet-ct-misplaced",
-            "misplaced:MisplacedPetCt",
+            "perturbed:PerturbedPetCt",
             "your own aligned CT (fixed) and PET, affine misalignment as of pet-ct",
         ),
         _cohort(

@@ -12,7 +12,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid_parameters
 from regkit.geometry.transform import IDENTITY
 from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM
-from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, cubic_grid, seen_from
+from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, cubic_grid, undo_motion
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
@@ -45,7 +45,7 @@ def test_motions_fill_the_ranges_of_the_dusfe_paper():
     cohort = small("spect-ct", n=600)
     numbers = []
     for index in range(600):
-        motion, _ = cohort._draw(cohort.patient(index), index % 2, (0.0, 0.0, 0.0))
+        motion, _ = cohort._draw(cohort.patient_seed(index), index % 2, (0.0, 0.0, 0.0))
         found = rigid_parameters(motion, (0.0, 0.0, 0.0))
         numbers.append((*np.divide(found.translation_mm, MOTION_VOXEL_MM), *found.euler_deg))
     largest = np.abs(numbers).max(axis=0)
@@ -79,7 +79,7 @@ def test_seen_from_is_the_inverse_of_the_motion():
     motion = small("spect-ct", n=1)._draw(1, 0, (5.0, 6.0, 7.0))[0]
     grid = replace(cubic_grid(8), spacing=(3.0, 4.0, 5.0))
     index = (1.0, 2.0, 5.0)
-    there = motion.map_points(seen_from(grid, motion).to_physical(index))
+    there = motion.map_points(undo_motion(grid, motion).to_physical(index))
     np.testing.assert_allclose(there, grid.to_physical(index), atol=1e-9)
 
 

@@ -1,11 +1,13 @@
 """Random motions have the ranges and the means their sources state."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.rigid import rigid_parameters
-from regkit_nuclear.motion import affine_motion, dusfe_motion, small_motion
+from regkit_nuclear.motion import affine_motion, dusfe_motion
 
 CENTRE = (3.0, -20.0, 55.0)
 
@@ -47,8 +49,8 @@ def test_a_dusfe_motion_is_rigid_and_counts_voxels():
     np.testing.assert_allclose(one.matrix[:3, :3], half.matrix[:3, :3])
 
 
-def test_small_motions_are_a_fraction_of_the_range():
-    translations, angles = parameters(small_motion, 500)
+def test_the_amount_is_a_fraction_of_the_range():
+    translations, angles = parameters(partial(dusfe_motion, amount=0.15), 500)
     assert np.abs(translations).max() <= 0.15 * 54.4
     assert np.abs(angles).max() <= 0.15 * 30
     assert np.abs(translations).max() > 0.14 * 54.4

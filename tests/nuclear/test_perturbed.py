@@ -9,7 +9,7 @@ from regkit import Grid, LabelMap, Volume, resample, write_volume
 from regkit.datasets.folder import build_dataset, write_dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.registry import default_registry
-from regkit_nuclear.cohorts.perturbed import MisplacedPetCt
+from regkit_nuclear.cohorts.perturbed import PerturbedPetCt
 from small_cohorts import small
 
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cases(folder):
-    return list(MisplacedPetCt(n=4, pairs=folder, motions=2))
+    return list(PerturbedPetCt(n=4, pairs=folder, motions=2))
 
 
 def test_every_pair_has_its_motions(cases):
@@ -83,7 +83,7 @@ def test_masks_tell_what_was_seen(cases):
 
 
 def test_nothing_moves_by_no_amount(folder):
-    (case,) = MisplacedPetCt(n=1, pairs=folder, amount=0.0)
+    (case,) = PerturbedPetCt(n=1, pairs=folder, amount=0.0)
     np.testing.assert_allclose(case.truth.matrix, np.eye(4), atol=1e-12)
     assert case.pair.fixed_mask.array.all()
     assert isinstance(case.pair.moving, Volume)
@@ -105,9 +105,9 @@ def test_the_registry_offers_it(folder):
 )
 def test_what_cannot_be_is_refused(folder, options, words):
     with pytest.raises(ParameterError, match=words):
-        MisplacedPetCt(**({"n": 2, "pairs": folder} | options))
+        PerturbedPetCt(**({"n": 2, "pairs": folder} | options))
 
 
 def test_a_folder_without_an_index_is_named(tmp_path):
     with pytest.raises(FileFormatError, match="is not a dataset folder"):
-        MisplacedPetCt(n=1, pairs=str(tmp_path))
+        PerturbedPetCt(n=1, pairs=str(tmp_path))

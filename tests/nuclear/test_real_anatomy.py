@@ -108,7 +108,7 @@ def test_a_part_of_the_ct_has_the_heart(folder):
 
 def test_uptake_differs_between_patients_but_not_the_anatomy(folder):
     somebody = read_anatomy(folder)
-    one, two, again = (somebody.somebody(seed) for seed in (1, 2, 1))
+    one, two, again = (somebody.with_varied_uptake(seed) for seed in (1, 2, 1))
     assert one.organs == again.organs
     ratios = [a.uptake / b.uptake for a, b in zip(one.organs, two.organs, strict=True)]
     assert len({round(r, 6) for r in ratios}) == len(ratios)
@@ -225,11 +225,11 @@ def test_rotated_cts_are_no_different(folder, tmp_path):
     (tmp_path / "uptake.csv").write_bytes((folder / "uptake.csv").read_bytes())
     moved = read_anatomy(tmp_path)
     np.testing.assert_allclose(
-        moved.heart_mm, _turn()[:3, :3] @ np.array(somebody.heart_mm), atol=0.1
+        moved.heart_centre_mm, _turn()[:3, :3] @ np.array(somebody.heart_centre_mm), atol=0.1
     )
-    grid = moved.field(32)
+    grid = moved.spect_grid(32)
     activity, mu = moved.emission(grid)
-    heart = np.rint(grid.to_index(moved.heart_mm)).astype(int)
+    heart = np.rint(grid.to_index(moved.heart_centre_mm)).astype(int)
     assert mu.array[tuple(heart)] > 0.13
     assert activity.array.max() > 0.5
 

@@ -7,7 +7,7 @@ import torch
 from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.acquire import expected_views
 from regkit_nuclear.spect.geometry import Orbit
-from regkit_nuclear.spect.threads import side_by_side
+from regkit_nuclear.spect.threads import run_concurrently
 from spect_scenes import cylinder, frame
 
 
@@ -20,17 +20,17 @@ def two_threads():
 
 
 def test_each_task_has_one_thread_and_the_caller_keeps_its_own(two_threads):
-    assert side_by_side(*[torch.get_num_threads] * 3) == [1, 1, 1]
+    assert run_concurrently(*[torch.get_num_threads] * 3) == [1, 1, 1]
     assert torch.get_num_threads() == 2
 
 
 def test_what_tasks_make_comes_in_their_order(two_threads):
-    assert side_by_side(*(lambda n=n: n * n for n in range(5))) == [0, 1, 4, 9, 16]
+    assert run_concurrently(*(lambda n=n: n * n for n in range(5))) == [0, 1, 4, 9, 16]
 
 
 def test_a_failing_task_fails_the_whole(two_threads):
     with pytest.raises(ZeroDivisionError, match="division"):
-        side_by_side(lambda: 1, lambda: 1 // 0)
+        run_concurrently(lambda: 1, lambda: 1 // 0)
 
 
 @pytest.mark.parametrize("views", [1, 7])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from string import ascii_lowercase
 from typing import ClassVar, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ import numpy as np
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit_nuclear.cohorts.patient_seeds import patient_seed
+from regkit_nuclear.painting.random_streams import generator
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 
@@ -64,7 +66,7 @@ class Cohort(ABC):
     def case(self, index: int) -> Case:
         """Make a case; IndexError beyond the last."""
 
-    def patient(self, index: int) -> int:
+    def patient_seed(self, index: int) -> int:
         """Return the seed of the patient of a case."""
         if not 0 <= index < self.n:
             raise IndexError(f"{self.name} has {self.n} cases, there is none at {index}")
@@ -81,7 +83,20 @@ class Cohort(ABC):
         return f"p{patient:04d}{letter}"
 
 
-def draws(patient: int, *concern: int) -> np.random.Generator:
-    """Return the random numbers of one concern of one patient."""
-    # The phantoms use [seed, small number]; a third number keeps apart from theirs.
-    return np.random.Generator(np.random.PCG64([patient, 1_000, *concern]))
+class CohortStream(IntEnum):
+    """The streams of random numbers that cohorts draw for a patient, beside the phantom's own."""
+
+    COUNTS = 1
+    MOTION = 2
+    COVERAGE = 3
+    UPTAKE = 4
+    SCAN = 5
+    CT_POSE = 6
+    PET_POSE = 7
+    ULTRASOUND_POSE = 8
+
+
+def cohort_generator(seed: int, stream: CohortStream, *number: int) -> np.random.Generator:
+    """Return the random generator of one stream of a patient; `number` tells repetitions apart."""
+    # A phantom's streams are [seed, small number]: the 1000 keeps cohorts apart from them.
+    return generator(seed, 1_000, stream, *number)

@@ -18,15 +18,14 @@ from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
-from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.cohorts.device import check_device
-from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, seen_from
+from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, undo_motion
 from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
-from regkit_nuclear.phantoms.thorax.pose import HeartPose, Tracer
+from regkit_nuclear.phantoms.thorax.pose import Tracer
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 from regkit_nuclear.phantoms.wholebody.imaging import pet_image
@@ -39,7 +38,7 @@ Reconstruction: TypeAlias = Literal["nac", "ac"]
 
 # The SPECT is reconstructed in voxels so many times larger and interpolated.
 COARSER = 2
-SCAN = 5
+
 AVERAGE = LeftVentricle(34.0, 88.0, 10.5, 0.82, 0.045)
 BLOOD_POOL = 0.09
 RESOLUTION_MM = {"spect": 13.0, "pet": 7.0}
@@ -139,18 +138,18 @@ class LvPet(Cohort):
 
 
 def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case:
-    patient = cohort.patient(index)
-    thorax = SimulatedThorax.draw(patient, cohort.tracer, defects=defects)
+    seed = cohort.patient_seed(index)
+    thorax = SimulatedThorax.draw(seed, cohort.tracer, defects=defects)
     grid, planes = cubic_grid(size), short_axis_grid(size)
     anatomy = render_thorax(thorax.patient, grid)
     activity = thorax.patient.breathing.blur(anatomy.activity)
-    truth = to_patient(anatomy.reorientation)
-    reoriented = render_thorax(thorax.patient, seen_from(planes, truth.inverse())).lv
+    truth = anatomy.reorientation.to_lps
+    reoriented = render_thorax(thorax.patient, undo_motion(planes, truth.inverse())).lv
     return Case(
         id=cohort.case_id(index),
         pair=Pair(
             average_ventricle_on(planes, cohort.tracer),
-            cohort.scan(activity, anatomy.mu, draws(patient, SCAN)),
+            cohort.scan(activity, anatomy.mu, cohort_generator(seed, CohortStream.SCAN)),
         ),
         truth=truth,
         group=cohort.group(index),
@@ -158,17 +157,12 @@ def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case
         moving_labels=anatomy.lv,
         extra={
             "split": cohort.split,
-            "patient": patient,
+            "patient": seed,
             "reorientation": list(anatomy.reorientation),
             "myocardium_label": LV_MYOCARDIUM,
             "blood_pool_label": LV_BLOOD_POOL,
         },
     )
-
-
-def to_patient(pose: HeartPose) -> AffineTransform:
-    """Return the map from the ventricle's frame to the patient, LPS mm."""
-    return AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
 
 
 def short_axis_grid(size: int = 128) -> Grid:

@@ -13,18 +13,17 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.phantoms.prostate import (
     LANDMARKS,
     draw_prostate_patient,
     prostate_grid,
-    sampled,
+    to_displacement_field,
 )
 
 SIDE_MM = 86.4
 # Shares of the six numbers of a motion; how much of all of them, the distance decides.
 TRANSLATION_MM, DEGREES = 6.0, 5.0
-POSE = 8
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,18 @@ class MrUs(Cohort):
 
     def case(self, index: int) -> Case:
         """Make one case."""
-        seed = self.patient(index)
+        seed = self.patient_seed(index)
         patient = draw_prostate_patient(seed, self.push_mm)
         grid = prostate_grid(self.size, SIDE_MM / self.size)
-        motion = self._motion(draws(seed, POSE), patient.mr_landmarks())
+        rng = cohort_generator(seed, CohortStream.ULTRASOUND_POSE)
+        motion = self._motion(rng, patient.mr_landmarks())
         pose = motion.inverse()
         mr, mr_labels = patient.render_mr(grid, noise=self.noise)
         us, us_labels = patient.render_us(grid, pose, noise=self.noise)
         truth: Transform = motion
         if self.push_mm:
             # Files hold affine maps and displacements, but no pushes.
-            truth = sampled(motion @ patient.deformation.inverse(), grid)
+            truth = to_displacement_field(motion @ patient.deformation.inverse(), grid)
         return Case(
             id=self.case_id(index),
             # Beyond the sector of the probe nothing was seen, which is not the same as black.

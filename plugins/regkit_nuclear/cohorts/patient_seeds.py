@@ -44,12 +44,6 @@ def patient_seed(split: str, seed: int, index: int) -> int:
     return SPLITS.index(split) * SEEDS_PER_SPLIT + seed * PATIENTS_PER_SEED + index
 
 
-def split_of(patient: int) -> str:
-    """Return the split that owns a patient's seed; `ParameterError` when none does."""
-    _within("patient seed", patient, len(SPLITS) * SEEDS_PER_SPLIT)
-    return SPLITS[patient // SEEDS_PER_SPLIT]
-
-
 def _within(what: str, value: int, end: int) -> None:
     if not 0 <= value < end:
         raise ParameterError(f"{what} must be 0 to {end - 1}, got {value}")

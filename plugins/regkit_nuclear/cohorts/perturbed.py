@@ -21,15 +21,14 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit_nuclear.cohorts.cohort import Cohort, draws
-from regkit_nuclear.cohorts.pet_ct import CT_POSE, PET_POSE
+from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
 
 AIR = {"ct": -1000.0}
 
 
 @dataclass(frozen=True)
-class MisplacedPetCt(Cohort):
+class PerturbedPetCt(Cohort):
     """Aligned pairs of a dataset folder, both scans misplaced as in `pet-ct`.
 
     Parameters
@@ -73,15 +72,15 @@ class MisplacedPetCt(Cohort):
 
     def case(self, index: int) -> Case:
         """Make one case."""
-        seed, (pair, number) = self.patient(index), divmod(index, self.motions)
+        seed, (pair, number) = self.patient_seed(index), divmod(index, self.motions)
         aligned = _read(self.pairs).case(pair)
         poses = [
             affine_motion(
-                draws(seed, concern, number), scan.grid.extent, scan.grid.centre, self.amount
+                cohort_generator(seed, stream, number), grid.extent, grid.centre, self.amount
             )
-            for scan, concern in (
-                (aligned.pair.fixed, CT_POSE),
-                (aligned.pair.moving, PET_POSE),
+            for grid, stream in (
+                (aligned.pair.fixed.grid, CohortStream.CT_POSE),
+                (aligned.pair.moving.grid, CohortStream.PET_POSE),
             )
         ]
         extra = {"split": self.split, "patient": seed, "pair": aligned.id}

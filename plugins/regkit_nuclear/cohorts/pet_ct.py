@@ -8,11 +8,9 @@ from typing import ClassVar
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.registrar import Pair
-from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
 from regkit_nuclear.phantoms.wholebody import draw_whole_body_patient, whole_body_grid
-
-CT_POSE, PET_POSE = 6, 7
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,11 @@ class PetCt(Cohort):
 
     def case(self, index: int) -> Case:
         """Make one case."""
-        seed = self.patient(index)
+        seed = self.patient_seed(index)
         patient, grid = draw_whole_body_patient(seed), whole_body_grid(self.coarser)
         ct_pose, pet_pose = (
-            affine_motion(draws(seed, concern), grid.extent, grid.centre, self.amount)
-            for concern in (CT_POSE, PET_POSE)
+            affine_motion(cohort_generator(seed, stream), grid.extent, grid.centre, self.amount)
+            for stream in (CohortStream.CT_POSE, CohortStream.PET_POSE)
         )
         ct, ct_labels = patient.render_ct(grid, ct_pose, self.noise)
         pet, pet_labels = patient.render_pet(grid, pet_pose, self.noise)

@@ -32,7 +32,7 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import read_labels, read_volume
-from regkit_nuclear.cohorts.cohort import draws
+from regkit_nuclear.cohorts.cohort import CohortStream, cohort_generator
 from regkit_nuclear.cohorts.subject import AxialCoverage
 from regkit_nuclear.phantoms.thorax.anatomy import attenuation
 from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM
@@ -43,7 +43,7 @@ MYOCARDIUM = "myocardium"
 TISSUE_HU = -250.0
 # What every CT of a patient has more than.
 BONE_HU = 100.0
-UPTAKE = 4
+
 # Spread of the logarithm of an organ's uptake among patients.
 SPREAD = 0.25
 
@@ -75,9 +75,10 @@ class RealAnatomy:
     labels: LabelMap
     organs: tuple[Organ, ...]
 
-    def somebody(self, seed: int) -> RealAnatomy:
-        """Return the same anatomy with uptake that differs a little in every organ."""
-        factors = np.exp(SPREAD * draws(seed, UPTAKE).standard_normal(len(self.organs)))
+    def with_varied_uptake(self, seed: int) -> RealAnatomy:
+        """Return the same anatomy; the uptake of every organ is varied by the seed."""
+        rng = cohort_generator(seed, CohortStream.UPTAKE)
+        factors = np.exp(SPREAD * rng.standard_normal(len(self.organs)))
         varied = tuple(
             replace(organ, uptake=float(organ.uptake * factor))
             for organ, factor in zip(self.organs, factors, strict=True)
@@ -85,20 +86,20 @@ class RealAnatomy:
         return replace(self, organs=varied)
 
     @cached_property
-    def heart_mm(self) -> Vector3:
+    def heart_centre_mm(self) -> Vector3:
         """Centre of the myocardium, or of the body where it is not labelled."""
         label = self._myocardium
         inside = self._body if label is None else self.labels.array == label
         return _centre(inside if inside.any() else self._body, self.ct.grid)
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """The label of the myocardium, where there is one."""
+    def extra(self) -> Mapping[str, Any]:
+        """Label of the myocardium, if there is one."""
         label = self._myocardium
         return {} if label is None else {"myocardium_label": label}
 
-    def field(self, size: int) -> Grid:
-        """Return slices of 435.2 mm around the body, over as many of them as the CT has."""
+    def spect_grid(self, size: int) -> Grid:
+        """Return slices of 435.2 x 435.2 mm around the body, over the axial range of the CT."""
         voxel = 2 * HALF_WIDTH_MM / size
         x, y, _ = _centre(self._body, self.ct.grid)
         heights = self.ct.grid.corners()[:, 2]
@@ -109,23 +110,23 @@ class RealAnatomy:
         return Grid((slices, size, size), (voxel, voxel, voxel), (x + half, y + half, bottom))
 
     def emission(self, grid: Grid) -> tuple[Volume, Volume]:
-        """Return uptake and attenuation; none beyond the CT."""
-        return _onto(grid, self._activity), _onto(grid, self._mu)
+        """Return activity and attenuation; both are 0 beyond the CT."""
+        return _downsample(self._activity, grid), _downsample(self._mu, grid)
 
-    def organs_on(self, grid: Grid) -> LabelMap:
-        """Return the labels."""
+    def organ_labels(self, grid: Grid) -> LabelMap:
+        """Return the labels of the folder."""
         return resample(self.labels, grid)
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: AxialCoverage
+        self, spect_grid: Grid, motion: AffineTransform, coverage: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
-        """Return the CT's own slices, in the SPECT's resolution; the motion is in their header.
+        """Return the CT's own slices in the SPECT's resolution; the motion is in their header.
 
-        Nothing needs to be invented that way where the moved CT did not look.
+        In this way no voxels are made up where the moved CT has none.
         """
-        grid = part.of(_in_voxels_of(field, self.ct.grid), self.heart_mm)
+        grid = coverage.crop(_ct_grid_like(spect_grid, self.ct.grid), self.heart_centre_mm)
         moved = Grid.from_affine(grid.shape_zyx, motion.matrix @ grid.affine)
-        mu, labels = _onto(grid, self._mu), resample(self.labels, grid)
+        mu, labels = _downsample(self._mu, grid), resample(self.labels, grid)
         return mu.with_array(mu.array, moved), labels.with_array(labels.array, moved)
 
     @property
@@ -226,17 +227,18 @@ def _named(folder: Path, stem: str) -> Path:
     return found[0]
 
 
-def _onto(grid: Grid, volume: Volume) -> Volume:
-    """Resample; detail that the grid cannot show is smoothed away before."""
+def _downsample(volume: Volume, grid: Grid) -> Volume:
+    """Resample after smoothing as much as binning to the coarser grid would."""
     ratios = np.divide(min(grid.spacing), volume.grid.spacing)[::-1]
-    sigma = np.sqrt(np.maximum(ratios**2 - 1, 0) / 12)  # what binning does to a variance
+    # The variance of a uniform distribution of width w is w^2 / 12.
+    sigma = np.sqrt(np.maximum(ratios**2 - 1, 0) / 12)
     smooth = ndimage.gaussian_filter(volume.array, sigma, mode="nearest")
     return resample(volume.with_array(smooth), grid)
 
 
-def _in_voxels_of(field: Grid, ct: Grid) -> Grid:
-    """Return the field of a CT in voxels about as large as those of another grid."""
-    counts = np.maximum(2, np.round(np.divide(ct.extent, field.spacing))).astype(int)
+def _ct_grid_like(spect: Grid, ct: Grid) -> Grid:
+    """Return the field of view of a CT in voxels about as large as those of a SPECT."""
+    counts = np.maximum(2, np.round(np.divide(ct.extent, spect.spacing))).astype(int)
     spacing = np.divide(ct.extent, counts)
     first = ct.corners()[0] + np.reshape(ct.direction, (3, 3)) @ (spacing / 2)
     nx, ny, nz = counts.tolist()

@@ -12,25 +12,27 @@ import torch
 
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
-from regkit.geometry.grid import Grid, Vector3
+from regkit.geometry.grid import Vector3
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit_nuclear.cohorts.cohort import Cohort, draws
+from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.real_anatomy import read_anatomy
 from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, Subject
 from regkit_nuclear.motion import check_amount, dusfe_motion
+from regkit_nuclear.painting.shapes import refined_grid
 from regkit_nuclear.spect.acquire import acquire
 from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
-from regkit_nuclear.spect.threads import side_by_side
+from regkit_nuclear.spect.threads import run_concurrently
 
+# The ranges of the DuSFE motions count voxels of this size (Chen et al., Med. Image Anal. 2023).
 MOTION_VOXEL_MM = 6.8
-# The anatomy is rendered so many times finer than the SPECT and binned: ribs and walls alias.
-FINER = 2
-COUNTS, MOTION, COVERAGE = 1, 2, 3
+# The anatomy is rendered in voxels of half the size and binned: in voxels of 6.8 mm the ribs and
+# the wall of the heart would alias.
+SUPERSAMPLING = 2
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,14 @@ class SpectCt(Cohort):
 
     def case(self, index: int) -> Case:
         """Make one case."""
-        patient = self.patient(index)
-        emission = _scanned(self.settings, patient)
-        subject, field = emission.subject, emission.nac.grid
-        truth, part = self._draw(patient, index % self.motions, field.centre)
-        mu, organs = subject.transmission(field, truth, part)
-        kept: dict[str, Any] = {} if emission.ac is None else {"ac": emission.ac}
+        seed = self.patient_seed(index)
+        emission = _simulate_spect(self.settings, seed)
+        subject, grid = emission.subject, emission.nac.grid
+        truth, coverage = self._draw(seed, index % self.motions, grid.centre)
+        mu, organs = subject.transmission(grid, truth, coverage)
+        images: dict[str, Any] = {} if emission.ac is None else {"ac": emission.ac}
         if self.projections:
-            kept["projections"] = emission.projections
+            images["projections"] = emission.projections
         return Case(
             id=self.case_id(index),
             pair=Pair(emission.nac, mu),
@@ -130,9 +132,9 @@ class SpectCt(Cohort):
             moving_labels=organs,
             extra={
                 "split": self.split,
-                "patient": patient,
-                **subject.facts,
-                **kept,
+                "patient": seed,
+                **subject.extra,
+                **images,
             },
         )
 
@@ -152,16 +154,16 @@ class SpectCt(Cohort):
         )
 
     def _draw(
-        self, patient: int, number: int, centre: Vector3
+        self, seed: int, number: int, centre: Vector3
     ) -> tuple[AffineTransform, AxialCoverage]:
-        """Draw a motion, and which slices the CT has."""
+        """Draw a motion and the slices that the CT covers."""
         # Motions come in pairs of mean size, so that no cohort is easier than another by chance.
         pair, is_second = divmod(number, 2)
-        motion = draws(patient, MOTION, pair)
-        part = draws(patient, COVERAGE, number)
+        motion = cohort_generator(seed, CohortStream.MOTION, pair)
+        coverage = cohort_generator(seed, CohortStream.COVERAGE, number)
         return (
             dusfe_motion(motion, MOTION_VOXEL_MM, centre, self.amount, bool(is_second)),
-            AxialCoverage(float(part.uniform(*self.coverage)), float(part.uniform(-1, 1))),
+            AxialCoverage(float(coverage.uniform(*self.coverage)), float(coverage.uniform(-1, 1))),
         )
 
 
@@ -179,16 +181,16 @@ class AcquisitionSettings:
     anatomy: str
     device: str
 
-    def subject(self, patient: int) -> Subject:
-        """Return who is scanned."""
+    def subject(self, seed: int) -> Subject:
+        """Return the subject with this patient's seed."""
         if self.anatomy:
-            return read_anatomy(Path(self.anatomy)).somebody(patient)
-        return SimulatedThorax.draw(patient, "spect", self.respiration, self.defects)
+            return read_anatomy(Path(self.anatomy)).with_varied_uptake(seed)
+        return SimulatedThorax.draw(seed, "spect", self.respiration, self.defects)
 
 
 @dataclass(frozen=True, eq=False)
-class Emission:
-    """A patient's SPECT."""
+class EmissionScan:
+    """The SPECT of a patient: projections, images without and with correction, organ labels."""
 
     subject: Subject
     projections: Projections
@@ -199,20 +201,22 @@ class Emission:
 
 # All motions of a patient share the SPECT.
 @lru_cache(maxsize=1)
-def _scanned(settings: AcquisitionSettings, patient: int) -> Emission:
-    subject = settings.subject(patient)
-    field = subject.field(settings.size)
-    activity, mu = subject.emission(_finer(field))
-    projections = _acquired(settings, activity, mu, draws(patient, COUNTS))
+def _simulate_spect(settings: AcquisitionSettings, seed: int) -> EmissionScan:
+    subject = settings.subject(seed)
+    grid = subject.spect_grid(settings.size)
+    activity, mu = subject.emission(refined_grid(grid, SUPERSAMPLING))
+    rng = cohort_generator(seed, CohortStream.COUNTS)
+    projections = _acquire(settings, activity, mu, rng)
     # Without correction rounding errors grow most: only double precision gives the same image,
     # to 1e-5, whatever the machine.
     double = partial(reconstruct, projections, device=settings.device, dtype=torch.float64)
     corrected = partial(reconstruct, projections, mu, device=settings.device)
-    nac, *ac = side_by_side(double, *([corrected] if settings.corrected else []))
-    return Emission(subject, projections, nac, ac[0] if ac else None, subject.organs_on(field))
+    nac, *ac = run_concurrently(double, *([corrected] if settings.corrected else []))
+    organs = subject.organ_labels(grid)
+    return EmissionScan(subject, projections, nac, ac[0] if ac else None, organs)
 
 
-def _acquired(
+def _acquire(
     settings: AcquisitionSettings, activity: Volume, mu: Volume, rng: np.random.Generator
 ) -> Projections:
     orbit = Orbit.cardiac() if settings.arc == 180 else Orbit.full()
@@ -223,15 +227,6 @@ def _acquired(
         total_counts=settings.counts,
         noise=settings.noise,
         orbit=orbit,
-        binning=FINER,
+        binning=SUPERSAMPLING,
         device=settings.device,
     )
-
-
-def _finer(grid: Grid) -> Grid:
-    """Return the grid whose voxels are eighths of this one's."""
-    nz, ny, nx = (FINER * n for n in grid.shape_zyx)
-    sx, sy, sz = (s / FINER for s in grid.spacing)
-    first = grid.to_physical(3 * ((1 / FINER - 1) / 2,))
-    x, y, z = first.tolist()
-    return Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction)

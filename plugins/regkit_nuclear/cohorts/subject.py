@@ -1,4 +1,4 @@
-"""Who is scanned: a simulated thorax, or anything else that emits and attenuates."""
+"""Subjects of a SPECT/CT: the simulated thorax, and the protocol that other anatomies follow."""
 
 from __future__ import annotations
 
@@ -16,63 +16,72 @@ from regkit_nuclear.phantoms.thorax import ThoraxPatient as Thorax
 from regkit_nuclear.phantoms.thorax.pose import Tracer
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 
-# Half of what a CT for the heart must show of it, along z.
-HEART_MM = 65.0
+# Half of the axial range that every CT covers around the heart's centre; chosen by hand: the left
+# ventricle of the phantom is 72 to 110 mm long, and it lies obliquely.
+HALF_HEART_MM = 65.0
 
 
 @dataclass(frozen=True)
 class AxialCoverage:
-    """Which of the slices a CT has.
+    """The slices that a CT covers.
 
     Parameters
     ----------
-    share
-        How many of them, above 0 and up to 1.
-    beside
-        How far the heart may be from their middle: -1 and 1 put it near the first and the last.
+    fraction
+        Fraction of the slices, above 0 and up to 1.
+    centre_offset
+        Position of the middle of these slices relative to the heart: 0 has the heart in the
+        middle, -1 near the last of the slices and 1 near the first.
     """
 
-    share: float = 1.0
-    beside: float = 0.0
+    fraction: float = 1.0
+    centre_offset: float = 0.0
 
-    def of(self, grid: Grid, heart_mm: Vector3) -> Grid:
-        """Return the slices of a grid that show the heart, wherever it is."""
+    def crop(self, grid: Grid, heart_centre_mm: Vector3) -> Grid:
+        """Return the covered slices of a grid; they always show the heart."""
         nz, ny, nx = grid.shape_zyx
-        count = max(2, round(self.share * nz))
+        count = max(2, round(self.fraction * nz))
         step = grid.spacing[2]
-        room = max(0.0, count * step / 2 - HEART_MM) / step
-        middle = float(grid.to_index(heart_mm)[0]) + self.beside * room
+        slack = max(0.0, count * step / 2 - HALF_HEART_MM) / step
+        middle = float(grid.to_index(heart_centre_mm)[0]) + self.centre_offset * slack
         first = int(np.clip(round(middle - (count - 1) / 2), 0, nz - count))
         x, y, z = grid.to_physical((first, 0, 0)).tolist()
         return replace(grid, shape_zyx=(count, ny, nx), origin=(x, y, z))
 
 
 class Subject(Protocol):
-    """Somebody to be scanned; points are LPS mm of the subject during the SPECT."""
+    """A patient or phantom to be scanned; points are LPS mm of the subject during the SPECT."""
 
     @property
-    def heart_mm(self) -> Vector3:
-        """What the scans are about."""
+    def heart_centre_mm(self) -> Vector3:
+        """Centre of the heart, or of the body where the heart is unknown."""
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """What else is known, as plain values for `Case.extra`."""
+    def extra(self) -> Mapping[str, Any]:
+        """Further plain values for `Case.extra`."""
 
-    def field(self, size: int) -> Grid:
-        """Return the SPECT's grid of `size` x `size` voxels a slice."""
+    def spect_grid(self, size: int) -> Grid:
+        """Return the SPECT's grid, with `size` x `size` voxels in each slice."""
 
     def emission(self, grid: Grid) -> tuple[Volume, Volume]:
-        """Return what emits and what attenuates (1/cm) during the SPECT."""
+        """Return the activity and the attenuation (1/cm) during the SPECT."""
 
-    def organs_on(self, grid: Grid) -> LabelMap:
-        """Return labels of the organs during the SPECT."""
+    def organ_labels(self, grid: Grid) -> LabelMap:
+        """Return the labels of the organs during the SPECT."""
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: AxialCoverage
+        self, spect_grid: Grid, motion: AffineTransform, coverage: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
-        """Return mu-map (1/cm) and organs of the subject who moved, by a part of a CT.
+        """Return the mu-map (1/cm) and the organ labels of a CT, before which the subject moved.
 
-        `field` is the SPECT's grid, `motion` maps points of the SPECT to points of the CT.
+        Parameters
+        ----------
+        spect_grid
+            Grid of the SPECT.
+        motion
+            Map of points of the SPECT to points of the CT, LPS mm; rigid.
+        coverage
+            The slices that the CT covers.
         """
 
 
@@ -83,7 +92,7 @@ class SimulatedThorax:
     Parameters
     ----------
     patient
-        Who.
+        The drawn patient.
     respiration
         Whether the CT was taken at another phase of breathing than the mean of the SPECT.
     """
@@ -100,20 +109,20 @@ class SimulatedThorax:
         return cls(patient if defects else replace(patient, defects=()), respiration)
 
     @property
-    def heart_mm(self) -> Vector3:
+    def heart_centre_mm(self) -> Vector3:
         """Centre of the left ventricle."""
         return self.patient.pose.centre_mm
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """Pose of the left ventricle, its label, and how far the diaphragm was during the CT."""
+    def extra(self) -> Mapping[str, Any]:
+        """Pose of the left ventricle, label of its wall, position of the diaphragm in the CT."""
         return {
             "reorientation": list(self.patient.pose),
             "myocardium_label": ORGANS["lv_myocardium"],
             "ct_phase_mm": self._phase_mm,
         }
 
-    def field(self, size: int) -> Grid:
+    def spect_grid(self, size: int) -> Grid:
         """Return a cube of 435.2 mm around the LPS origin."""
         return cubic_grid(size)
 
@@ -122,18 +131,18 @@ class SimulatedThorax:
         anatomy = render_thorax(self.patient, grid)
         return self.patient.breathing.blur(anatomy.activity), anatomy.mu
 
-    def organs_on(self, grid: Grid) -> LabelMap:
+    def organ_labels(self, grid: Grid) -> LabelMap:
         """Return the organs of the thorax phantom."""
         return render_thorax(self.patient, grid, supersampling=1).organs
 
     def transmission(
-        self, field: Grid, motion: AffineTransform, part: AxialCoverage
+        self, spect_grid: Grid, motion: AffineTransform, coverage: AxialCoverage
     ) -> tuple[Volume, LabelMap]:
         """Render the patient after the motion; hearts match, whatever the phase of breathing."""
-        x, y, z = motion.map_points(self.heart_mm).tolist()
-        grid = part.of(field, (x, y, z))
+        x, y, z = motion.map_points(self.heart_centre_mm).tolist()
+        grid = coverage.crop(spect_grid, (x, y, z))
         anatomy = render_thorax(
-            self.patient, seen_from(grid, motion), self._phase_mm, match_heart=True
+            self.patient, undo_motion(grid, motion), self._phase_mm, match_heart=True
         )
         mu, organs = anatomy.mu, anatomy.organs
         return mu.with_array(mu.array, grid), organs.with_array(organs.array, grid)
@@ -150,17 +159,17 @@ def cubic_grid(size: int, side_mm: float = 2 * HALF_WIDTH_MM) -> Grid:
     return Grid((size, size, size), (voxel, voxel, voxel), (first, first, first))
 
 
-def seen_from(grid: Grid, motion: AffineTransform) -> Grid:
-    """Return where the voxels of a grid are in a patient who moved.
+def undo_motion(grid: Grid, motion: AffineTransform) -> Grid:
+    """Return the grid in the patient's frame before a motion.
 
-    What is rendered there and put on `grid` shows the patient after the motion without any
-    interpolation.
+    An image that is rendered there and then given the grid of the scan shows the patient after
+    the motion, without any interpolation.
 
     Parameters
     ----------
     grid
-        Voxels of a scan.
+        Grid of the scan.
     motion
-        Rigid; maps points of the patient before to points after the motion.
+        Map of points of the patient before to points after the motion, LPS mm; rigid.
     """
     return Grid.from_affine(grid.shape_zyx, motion.inverse().matrix @ grid.affine)

@@ -308,6 +308,19 @@ def crop_grid(grid: Grid, box: Box) -> Grid:
     return replace(grid, shape_zyx=shape, origin=vector(grid.to_physical(start)))
 
 
+def refined_grid(grid: Grid, factor: int) -> Grid:
+    """Return the grid whose voxels are `factor` times smaller along each axis."""
+    nz, ny, nx = (factor * n for n in grid.shape_zyx)
+    x, y, z = (s / factor for s in grid.spacing)
+    first = (1 / factor - 1) / 2
+    return replace(
+        grid,
+        shape_zyx=(nz, ny, nx),
+        spacing=(x, y, z),
+        origin=vector(grid.to_physical((first, first, first))),
+    )
+
+
 def vector(values: ArrayLike) -> Vector3:
     """Return three plain numbers."""
     x, y, z = np.asarray(values, dtype=np.float64).tolist()

@@ -17,7 +17,7 @@ from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.scatter import scatter_source
-from regkit_nuclear.spect.threads import side_by_side
+from regkit_nuclear.spect.threads import run_concurrently
 
 MEDIAN_COUNTS = 6e6
 LOG_SPREAD = 0.4
@@ -136,7 +136,7 @@ def _seen_by(camera: Projector, source: torch.Tensor) -> torch.Tensor:
     """Project to all views, a share of them on each thread."""
     threads = min(torch.get_num_threads(), len(camera.views))
     shares = [share.tolist() for share in np.array_split(camera.views, threads)]
-    seen = side_by_side(*(partial(camera.forward, source, share) for share in shares))
+    seen = run_concurrently(*(partial(camera.forward, source, share) for share in shares))
     return torch.cat(seen, dim=1)
 
 

@@ -17,7 +17,7 @@ from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
-from regkit_nuclear.spect.threads import side_by_side
+from regkit_nuclear.spect.threads import run_concurrently
 
 # Share of a subset's largest sensitivity below which a voxel counts as hardly seen.
 SENSITIVITY_FLOOR = 1e-3
@@ -113,7 +113,7 @@ def reconstruct_batch(
     else:
         seen_through = camera.attenuated_by(torch.from_numpy(np.stack(maps)))
         task = partial(osem, seen_through, counts, scatter, subsets, iterations)
-    [images] = side_by_side(task)
+    [images] = run_concurrently(task)
     images = blur(images, camera.grid.spacing, filter_fwhm_mm / FWHM_PER_SIGMA)
     return [Volume(image, camera.grid, "spect") for image in images.cpu().numpy()]
 

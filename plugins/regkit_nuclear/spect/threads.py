@@ -11,7 +11,7 @@ import torch
 Made = TypeVar("Made")
 
 
-def side_by_side(*tasks: Callable[[], Made]) -> list[Made]:
+def run_concurrently(*tasks: Callable[[], Made]) -> list[Made]:
     """Do tasks at the same time, each on one thread, and return what they make, in order.
 
     As many as the calling thread lets torch use threads. To share out each of the small products

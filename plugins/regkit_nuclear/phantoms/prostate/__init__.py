@@ -7,7 +7,7 @@ from regkit_nuclear.phantoms.prostate.patient import (
     draw_prostate_patient,
     prostate_grid,
 )
-from regkit_nuclear.phantoms.prostate.probe_compression import sampled
+from regkit_nuclear.phantoms.prostate.probe_compression import to_displacement_field
 
 __all__ = [
     "GLAND_LABELS",
@@ -17,5 +17,5 @@ __all__ = [
     "ProstatePatient",
     "draw_prostate_patient",
     "prostate_grid",
-    "sampled",
+    "to_displacement_field",
 ]

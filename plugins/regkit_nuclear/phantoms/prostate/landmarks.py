@@ -37,7 +37,7 @@ def landmark_points(gland: Gland) -> FloatArray:
     return np.array([apex, *middle, left, right, front, back, *tips, *spots])
 
 
-def undisplaced(points: FloatArray, displacement: RandomField) -> FloatArray:
+def invert_displacement(points: FloatArray, displacement: RandomField) -> FloatArray:
     """Return where a random displacement takes each of the points (N, 3) from."""
     source = points.copy()
     for _ in range(60):

@@ -14,7 +14,7 @@ SLICE_MM, IN_PLANE_MM = 2.2, 0.7
 """Widths at half maximum across and within slices."""
 
 
-def blurred(t2: Field, grid: Grid) -> Field:
+def blur_t2(t2: Field, grid: Grid) -> Field:
     """Blur T2 contrast as a scan with thick slices does, in scanner units."""
     widths = (SLICE_MM, IN_PLANE_MM, IN_PLANE_MM)
     sigma = [w / 2.3548 / s for w, s in zip(widths, reversed(grid.spacing), strict=True)]
@@ -22,7 +22,7 @@ def blurred(t2: Field, grid: Grid) -> Field:
     return image
 
 
-def scanned(image: Field, grid: Grid, rng: np.random.Generator) -> Field:
+def add_bias_and_noise(image: Field, grid: Grid, rng: np.random.Generator) -> Field:
     """Add the bias field of the coils and Rician noise."""
     bias = RandomField.draw(rng, 0.12, (120.0, 300.0), count=8).on(grid)[0]
     level = np.float32(SIGNAL * uniform(rng, 0.015, 0.035))

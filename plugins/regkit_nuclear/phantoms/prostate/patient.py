@@ -13,11 +13,10 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit_nuclear.painting.canvas import PaintedPart, Painting, Warp, displaced, paint
 from regkit_nuclear.painting.random_streams import generator
 from regkit_nuclear.painting.shapes import Coordinates, RandomField
-from regkit_nuclear.painting.solids import ball
 from regkit_nuclear.phantoms.prostate import mr, ultrasound
 from regkit_nuclear.phantoms.prostate.anatomy import BACKGROUND, prostate_parts
 from regkit_nuclear.phantoms.prostate.gland import Gland, draw_gland
-from regkit_nuclear.phantoms.prostate.landmarks import landmark_points, undisplaced
+from regkit_nuclear.phantoms.prostate.landmarks import invert_displacement, landmark_points
 from regkit_nuclear.phantoms.prostate.probe_compression import ProbeCompression
 
 _BEND_MM, _BEND_LENGTHS_MM = 1.2, (45.0, 120.0)
@@ -63,9 +62,9 @@ class ProstatePatient:
             Whether there are noise and a bias field.
         """
         painting = self._paint(grid, pose, ("t2",), self._bent)
-        image = mr.blurred(painting.channels["t2"], grid)
+        image = mr.blur_t2(painting.channels["t2"], grid)
         if noise:
-            image = mr.scanned(image, grid, generator(self.seed, 3))
+            image = mr.add_bias_and_noise(image, grid, generator(self.seed, 3))
         return Volume(image, grid, "mr"), LabelMap(painting.labels, grid)
 
     def render_us(
@@ -99,16 +98,9 @@ class ProstatePatient:
         """Return `LANDMARKS` in an ultrasound scan of the pose, LPS mm, shape (13, 3)."""
         return pose.inverse().map_points(self.deformation.inverse().map_points(self._landmarks))
 
-    def landmark_labels(
-        self, grid: Grid, landmarks: FloatArray, radius_mm: float = 2.0
-    ) -> LabelMap:
-        """Return balls about landmarks (N, 3), labelled 1 to N in their order."""
-        balls = [PaintedPart(ball(p, radius_mm), {}, i) for i, p in enumerate(landmarks, start=1)]
-        return LabelMap(paint(balls, grid, IDENTITY, {}, lambda points: points).labels, grid)
-
     @cached_property
     def _landmarks(self) -> FloatArray:
-        return undisplaced(landmark_points(self.gland), self._bends)
+        return invert_displacement(landmark_points(self.gland), self._bends)
 
     @cached_property
     def _bends(self) -> RandomField:

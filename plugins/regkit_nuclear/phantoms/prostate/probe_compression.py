@@ -79,7 +79,7 @@ class _Pushed(Transform):
         return self.push
 
 
-def sampled(transform: Transform, grid: Grid) -> DisplacementField:
+def to_displacement_field(transform: Transform, grid: Grid) -> DisplacementField:
     """Return a transform as displacements at a grid's voxels, which files and ITK can hold."""
     index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
     points = grid.to_physical(index)

@@ -9,6 +9,7 @@ import numpy as np
 
 from regkit.geometry.grid import Grid, Vector3
 from regkit.geometry.rotation import rotation_matrix
+from regkit_nuclear.painting.random_streams import RandomStream, generator
 from regkit_nuclear.painting.shapes import (
     Blend,
     Capsule,
@@ -23,7 +24,6 @@ from regkit_nuclear.painting.shapes import (
     vector,
 )
 from regkit_nuclear.phantoms.thorax.chest import Chest
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
@@ -51,7 +51,7 @@ class AbdomenShape:
 
 def draw_abdomen(seed: int) -> AbdomenShape:
     """Draw the shape of an abdomen."""
-    rng = stream(seed, RandomStream.ABDOMEN)
+    rng = generator(seed, RandomStream.ABDOMEN)
     return AbdomenShape(
         liver_reach=rng.uniform(30, 70),
         liver_height=rng.uniform(118, 152),
@@ -156,7 +156,7 @@ class AbdomenPainter:
     @cached_property
     def _wobble(self) -> Field:
         """What makes edges uneven (mm)."""
-        rng = stream(self.seed, RandomStream.ABDOMEN_EDGES)
+        rng = generator(self.seed, RandomStream.ABDOMEN_EDGES)
         return as_field(RandomField.draw(rng, 2.5, (45, 130)).on(self.material_grid)[0])
 
     def _over(self, shape: Shape | Blend, cut: Shape | None = None) -> Field:
@@ -171,7 +171,7 @@ class AbdomenPainter:
         return distance
 
     def _paint_liver(self) -> None:
-        rng = stream(self.seed, RandomStream.TEXTURE)
+        rng = generator(self.seed, RandomStream.TEXTURE)
         texture = RandomField.draw(rng, 0.08, (30, 80)).on(self.material_grid)[0]
         activity = self.uptake.liver * (1 + texture)
         self.scene.paint(WHOLE, self.liver, "liver", MU["liver"], activity)

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Vector3
 from regkit.geometry.volume import Volume
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
+from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_normal
 
 HEART_FOLLOWS: Final = 0.75  # share of the diaphragm's motion
 _BOX_DEVIATION: Final = 0.29  # standard deviation of a uniform distribution of width 1
@@ -55,5 +55,5 @@ def heart_shift(diaphragm_mm: float) -> Vector3:
 
 def draw_breathing(seed: int) -> Breathing:
     """Draw a patient's breathing."""
-    rng = stream(seed, RandomStream.BREATHING)
+    rng = generator(seed, RandomStream.BREATHING)
     return Breathing(truncated_normal(rng, 10, 4, 3, 20), truncated_normal(rng, 0, 9, -22, 22))

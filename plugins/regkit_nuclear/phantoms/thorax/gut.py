@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.geometry.grid import Vector3
+from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_lognormal
 from regkit_nuclear.painting.shapes import (
     Capsule,
     Field,
@@ -15,7 +16,6 @@ from regkit_nuclear.painting.shapes import (
     vector,
 )
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenPainter
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, lognormal, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import Scene
@@ -26,7 +26,7 @@ _LOOPS = 14
 
 def paint_gut(abdomen: AbdomenPainter) -> None:
     """Paint the gut where the solid organs leave room, every loop with its own uptake."""
-    rng = stream(abdomen.seed, RandomStream.GUT)
+    rng = generator(abdomen.seed, RandomStream.GUT)
     solid = union_distance(abdomen.liver + 3, abdomen.stomach - 2, *abdomen.kidneys.values())
     free = intersection(abdomen.space + 3, -solid, abdomen.off_spine)
     loops = [*_colon(rng, abdomen.habitus), *_small_bowel(rng, abdomen.habitus)]
@@ -43,7 +43,7 @@ def _paint_loop(
 ) -> None:
     box = scene.box(*loop.bounds)
     distance = intersection(loop.distance(scene.points.crop(box)), free[box])
-    activity = contents[box] * lognormal(rng, 0.6, 0.8, 0.08, 2.0)
+    activity = contents[box] * truncated_lognormal(rng, 0.6, 0.8, 0.08, 2.0)
     scene.paint(box, distance, "gut", MU["soft"], activity)
     start, length = rng.uniform(0, 0.7), rng.uniform(0.1, 0.4)
     if rng.random() < 0.3:

@@ -9,8 +9,8 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.rotation import rotation_matrix
+from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_normal
 from regkit_nuclear.painting.shapes import Coordinates, Field, Profile, superellipse, tube, vector
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 CAGE_EXPONENT = 2.3
@@ -103,7 +103,7 @@ def draw_habitus(seed: int, pose: HeartPose, heart_mm: FloatArray, female: bool)
     female
         Sex.
     """
-    rng = stream(seed, RandomStream.HABITUS)
+    rng = generator(seed, RandomStream.HABITUS)
     scale = truncated_normal(rng, 1.0, 0.07, 0.85, 1.18) * (0.94 if female else 1.02)
     width = 138 * scale * truncated_normal(rng, 1, 0.05, 0.88, 1.12)
     depth = 88 * scale * truncated_normal(rng, 1, 0.06, 0.86, 1.14)

@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 
 from regkit.errors import ParameterError
+from regkit_nuclear.painting.random_streams import RandomStream, generator
 from regkit_nuclear.phantoms.thorax import heart
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenShape, draw_abdomen
 from regkit_nuclear.phantoms.thorax.breathing import Breathing, draw_breathing
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus, draw_habitus
 from regkit_nuclear.phantoms.thorax.pose import HeartPose, Tracer, draw_pose
 from regkit_nuclear.phantoms.thorax.uptake import (
@@ -58,7 +58,7 @@ def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
         raise ParameterError(f"a patient's seed must be 0 or more, got {seed}")
     if tracer not in get_args(Tracer):
         raise ParameterError(f"unknown tracer '{tracer}'; use spect or pet")
-    rng = stream(seed, RandomStream.PATIENT)
+    rng = generator(seed, RandomStream.PATIENT)
     female = bool(rng.random() < 0.42)
     pose = draw_pose(seed, tracer)
     ventricle = draw_ventricle(seed, female)

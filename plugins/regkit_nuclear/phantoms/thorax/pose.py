@@ -8,8 +8,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.rotation import rotation_matrix
+from regkit.geometry.transform import AffineTransform
+from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_normal
 from regkit_nuclear.painting.shapes import vector
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 
 Tracer: TypeAlias = Literal["spect", "pet"]
 
@@ -64,6 +65,11 @@ class HeartPose(NamedTuple):
         """The ventricle's centre in LPS mm."""
         return vector(np.multiply(self[3:], -HALF_WIDTH_MM))
 
+    @property
+    def to_lps(self) -> AffineTransform:
+        """The map of points of the ventricle's short-axis frame to the patient, LPS mm."""
+        return AffineTransform.about(self.rotation, self.centre_mm, (0.0, 0.0, 0.0))
+
     def moved(self, shift_mm: Vector3) -> HeartPose:
         """Return the pose of the ventricle after a shift in LPS mm."""
         tx, ty, tz = np.subtract(self[3:], np.divide(shift_mm, HALF_WIDTH_MM)).tolist()
@@ -72,5 +78,5 @@ class HeartPose(NamedTuple):
 
 def draw_pose(seed: int, tracer: Tracer) -> HeartPose:
     """Draw a pose from the table of the tracer's modality."""
-    rng = stream(seed, RandomStream.POSE)
+    rng = generator(seed, RandomStream.POSE)
     return HeartPose(*(truncated_normal(rng, *row) for row in _TABLE[tracer]))

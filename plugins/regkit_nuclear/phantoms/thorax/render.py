@@ -8,18 +8,19 @@ import numpy as np
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import LabelMap, Volume
+from regkit_nuclear.painting.random_streams import RandomStream, generator
 from regkit_nuclear.painting.shapes import (
     Coordinates,
     Field,
     RandomField,
     intersection,
+    refined_grid,
     vector,
 )
 from regkit_nuclear.phantoms.thorax import body, chest, heart, skeleton, vessels
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenPainter
 from regkit_nuclear.phantoms.thorax.anatomy import Anatomy
 from regkit_nuclear.phantoms.thorax.breathing import heart_shift
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.gut import paint_gut
 from regkit_nuclear.phantoms.thorax.organs import LV_BLOOD_POOL, LV_MYOCARDIUM, MU, ORGANS
 from regkit_nuclear.phantoms.thorax.patient import ThoraxPatient
@@ -68,10 +69,10 @@ def render_thorax(
         Attenuation, activity and labels.
     """
     shift = heart_shift(diaphragm_mm)
-    looked_at = replace(grid, origin=vector(np.add(grid.origin, shift))) if match_heart else grid
+    shifted = replace(grid, origin=vector(np.add(grid.origin, shift))) if match_heart else grid
     times = supersampling or (2 if max(grid.spacing) > _COARSE_MM else 1)
-    scene = paint_patient(patient, _finer(looked_at, times), diaphragm_mm)
-    labels = scene if times == 1 else paint_patient(patient, looked_at, diaphragm_mm)
+    scene = paint_patient(patient, refined_grid(shifted, times), diaphragm_mm)
+    labels = scene if times == 1 else paint_patient(patient, shifted, diaphragm_mm)
     organs = labels.organs
     lv = np.zeros(grid.shape_zyx, np.uint8)
     lv[organs == ORGANS["lv_myocardium"]] = LV_MYOCARDIUM
@@ -154,7 +155,7 @@ def _in_body_frame(world: Scene, patient: ThoraxPatient) -> Scene:
     """Return the scene in the warped frame of the body; around the heart nothing is warped."""
     habitus = patient.habitus
     warp = RandomField.draw(
-        stream(patient.seed, RandomStream.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
+        generator(patient.seed, RandomStream.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3
     ).on(world.grid)
     away = world.points.relative_to(patient.pose.centre_mm)
     square = (away.x**2 + away.y**2 + away.z**2) / (_WARP_FADES_MM**2)
@@ -166,19 +167,6 @@ def _in_body_frame(world: Scene, patient: ThoraxPatient) -> Scene:
         origin=np.array(habitus.origin_mm),
         rotation=habitus.rotation,
         slack_mm=float(np.abs(warp).max() * np.sqrt(3)),
-    )
-
-
-def _finer(grid: Grid, times: int) -> Grid:
-    """Return the grid whose voxels are the parts of this one's."""
-    nz, ny, nx = (n * times for n in grid.shape_zyx)
-    x, y, z = (s / times for s in grid.spacing)
-    first = (1 / times - 1) / 2
-    return replace(
-        grid,
-        shape_zyx=(nz, ny, nx),
-        spacing=(x, y, z),
-        origin=vector(grid.to_physical((first, first, first))),
     )
 
 

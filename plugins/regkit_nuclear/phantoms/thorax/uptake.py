@@ -8,8 +8,13 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from regkit_nuclear.painting.random_streams import (
+    RandomStream,
+    generator,
+    truncated_lognormal,
+    truncated_normal,
+)
 from regkit_nuclear.painting.shapes import Coordinates, Field, as_field, smooth_step
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, lognormal, stream, truncated_normal
 from regkit_nuclear.phantoms.thorax.pose import Tracer
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 
@@ -93,18 +98,18 @@ def myocardial_uptake(
 
 def draw_thorax_uptake(seed: int, tracer: Tracer) -> ThoraxUptake:
     """Draw the uptake of all parts; PET's flow tracers leave less in bile and gut."""
-    rng = stream(seed, RandomStream.UPTAKE)
+    rng = generator(seed, RandomStream.UPTAKE)
     bile = 1.0 if tracer == "spect" else 0.4
     return ThoraxUptake(
         blood=rng.uniform(0.04, 0.14),
         lung=rng.uniform(0.015, 0.08),
-        liver=lognormal(rng, 0.6, 0.45, 0.18, 1.57),
+        liver=truncated_lognormal(rng, 0.6, 0.45, 0.18, 1.57),
         spleen=rng.uniform(0.2, 0.6),
-        stomach=lognormal(rng, 0.15, 0.6, 0.03, 0.6),
-        gut=lognormal(rng, 0.45, 0.7, 0.05, 2.2) * bile,
+        stomach=truncated_lognormal(rng, 0.15, 0.6, 0.03, 0.6),
+        gut=truncated_lognormal(rng, 0.45, 0.7, 0.05, 2.2) * bile,
         gallbladder=rng.uniform(0.3, 4.0) * bile,
         kidneys=rng.uniform(0.5, 1.3),
-        soft=lognormal(rng, 0.042, 0.45, 0.018, 0.10),
+        soft=truncated_lognormal(rng, 0.042, 0.45, 0.018, 0.10),
         fat=rng.uniform(0.005, 0.03),
         marrow=rng.uniform(0.06, 0.14),
         right_ventricle=rng.uniform(0.3, 0.6),
@@ -114,7 +119,7 @@ def draw_thorax_uptake(seed: int, tracer: Tracer) -> ThoraxUptake:
 
 def draw_defects(seed: int) -> tuple[Defect, ...]:
     """Draw the defects of a patient: none in half of them, else one or (30 %) two."""
-    rng = stream(seed, RandomStream.DEFECTS)
+    rng = generator(seed, RandomStream.DEFECTS)
     if rng.random() >= 0.5:
         return ()
     return tuple(_draw_defect(rng) for _ in range(2 if rng.random() < 0.3 else 1))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
+from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_normal
 from regkit_nuclear.painting.shapes import (
     Coordinates,
     Ellipsoid,
@@ -18,7 +19,6 @@ from regkit_nuclear.painting.shapes import (
     intersection,
     smooth_intersection,
 )
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream, truncated_normal
 
 # Distance from apex to the widest cut, as a share of the length.
 _WIDEST = 0.66
@@ -90,7 +90,7 @@ class LeftVentricle:
 
 def draw_ventricle(seed: int, female: bool) -> LeftVentricle:
     """Draw the size of a left ventricle."""
-    rng = stream(seed, RandomStream.HEART)
+    rng = generator(seed, RandomStream.HEART)
     radius = truncated_normal(rng, 34, 3.5, 27.5, 43) * (0.95 if female else 1.03)
     return LeftVentricle(
         radius=radius,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
+from regkit_nuclear.painting.random_streams import RandomStream, generator
 from regkit_nuclear.painting.shapes import Blend, Capsule, Field, vector
-from regkit_nuclear.phantoms.thorax.draws import RandomStream, stream
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import Scene
@@ -79,7 +79,7 @@ def paint_lung_vessels(
     scene: Scene, habitus: Habitus, lungs: tuple[Field, Field], uptake: ThoraxUptake, seed: int
 ) -> None:
     """Paint a tree that branches from the hilum of each lung, as part of the lung."""
-    rng = stream(seed, RandomStream.LUNG_VESSELS)
+    rng = generator(seed, RandomStream.LUNG_VESSELS)
     for side, lung in zip((-1, 1), lungs, strict=True):
         hilum = np.array([side * 36.0, 16.0, 34.0]) * habitus.scale
         for branch in _tree(rng, hilum, side, 58 * habitus.scale):

@@ -40,7 +40,7 @@ def cavity(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     return parts
 
 
-def room(frame: BodyFrame) -> Solid:
+def organ_space(frame: BodyFrame) -> Solid:
     """Where organs of the belly can be: below the diaphragm, inside the walls, off the spine."""
     spine = path([frame.spine_at(z) for z in (-260, -150, -60, 40)], 27)
     inside = (frame.cage | frame.belly).grown(-4)
@@ -51,7 +51,7 @@ def liver(
     frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
 ) -> list[PaintedPart]:
     """Paint liver, its vessels, and the gallbladder."""
-    organ = (room(frame) & _liver_block(rng)).grown(-1)
+    organ = (organ_space(frame) & _liver_block(rng)).grown(-1)
     bladder = ellipsoid((-46, -42, -106), (14, 16, 29))
     portal = path([(-12, 2, -92), (-34, -2, -66), (-64, 2, -50)], [6.5, 5.5, 3.5])
     veins = [
@@ -72,7 +72,7 @@ def spleen(
     """Paint the spleen."""
     size = uniform(rng, 0.88, 1.12)
     tip = path([(84, 54, -14), (96, 30, -58)], [32 * size, 27 * size])
-    organ = (tip & room(frame)) - ellipsoid((58, 16, -34), (32, 40, 44))
+    organ = (tip & organ_space(frame)) - ellipsoid((58, 16, -34), (32, 40, 44))
     return [part(organ, HU["spleen"], uptake["spleen"], "spleen")]
 
 

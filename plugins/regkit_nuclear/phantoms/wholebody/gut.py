@@ -7,7 +7,7 @@ import numpy as np
 from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.random_streams import chance, uniform
 from regkit_nuclear.painting.solids import Solid, ball, half_space, path
-from regkit_nuclear.phantoms.wholebody.abdomen import room
+from regkit_nuclear.phantoms.wholebody.abdomen import organ_space
 from regkit_nuclear.phantoms.wholebody.frame import BodyFrame
 from regkit_nuclear.phantoms.wholebody.organs import part
 from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
@@ -42,7 +42,7 @@ def stomach(
     size = uniform(rng, 0.75, 1.1)
     centres = [(50, 14, -28), (56, -18, -66), (34, -42, -104), (4, -44, -110), (-24, -34, -104)]
     radii = [32, 29, 23, 18, 12]
-    outer = path(centres, [r * size for r in radii]) & room(frame)
+    outer = path(centres, [r * size for r in radii]) & organ_space(frame)
     inner = outer.grown(-5)
     gas = inner & half_space((0, 1, 0), uniform(rng, -46, -18))
     return [
@@ -56,7 +56,7 @@ def small_bowel(
     frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
 ) -> list[PaintedPart]:
     """Paint the duodenum and many loops."""
-    space = room(frame).grown(-1)
+    space = organ_space(frame).grown(-1)
     duodenum = path(
         [(-24, -34, -104), (-46, -14, -112), (-48, 4, -168), (-10, 14, -178), (26, -2, -142)], 12
     )
@@ -70,7 +70,7 @@ def colon(
     frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
 ) -> list[PaintedPart]:
     """Paint the colon from caecum to rectum, with haustra, stool and gas."""
-    space = room(frame).grown(-1) | frame.belly.grown(-2)
+    space = organ_space(frame).grown(-1) | frame.belly.grown(-2)
     points = _COLON + rng.normal(0, 5, _COLON.shape) * (np.arange(len(_COLON)) < 13)[:, None]
     parts = []
     for i in range(len(points) - 1):

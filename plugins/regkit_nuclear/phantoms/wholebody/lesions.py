@@ -8,7 +8,7 @@ import numpy as np
 
 from regkit.geometry.grid import Vector3
 from regkit_nuclear.painting.canvas import PaintedPart
-from regkit_nuclear.painting.random_streams import truncated_normal, uniform
+from regkit_nuclear.painting.random_streams import truncated_lognormal, uniform
 from regkit_nuclear.painting.shapes import vector
 from regkit_nuclear.painting.solids import ellipsoid
 from regkit_nuclear.phantoms.wholebody.organs import part
@@ -59,6 +59,6 @@ def _draw_lesion(rng: np.random.Generator) -> Lesion:
         site=site,
         centre=vector(np.add(middle, rng.uniform(-1, 1, 3) * size)),
         half_axes=vector(radius * rng.uniform(0.8, 1.2, 3)),
-        suv=float(np.exp(truncated_normal(rng, np.log(7), 0.5, np.log(3), np.log(20)))),
+        suv=truncated_lognormal(rng, 7, 0.5, 3, 20),
         hu=hu,
     )

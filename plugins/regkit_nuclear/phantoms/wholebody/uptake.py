@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from regkit_nuclear.painting.random_streams import truncated_normal
+from regkit_nuclear.painting.random_streams import truncated_lognormal, truncated_normal
 
 HU: Mapping[str, float] = MappingProxyType(
     {
@@ -81,9 +81,7 @@ class WholeBodyUptake:
 def draw_whole_body_uptake(rng: np.random.Generator) -> WholeBodyUptake:
     """Draw one patient's uptake."""
     suv = {tissue: truncated_normal(rng, *limits) for tissue, limits in _SUV.items()}
-    for tissue, (median, spread, low, high) in _SKEWED.items():
-        logs = np.log([median, low, high]).tolist()
-        suv[tissue] = float(np.exp(truncated_normal(rng, logs[0], spread, logs[1], logs[2])))
+    suv |= {tissue: truncated_lognormal(rng, *limits) for tissue, limits in _SKEWED.items()}
     suv["white_matter"] = 0.42 * suv["grey_matter"]
     suv["cerebellum"] = 0.85 * suv["grey_matter"]
     suv["air"] = 0.0
