@@ -92,7 +92,7 @@ def names(registry: Registry) -> list[str]:
         ),
         (
             "@hookimpl\ndef regkit_methods():\n    return [MethodSpec(name='a+b', target='a:b')]",
-            "'a+b' is no name: use letters, digits, and any of - _ . only",
+            "the name 'a+b' must consist of letters, digits and - _ . only",
         ),
         (
             "@hookimpl\ndef regkit_datasets():\n    return [DatasetSpec(name='d')]",

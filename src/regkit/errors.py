@@ -1,8 +1,8 @@
-"""Every error regkit raises on purpose: one sentence that says what was wrong and what to do."""
+"""The errors that regkit raises on purpose: one line with the fault, the value and a remedy."""
 
 
 class RegkitError(Exception):
-    """Base of all errors a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
 
 class GeometryError(RegkitError):

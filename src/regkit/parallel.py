@@ -1,4 +1,4 @@
-"""Share work between processes."""
+"""Parallel work in several processes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Neighbours often have much in common (two cases of one patient), so they go to one process.
+# Neighbouring items often need the same data (two cases of one patient): two go to one process.
 CHUNK_SIZE = 2
-# What OpenMP, MKL and ITK read when they are first used.
+# Environment variables that OpenMP, MKL, OpenBLAS and ITK read when they are first used.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -26,29 +26,29 @@ THREAD_VARIABLES = (
 def map_unordered(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int = 1
 ) -> Iterator[Result]:
-    """Do something with every item, in several processes if wanted.
+    """Call a function with every item, in several processes.
 
     Parameters
     ----------
     work
-        What to do; it, the items and the results travel between processes.
+        Function of an item; it, the items and the results are pickled.
     items
-        In any order.
+        Arguments of the calls.
     workers
-        Number of processes; with one, everything happens in this one.
+        Number of processes; 1 for none but this one.
 
     Yields
     ------
     Result
-        What `work` returned, as soon as it is known, in no certain order. The first exception
-        ends everything.
+        Results of `work` as soon as they are known, in any order. The first exception of a call
+        is raised here and ends all processes.
     """
     chunks = [items[i : i + CHUNK_SIZE] for i in range(0, len(items), CHUNK_SIZE)]
     if workers <= 1 or len(chunks) <= 1:
         yield from map(work, items)
         return
     workers = min(workers, len(chunks))
-    # A fresh interpreter, because threads and forks do not go together.
+    # A fresh interpreter, because a fork of a process with threads may deadlock.
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _begin, (_threads_each(workers),)
     )
@@ -64,7 +64,7 @@ def _threads_each(workers: int) -> int:
 
 
 def _begin(threads: int) -> None:
-    """Prepare a worker: its share of the cores, and an end when its parent ends."""
+    """Limit the threads of a worker process, and end it when its parent ends."""
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -74,7 +74,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)  # a killed parent leaves nobody to work for
+        os._exit(1)  # nobody would receive the results
 
 
 def _each(work: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:

@@ -1,7 +1,7 @@
-"""What a plugin offers: specs that name things and say where to import them.
+"""Specs, by which plugins declare methods, metrics, datasets and frames, and the hooks for them.
 
-Imports only the standard library and pluggy, so that declaring is cheap. A plugin is a module
-with functions marked `hookimpl`, named under the entry-point group ``regkit``.
+Only the standard library and pluggy are imported, so that a declaration is cheap. A plugin is a
+module with functions marked `hookimpl`, named under the entry-point group ``regkit``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-GROUP = "regkit"
+GROUP = "regkit"  # of the entry points, and of pluggy's hooks
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -20,18 +20,18 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A name and where to find what it stands for.
+    """A name, a summary and an import target.
 
     Parameters
     ----------
     name
-        What users type: lower case, digits and hyphens.
+        Name that users type: lower case, digits and hyphens.
     target
         ``"package.module:Attribute"``, imported on first use.
     summary
         One line for listings.
     requires
-        Packages needed at run time: import name -> what to pip install.
+        Packages needed at run time: import name -> name to install with pip.
     """
 
     name: str
@@ -47,20 +47,21 @@ class MethodSpec(Spec):
     Parameters
     ----------
     model
-        What it returns: ``none``, ``rigid``, ``similarity``, ``affine`` or ``deformable``.
+        Model of the transform: ``none``, ``rigid``, ``similarity``, ``affine`` or
+        ``deformable``.
     supports
-        What it makes use of, of ``initial``, ``fixed_mask``, ``moving_mask``.
+        Optional inputs that it uses: ``initial``, ``fixed_mask``, ``moving_mask``.
     is_registration
-        False for a method that deliberately leaves the images where they are.
+        False for a method that returns the initial transform on purpose, as a baseline.
     preset
         Parameters that differ from the target's own defaults.
     reference
         DOI or citation of the method.
     weights
         Package whose folder ``shipped`` may hold the method's trained weights, for a method that
-        cannot do without; see `regkit.weights`. It aligns only what its weights have learnt.
+        needs some; see `regkit.weights`. It aligns only images like those it was trained on.
     trainer
-        ``"package.module:function"`` that trains it, a `regkit.training.Trainer`.
+        Import target of the function that trains it, a `regkit.training.Trainer`.
     initializer
         True for a fast and robust method whose result is a good initial transform:
         ``--init auto`` considers it.
@@ -78,17 +79,17 @@ class MethodSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A score; `target` is a function of an `Evaluation` that returns a float.
+    """A metric; `target` is a function of an `Evaluation` that returns a float.
 
     Parameters
     ----------
     unit
         ``mm``, ``deg``, ``%`` or empty.
     better
-        ``lower``, ``higher``, or empty for a measurement, which is neither and not ranked.
+        ``lower``, ``higher``, or empty for a measurement, which is not ranked.
     true_value
-        Of a measurement, the name of the one that is its true value: a report shows how well the
-        two agree.
+        Name of the metric that is the true value of this measurement; a report shows how well
+        the two agree.
     """
 
     unit: str = ""
@@ -106,7 +107,8 @@ class DatasetSpec(Spec):
         File formats other than NIfTI that its images can be written in: name -> target of a
         `regkit.datasets.export.ImageWriter`.
     picture
-        Target of a function that draws a case, `Case` -> Pillow image; empty for the usual one.
+        Import target of a function that draws a case, `Case` -> Pillow image; empty for the
+        default.
     """
 
     writers: Mapping[str, str] = field(default_factory=dict)
@@ -147,7 +149,7 @@ class Hooks:
 
     @hookspec
     def regkit_metrics(self) -> Iterable[MetricSpec]:
-        """Offer scores."""
+        """Offer metrics."""
         return ()
 
     @hookspec

@@ -1,4 +1,4 @@
-"""Finding plugins and what they offer. Importing this module imports no plugin."""
+"""The registry of plugins and of their specs. Importing this module imports no plugin."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from regkit.plugin import GROUP, DatasetSpec, FrameSpec, Hooks, MethodSpec, Metr
 from regkit.version import DISTRIBUTION
 from regkit.weights import find_weights, why_missing
 
+# The method when a user names none; it needs neither weights nor a graphics card.
+DEFAULT_METHOD = "mi"
+# Environment variable with the names of plugins to leave out, separated by commas.
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -33,7 +36,7 @@ AnySpec = TypeVar("AnySpec", bound=Spec)
 
 @dataclass(frozen=True)
 class Plugin:
-    """An entry point found, and why it cannot be used, if so (empty `problem` means it can)."""
+    """An entry point; `problem` says why it cannot be used, and is empty if it can."""
 
     name: str
     target: str
@@ -44,14 +47,14 @@ class Plugin:
 
 @dataclass(frozen=True)
 class RegisteredSpec(Generic[AnySpec]):
-    """A spec and the plugin that offers it."""
+    """A spec and the plugin that declares it."""
 
     spec: AnySpec
     owner: Plugin
 
     @property
     def problem(self) -> str:
-        """Why it cannot be used here; empty when it can."""
+        """Reason why it cannot be used here; empty when it can."""
         package = getattr(self.spec, "weights", "")
         if (
             not self.missing_requirements
@@ -63,12 +66,12 @@ class RegisteredSpec(Generic[AnySpec]):
 
     @property
     def missing_requirements(self) -> str:
-        """Which packages it needs that are not installed, in words; empty when none."""
+        """Packages that it needs and that are not installed, as a hint; empty when none."""
         missing = [p for name, p in self.spec.requires.items() if not _installed(name)]
         return f"needs {', '.join(missing)}: pip install {' '.join(missing)}" if missing else ""
 
     def load(self) -> Any:
-        """Import and return what the spec's target names.
+        """Import and return the target of the spec.
 
         Raises
         ------
@@ -82,16 +85,18 @@ class RegisteredSpec(Generic[AnySpec]):
         return self._imported(self.spec.target)
 
     def load_trainer(self) -> Any:
-        """Import and return the function that trains a method; its weights need not be there.
+        """Import and return the function that trains a method, which needs no weights yet.
 
         Raises
         ------
         PluginError
-            The method is not trained, or the function cannot be imported.
+            The method cannot be trained, or the function cannot be imported.
         """
         trainer = getattr(self.spec, "trainer", "")
         if not trainer:
-            raise PluginError(f"{self.spec.name} is not a method that learns: nothing to train")
+            raise PluginError(
+                f"{self.spec.name} is not a learned method: there is nothing to train"
+            )
         return self._imported(trainer)
 
     def _imported(self, target: str) -> Any:
@@ -106,7 +111,7 @@ class RegisteredSpec(Generic[AnySpec]):
 
 
 class Registry:
-    """All plugins of an environment and everything they offer.
+    """All plugins of an environment and all specs that they declare.
 
     Parameters
     ----------
@@ -115,7 +120,7 @@ class Registry:
     disabled
         Names of entry points to leave out.
     builtin_only
-        Leave out every plugin that does not come with regkit itself.
+        True to leave out every plugin that does not come with regkit itself.
     """
 
     def __init__(
@@ -141,10 +146,10 @@ class Registry:
             self._plugins[key] = replace(plugin, problem=problem)
 
     def _register(self, point: EntryPoint, key: str) -> str:
-        """Load one plugin; return why it cannot be used, or nothing."""
+        """Load one plugin; return the reason why it cannot be used, or an empty text."""
         try:
             module = point.load()
-        except (Exception, SystemExit) as error:  # a broken plugin must never break the host
+        except (Exception, SystemExit) as error:  # a broken plugin must not break the program
             return _reason(error)
         if self._manager.is_registered(module):
             return f"left out: plugin '{self._manager.get_name(module)}' is the same module"
@@ -172,7 +177,7 @@ class Registry:
 
     @cached_property
     def metrics(self) -> tuple[RegisteredSpec[MetricSpec], ...]:
-        """Every score offered, by name."""
+        """Every metric offered, by name."""
         return self._collect("regkit_metrics", MetricSpec)
 
     @cached_property
@@ -186,24 +191,24 @@ class Registry:
         return self._collect("regkit_frames", FrameSpec)
 
     def method(self, name: str) -> RegisteredSpec[MethodSpec]:
-        """Return the one offer of a method name."""
+        """Return the method of a name; `DuplicateNameError` if two plugins offer it."""
         return self._only(self.methods, name, "method")
 
     def metric(self, name: str) -> RegisteredSpec[MetricSpec]:
-        """Return the one offer of a score name."""
+        """Return the metric of a name, as `method` does."""
         return self._only(self.metrics, name, "metric")
 
     def dataset(self, name: str) -> RegisteredSpec[DatasetSpec]:
-        """Return the one offer of a dataset name."""
+        """Return the dataset of a name, as `method` does."""
         return self._only(self.datasets, name, "dataset")
 
     def frame(self, name: str) -> RegisteredSpec[FrameSpec]:
-        """Return the one offer of a standard frame's name."""
+        """Return the standard frame of a name, as `method` does."""
         return self._only(self.frames, name, "standard frame")
 
     @property
     def disabled_hint(self) -> str:
-        """Words that name the plugins disabled or broken, who may know a name; none if none is."""
+        """Hint at disabled or broken plugins, which may offer an unknown name, or empty."""
         names = ", ".join(plugin.name for plugin in self.plugins if plugin.problem)
         return f" (plugins left out, see `regkit plugins`: {names})" if names else ""
 
@@ -223,12 +228,12 @@ class Registry:
         return found[0]
 
     def _load_all(self) -> None:
-        """Ask for everything, so that plugins that fail on being asked are known to be broken."""
+        """Call every hook, so that the plugins whose hooks fail are known to be broken."""
         _ = self.methods, self.metrics, self.datasets, self.frames
 
     def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[RegisteredSpec[AnySpec], ...]:
         offers = []
-        # Each implementation is called by itself, so that every name has an owner.
+        # Implementations are called one by one, so that the owner of every name is known.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             key = implementation.plugin_name
             owner = self._plugins[key]
@@ -249,7 +254,7 @@ def default_registry(builtin_only: bool = False) -> Registry:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return a sentence that names what was probably meant, or what there is."""
+    """Return a hint with the known names closest to a word, or with all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     if close:
@@ -264,7 +269,7 @@ def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySp
         raise PluginError(f"{hook} must return {kind.__name__}, got {wrong[0]!r}")
     names = [spec.name for spec in specs if not re.fullmatch(r"[\w.-]+", spec.name)]
     if names:
-        raise PluginError(f"'{names[0]}' is no name: use letters, digits, and any of - _ . only")
+        raise PluginError(f"the name '{names[0]}' must consist of letters, digits and - _ . only")
     return specs
 
 

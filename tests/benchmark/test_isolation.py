@@ -193,7 +193,7 @@ def test_a_missing_package_is_told_where_all_methods_were_asked_for(tmp_path, mo
     [
         ({"blur": 3}, "fine has no parameter 'blur'"),
         ({"seconds": "long"}, "fine: seconds takes float, got 'long'"),
-        ({"other.seed": 3}, "'other.seed' is for 'other', which does not run here"),
+        ({"other.seed": 3}, "'other.seed' names the method 'other', which is not among"),
     ],
 )
 def test_a_wrong_parameter_stops_the_run_before_a_record_is_made(tmp_path, values, words):

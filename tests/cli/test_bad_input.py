@@ -149,7 +149,7 @@ def test_a_mask_off_the_image(run, pair_files, tmp_path):
         LabelMap(np.ones((4, 4, 4), dtype=int), Grid((4, 4, 4), origin=(0, 0, 999))), mask
     )
     told = run("register", *pair_files, "-o", tmp_path / "out" / "a", "--moving-mask", mask)
-    assert_one_clear_line(told, "the moving mask lies off the moving image, 8.. mm away")
+    assert_one_clear_line(told, "the moving mask lies outside the moving image, 8.. mm away")
 
 
 def test_an_output_folder_that_cannot_be(run, pair_files, tmp_path):

@@ -66,7 +66,10 @@ def test_the_same_records_give_the_same_page(folder, run) -> None:
     ("words", "says"),
     [
         (("--margin", "dt_mm"), "--margin takes SCORE=NUMBER, got 'dt_mm'"),
-        (("--margin", "tre=1"), "no record has the score 'tre' of the margin; there is dt_mm"),
+        (
+            ("--margin", "tre=1"),
+            "no record has the score 'tre', for which a margin was given; choose from dt_mm",
+        ),
     ],
 )
 def test_wrong_margins_are_one_line(folder, run, words, says) -> None:

@@ -63,7 +63,7 @@ def test_methods_without_weights_say_how_to_get_them() -> None:
         (["weights", "show", "mi"], "no method with weights is called 'mi'"),
         (["weights", "verify", "./nothing.safetensors"], "there are no weights ./nothing"),
         (["weights", "install", "weights.pt"], "weights are .safetensors files, got weights.pt"),
-        (["train", "mi", "--data", "spect-ct", "-o", "out"], "not a method that learns"),
+        (["train", "mi", "--data", "spect-ct", "-o", "out"], "not a learned method"),
         (["train", "dvnet", "--data", "spect-tc", "-o", "out"], "did you mean spect-ct"),
         (
             ["train", "dvnet", "--data", "spect-ct", "-o", "out", "--preset", "slow"],

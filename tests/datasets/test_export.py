@@ -177,7 +177,7 @@ def test_nothing_of_somebody_else_is_replaced(tmp_path):
     (tmp_path / "c1" / "thesis.txt").write_text("years of work")
     before = _contents(tmp_path)
     for dataset in (Numbers(), InOrder()):
-        with pytest.raises(OutputError, match="already has a folder c1 that no simulation wrote"):
+        with pytest.raises(OutputError, match="has a folder c1 that is not from this simulation"):
             Simulation(dataset, tmp_path).run()
         assert _contents(tmp_path) == before
     (tmp_path / "c1").rename(tmp_path / "notes")

@@ -66,14 +66,14 @@ def test_all_missing_files_are_named_at_once(folder):
     [
         ("{", "cannot read .*dataset.json as JSON"),
         ("[1]", "a dataset is a JSON object, got a list"),
-        ('{"name": "x"}', "needs a list of 'cases'"),
-        ('{"cases": [{"id": "a"}]}', "case 1 has no fixed and no moving"),
+        ('{"name": "x"}', "needs a list 'cases'"),
+        ('{"cases": [{"id": "a"}]}', "case 1 lacks fixed and moving"),
         ('{"cases": ["a"]}', "case 1 must be a JSON object, got 'a'"),
         ('{"cases": [{"id": 7, "fixed": "a", "moving": "b"}]}', "the id of case 1 must be text"),
         ('{"cases": [{"id": "a", "fixed": 1, "moving": "b"}]}', "fixed of case 1 must be text"),
         ('{"cases": [{"id": "a", "files": ["b"]}]}', "the files of case 1 must be an object"),
         ('{"registration_val": [["a", "b"]]}', r"case 1 must be a JSON object, got \['a', 'b'\]"),
-        ('{"registration_val": null}', "needs a list of 'cases'"),
+        ('{"registration_val": null}', "needs a list 'cases'"),
         ('{"registration_val": {"fixed": "a", "moving": "b"}}', "2 files are missing: a, b"),
     ],
 )

@@ -98,6 +98,6 @@ def test_modality_is_kept(modality):
 def test_labels_have_no_value_outside_that_their_type_cannot_hold(outside):
     grid = Grid((3, 3, 3))
     labels = LabelMap(np.ones((3, 3, 3), np.uint8), grid)
-    with pytest.raises(ParameterError, match="outside a label map of type uint8"):
+    with pytest.raises(ParameterError, match="does not fit a label map of type uint8"):
         resample(labels, grid, AffineTransform.shift((1, 0, 0)), outside)
     assert resample(labels, grid, AffineTransform.shift((1, 0, 0)), 255).labels == (1, 255)

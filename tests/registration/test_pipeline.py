@@ -119,7 +119,7 @@ def test_defaults_go_where_they_fit_and_parameters_win() -> None:
     ("expression", "parameters", "message"),
     [
         ("shift+turn", {"zdeg": 1}, "shift and turn has no parameter 'zdeg'; did you mean z_deg"),
-        ("shift", {"turn.x": 1}, "'turn.x' is for 'turn', which does not run here"),
+        ("shift", {"turn.x": 1}, "'turn.x' names the method 'turn', which is not among shift"),
         ("shift+turn", {"shift.z_deg": 1}, "shift has no parameter 'z_deg'"),
         ("shift", {"x": "left"}, "shift: x takes float, got 'left'"),
         ("shift,turn", {"turn.z_deg": "x"}, "turn: z_deg takes float, got 'x'"),

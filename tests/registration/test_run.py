@@ -147,7 +147,9 @@ def test_masks_must_mark_something_on_their_image():
     with pytest.raises(RegistrationError, match="the fixed mask is empty"):
         check_pair(dataclasses.replace(pair, fixed_mask=empty))
     off = LabelMap(np.ones((2, 2, 2), dtype=int), Grid((2, 2, 2), origin=(0, 0, 1000)))
-    with pytest.raises(RegistrationError, match="moving mask lies off the moving image, 838 mm"):
+    with pytest.raises(
+        RegistrationError, match="moving mask lies outside the moving image, 838 mm"
+    ):
         check_pair(dataclasses.replace(pair, moving_mask=off))
     corner = LabelMap(np.ones((2, 2, 2), dtype=int), Grid((2, 2, 2), (9, 9, 9), (150, 150, 150)))
     check_pair(dataclasses.replace(pair, moving_mask=corner))

@@ -228,7 +228,7 @@ def test_equivalence_within_a_clinical_margin() -> None:
 
 
 def test_margins_of_what_is_not_scored_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"no record has the score 'dt'.*there is tre_mm"):
+    with pytest.raises(ParameterError, match=r"no record has the score 'dt'.*choose from tre_mm"):
         summarize(table({"a": [1.0]}), StatisticsSettings(margins={"dt": 3.4}))
     with pytest.raises(ParameterError, match="margin of tre_mm must be positive, got 0"):
         summarize(table({"a": [1.0]}), StatisticsSettings(margins={"tre_mm": 0}))
@@ -240,7 +240,7 @@ def test_scores_that_could_not_be_computed_are_told() -> None:
     ]
     [dataset] = summarize(records, QUICK).datasets
     assert dataset.notes == (
-        "the score odd could not be computed of 3 results, first: ValueError: case 0",
+        "the score odd could not be computed for 3 results; the first error: ValueError: case 0",
     )
 
 

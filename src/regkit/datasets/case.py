@@ -91,7 +91,7 @@ class Attachment(Protocol):
 
     @property
     def suffix(self) -> str:
-        """What the file's name ends in, with its dot."""
+        """Suffix of the file's name, with its dot."""
 
     def write(self, path: Path) -> None:
         """Write the file."""

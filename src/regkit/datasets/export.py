@@ -1,7 +1,7 @@
-"""Write the cases of a dataset into a dataset folder; what is there already is not made again.
+"""Export of simulated cases into a dataset folder; an interrupted export continues.
 
-Every case has a folder of its own, in which ``case.json`` appears last: a case without it was
-interrupted and is made anew. ``dataset.json`` names the cases that are whole.
+Every case has a folder of its own, in which ``case.json`` is written last: a case without it was
+interrupted and is made again. ``dataset.json`` names the complete cases.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
 
 RECIPE, ENTRY, PICTURE = "simulation.json", "case.json", "montage.png"
-# A recipe says what the cases are, not how many or where they were computed.
+# Parameters of a dataset that change the number of cases or the device, but no case.
 IRRELEVANT = ("n", "device")
-# A case's id is the name of its folder.
+# The id of a case is the name of its folder.
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-# Writes an image of a case as `path` and a suffix of its choice (or a folder of files); returns
-# the name it chose and the modality that a reader will find.
+# Writes an image of a case as `path` with a suffix of its own (or as a folder of files); returns
+# the name of what it wrote and the modality that a reader will find.
 ImageWriter: TypeAlias = Callable[[Volume, Path, Case], tuple[str, str]]
 Painter: TypeAlias = Callable[[Case], Image]
 
@@ -49,20 +49,20 @@ def as_nifti(volume: Volume, path: Path, case: Case) -> tuple[str, str]:  # noqa
 
 @dataclass(frozen=True)
 class Simulation:
-    """A dataset and where its cases are written.
+    """The export of a dataset to a folder.
 
     Parameters
     ----------
     dataset
-        What is simulated.
+        Dataset of simulated cases.
     folder
-        The dataset folder.
+        Dataset folder to write.
     writer
-        How images are written; label maps are always NIfTI.
+        Writer of the images; label maps are always NIfTI.
     painter
-        Draws a case as ``montage.png``; None for no pictures.
+        Function that draws a case as ``montage.png``; None for no pictures.
     format
-        What the writer is called.
+        Name of the writer, for the recipe.
     """
 
     dataset: Dataset
@@ -72,24 +72,24 @@ class Simulation:
     format: str = "nifti"
 
     def run(self, workers: int = 1, done: Callable[[str], None] = lambda _: None) -> int:
-        """Make every case that is not there yet, then write the index.
+        """Make every case that the folder lacks, then write the index.
 
         Parameters
         ----------
         workers
             Number of processes.
         done
-            Called with the id of each case as soon as it is there.
+            Callback with the id of each case as soon as the folder has it.
 
         Returns
         -------
         int
-            How many cases were made.
+            Number of cases made by this call.
 
         Raises
         ------
         OutputError
-            The folder holds something else, or cannot be written.
+            The folder holds another dataset, or cannot be written.
         """
         is_new = self._claim()
         made, ids = 0, []
@@ -99,20 +99,22 @@ class Simulation:
                 made += made_now
                 done(case_id)
         finally:
-            # Also when interrupted: what is whole can be used.
+            # Also when interrupted: the complete cases can be used.
             if not self._write_index(ids) and is_new:
-                self._give_up()
+                self._remove_recipe()
         return made
 
     def make(self, index: int) -> str:
         """Make one case of an indexed dataset; return its id."""
-        assert isinstance(self.dataset, IndexedDataset)  # noqa: S101 - who calls has asked
+        assert isinstance(self.dataset, IndexedDataset)  # noqa: S101 - checked by `_all`
         return self.write(self.dataset.case(index))
 
     def write(self, case: Case) -> str:
-        """Write one case, replacing what an interruption left of it; return its id."""
+        """Write one case in place of an interrupted one; return its id."""
         if not SAFE_ID.fullmatch(case.id):
-            raise OutputError(f"'{case.id}' cannot name a folder; case ids need plain letters")
+            raise OutputError(
+                f"the case id '{case.id}' cannot name a folder; use letters, digits and . _ -"
+            )
         home = self.folder / case.id
         shutil.rmtree(home, ignore_errors=True)
         with atomic_output(home) as stage:
@@ -122,15 +124,15 @@ class Simulation:
         _write_json(home, ENTRY, entry)
         return case.id
 
-    def is_whole(self, case_id: str) -> bool:
-        """Tell whether a case is there, with its picture if pictures are wanted."""
+    def is_complete(self, case_id: str) -> bool:
+        """Return whether the folder has a case, and its picture if pictures are wanted."""
         home = self.folder / case_id
         wanted = (ENTRY,) if self.painter is None else (ENTRY, PICTURE)
         return all((home / name).exists() for name in wanted)
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What decides how a case looks."""
+        """The settings that determine every case, as plain data."""
         known: list[str] = (
             list(parameters_of(type(self.dataset))) if is_dataclass(self.dataset) else []
         )
@@ -139,32 +141,32 @@ class Simulation:
         return dict(json.loads(json.dumps(recipe, default=str)))
 
     def _all(self, workers: int) -> Iterator[tuple[str, bool]]:
-        """Yield each case's id and whether it was made now, as soon as it is there."""
+        """Yield each case's id, and whether this call made it, as soon as the folder has it."""
         if isinstance(self.dataset, IndexedDataset):
             ids = list(self.dataset.ids)
-            missing = [i for i, case_id in enumerate(ids) if not self.is_whole(case_id)]
+            missing = [i for i, case_id in enumerate(ids) if not self.is_complete(case_id)]
             lacking = {ids[i] for i in missing}
             yield from ((case_id, False) for case_id in ids if case_id not in lacking)
             yield from ((case_id, True) for case_id in map_unordered(self.make, missing, workers))
             return
         if workers > 1:
             raise ParameterError(
-                f"the cases of {self.dataset.name} come one after the other; leave out --workers"
+                f"the cases of {self.dataset.name} can only be made in order; leave out --workers"
             )
         for case in self.dataset:
-            is_new = not self.is_whole(case.id)
+            is_new = not self.is_complete(case.id)
             yield (self.write(case) if is_new else case.id), is_new
 
     def _claim(self) -> bool:
-        """Say in the folder what is simulated there, or see that it is the same as before.
+        """Write the recipe into the folder, or check that it is the one of an earlier call.
 
-        Returns whether the folder said nothing yet.
+        Returns whether the folder had none.
         """
         file = self.folder / RECIPE
         if not file.exists():
             if (self.folder / INDEX).exists():
                 raise OutputError(f"{self.folder} holds another dataset; choose another folder")
-            self._keep_off_others()
+            self._check_folders()
             _write_json(self.folder, RECIPE, self.recipe)
             return True
         there = _read_json(file)
@@ -175,28 +177,28 @@ class Simulation:
             )
         return False
 
-    def _keep_off_others(self) -> None:
-        """Refuse a folder in which somebody else's would be taken for that of a case."""
+    def _check_folders(self) -> None:
+        """Refuse a folder with subfolders that would be mistaken for those of cases."""
         ids = set(self.dataset.ids) if isinstance(self.dataset, IndexedDataset) else None
         there = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         for path in there:
             if path.is_dir() and (ids is None or path.name in ids):
                 raise OutputError(
-                    f"{self.folder} already has a folder {path.name} that no simulation wrote; "
+                    f"{self.folder} has a folder {path.name} that is not from this simulation; "
                     "choose another folder"
                 )
 
-    def _give_up(self) -> None:
-        """Leave no trace of a simulation that made nothing."""
+    def _remove_recipe(self) -> None:
+        """Remove the recipe, and the folder if empty, of an export that made nothing."""
         (self.folder / RECIPE).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
 
     def _write_index(self, ids: list[str]) -> int:
-        """Name the cases that are whole; return how many there are."""
+        """Write an index of the complete cases; return their number."""
         order = list(self.dataset.ids) if isinstance(self.dataset, IndexedDataset) else ids
-        whole = [case_id for case_id in order if self.is_whole(case_id)]
-        entries = [_read_json(self.folder / case_id / ENTRY) for case_id in whole]
+        complete = [case_id for case_id in order if self.is_complete(case_id)]
+        entries = [_read_json(self.folder / case_id / ENTRY) for case_id in complete]
         if entries:
             write_dataset(self.folder, self.dataset.name, entries)
         return len(entries)
@@ -208,16 +210,16 @@ def write_case(case: Case, stage: OutputStage, writer: ImageWriter = as_nifti) -
     Parameters
     ----------
     case
-        What to write.
+        Case to write.
     stage
-        The folder of the case; it must bear the case's id.
+        Output folder of the case; its name must be the case's id.
     writer
-        How images are written.
+        Writer of the images.
 
     Returns
     -------
     dict
-        The entry of the case in ``dataset.json``, paths relative to the folder above.
+        Entry of the case in ``dataset.json``, with paths relative to the folder above.
     """
     files: dict[str, str] = {}
     entry: dict[str, Any] = {"id": case.id, "group": case.group or case.id}
@@ -231,7 +233,7 @@ def write_case(case: Case, stage: OutputStage, writer: ImageWriter = as_nifti) -
 
     for role in ("fixed", "moving"):
         entry[f"{role}_modality"] = image(role, getattr(case.pair, role))
-    _write_answers(case, stage, image, files)
+    _write_known(case, stage, image, files)
     attached = dict(_attached(case.extra, stage, image, files))
     plain = {key: value for key, value in case.extra.items() if key not in attached}
     named = {key: f"{case.id}/{name}" for key, name in files.items()}
@@ -239,10 +241,10 @@ def write_case(case: Case, stage: OutputStage, writer: ImageWriter = as_nifti) -
     return entry | named | plain | ({ATTACHED: further} if further else {})
 
 
-def _write_answers(
+def _write_known(
     case: Case, stage: OutputStage, image: Callable[[str, Volume], str], files: dict[str, str]
 ) -> None:
-    """Write what is known besides the images: masks, labels, landmarks, transforms."""
+    """Write masks, labels, landmarks and transforms."""
     pair = case.pair
     for key, volume in (
         ("fixed_mask", pair.fixed_mask),
@@ -271,7 +273,7 @@ def _attached(
     image: Callable[[str, Volume], str],
     files: dict[str, str],
 ) -> Iterator[tuple[str, str]]:
-    """Write what of `extra` is not plain; yield its keys and the names of the files."""
+    """Write the images and attachments in `extra`; yield their keys and file names."""
     for key, value in extra.items():
         if isinstance(value, Volume):
             image(key, value)
@@ -282,7 +284,7 @@ def _attached(
 
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name what differs between two recipes; parameters only if they are of one dataset."""
+    """Return the differences of two recipes as text; of one dataset, those of the parameters."""
     names = [recipe.get("dataset") for recipe in (there, wanted)]
     if names[0] != names[1]:
         return f"of {names[0]}, not {names[1]}"
@@ -305,4 +307,6 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot go on from {file}: {error}; choose another folder") from error
+        raise OutputError(
+            f"cannot continue from {file}: {error}; choose another folder"
+        ) from error

@@ -1,4 +1,4 @@
-"""A dataset folder: ``dataset.json`` beside the images it names."""
+"""Dataset folders: a ``dataset.json`` beside the images that it names."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ FILE_KEYS = (
     "moving_landmarks",
 )
 LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
-# Further files of a case, by what they are called; `Case.extra` holds their paths.
+# Key of a case's further files: name -> path, which `Case.extra` holds.
 ATTACHED = "files"
 KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", "fixed_modality", "moving_modality"}
 
 
 @dataclass(frozen=True)
 class DatasetFolder:
-    """Cases named by a folder's index; a case is read when it is its turn.
+    """The cases of a dataset folder, read one at a time.
 
     Parameters
     ----------
     folder
-        Where ``dataset.json`` is; the paths in it are relative to this.
+        Folder of ``dataset.json``; the paths in it are relative to this.
     name
         Name of the dataset.
     entries
-        The cases as the index gives them.
+        Cases as the index gives them.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class DatasetFolder:
         return tuple(entry["id"] for entry in self.entries)
 
     def case(self, index: int) -> Case:
-        """Read the case at a place in the index."""
+        """Read one case by its position in the index, from 0."""
         return self._case(self.entries[index])
 
     def split(self, name: str) -> DatasetFolder:
@@ -104,16 +104,16 @@ class DatasetFolder:
 
 
 def build_dataset(name: str, parameters: Mapping[str, Any], registry: Registry) -> Dataset:
-    """Build a dataset that a plugin offers.
+    """Build a dataset of a plugin.
 
     Parameters
     ----------
     name
-        Name under which it is offered.
+        Name of the dataset.
     parameters
-        What to set of its parameters; text is read as their type.
+        Values of its parameters; text is converted to their type.
     registry
-        Where to look the name up.
+        Source of the datasets.
 
     Raises
     ------
@@ -138,13 +138,13 @@ def read_dataset(path: Path | str) -> DatasetFolder:
     Parameters
     ----------
     path
-        The folder, or its ``dataset.json``. A Learn2Reg dataset JSON is accepted as well.
+        Dataset folder, or its ``dataset.json``, or the JSON file of a Learn2Reg dataset.
 
     Raises
     ------
     FileFormatError
-        No index, an index of another form, cases that share an id, or files that are missing;
-        all missing files are named at once.
+        The index is missing or malformed, two cases have one id, or files are missing; all missing
+        files are named at once.
     """
     path = Path(path)
     index = path / INDEX if path.is_dir() else path
@@ -152,7 +152,7 @@ def read_dataset(path: Path | str) -> DatasetFolder:
     is_learn2reg = "cases" not in content and LEARN2REG_PAIRS.keys() & content.keys()
     entries = _learn2reg(content, index) if is_learn2reg else content.get("cases")
     if not isinstance(entries, list) or not entries:
-        raise FileFormatError(f"{index}: a dataset needs a list of 'cases', and it has none")
+        raise FileFormatError(f"{index}: a dataset needs a list 'cases' with at least one case")
     _check(index, entries)
     return DatasetFolder(
         index.parent, str(content.get("name") or index.parent.name), tuple(entries)
@@ -160,7 +160,7 @@ def read_dataset(path: Path | str) -> DatasetFolder:
 
 
 def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> None:
-    """Write the index of a dataset folder whose files are there already."""
+    """Write the index of a dataset folder, whose files must exist."""
     _check(folder / INDEX, entries)
     content = {"name": name, "version": 1, "cases": entries}
     partial = folder / f".{INDEX}.partial"
@@ -170,7 +170,7 @@ def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> Non
 
 def _load(index: Path) -> dict[str, Any]:
     try:
-        # Windows programs write a mark in front of UTF-8.
+        # Windows programs write a byte order mark in front of UTF-8.
         content = json.loads(index.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         others = sorted(file.name for file in index.parent.glob("*.json"))
@@ -194,7 +194,7 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
         _check_form(index, number, entry)
         lacking = [k for k in ("id", "fixed", "moving") if not entry.get(k)]
         if lacking:
-            raise FileFormatError(f"{index}: case {number} has no {' and no '.join(lacking)}")
+            raise FileFormatError(f"{index}: case {number} lacks {' and '.join(lacking)}")
         if entry["id"] in seen:
             raise FileFormatError(f"{index}: two cases have the id '{entry['id']}'")
         seen.add(entry["id"])
@@ -207,7 +207,7 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
 
 
 def _check_form(index: Path, number: int, entry: Any) -> None:
-    """Refuse a case that is no JSON object, or that has something else where text is needed."""
+    """Refuse a case that is not a JSON object, or whose ids and paths are not text."""
     if not isinstance(entry, dict):
         raise FileFormatError(f"{index}: case {number} must be a JSON object, got {entry!r}")
     for key in ("id", "group", *FILE_KEYS):
@@ -240,7 +240,7 @@ def _learn2reg(content: dict[str, Any], index: Path) -> list[dict[str, Any]]:
 
 
 def _listed(pairs: Any) -> list[Any]:
-    """Return pairs as a list: none, one that stands alone, or several."""
+    """Return pairs as a list, whether the file has none, a single one or a list."""
     return pairs if isinstance(pairs, list) else [pairs] if pairs else []
 
 

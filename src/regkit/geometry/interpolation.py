@@ -1,4 +1,4 @@
-"""Values between voxels."""
+"""Interpolation of an array at fractional indices."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from regkit.geometry.grid import FloatArray
 
 
 def trilinear(array: NDArray[Any], index: FloatArray) -> FloatArray:
-    """Interpolate linearly; beyond the outermost voxel centres their values continue.
+    """Interpolate linearly; beyond the outermost voxel centres the values stay constant.
 
     Parameters
     ----------
     array
         Values, shape (z, y, x) or (z, y, x, C).
     index
-        Where to interpolate: fractional array indices (z, y, x), shape (N, 3).
+        Fractional array indices (z, y, x), shape (N, 3).
 
     Returns
     -------
@@ -28,9 +28,9 @@ def trilinear(array: NDArray[Any], index: FloatArray) -> FloatArray:
     upper = np.subtract(array.shape[:3], 1)
     at = np.clip(index, 0, upper)
     low = np.minimum(at.astype(np.intp), np.maximum(upper - 1, 0))
-    share = (at - low).T
-    weights = np.stack([1 - share, share])
-    # Positions in the flattened array: far quicker to look up than three indices at a time.
+    fraction = (at - low).T
+    weights = np.stack([1 - fraction, fraction])
+    # One index into the flattened array is far quicker than three indices at a time.
     steps = (array.shape[1] * array.shape[2], array.shape[2], 1)
     z, y, x = (np.stack([low, np.minimum(low + 1, upper)]) * steps).transpose(2, 0, 1)
     flat = array.reshape(-1, *array.shape[3:])

@@ -1,4 +1,4 @@
-"""Put the values of one volume on the grid of another."""
+"""Resampling of volumes onto another grid through a transform."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def resample(
     Parameters
     ----------
     moving
-        The volume whose values are wanted; a label map stays a label map (nearest neighbour),
-        anything else is interpolated linearly.
+        Volume to resample: a label map by nearest neighbour, anything else linearly.
     onto
-        The grid of the result.
+        Grid of the result.
     through
-        Maps points of `onto` to points of `moving`, LPS mm: a registration's fixed-to-moving map.
+        Map of points of `onto` to points of `moving` in LPS mm, as a registration finds it.
     outside
-        Value of voxels that map outside the moving image; of a label map's type for one.
+        Fill value of voxels that map outside the moving image; for a label map, a whole number
+        that its type can hold.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def resample(
     nearest = isinstance(moving, LabelMap)
     if nearest and not _fits(outside, moving.array.dtype):
         raise ParameterError(
-            f"outside a label map of type {moving.array.dtype} there can be no {outside:g}; "
+            f"the fill value {outside:g} does not fit a label map of type {moving.array.dtype}; "
             "give a whole number in its range"
         )
     nz, ny, nx = onto.shape_zyx

@@ -23,7 +23,7 @@ from regkit.geometry.transform import AffineTransform
 
 @dataclass(frozen=True)
 class RigidParameters:
-    """The rigid part of an affine map, as numbers for people: degrees, mm, about `centre_mm`."""
+    """The rigid part of an affine map: angles in degrees, shift of the centre in mm."""
 
     euler_deg: Vector3
     translation_mm: Vector3
@@ -42,7 +42,7 @@ def rigid(
 
 
 def rigid_parameters(transform: AffineTransform, centre_mm: Vector3) -> RigidParameters:
-    """Describe an affine transform by its nearest rotation and its shift of the centre."""
+    """Return the nearest rotation of an affine transform and its shift of a centre."""
     rotation = nearest_rotation(transform.matrix[:3, :3])
     x, y, z = (transform.map_points(centre_mm) - np.asarray(centre_mm)).tolist()
     return RigidParameters(

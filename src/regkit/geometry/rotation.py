@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 
 from regkit.geometry.grid import FloatArray, Vector3
 
+# Cosine of the angle about y below which the other two angles are only rounding errors.
+GIMBAL_LOCK = 1e-9
+
 
 def rotation_matrix(euler_deg: ArrayLike) -> FloatArray:
     """Return the 3 x 3 matrix Rz Ry Rx of angles about x, y, z in degrees."""
@@ -27,7 +30,7 @@ def euler_angles(rotation: ArrayLike) -> Vector3:
     """
     r = np.asarray(rotation, dtype=np.float64)
     y = np.arctan2(-r[2, 0], np.hypot(r[0, 0], r[1, 0]))
-    if np.hypot(r[0, 0], r[1, 0]) < 1e-9:
+    if np.hypot(r[0, 0], r[1, 0]) < GIMBAL_LOCK:
         x, z = 0.0, np.arctan2(-r[0, 1], r[1, 1])
     else:
         x, z = np.arctan2(r[2, 1], r[2, 2]), np.arctan2(r[1, 0], r[0, 0])

@@ -1,4 +1,4 @@
-"""To SimpleITK and back; both sides are LPS mm, SimpleITK's indices are x, y, z."""
+"""Conversion to SimpleITK and back; both use LPS mm, SimpleITK's indices are x, y, z."""
 
 from __future__ import annotations
 
@@ -62,13 +62,16 @@ def transform_to_sitk(transform: Transform) -> sitk.Transform:
         for step in reversed(transform.transforms):
             composite.AddTransform(transform_to_sitk(step))
         return composite
-    raise TransformError(f"cannot hand a {type(transform).__name__} to SimpleITK")
+    raise TransformError(
+        f"a {type(transform).__name__} cannot be converted to SimpleITK; convert it to a "
+        "DisplacementField first"
+    )
 
 
 def transform_from_sitk(transform: sitk.Transform) -> Transform:
     """Copy a 3-D SimpleITK transform: linear, displacement field, or a composite of these."""
     if transform.GetDimension() != 3:
-        raise TransformError(f"the transform is {transform.GetDimension()}-D, a 3-D one is needed")
+        raise TransformError(f"the transform must be 3-D, got a {transform.GetDimension()}-D one")
     specific = transform.Downcast()
     # Before the composites: SimpleITK wraps linear types it does not know in endless composites.
     if specific.IsLinear():
@@ -85,7 +88,7 @@ def transform_from_sitk(transform: sitk.Transform) -> Transform:
         return DisplacementField(sitk.GetArrayFromImage(field), grid_from_sitk(field))
     raise TransformError(
         f"transforms of type {specific.GetName()} are not supported; "
-        "convert it to a displacement field first"
+        "convert them to a displacement field first"
     )
 
 

@@ -1,4 +1,4 @@
-"""Maps of points from the fixed to the moving image, in LPS mm."""
+"""Transforms: maps of points from the fixed to the moving image, in LPS mm."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class DisplacementField(Transform):
 
 @dataclass(frozen=True, eq=False)
 class TransformChain(Transform):
-    """Transforms mapped one after the other; the first of the tuple maps first."""
+    """A composition of transforms; the first of the tuple maps first."""
 
     transforms: tuple[Transform, ...]
 

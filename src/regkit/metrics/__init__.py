@@ -1,1 +1,1 @@
-"""Scores of a registration; each file holds those of one kind."""
+"""Metrics of a registration against the known solution of its case; a module for each kind."""

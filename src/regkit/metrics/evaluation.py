@@ -1,4 +1,4 @@
-"""Score a result against what is known about its case."""
+"""Evaluation of a registration result against the known solution of its case."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ from regkit.similarity.point_sample import sample_points
 
 
 class NotKnownError(RegkitError):
-    """The case does not say what a score needs."""
+    """The case lacks what a metric needs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A case, a result, and what scores share; what a case lacks raises `NotKnownError`."""
+    """A case and a result, with the quantities that several metrics need.
+
+    Raises
+    ------
+    NotKnownError
+        On access to a quantity that the case does not determine.
+    """
 
     case: Case
     result: RegistrationResult
@@ -48,9 +54,9 @@ class Evaluation:
 
     @cached_property
     def points(self) -> tuple[FloatArray, FloatArray]:
-        """Fixed points (N, 3) and where they truly are in the moving image, LPS mm.
+        """Fixed points (N, 3) and their true positions in the moving image, LPS mm.
 
-        The landmarks where the case has them, else points of the fixed body and the truth.
+        These are the landmarks if the case has any, else points of the fixed body under the truth.
         """
         fixed, moving = self.case.fixed_landmarks, self.case.moving_landmarks
         if fixed is not None and moving is not None:
@@ -86,23 +92,23 @@ def evaluate(
     metrics: Mapping[str, Metric],
     broken: Callable[[str, Exception], None] | None = None,
 ) -> dict[str, float]:
-    """Score a result with every metric that the case supports.
+    """Compute every metric that the case supports.
 
     Parameters
     ----------
     case
-        The problem and what is known about its solution.
+        Case with its known solution.
     result
-        What a method found.
+        Result of a method on the case.
     metrics
-        Name -> metric.
+        Metrics by name.
     broken
-        Called with the name of a metric that fails, and why; by default that is raised.
+        Callback with the name and the error of a metric that fails; by default it is raised.
 
     Returns
     -------
     dict
-        Name -> score; metrics that need what the case does not know are left out.
+        Values by name, without the metrics that the case does not support.
     """
     evaluation = Evaluation(case, result)
     scores = {}

@@ -1,4 +1,7 @@
-"""How far the warped moving image is from the one the true transform gives, in percent."""
+"""Intensity errors of the warped moving image, in percent.
+
+The reference is the moving image warped by the true transform.
+"""
 
 from __future__ import annotations
 

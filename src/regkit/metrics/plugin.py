@@ -1,4 +1,4 @@
-"""The scores that come with regkit."""
+"""The metrics that come with regkit."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from regkit.plugin import MetricSpec, hookimpl
 
 @hookimpl
 def regkit_metrics() -> Iterable[MetricSpec]:
-    """Offer the scores of this package."""
+    """Offer the metrics of this package."""
     return (
         _score("pose", "dt_mm", "mm", "mean absolute error of the three translations"),
         _score("pose", "dr_deg", "deg", "mean absolute error of the three Euler angles"),

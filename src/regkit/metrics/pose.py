@@ -1,4 +1,4 @@
-"""How far an estimated pose is from the true one."""
+"""Errors of an estimated transform: translation, rotation and target registration error."""
 
 from __future__ import annotations
 

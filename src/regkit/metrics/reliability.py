@@ -1,4 +1,4 @@
-"""Whether a registration stayed on the body, came within a voxel, and whether its verdict knew."""
+"""Reliability of a registration: coverage of the body, success, and quality of the verdict."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from regkit.metrics.pose import tre_mm
 from regkit.registration.result_measures import evaluation_sample
 from regkit.similarity.point_sample import in_field_of_view
 
-# What a verdict says about the result being more than a voxel wrong.
+# Probability of an error above one voxel that each verdict stands for; chosen by hand.
 FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
 
 
 def overlap(evaluation: Evaluation) -> float:
-    """Share of the points of the fixed body that map inside the moving image, 0 to 1."""
+    """Fraction of the points of the fixed body that map inside the moving image, 0 to 1."""
     pair = evaluation.case.pair
     sample = evaluation_sample(pair)
     mapped = evaluation.result.transform.map_points(sample.points[sample.foreground])
@@ -22,13 +22,13 @@ def overlap(evaluation: Evaluation) -> float:
 def within_voxel(evaluation: Evaluation) -> float:
     """1 if the mean target registration error is at most the fixed image's widest voxel, else 0.
 
-    Averaged over cases it is the share of successes.
+    Its mean over cases is the success rate.
     """
     return float(tre_mm(evaluation) <= max(evaluation.case.pair.fixed.grid.spacing))
 
 
 def verdict_brier(evaluation: Evaluation) -> float:
-    """Squared error of the verdict as a forecast of failure: 0 says it was right, 1 wrong.
+    """Squared error of the verdict as a forecast of failure: 0 is right, 1 is wrong.
 
     OK forecasts a failure (not `within_voxel`) with probability 0, CHECK 0.5, FAIL 1. The mean is
     the Brier score; always saying CHECK scores 0.25. Brier 1950, Monthly Weather Review 78:1-3.

@@ -1,4 +1,4 @@
-"""How well segmentations of both images agree after registration.
+"""Overlap and surface distance of the segmentations of both images after registration.
 
 A label that neither image has does not count; one that only one image has scores a Dice of 0 and
 the largest possible distance, the diagonal of the fixed field of view.
@@ -41,7 +41,7 @@ def hd95_of(a: Mask, b: Mask, grid: Grid) -> float:
     """Larger of the two 95th percentiles of the distances between two surfaces, in mm."""
     if not (a.any() and b.any()):
         return float(np.linalg.norm(grid.extent))
-    # All that counts lies in the box around both; a distance map of the whole image takes seconds.
+    # Within the box around both: a distance map of the whole image takes seconds.
     (box,) = find_objects((a | b).astype(np.uint8))
     a, b = a[box], b[box]
     return max(
@@ -62,7 +62,7 @@ def _surface(mask: Mask) -> Mask:
 
 
 def _masks(fixed: LabelMap, warped: LabelMap) -> list[tuple[Mask, Mask]]:
-    """Return the masks of every label in the box around both; all of an image takes seconds."""
+    """Return both masks of every label, cut to the box around them; whole images take seconds."""
     labels = sorted({*fixed.labels, *warped.labels})
     if not labels:
         raise NotKnownError("both label maps are empty")
@@ -82,7 +82,7 @@ def _boxes(labels: LabelMap) -> dict[int, Box]:
 
 
 def _around(*boxes: Box | None) -> Box:
-    """Return the smallest box around some, as far as there are any."""
+    """Return the smallest box around those that are not None."""
     known = [box for box in boxes if box is not None]
     return tuple(
         slice(min(side.start for side in sides), max(side.stop for side in sides))

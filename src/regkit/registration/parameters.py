@@ -1,4 +1,4 @@
-"""Parameters of a method are the fields of its frozen dataclass; this checks and sets them."""
+"""Parameters of methods: the fields of a frozen dataclass, checked and set by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regkit.registry import suggest
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """One field of a method: what it is called, what it takes, what it is by default."""
+    """One field of a method: its name, its type and its default."""
 
     name: str
     type: Any
@@ -23,7 +23,7 @@ class Parameter:
 
     @property
     def type_name(self) -> str:
-        """The type as a person would write it."""
+        """The type in the notation of the command line."""
         return _type_name(self.type)
 
 
@@ -54,9 +54,9 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     target
-        A frozen dataclass.
+        Class of the method, a frozen dataclass.
     name
-        What to call the method in errors.
+        Name of the method in errors.
     values
         Parameters to set; text is read as the field's type.
 
@@ -77,7 +77,7 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
 
 
 def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:
-    """Refuse parameters outside their least and greatest values; for a method's __post_init__.
+    """Refuse parameters outside their least and greatest values, in a method's __post_init__.
 
     Raises
     ------

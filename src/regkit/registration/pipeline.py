@@ -1,4 +1,4 @@
-"""Methods from names: ``a+b`` runs b from the result of a; ``a,b`` tries b if a is not OK."""
+"""Methods from expressions: ``a+b`` starts b from the result of a; ``a,b`` falls back to b."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from regkit.registry import Registry, default_registry, suggest
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Registrars run one after the other, each from the result of the one before.
+    """Registrars in sequence, each started from the result of the one before.
 
-    A `Refiner` is given that result whole, with the labels found so far.
+    A `Refiner` receives the whole estimate, with the labels found so far.
     """
 
     stages: tuple[Registrar, ...]
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the last stage's map, which includes those before it."""
+        """Return the total map of all stages, with the labels of the last one that segments."""
         labels, diagnostics = None, []
         estimate: Estimate | None = None
         for stage in self.stages:
@@ -45,19 +45,19 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Fallback:
-    """Registrars tried in turn until the verdict on one is OK; else the best of them counts."""
+    """Registrars tried in turn until the verdict on one is OK."""
 
     choices: tuple[Registrar, ...]
     names: tuple[str, ...]
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the first estimate judged OK, else the best one."""
+        """Return the first estimate that is judged OK, else the best one."""
         attempts: list[tuple[Verdict, Estimate, str]] = []
         tried = []
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
                 estimate = choice.register(pair)
-            except Exception as error:  # whatever stops one method, the next may do
+            except Exception as error:  # the next method may work where this one fails
                 reason = str(error) if isinstance(error, RegkitError) else repr(error)
                 tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
@@ -91,7 +91,7 @@ def build_method(
     parameters
         ``key`` sets the parameter of every method that has it, ``name.key`` of one method only.
     registry
-        Where to look names up; the environment's own by default.
+        Source of the methods; the environment's own by default.
     defaults
         Like `parameters`, but a method that lacks one is no error (``seed``, ``device``).
 
@@ -108,12 +108,12 @@ def build_method(
         raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
     offers = {name: registry.method(name) for chain in chains for name in chain}
     targets = {name: offer.load() for name, offer in offers.items()}
-    shares = _distribute(targets, parameters or {}, defaults or {})
+    assigned = _assign(targets, parameters or {}, defaults or {})
     for name, offer in offers.items():
-        if offer.problem and "weights" not in shares[name]:
+        if offer.problem and "weights" not in assigned[name]:
             raise MissingDependencyError(f"{name} {offer.problem}")
     built = {
-        name: configure(target, name, {**offers[name].spec.preset, **shares[name]})
+        name: configure(target, name, {**offers[name].spec.preset, **assigned[name]})
         for name, target in targets.items()
     }
     choices = tuple(_pipeline(tuple(built[name] for name in chain)) for chain in chains)
@@ -126,24 +126,26 @@ def _pipeline(stages: tuple[Registrar, ...]) -> Registrar:
     return stages[0] if len(stages) == 1 else Pipeline(stages)
 
 
-def _distribute(
+def _assign(
     targets: Mapping[str, Any], parameters: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Give each method its share of the parameters."""
+    """Return the parameters that apply to each method."""
     known = {name: parameters_of(target) for name, target in targets.items()}
-    shares = {
+    assigned = {
         name: {k: v for k, v in defaults.items() if k in has and v is not None}
         for name, has in known.items()
     }
     for key, value in parameters.items():
         owner, dot, bare = key.rpartition(".")
         if dot and owner not in known:
-            raise ParameterError(f"'{key}' is for '{owner}', which does not run here")
+            raise ParameterError(
+                f"'{key}' names the method '{owner}', which is not among {', '.join(known)}"
+            )
         takers = [owner] if dot else [name for name, has in known.items() if bare in has]
         if not takers:
             everything = {p for has in known.values() for p in has}
             names = " and ".join(known)
             raise ParameterError(f"{names} has no parameter '{key}'; {suggest(key, everything)}")
         for name in takers:
-            shares[name][bare] = value
-    return shares
+            assigned[name][bare] = value
+    return assigned

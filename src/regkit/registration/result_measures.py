@@ -17,7 +17,7 @@ SAMPLES = 8_000
 JACOBIANS = 64
 # Small motions around the result: far enough to rise above the noise of the similarity.
 STEP_MM, STEP_VOXELS = 4.0, 2
-# Loss of similarity that defines the looseness, and the value above which it is not told apart.
+# Loss of similarity that defines the looseness, and the value above which it is not resolved.
 LOOSENESS_LOSS = 0.05
 MAX_LOOSENESS_MM = 100.0
 

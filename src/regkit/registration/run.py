@@ -1,4 +1,4 @@
-"""Run a method on a pair: check the input, take the time, judge the result."""
+"""Running a method on a pair: input checks, timing and verdict."""
 
 from __future__ import annotations
 
@@ -22,9 +22,17 @@ from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
+from regkit.registry import DEFAULT_METHOD
 from regkit.version import DISTRIBUTION, package_version
 
+# Whose versions a record names.
 REPORTED_PACKAGES = (DISTRIBUTION, "numpy", "SimpleITK", "torch")
+
+
+# Enough to find a mask or a field of view that lies elsewhere; chosen by hand. Voxels of a mask,
+# and points along each side of the fixed field of view.
+MASK_POINTS = 10_000
+OVERLAP_POINTS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +74,7 @@ class RegistrationResult:
 
     @cached_property
     def warped(self) -> Volume:
-        """The moving image on the fixed grid; 0 (air for CT) where there is none."""
+        """The moving image on the fixed grid; outside it is 0, or the darkest value of a CT."""
         moving = self.pair.moving
         outside = float(moving.array.min()) if moving.modality == "ct" else 0.0
         return resample(moving, self.pair.fixed.grid, self.transform, outside)
@@ -100,7 +108,7 @@ def run(
     name
         Name of the method in the result and in errors; its class name by default.
     check_inverse
-        Register moving to fixed as well, and let the verdict compare.
+        True to register moving to fixed as well; the verdict then compares the two maps.
 
     Raises
     ------
@@ -121,7 +129,7 @@ def run(
 def register(
     fixed: Volume,
     moving: Volume,
-    method: str = "mi",
+    method: str = DEFAULT_METHOD,
     *,
     fixed_mask: LabelMap | None = None,
     moving_mask: LabelMap | None = None,
@@ -156,13 +164,13 @@ def versions() -> dict[str, str]:
 
 
 def check_pair(pair: Pair) -> None:
-    """Refuse what cannot be registered, saying why.
+    """Refuse a pair that cannot be registered.
 
     Raises
     ------
     RegistrationError
-        NaN or infinite or constant images, masks that are empty or off their image, fields of
-        view that do not meet.
+        Images that are constant or not finite, masks that are empty or outside their image, or
+        fields of view that do not overlap.
     """
     for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
         _check_intensities(role, volume)
@@ -176,11 +184,11 @@ def _check_intensities(role: str, volume: Volume) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(volume.array)).sum())
         raise RegistrationError(
-            f"the {role} image has {bad} voxels that are NaN or infinite; replace them first"
+            f"{bad} voxels of the {role} image are NaN or infinite; replace them by numbers"
         )
     if low == high:
         raise RegistrationError(
-            f"the {role} image is constant (every voxel is {low:g}): there is nothing to align"
+            f"the {role} image is constant (every voxel is {low:g}); give an image with contrast"
         )
 
 
@@ -190,19 +198,20 @@ def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
     marked = np.flatnonzero(mask.array)
     if len(marked) == 0:
         raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
-    some = np.unravel_index(marked[:: max(1, len(marked) // 10_000)], mask.array.shape)
+    step = max(1, len(marked) // MASK_POINTS)
+    some = np.unravel_index(marked[::step], mask.array.shape)
     points = mask.grid.to_physical(np.stack(some, axis=-1))
     apart = _gap(points, volume)
     if apart > 0:
         raise RegistrationError(
-            f"the {role} mask lies off the {role} image, {apart:.0f} mm away from it; "
-            "was it drawn on another image?"
+            f"the {role} mask lies outside the {role} image, {apart:.0f} mm away from it; "
+            "give a mask drawn on that image"
         )
 
 
 def _check_overlap(pair: Pair) -> None:
     nz, ny, nx = pair.fixed.grid.shape_zyx
-    axes = (np.linspace(-0.5, n - 0.5, 24) for n in (nz, ny, nx))
+    axes = (np.linspace(-0.5, n - 0.5, OVERLAP_POINTS) for n in (nz, ny, nx))
     index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     points = pair.start.map_points(pair.fixed.grid.to_physical(index))
     apart = _gap(points, pair.moving)
@@ -214,9 +223,9 @@ def _check_overlap(pair: Pair) -> None:
 
 
 def _gap(points: FloatArray, volume: Volume) -> float:
-    """Distance in mm of a volume from the box around points (N, 3), along the volume's axes.
+    """Return the distance in mm between a volume and the box around points (N, 3), 0 if they meet.
 
-    Zero if the volume may lie between the points, small as it may be.
+    The box lies along the volume's axes, so that even a small volume between the points is met.
     """
     index = volume.grid.to_index(points)
     above = index.min(axis=0) - np.subtract(volume.grid.shape_zyx, 0.5)

@@ -1,1 +1,1 @@
-"""Sampled points, intensities and similarity measures that many parts use."""
+"""Points, intensities and mutual information, which methods and verdicts compare images by."""

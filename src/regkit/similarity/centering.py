@@ -1,7 +1,7 @@
-"""A pair moved to the origin, and given a unit of length.
+"""Pairs moved to the origin and scaled, so that optimisers are well conditioned.
 
-Far from the origin, optimisers confuse turning with shifting; in millimetres, a radian counts as
-little as one of them, though it moves a body by its radius.
+Far from the origin, rotations and shifts are strongly coupled; in millimetres, a step of one
+radian weighs as much as a shift of 1 mm, though it moves a body by its radius.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from regkit.similarity.point_sample import sample_points
 
 @dataclass(frozen=True, eq=False)
 class CenteredPair:
-    """A pair whose fixed body, and its place in the moving image, are at the origin.
+    """A pair whose fixed body, and where the initial map takes it, are at the origin.
 
     Only headers change, no voxel. Build it with `center_pair` or `normalize_scale`; `pair` counts
     lengths in units of `unit_mm`.
@@ -37,21 +37,21 @@ class CenteredPair:
 
 
 def center_pair(pair: Pair) -> CenteredPair:
-    """Move the body in the fixed image (and mask) to the origin, and all else with it."""
+    """Move the fixed body to the origin, and the moving image and the masks accordingly."""
     return _moved(pair, _body(pair), 1.0)
 
 
 def normalize_scale(pair: Pair) -> CenteredPair:
-    """Do as `center_pair`, and take the root mean square radius of the fixed body for the unit.
+    """Center a pair and take the root mean square radius of the fixed body as unit of length.
 
-    A turn by so many radians then moves the body by about as many units, as a shift does.
+    A rotation by one radian then moves the body by about as much as a shift by one unit.
     """
     body = _body(pair)
     return _moved(pair, body, float(np.sqrt(body.var(axis=0).sum())) or 1.0)
 
 
 def _body(pair: Pair) -> FloatArray:
-    """Points of the fixed body; the centre of the field of view if it shows none."""
+    """Return points of the fixed body; the centre of the field of view if it shows none."""
     sample = sample_points(pair.fixed, pair.fixed_mask)
     points = sample.points[sample.foreground]
     return points if len(points) else np.array([pair.fixed.grid.centre])
@@ -71,7 +71,7 @@ def _moved(pair: Pair, body: FloatArray, unit: float) -> CenteredPair:
 
 
 def _to(centre: Vector3, unit: float) -> AffineTransform:
-    """Map points in mm to where a pair centred there has them."""
+    """Return the map from mm to the units of a pair centered at `centre`."""
     return AffineTransform.about(np.eye(3) / unit, np.negative(centre), centre)
 
 

@@ -1,4 +1,4 @@
-"""Intensities as similarity measures like them: spread over the tissues, without outliers."""
+"""Intensity normalization for similarity measures, by modality."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.point_sample import sample_points
 
-# Air to dense bone; what is brighter is metal, contrast agent or the cortex of bones.
+# Air to spongy bone; brighter are metal, contrast agent and cortical bone. Chosen by hand.
 CT_WINDOW_HU = (-1000.0, 300.0)
+# Fraction of the intensities clipped at either end; chosen by hand.
 OUTLIERS = 0.001
-ROUNDING = 1e-6
-# Counts, whose noise grows with their root.
+ROUNDING = 1e-6  # of float32, which volumes hold
+# The modalities that count photons: the standard deviation grows with the root of the counts.
 EMISSION = ("spect", "pet")
 
 
 def normalize_for_similarity(volume: Volume, mask: LabelMap | None = None) -> Volume:
-    """Return a volume with its intensities made ready for measures of similarity.
+    """Normalize the intensities of a volume for similarity measures.
 
     CT is clipped to a window of soft tissue. Emission images and attenuation maps have no
     negative values; the square root evens out the noise of counts and keeps hot organs from
@@ -27,14 +28,14 @@ def normalize_for_similarity(volume: Volume, mask: LabelMap | None = None) -> Vo
     Parameters
     ----------
     volume
-        Any modality; an unknown one is only clipped to its percentiles.
+        Image of any modality; an unknown one is only clipped to its percentiles.
     mask
-        Where percentiles are taken, on any grid; everywhere if None.
+        Region of the percentiles, on any grid; None means everywhere.
 
     Raises
     ------
     RegistrationError
-        Nothing is left to compare: the prepared image is constant (in the mask).
+        The normalized image is constant (in the mask).
     """
     array = stabilize_variance(volume.array, volume.modality)
     values = sample_points(volume.with_array(array), mask).values
@@ -43,7 +44,10 @@ def normalize_for_similarity(volume: Volume, mask: LabelMap | None = None) -> Vo
 
 
 def stabilize_variance(values: FloatArray, modality: str) -> FloatArray:
-    """Return intensities (any shape) as far apart as their tissues are, before any clipping."""
+    """Return intensities with a noise that depends little on their level, of the same shape.
+
+    The square root does so for counts (Anscombe 1948, doi:10.1093/biomet/35.3-4.246).
+    """
     if modality in EMISSION:
         return np.asarray(np.sqrt(np.maximum(values, 0)))
     return np.maximum(values, 0) if modality == "mu" else values
@@ -52,21 +56,21 @@ def stabilize_variance(values: FloatArray, modality: str) -> FloatArray:
 def intensity_window(
     values: FloatArray, modality: str, masked: bool = False
 ) -> tuple[float, float]:
-    """Return the window of interest of intensities made by `stabilize_variance`.
+    """Return the intensity window (low, high) of values from `stabilize_variance`.
 
     Parameters
     ----------
     values
-        A sample of them.
+        Sample of the intensities, any shape.
     modality
-        As of `Volume`.
+        One of those of `Volume`.
     masked
-        Whether the sample comes from a mask, for the words of an error.
+        True for a sample from a mask; an error then names the mask.
 
     Raises
     ------
     RegistrationError
-        There are none, or all are the same.
+        The sample is empty or constant.
     """
     if values.size == 0:
         raise RegistrationError("the mask marks almost nothing of the image; draw a larger one")

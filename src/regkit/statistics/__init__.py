@@ -1,4 +1,4 @@
-"""What the records of a benchmark say, with patients as clusters and failures counted."""
+"""Statistics of benchmark records, with patients as clusters and failures counted."""
 
 from regkit.statistics.summarize_records import summarize as summarize
 from regkit.statistics.summary import StatisticsSettings as StatisticsSettings

@@ -1,4 +1,4 @@
-"""How well a measurement agrees with its true value over the cases of a benchmark.
+"""Agreement of measurements with their true values, after Bland and Altman.
 
 Bland & Altman 1986, doi:10.1016/S0140-6736(86)90837-8, and 1999,
 doi:10.1177/096228029900800204: differences, here in percent of the mean of both, against that
@@ -22,7 +22,7 @@ from regkit.statistics.summary import number
 # Standard deviations to either side of the mean that hold 95 % of normal differences.
 LIMIT = 1.96
 CONFIDENCE = 0.95
-FEWEST = 3
+FEWEST = 3  # cases; two always lie on a line
 HEADER = (
     "\n## Measurements against their true values\n\n"
     "| dataset | measurement | method | cases | without | bias ± SD (%) "
@@ -39,11 +39,11 @@ class Agreement:
     Parameters
     ----------
     dataset, measure, method, unit
-        What was measured, by what.
+        Names of the dataset, the measurement and the method, and the unit.
     found, true
         The values of the cases that have both, shape (cases,), positive.
     failed
-        How many cases have no value, the method having failed or found nothing.
+        Number of cases without a value, because the method failed or measured nothing.
     """
 
     dataset: str
@@ -56,7 +56,7 @@ class Agreement:
 
     @property
     def cases(self) -> int:
-        """How many have both values."""
+        """Number of cases that have both values."""
         return len(self.found)
 
     @property
@@ -71,7 +71,7 @@ class Agreement:
 
     @property
     def bias(self) -> float | None:
-        """Mean difference, percent; None with fewer than three cases, as all that follows."""
+        """Mean difference, percent; None with fewer than three cases, as are those below."""
         return float(self.differences.mean()) if self.cases >= FEWEST else None
 
     @property
@@ -91,7 +91,7 @@ class Agreement:
 
     @property
     def intervals(self) -> tuple[Interval, Interval, Interval] | None:
-        """Intervals of the lower limit, the bias and the upper limit, cases independent."""
+        """95 % intervals of lower limit, bias and upper limit, for independent cases."""
         if self.low is None or self.bias is None or self.high is None or self.sd is None:
             return None
         n = self.cases
@@ -124,16 +124,16 @@ class Agreement:
 def agreements(
     records: Iterable[Record], true_values: Mapping[str, str], units: Mapping[str, str]
 ) -> list[Agreement]:
-    """Return how well measurements agree, for every dataset, measurement and method that has some.
+    """Return the agreement for every dataset, measurement and method with values.
 
     Parameters
     ----------
     records
-        As a benchmark writes them.
+        Records of a benchmark.
     true_values
-        Name of a measurement -> name of the one that is its true value.
+        Names: measurement -> its true value.
     units
-        Of the measurements.
+        Units of the measurements by name.
     """
     return [
         agreement
@@ -144,7 +144,7 @@ def agreements(
 
 
 def agreement_markdown(agreed: Iterable[Agreement]) -> str:
-    """Return a table for people; nothing if there is no agreement to tell."""
+    """Return a Markdown table; empty without agreements."""
     rows = "".join(_row(agreement) for agreement in agreed)
     return HEADER + rows if rows else ""
 

@@ -1,7 +1,7 @@
 """Confidence intervals of means by resampling patients.
 
-The studentised bootstrap (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter
-12.5) with whole patients drawn. Of the bootstraps tried it alone holds its level with ten or
+The studentized bootstrap (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter
+12.5) with whole patients drawn. Of the bootstraps compared it alone keeps its level with ten or
 twenty patients and skewed errors; see ``benchmarks/statistics_calibration.py``.
 """
 
@@ -14,22 +14,23 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray
 
-# Below this many patients no resampling says how different patients are.
+# With fewer patients resampling does not show how much patients differ; chosen by hand.
 FEWEST_PATIENTS = 5
-# With fewer, 95 % intervals of skewed errors cover about 91 %.
+# With fewer, 95 % intervals of skewed errors cover about 91 %, by
+# ``benchmarks/statistics_calibration.py``.
 ENOUGH_PATIENTS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Means:
-    """Means over cases that come in patients, and how they vary when patients are redrawn.
+    """Means over the cases of patients, and their bootstrap distributions over patients.
 
     Parameters
     ----------
     sums, sizes
-        Per patient: the sum over its cases and their number, shape (patients, k).
+        Sum over each patient's cases and their number, shape (patients, k).
     counts
-        How often each patient is in each draw, shape (draws, patients).
+        Multiplicity of each patient in each bootstrap draw, shape (draws, patients).
     """
 
     sums: FloatArray
@@ -38,7 +39,7 @@ class Means:
 
     @cached_property
     def patients(self) -> FloatArray:
-        """Number of patients that have a case, shape (k,)."""
+        """Number of patients with a case, shape (k,)."""
         return np.asarray((self.sizes > 0).sum(axis=0), np.float64)
 
     @cached_property
@@ -48,27 +49,27 @@ class Means:
 
     @cached_property
     def error(self) -> FloatArray:
-        """Standard errors that allow for dependent cases of one patient, shape (k,)."""
+        """Standard errors for dependent cases of one patient, shape (k,)."""
         squares = (self.sums - self.estimate * self.sizes) ** 2
         return self._error(squares.sum(axis=0), self.sizes.sum(axis=0))
 
     @cached_property
-    def studentised(self) -> FloatArray:
-        """How many standard errors each draw is off, sorted, shape (draws, k)."""
+    def studentized(self) -> FloatArray:
+        """Deviation of each draw in its standard errors, sorted, shape (draws, k)."""
         s, n, counts = self.sums, self.sizes, self.counts
         total = counts @ n
         mean = _ratio(counts @ s, total)
         squares = counts @ s**2 - 2 * mean * (counts @ (s * n)) + mean**2 * (counts @ n**2)
         error = self._error(np.maximum(squares, 0), total)
-        # A draw of patients that do not differ borrows the spread of all patients.
+        # A draw of patients that do not differ has no error of its own; that of all stands in.
         error = np.where(error > 1e-9 * self.error, error, self.error)
         return np.asarray(np.sort(np.nan_to_num(_ratio(mean - self.estimate, error)), axis=0))
 
     def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
-        """Return the ends of the intervals, each of shape (k,); NaN for too few patients."""
+        """Return the lower and upper ends of the intervals, shape (k,); NaN for few patients."""
         tail, last = (1 - confidence) / 2, len(self.counts) - 1
-        low = self.studentised[int(np.floor(tail * last))]
-        high = self.studentised[int(np.ceil((1 - tail) * last))]
+        low = self.studentized[int(np.floor(tail * last))]
+        high = self.studentized[int(np.ceil((1 - tail) * last))]
         enough = self.patients >= FEWEST_PATIENTS
         ends = (self.estimate - high * self.error, self.estimate - low * self.error)
         return np.where(enough, ends[0], np.nan), np.where(enough, ends[1], np.nan)
@@ -82,8 +83,8 @@ class Means:
         draws = len(self.counts)
         to_low = _ratio(self.estimate + margin, self.error)
         to_high = _ratio(self.estimate - margin, self.error)
-        below = (1 + (self.studentised >= to_low).sum(axis=0)) / (1 + draws)
-        above = (1 + (self.studentised <= to_high).sum(axis=0)) / (1 + draws)
+        below = (1 + (self.studentized >= to_low).sum(axis=0)) / (1 + draws)
+        above = (1 + (self.studentized <= to_high).sum(axis=0)) / (1 + draws)
         p = np.maximum(below, above)
         return np.where(self.patients >= FEWEST_PATIENTS, p, np.nan)
 
@@ -93,13 +94,13 @@ class Means:
 
 
 def draw_patients(patients: int, draws: int, seed: int) -> FloatArray:
-    """Return how often each patient is in each draw with replacement, (draws, patients)."""
-    shares = np.full(max(patients, 1), 1 / max(patients, 1))
-    counts = np.random.default_rng(seed).multinomial(patients, shares, draws)
+    """Return the multiplicity of each patient in draws with replacement, (draws, patients)."""
+    equal = np.full(max(patients, 1), 1 / max(patients, 1))
+    counts = np.random.default_rng(seed).multinomial(patients, equal, draws)
     return counts[:, :patients].astype(np.float64)
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Divide; what has no answer is NaN or infinite, without a warning."""
+    """Divide without a warning; the result may be NaN or infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(above / below)

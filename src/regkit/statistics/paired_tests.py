@@ -1,4 +1,4 @@
-"""Tests whether two methods differ on the same patients, and how much."""
+"""Paired tests and effect size of the difference of two methods on the same patients."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from scipy import stats
 
 from regkit.geometry.grid import FloatArray
 
-# Up to this many patients every sign pattern is tried, 2^12 of them.
+# Up to this many patients all sign patterns are tried, 2^12 with the first sign fixed; chosen by
+# hand.
 ALL_PATTERNS = 13
-CHUNK = 1000
+CHUNK = 1000  # random patterns at a time, which bounds the memory
 
 
 def sign_flips(sums: FloatArray, flips: int, seed: int) -> FloatArray:
@@ -26,7 +27,7 @@ def sign_flips(sums: FloatArray, flips: int, seed: int) -> FloatArray:
     flips
         Number of random patterns.
     seed
-        Same seed, same patterns.
+        Seed of the patterns.
 
     Returns
     -------

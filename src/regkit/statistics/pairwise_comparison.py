@@ -1,4 +1,4 @@
-"""Every pair of methods on one score."""
+"""Comparison of pairs of methods on one score."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from regkit.statistics.paired_tests import cohens_d, holm, sign_flips, wilcoxon
 from regkit.statistics.score_table import Bools, ScoreTable
 from regkit.statistics.summary import Comparison, Equivalence, StatisticsSettings, number
 
+# Of the interval that belongs to two one-sided tests at 5 % (Schuirmann 1987).
 EQUIVALENCE_CONFIDENCE = 0.90
 
 
@@ -26,18 +27,18 @@ def compare_methods(
     Parameters
     ----------
     score
-        The table.
+        Table of the score.
     pairs
-        Columns of the methods.
+        Pairs of columns of the table.
     counts
-        How often each patient is in each draw, shape (draws, patients).
+        Multiplicity of each patient in each bootstrap draw, shape (draws, patients).
     settings
-        How.
+        Confidence, permutations, seed and margins.
     """
     if not pairs:
         return ()
     a, b = np.transpose(pairs)
-    both = score.there[:, a] & score.there[:, b]
+    both = score.known[:, a] & score.known[:, b]
     differences = np.where(both, score.filled[:, a] - score.filled[:, b], 0)
     sums, sizes = score.per_patient(differences), score.per_patient(both.astype(np.float64))
     means = Means(sums, sizes, counts)
@@ -72,7 +73,7 @@ def compare_methods(
 
 
 def _win_rate(a: FloatArray, b: FloatArray, both: Bools) -> FloatArray:
-    """Return the share of the cases on which a is before b, ties counted half."""
+    """Return the fraction of the cases on which a beats b, ties counted half."""
     wins = (both & (a < b)).sum(axis=0) + 0.5 * (both & (a == b)).sum(axis=0)
     cases = both.sum(axis=0)
     return np.where(cases > 0, wins / np.maximum(cases, 1), np.nan)

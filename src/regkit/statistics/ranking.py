@@ -1,4 +1,4 @@
-"""Which method is best, how sure that is, and which methods cannot be told apart.
+"""Ranking of methods, its uncertainty, and groups of methods that do not differ.
 
 Patients are the blocks: methods are ranked within each patient and ranks are averaged over
 patients (Friedman 1937; Nemenyi's critical difference as in Demsar 2006, JMLR 7:1-30).
@@ -14,8 +14,8 @@ from scipy import stats
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.score_table import Bools, ScoreTable
 
-ALPHA = 0.05
-SAME = 1e-9
+ALPHA = 0.05  # level of significance
+SAME = 1e-9  # difference of average ranks that is rounding
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Ranking:
     methods
         Best first.
     mean_rank
-        Average over patients of each method's rank, 1 for the best.
+        Average over patients of each method's rank, from 1 for the best.
     low, high
-        Between which the average rank lies in 95 % of the draws of patients.
+        Ends of the 95 % interval of the average rank over draws of patients.
     position_share
-        Row by row, in which share of the draws a method comes first, second, ...
+        Fraction of the draws in which a method comes first, second, ..., a row for each method.
     friedman_p
-        p-value of all methods being alike; None for two methods.
+        p-value of the hypothesis that all methods are equal; None for two methods.
     critical_difference
-        Average ranks must differ by more than this (Nemenyi, 5 %).
+        Least significant difference of average ranks (Nemenyi, 5 %).
     groups
-        Methods that cannot be told apart by it.
+        Methods whose average ranks do not differ significantly.
     patients
         Number of patients with results of every method.
     """
@@ -59,16 +59,16 @@ def rank(score: ScoreTable, counts: FloatArray) -> Ranking | None:
     Parameters
     ----------
     score
-        The table; only cases with a result of every method count.
+        Table of the score; only cases with a result of every method count.
     counts
-        How often each patient is in each draw, shape (draws, patients).
+        Multiplicity of each patient in each bootstrap draw, shape (draws, patients).
 
     Returns
     -------
     Ranking or None
         None with fewer than two methods or two patients.
     """
-    complete = np.asarray(score.there.all(axis=1))
+    complete = np.asarray(score.known.all(axis=1))
     sizes = score.per_patient(complete[:, None].astype(np.float64))[:, 0]
     if len(score.methods) < 2 or (sizes > 0).sum() < 2 or score.worst is None:
         return None
@@ -93,7 +93,7 @@ def rank(score: ScoreTable, counts: FloatArray) -> Ranking | None:
 
 
 def critical_difference(methods: int, patients: int) -> float:
-    """Return by how much average ranks must differ to be told apart at 5 % (Nemenyi)."""
+    """Return the least significant difference of average ranks at 5 % (Nemenyi)."""
     q = stats.studentized_range.ppf(1 - ALPHA, methods, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(methods * (methods + 1) / (6 * patients)))
 
@@ -116,7 +116,7 @@ def _drawn_ranks(ranks: FloatArray, counts: FloatArray) -> FloatArray:
 
 
 def _position_share(drawn: FloatArray) -> FloatArray:
-    """Return the share of draws in which each method has each position; ties share one."""
+    """Return the fraction of draws in which each method has each position, equal for ties."""
     better = drawn[:, None, :] < drawn[:, :, None] - SAME
     position = better.sum(axis=2)
     methods = drawn.shape[1]

@@ -1,4 +1,4 @@
-"""Records as tables: one of cases by methods for every score of every dataset."""
+"""Tables of cases by methods, one for every score of every dataset."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from regkit.geometry.grid import FloatArray
 Bools: TypeAlias = NDArray[np.bool_]
 Record: TypeAlias = Mapping[str, Any]
 
-# What the harness measures of every run; it describes runs that ended, and is not tested.
+# Costs, which the benchmark measures itself; they describe completed runs and are not tested.
 COSTS = ("runtime_s", "peak_memory_mb")
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """One score of one dataset.
+    """The values of one score on one dataset.
 
     Parameters
     ----------
     dataset, name
-        What was scored, and with what.
+        Names of the dataset and of the score.
     better
         ``lower`` or ``higher``.
     methods
-        The columns.
+        Names of the columns.
     cases
-        The rows: the cases whose data support the score.
+        Ids of the rows: the cases that support the score.
     patient
         Number of each case's patient, from 0, shape (cases,).
     values
-        Shape (cases, methods); NaN where there is none.
+        Scores, shape (cases, methods); NaN where there is none.
     failed
-        The method failed, or its score is not finite; shape (cases, methods).
+        True where the method failed or its score is not finite, shape (cases, methods).
     """
 
     dataset: str
@@ -57,8 +57,8 @@ class ScoreTable:
         return -1 if self.better == "higher" else 1
 
     @cached_property
-    def there(self) -> Bools:
-        """Where there is a value or a failure; shape (cases, methods)."""
+    def known(self) -> Bools:
+        """True where there is a value or a failure, shape (cases, methods)."""
         return np.isfinite(self.values) | self.failed
 
     @property
@@ -68,24 +68,24 @@ class ScoreTable:
 
     @cached_property
     def worst(self) -> float | None:
-        """The worst value that any method has on any case; None if there is none."""
-        known = self.values[np.isfinite(self.values)]
-        if known.size == 0:
+        """The worst value of any method on any case; None without values."""
+        values = self.values[np.isfinite(self.values)]
+        if values.size == 0:
             return None
-        return float(self.sign * (self.sign * known).max())
+        return float(self.sign * (self.sign * values).max())
 
     @cached_property
     def filled(self) -> FloatArray:
-        """The values, with the worst one for every failure; NaN where there is no record."""
+        """The values, with the worst one in place of failures; NaN where there is no record."""
         return np.where(self.failed, np.nan if self.worst is None else self.worst, self.values)
 
     @cached_property
     def order(self) -> FloatArray:
-        """The values such that smaller is better and a failure is behind everything."""
+        """The values with a sign that makes smaller ones better; infinite for failures."""
         return np.where(self.failed, np.inf, self.sign * self.values)
 
     def per_patient(self, rows: FloatArray) -> FloatArray:
-        """Add up rows of the table, shape (cases, k), over each patient's cases."""
+        """Return the sums over each patient's cases of rows of shape (cases, k)."""
         sums = np.zeros((self.patients, rows.shape[1]))
         np.add.at(sums, self.patient, rows)
         return sums
@@ -98,17 +98,17 @@ class DatasetRecords:
     Parameters
     ----------
     name
-        Its name.
+        Name of the dataset.
     groups
-        Case -> patient.
+        Patient of each case.
     records
-        By case and method.
+        Last record of each case and method.
     methods
-        Those that ran.
+        Names of the methods that ran.
     unavailable
-        Those that could not run here, with the reason.
+        Methods that could not run here, with the reason.
     repeated
-        How many records were there before another of the same case and method.
+        Number of records that a later one of the same case and method replaces.
     """
 
     name: str
@@ -129,32 +129,34 @@ def by_dataset(records: Iterable[Record]) -> list[DatasetRecords]:
         dataset.repeated += (case, method) in dataset.records
         dataset.records[case, method] = record
     for dataset in found.values():
-        _part_unavailable(dataset)
+        _separate_unavailable(dataset)
     return list(found.values())
 
 
 def scores_of(dataset: DatasetRecords, better: Mapping[str, str]) -> list[ScoreTable]:
-    """Return a table for every score that some record of a dataset has.
+    """Return a table for every score in the records of a dataset.
 
     Parameters
     ----------
     dataset
-        The records.
+        Records of the dataset.
     better
-        ``lower`` or ``higher`` for every score; lower where it is not said. Empty for a
-        measurement, which has no table.
+        Direction of each score, ``lower`` (the default) or ``higher``; empty for a measurement,
+        which has no table.
     """
     names: dict[str, None] = {}
     for record in dataset.records.values():
         names.update(dict.fromkeys(record.get("scores") or ()))
     names.update(dict.fromkeys(_costs(dataset)))
-    ways = {name: better.get(name, "lower") for name in names}
-    tables = [_score(dataset, name, way) for name, way in ways.items() if way]
+    directions = {name: better.get(name, "lower") for name in names}
+    tables = [
+        _score(dataset, name, direction) for name, direction in directions.items() if direction
+    ]
     return [table for table in tables if table.cases]
 
 
-def _part_unavailable(dataset: DatasetRecords) -> None:
-    """Set aside methods that could not run here at all; they did not fail."""
+def _separate_unavailable(dataset: DatasetRecords) -> None:
+    """Separate the methods that could not run here at all; they count as no failure."""
     ran: dict[str, bool] = {}
     for (_, method), record in dataset.records.items():
         ran[method] = ran.get(method, False) or record["status"] != "unavailable"
@@ -194,7 +196,7 @@ def _score(dataset: DatasetRecords, name: str, better: str) -> ScoreTable:
             lacking[row[case]] = True
         else:
             values[at] = value
-    # A case whose data do not support the score is no row of the table.
+    # A case that does not support the score has no row.
     kept = np.isfinite(values).any(axis=1) | (failed.any(axis=1) & ~lacking)
     numbers: dict[str, int] = {}
     kept_cases = tuple(case for case, keep in zip(cases, kept, strict=True) if keep)
@@ -212,8 +214,8 @@ def _score(dataset: DatasetRecords, name: str, better: str) -> ScoreTable:
 
 
 def _value(record: Record, name: str) -> float | None:
-    """Return a score; NaN for one that is null, None for one that is not there."""
-    home = record if name in COSTS else record.get("scores") or {}
-    if name not in home or (name in COSTS and home[name] is None):
+    """Return a score; NaN for null, None for a record without it."""
+    source = record if name in COSTS else record.get("scores") or {}
+    if name not in source or (name in COSTS and source[name] is None):
         return None
-    return math.nan if home[name] is None else float(home[name])
+    return math.nan if source[name] is None else float(source[name])

@@ -1,4 +1,4 @@
-"""From records to a summary."""
+"""Summary of benchmark records: means, intervals, tests and ranks for every score."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from regkit.statistics.summary import (
 )
 from regkit.statistics.summary_files import counted
 
+# Of the costs, for which no metric declares a unit.
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
 QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
 
@@ -47,24 +48,24 @@ def summarize(
     Parameters
     ----------
     records
-        As a benchmark writes them; cases of one ``group`` (the patient) count as dependent.
+        Records of a benchmark; cases of one ``group`` (the patient) count as dependent.
     settings
-        How.
+        Confidence, draws, seed and margins; the defaults if None.
     better
-        ``lower`` or ``higher`` for every score; lower where it is not said. Empty for a
-        measurement, which is left out; see `regkit.statistics.agreement`.
+        Direction of each score, ``lower`` (the default) or ``higher``; empty for a measurement,
+        which is left out; see `regkit.statistics.agreement`.
     units
-        The scores' units.
+        Units of the scores by name.
 
     Returns
     -------
     Summary
-        The same records and settings give the same summary.
+        Statistics that depend on the records and the settings only.
 
     Raises
     ------
     ParameterError
-        A margin of a score that no record has, or one that is not positive.
+        A margin is not positive, or no record has its score.
     """
     settings = settings or StatisticsSettings()
     datasets = by_dataset(records)
@@ -83,7 +84,8 @@ def _check_margins(settings: StatisticsSettings, names: set[str]) -> None:
         if name not in names:
             known = ", ".join(sorted(names)) or "no score at all"
             raise ParameterError(
-                f"no record has the score '{name}' of the margin; there is {known}"
+                f"no record has the score '{name}', for which a margin was given; "
+                f"choose from {known}"
             )
         if not margin > 0:
             raise ParameterError(f"the margin of {name} must be positive, got {margin:g}")
@@ -92,20 +94,20 @@ def _check_margins(settings: StatisticsSettings, names: set[str]) -> None:
 def _dataset(dataset: DatasetRecords) -> DatasetSummary:
     cases, methods = list(dataset.groups), dataset.methods
     failed = dict.fromkeys(methods, 0)
-    there = dict.fromkeys(methods, 0)
+    recorded = dict.fromkeys(methods, 0)
     for (_, method), record in dataset.records.items():
-        if method in there and record["status"] != "unavailable":
-            there[method] += 1
+        if method in recorded and record["status"] != "unavailable":
+            recorded[method] += 1
             failed[method] += record["status"] == "failed"
     notes = [
-        f"{method}: {failed[method]} of {there[method]} cases failed"
+        f"{method}: {failed[method]} of {recorded[method]} cases failed"
         for method in methods
         if failed[method]
     ]
     notes += [
-        f"{method}: {len(cases) - there[method]} of {len(cases)} cases have no record"
+        f"{method}: {len(cases) - recorded[method]} of {len(cases)} cases have no record"
         for method in methods
-        if there[method] < len(cases)
+        if recorded[method] < len(cases)
     ]
     notes += _broken_scores(dataset)
     if dataset.repeated:
@@ -121,13 +123,14 @@ def _dataset(dataset: DatasetRecords) -> DatasetSummary:
 
 
 def _broken_scores(dataset: DatasetRecords) -> list[str]:
-    """Say which scores could not be computed: a fault of the score, not of a method."""
+    """Return notes on metrics that failed: faults of a metric, not of a method."""
     reasons: dict[str, list[str]] = {}
     for record in dataset.records.values():
         for name, reason in (record.get("score_errors") or {}).items():
             reasons.setdefault(name, []).append(str(reason))
     return [
-        f"the score {name} could not be computed of {counted(len(why), 'result')}, first: {why[0]}"
+        f"the score {name} could not be computed for {counted(len(why), 'result')}; the first "
+        f"error: {why[0]}"
         for name, why in reasons.items()
     ]
 
@@ -161,14 +164,14 @@ def _methods(
         counts,
     )
     low, high = means.interval(settings.confidence)
-    patients = (score.per_patient(score.there.astype(np.float64)) > 0).sum(axis=0)
+    patients = (score.per_patient(score.known.astype(np.float64)) > 0).sum(axis=0)
     return tuple(
         MethodRow(
             method=method,
-            cases=int(score.there[:, i].sum()),
+            cases=int(score.known[:, i].sum()),
             patients=int(patients[i]),
             failed=int(score.failed[:, i].sum()),
-            missing=int((~score.there[:, i]).sum()),
+            missing=int((~score.known[:, i]).sum()),
             mean=number(means.estimate[i]),
             low=number(low[i]),
             high=number(high[i]),
@@ -179,35 +182,35 @@ def _methods(
 
 
 def _spread(score: ScoreTable, i: int, margin: float | None) -> dict[str, Any]:
-    """Return what is said of one method's values themselves."""
-    there = score.there[:, i]
+    """Return the spread and the quantiles of one method's values."""
+    there = score.known[:, i]
     completed = score.values[there & ~score.failed[:, i], i]
     ordered = np.sort(score.order[there, i])
     return {
         "mean_of_completed": number(completed.mean()) if completed.size else None,
         "sd": number(score.filled[there, i].std(ddof=1)) if there.sum() > 1 else None,
-        **{name: quantile(ordered, share, score.sign) for name, share in QUANTILES.items()},
+        **{name: quantile(ordered, q, score.sign) for name, q in QUANTILES.items()},
         "within_margin": None
         if margin is None or score.sign < 0 or not there.any()
         else float((ordered <= margin).mean()),
     }
 
 
-def quantile(ordered: FloatArray, share: float, sign: int) -> float | None:
-    """Return the value that a share of the cases are not worse than; None if it is a failure.
+def quantile(ordered: FloatArray, fraction: float, sign: int) -> float | None:
+    """Return the value that a fraction of the cases does not exceed; None if it is a failure.
 
     Parameters
     ----------
     ordered
-        From best to worst, smaller is better, failures infinite.
-    share
-        0 to 1.
+        Values from best to worst, smaller ones better, infinite for failures.
+    fraction
+        Fraction of the cases, 0 to 1.
     sign
-        What turns a value of `ordered` into one of the score.
+        Factor between values of `ordered` and of the score: 1, or -1 where higher is better.
     """
     if ordered.size == 0:
         return None
-    at = share * (len(ordered) - 1)
+    at = fraction * (len(ordered) - 1)
     below, above = ordered[int(np.floor(at))], ordered[int(np.ceil(at - 1e-9))]
     if not np.isfinite(above):
         return None
@@ -242,6 +245,6 @@ def _notes(score: ScoreTable) -> tuple[str, ...]:
             f"{'pair' if pairs == 1 else 'pairs'} of methods no corrected permutation p can be "
             f"below {least:.2g}: too few patients for significance"
         )
-    if not score.there.all():
+    if not score.known.all():
         notes.append("some cases have no result of some method; pairs are compared where both do")
     return tuple(notes)

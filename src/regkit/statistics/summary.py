@@ -1,4 +1,4 @@
-"""What a summary holds: plain data, with None and a sentence where a number cannot be had."""
+"""The data of a summary; a value that cannot be computed is None, and a note says why."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ FAILURE_RULE = (
 
 @dataclass(frozen=True)
 class StatisticsSettings:
-    """How a summary is made.
+    """The settings of a summary.
 
     Parameters
     ----------
     confidence
-        Of the intervals.
+        Confidence of the intervals, 0 to 1.
     draws
-        Number of draws of patients.
+        Number of bootstrap draws of patients.
     flips
         Number of random sign patterns of the permutation test.
     seed
-        Same seed, same summary.
+        Seed of the draws and the patterns.
     margins
-        Clinical margin of a score: differences within it do not matter to a patient.
+        Clinical margins by score: differences within a margin do not matter to a patient.
     """
 
     confidence: float = 0.95
@@ -44,27 +44,27 @@ class StatisticsSettings:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """One method by one score.
+    """The statistics of one method on one score.
 
     Parameters
     ----------
     method
-        Its name.
+        Name of the method.
     cases, patients
-        How many have a result, failures included.
+        Numbers with a result, failures included.
     failed, missing
-        How many cases failed, and how many have no record.
+        Numbers of cases that failed, and that have no record.
     mean, low, high
-        Mean over cases and the ends of its interval, failures at the worst value.
+        Mean over cases and the ends of its interval, with failures at the worst value.
     mean_of_completed
         Mean over the cases that did not fail.
     sd
         Standard deviation over cases.
     median, q70, q95, worst
-        Values that 50, 70, 95 and 100 % of the cases are not worse than; None where that is a
-        failure.
+        Values that 50, 70, 95 and 100 % of the cases do not exceed (fall below, where higher is
+        better); None for a failure.
     within_margin
-        Share of the cases whose error is within the clinical margin.
+        Fraction of the cases whose error is within the clinical margin.
     """
 
     method: str
@@ -86,18 +86,19 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Whether two methods differ by less than a clinical margin.
+    """The test that two methods differ by less than a clinical margin.
 
     Parameters
     ----------
     margin
-        The margin, in the unit of the score.
+        Margin in the unit of the score.
     low, high
-        The 90 % interval of the difference.
+        Ends of the 90 % interval of the difference.
     p
-        Of a difference at or beyond the margin; the larger of two one-sided tests.
+        p-value of the hypothesis that the difference reaches the margin, the larger of two
+        one-sided tests.
     equivalent
-        The interval lies within the margin.
+        True if the interval lies within the margin; None without an interval.
     """
 
     margin: float
@@ -109,14 +110,14 @@ class Equivalence:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the cases that both have.
+    """The comparison of two methods on the cases that both have.
 
     Parameters
     ----------
     a, b
-        The methods.
+        Names of the methods.
     cases, patients
-        How many both have.
+        Numbers that both have.
     difference, low, high
         Mean of a minus mean of b, and its interval.
     p_permutation, p_wilcoxon
@@ -125,9 +126,9 @@ class Comparison:
     cohens_d
         Mean over standard deviation of patients' mean differences.
     win_rate
-        Share of the cases on which a is better than b, ties counted half.
+        Fraction of the cases on which a is better than b, ties counted half.
     equivalence
-        Where the score has a clinical margin.
+        Test of equivalence, if the score has a clinical margin.
     """
 
     a: str
@@ -148,7 +149,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """One score of one dataset; `notes` says why a number is None."""
+    """The statistics of one score on one dataset; `notes` says why a value is None."""
 
     dataset: str
     score: str
@@ -170,15 +171,15 @@ class DatasetSummary:
     Parameters
     ----------
     dataset
-        Its name.
+        Name of the dataset.
     cases, patients
-        How many were run.
+        Numbers of those that were run.
     methods
-        Those that ran, in the order of the records.
+        Names of the methods that ran, in the order of the records.
     unavailable
         Methods that could not run here, with the reason.
     notes
-        What a reader should know.
+        Remarks on failures, missing and repeated records.
     """
 
     dataset: str
@@ -191,7 +192,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that is said about a benchmark."""
+    """The statistics of a benchmark."""
 
     settings: StatisticsSettings
     datasets: tuple[DatasetSummary, ...]
@@ -204,5 +205,5 @@ class Summary:
 
 
 def number(value: Any) -> float | None:
-    """Return a number as Python has it; None for one that is not finite."""
+    """Return a value as a Python float; None if it is not finite."""
     return float(value) if isfinite(value) else None

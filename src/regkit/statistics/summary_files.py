@@ -42,7 +42,7 @@ def summary_csv(summary: Summary) -> str:
 
 
 def summary_markdown(summary: Summary) -> str:
-    """Return the summary as tables for people."""
+    """Return the summary as Markdown tables."""
     parts = ["# Summary\n"]
     for dataset in summary.datasets:
         counts = f"{counted(dataset.cases, 'case')}, {counted(dataset.patients, 'patient')}"
@@ -55,7 +55,7 @@ def summary_markdown(summary: Summary) -> str:
 
 
 def format_value(value: float | None, nothing: str = "-") -> str:
-    """Return a number with three digits that count."""
+    """Return a number with three significant digits."""
     if value is None:
         return nothing
     if value == 0 or 0.001 <= abs(value) < 1000:
@@ -69,7 +69,7 @@ def counted(number: int, what: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return text from elsewhere on one line, without what a terminal would obey."""
+    """Return text on one line, without terminal escape sequences and control characters."""
     plain = ESCAPE.sub("", text)
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
@@ -90,7 +90,7 @@ def format_mean(mean: float | None, low: float | None, high: float | None) -> st
 
 
 def format_quantile(row: MethodRow, name: str) -> str:
-    """Return a quantile; one that is a failure says so."""
+    """Return a quantile, or ``failed`` where it is a failure."""
     return format_value(getattr(row, name), "failed" if row.failed else "-")
 
 
@@ -106,7 +106,7 @@ def _score(score: ScoreSummary) -> str:
         text += (
             f"\nMean ranks over {score.ranking.patients} patients differ when they are more than "
             f"{score.ranking.critical_difference:.2f} apart"
-            + (f"; not told apart: {groups}.\n" if groups else ".\n")
+            + (f"; not significantly different: {groups}.\n" if groups else ".\n")
         )
     return text + _list(score.notes)
 
@@ -140,7 +140,7 @@ def _pair(pair: Comparison) -> str:
 
 
 def equivalence_in_words(pair: Comparison) -> str:
-    """Say whether a pair is equivalent, with the margin and the p-value."""
+    """Return the outcome of a test of equivalence with its margin and p-value."""
     found = pair.equivalence
     if found is None or found.equivalent is None:
         return "-"
@@ -152,7 +152,7 @@ def _footnotes(summary: Summary) -> str:
     settings = summary.settings
     return (
         f"\n{summary.failure_rule}\n\nIntervals ({settings.confidence:.0%}) are from "
-        f"{settings.draws} draws of whole patients (studentised bootstrap). p-values are over "
+        f"{settings.draws} draws of whole patients (studentized bootstrap). p-values are over "
         "patients and corrected by Holm for all pairs of methods of one score. Cohen's d is of "
         "patients' mean differences. Equivalence: two one-sided tests at 5 %.\n"
     )
