@@ -53,7 +53,7 @@ def test_everything_it_promises_is_there(folder: Path, output: str) -> None:
 
 
 def test_the_command_it_prints_does_the_same(folder: Path, output: str, run) -> None:
-    words = shlex.split(_row(output, "By hand"))
+    words = shlex.split(_row(output, "Command"))
     assert words[:2] == ["regkit", "register"]
     file = folder / "registration.tfm"
     first = sitk.ReadTransform(str(file)).GetParameters()

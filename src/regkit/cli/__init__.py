@@ -1,4 +1,4 @@
-"""The command line. Importing it imports no command's work: commands import what they need."""
+"""The command line. Importing it imports nothing heavy: each command imports what it needs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ from typing import Annotated
 
 import typer
 
-from regkit.cli.benchmark import benchmark_command as benchmark_command
+from regkit.cli.benchmark import benchmark_command
+from regkit.cli.check import check_command
 from regkit.cli.context import settings
-from regkit.cli.demo import demo as demo_command
+from regkit.cli.demo import demo_command
 from regkit.cli.error_handling import ErrorHandlingGroup
-from regkit.cli.listing import check_command, methods_command, plugins_command, show_command
-from regkit.cli.register import register_command as register_command
-from regkit.cli.reorient import reorient_command as reorient_command
-from regkit.cli.report import report_command as report_command
-from regkit.cli.resample import resample_command as resample_command
-from regkit.cli.simulate import simulate_command as simulate_command
-from regkit.cli.train import train_command as train_command
+from regkit.cli.listing import methods_command, plugins_command
+from regkit.cli.register import register_command
+from regkit.cli.reorient import reorient_command
+from regkit.cli.report import report_command
+from regkit.cli.resample import resample_command
+from regkit.cli.show import show_command
+from regkit.cli.simulate import simulate_command
+from regkit.cli.train import train_command
 from regkit.cli.transform import app as transform_app
 from regkit.cli.weights import app as weights_app
+
+IMAGES, PLUGINS, EVALUATION, LEARNING = "Images", "Plugins", "Evaluation", "Learning"
+EPILOG = (
+    "Documentation: README.md and the folder docs of the source; `make docs` there renders it to "
+    "docs/_build/html/index.html."
+)
 
 app = typer.Typer(
     name="regkit",
@@ -28,44 +36,55 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
 )
-app.command("register")(register_command)
-app.command("reorient")(reorient_command)
-app.command("resample")(resample_command)
-app.add_typer(transform_app, name="transform")
-app.command("methods")(methods_command)
-app.command("show")(show_command)
-app.command("check")(check_command)
-app.command("plugins")(plugins_command)
-app.command("demo")(demo_command)
-app.command("simulate")(simulate_command)
-app.command("benchmark")(benchmark_command)
-app.command("report")(report_command)
-app.command("train")(train_command)
-app.add_typer(weights_app, name="weights")
+app.command("register", rich_help_panel=IMAGES)(register_command)
+app.command("reorient", rich_help_panel=IMAGES)(reorient_command)
+app.command("resample", rich_help_panel=IMAGES)(resample_command)
+app.add_typer(transform_app, name="transform", rich_help_panel=IMAGES)
+app.command("demo", rich_help_panel=IMAGES)(demo_command)
+app.command("methods", rich_help_panel=PLUGINS)(methods_command)
+app.command("show", rich_help_panel=PLUGINS)(show_command)
+app.command("check", rich_help_panel=PLUGINS)(check_command)
+app.command("plugins", rich_help_panel=PLUGINS)(plugins_command)
+app.command("simulate", rich_help_panel=EVALUATION)(simulate_command)
+app.command("benchmark", rich_help_panel=EVALUATION)(benchmark_command)
+app.command("report", rich_help_panel=EVALUATION)(report_command)
+app.command("train", rich_help_panel=LEARNING)(train_command)
+app.add_typer(weights_app, name="weights", rich_help_panel=LEARNING)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from regkit.version import installed_version
 
         typer.echo(f"regkit {installed_version()}")
         raise typer.Exit
 
 
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+NoPlugins = Annotated[
+    bool, typer.Option("--no-plugins", help="Leave out the plugins of other packages.")
+]
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+]
+
+
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    no_plugins: Annotated[
-        bool, typer.Option("--no-plugins", help="Use only what comes with regkit itself.")
-    ] = False,
-    version: Annotated[  # noqa: ARG001 - handled by its callback
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    debug: Debug = False,
+    no_plugins: NoPlugins = False,
+    version: Version = False,  # noqa: ARG001 - its callback acts on it
 ) -> None:
-    """Align two 3-D medical images of one patient: SPECT or PET to CT, MR to CT, US to MR.
+    """Register 3-D medical images of one patient: SPECT or PET to CT, MR to CT, US to MR.
 
-    A research tool, not a medical device.
+    For research only; not a medical device.
+
+    Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but the verdict on the result is FAIL.
     """
     settings.debug = debug
     settings.builtin_only = no_plugins

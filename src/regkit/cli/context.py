@@ -1,4 +1,4 @@
-"""What the options before the command say, for the commands to ask."""
+"""Options given before the command, and the registry that they select."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class CliSettings:
-    """Options that hold for every command."""
+    """Options of all commands.
+
+    Parameters
+    ----------
+    debug
+        True to show tracebacks.
+    builtin_only
+        True to leave out the plugins of other packages.
+    """
 
     debug: bool = False
     builtin_only: bool = False
@@ -23,7 +31,10 @@ settings = CliSettings()
 
 
 def current_registry() -> Registry:
-    """Return the registry the user asked for, all loaded; what plugins print goes to stderr."""
+    """Return the registry that the options select, all plugins loaded.
+
+    What plugins print while they load goes to stderr, so that results on stdout stay readable.
+    """
     from regkit.registry import default_registry
 
     with redirect_stdout(sys.stderr):

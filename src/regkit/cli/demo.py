@@ -1,4 +1,4 @@
-"""``regkit demo``: the main job end to end on a simulated pair whose truth is known."""
+"""``regkit demo``: register a simulated PET/CT pair whose true transform is known."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regkit.cli.context import current_registry
-from regkit.cli.error_handling import EXIT_VERDICT_FAIL
-from regkit.cli.register import RegisterRequest, register_files
+from regkit.cli.options import OutputFolder
+from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest, register_files
+from regkit.cli.result_output import exit_on_fail
 
 if TYPE_CHECKING:
     from regkit.geometry.transform import Transform
     from regkit.registrar import Pair
     from regkit.report.save import Saved
 
-# A patient who moved between the scans: degrees and mm about the middle of the thorax.
+# The motion of the patient between the scans, in degrees and mm about the center of the thorax;
+# chosen by hand.
 EULER_DEG, TRANSLATION_MM = (4.0, -5.0, 8.0), (12.0, -9.0, 14.0)
-STYLES = {"OK": "bold green", "CHECK": "bold yellow", "FAIL": "bold red"}
 FIXED, MOVING, TRUTH, PREFIX = "pet.nii.gz", "ct.nii.gz", "truth.tfm", "registration"
 
+DemoMethod = Annotated[
+    str,
+    typer.Option("-m", "--method", help="Method, as for `regkit register`."),
+]
 
-def demo(
-    out: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to write everything.")
-    ] = Path("demo"),
-    method: Annotated[
-        str, typer.Option("-m", "--method", help="A method, as for `regkit register`.")
-    ] = "mi",
-) -> None:
-    """Register a simulated PET and CT of a thorax, and compare with the truth.
 
-    Paints two images of one phantom that moved in between, writes them as files and registers
-    these files as `regkit register` does. Takes well under a minute.
+def demo_command(out: OutputFolder = Path("demo"), method: DemoMethod = DEFAULT_METHOD) -> None:
+    """Register a simulated PET and CT of a thorax, and compare with the true transform.
+
+    Simulates both images from one phantom that moved between the scans, writes them as files, and
+    registers the files as `regkit register` does. Takes less than a minute.
     """
-    _check(method)
+    _require_method(method)
     truth = _write_pair(out)
-    job = RegisterRequest(
+    request = RegisterRequest(
         out / FIXED,
         out / MOVING,
         str(out / PREFIX),
@@ -46,21 +45,20 @@ def demo(
         moving_modality="ct",
         report=True,
     )
-    saved = register_files(job)
-    _print(job, saved, truth, _errors(job, saved, truth))
-    if saved.record["verdict"]["status"] == "FAIL":
-        raise typer.Exit(EXIT_VERDICT_FAIL)
+    saved = register_files(request)
+    _print(request, saved, truth, _errors(request, saved, truth))
+    exit_on_fail(saved)
 
 
-def _check(method: str) -> None:
-    """Refuse a method that cannot run, before anything is written."""
+def _require_method(method: str) -> None:
+    """Raise an error, before anything is written, if the method cannot run."""
     from regkit.registration.pipeline import build_method
 
     build_method(method, registry=current_registry())
 
 
 def simulated_pair() -> tuple[Pair, Transform]:
-    """Paint a fixed PET and a moving CT with noise; return them and the true map."""
+    """Simulate a fixed PET and a moving CT with noise; return them and the true transform."""
     from regkit.geometry.grid import Grid
     from regkit.geometry.rigid import rigid
     from regkit.registrar import Pair
@@ -84,8 +82,8 @@ def _write_pair(folder: Path) -> Transform:
     return truth
 
 
-def _errors(job: RegisterRequest, saved: Saved, truth: Transform) -> tuple[float, float]:
-    """Return the mean error of points of the fixed body in mm, before and after."""
+def _errors(request: RegisterRequest, saved: Saved, truth: Transform) -> tuple[float, float]:
+    """Return the mean target registration error in mm over the fixed body, before and after."""
     import numpy as np
 
     from regkit.geometry.transform import IDENTITY
@@ -93,24 +91,26 @@ def _errors(job: RegisterRequest, saved: Saved, truth: Transform) -> tuple[float
     from regkit.io.transforms import read_transform
     from regkit.similarity.point_sample import sample_points
 
-    sample = sample_points(read_volume(job.fixed, job.fixed_modality))
+    sample = sample_points(read_volume(request.fixed, request.fixed_modality))
     body = sample.points[sample.foreground]
-    found = read_transform(job.fixed.with_name(saved.record["transform"]["file"]))
-    there = truth.map_points(body)
+    estimated = read_transform(request.fixed.with_name(saved.record["transform"]["file"]))
+    targets = truth.map_points(body)
     before, after = (
-        float(np.linalg.norm(t.map_points(body) - there, axis=1).mean()) for t in (IDENTITY, found)
+        float(np.linalg.norm(t.map_points(body) - targets, axis=1).mean())
+        for t in (IDENTITY, estimated)
     )
     return before, after
 
 
 def _print(
-    job: RegisterRequest, saved: Saved, truth: Transform, errors: tuple[float, float]
+    request: RegisterRequest, saved: Saved, truth: Transform, errors: tuple[float, float]
 ) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from regkit.geometry.motion_text import motion_in_words, transform_in_words
     from regkit.io import read_volume
+    from regkit.report.summary import COLOURS
 
     record: dict[str, Any] = saved.record
     found, verdict = record["transform"], record["verdict"]
@@ -119,23 +119,30 @@ def _print(
         ("Verdict", verdict["status"]),
         *(("", reason) for reason in verdict["reasons"]),
         ("Found", motion_in_words(found["rotation_deg"], found["translation_mm"])),
-        ("Truth", transform_in_words(truth, read_volume(job.fixed).grid)),
+        ("Truth", transform_in_words(truth, read_volume(request.fixed).grid)),
         ("Error", f"{before:.1f} mm before, {after:.2f} mm after: mean over the fixed body"),
-        ("Time", f"{record['timing_s']['compute']:.1f} s for {job.method}"),
+        ("Time", f"{record['timing_s']['compute']:.1f} s for {request.method}"),
         ("Files", ", ".join(map(str, saved.files))),
-        ("Look at", f"{job.output}.png"),
-        ("By hand", equivalent_command(job)),
+        ("Picture", f"{request.output}.png"),
+        ("Command", equivalent_command(request)),
     ]
     console = Console(soft_wrap=True, highlight=False)
-    console.print("A simulated PET (fixed) and CT (moving) of a thorax that moved in between:")
-    for name, words in rows:
-        console.print(Text.assemble((f"  {name:8}", "dim"), (words, STYLES.get(words, ""))))
+    console.print(
+        "Simulated PET (fixed) and CT (moving) of a thorax that moved between the scans:"
+    )
+    for name, text in rows:
+        console.print(Text.assemble((f"  {name:8}", "dim"), (text, COLOURS.get(text, ""))))
 
 
-def equivalent_command(job: RegisterRequest) -> str:
-    """Return the `regkit register` command that does a job, ready to paste into a shell."""
+def equivalent_command(request: RegisterRequest) -> str:
+    """Return the `regkit register` command of a request, quoted for a shell."""
     import shlex
 
-    words = ["regkit", "register", str(job.fixed), str(job.moving), "-m", job.method]
-    words += ["--fixed-modality", job.fixed_modality, "--moving-modality", job.moving_modality]
-    return shlex.join([*words, "-o", job.output, *(["--report"] if job.report else [])])
+    words = ["regkit", "register", str(request.fixed), str(request.moving), "-m", request.method]
+    words += [
+        "--fixed-modality",
+        request.fixed_modality,
+        "--moving-modality",
+        request.moving_modality,
+    ]
+    return shlex.join([*words, "-o", request.output, *(["--report"] if request.report else [])])

@@ -1,4 +1,4 @@
-"""Turns every failure into one line on stderr and an exit code; no traceback reaches a user."""
+"""Error handling: every failure is one line on stderr and an exit code, without a traceback."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ from regkit.errors import RegkitError
 
 EXIT_ERROR = 1
 EXIT_VERDICT_FAIL = 3
-OUTPUT = ("-o", "--output")
+OUTPUT_OPTIONS = ("-o", "--output")
 
 
 class ErrorHandlingGroup(TyperGroup):
-    """A command group behind which no exception escapes, unless ``--debug`` was given."""
+    """Command group that reports exceptions as one line, unless ``--debug`` is given."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Read the command line; see the module."""
-        with _border():
+        """Parse the command line."""
+        with _reported_errors():
             _check_output(args)
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; see the module."""
-        with _border():
+        """Run the command."""
+        with _reported_errors():
             return super().invoke(ctx)
 
 
-def _check_output(words: list[str]) -> None:
-    """Refuse an output without a name, which would mean the folder one happens to be in."""
-    for option, name in pairwise([*words, "-"]):
-        if (option in OUTPUT and not name.strip()) or option == "--output=":
+def _check_output(arguments: list[str]) -> None:
+    """Raise an error for an empty output name, which would mean the current folder."""
+    for option, name in pairwise([*arguments, "-"]):
+        if (option in OUTPUT_OPTIONS and not name.strip()) or option == "--output=":
             raise typer.BadParameter(
-                "the output has no name: is a variable of your script empty? For the current "
+                "the output has no name; is a variable of your script empty? For the current "
                 "folder write '.'"
             )
 
 
 @contextmanager
-def _border() -> Iterator[None]:
+def _reported_errors() -> Iterator[None]:
+    """Turn exceptions into one line and an exit code; usage errors are left to Typer."""
     try:
         yield
     except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
@@ -57,21 +58,22 @@ def _border() -> Iterator[None]:
     except Exception as error:
         if settings.debug:
             raise
-        _fail(_one_line(error))
+        _fail(_message(error))
 
 
-def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split())
+def _message(error: Exception) -> str:
+    """Return one line for an error."""
+    text = " ".join(str(error).split())
     if isinstance(error, RegkitError):
-        return words
+        return text
     if isinstance(error, MemoryError):
         return "not enough memory; use smaller images or close other programs"
     if isinstance(error, OSError) and error.strerror:
         return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
-    return f"unexpected {type(error).__name__}: {words} (run again with --debug for details)"
+    return f"unexpected {type(error).__name__}: {text} (run again with --debug for details)"
 
 
-def _fail(words: str) -> NoReturn:
+def _fail(message: str) -> NoReturn:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    typer.secho(f"regkit: {words}", err=True, fg=None if plain else typer.colors.RED)
+    typer.secho(f"regkit: {message}", err=True, fg=None if plain else typer.colors.RED)
     raise typer.Exit(EXIT_ERROR)

@@ -1,4 +1,4 @@
-"""``--margin SCORE=VALUE``: differences that do not matter to a patient."""
+"""Equivalence margins of scores: ``--margin SCORE=VALUE``."""
 
 from __future__ import annotations
 
@@ -11,29 +11,45 @@ if TYPE_CHECKING:
     from regkit.statistics import StatisticsSettings
 
 
-def settings_with_margins(texts: Sequence[str], folder: Path) -> StatisticsSettings:
-    """Return how to summarize a benchmark folder: with these margins, else those of last time."""
+def settings_with_margins(assignments: Sequence[str], folder: Path) -> StatisticsSettings:
+    """Return the settings of a summary with the margins given, else those of the last summary.
+
+    Parameters
+    ----------
+    assignments
+        Margins as ``SCORE=VALUE``, in the unit of the score.
+    folder
+        Benchmark folder, which may hold an earlier summary.
+
+    Raises
+    ------
+    ParameterError
+        A margin is not a positive number.
+    """
     from regkit.statistics import StatisticsSettings
 
-    return StatisticsSettings(margins=_parsed(texts) if texts else _of_last_time(folder))
+    margins = _parsed(assignments) if assignments else _previous(folder)
+    return StatisticsSettings(margins=margins)
 
 
-def _parsed(texts: Sequence[str]) -> dict[str, float]:
+def _parsed(assignments: Sequence[str]) -> dict[str, float]:
     from regkit.errors import ParameterError
 
     margins = {}
-    for text in texts:
+    for text in assignments:
         name, _, value = text.partition("=")
         try:
-            margins[name.strip()] = float(value)
+            margin = float(value)
         except ValueError:
             raise ParameterError(f"--margin takes SCORE=NUMBER, got '{text}'") from None
-        if not 0 < margins[name.strip()] < float("inf"):
+        if not 0 < margin < float("inf"):
             raise ParameterError(f"the margin of {name.strip()} must be positive, got {value}")
+        margins[name.strip()] = margin
     return margins
 
 
-def _of_last_time(folder: Path) -> dict[str, float]:
+def _previous(folder: Path) -> dict[str, float]:
+    """Return the margins of the summary in a folder; none where there is no readable summary."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         return {str(k): float(v) for k, v in summary["settings"]["margins"].items()}

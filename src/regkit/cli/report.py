@@ -1,4 +1,4 @@
-"""``regkit report``: summarize a benchmark folder and write its page again."""
+"""``regkit report``: write the summary and the page of a benchmark folder again."""
 
 from __future__ import annotations
 
@@ -9,27 +9,22 @@ import typer
 
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
-from regkit.cli.status_spinner import status_spinner
+from regkit.cli.options import Margins
+from regkit.cli.progress import status_spinner
+
+BenchmarkFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="A folder that `regkit benchmark` wrote.")
+]
+Views = Annotated[
+    int, typer.Option(min=0, help="Number of cases shown as pictures and in the 3-D viewer.")
+]
 
 
-def report_command(
-    folder: Annotated[Path, typer.Argument(help="What `regkit benchmark` wrote.")],
-    margins: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--margin",
-            metavar="SCORE=VALUE",
-            help="Differences that do not matter, as in dt_mm=3.4; by default those of last time.",
-        ),
-    ] = None,
-    views: Annotated[
-        int, typer.Option(min=0, help="How many cases to show as pictures and in 3-D.")
-    ] = 8,
-) -> None:
-    """Write report.html and the summary of a benchmark folder again from its records.
+def report_command(folder: BenchmarkFolder, margins: Margins = None, views: Views = 8) -> None:
+    """Write the summary and report.html of a benchmark folder again from its records.
 
-    The page opens without a network. Its pictures are made from the dataset, which must be where
-    it was; without it the page has everything else.
+    The page opens without a network connection. Its pictures need the dataset at the path where
+    the benchmark read it; the rest of the page does not.
     """
     from regkit.benchmark.summary import summarise_folder
     from regkit.report.benchmark_page import write_report

@@ -1,4 +1,4 @@
-"""`regkit resample`: put a moving image on the grid of a fixed one through a saved transform."""
+"""``regkit resample``: resample a moving image on the grid of a fixed one."""
 
 from __future__ import annotations
 
@@ -7,46 +7,67 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.options import FromFormat, MovingImage
+
+FixedGrid = Annotated[
+    Path, typer.Option("--onto", "-f", metavar="FIXED", help="Image that defines the output grid.")
+]
+TransformOption = Annotated[
+    Path,
+    typer.Option(
+        "--transform",
+        "-t",
+        metavar="FILE",
+        help="Transform file: maps points of FIXED to points of MOVING.",
+    ),
+]
+OutputImage = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The image file to write.")
+]
+IsLabelMap = Annotated[
+    bool,
+    typer.Option("--labels", help="MOVING is a label map: use nearest-neighbor interpolation."),
+]
+Inverse = Annotated[
+    bool,
+    typer.Option(
+        "--inverse", help="Invert the transform first: it maps points of MOVING to FIXED."
+    ),
+]
+FillValue = Annotated[
+    float,
+    typer.Option(
+        "--outside",
+        metavar="VALUE",
+        help="Fill value outside the field of view of MOVING, in its intensity unit.",
+    ),
+]
+
 
 def resample_command(
-    moving: Annotated[Path, typer.Argument(metavar="MOVING", help="The image to resample.")],
-    onto: Annotated[
-        Path, typer.Option("--onto", "-f", metavar="FIXED", help="The image whose grid to use.")
-    ],
-    transform: Annotated[
-        Path,
-        typer.Option("--transform", "-t", metavar="T", help="Maps points of FIXED to MOVING."),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The image to write.")
-    ],
-    labels: Annotated[
-        bool, typer.Option("--labels", help="MOVING is a label map: nearest neighbour.")
-    ] = False,
-    inverse: Annotated[
-        bool, typer.Option("--inverse", help="T maps points of MOVING to FIXED: invert it first.")
-    ] = False,
-    outside: Annotated[
-        float, typer.Option("--outside", metavar="V", help="Value where MOVING has none.")
-    ] = 0.0,
-    from_format: Annotated[
-        str | None,
-        typer.Option("--from", metavar="FMT", help="Format of T: itk, ants, lta, fsl, ras, json."),
-    ] = None,
+    moving: MovingImage,
+    onto: FixedGrid,
+    transform: TransformOption,
+    output: OutputImage,
+    labels: IsLabelMap = False,
+    inverse: Inverse = False,
+    outside: FillValue = 0.0,
+    from_format: FromFormat = None,
 ) -> None:
-    """Resample MOVING onto the grid of FIXED through a saved transform.
+    """Resample MOVING on the grid of FIXED through a saved transform.
 
-    T maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING` writes it.
+    The transform maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING`
+    writes it. Interpolation is linear.
     """
-    from regkit.geometry.resampling import resample as put_on_grid
+    from regkit.geometry.resampling import resample
     from regkit.io import read_labels, read_volume, write_volume
     from regkit.io.transforms import read_transform
 
     volume = read_labels(moving) if labels else read_volume(moving)
     grid = read_volume(onto).grid
-    # With --inverse the file speaks of the images the other way round.
+    # The file of a transform to invert belongs to the images in exchanged roles.
     fixed, other = (volume.grid, grid) if inverse else (grid, volume.grid)
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     through = through.inverse() if inverse else through
-    write_volume(put_on_grid(volume, grid, through, outside), output)
+    write_volume(resample(volume, grid, through, outside), output)
     typer.echo(f"{output}: {moving} on the grid of {onto}, through {transform}")

@@ -1,68 +1,123 @@
-"""``regkit train``: train a method that learns."""
+"""``regkit train``: train a learned method."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regkit.cli.context import current_registry
+from regkit.cli.options import COMPUTATION, OUTPUT, Device
+from regkit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from regkit.training import TrainingJob, TrainingProgress
 
-    from regkit.training import TrainingProgress
+TRAINING = "Training"
+
+LearnedMethod = Annotated[
+    str,
+    typer.Argument(metavar="METHOD", help="A learned method; `regkit weights list` lists them."),
+]
+TrainingDataset = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="DATASET",
+        rich_help_panel=TRAINING,
+        help="Training data: name of a dataset, or a dataset folder.",
+    ),
+]
+TrainingFolder = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        "--out",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Folder for the checkpoint, the log, the learning curve and the trained weights.",
+    ),
+]
+PresetName = Annotated[
+    str,
+    typer.Option(
+        metavar="fast|paper",
+        rich_help_panel=TRAINING,
+        help="Preset of network size, loss, optimizer and schedule; log.json in the folder "
+        "records its values.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", rich_help_panel=TRAINING, help="Continue from the checkpoint in the folder."
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        rich_help_panel=TRAINING,
+        help="Total number of optimizer steps. By default that of the preset.",
+    ),
+]
+StartWeights = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        rich_help_panel=TRAINING,
+        help="Weights to start from, such as the shipped ones. By default random.",
+    ),
+]
+PresetOverrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        rich_help_panel=TRAINING,
+        help="Override a value of the preset; repeatable.",
+    ),
+]
+TorchThreads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, rich_help_panel=COMPUTATION, help="Number of CPU threads. By default all cores."
+    ),
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        rich_help_panel=COMPUTATION,
+        help="Cache of preprocessed cases, which several trainings can use.",
+    ),
+]
 
 
 def train_command(
-    method: Annotated[str, typer.Argument(help="A method that uses weights: dusfe, ...")],
-    data: Annotated[
-        str, typer.Option("--data", metavar="DATASET", help="A dataset's name, or a folder.")
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", "--out", metavar="FOLDER", help="Where all goes.")
-    ],
-    preset: Annotated[
-        str, typer.Option(metavar="fast|paper", help="Sets of choices; see the folder's log.json.")
-    ] = "fast",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
-    ] = False,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps in all; the preset's if not given.")
-    ] = None,
-    start: Annotated[
-        str,
-        typer.Option(metavar="NAME|FILE", help="Weights to begin from, such as those shipped."),
-    ] = "",
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of torch; all cores if not given.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Prepared cases, for several trainings to share."),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a choice of the preset."),
-    ] = None,
+    method: LearnedMethod,
+    data: TrainingDataset,
+    output: TrainingFolder,
+    preset: PresetName = "fast",
+    assignments: PresetOverrides = None,
+    start: StartWeights = "",
+    steps: Steps = None,
+    resume: Resume = False,
+    device: Device = "auto",
+    threads: TorchThreads = None,
+    cache: CacheFolder = None,
 ) -> None:
-    """Train a method; at the end, its weights and their card are in the folder.
+    """Train a learned method; the folder then holds its weights and their card.
 
-    Stopped at any moment, even killed, the same command with --resume goes on along the same
-    curve.
+    After an interruption, even a kill, the same command with --resume continues and gives the
+    same learning curve.
     """
-    # Threads that wait for work must not burn the cores that others need; set before torch comes.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)
+    _configure_openmp(threads)
     from regkit.registration.parameters import parse_assignment
     from regkit.training import TrainingJob
 
@@ -81,36 +136,39 @@ def train_command(
         cache=cache,
         changes=dict(parse_assignment(text) for text in assignments or ()),
     )
-    with _shown() as show:
+    _run(trainer, job)
+    if os.environ.get("RANK", "0") == "0":  # only the first of distributed processes reports
+        typer.echo(
+            f"{method}: trained weights in {output}; install them with `regkit weights install`"
+        )
+
+
+def _configure_openmp(threads: int | None) -> None:
+    """Set the variables that OpenMP reads when torch is imported."""
+    # Idle threads must not occupy cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def _run(trainer: Any, job: TrainingJob) -> None:
+    """Train with a progress bar."""
+    with _training_bar() as show:
         try:
             for progress in trainer(job):
                 show(progress)
         except KeyboardInterrupt:
-            typer.echo("regkit: interrupted; add --resume to go on from here", err=True)
+            typer.echo("regkit: interrupted; add --resume to continue from here", err=True)
             raise typer.Exit(1) from None
-    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-        typer.echo(
-            f"{method}: trained weights in {output}; regkit weights install makes them yours"
-        )
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show on a terminal how far it is and how much time is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+def _training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
+    """Show one bar per stage with the time remaining; yield the function that updates it."""
+    from rich.progress import TaskID, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        tasks: dict[str, object] = {}
+    with progress_bar(TimeRemainingColumn(), TextColumn("{task.fields[facts]}")) as bar:
+        tasks: dict[str, TaskID] = {}
 
         def show(progress: TrainingProgress) -> None:
             if progress.stage not in tasks:
@@ -118,6 +176,6 @@ def _shown() -> Iterator[Callable[[TrainingProgress], None]]:
                     progress.stage, total=progress.total, facts=""
                 )
             facts = "  ".join(f"{name} {value:.3g}" for name, value in progress.facts.items())
-            bar.update(tasks[progress.stage], completed=progress.done, facts=facts)  # type: ignore[arg-type]
+            bar.update(tasks[progress.stage], completed=progress.done, facts=facts)
 
         yield show

@@ -1,11 +1,14 @@
-"""`regkit transform`: explain, convert, invert and compose saved transforms."""
+"""``regkit transform``: describe, convert, invert and compose saved transforms."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from regkit.cli.options import TRANSFORM_FORMATS, AsJson, FromFormat
 
 if TYPE_CHECKING:
     from regkit.geometry.grid import Grid
@@ -14,35 +17,68 @@ app = typer.Typer(
     name="transform",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Explain, convert, invert and compose transforms.",
+    help="Describe, convert, invert and compose saved transforms.",
 )
 
-NAMES = "itk, ants, lta, fsl, ras, json"
-TransformFile = Annotated[Path, typer.Argument(metavar="T", help="A transform file.")]
-OutFile = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")]
-Fixed = Annotated[Path | None, typer.Option("--fixed", help="The fixed image.")]
-Moving = Annotated[Path | None, typer.Option("--moving", help="The moving image.")]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="FMT", help=f"Format to read: {NAMES}.")
+TransformFile = Annotated[Path, typer.Argument(metavar="T", help="Transform file.")]
+OutFile = Annotated[Path, typer.Argument(metavar="OUT", help="The transform file to write.")]
+FirstTransform = Annotated[
+    Path,
+    typer.Argument(metavar="A", help="Transform from the fixed image to an intermediate one."),
 ]
-To = Annotated[str | None, typer.Option("--to", metavar="FMT", help=f"Format to write: {NAMES}.")]
+SecondTransform = Annotated[
+    Path,
+    typer.Argument(metavar="B", help="Transform from the intermediate image to the moving one."),
+]
+FixedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--fixed", metavar="FILE", help="Fixed image; FSL and voxel matrices need its grid."
+    ),
+]
+MiddleFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--middle", metavar="FILE", help="Intermediate image; FSL matrices need its grid."
+    ),
+]
+MovingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--moving", metavar="FILE", help="Moving image; FSL and voxel matrices need its grid."
+    ),
+]
+FormatOrFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "--from",
+        metavar="FORMAT",
+        help=f"Format of the transform file: {TRANSFORM_FORMATS}. By default by its content.",
+    ),
+]
+ToFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="FORMAT",
+        help=f"Format of OUT: {TRANSFORM_FORMATS}. By default by its suffix.",
+    ),
+]
 
 
 @app.command("show")
 def show_transform(
     transform: TransformFile,
-    fixed: Fixed = None,
-    moving: Moving = None,
-    from_format: Annotated[
-        str | None,
-        typer.Option("--format", "--from", metavar="FMT", help=f"Format to read: {NAMES}."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    fixed: FixedFile = None,
+    moving: MovingFile = None,
+    from_format: FormatOrFrom = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Explain a transform: what it maps to what, how far, which way, in every convention.
+    """Describe a transform: direction, motion in mm and degrees, matrices in every convention.
 
-    Give the images to have the motion told about the centre of the fixed one, the displacement
-    in its field of view, and the matrices that need them (FSL, voxel).
+    With the images it adds the motion about the centre of the fixed image, the displacement within
+    its field of view, and the matrices that depend on the images (FSL, voxel).
     """
     from regkit.io.transforms import read_transform
     from regkit.report.description import describe
@@ -50,10 +86,8 @@ def show_transform(
     grids = _grid(fixed), _grid(moving)
     found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
     description = describe(found, *grids)
-    if json:
-        from json import dumps
-
-        typer.echo(dumps({"file": str(transform), **description.as_data()}, indent=2))
+    if as_json:
+        typer.echo(json.dumps({"file": str(transform), **description.as_data()}, indent=2))
         return
     from rich.console import Console
     from rich.text import Text
@@ -69,12 +103,12 @@ def show_transform(
 def convert_transform(
     transform: TransformFile,
     out: OutFile,
-    from_format: From = None,
-    to_format: To = None,
-    fixed: Fixed = None,
-    moving: Moving = None,
+    from_format: FromFormat = None,
+    to_format: ToFormat = None,
+    fixed: FixedFile = None,
+    moving: MovingFile = None,
 ) -> None:
-    """Write a transform in another format; the suffix of OUT chooses it unless --to does."""
+    """Write a transform in another format."""
     from regkit.io.transforms import read_transform, write_transform
 
     grids = {"fixed": _grid(fixed), "moving": _grid(moving)}
@@ -87,14 +121,14 @@ def convert_transform(
 def invert_transform(
     transform: TransformFile,
     out: OutFile,
-    from_format: From = None,
-    to_format: To = None,
-    fixed: Fixed = None,
-    moving: Moving = None,
+    from_format: FromFormat = None,
+    to_format: ToFormat = None,
+    fixed: FixedFile = None,
+    moving: MovingFile = None,
 ) -> None:
-    """Write the inverse of a transform: it maps moving points to fixed points.
+    """Write the inverse of a transform: OUT maps points of the moving image to the fixed image.
 
-    In OUT the images have changed places: what was the moving image of T is its fixed image.
+    The moving image of T is the fixed image of OUT.
     """
     from regkit.io.transforms import read_transform, write_transform
 
@@ -106,20 +140,18 @@ def invert_transform(
 
 @app.command("compose")
 def compose_transforms(
-    first: Annotated[Path, typer.Argument(metavar="A", help="Maps fixed to middle points.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Maps middle to moving points.")],
+    first: FirstTransform,
+    second: SecondTransform,
     out: OutFile,
-    to_format: To = None,
-    fixed: Fixed = None,
-    moving: Moving = None,
-    middle: Annotated[
-        Path | None, typer.Option("--middle", help="The image that A maps to and B maps from.")
-    ] = None,
+    to_format: ToFormat = None,
+    fixed: FixedFile = None,
+    moving: MovingFile = None,
+    middle: MiddleFile = None,
 ) -> None:
-    """Write B after A as one transform: OUT(x) = B(A(x)).
+    """Compose two transforms into one: OUT(x) = B(A(x)).
 
-    A maps first, points of the fixed image to points of a middle image; then B maps those to
-    points of the moving image. FSL matrices need all three images.
+    A maps points of the fixed image to an intermediate image, and B maps those to the moving
+    image. FSL matrices need all three images.
     """
     from regkit.io.transforms import read_transform, write_transform
 

@@ -1,4 +1,4 @@
-"""``regkit weights``: trained weights, shipped and installed."""
+"""``regkit weights``: list, show, verify and install trained weights."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regkit.cli.context import current_registry
+from regkit.cli.options import AsJson
 
 if TYPE_CHECKING:
     from regkit.plugin import MethodSpec
     from regkit.weights import Weights
 
 app = typer.Typer(help="List, show, verify and install trained weights.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="A method, or a .safetensors file.")]
+WeightsName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Method whose weights are in use, or .safetensors file."),
+]
+WeightsFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A .safetensors file; its card, .json, is beside it."),
+]
 
 
 @app.command("list")
-def list_weights(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
-) -> None:
-    """List the methods that use weights, and which weights they would take."""
-    rows = [_row(spec) for spec in _learned().values()]
+def list_weights(as_json: AsJson = False) -> None:
+    """List the methods that need trained weights, and the weights that each would load."""
+    rows = [_row(spec) for spec in _methods_with_weights().values()]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -33,33 +39,31 @@ def list_weights(
 
 
 @app.command("show")
-def show_weights(name: Name) -> None:
-    """Print the card: data, grid, intensities, parameters, licence, sha256, measured scores."""
+def show_weights(name: WeightsName) -> None:
+    """Print the card of weights: data, grid, intensities, license, sha256, measured scores."""
     typer.echo(json.dumps(_open(name).card, indent=2))
 
 
 @app.command("verify")
-def verify_weights(name: Name) -> None:
-    """Check that the file is the one its card describes."""
+def verify_weights(name: WeightsName) -> None:
+    """Verify that the file has the sha256 that its card records."""
     weights = _open(name)
     weights.verify()
-    typer.echo(f"{weights.file} is as its card says (sha256 {weights.card['sha256']})")
+    typer.echo(f"{weights.file} matches its card (sha256 {weights.card['sha256']})")
 
 
 @app.command("install")
-def install_weights(
-    file: Annotated[Path, typer.Argument(help="A .safetensors file, its card beside it.")],
-) -> None:
-    """Copy weights into your folder of weights, where methods find them before shipped ones."""
+def install_weights(file: WeightsFile) -> None:
+    """Copy weights and their card to the user's folder; methods prefer them to shipped ones."""
     from regkit.weights import install
 
-    installed = install(file, _learned())
+    installed = install(file, _methods_with_weights())
     typer.echo(f"{installed.method}: installed as {installed.file}")
 
 
-def _learned() -> dict[str, MethodSpec]:
-    offers = current_registry().methods
-    return {offer.spec.name: offer.spec for offer in offers if offer.spec.weights}
+def _methods_with_weights() -> dict[str, MethodSpec]:
+    specs = [registered.spec for registered in current_registry().methods]
+    return {spec.name: spec for spec in specs if spec.weights}
 
 
 def _open(name: str) -> Weights:
@@ -67,12 +71,12 @@ def _open(name: str) -> Weights:
     from regkit.registry import suggest
     from regkit.weights import SUFFIX, open_weights
 
-    learned = _learned()
-    if name not in learned and not name.endswith(SUFFIX):
+    methods = _methods_with_weights()
+    if name not in methods and not name.endswith(SUFFIX):
         raise UnknownNameError(
-            f"no method with weights is called '{name}'; {suggest(name, learned)}"
+            f"no method with weights is called '{name}'; {suggest(name, methods)}"
         )
-    return open_weights(name, learned[name].weights if name in learned else "")
+    return open_weights(name, methods[name].weights if name in methods else "")
 
 
 def _row(spec: MethodSpec) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""What ``regkit benchmark`` shows: progress, the table of means, and the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from regkit.cli.context import current_registry
+from regkit.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from regkit.benchmark.compare import Change
+    from regkit.benchmark.harness import BenchmarkProgress
+    from regkit.benchmark.records import Record
+    from regkit.statistics import Summary
+    from regkit.statistics.summary import DatasetSummary, ScoreSummary
+
+# The scores in the table on the terminal; summary.md has all of them.
+LEADING_SCORES = ("dt_mm", "dr_deg", "tre_mm", "dice", "hd95_mm", "runtime_s")
+
+
+@contextmanager
+def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
+    """Show the records done, the time remaining and failures; yield the function that updates."""
+    from rich.progress import TextColumn, TimeElapsedColumn
+
+    from regkit.statistics.writing import one_line
+
+    with progress_bar(TimeElapsedColumn(), TextColumn("{task.fields[remaining]}")) as bar:
+        task = bar.add_task("starting", total=None, remaining="")
+
+        def update(progress: BenchmarkProgress) -> None:
+            latest = progress.latest
+            name = "starting"
+            if latest is not None:
+                name = one_line(f"{latest['method']}, {latest['case']}")
+            bar.update(
+                task,
+                description=name,
+                completed=progress.done,
+                total=progress.total,
+                remaining=_remaining(progress.left_s),
+            )
+            if latest is not None and latest["status"] == "failed":
+                bar.console.print(
+                    f"{name}: {latest['error']}", style="red", markup=False, soft_wrap=True
+                )
+
+        yield update
+
+
+def _remaining(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, seconds_left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+    return f"{hours}:{clock} left" if hours else f"{clock} left"
+
+
+def print_summary(summary: Summary, folder: Path) -> None:
+    """Print a table of mean scores for each dataset, and where the full tables are."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True, highlight=False)
+    for dataset in summary.datasets:
+        scores = {s.score: s for s in summary.scores if s.dataset == dataset.dataset}
+        leading = [scores[name] for name in LEADING_SCORES if name in scores]
+        console.print(_table_of_means(dataset, leading))
+        for note in dataset.notes:
+            console.print(Text(f"  {note}"))
+        for method, reason in dataset.unavailable.items():
+            console.print(Text(f"  {method} could not run: {reason}"))
+    console.print(Text(f"Everything is in {folder}; the tables are in {folder / 'summary.md'}"))
+
+
+def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from regkit.statistics.writing import counted, format_mean, format_value, one_line
+
+    title = f"{one_line(dataset.dataset)}: {counted(dataset.cases, 'case')}"
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("method")
+    for score in scores:
+        unit = f" ({score.unit})" if score.unit else ""
+        table.add_column(score.score + unit, justify="right")
+    for method in dataset.methods:
+        rows = [next(row for row in score.methods if row.method == method) for score in scores]
+        cells = [
+            format_mean(row.mean, row.low, row.high) if row.cases else format_value(None)
+            for row in rows
+        ]
+        table.add_row(Text(method), *cells)
+    return table
+
+
+def print_comparison(baseline: Path, old: list[Record], new: list[Record]) -> bool:
+    """Print the changes since a baseline; return whether no score got worse."""
+    from regkit.benchmark.compare import compare_records, costs, only_in_one
+    from regkit.benchmark.summary import of_scores
+
+    changes = compare_records(old, new, *of_scores(current_registry()))
+    typer.echo(f"Compared with {baseline}, over the cases and methods in both:")
+    for change in changes:
+        if change.verdict in ("better", "worse"):
+            typer.echo(f"  {_change_text(change)}")
+    worse, totals = _totals(changes)
+    typer.echo(f"  {totals}")
+    for (dataset, method), ratio in costs(old, new).items():
+        typer.echo(
+            f"  {dataset}, {method}: {ratio['runtime_s']:.2f} times the time, "
+            f"{ratio['peak_memory_mb']:.2f} times the memory (not judged: machines differ)"
+        )
+    only_old, only_new = only_in_one(old, new)
+    if only_old or only_new:
+        typer.echo(f"  not compared: {only_old} records only there, {only_new} only here")
+    return worse == 0
+
+
+def _totals(changes: Iterable[Change]) -> tuple[int, str]:
+    """Return how many scores got worse, and a line with the counts of all verdicts."""
+    verdicts: list[str] = [change.verdict for change in changes]
+    worse, better, noise, same = map(verdicts.count, ("worse", "better", "noise", "same"))
+    text = (
+        f"{worse} scores are worse, {better} better, {noise} changed within noise, "
+        f"{same} are the same"
+    )
+    return worse, text
+
+
+def _change_text(change: Change) -> str:
+    evidence = "over too few patients to test" if change.p is None else f"p {change.p:.2g}"
+    if isnan(change.new):
+        evidence = "no longer scored"
+    elif change.score == "failed cases":
+        evidence = f"of {change.cases}"
+    unit = f" {change.unit}" if change.unit else ""
+    return (
+        f"{change.verdict}: {change.dataset}, {change.method}, {change.score} "
+        f"{change.old:.4g} -> {change.new:.4g}{unit} ({evidence})"
+    )

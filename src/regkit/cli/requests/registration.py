@@ -1,0 +1,146 @@
+"""Registration of two image files: read, register, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regkit.cli.context import current_registry
+from regkit.cli.progress import status_spinner
+from regkit.cli.requests.method_settings import MethodSettings
+from regkit.cli.requests.output_prefix import output_prefix
+
+if TYPE_CHECKING:
+    from regkit.registrar import Pair
+    from regkit.report.save import Saved
+
+DEFAULT_METHOD = "mi"
+DEFAULT_PREFIX = "registration"
+
+
+@dataclass(frozen=True)
+class RegisterRequest:
+    """One registration of two image files.
+
+    Parameters
+    ----------
+    fixed, moving
+        Image files or folders of DICOM slices.
+    output
+        Prefix of the output files, or a folder for them.
+    method
+        Expression of method names; see `regkit.registration.pipeline.build_method`.
+    settings
+        Parameters, device, seed and threads of the methods.
+    init
+        Initializer or transform file; None for ``auto``, or ``identity`` if no method of the
+        expression registers.
+    fixed_mask, moving_mask
+        Label map files; None for no mask.
+    fixed_modality, moving_modality
+        Modalities; empty for those of the files.
+    check_inverse
+        True to register the images in exchanged roles too, and compare.
+    report
+        True to write the HTML page.
+    """
+
+    fixed: Path
+    moving: Path
+    output: str = DEFAULT_PREFIX
+    method: str = DEFAULT_METHOD
+    settings: MethodSettings = field(default_factory=MethodSettings)
+    init: str | None = None
+    fixed_mask: Path | None = None
+    moving_mask: Path | None = None
+    fixed_modality: str = ""
+    moving_modality: str = ""
+    check_inverse: bool = False
+    report: bool = False
+
+
+def register_files(request: RegisterRequest) -> Saved:
+    """Read the images, register them and write the result.
+
+    Returns
+    -------
+    Saved
+        The record of the registration, and the files written.
+    """
+    started = time.perf_counter()
+    # Imported here because the time of importing readers and writers counts as theirs.
+    from regkit.io.atomic_output import atomic_output
+    from regkit.registration.pipeline import build_method
+    from regkit.registration.run import run
+
+    settings = request.settings
+    registrar = build_method(
+        request.method, settings.parameters, current_registry(), settings.defaults
+    )
+    prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
+    inputs = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
+    with atomic_output(prefix.parent, inputs) as stage:
+        with status_spinner("reading"):
+            pair = _read_pair(request)
+        load_s = time.perf_counter() - started
+        with status_spinner(f"registering with {request.method}"):
+            pair = _initialized(pair, init)
+            start_s = time.perf_counter() - started - load_s
+            result = run(registrar, pair, request.method, request.check_inverse)
+        with status_spinner("writing"):
+            since = time.perf_counter()
+            from regkit.report.record import Inputs
+            from regkit.report.save import save_registration
+
+            masks = request.fixed_mask, request.moving_mask
+            sources = Inputs(request.fixed, request.moving, load_s, start_s, *masks, init)
+            return save_registration(
+                result, prefix.name, stage, sources, report=request.report, since=since
+            )
+
+
+def _read_pair(request: RegisterRequest) -> Pair:
+    from regkit.io import read_labels, read_volume
+    from regkit.registrar import Pair
+
+    return Pair(
+        read_volume(request.fixed, request.fixed_modality),
+        read_volume(request.moving, request.moving_modality),
+        None if request.fixed_mask is None else read_labels(request.fixed_mask),
+        None if request.moving_mask is None else read_labels(request.moving_mask),
+    )
+
+
+def _initializer(request: RegisterRequest) -> str:
+    """Return the initializer; methods that do not register start from the identity by default."""
+    if request.init is not None:
+        return request.init
+    names = request.method.replace(",", "+").split("+")
+    specs = [current_registry().method(name.strip()).spec for name in names]
+    return "auto" if any(spec.is_registration for spec in specs) else "identity"
+
+
+def _initialized(pair: Pair, init: str) -> Pair:
+    """Return the pair with the initial transform of an initializer or of a file."""
+    from regkit.errors import ParameterError
+    from regkit.io.transforms import read_transform
+    from regkit.registration.initialization import (
+        initial_transform,
+        initializer_names,
+        is_initializer,
+    )
+    from regkit.registry import suggest
+
+    registry, file = current_registry(), Path(init)
+    if is_initializer(init, registry):
+        return replace(pair, initial=initial_transform(init, pair, registry))
+    if not file.is_file():
+        hint = suggest(init, initializer_names(registry))
+        raise ParameterError(
+            f"--init '{init}' is neither a transform file nor an initializer; {hint}"
+        )
+    return replace(
+        pair, initial=read_transform(file, fixed=pair.fixed.grid, moving=pair.moving.grid)
+    )

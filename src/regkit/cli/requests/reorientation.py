@@ -1,0 +1,120 @@
+"""Reorientation of an image file to the standard frame of an organ: read, reorient, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regkit.cli.context import current_registry
+from regkit.cli.progress import status_spinner
+from regkit.cli.requests.method_settings import MethodSettings
+from regkit.cli.requests.output_prefix import output_prefix
+
+if TYPE_CHECKING:
+    from regkit.plugin import FrameSpec
+    from regkit.registrar import Registrar
+    from regkit.registry import RegisteredSpec
+    from regkit.report.reorientation import StandardFrame
+    from regkit.report.save import Saved
+
+DEFAULT_PREFIX = "reorientation"
+
+
+@dataclass(frozen=True)
+class ReorientRequest:
+    """One reorientation of an image file.
+
+    Parameters
+    ----------
+    moving
+        Image file or folder of DICOM slices.
+    output
+        Prefix of the output files, or a folder for them.
+    frame
+        Name of the standard frame; None for the only one that plugins offer.
+    method
+        Expression of method names; None for the method that the frame's plugin names.
+    labels
+        Segmentation file to use instead of a method.
+    modality
+        Modality; empty for that of the file.
+    settings
+        Parameters, device, seed and threads of the methods.
+    """
+
+    moving: Path
+    output: str = DEFAULT_PREFIX
+    frame: str | None = None
+    method: str | None = None
+    labels: Path | None = None
+    modality: str = ""
+    settings: MethodSettings = field(default_factory=MethodSettings)
+
+
+def reorient_file(request: ReorientRequest) -> Saved:
+    """Read the image, reorient it, measure the organ and write the result.
+
+    Returns
+    -------
+    Saved
+        The record of the reorientation, and the files written.
+    """
+    started = time.perf_counter()
+    from regkit.io import read_volume
+    from regkit.io.atomic_output import atomic_output
+    from regkit.registrar import Pair
+    from regkit.registration.initialization import align_centers
+    from regkit.registration.run import run
+    from regkit.report.record import Inputs
+
+    registered = _frame(request.frame)
+    frame: StandardFrame = registered.load()()
+    name, registrar = _named_method(request, registered.spec, frame)
+    prefix = output_prefix(request.output, DEFAULT_PREFIX)
+    with atomic_output(prefix.parent, (request.moving, request.labels)) as stage:
+        with status_spinner("reading"):
+            moving = read_volume(request.moving, request.modality)
+        load_s = time.perf_counter() - started
+        with status_spinner(f"reorienting with {name}"):
+            pair = Pair(frame.fixed(moving), moving)
+            pair = Pair(pair.fixed, moving, initial=align_centers(pair))
+            result = run(registrar, pair, name)
+        with status_spinner("measuring and writing"):
+            inputs = Inputs(moving=request.moving, load_s=load_s, init="centre")
+            return frame.save(result, prefix.name, stage, inputs)
+
+
+def _frame(name: str | None) -> RegisteredSpec[FrameSpec]:
+    """Return the frame of a name, or the only frame offered."""
+    from regkit.errors import ParameterError
+
+    registry = current_registry()
+    if name is not None:
+        return registry.frame(name)
+    names = sorted({registered.spec.name for registered in registry.frames})
+    if len(names) != 1:
+        there_is = f"choose one of {', '.join(names)}" if names else "no plugin offers one"
+        raise ParameterError(
+            f"--to must name a standard frame; {there_is}{registry.disabled_hint}"
+        )
+    return registry.frame(names[0])
+
+
+def _named_method(
+    request: ReorientRequest, spec: FrameSpec, frame: StandardFrame
+) -> tuple[str, Registrar]:
+    """Return the method's name for the record, and the method."""
+    from regkit.errors import ParameterError
+    from regkit.io import read_labels
+    from regkit.registration.pipeline import build_method
+
+    settings = request.settings
+    parameters = settings.parameters
+    if request.labels is None:
+        name = request.method or spec.method
+        return name, build_method(name, parameters, current_registry(), settings.defaults)
+    if request.method is not None:
+        raise ParameterError("--labels and --method exclude each other; give one of them")
+    return f"labels of {request.labels.name}", frame.from_segmentation(read_labels(request.labels))
