@@ -114,9 +114,15 @@ def test_a_missing_file(run, pair_files, tmp_path):
         (("--set", "bogus"), "'bogus' is not of the form key=value"),
         (("--set", "model=elastic"), r"model takes rigid \| affine, got 'elastic'"),
         (("--parameters", "none.toml"), "cannot read the parameters in none.toml"),
-        (("--init", "none.tfm"), r"'none\.tfm' is neither a transform file nor an initializer; there is"),
+        (
+            ("--init", "none.tfm"),
+            r"'none\.tfm' is neither a transform file nor an initializer; there is",
+        ),
         (("--init", "center"), "'center' is neither .*; did you mean centre"),
-        (("--init", ""), "'' is neither a transform file nor an initializer; there is auto, centre"),
+        (
+            ("--init", ""),
+            "'' is neither a transform file nor an initializer; there is auto, centre",
+        ),
         (("--init", "."), "neither a transform file nor an initializer"),
         (("--fixed-modality", "xray"), "unknown modality 'xray'"),
         (("--fixed-mask", "none.nii.gz"), r"none\.nii\.gz"),
@@ -174,7 +180,7 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_
     )
     assert not (tmp_path / "out").exists()
     told = run("--debug", "register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
-    assert isinstance(told.exception, ZeroDivisionError)
+    assert repr(told.exception) == "ZeroDivisionError('oops')"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -106,6 +106,18 @@ def test_plugins_lists_name_distribution_version_status() -> None:
     assert listed["classic"]["distribution"] == "regkit-imaging"
 
 
+def test_plugins_lists_datasets_and_frames() -> None:
+    lines = invoke("plugins").stdout.splitlines()
+    registry = default_registry()
+    for kind, offered in (("datasets", registry.datasets), ("frames", registry.frames)):
+        assert f"{kind}: {', '.join(o.spec.name for o in offered)}" in lines
+
+
+def test_help_says_where_the_documentation_is() -> None:
+    words = " ".join(invoke("--help").stdout.split())
+    assert "Documentation: README.md and the folder docs of the source" in words
+
+
 def test_output_is_whole_where_there_is_no_terminal(elsewhere: dict[str, str]) -> None:
     """However narrow the terminal that is not there."""
     listed = run(elsewhere, "methods")

@@ -16,6 +16,8 @@ from regkit.geometry.transform import IDENTITY, DisplacementField
 from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform
 from regkit.registrar import Estimate
+from regkit.registry import default_registry
+from regkit_classic.identity import Identity
 from regkit_ventricle.segments import SEGMENTS
 from small_cohorts import small
 from ventricle_shells import POSE, Shell, box, cube
@@ -23,16 +25,7 @@ from ventricle_shells import POSE, Shell, box, cube
 VOLUMES = ("sa", "hla", "vla", "labels", "sa_labels")
 ENDINGS = (".tfm", ".json", ".png", "_segments.csv", *(f"_{name}.nii.gz" for name in VOLUMES))
 SHELL = Shell()
-
-
-class Truth:
-    """Finds what it was told."""
-
-    def __init__(self, transform, labels, warnings=()):
-        self.found = Estimate(transform, labels, {"warnings": list(warnings)})
-
-    def register(self, pair):
-        return self.found
+KNOWN = ("-m", "identity")
 
 
 @pytest.fixture
@@ -42,11 +35,11 @@ def run():
 
 @pytest.fixture
 def knowing(monkeypatch):
-    """Let every method be one that knows an answer."""
+    """Let the method `KNOWN` return a given transform and labels."""
 
-    def know(*answer):
-        told = Truth(*answer)
-        monkeypatch.setattr("regkit.cli.reorient._registrar", lambda *_: ("ms-st-unet", told))
+    def know(transform, labels, warnings=()):
+        estimate = Estimate(transform, labels, {"warnings": list(warnings)})
+        monkeypatch.setattr(Identity, "register", lambda self, pair: estimate)
 
     return know
 
@@ -67,7 +60,7 @@ def files(shell, tmp_path):
 def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
     knowing(POSE, shell[1])
     out = tmp_path / "results" / "case"
-    told = run(files[0], "--modality", "pet", "-o", out)
+    told = run(*KNOWN, files[0], "--modality", "pet", "-o", out)
     assert told.exit_code == 0, told.output
     assert {p.name for p in out.parent.iterdir()} == {f"case{ending}" for ending in ENDINGS}
     assert told.stdout.startswith("OK")
@@ -79,7 +72,7 @@ def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
     assert ventricle["myocardium_ml"] == pytest.approx(SHELL.myocardium_ml, rel=0.04)
     assert ventricle["cavity_ml"] == pytest.approx(SHELL.cavity_ml, rel=0.04)
     assert record["verdict"]["status"] == "OK"
-    assert record["method"] == "ms-st-unet"
+    assert record["method"] == "identity"
     assert np.shape(ventricle["polar_map"]["percent"]) == (40, 72)
     assert len(ventricle["polar_map"]["rings"]) == 40
     means = {s["segment"]: s["mean_percent"] for s in ventricle["segments"]}
@@ -99,7 +92,7 @@ def test_the_slices_are_what_simpleitk_makes_of_the_transform(
     run, knowing, files, shell, tmp_path
 ):
     knowing(POSE, shell[1])
-    run(files[0], "-o", tmp_path / "a")
+    run(*KNOWN, files[0], "-o", tmp_path / "a")
     image, transform = sitk.ReadImage(files[0]), sitk.ReadTransform(tmp_path / "a.tfm")
     for view in ("sa", "hla", "vla"):
         slices = sitk.ReadImage(tmp_path / f"a_{view}.nii.gz")
@@ -117,7 +110,7 @@ def test_the_slices_are_what_simpleitk_makes_of_the_transform(
 
 def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, shell, tmp_path):
     knowing(POSE, shell[1])
-    run(files[0], "-o", tmp_path / "a")
+    run(*KNOWN, files[0], "-o", tmp_path / "a")
     np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.nii.gz").array, shell[1].array)
     turned = sitk.ReadImage(tmp_path / "a_sa_labels.nii.gz")
     back = sitk.Resample(
@@ -135,7 +128,7 @@ def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, sh
 def test_labels_on_a_grid_of_their_own_are_written_on_the_images(run, knowing, files, tmp_path):
     _, finer = SHELL.draw(cube(2.0))
     knowing(POSE, finer)
-    told = run(files[0], "-o", tmp_path / "a", "--json")
+    told = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
     assert nib.load(tmp_path / "a_labels.nii.gz").shape == nib.load(files[0]).shape
     record = json.loads(told.stdout)
     assert record == json.loads((tmp_path / "a.json").read_text())
@@ -161,7 +154,9 @@ def test_simulated_patients_come_out_as_they_were_made(run, knowing, tmp_path, c
     )
     write_volume(case.pair.moving, tmp_path / "scan.nii.gz")
     knowing(case.truth, case.moving_labels)
-    told = run(tmp_path / "scan.nii.gz", "--modality", cohort[3:], "-o", tmp_path / "a", "--json")
+    told = run(
+        *KNOWN, tmp_path / "scan.nii.gz", "--modality", cohort[3:], "-o", tmp_path / "a", "--json"
+    )
     assert told.exit_code == 0, told.output
     record = json.loads(told.stdout)
     measures = record["verdict"]["measures"]
@@ -175,7 +170,7 @@ def test_simulated_patients_come_out_as_they_were_made(run, knowing, tmp_path, c
 
 def test_a_wrong_frame_exits_with_three_and_is_written(run, knowing, files, shell, tmp_path):
     knowing(POSE @ rigid((0, 90, 0)), shell[1])
-    told = run(files[0], "-o", tmp_path / "a")
+    told = run(*KNOWN, files[0], "-o", tmp_path / "a")
     assert told.exit_code == 3
     assert told.stdout.startswith("FAIL")
     assert (tmp_path / "a.png").exists()
@@ -183,7 +178,7 @@ def test_a_wrong_frame_exits_with_three_and_is_written(run, knowing, files, shel
 
 def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
     knowing(POSE, shell[1], ["the image is not like those of training"])
-    told = run(files[0], "-o", tmp_path / "a")
+    told = run(*KNOWN, files[0], "-o", tmp_path / "a")
     assert told.exit_code == 0
     assert told.stdout.startswith("CHECK")
     assert "not like those of training" in told.stdout
@@ -249,6 +244,28 @@ def test_a_frame_that_nobody_offers_is_named(run, files, tmp_path):
     refused(told, "no standard frame is called 'shortaxis'; did you mean short-axis?", tmp_path)
 
 
+def test_the_frame_names_the_method_unless_the_user_does(run, files, shell, tmp_path, monkeypatch):
+    spec = default_registry().frame("short-axis").spec
+    estimate = Estimate(POSE, shell[1])
+    for name in spec.method.split("+"):
+        stage = default_registry().method(name).load()
+        for function in {"register", "refine"} & set(dir(stage)):
+            monkeypatch.setattr(stage, function, lambda *_: estimate)
+    for number, to in enumerate([(), ("--to", "short-axis")]):
+        told = run(files[0], *to, "-o", tmp_path / f"out{number}", "--json")
+        assert json.loads(told.stdout)["method"] == spec.method
+
+
+def test_without_a_frame_there_is_nothing_to_reorient_to(run, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGKIT_DISABLE_PLUGINS", "ventricle")
+    default_registry.cache_clear()
+    try:
+        told = run(files[0], "-o", tmp_path / "out" / "a")
+    finally:
+        default_registry.cache_clear()
+    refused(told, "--to must name a standard frame; no plugin offers one", tmp_path)
+
+
 def refused(told, words, tmp_path):
     assert told.exit_code == 1
     assert words in told.stderr
@@ -266,7 +283,9 @@ def test_oblique_flipped_anisotropic_images_give_the_same_map(run, knowing, tmp_
         image, labels = SHELL.draw(grid, POSE, uptake)
         write_volume(image, tmp_path / f"{number}.nii.gz")
         knowing(POSE, labels)
-        told = run(tmp_path / f"{number}.nii.gz", "-o", tmp_path / f"out{number}", "--json")
+        told = run(
+            *KNOWN, tmp_path / f"{number}.nii.gz", "-o", tmp_path / f"out{number}", "--json"
+        )
         found.append([s["mean_percent"] for s in json.loads(told.stdout)["ventricle"]["segments"]])
     np.testing.assert_allclose(found[0], found[1], atol=3.0)
 
@@ -275,7 +294,7 @@ def test_a_transform_that_bends_is_kept_as_one(run, knowing, files, shell, tmp_p
     bend = DisplacementField(np.zeros((4, 4, 4, 3)), cube(40.0, pose=IDENTITY))
     (tmp_path / "a.tfm").write_text("of an earlier run")
     knowing(POSE @ bend, shell[1])
-    told = run(files[0], "-o", tmp_path / "a", "--json")
+    told = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["transform"]["file"] == "a.h5"
     assert not (tmp_path / "a.tfm").exists()
