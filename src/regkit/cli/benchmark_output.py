@@ -31,7 +31,7 @@ def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
     """Show the records done, the time remaining and failures; yield the function that updates."""
     from rich.progress import TextColumn, TimeElapsedColumn
 
-    from regkit.statistics.writing import one_line
+    from regkit.statistics.summary_files import one_line
 
     with progress_bar(TimeElapsedColumn(), TextColumn("{task.fields[remaining]}")) as bar:
         task = bar.add_task("starting", total=None, remaining="")
@@ -86,7 +86,7 @@ def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Tabl
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.writing import counted, format_mean, format_value, one_line
+    from regkit.statistics.summary_files import counted, format_mean, format_value, one_line
 
     title = f"{one_line(dataset.dataset)}: {counted(dataset.cases, 'case')}"
     table = Table(title=Text(title), title_justify="left")
