@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from regkit.registry import default_registry
-from regkit.testing.conformance import CHECKS, MethodUnderTest, report_outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, report_check
 
 METHODS = [offer.spec.name for offer in default_registry().methods]
 
@@ -18,7 +18,7 @@ def subject(name: str) -> MethodUnderTest:
 @pytest.mark.parametrize("check", list(CHECKS))
 @pytest.mark.parametrize("name", METHODS)
 def test_method(name: str, check: str) -> None:
-    report_outcome(check, subject(name))
+    report_check(check, subject(name))
 
 
 def test_the_registry_is_not_empty() -> None:

@@ -52,6 +52,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     _wait_until(lambda: not any(_is_running(pid) for pid in workers))
+    assert len(workers) == 2
 
 
 def _wait_until(condition, seconds=60):

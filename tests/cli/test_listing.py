@@ -230,7 +230,7 @@ def test_check_passes_a_method_that_keeps_the_contract() -> None:
     checked = invoke("check", "identity")
     assert checked.exit_code == 0
     assert row(checked.stdout, "repeatable") == "repeatable ok"
-    assert "not declared  it does not honour a fixed mask" in checked.stdout
+    assert "not declared  it does not support a fixed mask" in checked.stdout
     assert checked.stdout.splitlines()[-1] == "identity: 11 ok, 0 failed, 10 not declared"
 
 

@@ -74,9 +74,13 @@ def test_a_composite_of_linear_maps_becomes_one_matrix():
 
 
 def test_a_composite_of_one_field_is_that_field():
-    image = sitk.GetImageFromArray(np.ones((3, 4, 5, 3)), isVector=True)
+    displacement = np.random.default_rng(0).normal(size=(3, 4, 5, 3))
+    image = sitk.GetImageFromArray(displacement, isVector=True)
     composite = sitk.CompositeTransform([sitk.DisplacementFieldTransform(image)])
-    assert isinstance(transform_from_sitk(composite), DisplacementField)
+    found = transform_from_sitk(composite)
+    assert type(found) is DisplacementField
+    assert found.grid == Grid((3, 4, 5))
+    np.testing.assert_array_equal(found.displacement, displacement)
 
 
 @pytest.mark.parametrize(

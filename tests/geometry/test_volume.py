@@ -64,7 +64,9 @@ def test_with_array_keeps_type_and_modality():
     volume = Volume(np.zeros((2, 3, 4)), GRID, "pet")
     other = volume.with_array(np.ones((2, 3, 4)))
     assert (other.modality, other.grid, other.array.sum()) == ("pet", GRID, 24)
-    assert isinstance(LabelMap(np.zeros((2, 3, 4)), GRID).with_array(other.array), LabelMap)
+    labels = LabelMap(np.zeros((2, 3, 4)), GRID).with_array(other.array)
+    assert type(labels) is LabelMap
+    assert (labels.labels, labels.array.dtype.kind) == ((1,), "i")
 
 
 @pytest.mark.parametrize(

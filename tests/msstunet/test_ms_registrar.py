@@ -22,7 +22,7 @@ from regkit.errors import (
 from regkit.metrics.segmentation import dice_of
 from regkit.registry import default_registry
 from regkit.report.save import on_image
-from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, run_check
 from regkit.weights import sha256
 from regkit_msstunet import build_network, inference
 from regkit_msstunet.card import Card
@@ -325,7 +325,7 @@ def test_installed_weights_keep_the_contract(trained) -> None:
     offer = default_registry().method("ms-st-unet")
     assert offer.problem == ""
     subject = MethodUnderTest(offer)
-    found = {name: outcome(name, subject) for name in CHECKS}
+    found = {name: run_check(name, subject) for name in CHECKS}
     assert {name: o.why for name, o in found.items() if o.status == "failed"} == {}
     done = {name for name, o in found.items() if o.status == "ok"}
     assert done >= {"returns its model", "repeatable", "inputs unchanged", "sizes may differ"}

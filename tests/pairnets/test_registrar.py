@@ -15,7 +15,7 @@ from regkit.errors import FileFormatError, MissingDependencyError, ParameterErro
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.testing import phantom_pairs
-from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, run_check
 from regkit.testing.phantom import thorax
 from regkit.testing.phantom_pairs import distance_mm
 from regkit.weights import sha256
@@ -250,7 +250,7 @@ def test_installed_weights_make_a_method(trained) -> None:
     offer = default_registry().method("dvnet")
     assert offer.problem == ""
     subject = MethodUnderTest(offer)
-    found = {name: outcome(name, subject) for name in CHECKS}
+    found = {name: run_check(name, subject) for name in CHECKS}
     failed = {name: o.why for name, o in found.items() if o.status == "failed"}
     assert failed == {}
     done = {name for name, o in found.items() if o.status == "ok"}

@@ -117,7 +117,7 @@ def test_fields_of_view_apart_are_refused_with_their_distance():
 
 
 def test_a_small_image_inside_a_large_one_overlaps_it():
-    """A 4 mm image lies between the points at which a 600 mm one is looked at."""
+    """A 4 mm image lies between the points at which a 600 mm one is sampled."""
     large = Grid((6, 6, 6), (100.0, 100.0, 100.0), (-250.0, -250.0, -250.0))
     a = Volume(np.arange(216.0).reshape(6, 6, 6), large)
     b = volume(np.arange(64.0).reshape(4, 4, 4), origin=(7.0, 7.0, 7.0))
@@ -125,6 +125,10 @@ def test_a_small_image_inside_a_large_one_overlaps_it():
     check_pair(Pair(b, a))
     everywhere = LabelMap(np.ones((6, 6, 6), dtype=np.uint8), large)
     check_pair(Pair(a, b, everywhere, everywhere))
+    beside = volume(b.array, origin=(301.0, 7.0, 7.0))
+    for pair in (Pair(a, beside), Pair(beside, a)):
+        with pytest.raises(RegistrationError, match="do not overlap in world coordinates"):
+            check_pair(pair)
 
 
 def test_oblique_fields_of_view_apart_are_refused():

@@ -37,7 +37,7 @@ def test_what_is_not_declared_is_reported_and_not_passed(run) -> None:
         "mask or repeatable",
     )
     result.assert_outcomes(passed=1, skipped=3, deselected=len(CHECKS) - 4)
-    result.stdout.fnmatch_lines(["*not declared: it does not honour a fixed mask*"])
+    result.stdout.fnmatch_lines(["*not declared: it does not support a fixed mask*"])
 
 
 def test_a_failure_is_one_sentence_without_a_traceback(run) -> None:

@@ -17,7 +17,7 @@ from regkit.errors import (
 )
 from regkit.registry import default_registry
 from regkit.testing import phantom_pairs
-from regkit.testing.conformance import CHECKS, MethodUnderTest, outcome
+from regkit.testing.conformance import CHECKS, MethodUnderTest, run_check
 from regkit.testing.phantom import thorax
 from regkit.testing.phantom_pairs import distance_mm
 from regkit.weights import find_weights, sha256
@@ -194,7 +194,7 @@ def test_installed_weights_make_a_method(trained) -> None:
         assert "weights missing: regkit train transmorph-mi" in (
             default_registry().method("transmorph-mi").problem
         )
-    found = {name: outcome(name, MethodUnderTest(offer)) for name in CHECKS}
+    found = {name: run_check(name, MethodUnderTest(offer)) for name in CHECKS}
     failed = {name: o.why for name, o in found.items() if o.status == "failed"}
     assert failed == {}
     done = {name for name, o in found.items() if o.status == "ok"}

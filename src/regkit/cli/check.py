@@ -18,11 +18,11 @@ MethodName = Annotated[str, typer.Argument(metavar="METHOD", help="A method.")]
 
 def check_command(name: MethodName) -> None:
     """Test whether a method satisfies regkit's contract; exit code 1 if it does not."""
-    from regkit.testing.conformance import CHECKS, examine
+    from regkit.testing.conformance import CHECKS, run_checks
 
     outcomes = []
     with status_spinner(f"checking {name}") as update:
-        for outcome in examine(current_registry().method(name)):
+        for outcome in run_checks(current_registry().method(name)):
             outcomes.append(outcome)
             update(f"checking {name}: {len(outcomes)} of {len(CHECKS)}")
     print_table(

@@ -184,7 +184,7 @@ def _check_intensities(role: str, volume: Volume) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(volume.array)).sum())
         raise RegistrationError(
-            f"{bad} voxels of the {role} image are NaN or infinite; replace them by numbers"
+            f"the {role} image has {bad} voxels that are NaN or infinite; replace them by numbers"
         )
     if low == high:
         raise RegistrationError(

@@ -1,4 +1,4 @@
-"""Checks of how a method behaves: what it returns, leaves alone and repeats."""
+"""Checks of the behavior of a method: outputs, side effects and repeatability."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from regkit.testing import phantom_pairs
 from regkit.testing.method_under_test import MethodUnderTest, require
 from regkit.testing.phantom_pairs import distance_mm
 
-SAME_MM = 1e-3
-ORTHOGONAL = 1e-5
+SAME_MM = 1e-3  # far below a voxel, above the rounding of float32
+ORTHOGONAL = 1e-5  # rounding of a float32 matrix
 MODELS = ("none", "rigid", "similarity", "affine", "deformable")
 
 
 def returns_an_estimate(subject: MethodUnderTest) -> None:
-    """An `Estimate` comes back, finite, with diagnostics that JSON can hold."""
+    """Check that an `Estimate` is returned, finite, with diagnostics that JSON can hold."""
     estimate = subject.plain_estimate
     require(
         isinstance(estimate, Estimate),
@@ -46,7 +46,7 @@ def returns_an_estimate(subject: MethodUnderTest) -> None:
 
 
 def returns_its_model(subject: MethodUnderTest) -> None:
-    """The transform is of the model that the spec declares."""
+    """Check that the transform is of the model that the spec declares."""
     model, transform = subject.spec.model, subject.plain_estimate.transform
     require(model in MODELS, f"its model '{model}' is none of {', '.join(MODELS)}")
     if model == "deformable":
@@ -66,7 +66,7 @@ def returns_its_model(subject: MethodUnderTest) -> None:
 
 
 def leaves_inputs_unchanged(subject: MethodUnderTest) -> None:
-    """Neither the pair nor its arrays change, masks included."""
+    """Check that neither the pair nor its arrays change, masks included."""
     given = replace(phantom_pairs.torn().pair, initial=AffineTransform.shift((2.0, 0.0, 0.0)))
     pair = phantom_pairs.fresh(given)
     parts = dict(vars(pair))
@@ -80,7 +80,7 @@ def leaves_inputs_unchanged(subject: MethodUnderTest) -> None:
 
 
 def is_repeatable(subject: MethodUnderTest) -> None:
-    """The same pair and parameters give the same map, to a micrometre."""
+    """Check that the same pair and parameters give the same map, to a micrometre."""
     problem = phantom_pairs.plain_problem()
     again = subject.register(problem.pair).transform
     apart = distance_mm(again, subject.plain_estimate.transform, problem.points)
@@ -91,7 +91,7 @@ def is_repeatable(subject: MethodUnderTest) -> None:
 
 
 def survives_saving(subject: MethodUnderTest) -> None:
-    """The map read back from a file is the map written, to a micrometre."""
+    """Check that the map read back from a file is the map written, to a micrometre."""
     transform = subject.plain_estimate.transform
     suffixes = (".tfm", ".h5") if isinstance(transform, AffineTransform) else (".h5",)
     for suffix in suffixes:

@@ -1,4 +1,4 @@
-"""Whether a method keeps the contract: every check, for `regkit check` and for pytest."""
+"""The conformance kit: every check of a method, for ``regkit check`` and for pytest."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "sizes may differ": alignment.sizes_may_differ,
     "inputs unchanged": behavior.leaves_inputs_unchanged,
     "repeatable": behavior.is_repeatable,
-    "honours initial": alignment.honours_initial,
-    "honours fixed mask": alignment.honours_fixed_mask,
-    "honours moving mask": alignment.honours_moving_mask,
-    "honours both masks": alignment.honours_both_masks,
+    "supports initial": alignment.supports_initial,
+    "supports fixed mask": alignment.supports_fixed_mask,
+    "supports moving mask": alignment.supports_moving_mask,
+    "supports both masks": alignment.supports_both_masks,
     "survives saving": behavior.survives_saving,
 }
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one check found; `why` is empty for ``ok``."""
+class CheckResult:
+    """The result of one check; `why` is empty for ``ok``."""
 
     check: str
     status: Status
     why: str = ""
 
 
-def examine(offer: RegisteredSpec[MethodSpec]) -> Iterator[Outcome]:
+def run_checks(offer: RegisteredSpec[MethodSpec]) -> Iterator[CheckResult]:
     """Run every check on a method, one after the other.
 
     Raises
@@ -60,35 +60,35 @@ def examine(offer: RegisteredSpec[MethodSpec]) -> Iterator[Outcome]:
     subject = MethodUnderTest(offer)
     _ = subject.target
     for name in CHECKS:
-        yield outcome(name, subject)
+        yield run_check(name, subject)
 
 
-def outcome(check: str, subject: MethodUnderTest) -> Outcome:
+def run_check(check: str, subject: MethodUnderTest) -> CheckResult:
     """Run one check; a method that raises an error fails it."""
     try:
         CHECKS[check](subject)
     except NotDeclaredError as error:
-        return Outcome(check, "not declared", str(error))
+        return CheckResult(check, "not declared", str(error))
     except ContractError as error:
-        return Outcome(check, "failed", str(error))
-    except Exception as error:  # whatever a method raises is a finding
+        return CheckResult(check, "failed", str(error))
+    except Exception as error:  # any error of a method is a failed check
         first = (str(error).splitlines() or [""])[0]
-        return Outcome(check, "failed", f"it raised {type(error).__name__}: {first}")
-    return Outcome(check, "ok")
+        return CheckResult(check, "failed", f"it raised {type(error).__name__}: {first}")
+    return CheckResult(check, "ok")
 
 
 def method_tests(name: str, registry: Registry | None = None) -> Any:
-    """Return one pytest test per check of a method.
+    """Return a pytest test of a method with a case for every check.
 
-    One line of a test module is enough: ``test_mine = method_tests("mine")``. A check of what the
-    method does not declare is reported as skipped, with the reason.
+    One line of a test module is enough: ``test_mine = method_tests("mine")``. Checks of what the
+    method does not declare are skipped, with the reason.
 
     Parameters
     ----------
     name
-        The method.
+        Name of the method.
     registry
-        Where to find it; the environment's own by default.
+        Source of the method; the environment's own by default.
     """
     import pytest  # noqa: PLC0415 - `regkit check` runs without it
 
@@ -98,7 +98,7 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
 
     @pytest.mark.parametrize("check", list(CHECKS))
     def test(check: str) -> None:
-        report_outcome(check, subject())
+        report_check(check, subject())
 
     test.__doc__ = f"The method '{name}' keeps regkit's contract."
     # Collected whatever the name it is given in the test module.
@@ -106,15 +106,15 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
     return test
 
 
-def report_outcome(check: str, subject: MethodUnderTest) -> None:
-    """Run one check and tell pytest about it."""
+def report_check(check: str, subject: MethodUnderTest) -> None:
+    """Run one check and report its result to pytest."""
     import pytest  # noqa: PLC0415 - `regkit check` runs without it
 
     try:
         _ = subject.target
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    found = outcome(check, subject)
+    found = run_check(check, subject)
     if found.status == "not declared":
         pytest.skip(f"not declared: {found.why}")
     if found.status == "failed":

@@ -1,4 +1,4 @@
-"""Checks of what a method says about itself."""
+"""Checks of the declaration of a method: its parameters and the cost of importing its plugin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from regkit.registrar import Registrar
 from regkit.registration.parameters import configure, parameters_of
 from regkit.testing.method_under_test import MethodUnderTest, require
 
+# Packages whose import takes long; a plugin must not import them to declare its methods.
 HEAVY = (
     "numpy", "scipy", "torch", "SimpleITK", "itk", "ants", "matplotlib", "nibabel", "pydicom",
     "skimage", "pandas", "monai", "tensorflow", "jax", "sklearn", "PIL", "numba",
 )  # fmt: skip
 
-# Loads a plugin as the registry does and prints which of the heavy packages came with it.
+# Loads a plugin as the registry does and prints the heavy packages that this imported.
 PROBE = """
 import sys
 from importlib.metadata import EntryPoint
@@ -28,11 +29,11 @@ for hook in ("regkit_methods", "regkit_metrics", "regkit_datasets", "regkit_fram
     list(getattr(plugin, hook, tuple)())
 print(*(name for name in heavy if name in set(sys.modules) - before))
 """
-PROBE_TIMEOUT_S = 60
+PROBE_TIMEOUT_S = 60  # chosen by hand; a light declaration takes less than a second
 
 
 def parameters_are_plain_data(subject: MethodUnderTest) -> None:
-    """The method is a frozen dataclass whose fields have defaults that JSON can hold."""
+    """Check that the method is a frozen dataclass with defaults that JSON can hold."""
     target = subject.target
     frozen = getattr(getattr(target, "__dataclass_params__", None), "frozen", False)
     require(frozen, f"{subject.spec.target} must be a frozen dataclass of its parameters")
@@ -48,7 +49,7 @@ def parameters_are_plain_data(subject: MethodUnderTest) -> None:
 
 
 def _round_trip(subject: MethodUnderTest) -> None:
-    """The method can be built again from its parameters written as JSON."""
+    """Require that the method can be built again from its parameters written as JSON."""
     registrar = subject.new()
     try:
         text = json.dumps(dataclasses.asdict(registrar), allow_nan=False)  # type: ignore[call-overload]
@@ -60,7 +61,7 @@ def _round_trip(subject: MethodUnderTest) -> None:
 
 
 def declaration_is_light(subject: MethodUnderTest) -> None:
-    """Loading the plugin in a fresh process imports no heavy package."""
+    """Check that loading the plugin in a fresh process imports no heavy package."""
     command = [sys.executable, "-c", PROBE, subject.owner.target, *HEAVY]
     try:
         probe = subprocess.run(  # noqa: S603 - our own interpreter, our own code

@@ -1,4 +1,4 @@
-"""A method under examination, and how a check says what it found."""
+"""The method under test, and the errors by which a check reports its result."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from regkit.testing.phantom_pairs import fresh, plain_problem
 
 
 class ContractError(AssertionError):
-    """The method breaks a promise; the message says which and by how much."""
+    """The method violates the contract; the message says how, and by how much."""
 
 
 class NotDeclaredError(Exception):
-    """The check does not apply, because the method does not claim what it tests."""
+    """The check does not apply, because the method does not declare what it tests."""
 
 
 class MethodUnderTest:
-    """A method under examination.
+    """A method under test.
 
     Parameters
     ----------
     offer
-        The method's spec and the plugin that offers it.
+        Spec of the method and its plugin.
     """
 
     def __init__(self, offer: RegisteredSpec[MethodSpec]) -> None:
@@ -43,7 +43,7 @@ class MethodUnderTest:
         Raises
         ------
         MissingDependencyError
-            The method cannot be used here: it lacks a package or its weights.
+            A package or the weights are missing here.
         """
         if self._offer.problem:
             raise MissingDependencyError(f"{self.spec.name} {self._offer.problem}")
@@ -59,22 +59,22 @@ class MethodUnderTest:
         return registrar
 
     def register(self, pair: Pair) -> Estimate:
-        """Register a copy of a pair with a method built for it only."""
+        """Register a copy of a pair with a newly built method."""
         return self.new().register(fresh(pair))
 
     @cached_property
     def plain_estimate(self) -> Estimate:
-        """The estimate for the plain problem, which several checks look at."""
+        """The estimate for the plain problem, which several checks use."""
         return self.register(plain_problem().pair)
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """Raise `ContractError` unless something holds."""
+    """Raise `ContractError` with a message unless a condition holds."""
     if not holds:
         raise ContractError(otherwise)
 
 
-def require_declared(claims: bool, otherwise: str) -> None:
-    """Raise `NotDeclaredError` unless the method claims something."""
-    if not claims:
+def require_declared(declares: bool, otherwise: str) -> None:
+    """Raise `NotDeclaredError` with a message unless the method declares something."""
+    if not declares:
         raise NotDeclaredError(otherwise)

@@ -1,6 +1,6 @@
 """A thorax of ellipsoids that can be painted on any grid, in two contrasts, in any pose.
 
-Made for tests and the demo: its truth is exact, it has no symmetry, and it takes milliseconds.
+For tests and the demo: its truth is exact, it has no symmetry, and it is painted in milliseconds.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from regkit.geometry.volume import LabelMap, Volume
 
 Contrast = Literal["ct", "pet"]
 
-EDGE_MM = 4.0
+EDGE_MM = 4.0  # width of the ramp of intensity at the edge of a part
 
 
 @dataclass(frozen=True)
 class PhantomPart:
-    """An ellipsoid: where it is, how big, how turned (degrees), its HU and its uptake (SUV)."""
+    """An ellipsoid: centre and half axes in LPS mm, rotation in degrees, HU and uptake in SUV."""
 
     name: str
     centre: Vector3
@@ -60,23 +60,23 @@ def thorax(
     Parameters
     ----------
     grid
-        Where the voxels are; anything outside the body is air.
+        Grid of the image; outside the body is air.
     contrast
         ``ct`` in HU or ``pet`` in SUV.
     pose
-        Maps the phantom's own frame to the image's, LPS mm. Painting a fixed image with pose `a`
-        and a moving one with pose ``t @ a`` makes `t` the true fixed-to-moving map.
+        Map of the phantom's own frame to the image's, LPS mm. A fixed image with pose `a` and a
+        moving one with pose ``t @ a`` have `t` as their true fixed-to-moving map.
     noise
-        Standard deviation of Gaussian noise as a share of the soft-tissue contrast; seeded.
+        Standard deviation of Gaussian noise as a fraction of the soft-tissue contrast; seeded.
     """
     image = np.full(grid.shape_zyx, AIR[contrast])
     points = _own_points(grid, pose)
     for part in PARTS:
-        share = _share(part, points)
-        image += share * (getattr(part, contrast) - image)
+        fraction = _fraction(part, points)
+        image += fraction * (getattr(part, contrast) - image)
     if noise:
         scale = noise * (1000.0 if contrast == "ct" else 1.0)
-        # Each contrast has its own noise: shared noise would hold the images together.
+        # Each contrast has its own noise: equal noise would make the images look related.
         rng = np.random.default_rng(list(AIR).index(contrast))
         image += rng.normal(0.0, scale, image.shape)
     return Volume(image, grid, contrast)
@@ -87,7 +87,7 @@ def thorax_labels(grid: Grid, pose: Transform = IDENTITY) -> LabelMap:
     labels = np.zeros(grid.shape_zyx, dtype=np.uint8)
     points = _own_points(grid, pose)
     for number, part in enumerate(PARTS, start=1):
-        labels[_share(part, points) >= 0.5] = number
+        labels[_fraction(part, points) >= 0.5] = number
     return LabelMap(labels, grid)
 
 
@@ -96,8 +96,8 @@ def _own_points(grid: Grid, pose: Transform) -> FloatArray:
     return pose.inverse().map_points(grid.to_physical(index))
 
 
-def _share(part: PhantomPart, points: FloatArray) -> FloatArray:
-    """Share of the part in each voxel: 1 inside, 0 outside, a ramp of `EDGE_MM` between."""
+def _fraction(part: PhantomPart, points: FloatArray) -> FloatArray:
+    """Return the fraction of a part in each voxel: 1 inside, 0 outside, a ramp between."""
     own = (points - np.asarray(part.centre)) @ rotation_matrix(part.euler_deg)
     distance = (np.linalg.norm(own / part.half_axes, axis=-1) - 1) * min(part.half_axes)
     return np.asarray(np.clip(0.5 - distance / EDGE_MM, 0.0, 1.0))

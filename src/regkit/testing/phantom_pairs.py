@@ -1,4 +1,4 @@
-"""Small registration problems whose answers are known exactly, on grids of every kind."""
+"""Small pairs of phantom images with known transforms, on grids of every kind."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from regkit.testing.phantom import PARTS, Contrast, thorax
 BODY_MM = np.array(PARTS[0].half_axes)
 VOXEL_MM = 8.0
 
-# Components that no swap of axes and no change of signs leaves where they are.
+# No swap of axes and no change of signs leaves these components unchanged.
 MOTION = rigid(euler_deg=(3, -4, 4), translation_mm=(20, -12, -8))
-# So far away that the fields of view do not meet, and turned so far that order matters.
+# The fields of view do not overlap, and the rotation is large, so that the order of maps matters.
 FAR_MOTION = rigid(euler_deg=(0, 0, 60), translation_mm=(460, -40, 30))
-# As a scanner's isocentre or table position may have it.
+# A scanner's isocentre or table position may be so far from the origin.
 AWAY_MM = (310.0, -420.0, -1250.0)
 BESIDE_MM = (8.0, 4.0, -4.0)
+# The table is brighter than bone and lies 13 mm below the body; the waist parts chest and belly.
 TABLE_HU = 2000.0
 TABLE_MM = 108.0
 WAIST_MM = 20.0
@@ -36,14 +37,14 @@ WAIST_MM = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A pair and its answer.
+    """A pair and its true transform.
 
     Parameters
     ----------
     pair
-        What a method sees.
+        Input of the method.
     truth
-        The true map of fixed to moving points, LPS mm.
+        True map of fixed to moving points, LPS mm.
     points
         Points of the fixed body, shape (N, 3), LPS mm, at which maps are compared.
     """
@@ -53,7 +54,7 @@ class Problem:
     points: FloatArray
 
     def error_mm(self, transform: Transform) -> float:
-        """Mean distance in mm between where a map and the truth take the points (the TRE)."""
+        """Return the mean target registration error of a map at the points, mm."""
         return distance_mm(transform, self.truth, self.points)
 
     @property
@@ -69,7 +70,7 @@ class Problem:
 
 
 def fresh(pair: Pair) -> Pair:
-    """Copy a pair with its arrays: problems are made once, and a method may do anything."""
+    """Copy a pair with its arrays, so that a method cannot change a cached problem."""
     return Pair(
         _copy(pair.fixed),
         _copy(pair.moving),
@@ -84,7 +85,7 @@ def _copy(volume: AnyVolume) -> AnyVolume:
 
 
 def distance_mm(one: Transform, other: Transform, points: FloatArray) -> float:
-    """Mean distance in mm between where two maps take points (N, 3)."""
+    """Return the mean distance in mm between the images of points (N, 3) under two maps."""
     return float(np.linalg.norm(one.map_points(points) - other.map_points(points), axis=1).mean())
 
 
@@ -99,13 +100,13 @@ def covering(
     Parameters
     ----------
     spacing
-        Along the grid's x, y, z in mm.
+        Voxel spacing along the grid's x, y, z in mm.
     axes
-        3 x 3; its columns are the directions of the grid's x, y, z in LPS.
+        Directions of the grid's x, y, z in LPS as columns, 3 x 3.
     centre
         Centre of the field of view, LPS mm.
     margin
-        Room around the body in mm.
+        Margin around the body in mm.
     """
     columns = np.asarray(axes, dtype=float)
     half = np.linalg.norm(BODY_MM[:, None] * columns, axis=0) + margin
@@ -128,8 +129,8 @@ def pose_problem(
 ) -> Problem:
     """Paint the thorax, posed by `pose`, on the fixed grid and, moved on, on the moving one.
 
-    `motion` happens in the phantom's own frame, so that a pose far from the origin makes the
-    body turn about its own centre. The moving image is noisy: no two images are equal.
+    `motion` acts in the phantom's own frame, so that the body rotates about its own centre also
+    with a pose far from the origin. The moving image is noisy, so that no two images are equal.
     """
     truth = pose @ motion @ pose.inverse()
     pair = Pair(
@@ -141,17 +142,17 @@ def pose_problem(
 
 
 def plain_problem() -> Problem:
-    """Two CT-like images on the simplest of grids."""
+    """Return a problem of two CT-like images on the simplest grids."""
     return pose_problem(covering(), covering(centre=BESIDE_MM))
 
 
 def two_contrasts() -> Problem:
-    """A PET-like fixed and a CT-like moving image."""
+    """Return a problem of a PET-like fixed and a CT-like moving image."""
     return pose_problem(covering(), covering(), contrasts=("pet", "ct"))
 
 
 def flipped() -> Problem:
-    """Axes that point the other way, change places, or make a left-handed frame."""
+    """Return a problem with axes that are reversed, exchanged or left-handed."""
     return pose_problem(
         covering(axes=np.diag([-1.0, -1.0, 1.0])),
         covering(axes=((0, 0, 1), (-1, 0, 0), (0, 1, 0))),
@@ -159,49 +160,49 @@ def flipped() -> Problem:
 
 
 def anisotropic() -> Problem:
-    """Voxels with three different sides, others in either image."""
+    """Return a problem with anisotropic voxels, different in both images."""
     return pose_problem(covering((6.0, 8.0, 12.0)), covering((11.0, 7.0, 5.0)))
 
 
 def oblique() -> Problem:
-    """Turned grids with anisotropic voxels: some mistakes show only when both come together."""
+    """Return a problem of oblique, anisotropic grids: some mistakes show only with both."""
     return pose_problem(oblique_grid(), covering((9, 6, 8), rotation_matrix((-25, 10, 15))))
 
 
 def oblique_grid() -> Grid:
-    """Return a left-handed, turned, anisotropic grid around the body."""
+    """Return a left-handed, oblique, anisotropic grid around the body."""
     axes = rotation_matrix((20.0, -15.0, 30.0)) @ np.diag([1.0, -1.0, 1.0])
     return covering((7.0, 8.0, 10.0), axes)
 
 
 def offset() -> Problem:
-    """A body far from the origin of the patient frame, in differently placed fields of view."""
+    """Return a problem far from the origin, with different fields of view."""
     pose = AffineTransform.shift(AWAY_MM)
     moved = np.add(AWAY_MM, (32.0, 24.0, -28.0))
     return pose_problem(covering(centre=AWAY_MM), covering(centre=moved, margin=64.0), pose=pose)
 
 
 def plain_far_away() -> Problem:
-    """The very arrays of the plain problem, in headers `AWAY_MM` from the origin."""
+    """Return the arrays of the plain problem in headers `AWAY_MM` from the origin."""
     pose = AffineTransform.shift(AWAY_MM)
     moved = np.add(AWAY_MM, BESIDE_MM)
     return pose_problem(covering(centre=AWAY_MM), covering(centre=moved), pose=pose)
 
 
 def sizes() -> Problem:
-    """Images that share neither shape nor spacing nor field of view."""
+    """Return a problem with different shapes, spacings and fields of view."""
     return pose_problem(covering((9.0, 9.0, 9.0)), covering((6.0, 6.0, 7.0), margin=56.0))
 
 
 def from_afar(miss: AffineTransform = IDENTITY) -> Problem:
-    """Images that do not meet without their initial map, which is the truth after `miss`."""
+    """Return images that overlap only under their initial map, the truth after `miss`."""
     centre = FAR_MOTION.map_points((0.0, 0.0, 0.0))
     moving = covering(axes=FAR_MOTION.matrix[:3, :3], centre=centre)
     return pose_problem(covering(), moving, motion=FAR_MOTION, initial=FAR_MOTION @ miss)
 
 
 def table_in_fixed() -> Problem:
-    """A bright slab below the fixed body, kept out by a mask of the fixed image only."""
+    """Return a problem with a bright table in the fixed image, outside its mask."""
     problem = pose_problem(covering(margin=72.0), covering(margin=72.0))
     fixed, moving = problem.pair.fixed, problem.pair.moving
     pair = Pair(_with_table(fixed, IDENTITY), moving, fixed_mask=_body_mask(IDENTITY))
@@ -209,7 +210,7 @@ def table_in_fixed() -> Problem:
 
 
 def table_in_moving() -> Problem:
-    """A bright slab below the moving body, kept out by a mask of the moving image only."""
+    """Return a problem with a bright table in the moving image, outside its mask."""
     problem = pose_problem(covering(margin=72.0), covering(margin=72.0))
     fixed, moving, truth = problem.pair.fixed, problem.pair.moving, problem.truth
     pair = Pair(fixed, _with_table(moving, truth), moving_mask=_body_mask(truth))
@@ -221,14 +222,14 @@ def torn(
     part: Literal["chest", "belly"] = "chest",
     masks: frozenset[str] = frozenset({"fixed_mask", "moving_mask"}),
 ) -> Problem:
-    """A body whose chest moves one way and whose belly moves the other way.
+    """Return a problem of a body whose chest and belly move in opposite directions.
 
     Parameters
     ----------
     part
-        What is to be aligned; the masks mark it.
+        Part to align, which the masks mark.
     masks
-        Which masks are given.
+        Names of the masks to give.
     """
     fixed, moving = covering(), covering(margin=48.0)
     chest, belly = (
@@ -256,14 +257,14 @@ GRIDS: dict[str, Callable[[], Problem]] = {
 
 
 def body_points() -> FloatArray:
-    """Points throughout the body in the phantom's own frame, shape (N, 3)."""
+    """Return points throughout the body in the phantom's own frame, shape (N, 3)."""
     ticks = np.linspace(-0.9, 0.9, 9)
     unit = np.stack(np.meshgrid(ticks, ticks, ticks), axis=-1).reshape(-1, 3)
     return np.asarray(unit[np.linalg.norm(unit, axis=1) < 0.95] * BODY_MM)
 
 
 def _own(grid: Grid, pose: Transform) -> FloatArray:
-    """Every voxel's place in the phantom's own frame, shape (z, y, x, 3)."""
+    """Return the voxel centres in the phantom's own frame, shape (z, y, x, 3)."""
     index = np.stack(np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij"), axis=-1)
     return pose.inverse().map_points(grid.to_physical(index))
 
@@ -274,12 +275,12 @@ def _with_table(volume: Volume, pose: Transform) -> Volume:
 
 
 def _above(grid: Grid, pose: Transform) -> NDArray[np.bool_]:
-    """Tell which voxels lie above the waist of the body."""
+    """Return whether voxels lie above the waist of the body."""
     return np.asarray(_own(grid, pose)[..., 2] > WAIST_MM)
 
 
 def _body_mask(pose: Transform, part: str = "body") -> LabelMap:
-    """Mask of the body (or a part) and a little more, on a coarse oblique grid of its own."""
+    """Return a mask slightly larger than the body or a part, on a coarse oblique grid."""
     centre = pose.map_points((0.0, 0.0, 0.0))
     grid = covering((12.0, 10.0, 9.0), rotation_matrix((10, 20, -15)), centre)
     mask = np.linalg.norm(_own(grid, pose) / BODY_MM, axis=-1) < 1.08
