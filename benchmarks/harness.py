@@ -43,12 +43,12 @@ import numpy as np
 
 from regkit import Grid, rigid
 from regkit.benchmark.case_source import DatasetRef
-from regkit.benchmark.dask_executor import Cluster
+from regkit.benchmark.dask_executor import DaskCluster
 from regkit.benchmark.harness import BenchmarkProgress, run_benchmark
 from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.memory import resident_mb
 from regkit.benchmark.plan import Plan, parse_methods
-from regkit.benchmark.records import RECORDS, read_records
+from regkit.benchmark.records import RECORDS_FILE, read_records
 from regkit.datasets.folder import write_dataset
 from regkit.errors import BenchmarkError
 from regkit.io import write_volume
@@ -91,7 +91,7 @@ def overhead(data: Path, out: Path, options: argparse.Namespace) -> dict:
         held[progress.done] = resident_mb(os.getpid())
 
     started = time.perf_counter()
-    run_benchmark(plan_of(data, options.methods, options.cases), out, watch=watch)
+    run_benchmark(plan_of(data, options.methods, options.cases), out, on_progress=watch)
     wall = time.perf_counter() - started
     records = read_records(out)
     spent = Counter()
@@ -121,8 +121,8 @@ def kills(data: Path, out: Path, options: argparse.Namespace) -> dict:
     command += ["--workers", "2", "--threads", "1"]
     generator, found, moments = random.Random(options.seed), [], []
     while len(found) < options.kills:
-        killed_after = kill_once([*command, "-o", str(out)], out / RECORDS, generator)
-        records = read_records(out) if (out / RECORDS).exists() else []
+        killed_after = kill_once([*command, "-o", str(out)], out / RECORDS_FILE, generator)
+        records = read_records(out) if (out / RECORDS_FILE).exists() else []
         found.append(len(records))
         moments.append(killed_after)
         assert_whole(records)
@@ -177,11 +177,16 @@ def dask(data: Path, out: Path, options: argparse.Namespace) -> dict:
     seconds = {}
     scores = {}
     for workers in (1, 2):
-        with cluster(out.parent, workers) as file, Cluster(str(file)).connected() as connection:
+        with (
+            cluster(out.parent, workers) as file,
+            DaskCluster(str(file)).connected() as connection,
+        ):
             warm = plan_of(data, options.methods, 2 * workers)
             run_benchmark(warm, out.with_name(f"warm-{workers}"), connection.run)
             started = time.perf_counter()
-            run_benchmark(plan, out.with_name(f"dask-{workers}"), connection.run, lanes=workers)
+            run_benchmark(
+                plan, out.with_name(f"dask-{workers}"), connection.run, concurrency=workers
+            )
             seconds[f"dask_{workers}"] = time.perf_counter() - started
         scores[workers] = scores_of(out.with_name(f"dask-{workers}"))
     for workers in (1, 2):
@@ -221,15 +226,15 @@ def cluster(folder: Path, workers: int) -> Iterator[Path]:
             time.sleep(0.1)
         for _ in range(workers):
             start(*worker, "--no-nanny", "--scheduler-file", str(file))
-        while lanes_of(file) < workers:
+        while threads_of(file) < workers:
             time.sleep(0.2)
         yield file
 
 
-def lanes_of(file: Path) -> int:
+def threads_of(file: Path) -> int:
     try:
-        with Cluster(str(file)).connected() as connection:
-            return connection.lanes
+        with DaskCluster(str(file)).connected() as connection:
+            return connection.concurrency
     except BenchmarkError:
         return 0
 

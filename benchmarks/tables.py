@@ -34,9 +34,9 @@ from typing import Any
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import BenchmarkProgress, run_benchmark
 from regkit.benchmark.local_executor import run_local
-from regkit.benchmark.plan import CONFIG, Method, Plan, parse_methods, read_plan
-from regkit.benchmark.records import RECORDS, read_records
-from regkit.benchmark.summary import of_scores
+from regkit.benchmark.plan import CONFIG_FILE, Method, Plan, parse_methods, read_plan
+from regkit.benchmark.records import RECORDS_FILE, read_records
+from regkit.benchmark.summary import directions_and_units
 from regkit.datasets.export import Simulation
 from regkit.datasets.folder import build_dataset
 from regkit.errors import RegkitError
@@ -114,7 +114,9 @@ def measure(
     )
     now = setting() | {"workers": options.workers}
     execute = partial(run_local, workers=options.workers)
-    run_benchmark(plan, folder, execute, lanes=options.workers, watch=partial(tell, folder.name))
+    run_benchmark(
+        plan, folder, execute, concurrency=options.workers, on_progress=partial(tell, folder.name)
+    )
     with atomic_output(folder) as stage:
         stage.path(SETTING).write_text(json.dumps(now), encoding="utf-8")
 
@@ -147,8 +149,8 @@ def tabulate(
     name: str, table: Table, cohort: Cohort, folder: Path, registry: Registry
 ) -> dict[str, Any]:
     """Return a table as plain data: what the paper reports and what was found here."""
-    records = read_records(folder) if (folder / RECORDS).exists() else []
-    found = summarize(records, None, *of_scores(registry))
+    records = read_records(folder) if (folder / RECORDS_FILE).exists() else []
+    found = summarize(records, None, *directions_and_units(registry))
     here: dict[str, dict[str, MethodRow]] = {}
     for score in found.scores:
         for row in score.methods:
@@ -204,7 +206,7 @@ def in_unit(value: float | None, times: float) -> float | None:
 
 def conditions(cohort: Cohort, folder: Path) -> dict[str, Any]:
     """Return everything that decided the numbers of a folder."""
-    plan = read_plan(folder / CONFIG)
+    plan = read_plan(folder / CONFIG_FILE)
     known = json.loads((folder / SETTING).read_text()) if (folder / SETTING).exists() else {}
     return {
         "dataset": cohort.dataset,

@@ -105,5 +105,5 @@ def test_what_is_no_weights_file(tmp_path) -> None:
 def test_a_home_that_cannot_be_written(tmp_path, monkeypatch) -> None:
     (tmp_path / "blocked").write_text("a file")
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path / "blocked"))
-    with pytest.raises(OutputError, match="a file stands in its way"):
+    with pytest.raises(OutputError, match="a file has that name"):
         install(write(tmp_path / "out", "mine"), ["mine"])

@@ -14,7 +14,7 @@ import pytest
 
 from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
-from regkit.benchmark.dask_executor import Cluster
+from regkit.benchmark.dask_executor import DaskCluster
 from regkit.benchmark.harness import run_benchmark
 from regkit.benchmark.plan import Plan, parse_methods, with_parameters
 from regkit.benchmark.records import read_records
@@ -70,16 +70,16 @@ def worker(scheduler, name, *options):
 
 
 @contextmanager
-def connected(scheduler, lanes):
+def connected(scheduler, concurrency):
     def has_workers():
         try:
-            with Cluster(str(scheduler)).connected() as connection:
-                return connection.lanes == lanes
+            with DaskCluster(str(scheduler)).connected() as connection:
+                return connection.concurrency == concurrency
         except BenchmarkError:
             return False
 
     until(has_workers)
-    with Cluster(str(scheduler)).connected() as connection:
+    with DaskCluster(str(scheduler)).connected() as connection:
         yield connection
 
 
@@ -100,10 +100,14 @@ def test_a_worker_killed_in_the_midst_loses_nothing(scheduler, tmp_path):
     with (
         worker(scheduler, "doomed") as doomed,
         worker(scheduler, "other") as other,
-        connected(scheduler, lanes=2) as connection,
+        connected(scheduler, concurrency=2) as connection,
     ):
         run_benchmark(
-            plan, tmp_path / "dask", connection.run, lanes=connection.lanes, watch=kill_one
+            plan,
+            tmp_path / "dask",
+            connection.run,
+            concurrency=connection.concurrency,
+            on_progress=kill_one,
         )
         assert doomed.wait() == -signal.SIGKILL
         assert orphans
@@ -118,7 +122,7 @@ def test_gpu_workers_take_one_method_at_a_time(scheduler, tmp_path):
     with (
         worker(scheduler, "gpu", "--resources", "GPU=1", "--nthreads", "2"),
         worker(scheduler, "plain"),
-        connected(scheduler, lanes=3) as connection,
+        connected(scheduler, concurrency=3) as connection,
     ):
         run_benchmark(plan_of("clocked", 6), tmp_path, connection.run)
     # The toy tells as its device when it began and ended.
@@ -130,7 +134,7 @@ def test_gpu_workers_take_one_method_at_a_time(scheduler, tmp_path):
 def test_a_wrong_parameter_is_told_once(scheduler, tmp_path):
     with (
         worker(scheduler, "one"),
-        connected(scheduler, lanes=1) as connection,
+        connected(scheduler, concurrency=1) as connection,
         pytest.raises(BenchmarkError, match="fine has no parameter 'blur'"),
     ):
         run_benchmark(plan_of("fine", 3, blur=1), tmp_path, connection.run)
@@ -139,13 +143,13 @@ def test_a_wrong_parameter_is_told_once(scheduler, tmp_path):
 def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
     with (
         pytest.raises(BenchmarkError, match=r"has no workers; start some with `dask worker"),
-        Cluster(str(scheduler)).connected(),
+        DaskCluster(str(scheduler)).connected(),
     ):
         pass
-    monkeypatch.setattr("regkit.benchmark.dask_executor.CONNECT_S", 1)
+    monkeypatch.setattr("regkit.benchmark.dask_executor.CONNECT_TIMEOUT_S", 1)
     with (
         pytest.raises(BenchmarkError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"),
-        Cluster("tcp://127.0.0.1:9").connected(),
+        DaskCluster("tcp://127.0.0.1:9").connected(),
     ):
         pass
 
@@ -160,8 +164,8 @@ def test_a_scheduler_that_dies_ends_the_run_with_what_is_done(tmp_path):
     with (
         scheduling(file) as process,
         worker(file, "one"),
-        connected(file, lanes=1) as connection,
+        connected(file, concurrency=1) as connection,
         pytest.raises(BenchmarkError, match="the scheduler was lost; the same command"),
     ):
-        run_benchmark(plan, tmp_path / "run", connection.run, watch=kill)
+        run_benchmark(plan, tmp_path / "run", connection.run, on_progress=kill)
     assert len(read_records(tmp_path / "run")) == 2

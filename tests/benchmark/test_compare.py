@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regkit.benchmark.compare import FAILED, compare_records, costs, only_in_one
+from regkit.benchmark.compare import FAILED, compare_records, cost_ratios, count_unmatched
 from regkit.benchmark.records import new_record
 from regkit.errors import BenchmarkError
 
@@ -65,7 +65,7 @@ def test_means_and_numbers_are_those_of_the_shared_cases():
     assert change.old == pytest.approx(tre[:12].mean())
     assert change.new == pytest.approx(tre[:12].mean() + 1)
     assert change.p == pytest.approx(2 / 2**6)  # every pattern of six signs, exactly
-    assert only_in_one(made(tre), made(tre[:12])) == (8, 0)
+    assert count_unmatched(made(tre), made(tre[:12])) == (8, 0)
 
 
 def test_noise_is_seldom_called_a_change():
@@ -133,7 +133,7 @@ def test_costs_are_told_as_ratios_of_medians():
     old, new = made(errors(0)), made(errors(0), failed={1})
     for record in new:
         record["runtime_s"] = None if record["status"] == "failed" else 3.0
-    assert costs(old, new) == {("d", "mi"): {"runtime_s": 1.5, "peak_memory_mb": 1.0}}
+    assert cost_ratios(old, new) == {("d", "mi"): {"runtime_s": 1.5, "peak_memory_mb": 1.0}}
     for record in old:
         record["peak_memory_mb"] = None
-    assert costs(old, new) == {}
+    assert cost_ratios(old, new) == {}

@@ -11,10 +11,10 @@ import pytest
 
 from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
-from regkit.benchmark.harness import run_benchmark, tasks_left
+from regkit.benchmark.harness import remaining_tasks, run_benchmark
 from regkit.benchmark.local_executor import run_local
-from regkit.benchmark.plan import CONFIG, Plan, parse_methods, read_plan, with_parameters
-from regkit.benchmark.records import RECORDS, new_record, read_records
+from regkit.benchmark.plan import CONFIG_FILE, Plan, parse_methods, read_plan, with_parameters
+from regkit.benchmark.records import RECORDS_FILE, new_record, read_records
 from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
@@ -32,7 +32,7 @@ def refusing(*_):
 def test_one_case_of_every_method_comes_first_then_method_by_method():
     plan = plan_of("fine,raises,hangs")
     done = {("a", "fine"), ("a", "hangs"), ("b", "hangs"), ("c", "hangs")}
-    assert tasks_left(plan, ["a", "b", "c"], done) == [
+    assert remaining_tasks(plan, ["a", "b", "c"], done) == [
         BenchmarkTask(1, "b", "fine"),
         BenchmarkTask(0, "a", "raises"),
         BenchmarkTask(2, "c", "fine"),
@@ -43,34 +43,34 @@ def test_one_case_of_every_method_comes_first_then_method_by_method():
 
 def test_what_is_done_is_not_done_again(tmp_path):
     run_benchmark(plan_of("fine", limit=2), tmp_path)
-    before = (tmp_path / RECORDS).read_bytes()
+    before = (tmp_path / RECORDS_FILE).read_bytes()
     run_benchmark(plan_of("fine", limit=2), tmp_path, refusing)
-    assert (tmp_path / RECORDS).read_bytes() == before
+    assert (tmp_path / RECORDS_FILE).read_bytes() == before
 
 
 def test_cases_and_methods_are_added(tmp_path):
     run_benchmark(plan_of("fine", limit=1), tmp_path)
-    before = (tmp_path / RECORDS).read_bytes()
+    before = (tmp_path / RECORDS_FILE).read_bytes()
     whole = run_benchmark(plan_of("other=fine,fine", limit=2), tmp_path)
-    assert (tmp_path / RECORDS).read_bytes().startswith(before)
+    assert (tmp_path / RECORDS_FILE).read_bytes().startswith(before)
     assert set(repeatable(tmp_path)) == {
         (f"case-{i}", m) for i in range(2) for m in ("fine", "other")
     }
-    assert read_plan(tmp_path / CONFIG) == whole
+    assert read_plan(tmp_path / CONFIG_FILE) == whole
     assert [m.label for m in whole.methods] == ["fine", "other"]
 
 
 def test_another_benchmark_is_refused_and_nothing_changes(tmp_path):
     run_benchmark(plan_of("fine", limit=1), tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    with pytest.raises(BenchmarkError, match=r"seconds: not set there, 1 here.*another folder"):
+    with pytest.raises(BenchmarkError, match=r"seconds: not set there, 1 now.*another folder"):
         run_benchmark(plan_of("fine", seconds=1), tmp_path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_records_of_nobody_knows_what_are_refused(tmp_path):
     run_benchmark(plan_of("fine", limit=1), tmp_path)
-    (tmp_path / CONFIG).unlink()
+    (tmp_path / CONFIG_FILE).unlink()
     with pytest.raises(BenchmarkError, match=r"holds records but no config.toml"):
         run_benchmark(plan_of("fine"), tmp_path)
 
@@ -94,14 +94,16 @@ def test_failures_are_done_again_only_if_wanted(tmp_path):
 def test_two_workers_find_what_one_does(tmp_path):
     plan = plan_of("fine,raises", n=4)
     run_benchmark(plan, tmp_path / "one")
-    run_benchmark(plan, tmp_path / "two", lambda *a: run_local(*a, workers=2), lanes=2)
+    run_benchmark(plan, tmp_path / "two", lambda *a: run_local(*a, workers=2), concurrency=2)
     assert repeatable(tmp_path / "two") == repeatable(tmp_path / "one")
 
 
 def test_progress_counts_down(tmp_path):
     seen = []
     run_benchmark(
-        plan_of("fine,raises"), tmp_path, watch=lambda p: seen.append((p.done, p.left_s))
+        plan_of("fine,raises"),
+        tmp_path,
+        on_progress=lambda p: seen.append((p.done, p.remaining_s)),
     )
     assert [done for done, _ in seen] == list(range(7))
     assert seen[0][1] is None
@@ -116,7 +118,7 @@ def test_an_interrupt_ends_the_workers_and_keeps_the_records(tmp_path):
     plan = plan_of("fine", n=50, seconds=0.05)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_benchmark(plan, tmp_path, lambda *a: run_local(*a, workers=2), watch=interrupt)
+        run_benchmark(plan, tmp_path, lambda *a: run_local(*a, workers=2), on_progress=interrupt)
     assert time.monotonic() - started < 30
     assert len(read_records(tmp_path)) == 2
 
@@ -147,7 +149,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
 
 def wait_for_more(folder, process):
     """Wait until the run has written something new, or is over."""
-    file = folder / RECORDS
+    file = folder / RECORDS_FILE
     before = file.stat().st_size if file.exists() else 0
     while process.poll() is None and (not file.exists() or file.stat().st_size <= before):
         time.sleep(0.01)

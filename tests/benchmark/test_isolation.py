@@ -114,7 +114,7 @@ def test_a_dataset_that_changed_in_between_is_noticed(tmp_path):
         if progress.done == 0:
             write_dataset(folder, "mine", [{"id": i, **files} for i in "acb"])
 
-    run_benchmark(plan, tmp_path / "run", watch=change)
+    run_benchmark(plan, tmp_path / "run", on_progress=change)
     assert [(r["case"], r["status"], r["error"]) for r in read_records(tmp_path / "run")] == [
         ("a", "ok", None),
         ("b", "failed", "the dataset has case c where b was; it must not change"),
@@ -166,8 +166,10 @@ def test_a_full_disk_is_not_the_methods_fault(tmp_path):
     def fill(progress):  # as a full disk: what the method found cannot be written any more
         (tmp_path / "transforms").write_text("in the way")
 
-    with pytest.raises(OutputError, match=r"transforms.*in its way.*goes on later"):
-        run_benchmark(plan_of("warps"), tmp_path, watch=fill)
+    with pytest.raises(
+        OutputError, match=r"transforms.*has that name.*run the same command again"
+    ):
+        run_benchmark(plan_of("warps"), tmp_path, on_progress=fill)
     assert read_records(tmp_path) == []
     (tmp_path / "transforms").unlink()
     run_benchmark(plan_of("warps"), tmp_path)
@@ -193,7 +195,10 @@ def test_a_missing_package_is_told_where_all_methods_were_asked_for(tmp_path, mo
     [
         ({"blur": 3}, "fine has no parameter 'blur'"),
         ({"seconds": "long"}, "fine: seconds takes float, got 'long'"),
-        ({"other.seed": 3}, "'other.seed' names the method 'other', which is not among"),
+        (
+            {"other.seed": 3},
+            "'other.seed' sets a parameter of 'other', which is not among the methods",
+        ),
     ],
 )
 def test_a_wrong_parameter_stops_the_run_before_a_record_is_made(tmp_path, values, words):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import (
-    CONFIG,
+    CONFIG_FILE,
     Method,
     Plan,
     parse_methods,
@@ -82,7 +82,7 @@ def test_parameters_find_their_methods():
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):
     write_plan(PLAN, tmp_path)
-    assert read_plan(tmp_path / CONFIG) == PLAN
+    assert read_plan(tmp_path / CONFIG_FILE) == PLAN
 
 
 @given(of_dataset=TABLES, of_method=TABLES, label=st.text(min_size=1))
@@ -90,22 +90,22 @@ def test_any_plan_survives_toml(tmp_path_factory, of_dataset, of_method, label):
     folder = tmp_path_factory.mktemp("plan")
     plan = Plan(DatasetRef("x", of_dataset), (Method(label, "fine", of_method),))
     write_plan(plan, folder)
-    assert read_plan(folder / CONFIG) == plan
-    assert tomllib.loads((folder / CONFIG).read_text())["method"][0]["label"] == label
+    assert read_plan(folder / CONFIG_FILE) == plan
+    assert tomllib.loads((folder / CONFIG_FILE).read_text())["method"][0]["label"] == label
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("seed = ", r"cannot read the benchmark in .*config.toml"),
-        ("seed = 1", r"config.toml: this is not the plan of a benchmark: 'dataset'"),
+        ("seed = 1", r"config.toml: not the plan of a benchmark: 'dataset'"),
         ("method = []\n[dataset]\nplaice = 'x'", "unexpected keyword argument 'plaice'"),
     ],
 )
 def test_a_plan_that_cannot_be_read_is_explained(tmp_path, text, words):
-    (tmp_path / CONFIG).write_text(text)
+    (tmp_path / CONFIG_FILE).write_text(text)
     with pytest.raises(BenchmarkError, match=words):
-        read_plan(tmp_path / CONFIG)
+        read_plan(tmp_path / CONFIG_FILE)
 
 
 def changed(**changes):
@@ -132,19 +132,19 @@ def test_a_plan_goes_on_from_one_that_it_does_not_contradict(plan):
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (changed(seed=4), "seed: 3 there, 4 here"),
-        (changed(device="cuda"), "device: auto there, cuda here"),
+        (changed(seed=4), "seed: 3 there, 4 now"),
+        (changed(device="cuda"), "device: auto there, cuda now"),
         (
             changed(dataset=DatasetRef("toy-stream", {"n": 3}, "test")),
             "dataset place: toy-cases there",
         ),
         (
             changed(dataset=DatasetRef("toy-cases", {}, "test")),
-            "dataset parameters n: 3 there, not set here",
+            "dataset parameters n: 3 there, not set now",
         ),
         (
             changed(methods=(Method("fine", "fine", {"seconds": 1.0}),)),
-            "method fine parameters seconds: 0.5 there, 1.0 here",
+            "method fine parameters seconds: 0.5 there, 1.0 now",
         ),
         (changed(methods=(Method("fine", "hangs"),)), "method fine expression: fine there"),
     ],

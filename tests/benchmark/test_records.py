@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from regkit.benchmark.records import RECORDS, RecordFile, new_record, read_records
+from regkit.benchmark.records import RECORDS_FILE, RecordFile, new_record, read_records
 from regkit.errors import BenchmarkError, OutputError
 
 WRITER = """
@@ -46,9 +46,9 @@ def test_what_was_appended_is_read(tmp_path):
 @pytest.mark.parametrize("kept", [1, 30, -1])
 def test_a_torn_last_line_is_cut_off(tmp_path, kept):
     fill(tmp_path, record(0), record(1))
-    whole = (tmp_path / RECORDS).read_bytes()
+    whole = (tmp_path / RECORDS_FILE).read_bytes()
     first = whole.index(b"\n") + 1
-    (tmp_path / RECORDS).write_bytes(whole[:first] + whole[first:][:kept])
+    (tmp_path / RECORDS_FILE).write_bytes(whole[:first] + whole[first:][:kept])
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0"]
     fill(tmp_path, record(1), record(2))
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0", "case-1", "case-2"]
@@ -56,7 +56,7 @@ def test_a_torn_last_line_is_cut_off(tmp_path, kept):
 
 def test_a_record_of_an_older_version_has_all_keys(tmp_path):
     old = {"dataset": "d", "case": "c", "method": "m", "status": "failed"}
-    (tmp_path / RECORDS).write_text(json.dumps(old) + "\n")
+    (tmp_path / RECORDS_FILE).write_text(json.dumps(old) + "\n")
     assert read_records(tmp_path) == [new_record("d", "c", "m", "failed", group="c")]
 
 
@@ -64,14 +64,14 @@ def test_a_record_of_an_older_version_has_all_keys(tmp_path):
     "wrong", [{"scores": [1]}, {"scores": None}, {"scores": {"a": "b"}}, {"status": "fine"}]
 )
 def test_a_line_of_another_form_is_named(tmp_path, wrong):
-    (tmp_path / RECORDS).write_text(json.dumps(record(0) | wrong) + "\n")
+    (tmp_path / RECORDS_FILE).write_text(json.dumps(record(0) | wrong) + "\n")
     with pytest.raises(BenchmarkError, match="line 1 is not a record of a benchmark"):
         read_records(tmp_path)
 
 
 def test_zeros_that_a_power_failure_leaves_are_cut_off(tmp_path):
     fill(tmp_path, record(0))
-    with (tmp_path / RECORDS).open("ab") as stream:
+    with (tmp_path / RECORDS_FILE).open("ab") as stream:
         stream.write(b"\0" * 4096)
     fill(tmp_path, record(1))
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0", "case-1"]
@@ -79,8 +79,8 @@ def test_zeros_that_a_power_failure_leaves_are_cut_off(tmp_path):
 
 def test_a_damaged_line_in_the_middle_is_named(tmp_path):
     fill(tmp_path, record(0), record(1))
-    lines = (tmp_path / RECORDS).read_text().splitlines()
-    (tmp_path / RECORDS).write_text(f"{lines[0]}\n{lines[1][:20]}\n{lines[1]}\n")
+    lines = (tmp_path / RECORDS_FILE).read_text().splitlines()
+    (tmp_path / RECORDS_FILE).write_text(f"{lines[0]}\n{lines[1][:20]}\n{lines[1]}\n")
     with pytest.raises(BenchmarkError, match=r"records.jsonl: line 2 is not a record"):
         read_records(tmp_path)
 
@@ -120,8 +120,8 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(tmp_path):
         check=False,
     )
     assert "OutputError: cannot write to" in done.stderr
-    assert "the same command goes on later" in done.stderr
-    content = (tmp_path / RECORDS).read_bytes()
+    assert "run the same command again to continue" in done.stderr
+    content = (tmp_path / RECORDS_FILE).read_bytes()
     assert content.endswith(b"}\n")
     assert len(read_records(tmp_path)) == len(done.stdout.splitlines())
 
@@ -143,7 +143,7 @@ def test_records_are_taken_out_all_at_once(tmp_path):
         assert [r["case"] for r in file.read()] == ["case-0", "case-3", "case-4"]
         with pytest.raises(BenchmarkError, match="another process"):
             RecordFile(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == [RECORDS]
+    assert [p.name for p in tmp_path.iterdir()] == [RECORDS_FILE]
 
 
 def test_a_failed_record_learns_its_group_from_another_of_the_case(tmp_path):
@@ -155,7 +155,7 @@ def test_a_failed_record_learns_its_group_from_another_of_the_case(tmp_path):
 def test_a_number_that_json_does_not_know_is_refused(tmp_path):
     with RecordFile(tmp_path) as file, pytest.raises(ValueError, match="not JSON compliant"):
         file.append(record(0, runtime_s=float("nan")))
-    assert (tmp_path / RECORDS).read_bytes() == b""
+    assert (tmp_path / RECORDS_FILE).read_bytes() == b""
 
 
 def test_a_folder_without_records_is_none(tmp_path):
@@ -165,11 +165,11 @@ def test_a_folder_without_records_is_none(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot make the folder .*file stands in its way"):
+    with pytest.raises(OutputError, match=r"cannot make the folder .*file has that name"):
         RecordFile(tmp_path / "file")
 
 
 def test_every_line_is_json_and_ends(tmp_path):
     fill(tmp_path, record(0, error="two\nlines and \u2028 more"))
-    (line,) = (tmp_path / RECORDS).read_bytes().split(b"\n")[:-1]
+    (line,) = (tmp_path / RECORDS_FILE).read_bytes().split(b"\n")[:-1]
     assert json.loads(line)["error"] == "two\nlines and \u2028 more"

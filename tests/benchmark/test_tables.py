@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from regkit.benchmark.records import RECORDS, read_records
+from regkit.benchmark.records import RECORDS_FILE, read_records
 from regkit.registry import Registry
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tables.py"
@@ -95,7 +95,7 @@ def test_a_table_has_the_paper_s_rows_and_ours(go, capsys):
 
 
 def test_the_same_command_does_nothing_again_and_more_only_what_is_new(go, tmp_path, capsys):
-    file = tmp_path / "runs" / "toys" / RECORDS
+    file = tmp_path / "runs" / "toys" / RECORDS_FILE
     go("first", "--limit", "1", "-m", "fine")
     before = file.read_bytes()
     assert rows_of(capsys.readouterr().out)["fine"][-1] == "0 of 1"

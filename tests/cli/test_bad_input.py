@@ -160,7 +160,7 @@ def test_a_mask_off_the_image(run, pair_files, tmp_path):
 
 def test_an_output_folder_that_cannot_be(run, pair_files, tmp_path):
     told = run("register", *pair_files, "-m", "identity", "-o", pair_files[0] / "x" / "a")
-    assert_one_clear_line(told, "cannot make the folder .*pet.nii.gz.*a file stands in its way")
+    assert_one_clear_line(told, "cannot make the folder .*pet.nii.gz.*a file has that name")
 
 
 def test_too_few_arguments_are_a_usage_error(run, pair_files):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from phantoms import MOTION, small_pair
-from regkit.benchmark.records import RECORDS, read_records
+from regkit.benchmark.records import RECORDS_FILE, read_records
 from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
@@ -178,7 +178,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, signal_number):
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    while process.poll() is None and not (out / RECORDS).exists():
+    while process.poll() is None and not (out / RECORDS_FILE).exists():
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal_number)

@@ -92,7 +92,7 @@ def test_a_detached_header_finds_its_voxels(tmp_path):
 def test_a_file_where_a_folder_is_needed(where, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with (
-        pytest.raises(OutputError, match=r"a file stands in its way"),
+        pytest.raises(OutputError, match=r"a file has that name; choose another folder"),
         atomic_output(tmp_path / where),
     ):
         pytest.fail("the block must not run")
@@ -196,6 +196,6 @@ def test_a_folder_below_which_a_file_is_in_the_way(tmp_path):
             stage.path("first.txt").write_text("first")
             stage.path("sub/second.txt").write_text("second")
 
-    with pytest.raises(OutputError, match="a file stands in its way"):
+    with pytest.raises(OutputError, match="a file has that name; choose another folder"):
         write_both()
     assert _everything(tmp_path) == {"sub": b"in the way"}

@@ -271,7 +271,7 @@ def test_a_missing_slice_is_named(tmp_path):
 def test_a_slice_that_is_there_twice_is_named(tmp_path):
     _slices(tmp_path, names=[f"{place}.dcm" for place in range(6)])
     shutil.copy(tmp_path / "3.dcm", tmp_path / "copy.dcm")
-    with pytest.raises(FileFormatError, match=r"same place: 3\.dcm and copy\.dcm; remove one"):
+    with pytest.raises(FileFormatError, match=r"same position: 3\.dcm and copy\.dcm; remove one"):
         read_volume(tmp_path)
 
 
@@ -290,7 +290,7 @@ def test_several_series_are_listed(tmp_path):
     _slices(tmp_path, 3, names=[f"b{n}" for n in range(3)], SeriesInstanceUID=generate_uid())
     with pytest.raises(
         FileFormatError,
-        match=r"2 series: 'Thorax 1\.0' \(CT, 4 slices\); .* \(CT, 3 slices\)\. Move each",
+        match=r"2 series: 'Thorax 1\.0' \(CT, 4 slices\); .* \(CT, 3 slices\)\. Give each",
     ):
         read_volume(tmp_path)
 
@@ -331,11 +331,11 @@ def _edit(folder: Path, **attributes) -> None:
         ({"PixelSpacing": [0, 1]}, GeometryError, "pixel spacing must be positive"),
         ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, GeometryError, "singular"),
         ({"ImageOrientationPatient": [0] * 6}, GeometryError, "singular"),
-        ({"SamplesPerPixel": 3}, FileFormatError, "colour"),
+        ({"SamplesPerPixel": 3}, FileFormatError, "color picture"),
         ({"Modality": "SEG"}, FileFormatError, "segmentation object"),
         ({"PixelData": b""}, FileFormatError, "cannot be decoded|no pixel data"),
         ({"PixelData": b"\x01\x02\x03\x04"}, FileFormatError, "cannot be decoded"),
-        ({"NumberOfFrames": 2}, FileFormatError, "2 frames and does not say where"),
+        ({"NumberOfFrames": 2}, FileFormatError, "2 frames and lacks the position of each"),
     ],
 )
 def test_impossible_headers(attributes, kind, match, tmp_path, capfd):

@@ -121,7 +121,7 @@ def test_an_unknown_suffix_lists_the_known_ones(tmp_path):
 
 def test_analyze_has_no_sides(tmp_path):
     nib.AnalyzeImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).to_filename(tmp_path / "a.img")
-    _refused(tmp_path / "a.hdr", "Analyze 7.5, which does not say which side is left")
+    _refused(tmp_path / "a.hdr", "Analyze 7.5, which does not store the orientation")
 
 
 def test_two_and_four_dimensions(tmp_path):
@@ -140,13 +140,13 @@ def test_two_and_four_dimensions(tmp_path):
 def test_colours_and_complex_numbers(tmp_path):
     rgb = np.zeros((4, 5, 6), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     _nifti(tmp_path / "rgb.nii", rgb)
-    _refused(tmp_path / "rgb.nii", "holds colours or vectors")
+    _refused(tmp_path / "rgb.nii", "holds colors or vectors")
     _nifti(tmp_path / "complex.nii", np.zeros((4, 5, 6), np.complex64))
     _refused(tmp_path / "complex.nii", "holds complex numbers")
     sitk.WriteImage(sitk.Image([4, 5, 6], sitk.sitkVectorUInt8, 3), str(tmp_path / "rgb.mha"))
-    _refused(tmp_path / "rgb.mha", "holds colours or vectors")
+    _refused(tmp_path / "rgb.mha", "holds colors or vectors")
     sitk.WriteImage(sitk.Image([4, 5, 6], sitk.sitkComplexFloat32), str(tmp_path / "complex.nrrd"))
-    _refused(tmp_path / "complex.nrrd", "complex|colours")
+    _refused(tmp_path / "complex.nrrd", "complex|colors")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_impossible_nrrd_headers(directions, tmp_path):
 
 def test_a_size_that_no_file_can_hold(tmp_path):
     _nifti(tmp_path / "image.nii", dim=np.array([3, 30000, 30000, 30000, 1, 1, 1, 1]))
-    _refused(tmp_path / "image.nii", "truncated: its header promises 108000000000000 bytes")
+    _refused(tmp_path / "image.nii", "truncated: its header needs 108000000000000 bytes")
     _nifti(tmp_path / "minus.nii", dim=np.array([3, 4, -5, 6, 1, 1, 1, 1]))
     _refused(tmp_path / "minus.nii", "size .* is impossible")
 

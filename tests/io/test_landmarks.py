@@ -55,12 +55,12 @@ def test_what_people_write(text, tmp_path):
     ("text", "match"),
     [
         ("x,y,z\n1,2,3\n", "add the first line '# regkit landmarks, LPS mm'"),
-        ("# LPS or RAS\n1,2,3\n", "does not say whether"),
+        ("# LPS or RAS\n1,2,3\n", "states neither LPS nor RAS"),
         ("# LPS\nx,y,z\n1,2,3\n1,2\n", "line 4 is not a point x,y,z: '1,2'"),
         ("# LPS\n1,two,3\n", "line 2 is not a point x,y,z: '1,two,3'"),
         ("# LPS\n\n1,2,nan\n", "line 3 is not a point"),
         ("# LPS\nx,y,z\n", "holds no points"),
-        ("", "does not say whether"),
+        ("", "states neither LPS nor RAS"),
     ],
 )
 def test_bad_files_are_named_with_the_line(text, match, tmp_path):

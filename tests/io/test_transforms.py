@@ -65,7 +65,7 @@ def test_the_suffix_chooses_the_format_to_write(tmp_path):
 
 
 def test_a_suffix_of_two_formats_asks(tmp_path):
-    with pytest.raises(FileFormatError, match="may mean 'ants' or 'fsl'"):
+    with pytest.raises(FileFormatError, match="is a suffix of 'ants' and 'fsl'"):
         write_transform(TRUTH, tmp_path / "t.mat")
 
 
@@ -125,7 +125,7 @@ def test_the_record_of_a_registration_is_read(tmp_path):
 def test_nothing_is_left_when_writing_fails(tmp_path):
     path = tmp_path / "t.mat"
     path.write_text("precious")
-    with pytest.raises(TransformError, match="means nothing without its images"):
+    with pytest.raises(TransformError, match="undefined without its images"):
         write_transform(TRUTH, path, format="fsl")
     assert [p.name for p in tmp_path.iterdir()] == ["t.mat"]
     assert path.read_text() == "precious"

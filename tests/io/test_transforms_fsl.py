@@ -73,7 +73,7 @@ def test_flirts_own_layout_is_read(tmp_path):
 @pytest.mark.parametrize("given_images", [{}, {"fixed": Grid((5, 5, 5))}])
 def test_without_images_it_asks_for_them(tmp_path, given_images):
     np.savetxt(tmp_path / "t.mat", np.eye(4))
-    with pytest.raises(TransformError, match=r"--fixed and --moving.*call its format 'ras'"):
+    with pytest.raises(TransformError, match=r"--fixed and --moving.*name its format 'ras'"):
         read_transform(tmp_path / "t.mat", **given_images)
 
 

@@ -140,5 +140,5 @@ def test_truncated_ants_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("form", "good"), [("itk", ".tfm"), ("ants", ".mat")])
 def test_itk_needs_its_own_suffixes(tmp_path, form, good):
-    with pytest.raises(FileFormatError, match=rf"goes by the suffix.*\{good}"):
+    with pytest.raises(FileFormatError, match=rf"decides by the suffix.*\{good}"):
         write_transform(AffineTransform.shift((1, 2, 3)), tmp_path / "t.abc", format=form)

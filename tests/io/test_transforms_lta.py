@@ -131,7 +131,7 @@ def test_voxel_to_voxel_needs_and_uses_the_geometry(tmp_path, geometry):
 @pytest.mark.parametrize(("images", "option"), [({}, "--moving"), ({"moving": SRC}, "--fixed")])
 def test_voxels_without_geometry_ask_for_the_image(tmp_path, images, option):
     (tmp_path / "v.lta").write_text(voxel_file(VOXELS))
-    with pytest.raises(TransformError, match=f"does not say where.*give {option}"):
+    with pytest.raises(TransformError, match=f"lacks the geometry of.*give {option}"):
         read_transform(tmp_path / "v.lta", **images)
 
 

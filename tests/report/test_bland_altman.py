@@ -11,7 +11,7 @@ import pytest
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
-from regkit.benchmark.summary import summarise_folder
+from regkit.benchmark.summary import summarize_folder
 from regkit.registry import Registry, default_registry
 from regkit.report.benchmark_page import write_report
 from regkit.report.benchmark_page.bland_altman import bland_altman
@@ -74,7 +74,7 @@ def test_the_page_and_the_summary_tell_of_agreement(tmp_path):
                 home = {"dataset": "lv-pet", "case": f"p{number}", "group": f"p{number}"}
                 file.append(new_record(**home, method=method, status="ok", scores=scores))
     registry = default_registry()
-    summary = summarise_folder(tmp_path, registry, StatisticsSettings(draws=50))
+    summary = summarize_folder(tmp_path, registry, StatisticsSettings(draws=50))
     html = write_report(tmp_path, summary, registry, 0).read_text(encoding="utf-8")
     assert html.count("differences against means") == 2
     assert "bias 4.88" in html
@@ -92,6 +92,6 @@ def test_pages_without_measurements_say_nothing_of_them(tmp_path):
         home = {"dataset": "lv-pet", "case": "p", "group": "p", "method": "net"}
         file.append(new_record(**home, status="ok", scores={"rot_mse": 0.01}))
     bare = Registry([EntryPoint("scores", "regkit.metrics.plugin", "regkit")])
-    summary = summarise_folder(tmp_path, bare, StatisticsSettings(draws=50))
+    summary = summarize_folder(tmp_path, bare, StatisticsSettings(draws=50))
     html = write_report(tmp_path, summary, bare, 0).read_text(encoding="utf-8")
     assert "true values" not in html

@@ -8,7 +8,7 @@ from regkit import Grid, Pair, rigid
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.plan import Method, Plan, write_plan
 from regkit.benchmark.records import RecordFile, new_record
-from regkit.benchmark.summary import summarise_folder
+from regkit.benchmark.summary import summarize_folder
 from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.registry import Registry, default_registry
@@ -87,7 +87,7 @@ def _record(case: str, group: str, method: str, turn: float) -> dict:
 
 def report(folder: Path, margins: dict[str, float] | None = None, views: int = 3) -> Path:
     """Summarise the folder and write its page."""
-    summary = summarise_folder(
+    summary = summarize_folder(
         folder, registry(), StatisticsSettings(draws=300, margins=margins or {})
     )
     return write_report(folder, summary, registry(), views)

@@ -1,1 +1,1 @@
-"""Running methods on datasets: every case and method is one record, whatever happens to it."""
+"""Run methods on datasets: each case and method gives one record, failures included."""

@@ -1,4 +1,4 @@
-"""How far verdicts can be trusted: what share of each kind came within a voxel of the truth."""
+"""Calibration of the verdict: the fraction of each kind that came within a voxel of the truth."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
     Parameters
     ----------
     records
-        Those whose case has a truth count.
+        Records of a benchmark; those of cases without a truth do not count.
 
     Returns
     -------
     list of dict
-        A row for every dataset, method and verdict, in the order of the records, with the number
-        of ``cases`` and the share of them ``within_voxel`` (see `regkit.metrics.reliability`).
+        A row for each dataset, method and verdict, in the order of the records, with the number
+        of ``cases`` and the fraction ``within_voxel`` of them (see `regkit.metrics.reliability`).
     """
     found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
@@ -44,7 +44,7 @@ def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def calibration_markdown(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table for people; nothing if there are none."""
+    """Return the rows as a Markdown table; empty if there are none."""
     if not rows:
         return ""
     lines = [

@@ -1,4 +1,4 @@
-"""Where the cases of a benchmark come from, named so that any process can open it."""
+"""Reference to the cases of a benchmark, as plain data that any process can open."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from regkit.registry import Registry
 
 @dataclass(frozen=True)
 class DatasetRef:
-    """A dataset by its name, or by where its folder is.
+    """A dataset by its name or by the path of its folder.
 
     Parameters
     ----------
     place
-        A name that a plugin offers, or the path of a dataset folder or Learn2Reg JSON.
+        Name of a plugin's dataset, or path of a dataset folder or Learn2Reg JSON.
     parameters
-        What to set of a named dataset.
+        Parameters of a named dataset.
     split
-        Only the cases of this split (``train``, ``validation``, ``test``); empty for all.
+        Split of the cases to use (``train``, ``validation``, ``test``); empty for all.
     limit
-        Only so many cases, the first ones; 0 for all.
+        Number of cases to use, the first ones; 0 for all.
     """
 
     place: str
@@ -35,7 +35,7 @@ class DatasetRef:
     limit: int = 0
 
     def open(self, registry: Registry) -> CaseReader:
-        """Return the cases, none of which is read yet.
+        """Return a reader of the cases; none is read yet.
 
         Raises
         ------
@@ -44,19 +44,19 @@ class DatasetRef:
         """
         cases = CaseReader(self._dataset(registry), self.limit)
         if not cases.ids:
-            which = f" in the split '{self.split}'" if self.split else ""
-            raise BenchmarkError(f"{self.place} has no cases{which}")
+            in_split = f" in the split '{self.split}'" if self.split else ""
+            raise BenchmarkError(f"{self.place} has no cases{in_split}")
         return cases
 
     def _dataset(self, registry: Registry) -> Dataset:
-        offered = {offer.spec.name for offer in registry.datasets}
-        if self.place in offered:
+        available = {offer.spec.name for offer in registry.datasets}
+        if self.place in available:
             split = {"split": self.split} if self.split else {}
             return build_dataset(self.place, {**self.parameters, **split}, registry)
         if not Path(self.place).exists():
             raise UnknownNameError(
                 f"'{self.place}' is neither a dataset nor a dataset folder; "
-                f"there is {', '.join(sorted(offered)) or 'no dataset'}{registry.disabled_hint}"
+                f"there is {', '.join(sorted(available)) or 'no dataset'}{registry.disabled_hint}"
             )
         if self.parameters:
             raise BenchmarkError(
@@ -67,14 +67,14 @@ class DatasetRef:
 
 
 class CaseReader:
-    """The cases of a dataset, in any order, one in memory at a time.
+    """Read the cases of a dataset in any order, one in memory at a time.
 
     Parameters
     ----------
     dataset
-        Indexed, or one that can only be iterated: it then starts anew where an order goes back.
+        Indexed dataset, or one that can only be iterated: going back starts it again.
     limit
-        How many of them; 0 for all.
+        Number of cases, the first ones; 0 for all.
     """
 
     def __init__(self, dataset: Dataset, limit: int = 0) -> None:
@@ -87,7 +87,7 @@ class CaseReader:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the cases; a dataset without an index makes all its cases for that, once."""
+        """The ids of the cases; a dataset without an index reads all its cases for that, once."""
         if self._ids is None:
             self._ids = tuple(self._all_ids())[: self._limit]
         return self._ids
@@ -98,7 +98,7 @@ class CaseReader:
         return (case.id for case in self._dataset)
 
     def case(self, index: int) -> Case:
-        """Return the case at a place in the dataset's order."""
+        """Return the case at an index of the dataset's order."""
         if isinstance(self._dataset, IndexedDataset):
             return self._dataset.case(index)
         if self._next < 0 or index < self._next:
@@ -111,5 +111,5 @@ class CaseReader:
             raise BenchmarkError(f"{self.name} ended before its case {index + 1}") from None
 
     def _step(self) -> Case:
-        self._next += 1  # also where the case cannot be made
+        self._next += 1  # also where reading the case fails
         return next(self._iterator)

@@ -1,7 +1,7 @@
-"""Tasks done on a dask.distributed cluster, by the same lanes as on one machine.
+"""Run the tasks of a benchmark on a dask.distributed cluster.
 
-Every thread of a dask worker has a lane of its own, so a method that dies takes no dask worker
-along. What a dask worker had under way when it died is done by another one.
+Each thread of a dask worker has a `WorkerClient`, as on one machine, so a method that crashes
+leaves the dask worker alive. The task of a dask worker that dies is run by another one.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ from regkit.benchmark.records import Record
 from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
 from regkit.errors import BenchmarkError, MissingDependencyError, RegkitError
 
-CONNECT_S = 30
-# A task whose worker died is tried again so often before it is taken for the culprit.
-ATTEMPTS = 10
-GPU = "GPU"
+# Long enough for a scheduler that has just started; chosen by hand.
+CONNECT_TIMEOUT_S = 30
+# A task is tried this often, each time after its dask worker died, before the benchmark stops;
+# chosen by hand.
+MAX_ATTEMPTS = 10
+# Name of the resource that dask's documentation uses for graphics cards.
+GPU_RESOURCE = "GPU"
 
-# On a dask worker: which run each of its threads has a lane for.
-_lanes: dict[int, tuple[str, WorkerClient]] = {}
+# On a dask worker: the run and the client of each of its threads.
+_clients: dict[int, tuple[str, WorkerClient]] = {}
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """A cluster that is running.
+class DaskCluster:
+    """A running dask cluster.
 
     Parameters
     ----------
     address
-        Of the scheduler, such as ``tcp://10.0.0.1:8786``, or the path of its scheduler file.
+        Address of the scheduler, such as ``tcp://10.0.0.1:8786``, or path of its scheduler file.
     """
 
     address: str
 
     @contextmanager
-    def connected(self) -> Iterator[Connection]:
-        """Connect for the time of a block.
+    def connected(self) -> Iterator[ClusterConnection]:
+        """Connect for the duration of a block.
 
         Raises
         ------
@@ -60,21 +63,21 @@ class Cluster:
         is_file = Path(self.address).is_file()
         where = {"scheduler_file": self.address} if is_file else {"address": self.address}
         try:
-            client = Client(**where, timeout=CONNECT_S, set_as_default=False)
+            client = Client(**where, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise BenchmarkError(
                 f"no dask scheduler answers at {self.address}: {error}; start one with "
                 "`dask scheduler`"
             ) from error
         try:
-            yield Connection(client, self.address)
+            yield ClusterConnection(client, self.address)
         finally:
             client.close()
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What a lane on a dask worker is made of, and the run that it is for."""
+class WorkerSetup:
+    """Arguments of the `WorkerClient` on a dask worker, and the run that it belongs to."""
 
     run: str
     plan: Mapping[str, Any]
@@ -82,15 +85,15 @@ class Setup:
     folder: str
 
 
-class Connection:
-    """A client of a cluster; `run` is an executor of the harness."""
+class ClusterConnection:
+    """A client of a cluster; its `run` is an executor of the harness."""
 
     def __init__(self, client: Any, address: str) -> None:
         self._client = client
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        self.lanes = sum(int(worker["nthreads"]) for worker in workers)
-        self._has_gpus = any(GPU in worker["resources"] for worker in workers)
-        if not self.lanes:
+        self.concurrency = sum(int(worker["nthreads"]) for worker in workers)
+        self._has_gpus = any(GPU_RESOURCE in worker["resources"] for worker in workers)
+        if not self.concurrency:
             raise BenchmarkError(
                 f"the dask scheduler at {address} has no workers; start some with "
                 f"`dask worker {address}`"
@@ -99,59 +102,59 @@ class Connection:
     def run(
         self, plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask]
     ) -> Iterator[Record]:
-        """Do tasks on the cluster; yield each one's record as soon as it is known."""
+        """Run tasks on the cluster; yield the record of each as soon as it is known."""
         from distributed import as_completed  # noqa: PLC0415 - an extra
 
-        setup = Setup(uuid.uuid4().hex, plan.as_dict(), dataset, folder)
-        resources = {GPU: 1} if self._has_gpus else {}
+        setup = WorkerSetup(uuid.uuid4().hex, plan.as_dict(), dataset, folder)
+        resources = {GPU_RESOURCE: 1} if self._has_gpus else {}
 
         def submit(task: BenchmarkTask) -> Any:
-            return self._client.submit(do, setup, task, pure=False, resources=resources)
+            return self._client.submit(run_task, setup, task, pure=False, resources=resources)
 
-        under_way = {submit(task): task for task in tasks}
+        running = {submit(task): task for task in tasks}
         attempts: dict[BenchmarkTask, int] = {}
-        finished = as_completed(under_way, loop=self._client.loop)
+        finished = as_completed(running, loop=self._client.loop)
         try:
             for future in finished:
-                task = under_way.pop(future)
+                task = running.pop(future)
                 if future.status == "finished":
                     yield future.result()
                     continue
                 attempts[task] = attempts.get(task, 0) + 1
                 _check(future, task, attempts[task])
                 again = submit(task)
-                under_way[again] = task
+                running[again] = task
                 finished.add(again)
         finally:
             if self._client.status == "running":
-                self._client.cancel(list(under_way))
-                self._client.run(end_lanes, setup.run)
+                self._client.cancel(list(running))
+                self._client.run(close_clients, setup.run)
 
 
-def do(setup: Setup, task: BenchmarkTask) -> Record:
-    """Do a task; runs on a dask worker, and keeps the lane for the thread's next task."""
+def run_task(setup: WorkerSetup, task: BenchmarkTask) -> Record:
+    """Run a task on a dask worker; the client is kept for the thread's next task."""
     thread = threading.get_ident()
-    run, lane = _lanes.get(thread, ("", None))
-    if lane is None or run != setup.run:
-        if lane is not None:  # of a run whose end was not told
-            lane.close()
-        lane = WorkerClient(Plan.of(setup.plan), setup.dataset, setup.folder)
-        _lanes[thread] = setup.run, lane
-    return lane.run(task)
+    run, client = _clients.get(thread, ("", None))
+    if client is None or run != setup.run:
+        if client is not None:  # of an earlier run that did not close it
+            client.close()
+        client = WorkerClient(Plan.of(setup.plan), setup.dataset, setup.folder)
+        _clients[thread] = setup.run, client
+    return client.run(task)
 
 
-def end_lanes(run: str) -> None:
-    """End the lanes of a run; runs on every dask worker."""
-    for thread, (its_run, lane) in list(_lanes.items()):
-        if its_run == run:
-            lane.close()
-            del _lanes[thread]
+def close_clients(run: str) -> None:
+    """Close the clients of a run; called on every dask worker."""
+    for thread, (client_run, client) in list(_clients.items()):
+        if client_run == run:
+            client.close()
+            del _clients[thread]
 
 
 def _check(future: Any, task: BenchmarkTask, attempt: int) -> None:
-    """Raise if trying again makes no sense."""
+    """Raise if trying again is useless."""
     if future.cancelled():
-        raise BenchmarkError("the scheduler was lost; the same command goes on from here")
+        raise BenchmarkError("the scheduler was lost; the same command resumes from here")
     error = future.exception()
     if isinstance(error, RegkitError):
         raise error
@@ -160,8 +163,8 @@ def _check(future: Any, task: BenchmarkTask, attempt: int) -> None:
             f"{task.method} on case {task.case}: the cluster failed: {type(error).__name__}: "
             f"{error}; does every worker have the same regkit?"
         ) from error
-    if attempt >= ATTEMPTS:
+    if attempt >= MAX_ATTEMPTS:
         raise BenchmarkError(
             f"{task.method} on case {task.case}: {attempt} dask workers died or were lost; "
-            "the same command goes on from here"
+            "the same command resumes from here"
         )

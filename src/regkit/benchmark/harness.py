@@ -1,4 +1,4 @@
-"""Runs what is left of a benchmark and keeps every record the moment it is known."""
+"""Run the remaining tasks of a benchmark; each record is stored as soon as it is known."""
 
 from __future__ import annotations
 
@@ -9,57 +9,63 @@ from statistics import fmean
 from typing import TypeAlias
 
 from regkit.benchmark.local_executor import run_local
-from regkit.benchmark.plan import CONFIG, Plan, read_plan, write_plan
-from regkit.benchmark.records import RECORDS, Record, RecordFile
+from regkit.benchmark.plan import CONFIG_FILE, Plan, read_plan, write_plan
+from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
 from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
-# What does the tasks: (plan, dataset, folder, tasks) -> records as they become known.
+# Function that runs tasks: (plan, dataset, folder, tasks) -> records as they become known.
 Executor: TypeAlias = Callable[[Plan, str, str, Sequence[BenchmarkTask]], Iterator[Record]]
+
+
+# Tasks of each method that the remaining time is estimated from; chosen by hand.
+RECENT_TASKS = 50
 
 
 @dataclass
 class BenchmarkProgress:
-    """How far a benchmark is.
+    """Progress of a benchmark.
 
     Parameters
     ----------
     total
-        Number of records there will be.
+        Number of records in the end.
     done
-        How many there are.
-    lanes
-        How many tasks are done side by side.
-    left
+        Number of records so far.
+    concurrency
+        Number of tasks that run at the same time.
+    remaining
         Number of records to come, by method.
+    latest
+        The last record, None before there is one.
     """
 
     total: int
     done: int
-    lanes: int
-    left: dict[str, int]
+    concurrency: int
+    remaining: dict[str, int]
     latest: Record | None = None
     _seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def advance(self, record: Record) -> None:
-        """Count a record that was just made."""
+        """Count a new record."""
         self.done += 1
-        self.left[record["method"]] -= 1
+        self.remaining[record["method"]] -= 1
         self.latest = record
         spent = sum(record["timing_s"].values()) or record["runtime_s"] or 0.0
         self._seconds.setdefault(record["method"], []).append(spent)
-        del self._seconds[record["method"]][:-50]
+        del self._seconds[record["method"]][:-RECENT_TASKS]
 
     @property
-    def left_s(self) -> float | None:
-        """Seconds left, judged by what every method took lately; None before anything is known."""
+    def remaining_s(self) -> float | None:
+        """Estimated seconds to go, from the last tasks of every method; None before the first."""
         if not self._seconds:
             return None
         mean = {method: fmean(seconds) for method, seconds in self._seconds.items()}
         unknown = fmean(mean.values())
-        work = sum(mean.get(method, unknown) * count for method, count in self.left.items())
-        return work / self.lanes
+        work = sum(mean.get(method, unknown) * count for method, count in self.remaining.items())
+        return work / self.concurrency
 
 
 def run_benchmark(
@@ -67,27 +73,27 @@ def run_benchmark(
     folder: Path,
     execute: Executor = run_local,
     *,
-    lanes: int = 1,
-    watch: Callable[[BenchmarkProgress], None] = lambda _: None,
+    concurrency: int = 1,
+    on_progress: Callable[[BenchmarkProgress], None] = lambda _: None,
     retry_failed: bool = False,
 ) -> Plan:
-    """Do what is not done yet of a benchmark.
+    """Run the tasks of a benchmark that have no record yet.
 
     Parameters
     ----------
     plan
-        What to run. A folder that holds the same benchmark already is gone on with: methods may be
-        new and the limit another, nothing else.
+        The benchmark. A folder that already holds it is continued: methods may be new and the
+        limit different, nothing else.
     folder
         The benchmark folder.
     execute
-        What does the tasks.
-    lanes
-        How many of them it does side by side.
-    watch
-        Called before the first record and after every record.
+        Executor of the tasks.
+    concurrency
+        Number of tasks that the executor runs at the same time.
+    on_progress
+        Function called before the first record and after every record.
     retry_failed
-        Do again what failed.
+        Failed records are run again.
 
     Returns
     -------
@@ -102,32 +108,35 @@ def run_benchmark(
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
     with RecordFile(folder) as records:
-        whole = _lock_folder(plan, folder)
+        joined = _write_joined_plan(plan, folder)
         redo = {"unavailable", "failed"} if retry_failed else {"unavailable"}
         wanted = {method.label for method in plan.methods}
         records.drop(lambda record: record["status"] in redo and record["method"] in wanted)
         done = {(record["case"], record["method"]) for record in records.read()}
-        tasks = tasks_left(plan, ids, done)
-        left = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
+        tasks = remaining_tasks(plan, ids, done)
+        remaining = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
         total = len(ids) * len(plan.methods)
-        progress = BenchmarkProgress(total, total - len(tasks), max(1, lanes), left)
-        watch(progress)
+        progress = BenchmarkProgress(total, total - len(tasks), max(1, concurrency), remaining)
+        on_progress(progress)
         if tasks:
-            made = execute(plan, cases.name, str(folder.resolve()), tasks)
+            results = execute(plan, cases.name, str(folder.resolve()), tasks)
             try:
-                for record in made:
+                for record in results:
                     records.append(record)
                     progress.advance(record)
-                    watch(progress)
+                    on_progress(progress)
             finally:
-                made.close()  # type: ignore[attr-defined] # ends what is under way
-    return whole
+                results.close()  # type: ignore[attr-defined] # ends the running tasks
+    return joined
 
 
-def tasks_left(plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]) -> list[BenchmarkTask]:
-    """Return what is to be done, in this order: a first case of every method, then by method.
+def remaining_tasks(
+    plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]
+) -> list[BenchmarkTask]:
+    """Return the tasks without a record: the first case of every method, then method by method.
 
-    So what cannot work shows at once, the time left is known early, and a method is loaded once.
+    In this order, errors of set-up show at once, the remaining time is known early, and a method
+    is loaded once.
     """
     by_method = [
         [
@@ -143,15 +152,15 @@ def tasks_left(plan: Plan, ids: Sequence[str], done: set[tuple[str, str]]) -> li
     return first + [task for tasks in by_method for task in tasks[1:]]
 
 
-def _lock_folder(plan: Plan, folder: Path) -> Plan:
-    """Say in the folder what it holds, or see that it is the same; return all that it holds."""
-    whole = plan
-    if (folder / CONFIG).exists():
-        whole = plan.joined_with(read_plan(folder / CONFIG))
-    elif (folder / RECORDS).stat().st_size:
+def _write_joined_plan(plan: Plan, folder: Path) -> Plan:
+    """Write the plan into the folder, joined with the plan that is there; return the result."""
+    joined = plan
+    if (folder / CONFIG_FILE).exists():
+        joined = plan.joined_with(read_plan(folder / CONFIG_FILE))
+    elif (folder / RECORDS_FILE).stat().st_size:
         raise BenchmarkError(
-            f"{folder} holds records but no {CONFIG}, so nobody knows of what; "
+            f"{folder} holds records but no {CONFIG_FILE}, so their settings are unknown; "
             "choose another folder"
         )
-    write_plan(whole, folder)
-    return whole
+    write_plan(joined, folder)
+    return joined

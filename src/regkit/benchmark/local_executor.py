@@ -1,4 +1,4 @@
-"""Tasks shared out among lanes on this machine."""
+"""Run the tasks of a benchmark in worker processes of this machine."""
 
 from __future__ import annotations
 
@@ -15,60 +15,62 @@ from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
 def run_local(
     plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask], workers: int = 1
 ) -> Iterator[Record]:
-    """Do tasks in worker processes of this machine.
+    """Run tasks in worker processes of this machine.
 
     Parameters
     ----------
     plan
         The benchmark.
     dataset
-        Name under which records are made.
+        Name under which records are results.
     folder
         The benchmark folder.
     tasks
-        What to do, in this order.
+        The tasks, started in this order.
     workers
         Number of worker processes at a time.
 
     Yields
     ------
     dict
-        Each task's record as soon as it is known. What is under way when the iteration is closed
-        or interrupted is left undone.
+        Each task's record as soon as it is known. Tasks that run when the iteration is closed or
+        interrupted are ended and give no record.
     """
-    todo = deque(tasks)
-    made: queue.SimpleQueue[Record | Exception] = queue.SimpleQueue()
-    lanes = [WorkerClient(plan, dataset, folder) for _ in range(min(workers, len(tasks)))]
+    pending = deque(tasks)
+    results: queue.SimpleQueue[Record | Exception] = queue.SimpleQueue()
+    clients = [WorkerClient(plan, dataset, folder) for _ in range(min(workers, len(tasks)))]
     closing = threading.Event()
 
-    def serve(lane: WorkerClient) -> None:
+    def run_pending(client: WorkerClient) -> None:
         try:
-            while (task := _next(todo)) is not None and not closing.is_set():
-                made.put(lane.run(task))
+            while (task := _next(pending)) is not None and not closing.is_set():
+                results.put(client.run(task))
         except Exception as error:  # raised below, in the thread that waits
-            made.put(error)
+            results.put(error)
         finally:
-            lane.close()
+            client.close()
 
-    threads = [threading.Thread(target=serve, args=(lane,), daemon=True) for lane in lanes]
+    threads = [
+        threading.Thread(target=run_pending, args=(client,), daemon=True) for client in clients
+    ]
     for thread in threads:
         thread.start()
     try:
         for _ in tasks:
-            record = made.get()
+            record = results.get()
             if isinstance(record, Exception):
                 raise record
             yield record
     finally:
         closing.set()
-        for lane in lanes:
-            lane.close()
+        for client in clients:
+            client.close()
         for thread in threads:
             thread.join()
 
 
-def _next(todo: deque[BenchmarkTask]) -> BenchmarkTask | None:
+def _next(pending: deque[BenchmarkTask]) -> BenchmarkTask | None:
     try:
-        return todo.popleft()
-    except IndexError:  # another lane took the last one
+        return pending.popleft()
+    except IndexError:  # another thread took the last one
         return None

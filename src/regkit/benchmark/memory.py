@@ -1,7 +1,7 @@
-"""The memory of a process as the system sees it: what is resident, libraries and images included.
+"""Measure the resident memory of processes, libraries and images included.
 
-Linux can forget the highest value so far, so that each case has its own; elsewhere a value is the
-highest since the process began.
+Linux can reset the peak, so that each case has its own; on other systems the peak is that since
+the process started.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-FORGET_PEAK = "5"
+# Value for /proc/PID/clear_refs that resets the peak (proc(5), since Linux 4.0).
+RESET_PEAK = "5"
 
 
 def reset_peak() -> None:
-    """Make `peak_mb` count from now on, where the system can."""
+    """Restart the measurement of `peak_mb`, on systems that can."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text(FORGET_PEAK, encoding="ascii")
+        Path("/proc/self/clear_refs").write_text(RESET_PEAK, encoding="ascii")
 
 
 def peak_mb() -> float:
-    """Return the most memory this process has held, in MB (10^6 bytes); 0 where not known."""
+    """Return the peak of this process's memory in MB (10^6 bytes); 0 where it is unknown."""
     with suppress(OSError, StopIteration):
         return _status_mb("self", "VmHWM")
     try:
@@ -32,7 +33,7 @@ def peak_mb() -> float:
 
 
 def resident_mb(process: int) -> float:
-    """Return the memory that a process and those it started hold, in MB; 0 where not known."""
+    """Return the memory of a process and its descendants in MB; 0 where it is unknown."""
     with suppress(OSError, StopIteration):
         own = _status_mb(str(process), "VmRSS")
         return own + sum(resident_mb(child) for child in _children(process))
@@ -51,6 +52,6 @@ def _status_mb(process: str, key: str) -> float:
 
 
 def prefer_for_oom_kill() -> None:
-    """When memory runs out, let the system end this process before any other."""
+    """Make the system end this process before any other when memory runs out."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -1,4 +1,4 @@
-"""Runs one method on cases and measures everything about it."""
+"""Run one method on cases; measure its time, its memory and its scores."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry
 from regkit.statistics.summary_files import one_line
 
-TRANSFORMS = "transforms"
+TRANSFORMS_FOLDER = "transforms"
+# Characters of an error message in a record; chosen by hand.
+MAX_ERROR_LENGTH = 500
 Facts: TypeAlias = dict[str, Any]
 
 
 class MethodRunner:
-    """A method that is ready, the cases it is run on, and the scores that judge it.
+    """A loaded method, the cases that it is run on, and the metrics that score it.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class MethodRunner:
         self._method = method
         self._registrar = build_method(method.expression, method.parameters, registry, defaults)
         self._cases = plan.dataset.open(registry)
-        # Now, so that what they import is in memory for every case alike.
+        # Loaded here, so that their imports count to the memory of no case.
         self._metrics = _metrics(registry)
 
     @property
@@ -59,7 +61,7 @@ class MethodRunner:
         known: Facts = {}
         if dataclasses.is_dataclass(registrar) and not isinstance(registrar, type):
             known = dataclasses.asdict(registrar)
-        # A record is strict JSON, which has no NaN and no infinity: they become words.
+        # A record is strict JSON, which has no NaN and no infinity: they become texts.
         return dict(json.loads(json.dumps(known, default=str), parse_constant=str))
 
     def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
@@ -68,13 +70,13 @@ class MethodRunner:
         Parameters
         ----------
         index
-            The case's place in the dataset.
+            Index of the case in the dataset.
         case_id
-            What it must be called; the dataset may have changed since it was asked.
+            Expected id of the case; the dataset may have changed since the task was made.
         folder
-            Where a transform that is not linear is written.
+            Benchmark folder, to which a transform that is not linear is written.
         stage
-            Called with what is known as soon as the case is read and as soon as it is registered.
+            Function called with the facts so far, after reading and after registering the case.
 
         Returns
         -------
@@ -84,7 +86,7 @@ class MethodRunner:
         Raises
         ------
         OutputError
-            The folder cannot be written, for which no method is to blame.
+            The folder cannot be written, which is no failure of the method.
         """
         timing: dict[str, float] = {}
         facts: Facts = {"timing_s": timing}
@@ -99,11 +101,11 @@ class MethodRunner:
             finally:
                 facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
                 facts["runtime_s"] = timing["compute"]
-            # The verdict is regkit's work, not the method's.
+            # The verdict is computed by regkit, not by the method.
             timing["score"] = timing["compute"] - result.compute_s
             timing["compute"] = facts["runtime_s"] = round(result.compute_s, 4)
             stage(now="scoring", **facts)
-            return facts | self._judged(case, result, timing, Path(folder))
+            return facts | self._scored(case, result, timing, Path(folder))
         except OutputError:
             raise
         except RegkitError as error:
@@ -111,31 +113,32 @@ class MethodRunner:
         except MemoryError:
             return facts | {"status": "failed", "error": "ran out of memory"}
         except BaseException as error:  # a method may raise SystemExit as well
-            words = _reason(f"{type(error).__name__}: {error}")
-            return facts | {"status": "failed", "error": words}
+            reason = _reason(f"{type(error).__name__}: {error}")
+            return facts | {"status": "failed", "error": reason}
 
     def _case(self, index: int, case_id: str) -> Case:
         case = self._cases.case(index)
         if case.id != case_id:
             raise BenchmarkError(
-                f"the dataset has case {case.id} where {case_id} was; it must not change"
+                f"the dataset has case {case.id} in place of {case_id}; it must not change during "
+                "a benchmark"
             )
         return case
 
-    def _judged(
+    def _scored(
         self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path
     ) -> Facts:
         errors: dict[str, str] = {}
 
-        def broken(name: str, error: Exception) -> None:
+        def record_error(name: str, error: Exception) -> None:
             errors[name] = _reason(f"{type(error).__name__}: {error}")
 
         before = timing.pop("score")
         with _timed(timing, "score"):
-            scores = evaluate(case, result, self._metrics, broken)
+            scores = evaluate(case, result, self._metrics, record_error)
         timing["score"] = round(timing["score"] + before, 4)
         with _timed(timing, "save"):
-            transform = _kept(result, folder, self._method.label, case.id)
+            transform = _stored_transform(result, folder, self._method.label, case.id)
         return {
             "status": "ok",
             "verdict": result.verdict.status,
@@ -149,15 +152,15 @@ class MethodRunner:
 
 @contextmanager
 def _unchanged(pair: Pair) -> Iterator[None]:
-    """Raise if a block writes into the images, with which its result is to be judged."""
+    """Raise if a block writes into the images, which its result is scored with."""
     before = _checksum(pair)
     yield
     if _checksum(pair) != before:
-        raise BenchmarkError("the method changed the images that it was given")
+        raise BenchmarkError("the method changed its input images; it must copy them first")
 
 
 def _checksum(pair: Pair) -> tuple[int, ...]:
-    """Return what tells whether somebody wrote into the images or masks."""
+    """Return a checksum of each image and mask."""
     volumes = (pair.fixed, pair.moving, pair.fixed_mask, pair.moving_mask)
     return tuple(zlib.crc32(volume.array.data) for volume in volumes if volume is not None)
 
@@ -168,27 +171,27 @@ def _metrics(registry: Registry) -> dict[str, Metric]:
 
 
 @contextmanager
-def _timed(timing: dict[str, float], what: str) -> Iterator[None]:
+def _timed(timing: dict[str, float], stage: str) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield
     finally:
-        timing[what] = round(time.perf_counter() - started, 4)
+        timing[stage] = round(time.perf_counter() - started, 4)
 
 
-def _kept(result: RegistrationResult, folder: Path, label: str, case_id: str) -> Any:
+def _stored_transform(result: RegistrationResult, folder: Path, label: str, case_id: str) -> Any:
     """Return a linear transform as rows of numbers, or the file that holds another one."""
     if isinstance(result.transform, AffineTransform):
         return [list(row) for row in result.transform.matrix.tolist()]
-    home = Path(TRANSFORMS) / _file_name(label)
+    subfolder = Path(TRANSFORMS_FOLDER) / _file_name(label)
     name = f"{_file_name(case_id)}.h5"
-    with atomic_output(folder / home) as stage:
+    with atomic_output(folder / subfolder) as stage:
         write_transform(result.transform, stage.path(name))
-    return (home / name).as_posix()
+    return (subfolder / name).as_posix()
 
 
 def _file_name(text: str) -> str:
-    """Return a text as the name of a file; texts that differ give names that differ."""
+    """Return a file name for a text; different texts give different names."""
     safe = re.sub(r"[^A-Za-z0-9._+-]", "_", text)
     if safe == text and not text.startswith("."):
         return text
@@ -196,4 +199,4 @@ def _file_name(text: str) -> str:
 
 
 def _reason(text: str) -> str:
-    return one_line(text)[:500]
+    return one_line(text)[:MAX_ERROR_LENGTH]

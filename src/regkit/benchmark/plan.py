@@ -1,4 +1,4 @@
-"""What a benchmark runs: a dataset, methods and their settings; ``config.toml`` says the same."""
+"""Plan of a benchmark: a dataset, methods and settings, as they stand in ``config.toml``."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
 from regkit.version import installed_version
 
-CONFIG = "config.toml"
+CONFIG_FILE = "config.toml"
 ALL = "all"
 HEADING = "# What this folder holds. `regkit benchmark --config FILE -o NEW` runs it again.\n\n"
-# These decide how a benchmark runs and how far, not what its scores are.
-FREE = {("regkit",), ("dataset", "limit"), ("threads",), ("timeout_s",), ("memory_mb",)}
+# Settings that do not change scores: they may differ when a benchmark is continued.
+NOT_COMPARED = {("regkit",), ("dataset", "limit"), ("threads",), ("timeout_s",), ("memory_mb",)}
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method under the name that its records bear.
+    """A method and the label of its records.
 
     Parameters
     ----------
     label
-        The name; unique in a benchmark.
+        Label of the records; unique in a benchmark.
     expression
-        ``a``, ``a+b``, or ``a,b`` for a fallback chain; see `build_method`.
+        Method expression: ``a``, ``a+b``, or ``a,b`` for a fallback chain; see `build_method`.
     parameters
-        What to set of it.
+        Parameters that differ from the defaults.
     optional
-        Whether it is left out, with a record that says why, where it is not available.
+        Permission to skip the method where it is not available; its records give the reason.
     """
 
     label: str
@@ -57,19 +57,19 @@ class Plan:
     Parameters
     ----------
     dataset
-        Where the cases come from.
+        Source of the cases.
     methods
-        What is run on every case.
+        Methods that run on every case.
     seed, device
-        Given to every method that has such a parameter.
+        Values for every method that has such a parameter.
     threads
-        Of each worker process; 0 leaves it to the libraries.
+        Threads of each worker process; 0 for the default of the libraries.
     timeout_s
-        Longest that reading a case, a method, or its scores may take.
+        Time limit of each stage: reading a case, registering it, scoring it.
     memory_mb
-        Most memory that a worker process may hold; 0 for no limit.
+        Memory limit of a worker process; 0 for no limit.
     builtin_only
-        Use only what comes with regkit itself.
+        Plugins of other packages are left out.
     """
 
     dataset: DatasetRef
@@ -94,7 +94,7 @@ class Plan:
         Raises
         ------
         BenchmarkError
-            Something is missing, unknown or wrong.
+            A key is missing, unknown or of a wrong type.
         """
         rest = {k: v for k, v in content.items() if k not in ("regkit", "dataset", "method")}
         try:
@@ -102,17 +102,17 @@ class Plan:
             methods = tuple(Method(**method) for method in content["method"])
             plan = Plan(source, methods, **rest)
         except (KeyError, TypeError, AttributeError) as error:
-            raise BenchmarkError(f"this is not the plan of a benchmark: {error}") from error
+            raise BenchmarkError(f"not the plan of a benchmark: {error}") from error
         _check_labels(plan.methods)
         return plan
 
     def joined_with(self, before: Plan) -> Plan:
-        """Return a plan that goes on from another one: its methods, and those new here.
+        """Return a plan that continues another one: its methods, then the new ones of this.
 
         Raises
         ------
         BenchmarkError
-            Records of the two would not be comparable; it names what differs.
+            Records of the two are not comparable; the message names the differences.
         """
         different = _differences(before, self)
         if different:
@@ -125,25 +125,25 @@ class Plan:
 
 
 def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...]:
-    """Read what was given after ``-m``.
+    """Return the methods of the command line's ``-m`` options.
 
     Parameters
     ----------
     texts
-        Each a list ``x,y``; an item is ``a``, ``a+b``, ``a/b`` (a fallback chain, since the comma
-        is taken), one of these with a label as in ``quick=a+b``, or ``all``.
+        Lists ``x,y``; an item is ``a``, ``a+b``, ``a/b`` (a fallback chain, since the comma
+        separates items), one of these with a label as in ``quick=a+b``, or ``all``.
     registry
-        What ``all`` stands for.
+        The registry; ``all`` stands for its methods.
 
     Raises
     ------
     BenchmarkError
         No method, or two with one label.
     UnknownNameError, DuplicateNameError
-        A name that cannot be used.
+        The name of a method cannot be used.
     """
     items = [item.strip() for text in texts for item in text.split(",") if item.strip()]
-    methods = tuple(method for item in items for method in _read(item, registry))
+    methods = tuple(method for item in items for method in _parse_item(item, registry))
     if not methods:
         raise BenchmarkError("a benchmark needs a method; give one or more with -m")
     _check_labels(methods)
@@ -154,15 +154,20 @@ def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...
 
 
 def with_parameters(methods: Sequence[Method], values: Mapping[str, Any]) -> tuple[Method, ...]:
-    """Set parameters: ``key`` of every method, ``name.key`` of those that name it.
+    """Return methods with parameters set: ``key`` of every method, ``name.key`` of one.
 
-    `name` is a label or one of the methods in an expression.
+    `name` is a label or a method in an expression.
     """
     for key in values:
         owner, dot, _ = key.rpartition(".")
         if dot and not any(owner in (m.label, *m.names) for m in methods):
-            raise BenchmarkError(f"'{key}' is for '{owner}', which does not run here")
-    return tuple(replace(m, parameters={**m.parameters, **_share(m, values)}) for m in methods)
+            raise BenchmarkError(
+                f"'{key}' sets a parameter of '{owner}', which is not among the methods; name it "
+                "with -m"
+            )
+    return tuple(
+        replace(m, parameters={**m.parameters, **_parameters_of(m, values)}) for m in methods
+    )
 
 
 def read_plan(file: Path) -> Plan:
@@ -181,10 +186,10 @@ def write_plan(plan: Plan, folder: Path) -> None:
     """Write a plan as ``config.toml``."""
     with atomic_output(folder) as stage:
         text = HEADING + "\n".join(_toml(plan.as_dict(), "")) + "\n"
-        stage.path(CONFIG).write_text(text, encoding="utf-8")
+        stage.path(CONFIG_FILE).write_text(text, encoding="utf-8")
 
 
-def _read(item: str, registry: Registry) -> list[Method]:
+def _parse_item(item: str, registry: Registry) -> list[Method]:
     if item == ALL:
         names = dict.fromkeys(offer.spec.name for offer in registry.methods)
         return [Method(name, name, optional=True) for name in names]
@@ -203,33 +208,35 @@ def _check_labels(methods: Sequence[Method]) -> None:
         )
 
 
-def _share(method: Method, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the values is for a method."""
-    share = {}
+def _parameters_of(method: Method, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that apply to one method, without the prefix of its label."""
+    parameters = {}
     for key, value in values.items():
         owner, dot, bare = key.rpartition(".")
         if not dot or owner in method.names:
-            share[key] = value
+            parameters[key] = value
         elif owner == method.label:
-            share[bare] = value
-    return share
+            parameters[bare] = value
+    return parameters
 
 
 def _differences(before: Plan, now: Plan) -> str:
-    """Name what differs so that records of one cannot stand beside those of the other."""
-    old, new = _flat(before), _flat(now)
+    """Return the settings in which records of the two plans would differ, in words."""
+    old, new = _flattened(before), _flattened(now)
     shared = {method.label for method in before.methods} & {m.label for m in now.methods}
     keys = sorted(
-        key for key in {*old, *new} if key not in FREE and (key[0] != "method" or key[1] in shared)
+        key
+        for key in {*old, *new}
+        if key not in NOT_COMPARED and (key[0] != "method" or key[1] in shared)
     )
     return ", ".join(
-        f"{' '.join(key)}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
+        f"{' '.join(key)}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} now"
         for key in keys
         if old.get(key) != new.get(key)
     )
 
 
-def _flat(plan: Plan) -> dict[tuple[str, ...], Any]:
+def _flattened(plan: Plan) -> dict[tuple[str, ...], Any]:
     content = plan.as_dict()
     methods = {m.pop("label"): {**m, "optional": False} for m in content.pop("method")}
     flat: dict[tuple[str, ...], Any] = {}
@@ -265,7 +272,7 @@ def _toml(content: Mapping[str, Any], prefix: str) -> list[str]:
 def _value(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
-    # TOML is almost a superset: it has no surrogates, and wants DEL escaped.
+    # JSON texts are TOML texts, except for surrogates, and DEL must be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

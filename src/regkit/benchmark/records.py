@@ -1,7 +1,8 @@
-"""``records.jsonl``: one line for each case and method, written as soon as it is known.
+"""Read and append ``records.jsonl``: one line for each case and method.
 
-A line is appended in one write and forced to the disk before the next. Whatever ends the process,
-at most the last line is torn; it has no line end and is cut off when the file is opened again.
+A line is appended in one write and synchronized to the disk before the next. However the process
+ends, at most the last line is incomplete; it lacks its line end and is cut off when the file is
+opened again.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
-from regkit.io.atomic_output import atomic_output, why_not
+from regkit.io.atomic_output import atomic_output, output_error_message
 
 logger = logging.getLogger(__name__)
 
-RECORDS = "records.jsonl"
-CERTAIN = ("dataset", "case", "method", "status")
+RECORDS_FILE = "records.jsonl"
+REQUIRED_KEYS = ("dataset", "case", "method", "status")
 STATUSES = ("ok", "failed", "unavailable")
 Record: TypeAlias = dict[str, Any]
 
 
 def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) -> Record:
-    """Return a record with all its keys, those of the contract first.
+    """Return a record with all its keys; those not given have an empty value.
 
     Parameters
     ----------
     dataset, case, method
-        What was run.
+        Names of the dataset and the method, id of the case.
     status
         ``ok``, ``failed`` or ``unavailable``.
     **facts
-        What is known of the rest: ``group``, ``parameters``, ``verdict``, ``scores``,
+        Values of further keys: ``group``, ``parameters``, ``verdict``, ``scores``,
         ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; ``reasons`` of the verdict,
         ``timing_s``, ``transform`` (a 4x4 matrix or a file), ``score_errors``.
     """
@@ -62,21 +63,21 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Read the records of a benchmark folder, in the order they were made.
+    """Read the records of a benchmark folder, in the order of the file.
 
-    A case whose group a failed record does not know gets it from another record of the case.
+    A failed record without a group gets it from another record of the case.
 
     Raises
     ------
     BenchmarkError
-        There are none, or a line is no record.
+        The file is missing, or a line is no record.
     """
-    file = folder / RECORDS
+    file = folder / RECORDS_FILE
     try:
         content = file.read_bytes()
     except OSError as error:
         raise BenchmarkError(
-            f"{folder} is not a benchmark folder: there is no {RECORDS} in it"
+            f"{folder} is not a benchmark folder: there is no {RECORDS_FILE} in it"
         ) from error
     records = _parse(content[: content.rfind(b"\n") + 1], file)
     groups = {(r["dataset"], r["case"]): r["group"] for r in records if r.get("group")}
@@ -87,7 +88,7 @@ def read_records(folder: Path) -> list[Record]:
 
 
 class RecordFile:
-    """The records of a benchmark folder while they are being made, by one process at a time.
+    """The records file of a benchmark folder, open for appending by one process at a time.
 
     Parameters
     ----------
@@ -96,15 +97,15 @@ class RecordFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / RECORDS
+        self._file = folder / RECORDS_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = self._open()
         except OSError as error:
-            raise OutputError(why_not(folder, error)) from error
+            raise OutputError(output_error_message(folder, error)) from error
 
     def __enter__(self) -> Self:
-        """Open."""
+        """Return the open file."""
         return self
 
     def __exit__(
@@ -113,45 +114,46 @@ class RecordFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close and let others write."""
+        """Close the file and release its lock."""
         os.close(self._descriptor)
 
     def read(self) -> list[Record]:
-        """Return what is there."""
+        """Return the records in the file."""
         return _parse(self._file.read_bytes(), self._file)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record; when this returns it is on the disk.
+        """Append a record and synchronize it to the disk.
 
         Raises
         ------
         OutputError
-            It cannot be written, a full disk for instance; the file is as it was.
+            Writing failed, on a full disk for instance; the file is unchanged.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         before = os.fstat(self._descriptor).st_size
         try:
-            _write_whole(self._descriptor, line)
+            _append_line(self._descriptor, line)
         except OSError as error:
             os.ftruncate(self._descriptor, before)
             raise OutputError(
-                f"cannot write to {self._file}: {error.strerror}; the same command goes on later"
+                f"cannot write to {self._file}: {error.strerror}; make room and run the same "
+                "command again to continue"
             ) from error
 
     def drop(self, unwanted: Callable[[Record], bool]) -> None:
-        """Take records out, all of them at once or none."""
+        """Remove records, all of them at once or none."""
         records = self.read()
-        kept = [record for record in records if not unwanted(record)]
-        if len(kept) == len(records):
+        remaining = [record for record in records if not unwanted(record)]
+        if len(remaining) == len(records):
             return
         with atomic_output(self._file.parent) as stage:
-            text = "".join(json.dumps(record) + "\n" for record in kept)
-            stage.path(RECORDS).write_text(text, encoding="utf-8")
+            text = "".join(json.dumps(record) + "\n" for record in remaining)
+            stage.path(RECORDS_FILE).write_text(text, encoding="utf-8")
         os.close(self._descriptor)
         self._descriptor = self._open()
 
     def _open(self) -> int:
-        """Open for appending, alone, without a torn last line."""
+        """Open for appending, with a lock, and cut off an incomplete last line."""
         descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             _lock(descriptor)
@@ -167,7 +169,7 @@ class RecordFile:
 
 
 def _lock(descriptor: int) -> None:
-    """Lock a file against other processes; raise OSError if one of them has it."""
+    """Lock a file against other processes; raise OSError if one of them has locked it."""
     try:
         import fcntl  # noqa: PLC0415 - Windows has no such module
     except ImportError:
@@ -176,7 +178,7 @@ def _lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _write_whole(descriptor: int, line: bytes) -> None:
+def _append_line(descriptor: int, line: bytes) -> None:
     if os.write(descriptor, line) != len(line):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.fsync(descriptor)
@@ -189,20 +191,20 @@ def _parse(content: bytes, file: Path) -> list[Record]:
 def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:
     for number, line in enumerate(lines, start=1):
         try:
-            found = json.loads(line)
-            # What an older version did not write yet is there all the same.
-            record = new_record(**{key: found[key] for key in CERTAIN}) | found
+            stored = json.loads(line)
+            # Keys that an older version did not write get their empty values.
+            record = new_record(**{key: stored[key] for key in REQUIRED_KEYS}) | stored
             STATUSES.index(record["status"])
             _ = [None if score is None else score + 0.0 for score in record["scores"].values()]
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BenchmarkError(
-                f"{file}: line {number} is not a record of a benchmark; take the line out"
+                f"{file}: line {number} is not a record of a benchmark; remove the line"
             ) from error
         yield record
 
 
 def _sync(folder: Path) -> None:
-    """Force a folder's list of files to the disk, where the system lets a folder be opened."""
+    """Synchronize a folder's list of files to the disk, where a folder can be opened."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

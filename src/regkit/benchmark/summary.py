@@ -1,12 +1,11 @@
-"""``summary.json``, ``summary.csv`` and ``summary.md`` of a benchmark folder."""
+"""Write ``summary.json``, ``summary.csv`` and ``summary.md`` of a benchmark folder."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from regkit.benchmark.calibration import calibration
-from regkit.benchmark.calibration import calibration_markdown as verdicts_as_markdown
+from regkit.benchmark.calibration import calibration, calibration_markdown
 from regkit.benchmark.records import read_records
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
@@ -15,7 +14,7 @@ from regkit.statistics import summary_files as writing
 from regkit.statistics.agreement import agreement_markdown, agreements
 
 
-def summarise_folder(
+def summarize_folder(
     folder: Path, registry: Registry, settings: StatisticsSettings | None = None
 ) -> Summary:
     """Summarise the records of a folder and write the three files, all of them or none.
@@ -25,20 +24,20 @@ def summarise_folder(
     folder
         The benchmark folder.
     registry
-        Knows the unit of a score, and whether more of it is better.
+        Registry with the unit and the direction of every score.
     settings
-        How to summarize.
+        Settings of the statistics; the defaults if None.
 
     Raises
     ------
     BenchmarkError
-        There are no records.
+        The folder has no records.
     """
     records = read_records(folder)
-    better, units = of_scores(registry)
+    better, units = directions_and_units(registry)
     summary = summarize(records, settings, better, units)
     verdicts = calibration(records)
-    agreed = agreements(records, true_values(registry), units)
+    agreed = agreements(records, true_value_names(registry), units)
     data = {
         **summary.as_data(),
         "agreements": [agreement.as_data() for agreement in agreed],
@@ -52,19 +51,19 @@ def summarise_folder(
         stage.path("summary.md").write_text(
             writing.summary_markdown(summary)
             + agreement_markdown(agreed)
-            + verdicts_as_markdown(verdicts),
+            + calibration_markdown(verdicts),
             encoding="utf-8",
         )
     return summary
 
 
-def of_scores(registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
-    """Return which way is better, and the unit, of every score offered."""
+def directions_and_units(registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the direction (``higher`` or ``lower``) and the unit of every score, by name."""
     specs = [offer.spec for offer in registry.metrics]
     return {s.name: s.better for s in specs}, {s.name: s.unit for s in specs}
 
 
-def true_values(registry: Registry) -> dict[str, str]:
-    """Return the measurements whose true values are measurements too: name -> name."""
+def true_value_names(registry: Registry) -> dict[str, str]:
+    """Return the name of the true value of every measurement that has one, by name."""
     specs = [offer.spec for offer in registry.metrics]
     return {s.name: s.true_value for s in specs if s.true_value}

@@ -1,10 +1,10 @@
-"""The process that runs one method on cases, apart so that whatever happens stays there.
+"""Worker process that runs one method on cases, isolated so that a crash ends only itself.
 
 It is started as ``python -m regkit.benchmark.worker IN OUT`` with two open pipes, on which both
-sides write one JSON object a line. First comes ``{"plan", "method"}``, answered by ``ready`` or
-``refused``; then, for each case, ``{"index", "case", "folder"}``, answered twice by ``stage`` and
-once by ``done``, or by ``stopped`` if the benchmark itself cannot go on. When the pipe in closes,
-nobody is waiting, and the process ends with all it has started.
+sides write one JSON object per line. The first request is ``{"plan", "method"}``, answered by
+``ready`` or ``refused``; then, for each case, ``{"index", "case", "folder"}``, answered twice by
+``stage`` and once by ``done``, or by ``stopped`` if the benchmark itself cannot continue. When
+the incoming pipe closes, the process ends together with all that it has started.
 """
 
 from __future__ import annotations
@@ -29,57 +29,58 @@ from regkit.errors import (
     RegkitError,
 )
 
-Say: TypeAlias = Callable[..., None]
+Reply: TypeAlias = Callable[..., None]
 
 
 def main() -> None:
-    """Answer until the pipe in closes."""
-    inward, outward = (int(text) for text in sys.argv[1:3])
-    for descriptor in (inward, outward):
-        os.set_inheritable(descriptor, False)  # what a method starts must not keep them open
+    """Answer requests until the incoming pipe closes."""
+    incoming, outgoing = (int(text) for text in sys.argv[1:3])
+    for descriptor in (incoming, outgoing):
+        # Processes that a method starts must not keep the pipes open.
+        os.set_inheritable(descriptor, False)
     prefer_for_oom_kill()
-    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(inward, inbox), daemon=True).start()
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(incoming, requests), daemon=True).start()
 
-    itself = os.getpid()
+    own_process = os.getpid()
 
-    def say(**message: Any) -> None:
-        if os.getpid() != itself:
-            os._exit(0)  # a copy that a method has made by forking: it must not answer as well
-        os.write(outward, json.dumps(message).encode() + b"\n")
+    def reply(**message: Any) -> None:
+        if os.getpid() != own_process:
+            os._exit(0)  # a fork that a method has made must not answer as well
+        os.write(outgoing, json.dumps(message).encode() + b"\n")
 
-    bench = _open(inbox.get(), say)
-    while bench is not None:
-        _work(bench, inbox.get(), say)
+    runner = _load_method(requests.get(), reply)
+    while runner is not None:
+        _run_case(runner, requests.get(), reply)
 
 
-def _listen(inward: int, inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
-    with os.fdopen(inward, encoding="utf-8") as stream:
+def _listen(incoming: int, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+    with os.fdopen(incoming, encoding="utf-8") as stream:
         for line in stream:
-            inbox.put(json.loads(line))
+            requests.put(json.loads(line))
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _open(order: Mapping[str, Any], say: Say) -> MethodRunner | None:
-    plan = Plan.of(order["plan"])
-    method = next(m for m in plan.methods if m.label == order["method"])
+def _load_method(request: Mapping[str, Any], reply: Reply) -> MethodRunner | None:
+    plan = Plan.of(request["plan"])
+    method = next(m for m in plan.methods if m.label == request["method"])
     try:
-        bench = MethodRunner(plan, method)
+        runner = MethodRunner(plan, method)
     except RegkitError as error:
-        say(refused=str(error), unavailable=_is_about_the_environment(error))
+        reply(refused=str(error), unavailable=_is_about_the_environment(error))
         return None
-    say(ready=bench.parameters)
-    return bench
+    reply(ready=runner.parameters)
+    return runner
 
 
-def _work(bench: MethodRunner, order: Mapping[str, Any], say: Say) -> None:
+def _run_case(runner: MethodRunner, request: Mapping[str, Any], reply: Reply) -> None:
     def stage(**facts: Any) -> None:
-        say(stage=facts)
+        reply(stage=facts)
 
     try:
-        say(done=bench.run(order["index"], order["case"], order["folder"], stage))
+        reply(done=runner.run(request["index"], request["case"], request["folder"], stage))
     except OutputError as error:
-        say(stopped=str(error))
+        reply(stopped=str(error))
 
 
 def _is_about_the_environment(error: RegkitError) -> bool:

@@ -1,4 +1,4 @@
-"""The harness's end of a worker process: gives it cases, outlives whatever happens to it."""
+"""Client of a worker process: sends it cases and survives its crashes and hangs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ from regkit.statistics.summary_files import one_line
 
 logger = logging.getLogger(__name__)
 
-# Importing what a method needs is not its own time, but no reason to wait for ever either.
-START_S = 300.0
-WATCH_S = 0.1
-# No system can wait for ever at once.
-PAUSE_S = 600.0
-ATTEMPTS = 2
+# Limit for importing a method's libraries, which the time limit of a case does not cover; chosen
+# by hand. A longer time limit of the plan holds for this too.
+START_TIMEOUT_S = 300.0
+# Interval at which the memory is compared with the limit; chosen by hand.
+MEMORY_CHECK_S = 0.1
+# Longest wait of one call of `select`, which refuses very long ones; chosen by hand.
+MAX_WAIT_S = 600.0
+# A method that failed to start this often is not started again; chosen by hand.
+MAX_START_ATTEMPTS = 2
 # By name, because a system without a signal has no such attribute of `signal`.
-SIGNALS = {
+SIGNAL_MEANINGS = {
     "SIGSEGV": "segmentation fault",
     "SIGABRT": "aborted by its own check",
     "SIGKILL": "the system does this when memory runs out",
@@ -50,9 +53,9 @@ class BenchmarkTask:
     Parameters
     ----------
     index
-        The case's place in the dataset.
+        Index of the case in the dataset.
     case
-        Its id.
+        Id of the case.
     method
         Label of the method.
     """
@@ -62,19 +65,19 @@ class BenchmarkTask:
     method: str
 
 
-class WorkerDied(Exception):  # noqa: N818 - not an error of the program but something that happens
-    """A worker process that ended or had to be ended; says why."""
+class WorkerDied(Exception):  # noqa: N818 - an event, not a programming error
+    """A worker process that ended or had to be ended; the text is the reason."""
 
 
-class Unavailable(Exception):  # noqa: N818
-    """A method that cannot run in this environment; says why."""
+class MethodUnavailable(Exception):  # noqa: N818
+    """A method that cannot run in this environment; the text is the reason."""
 
 
 class WorkerClient:
-    """Does one task after the other, each in the worker process of its method.
+    """Run one task after the other, each in a worker process of its method.
 
-    A process keeps its method loaded until a task is for another method, or something happens to
-    it. One lane at a time has one process.
+    A process keeps its method loaded until the next task needs another method, or until the
+    process dies. A client has at most one process at a time.
 
     Parameters
     ----------
@@ -91,56 +94,58 @@ class WorkerClient:
         self._plan = plan
         self._dataset = dataset
         self._folder = folder
-        self._worker: Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._closed = False
-        self._no_start: dict[str, list[Exception]] = {}
+        self._start_failures: dict[str, list[Exception]] = {}
 
     def run(self, task: BenchmarkTask) -> Record:
-        """Do a task.
+        """Run a task.
 
         Raises
         ------
         BenchmarkError
-            The method cannot be set up as asked for: it would fail on every case.
+            The method cannot be set up with its parameters: it would fail on every case.
         OutputError
             The benchmark folder cannot be written.
         """
         method = next(m for m in self._plan.methods if m.label == task.method)
         try:
             worker = self._worker_for(method)
-        except Unavailable as reason:
+        except MethodUnavailable as reason:
             if not method.optional:
                 raise BenchmarkError(str(reason)) from None
             return self._record(task, "unavailable", error=str(reason))
         except WorkerDied as reason:
             return self._record(task, "failed", error=f"{reason} while starting")
         facts = worker.run(task, self._folder)
-        if worker.is_lost:
+        if worker.is_dead:
             self._worker = None
         return self._record(task, parameters=worker.parameters, **facts)
 
     def close(self) -> None:
-        """End the worker process; may be called from another thread, in the midst of a task."""
+        """End the worker process; another thread may call this during a task."""
         self._closed = True
         if self._worker is not None:
-            self._worker.end()
+            self._worker.kill()
 
-    def _worker_for(self, method: Method) -> Worker:
+    def _worker_for(self, method: Method) -> WorkerProcess:
         if self._worker is not None and self._worker.label == method.label:
             return self._worker
         if self._worker is not None:
-            self._worker.end()
+            self._worker.kill()
             self._worker = None
-        failures = self._no_start.setdefault(method.label, [])
-        if len(failures) >= ATTEMPTS or any(isinstance(f, Unavailable) for f in failures):
+        failures = self._start_failures.setdefault(method.label, [])
+        if len(failures) >= MAX_START_ATTEMPTS or any(
+            isinstance(f, MethodUnavailable) for f in failures
+        ):
             raise failures[-1]
-        worker = Worker(self._plan, method.label)
+        worker = WorkerProcess(self._plan, method.label)
         self._worker = worker
         if self._closed:
-            worker.end()
+            worker.kill()
         try:
-            worker.begin()
-        except (WorkerDied, Unavailable) as reason:
+            worker.start()
+        except (WorkerDied, MethodUnavailable) as reason:
             failures.append(reason)
             self._worker = None
             raise
@@ -162,128 +167,130 @@ def _check_system(memory_mb: int) -> None:
         logger.warning("the limit of %d MB is not enforced: it needs /proc of Linux", memory_mb)
 
 
-class Worker:
-    """A worker process; see `regkit.benchmark.worker` for what is said.
+class WorkerProcess:
+    """A worker process; `regkit.benchmark.worker` describes the messages.
 
     Parameters
     ----------
     plan
         The benchmark.
     label
-        The method it runs.
+        Label of the method that it runs.
     """
 
     def __init__(self, plan: Plan, label: str) -> None:
         self.label = label
         self.parameters: dict[str, Any] = {}
-        self.is_lost = False
-        self._is_ended = False
+        self.is_dead = False
+        self._is_killed = False
         self._plan = plan
         self._buffer = b""
-        self._said = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this
-        theirs_in, self._orders = os.pipe()
-        self._replies, theirs_out = os.pipe()
+        self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this
+        child_in, self._requests = os.pipe()
+        self._replies, child_out = os.pipe()
         command = [sys.executable, "-P", "-m", "regkit.benchmark.worker"]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this same interpreter
-                [*command, str(theirs_in), str(theirs_out)],
+                [*command, str(child_in), str(child_out)],
                 stdin=subprocess.DEVNULL,
-                stdout=self._said,
+                stdout=self._output,
                 stderr=subprocess.STDOUT,
-                pass_fds=(theirs_in, theirs_out),
-                # An interrupt typed at the terminal is for the harness, not for the method.
+                pass_fds=(child_in, child_out),
+                # An interrupt typed at the terminal is handled by the harness, not by the method.
                 start_new_session=True,
                 env=_environment(plan.threads),
             )
         finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
+            os.close(child_in)
+            os.close(child_out)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Wait until the method is loaded.
 
         Raises
         ------
-        Lost, Unavailable, BenchmarkError
-            It crashed, it is not available, or it was asked for wrongly.
+        WorkerDied, MethodUnavailable, BenchmarkError
+            The process crashed, the method is not available, or its set-up is wrong.
         """
-        self._order({"plan": self._plan.as_dict(), "method": self.label})
+        self._send({"plan": self._plan.as_dict(), "method": self.label})
         try:
-            reply = self._reply(max(START_S, self._plan.timeout_s))
+            reply = self._receive(max(START_TIMEOUT_S, self._plan.timeout_s))
         except WorkerDied:
-            self.end()
+            self.kill()
             raise
         if "ready" in reply:
             self.parameters = reply["ready"]
             return
-        self.end()
-        raise (Unavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
+        self.kill()
+        raise (MethodUnavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
 
     def run(self, task: BenchmarkTask, folder: str) -> dict[str, Any]:
-        """Run the method on a case; return the facts of a record, whatever happens to it.
+        """Run the method on a case; return the facts of its record, also where the process dies.
 
         Raises
         ------
         OutputError
-            The benchmark folder cannot be written: that says nothing about the method.
+            The benchmark folder cannot be written, which is no failure of the method.
         """
-        self._said.seek(0)  # the process writes at the same place
-        self._said.truncate()
-        self._order({"index": task.index, "case": task.case, "folder": folder})
+        self._output.seek(0)  # the process shares this file position
+        self._output.truncate()
+        self._send({"index": task.index, "case": task.case, "folder": folder})
         facts: dict[str, Any] = {}
         now, since = "reading the case", time.monotonic()
         try:
             while True:
-                reply = self._reply(self._plan.timeout_s)
+                reply = self._receive(self._plan.timeout_s)
                 if "done" in reply:
                     return dict(reply["done"])
                 if "stopped" in reply:
-                    raise OutputError(f"{reply['stopped']} (the same command goes on later)")
+                    raise OutputError(
+                        f"{reply['stopped']} (run the same command again to continue)"
+                    )
                 facts = dict(reply["stage"])
                 now, since = facts.pop("now"), time.monotonic()
         except WorkerDied as reason:
             if now == "registering":
                 facts["runtime_s"] = round(time.monotonic() - since, 4)
-            self.is_lost = True
-            self.end()
+            self.is_dead = True
+            self.kill()
             return facts | {"status": "failed", "error": f"{reason} while {now}"}
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """End the process and everything it has started."""
-        if not self._is_ended:  # later its number may be another's
-            self._is_ended = True
+        if not self._is_killed:  # later, another process may have this number
+            self._is_killed = True
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def __del__(self) -> None:
-        """Give back what the system lent."""
-        for descriptor in (self._orders, self._replies):
+        """Close the pipes and the output file."""
+        for descriptor in (self._requests, self._replies):
             with suppress(OSError):
                 os.close(descriptor)
-        self._said.close()
+        self._output.close()
 
-    def _order(self, order: Mapping[str, Any]) -> None:
+    def _send(self, request: Mapping[str, Any]) -> None:
         with suppress(BrokenPipeError):  # then the reply says why
-            os.write(self._orders, json.dumps(order).encode() + b"\n")
+            os.write(self._requests, json.dumps(request).encode() + b"\n")
 
-    def _reply(self, seconds: float) -> dict[str, Any]:
-        """Return the next reply; raise `WorkerDied` if there is none in time or ever."""
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        """Return the next reply; raise `WorkerDied` if none comes in time."""
         deadline = time.monotonic() + seconds
         while b"\n" not in self._buffer:
             self._wait(deadline, seconds)
             received = os.read(self._replies, 1 << 16)
             if not received:
-                raise WorkerDied(self._last_words())
+                raise WorkerDied(self._exit_reason())
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
 
     def _wait(self, deadline: float, seconds: float) -> None:
-        """Wait until there is something to read, watching the clock and the memory."""
+        """Wait for something to read, within the limits of time and memory."""
         limit = self._plan.memory_mb
-        while (left := deadline - time.monotonic()) > 0:
-            pause = min(left, WATCH_S if limit else PAUSE_S)
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            pause = min(remaining_s, MEMORY_CHECK_S if limit else MAX_WAIT_S)
             ready, _, _ = select.select([self._replies], [], [], pause)
             if ready:
                 return
@@ -291,20 +298,20 @@ class Worker:
                 raise WorkerDied(f"needed more than {limit} MB of memory (--memory) and was ended")
         raise WorkerDied(f"gave no answer for {seconds:g} s (--timeout) and was ended")
 
-    def _last_words(self) -> str:
-        """Say how the process ended, with the last line it wrote."""
+    def _exit_reason(self) -> str:
+        """Return how the process ended, with the last line of its output."""
         code = self._process.wait()
         if code < 0:
             name = signal.Signals(-code).name
-            reason = SIGNALS.get(name, "")
+            reason = SIGNAL_MEANINGS.get(name, "")
             ended = f"the process was ended by {name}"
             ended += f" ({reason})" if reason else ""
         else:
             ended = f"the process ended by itself with exit code {code}"
-        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
-        lines = self._said.read().replace(b"\0", b"").decode(errors="replace").splitlines()
-        said = next(filter(None, map(one_line, reversed(lines))), "")
-        return f"{ended}, saying '{said[:200]}'," if said else ended
+        self._output.seek(max(0, self._output.seek(0, os.SEEK_END) - 4096))
+        lines = self._output.read().replace(b"\0", b"").decode(errors="replace").splitlines()
+        last_line = next(filter(None, map(one_line, reversed(lines))), "")
+        return f"{ended}, saying '{last_line[:200]}'," if last_line else ended
 
 
 def _environment(threads: int) -> dict[str, str]:

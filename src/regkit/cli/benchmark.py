@@ -189,7 +189,7 @@ def benchmark_command(
 def _benchmark(request: BenchmarkRequest, as_json: bool) -> bool:
     """Run, summarize and compare; return whether no score is worse than in the baseline."""
     from regkit.benchmark.records import read_records
-    from regkit.benchmark.summary import summarise_folder
+    from regkit.benchmark.summary import summarize_folder
     from regkit.report.benchmark_page import write_report
 
     # All inputs are checked before the methods run, which may take hours.
@@ -200,7 +200,7 @@ def _benchmark(request: BenchmarkRequest, as_json: bool) -> bool:
         with benchmark_progress() as update:
             run_plan(plan, request, update)
     folder, registry = request.folder, current_registry()
-    summary = summarise_folder(folder, registry, statistics)
+    summary = summarize_folder(folder, registry, statistics)
     with status_spinner("drawing the report"):
         write_report(folder, summary, registry)
     if as_json:

@@ -46,7 +46,7 @@ def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
                 description=name,
                 completed=progress.done,
                 total=progress.total,
-                remaining=_remaining(progress.left_s),
+                remaining=_remaining(progress.remaining_s),
             )
             if latest is not None and latest["status"] == "failed":
                 bar.console.print(
@@ -106,22 +106,22 @@ def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Tabl
 
 def print_comparison(baseline: Path, old: list[Record], new: list[Record]) -> bool:
     """Print the changes since a baseline; return whether no score got worse."""
-    from regkit.benchmark.compare import compare_records, costs, only_in_one
-    from regkit.benchmark.summary import of_scores
+    from regkit.benchmark.compare import compare_records, cost_ratios, count_unmatched
+    from regkit.benchmark.summary import directions_and_units
 
-    changes = compare_records(old, new, *of_scores(current_registry()))
+    changes = compare_records(old, new, *directions_and_units(current_registry()))
     typer.echo(f"Compared with {baseline}, over the cases and methods in both:")
     for change in changes:
         if change.verdict in ("better", "worse"):
             typer.echo(f"  {_change_text(change)}")
     worse, totals = _totals(changes)
     typer.echo(f"  {totals}")
-    for (dataset, method), ratio in costs(old, new).items():
+    for (dataset, method), ratio in cost_ratios(old, new).items():
         typer.echo(
             f"  {dataset}, {method}: {ratio['runtime_s']:.2f} times the time, "
             f"{ratio['peak_memory_mb']:.2f} times the memory (not judged: machines differ)"
         )
-    only_old, only_new = only_in_one(old, new)
+    only_old, only_new = count_unmatched(old, new)
     if only_old or only_new:
         typer.echo(f"  not compared: {only_old} records only there, {only_new} only here")
     return worse == 0

@@ -26,11 +26,11 @@ def report_command(folder: BenchmarkFolder, margins: Margins = None, views: View
     The page opens without a network connection. Its pictures need the dataset at the path where
     the benchmark read it; the rest of the page does not.
     """
-    from regkit.benchmark.summary import summarise_folder
+    from regkit.benchmark.summary import summarize_folder
     from regkit.report.benchmark_page import write_report
 
     registry = current_registry()
-    summary = summarise_folder(folder, registry, settings_with_margins(margins or (), folder))
+    summary = summarize_folder(folder, registry, settings_with_margins(margins or (), folder))
     with status_spinner("drawing"):
         page = write_report(folder, summary, registry, views)
     typer.echo(f"wrote {page}")

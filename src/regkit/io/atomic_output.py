@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Write the files of one run into a folder so that all of them appear, or none."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pathlib import Path
 
 from regkit.errors import OutputError
 
-# Whoever raises these inside a staged block, it is the output that failed.
+# Numbers of operating-system errors that only writing raises: whatever file such an error
+# names, it is the output that failed.
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 class OutputStage:
-    """A hidden folder that holds the files of one run until all of them are written.
+    """Hold the files of one run in a hidden folder until all of them are written.
 
     Parameters
     ----------
     target
-        Folder the files will be moved to.
+        Folder that the files are moved to in the end.
     hidden
         Temporary folder inside `target`: on the same file system, so that moving is renaming.
     inputs
@@ -36,7 +37,7 @@ class OutputStage:
         self._stale: set[Path] = set()
 
     def path(self, name: str | os.PathLike[str]) -> Path:
-        """Return where to write the file that is to become `name` (relative) in the target."""
+        """Return the path to write to of the file that becomes `name` (relative) in the target."""
         relative = Path(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise OutputError(f"cannot stage {relative}: give a path relative to {self.target}")
@@ -80,9 +81,9 @@ def atomic_output(
     Parameters
     ----------
     folder
-        Where the files are to appear; made, with its parents, when missing.
+        Folder in which the files appear; made, with its parents, when missing.
     inputs
-        Files, or None for those that were not given, that must not be replaced.
+        Files that must not be replaced; None stands for one that was not given.
 
     Raises
     ------
@@ -100,25 +101,25 @@ def atomic_output(
     except BaseException as error:
         _remove_empty(missing)
         if isinstance(error, OSError) and _is_about_output(error, target):
-            raise OutputError(why_not(target, error)) from error
+            raise OutputError(output_error_message(target, error)) from error
         raise
 
 
 @contextmanager
 def _hidden_folder(target: Path) -> Iterator[Path]:
-    """Make a hidden folder for the time of a block; errors name the target instead of it."""
+    """Make a hidden folder for the duration of a block; errors name the target instead."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         hidden = Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
     except OSError as error:
-        raise OutputError(why_not(target, error)) from error
+        raise OutputError(output_error_message(target, error)) from error
     try:
         yield hidden
     except OutputError as error:
-        words = str(error)
-        if str(hidden) not in words:
+        message = str(error)
+        if str(hidden) not in message:
             raise
-        raise OutputError(words.replace(str(hidden), str(target))) from error
+        raise OutputError(message.replace(str(hidden), str(target))) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 
@@ -135,10 +136,10 @@ def _is_about_output(error: OSError, target: Path) -> bool:
     return error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(target)
 
 
-def why_not(target: Path, error: OSError) -> str:
-    """Say why a folder cannot be written, and what to do."""
+def output_error_message(target: Path, error: OSError) -> str:
+    """Return why a folder cannot be written and what to do, in one line."""
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return f"cannot make the folder {target}: a file stands in its way; choose another"
+        return f"cannot make the folder {target}: a file has that name; choose another folder"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"cannot write to the folder {target}: the disk is full; make room and try again"
     if error.errno == errno.EFBIG:
@@ -147,4 +148,6 @@ def why_not(target: Path, error: OSError) -> str:
             "allows; choose another or raise the limit"
         )
     reason = error.strerror or str(error)
-    return f"cannot write to the folder {target}: {reason}; choose another or change its rights"
+    return (
+        f"cannot write to the folder {target}: {reason}; choose another or change its permissions"
+    )

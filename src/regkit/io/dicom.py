@@ -1,4 +1,4 @@
-"""DICOM: a folder with one series, or one multi-frame file."""
+"""Read DICOM images: a folder with one series, or one multi-frame file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ import pydicom
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
-from regkit.io.dicom_frames import DicomFrame, frames_of, stack
+from regkit.io.dicom_frames import DicomFrame, frames_of, stack_frames
 from regkit.io.dicom_pixels import stored_values
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_native_output
 from regkit.io.raw_image import RawImage
-from regkit.io.suv import ATTRIBUTES as SUV_ATTRIBUTES
-from regkit.io.suv import SuvConversion, suv_conversions
+from regkit.io.suv import SUV_ATTRIBUTES, SuvConversion, suv_conversions
 
 logger = logging.getLogger(__name__)
 
 Headers: TypeAlias = dict[Path, Any]
 
 _MODALITIES = {"CT": "ct", "PT": "pet", "MR": "mr", "US": "us", "NM": "spect"}
-# All that is asked of a header; the rest of it is not even parsed.
+# The attributes that are read; the rest of a header is not parsed, which saves time.
 _ATTRIBUTES = [
     "Modality", "SeriesInstanceUID", "SeriesDescription", "ImageType", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
@@ -34,30 +33,31 @@ _ATTRIBUTES = [
     "RescaleIntercept", "DetectorInformationSequence", "SliceVector",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", *SUV_ATTRIBUTES,
 ]  # fmt: skip
+# Series that an error message lists; chosen by hand.
 _LISTED_SERIES = 8
 
 
 def read_dicom(path: Path) -> RawImage:
     """Read one DICOM file that holds several slices."""
     with suppress_native_output():
-        stored, headers = _volume({path: _header(path)})
-    return _in_suv(stored, headers)
+        raw, headers = _assemble({path: _header(path)})
+    return _to_suv(raw, headers)
 
 
 def read_folder(folder: Path) -> RawImage:
-    """Read the one image series in a folder; other files in it are passed over."""
+    """Read the one image series in a folder; other files in it are ignored."""
     with suppress_native_output():
-        stored, headers = _volume(_one_series(_headers(folder)))
-    return _in_suv(stored, headers)
+        raw, headers = _assemble(_one_series(_headers(folder)))
+    return _to_suv(raw, headers)
 
 
-def suv_of(path: Path) -> SuvConversion:
-    """Return how the PET of a folder or file becomes SUV; of its first slice, where they differ.
+def read_suv_conversion(path: Path) -> SuvConversion:
+    """Return the conversion of a PET folder or file to SUV, that of the first slice.
 
     Raises
     ------
     FileFormatError
-        It is no DICOM PET, or an attribute that is needed is missing: the message names it.
+        The path holds no DICOM PET, or a needed attribute is missing: the message names it.
     """
     with suppress_native_output():
         files = _one_series(_headers(path)) if path.is_dir() else {path: _header(path)}
@@ -92,57 +92,59 @@ def _one_series(headers: Headers) -> Headers:
     for path, header in images.items():
         series[str(header.get("SeriesInstanceUID", ""))][path] = header
     if len(series) > 1:
-        named = [_described(members) for members in series.values()]
+        named = [_series_text(members) for members in series.values()]
         more = ["..."] if len(named) > _LISTED_SERIES else []
         raise FileFormatError(
             f"the folder holds {len(series)} series: {'; '.join(named[:_LISTED_SERIES] + more)}. "
-            "Move each into a folder of its own"
+            "Give each series its own folder"
         )
     return images
 
 
-def _described(members: Headers) -> str:
+def _series_text(members: Headers) -> str:
     header = next(iter(members.values()))
     description = header.get("SeriesDescription") or "no description"
     return f"'{description}' ({header.get('Modality', 'unknown')}, {len(members)} slices)"
 
 
-def _volume(headers: Headers) -> tuple[RawImage, list[Any]]:
-    """Return the volume, and the header of each of its slices."""
+def _assemble(headers: Headers) -> tuple[RawImage, list[Any]]:
+    """Return the image and the header of each of its slices."""
     frames = [frame for path, header in headers.items() for frame in frames_of(header, path)]
-    ordered, affine = stack(frames)
+    ordered, affine = stack_frames(frames)
     header = headers[ordered[0].path]
     shape = (len(ordered), int(header.Rows), int(header.Columns))
     modality = _MODALITIES.get(str(header.get("Modality")), "")
-    stored = RawImage(_values(ordered, shape), affine, modality)
-    return stored, [headers[frame.path] for frame in ordered]
+    raw = RawImage(_pixel_values(ordered, shape), affine, modality)
+    return raw, [headers[frame.path] for frame in ordered]
 
 
-def _in_suv(stored: RawImage, headers: list[Any]) -> RawImage:
-    """Return PET in SUV, or as it is, with a warning, if the headers do not say enough."""
-    if stored.modality != "pet":
-        return stored
+def _to_suv(raw: RawImage, headers: list[Any]) -> RawImage:
+    """Return PET in SUV, or unchanged, with a warning, if the headers do not suffice."""
+    if raw.modality != "pet":
+        return raw
     try:
-        factors = [uptake.factor for uptake in suv_conversions(headers)]
+        factors = [conversion.factor for conversion in suv_conversions(headers)]
     except FileFormatError as error:
         logger.warning("the PET stays in the unit of its file, it is not in SUV: %s", error)
-        return stored
-    stored.array[:] *= np.array(factors, np.float32)[:, None, None]
-    return stored
+        return raw
+    raw.array[:] *= np.array(factors, np.float32)[:, None, None]
+    return raw
 
 
-def _values(ordered: list[DicomFrame], shape: tuple[int, int, int]) -> NDArray[Any]:
+def _pixel_values(ordered: list[DicomFrame], shape: tuple[int, int, int]) -> NDArray[Any]:
     """Return the rescaled values, float32; each slice has its own scaling (PET)."""
     volume = np.empty(shape, dtype=np.float32)
-    placed = sorted(enumerate(ordered), key=lambda item: (item[1].path, item[1].number))
-    for path, group in groupby(placed, key=lambda item: item[1].path):
+    by_file = sorted(enumerate(ordered), key=lambda item: (item[1].path, item[1].number))
+    for path, group in groupby(by_file, key=lambda item: item[1].path):
         pixels = stored_values(path)
-        for place, frame in group:
+        for slice_index, frame in group:
             if frame.number >= len(pixels) or pixels.shape[1:] != shape[1:]:
                 raise FileFormatError(
                     f"{path.name} has {len(pixels)} frames of {pixels.shape[1:]} pixels, not "
-                    f"the size its series promises"
+                    f"the size that its series has"
                 )
-            np.multiply(pixels[frame.number], frame.slope, out=volume[place], casting="unsafe")
-            volume[place] += np.float32(frame.intercept)
+            np.multiply(
+                pixels[frame.number], frame.slope, out=volume[slice_index], casting="unsafe"
+            )
+            volume[slice_index] += np.float32(frame.intercept)
     return volume

@@ -1,4 +1,4 @@
-"""Where each slice of a DICOM file is, and how slices stack up to a volume."""
+"""Find the positions of the slices of DICOM files and stack the slices to a volume."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import numpy as np
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import FloatArray
 
-# Slices nearer than this (mm) are at the same place.
-SAME_PLACE_MM = 0.01
-# How far a slice may be from its even place: positions are often rounded to 0.1 mm.
-UNEVEN_MM = 0.06
-UNEVEN_SHARE = 0.05
+# Slices nearer than this have the same position; chosen by hand, far below any slice spacing.
+SAME_POSITION_MM = 0.01
+# Deviation from even spacing that is taken for rounding: headers often round to 0.1 mm, which
+# is up to 0.05 mm off; the fraction of the spacing, for thick slices, was chosen by hand.
+SPACING_TOLERANCE_MM = 0.06
+SPACING_TOLERANCE_FRACTION = 0.05
 
 _FRAME_ATTRIBUTES = (
     "ImagePositionPatient",
@@ -36,18 +37,18 @@ _FRAME_MACROS = (
 
 @dataclass(frozen=True, eq=False)
 class DicomFrame:
-    """One slice: where its pixels are and how its stored values become quantities.
+    """One slice: the geometry of its pixels and the scaling of its stored values.
 
     Parameters
     ----------
     path, number
-        The file, and the frame's place in it, from 0.
+        The file, and the frame's number in it, from 0.
     position
         Centre of the first pixel in LPS mm.
     axes
         3 x 2 matrix to LPS mm: its columns are the steps to the next column and the next row.
     slope, intercept
-        Of the rescaling.
+        Rescaling of the stored values: value = slope * stored + intercept.
     """
 
     path: Path
@@ -64,7 +65,7 @@ def frames_of(header: Any, path: Path) -> list[DicomFrame]:
     Raises
     ------
     FileFormatError
-        The file is no image, is in colour, or does not say where its slices are.
+        The file is no image, is in color, or lacks the positions of its slices.
     """
     if not header.get("Rows") or not header.get("Columns"):
         raise FileFormatError(f"is a DICOM {header.get('Modality') or 'object'} without an image")
@@ -73,24 +74,24 @@ def frames_of(header: Any, path: Path) -> list[DicomFrame]:
     if header.get("SamplesPerPixel", 1) != 1 or "PALETTE" in str(
         header.get("PhotometricInterpretation", "")
     ):
-        raise FileFormatError("is a colour picture; one number per voxel is needed")
+        raise FileFormatError("is a color picture; one number per voxel is needed")
     if header.get("PerFrameFunctionalGroupsSequence"):
         return _enhanced(header, path)
     if header.get("DetectorInformationSequence"):
         return _nuclear(header, path)
     count = int(header.get("NumberOfFrames") or 1)
     if count > 1:
-        raise FileFormatError(f"has {count} frames and does not say where each of them is")
+        raise FileFormatError(f"has {count} frames and lacks the position of each")
     return [_frame(header, path, 0)]
 
 
-def stack(frames: list[DicomFrame]) -> tuple[list[DicomFrame], FloatArray]:
+def stack_frames(frames: list[DicomFrame]) -> tuple[list[DicomFrame], FloatArray]:
     """Sort slices along their normal and return them with the affine from (z, y, x) to LPS mm.
 
     Raises
     ------
     FileFormatError
-        A single slice, slices missing or at the same place, several frames per slice.
+        A single slice, slices missing or at the same position, several frames per slice.
     GeometryError
         Slices that are not parallel, impossible directions.
     """
@@ -104,9 +105,9 @@ def stack(frames: list[DicomFrame]) -> tuple[list[DicomFrame], FloatArray]:
             "parallel slices in the folder"
         )
     ordered = sorted(frames, key=lambda frame: float(frame.position @ normal))
-    _refuse_repeats(ordered, normal)
+    _check_repeats(ordered, normal)
     step = (ordered[-1].position - ordered[0].position) / (len(ordered) - 1)
-    _refuse_gaps(ordered, normal, step)
+    _check_spacing(ordered, normal, step)
     affine = np.eye(4)
     affine[:3, 2], affine[:3, 1], affine[:3, 0] = axes[:, 0], axes[:, 1], step
     affine[:3, 3] = ordered[0].position
@@ -114,7 +115,7 @@ def stack(frames: list[DicomFrame]) -> tuple[list[DicomFrame], FloatArray]:
 
 
 def _frame(attributes: Any, path: Path, number: int) -> DicomFrame:
-    """Build a frame from what a header, or the parts of it that concern the frame, say."""
+    """Build a frame from a header, or from the parts of it that concern the frame."""
     position = _numbers(attributes, "ImagePositionPatient", 3)
     cosines = _numbers(attributes, "ImageOrientationPatient", 6).reshape(2, 3).T
     rows, columns = _numbers(attributes, "PixelSpacing", 2).tolist()
@@ -140,7 +141,7 @@ def _merged(parts: Iterable[Any]) -> dict[str, Any]:
 def _numbers(header: Any, name: str, count: int) -> FloatArray:
     values = header.get(name)
     if values is None or values == "" or len(values) != count:
-        raise FileFormatError(f"does not say where its slices are ({name} is missing)")
+        raise FileFormatError(f"lacks the positions of its slices ({name} is missing)")
     numbers = np.array([float(v) for v in values], dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise GeometryError(f"{name} holds numbers that are not finite")
@@ -180,8 +181,8 @@ def _nuclear(header: Any, path: Path) -> list[DicomFrame]:
     order = header.get("SliceVector") or range(1, int(header.get("NumberOfFrames") or 1) + 1)
     step = _normal(first.axes) * spacing
     return [
-        replace(first, number=number, position=first.position + (int(place) - 1) * step)
-        for number, place in enumerate(order)
+        replace(first, number=number, position=first.position + (int(slice_number) - 1) * step)
+        for number, slice_number in enumerate(order)
     ]
 
 
@@ -194,13 +195,13 @@ def _normal(axes: FloatArray) -> FloatArray:
     return np.asarray(normal / length)
 
 
-def _refuse_repeats(ordered: list[DicomFrame], normal: FloatArray) -> None:
+def _check_repeats(ordered: list[DicomFrame], normal: FloatArray) -> None:
     along = np.array([frame.position @ normal for frame in ordered])
-    same = np.diff(along) < SAME_PLACE_MM
+    same = np.diff(along) < SAME_POSITION_MM
     if not same.any():
         return
-    places = np.concatenate([[0], np.cumsum(~same)])
-    counts = set(Counter(places.tolist()).values())
+    positions = np.concatenate([[0], np.cumsum(~same)])
+    counts = set(Counter(positions.tolist()).values())
     if len(counts) == 1:
         raise FileFormatError(
             f"holds {counts.pop()} frames of every slice (time points, echoes or contrasts); "
@@ -208,24 +209,27 @@ def _refuse_repeats(ordered: list[DicomFrame], normal: FloatArray) -> None:
         )
     at = int(np.argmax(same))
     raise FileFormatError(
-        f"two slices are at the same place: {_name(ordered[at])} and {_name(ordered[at + 1])}; "
-        "remove one"
+        f"two slices are at the same position: {_neighbors(ordered, at)}; remove one"
     )
 
 
-def _refuse_gaps(ordered: list[DicomFrame], normal: FloatArray, step: FloatArray) -> None:
+def _check_spacing(ordered: list[DicomFrame], normal: FloatArray, step: FloatArray) -> None:
     positions = np.array([frame.position for frame in ordered])
     even = positions[0] + np.arange(len(ordered))[:, None] * step
-    tolerance = max(UNEVEN_MM, UNEVEN_SHARE * float(step @ normal))
+    tolerance = max(SPACING_TOLERANCE_MM, SPACING_TOLERANCE_FRACTION * float(step @ normal))
     if np.linalg.norm(positions - even, axis=1).max() <= tolerance:
         return
     gaps = np.diff(positions @ normal)
     at = int(np.argmax(np.abs(gaps - np.median(gaps))))
     raise FileFormatError(
         f"the slices are not evenly spaced: {np.median(gaps):.4g} mm mostly, {gaps[at]:.4g} mm "
-        f"between {_name(ordered[at])} and {_name(ordered[at + 1])}; a slice may be missing"
+        f"between {_neighbors(ordered, at)}; a slice may be missing"
     )
 
 
-def _name(frame: DicomFrame) -> str:
+def _neighbors(ordered: list[DicomFrame], at: int) -> str:
+    return f"{_frame_name(ordered[at])} and {_frame_name(ordered[at + 1])}"
+
+
+def _frame_name(frame: DicomFrame) -> str:
     return frame.path.name if frame.number == 0 else f"{frame.path.name} frame {frame.number + 1}"

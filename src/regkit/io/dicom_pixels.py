@@ -1,4 +1,4 @@
-"""The stored pixel values of a DICOM file, whatever its compression."""
+"""Decode the stored pixel values of a DICOM file, compressed or not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from pydicom.uid import (
 
 from regkit.errors import FileFormatError
 
-# What GDCM needs to decode pixels; no rescaling among them, so that it returns stored values.
+# Attributes that GDCM needs to decode pixels; without those of the rescaling, so that it
+# returns stored values.
 _PIXEL_ATTRIBUTES = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData",
@@ -46,7 +47,7 @@ def stored_values(path: Path) -> NDArray[Any]:
         else:
             pixels = dataset.pixel_array
     except Exception as error:
-        # The decoders raise many types; each means that these pixels cannot be had.
+        # The decoders raise many types of errors; each means that decoding failed.
         reason = " ".join(str(error).split())[-200:]
         raise FileFormatError(f"the pixels of {path.name} cannot be decoded ({reason})") from error
     return np.asarray(pixels).reshape((-1, *pixels.shape[-2:]))

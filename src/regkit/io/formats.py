@@ -1,4 +1,4 @@
-"""Which image formats there are, by a file's name and by its first bytes."""
+"""Recognize image formats by a file's name and by its first bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from regkit.errors import FileFormatError
 
+# Enough for every signature below, the one of DICOM after 128 bytes, inside gzip too.
 SIGNATURE_BYTES = 2048
 
 
@@ -18,7 +19,7 @@ class Format:
     Parameters
     ----------
     name
-        What people call it; also what `signature` returns for its content.
+        Common name of the format; `signature` returns it for the format's content.
     suffixes
         Endings of file names, lower case.
     reader, writer
@@ -97,10 +98,10 @@ def format_to_write(path: Path) -> Format:
 
 
 def signature(head: bytes) -> str:
-    """Tell from its first bytes what a file is: a format's name, a phrase, or empty."""
+    """Return the kind of a file from its first bytes: a format's name, a phrase, or empty."""
     if head[:2] == _GZIP:
         return signature(_unzipped(head))
-    if head[128:132] == b"DICM":  # before it anything may stand, a TIFF header too
+    if head[128:132] == b"DICM":  # the preamble may hold anything, a TIFF header too
         return "DICOM"
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
@@ -114,7 +115,7 @@ def signature(head: bytes) -> str:
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell whether a file, or a folder as a whole, is read as DICOM."""
+    """Return whether a file, or a folder as a whole, is read as DICOM."""
     if path.is_dir():
         return True
     with path.open("rb") as file:

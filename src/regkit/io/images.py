@@ -1,4 +1,4 @@
-"""Read and write volumes and label maps, the format chosen by the file's name."""
+"""Read and write volumes and label maps; the file's name decides the format."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
     Returns
     -------
     Volume
-        float32, scaling of the file applied; DICOM PET in SUV if its header says enough, else as
-        it is, with a warning in the log. A sheared (gantry-tilt) image comes resampled onto
-        an upright grid, with a warning in the log.
+        float32, scaling of the file applied; DICOM PET in SUV if its header suffices, else in the
+        file's unit, with a warning in the log. A sheared (gantry-tilt) image is resampled onto an
+        orthogonal grid, with a warning in the log.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     volume
-        What to write.
+        The image or segmentation.
     path
         Its suffix chooses the format: .nii, .nii.gz, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd.
         Missing folders are made; the file appears whole or not at all.
@@ -84,20 +84,22 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
             write(_compact(volume), path)
         except FileFormatError as error:
             raise FileFormatError(f"{target}: {error}") from error
-        except RuntimeError as error:  # SimpleITK's word for any trouble
+        except RuntimeError as error:  # SimpleITK raises it for every failure
             raise OutputError(f"cannot write {target}: is the disk full?") from error
 
 
 def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
-    """Read a file; whatever goes wrong becomes one line that names it."""
+    """Read a file; every failure becomes an error of one line that names the file."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
-            stored = _imported(_reader(path))(path)
-        return resample_sheared(stored, kind, modality or stored.modality, path)
+            raw = _imported(_reader(path))(path)
+        return resample_sheared(raw, kind, modality or raw.modality, path)
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
     except PermissionError as error:
-        raise FileFormatError(f"{path}: permission denied; check who may read it") from error
+        raise FileFormatError(
+            f"{path}: permission denied; check the file's permissions"
+        ) from error
     except Exception as error:
         # A damaged file can make a format's library raise anything.
         raise FileFormatError(
@@ -134,7 +136,7 @@ def _compact(volume: Volume) -> Volume:
     if not isinstance(volume, LabelMap):
         return volume
     lowest, highest = int(volume.array.min()), int(volume.array.max())
-    for kind in (np.uint8, np.int16, np.int32):  # what every format can hold
+    for kind in (np.uint8, np.int16, np.int32):  # types that every format can hold
         limits = np.iinfo(kind)
         if limits.min <= lowest and highest <= limits.max:
             return volume.with_array(volume.array.astype(kind))

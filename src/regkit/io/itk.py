@@ -1,4 +1,4 @@
-"""NRRD and MetaImage, through SimpleITK."""
+"""Read and write NRRD and MetaImage files through SimpleITK."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ def _affine(image: sitk.Image) -> FloatArray:
 
 def _check_space(space: str, path: Path) -> None:
     if space.lower() not in _PATIENT_SPACES:
-        logger.warning("%s is in the space '%s', not the patient's: taken for LPS", path, space)
+        logger.warning("%s is in the space '%s', not in a patient space: read as LPS", path, space)
 
 
 def _reason(message: str) -> str:
-    """Return what a user can act on of an ITK exception."""
+    """Return the part of an ITK error message that a user can act on."""
     if "spacing is not supported" in message:
         return "voxel spacing must be positive numbers; the header has zero or none"
     if "Bad direction" in message:
         return "the direction matrix is singular; give orthonormal direction cosines"
     if "fread got only" in message or "bytes but received" in message:
-        return "the file is truncated: fewer voxels are there than its header promises"
+        return "the file is truncated: it holds fewer voxels than its header says"
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     if "File cannot be read" in message:
         return "the file is truncated or its voxel data are missing"

@@ -1,6 +1,6 @@
-"""Landmarks: points in a comma-separated file that states its convention.
+"""Read and write landmarks: points in a comma-separated file that states its convention.
 
-The first line is a comment that says LPS or RAS, then come a header and one point a line::
+The first line is a comment with LPS or RAS; a header and one point per line follow::
 
     # regkit landmarks, LPS mm
     x,y,z,label
@@ -40,8 +40,8 @@ def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
     Raises
     ------
     FileFormatError
-        The file is missing, states no convention, has no points, or a line is not a point (the
-        line is named).
+        The file is missing, states no convention, has no points, or has a line that is not a
+        point; the message names the line.
     """
     file = Path(path)
     try:
@@ -72,9 +72,9 @@ def write_landmarks(
     path
         The file; it appears whole or not at all.
     convention
-        ``LPS`` or ``RAS``: of the numbers in the file, stated in its first line.
+        ``LPS`` or ``RAS``, of the numbers in the file; its first line states it.
     labels
-        A name for every point, if they have names.
+        Name of every point, if they have names.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _convention(text: str) -> str:
     stated = set(re.findall(r"\b(LPS|RAS)\b", comments))
     if len(stated) != 1:
         raise FileFormatError(
-            "does not say whether its points are LPS or RAS; add the first line "
+            "states neither LPS nor RAS for its points; add the first line "
             f"'{_HEADER.format('LPS')}' (or RAS)"
         )
     return str(stated.pop())

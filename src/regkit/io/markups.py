@@ -1,4 +1,4 @@
-"""Control points of 3D Slicer's markups, .fcsv and .mrk.json; both state their convention."""
+"""Read control points of 3D Slicer's markups, .fcsv and .mrk.json files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 
 from regkit.errors import FileFormatError
 
-# Older files number their coordinate systems.
+# Older files number their coordinate systems (Slicer's MRML documentation).
 _NUMBERED = {"0": "RAS", "1": "LPS"}
 
 

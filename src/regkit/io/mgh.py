@@ -1,4 +1,4 @@
-"""FreeSurfer's .mgh and .mgz."""
+"""Read and write FreeSurfer's .mgh and .mgz files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_mgh(path: Path) -> RawImage:
     if content[:4] != _VERSION:
         raise FileFormatError("is not MGH: its first bytes are no MGH header")
     header_class = nib.MGHImage.header_class
-    # The header proper is all that is needed; nibabel pads the missing footer.
+    # The footer is not needed; nibabel pads it.
     header = header_class.from_fileobj(io.BytesIO(content[:HEADER_BYTES]), check=False)
     shape = volume_shape(header["dims"])
     array = decode_voxels(content, header.get_data_dtype(), shape, HEADER_BYTES)

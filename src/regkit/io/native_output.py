@@ -1,4 +1,4 @@
-"""Keep libraries from writing to the terminal while a file is read."""
+"""Suppress what image libraries write to the terminal while a file is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STDERR = 2
 def suppress_native_output() -> Iterator[None]:
     """Drop Python warnings, pydicom's log and what C++ code writes to standard error.
 
-    What matters among it comes back as an exception; the rest is not for users.
+    Failures come back as exceptions all the same; the rest is of no use to users.
     """
     pydicom_log = logging.getLogger("pydicom")
     was_disabled, pydicom_log.disabled = pydicom_log.disabled, True
@@ -34,17 +34,17 @@ def suppress_native_output() -> Iterator[None]:
 
 @contextmanager
 def _closed_stderr() -> Iterator[None]:
-    """Point the process's standard error to nowhere: MetaImage and GDCM write to it directly."""
+    """Redirect the process's standard error: MetaImage and GDCM write to it directly."""
     try:
-        kept = os.dup(_STDERR)
+        saved = os.dup(_STDERR)
     except OSError:  # there is none
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, _STDERR)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, _STDERR)
     try:
         yield
     finally:
-        os.dup2(kept, _STDERR)
-        os.close(nowhere)
-        os.close(kept)
+        os.dup2(saved, _STDERR)
+        os.close(null)
+        os.close(saved)

@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2, single files and pairs, plain or compressed."""
+"""Read and write NIfTI-1 and NIfTI-2, single files and pairs, plain or compressed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
-from regkit.io.raw_bytes import decode_voxels, read_bytes, rescaled
+from regkit.io.raw_bytes import decode_voxels, read_bytes, rescale
 from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def read_nifti(path: Path) -> RawImage:
         data, header.get_data_dtype(), volume_shape(header.get_data_shape()), start
     )
     slope, intercept = header.get_slope_inter()
-    array = rescaled(array, 1.0 if slope is None else slope, intercept or 0.0)
+    array = rescale(array, 1.0 if slope is None else slope, intercept or 0.0)
     return RawImage(array, _affine(header, path))
 
 
@@ -85,7 +85,7 @@ def _header(content: bytes) -> Any:
             if bytes(header["magic"])[:2] in (b"n+", b"ni"):
                 return header
             raise FileFormatError(
-                "is Analyze 7.5, which does not say which side is left; convert it to NIfTI"
+                "is Analyze 7.5, which does not store the orientation; convert it to NIfTI"
             )
     raise FileFormatError("is not NIfTI: its first bytes are no NIfTI header")
 
@@ -99,10 +99,8 @@ def _affine(header: Any, path: Path) -> FloatArray:
         header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
         matrix = header.get_qform()
     else:
-        # ITK's reading of such files: image axes along L, P, S and the first voxel at zero.
-        logger.warning(
-            "%s does not say where its voxels are: position and sides are a guess", path
-        )
+        # As ITK reads such files: image axes along L, P, S and the first voxel at zero.
+        logger.warning("%s has neither sform nor qform: position and left/right are a guess", path)
         _check_spacing(header)
         x, y, z = (float(size) for size in header["pixdim"][1:4])
         matrix = np.diag([-x, -y, z, 1.0])

@@ -1,4 +1,4 @@
-"""The bytes of a file, unzipped when needed, and the voxels among them."""
+"""Read the bytes of a file, unzipped when needed, and decode the voxels among them."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def decode_voxels(
     Raises
     ------
     FileFormatError
-        Fewer bytes are there than the array needs, or its type is not a real number.
+        The content is shorter than the array, or the type is not a real number.
     """
     kind = real_type(dtype)
     needed = math.prod(shape_zyx) * kind.itemsize
     if not 0 <= offset <= len(content) - needed:
         raise FileFormatError(
-            f"the file is truncated: its header promises {needed} bytes of voxels, "
-            f"{max(len(content) - offset, 0)} are there"
+            f"the file is truncated: its header needs {needed} bytes of voxels, it holds "
+            f"{max(len(content) - offset, 0)}"
         )
     flat = np.frombuffer(content, kind, count=math.prod(shape_zyx), offset=offset)
     return flat.reshape(shape_zyx)
 
 
-def rescaled(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+def rescale(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
     """Return ``slope * array + intercept`` in float32; the array itself if unchanged."""
     if slope == 1 and intercept == 0:
         return array

@@ -1,4 +1,4 @@
-"""What a file reader found: an array and where its voxels are, before the geometry is judged."""
+"""Contents of an image file: an array and its affine, before the geometry is checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 
-# RAS and LPS differ by the signs of x and y: of the first two rows of a matrix to millimetres.
+# RAS and LPS differ in the signs of x and y: the first two rows of a matrix to millimetres.
 RAS_LPS_SIGNS = np.array([[-1.0], [-1.0], [1.0], [1.0]])
 
 
@@ -28,7 +28,7 @@ class RawImage:
     affine
         4 x 4 matrix from array index (z, y, x, 1) to LPS mm; may be sheared or singular.
     modality
-        One of `regkit.geometry.volume.MODALITIES`; empty when the file does not say.
+        One of `regkit.geometry.volume.MODALITIES`; empty when the file has none.
     """
 
     array: NDArray[Any]
@@ -61,12 +61,12 @@ def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:
 
 
 def real_type(dtype: Any) -> np.dtype[Any]:
-    """Return a pixel type, refusing colours and complex numbers."""
+    """Return a pixel type, refusing colors and complex numbers."""
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind == "c":
         raise FileFormatError("holds complex numbers; save the magnitude as its own file")
     if kind.kind not in "iufb":
-        raise FileFormatError("holds colours or vectors; one number per voxel is needed")
+        raise FileFormatError("holds colors or vectors; one number per voxel is needed")
     return kind
 
 

@@ -1,4 +1,4 @@
-"""Put a sheared (gantry-tilt) image on an upright grid, its anatomy staying where it is."""
+"""Resample sheared (gantry-tilt) images onto an orthogonal grid; the anatomy stays in place."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ logger = logging.getLogger(__name__)
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
-# Gantries tilt by up to 30 degrees; far beyond that a header is wrong rather than tilted.
-LARGEST_SHEAR_DEG = 60.0
+# CT gantries tilt by up to 30 degrees; far beyond that, the header is damaged.
+MAX_SHEAR_DEG = 60.0
 
 
-def resample_sheared(
-    stored: RawImage, kind: type[AnyVolume], modality: str, path: Path
-) -> AnyVolume:
+def resample_sheared(raw: RawImage, kind: type[AnyVolume], modality: str, path: Path) -> AnyVolume:
     """Make a volume of a file's contents, resampling it once if its axes are sheared.
 
     Parameters
     ----------
-    stored
-        What the file holds.
+    raw
+        Contents of the file.
     kind
         `Volume` (linear interpolation, outside filled with the smallest value) or `LabelMap`
         (nearest neighbour, outside 0).
     modality, path
-        For the volume, and for the warning.
+        Modality of the volume, and the file that the warning names.
 
     Raises
     ------
     GeometryError
         The affine is not finite, is singular, or is sheared beyond any gantry tilt.
     """
-    shape = stored.array.shape
-    angle = shear_deg(stored.affine)
+    shape = raw.array.shape
+    angle = shear_deg(raw.affine)
     if math.sin(math.radians(angle)) <= ORTHONORMAL_TOLERANCE:
-        grid = Grid.from_affine((shape[0], shape[1], shape[2]), stored.affine)
-        return kind(stored.array, grid, modality)
-    if angle > LARGEST_SHEAR_DEG:
+        grid = Grid.from_affine((shape[0], shape[1], shape[2]), raw.affine)
+        return kind(raw.array, grid, modality)
+    if angle > MAX_SHEAR_DEG:
         raise GeometryError(f"the image axes are sheared by {angle:.0f} degrees: header damaged")
     logger.warning(
-        "%s is sheared by %.1f degrees (gantry tilt): resampled onto an upright grid", path, angle
+        "%s is sheared by %.1f degrees (gantry tilt): resampled onto an orthogonal grid",
+        path,
+        angle,
     )
-    # Seen from the index grid, "millimetres" are voxel indices x, y, z.
-    indexed = kind(stored.array, Grid((shape[0], shape[1], shape[2])), modality)
-    to_index = AffineTransform(_from_xyz(stored.affine)).inverse()
+    # On a grid of unit spacing, "millimetres" are voxel indices x, y, z.
+    indexed = kind(raw.array, Grid((shape[0], shape[1], shape[2])), modality)
+    to_index = AffineTransform(_from_xyz(raw.affine)).inverse()
     finite = indexed.array[np.isfinite(indexed.array)]
     outside = float(finite.min()) if finite.size and kind is not LabelMap else 0.0
-    return resample(indexed, upright_grid(indexed.array.shape, stored.affine), to_index, outside)
+    return resample(indexed, orthogonal_grid(indexed.array.shape, raw.affine), to_index, outside)
 
 
 def shear_deg(affine: FloatArray) -> float:
-    """Return by how many degrees the image axes deviate most from being perpendicular."""
+    """Return the largest deviation, in degrees, of two image axes from perpendicular."""
     axes = affine[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
     if not np.isfinite(affine).all():
@@ -77,7 +77,7 @@ def shear_deg(affine: FloatArray) -> float:
     return math.degrees(math.asin(min(float(largest), 1.0)))
 
 
-def upright_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
+def orthogonal_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
     """Return the smallest orthogonal grid that covers a sheared one.
 
     Two axes that are perpendicular (the slice plane) keep their direction and spacing. The third
@@ -85,11 +85,11 @@ def upright_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
     slices lie in the old ones.
     """
     axes = _from_xyz(affine)[:3, :3]
-    frame, spacing = _upright_frame(axes)
+    frame, spacing = _orthonormal_frame(axes)
     indices = np.array(np.meshgrid(*[(0, n - 1) for n in shape_zyx[::-1]])).reshape(3, 8)
     along = frame.T @ (axes @ indices)
     lowest, highest = along.min(axis=1), along.max(axis=1)
-    # A thousandth of a voxel more is rounding, no reason for another plane.
+    # An excess of a thousandth of a voxel is rounding and needs no further plane.
     counts = np.ceil((highest - lowest) / spacing - 1e-3).astype(int) + 1
     origin = affine[:3, 3] + frame @ lowest
     x, y, z = counts.tolist()
@@ -97,7 +97,7 @@ def upright_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
     return Grid((z, y, x), (sx, sy, sz), tuple(origin.tolist()), tuple(frame.ravel().tolist()))
 
 
-def _upright_frame(axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _orthonormal_frame(axes: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return orthonormal columns and spacings, in the order of the given axes x, y, z."""
     lengths = np.linalg.norm(axes, axis=0)
     unit = axes / lengths

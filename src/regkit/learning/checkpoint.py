@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regkit.errors import FileFormatError, OutputError
-from regkit.io.atomic_output import why_not
+from regkit.io.atomic_output import output_error_message
 
 NAME = "checkpoint.safetensors"
 
@@ -57,7 +57,7 @@ def write_checkpoint(
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise OutputError(why_not(folder, error)) from error
+        raise OutputError(output_error_message(folder, error)) from error
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

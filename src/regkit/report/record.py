@@ -110,10 +110,10 @@ def _suv(path: Path) -> dict[str, Any]:
     """Return how a PET became SUV, or why it did not; nothing of a file that is no DICOM."""
     if not is_dicom(path):
         return {}
-    from regkit.io.dicom import suv_of  # noqa: PLC0415 - loads pydicom, which few need
+    from regkit.io.dicom import read_suv_conversion  # noqa: PLC0415 - loads pydicom, which few need
 
     try:
-        return {"suv": suv_of(path).as_data()}
+        return {"suv": read_suv_conversion(path).as_data()}
     except FileFormatError as error:
         return {"suv": {"missing": str(error)}}
 

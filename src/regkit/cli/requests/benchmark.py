@@ -145,7 +145,7 @@ def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
     BenchmarkError
         The configuration cannot be read, or the methods cannot be run together.
     """
-    from regkit.benchmark.plan import CONFIG, Plan, read_plan
+    from regkit.benchmark.plan import CONFIG_FILE, Plan, read_plan
 
     overrides, cases = _overrides(request), request.cases
     if cases.dataset is not None:
@@ -153,7 +153,7 @@ def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
     elif request.config is None and request.baseline is not None:
         return None
     else:
-        plan = replace(read_plan(request.config or request.folder / CONFIG), **overrides)
+        plan = replace(read_plan(request.config or request.folder / CONFIG_FILE), **overrides)
     if cases.limit is not None:
         plan = replace(plan, dataset=replace(plan.dataset, limit=cases.limit))
     return plan
@@ -172,8 +172,8 @@ def run_plan(plan: Plan, request: BenchmarkRequest, watch: ProgressCallback) -> 
                 plan,
                 request.folder,
                 execute,
-                lanes=parallel,
-                watch=watch,
+                concurrency=parallel,
+                on_progress=watch,
                 retry_failed=execution.retry_failed,
             )
     except KeyboardInterrupt:
@@ -243,10 +243,10 @@ def _executor(execution: Execution) -> Iterator[tuple[Executor, int]]:
 
         yield partial(run_local, workers=execution.workers), execution.workers
         return
-    from regkit.benchmark.dask_executor import Cluster
+    from regkit.benchmark.dask_executor import DaskCluster
 
-    with Cluster(execution.dask).connected() as connection:
-        yield connection.run, connection.lanes
+    with DaskCluster(execution.dask).connected() as connection:
+        yield connection.run, connection.concurrency
 
 
 def _interrupt(*_: Any) -> NoReturn:

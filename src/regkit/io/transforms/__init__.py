@@ -1,4 +1,4 @@
-"""Transform files: ITK, ANTs, FreeSurfer, FSL, RAS matrices and JSON."""
+"""Read and write transform files: ITK, ANTs, FreeSurfer, FSL, RAS matrices and JSON."""
 
 from regkit.io.transforms.files import FORMATS, read_transform, write_transform
 

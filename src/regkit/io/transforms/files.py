@@ -16,7 +16,7 @@ from regkit.io.transforms.json_matrix import JSON
 from regkit.io.transforms.lta import LTA
 from regkit.io.transforms.ras import RAS
 
-# The first that recognises a file reads it.
+# The first that recognizes a file reads it.
 FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON)
 
 
@@ -35,25 +35,25 @@ def read_transform(
         The file.
     format
         Name of its format (see `FORMATS`); by default the content decides. A .mat of four lines
-        of text is taken for FSL's, any other such file for a matrix between RAS points.
+        of text is read as FSL's, any other such file as a matrix between RAS points.
     fixed, moving
-        Grids of the images, for formats that speak of voxels.
+        Grids of the images, for formats that refer to voxels.
 
     Returns
     -------
     Transform
-        Maps fixed points to moving points, LPS mm, whatever the file's own convention.
+        Map of fixed to moving points, LPS mm, whatever the file's own convention.
 
     Raises
     ------
     FileFormatError
         Missing, empty, truncated, or of no known format.
     TransformError
-        A transform regkit cannot represent: 2-D, B-splines; images missing that it speaks of.
+        A transform that regkit cannot represent (2-D, B-splines), or missing image grids.
     """
     path = Path(path)
-    start = _start_of(path)
-    chosen = _named(format) if format else _recognised(path, start)
+    start = _first_bytes(path)
+    chosen = _format_by_name(format) if format else _format_by_content(path, start)
     try:
         return chosen.read(path, ImageGrids(fixed, moving))
     except RegkitError as error:
@@ -73,13 +73,13 @@ def write_transform(
     Parameters
     ----------
     transform
-        Maps fixed points to moving points, LPS mm.
+        Map of fixed to moving points, LPS mm.
     path
         The file; its suffix chooses the format unless `format` does.
     format
-        Name of the format (see `FORMATS`); needed where a suffix may mean several.
+        Name of the format (see `FORMATS`); needed for a suffix of several formats.
     fixed, moving
-        Grids of the images, for formats that speak of voxels.
+        Grids of the images, for formats that refer to voxels.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def write_transform(
         A transform that the format cannot hold.
     """
     path = Path(path)
-    chosen = _named(format) if format else _by_suffix(path)
+    chosen = _format_by_name(format) if format else _format_by_suffix(path)
     with atomic_output(path.parent) as stage:
         try:
             chosen.write(transform, stage.path(path.name), ImageGrids(fixed, moving))
@@ -99,7 +99,7 @@ def write_transform(
             raise type(error)(f"{path}: {error}") from error
 
 
-def _start_of(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             start = file.read(4096)
@@ -110,33 +110,33 @@ def _start_of(path: Path) -> bytes:
     return start
 
 
-def _named(name: str) -> TransformFormat:
+def _format_by_name(name: str) -> TransformFormat:
     for known in FORMATS:
         if known.name == name:
             return known
-    raise TransformError(f"unknown transform format '{name}'; use one of {_names()}")
+    raise TransformError(f"unknown transform format '{name}'; use one of {_known_names()}")
 
 
-def _names() -> str:
+def _known_names() -> str:
     return ", ".join(f.name for f in FORMATS)
 
 
-def _recognised(path: Path, start: bytes) -> TransformFormat:
+def _format_by_content(path: Path, start: bytes) -> TransformFormat:
     for known in FORMATS:
-        if known.recognises(path, start):
+        if known.recognizes(path, start):
             return known
-    raise FileFormatError(f"{path}: is not a transform in any known format ({_names()})")
+    raise FileFormatError(f"{path}: is not a transform in any known format ({_known_names()})")
 
 
-def _by_suffix(path: Path) -> TransformFormat:
+def _format_by_suffix(path: Path) -> TransformFormat:
     suffix = path.suffix.lower()
     fitting = [f for f in FORMATS if suffix in f.suffixes]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = " or ".join(f"'{f.name}'" for f in fitting)
+        names = " and ".join(f"'{f.name}'" for f in fitting)
         raise FileFormatError(
-            f"{path}: '{suffix}' may mean {names}: name the format to write (--to)"
+            f"{path}: '{suffix}' is a suffix of {names}: give the format to write (--to)"
         )
     known = ", ".join(sorted({s for f in FORMATS for s in f.suffixes}))
     raise FileFormatError(f"{path}: unknown suffix '{suffix}' for a transform; use one of {known}")

@@ -1,4 +1,4 @@
-"""What a transform file format is: a name, suffixes, a way to recognise, read and write it."""
+"""Interface of a transform file format: name, suffixes, functions that read and write it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 
 @dataclass(frozen=True)
 class ImageGrids:
-    """The grids a transform file refers to, where the format needs them."""
+    """The grids that a transform file refers to, where its format needs them."""
 
     fixed: Grid | None = None
     moving: Grid | None = None
@@ -26,32 +26,32 @@ class TransformFormat:
     Parameters
     ----------
     name
-        What users call it: ``--from NAME``, ``--to NAME``.
+        Name on the command line: ``--from NAME``, ``--to NAME``.
     title
-        One line for people: whose format it is and what it stores.
+        Line of text for users: the programs that use the format, and its convention.
     suffixes
-        File names that mean this format when writing.
-    recognises
-        Tells from the path and the first 4096 bytes of a file whether it is of this format.
+        File suffixes that choose this format for writing.
+    recognizes
+        Function of the path and the first 4096 bytes of a file; true for this format.
     read
-        Returns the fixed-to-moving map in LPS mm of a file.
+        Function that returns a file's fixed-to-moving map in LPS mm.
     write
-        Writes a map to a file that it may overwrite.
+        Function that writes a map to a file, which it may overwrite.
     linear_only
-        Whether it can hold nothing but a 4 x 4 matrix.
+        Limitation to a 4 x 4 matrix.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
-    recognises: Callable[[Path, bytes], bool]
+    recognizes: Callable[[Path, bytes], bool]
     read: Callable[[Path, ImageGrids], Transform]
     write: Callable[[Transform, Path, ImageGrids], None]
     linear_only: bool = True
 
 
 def require_affine(transform: Transform) -> AffineTransform:
-    """Return the transform if it is a 4 x 4 matrix, or refuse it.
+    """Return a transform that is a 4 x 4 matrix; refuse any other.
 
     Raises
     ------

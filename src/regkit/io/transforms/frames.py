@@ -1,4 +1,4 @@
-"""One linear map, as the matrices of other conventions; all from fixed-to-moving in LPS mm."""
+"""Convert a linear fixed-to-moving map in LPS mm to the matrices of other conventions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""FSL's FLIRT matrix: 4 x 4 text from moving to fixed, in millimetres counted from a voxel corner.
+"""Read and write FSL's FLIRT matrix: 4 x 4 text, moving to fixed, mm from a voxel corner.
 
-Its numbers mean nothing without the voxel sizes and orientations of both images.
+The matrix is defined only together with the voxel sizes and orientations of both images.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, r
 
 def read_fsl(path: Path, images: ImageGrids) -> AffineTransform:
     """Read a FLIRT matrix between the two images."""
-    fixed, moving = _both(images)
+    fixed, moving = _require_grids(images)
     return AffineTransform(from_fsl_matrix(read_matrix(path), fixed, moving))
 
 
 def write_fsl(transform: Transform, path: Path, images: ImageGrids) -> None:
     """Write a linear transform as a FLIRT matrix between the two images."""
-    fixed, moving = _both(images)
+    fixed, moving = _require_grids(images)
     affine = require_affine(transform)
     affine.inverse()  # FSL stores the inverse: refuse what has none
     path.write_text(format_matrix(fsl_matrix(affine.matrix, fixed, moving)), encoding="ascii")
 
 
-def _both(images: ImageGrids) -> tuple[Grid, Grid]:
+def _require_grids(images: ImageGrids) -> tuple[Grid, Grid]:
     if images.fixed is None or images.moving is None:
         raise TransformError(
-            "an FSL matrix means nothing without its images: give both (--fixed and --moving, "
-            "to compose also --middle); if it maps RAS millimetres, as greedy's does, call its "
+            "an FSL matrix is undefined without its images: give both (--fixed and --moving, "
+            "to compose also --middle); if it maps RAS millimetres, as greedy's does, name its "
             "format 'ras'"
         )
     return images.fixed, images.moving
 
 
-def _recognises(path: Path, start: bytes) -> bool:
+def _recognizes(path: Path, start: bytes) -> bool:
     return path.suffix.lower() == ".mat" and looks_like_matrix(start)
 
 
@@ -47,7 +47,7 @@ FSL = TransformFormat(
     name="fsl",
     title="FSL FLIRT: 4 x 4 text, moving to fixed, FSL's voxel mm; needs both images",
     suffixes=(".mat",),
-    recognises=_recognises,
+    recognizes=_recognizes,
     read=read_fsl,
     write=write_fsl,
 )

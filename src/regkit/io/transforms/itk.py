@@ -1,4 +1,4 @@
-"""ITK's transform files: text (.tfm, .txt) and HDF5 (.h5), fixed to moving points in LPS mm."""
+"""Read and write ITK's transform files: text (.tfm) and HDF5 (.h5), fixed to moving, LPS mm."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from regkit.geometry.transform import Transform
 from regkit.io.native_output import suppress_native_output
 from regkit.io.transforms.format import ImageGrids, TransformFormat
 
-TEXT_MARK = b"#Insight Transform File"
-HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+TEXT_SIGNATURE = b"#Insight Transform File"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 TEXT_SUFFIXES = (".tfm", ".txt")
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
@@ -23,10 +23,10 @@ def read_itk(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
     _check_suffix(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
         _check_hdf5(path.read_bytes()[:48], path.stat().st_size)
-        return transform_from_sitk(load(path))
+        return transform_from_sitk(read_sitk_transform(path))
     text = path.read_text(encoding="ascii", errors="replace")
     declared = _declared_numbers(text)
-    transform = load(path)
+    transform = read_sitk_transform(path)
     _check_counts(declared, transform)
     return transform_from_sitk(transform)
 
@@ -34,11 +34,11 @@ def read_itk(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
 def write_itk(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
     """Write any transform; the suffix chooses text or HDF5."""
     _check_suffix(path)
-    store(transform, path)
+    write_sitk_transform(transform, path)
 
 
-def load(path: Path) -> sitk.Transform:
-    """Read a file with SimpleITK, turning its many-lined errors into one line."""
+def read_sitk_transform(path: Path) -> sitk.Transform:
+    """Read a file with SimpleITK; its errors of many lines become one line."""
     try:
         with suppress_native_output():
             return sitk.ReadTransform(str(path))
@@ -53,20 +53,20 @@ def load(path: Path) -> sitk.Transform:
         ) from error
 
 
-def store(transform: Transform, path: Path) -> None:
-    """Write a file with SimpleITK, turning its many-lined errors into one line."""
+def write_sitk_transform(transform: Transform, path: Path) -> None:
+    """Write a file with SimpleITK; its errors of many lines become one line."""
     written = transform_to_sitk(transform)
     try:
         with suppress_native_output():
             sitk.WriteTransform(written, str(path))
     except RuntimeError as error:
         raise OutputError("ITK could not write it; is the disk full?") from error
-    # Of HDF5 a failure is told; on a full disk ITK's other writers lose numbers silently.
-    if path.suffix.lower() not in HDF5_SUFFIXES and not _holds(path, written):
+    # ITK reports a failure for HDF5 only; on a full disk its other writers lose numbers silently.
+    if path.suffix.lower() not in HDF5_SUFFIXES and not _reads_back_equal(path, written):
         raise OutputError("ITK could not write it whole; is the disk full?")
 
 
-def _holds(path: Path, written: sitk.Transform) -> bool:
+def _reads_back_equal(path: Path, written: sitk.Transform) -> bool:
     try:
         found = sitk.ReadTransform(str(path))
     except RuntimeError:
@@ -80,24 +80,25 @@ def _holds(path: Path, written: sitk.Transform) -> bool:
 def _check_suffix(path: Path) -> None:
     if path.suffix.lower() not in TEXT_SUFFIXES + HDF5_SUFFIXES:
         known = ", ".join(TEXT_SUFFIXES + HDF5_SUFFIXES)
-        raise FileFormatError(f"ITK goes by the suffix of a transform file; use one of {known}")
+        raise FileFormatError(f"ITK decides by the suffix of a transform file; use one of {known}")
 
 
 def _check_hdf5(start: bytes, size: int) -> None:
-    """Refuse what HDF5 would complain about on the terminal: a wrong mark or missing bytes."""
-    if not start.startswith(HDF5_MARK) or len(start) < 48:
-        raise FileFormatError("it is not an HDF5 file, whatever its name says")
-    # The superblock says where the file ends; its place depends on the superblock's version.
+    """Refuse a wrong signature or missing bytes, which HDF5 would report on the terminal."""
+    if not start.startswith(HDF5_SIGNATURE) or len(start) < 48:
+        raise FileFormatError("it is not an HDF5 file despite its name")
+    # The superblock holds the end of the file, at a place that depends on its version (HDF5 File
+    # Format Specification, section II.A).
     at = 28 if start[8] >= 2 else 40
     end = int.from_bytes(start[at : at + 8], "little")
     if end > size:
-        raise FileFormatError(f"it is truncated: {size} bytes of {end} are there")
+        raise FileFormatError(f"it is truncated: it has {size} of {end} bytes")
 
 
 def _declared_numbers(text: str) -> list[list[int]]:
     """Count, for each transform of an ITK text file, its parameters and fixed parameters.
 
-    ITK takes a file without the lines of parameters for the identity; this does not.
+    ITK reads a file without the lines of parameters as the identity; regkit refuses it.
     """
     counts: list[list[int]] = []
     for line in text.splitlines():
@@ -143,15 +144,15 @@ def _check_counts(declared: list[list[int]], transform: sitk.Transform) -> None:
             )
 
 
-def _recognises(path: Path, start: bytes) -> bool:  # noqa: ARG001
-    return start.startswith((TEXT_MARK, HDF5_MARK))
+def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001
+    return start.startswith((TEXT_SIGNATURE, HDF5_SIGNATURE))
 
 
 ITK = TransformFormat(
     name="itk",
     title="ITK, SimpleITK, elastix, Slicer: fixed to moving points, LPS mm",
     suffixes=TEXT_SUFFIXES + HDF5_SUFFIXES,
-    recognises=_recognises,
+    recognizes=_recognizes,
     read=read_itk,
     write=write_itk,
     linear_only=False,

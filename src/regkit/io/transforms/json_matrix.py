@@ -1,4 +1,4 @@
-"""regkit's own JSON: a matrix that says in words what it maps, or the record of a registration."""
+"""Read and write regkit's JSON: a matrix with its convention, or a registration's record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
 from regkit.io.transforms.matrix_text import parse_matrix, read_text
 
-MEANING = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
+CONVENTION = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
 
 
 def read_json(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG001
@@ -22,7 +22,7 @@ def read_json(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG00
     record = record.get("transform", record)
     if not isinstance(record, dict) or "matrix" not in record:
         raise FileFormatError('it has no "matrix" (nor a "transform" that has one)')
-    for key, expected in MEANING.items():
+    for key, expected in CONVENTION.items():
         if record.get(key, expected) != expected:
             raise FileFormatError(f'"{key}" must be "{expected}", got "{record[key]}"')
     if record.get("model") == "deformable":
@@ -33,11 +33,11 @@ def read_json(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG00
 
 
 def write_json(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
-    """Write a linear transform with its meaning spelled out."""
+    """Write a linear transform with its frame, direction and unit."""
     matrix = require_affine(transform).matrix
     rows = ",\n    ".join(json.dumps(row) for row in (matrix + 0.0).tolist())
-    meaning = "".join(f'  "{key}": "{value}",\n' for key, value in MEANING.items())
-    path.write_text(f'{{\n{meaning}  "matrix": [\n    {rows}\n  ]\n}}\n', encoding="utf-8")
+    convention = "".join(f'  "{key}": "{value}",\n' for key, value in CONVENTION.items())
+    path.write_text(f'{{\n{convention}  "matrix": [\n    {rows}\n  ]\n}}\n', encoding="utf-8")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _matrix(rows: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     return parse_matrix(" ".join(str(value) for value in row) for row in rows)
 
 
-def _recognises(path: Path, start: bytes) -> bool:
+def _recognizes(path: Path, start: bytes) -> bool:
     return path.suffix.lower() == ".json" or start.lstrip().startswith(b"{")
 
 
@@ -64,7 +64,7 @@ JSON = TransformFormat(
     name="json",
     title="regkit's JSON: fixed to moving points, LPS mm; reads a registration's record too",
     suffixes=(".json",),
-    recognises=_recognises,
+    recognizes=_recognizes,
     read=read_json,
     write=write_json,
 )

@@ -1,4 +1,4 @@
-"""FreeSurfer's .lta: from src (the moving image) to dst (the fixed image), RAS mm or voxels."""
+"""Read and write FreeSurfer's .lta: src (moving) to dst (fixed), RAS mm or voxels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from regkit.io.transforms.matrix_text import (
 )
 
 VOX_TO_VOX, RAS_TO_RAS = 0, 1
+# A volume info needs numbers even where it is marked invalid: 256 voxels of 1 mm, the size that
+# FreeSurfer conforms images to.
 UNKNOWN_GEOMETRY = Grid((256, 256, 256), direction=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0))
 
 
 @dataclass(frozen=True)
 class _Lta:
-    """What a file says: its type, its matrix, and the RAS geometry of src and dst if valid."""
+    """Contents of a file: its type, its matrix, and the RAS geometry of src and dst if valid."""
 
     kind: int
     matrix: FloatArray
@@ -137,7 +139,7 @@ def _vector(block: dict[str, str], key: str) -> FloatArray:
 def _ras_geometry(grid: Grid | None, name: str, option: str) -> FloatArray:
     if grid is None:
         raise TransformError(
-            f"this LTA maps voxels but does not say where those of {name} are; give {option}"
+            f"this LTA maps voxels but lacks the geometry of {name}; give {option}"
         )
     return np.asarray(LPS_RAS @ voxel_to_lps(grid))
 
@@ -158,7 +160,7 @@ def _geometry_text(grid: Grid | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _recognises(path: Path, start: bytes) -> bool:
+def _recognizes(path: Path, start: bytes) -> bool:
     return path.suffix.lower() == ".lta" or (b"nxforms" in start and b"type" in start)
 
 
@@ -166,7 +168,7 @@ LTA = TransformFormat(
     name="lta",
     title="FreeSurfer: src (moving) to dst (fixed), RAS mm; reads voxel to voxel too",
     suffixes=(".lta",),
-    recognises=_recognises,
+    recognizes=_recognizes,
     read=read_lta,
     write=write_lta,
 )

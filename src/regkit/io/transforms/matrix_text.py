@@ -1,4 +1,4 @@
-"""Four lines of four numbers: the text that FSL, greedy and many others write a matrix in."""
+"""Read and write a matrix as four lines of four numbers, as FSL, greedy and others do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regkit.geometry.grid import FloatArray
 
 
 def looks_like_matrix(start: bytes) -> bool:
-    """Tell whether the first line that is not a comment holds only numbers."""
+    """Return whether the first line that is not a comment holds only numbers."""
     text = start.decode("ascii", errors="replace")
     first = next(iter(meaningful_lines(text)), "")
     try:
@@ -22,7 +22,7 @@ def looks_like_matrix(start: bytes) -> bool:
 
 
 def read_matrix(path: Path) -> FloatArray:
-    """Read a 4 x 4 matrix; blank lines and what follows a # are skipped."""
+    """Read a 4 x 4 matrix; blank lines and comments (from # on) are skipped."""
     return parse_matrix(meaningful_lines(read_text(path)))
 
 
@@ -50,7 +50,7 @@ def parse_matrix(lines: Iterable[str]) -> FloatArray:
 
 
 def format_matrix(matrix: FloatArray) -> str:
-    """Write a matrix as lines of numbers that read back exactly."""
+    """Return a matrix as lines of numbers that read back exactly."""
     # Adding zero turns -0.0 into 0.0.
     return "".join(" ".join(repr(v) for v in row) + "\n" for row in (matrix + 0.0).tolist())
 

@@ -1,4 +1,4 @@
-"""A bare 4 x 4 matrix from fixed to moving points in RAS mm, as greedy and c3d write it."""
+"""Read and write a bare 4 x 4 matrix, fixed to moving points in RAS mm, as greedy does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def write_ras(transform: Transform, path: Path, images: ImageGrids) -> None:  # 
     path.write_text(format_matrix(matrix), encoding="ascii")
 
 
-def _recognises(path: Path, start: bytes) -> bool:
-    # A .mat of text is FSL's by custom; greedy's needs to be named.
+def _recognizes(path: Path, start: bytes) -> bool:
+    # By custom a .mat of text is FSL's; for greedy's, the user names the format.
     return path.suffix.lower() != ".mat" and looks_like_matrix(start)
 
 
@@ -30,7 +30,7 @@ RAS = TransformFormat(
     name="ras",
     title="greedy, c3d: 4 x 4 text, fixed to moving points, RAS mm",
     suffixes=(),
-    recognises=_recognises,
+    recognizes=_recognizes,
     read=read_ras,
     write=write_ras,
 )

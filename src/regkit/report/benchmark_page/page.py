@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.benchmark.records import read_records
-from regkit.benchmark.summary import of_scores, true_values
+from regkit.benchmark.summary import directions_and_units, true_value_names
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
 from regkit.report.benchmark_page.case_table import case_table
@@ -61,7 +61,7 @@ def write_report(
         The report.
     """
     records = read_records(folder)
-    agreed = agreements(records, true_values(registry), of_scores(registry)[1])
+    agreed = agreements(records, true_value_names(registry), directions_and_units(registry)[1])
     found = sections(summary, records, agreed=agreed)
     views = make_views(folder, _choices(found, records, most_views), registry)
     about = {offer.spec.name: offer.spec.summary for offer in registry.metrics}

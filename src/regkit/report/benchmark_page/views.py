@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.benchmark.case_source import CaseReader
-from regkit.benchmark.plan import CONFIG, read_plan
+from regkit.benchmark.plan import CONFIG_FILE, read_plan
 from regkit.datasets.case import Case
 from regkit.errors import RegkitError
 from regkit.geometry.motion_text import transform_in_words
@@ -79,7 +79,7 @@ def make_views(
     if not choices:
         return CaseViews()
     try:
-        cases = read_plan(folder / CONFIG).dataset.open(registry)
+        cases = read_plan(folder / CONFIG_FILE).dataset.open(registry)
         index = {case: number for number, case in enumerate(cases.ids)}
         known = [c for c in choices if str(c.record["case"]) in index]
         found = _in_order(folder, cases, index, known)
