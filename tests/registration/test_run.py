@@ -8,7 +8,8 @@ import regkit
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Estimate, Grid, LabelMap, Pair, Volume, rigid
 from regkit.errors import RegistrationError
-from regkit.registration.run import check_pair, run
+from regkit.registration.input_checks import check_pair
+from regkit.registration.run import run
 
 
 @dataclass(frozen=True)

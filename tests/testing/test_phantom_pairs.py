@@ -7,7 +7,7 @@ import pytest
 
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
-from regkit.registration.run import check_pair
+from regkit.registration.input_checks import check_pair
 from regkit.testing import phantom_pairs
 from regkit.testing.phantom_pairs import Problem
 

@@ -82,7 +82,7 @@ class IndexedDataset(Dataset, Protocol):
         """The ids of all cases, in their order; known without making a case."""
 
     def case(self, index: int) -> Case:
-        """Return the case at a place in that order."""
+        """Return one case by its position in that order, from 0."""
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ from regkit.io.transforms import write_transform
 from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
 
+# Files of an export: its settings, and the index entry and the picture of a case.
 RECIPE, ENTRY, PICTURE = "simulation.json", "case.json", "montage.png"
 # Parameters of a dataset that change the number of cases or the device, but no case.
 IRRELEVANT = ("n", "device")

@@ -18,6 +18,7 @@ from regkit.registration.parameters import configure
 from regkit.registry import Registry, suggest
 
 INDEX = "dataset.json"
+# Keys of a case whose values are paths of files.
 FILE_KEYS = (
     "fixed",
     "moving",
@@ -30,6 +31,7 @@ FILE_KEYS = (
     "fixed_landmarks",
     "moving_landmarks",
 )
+# Keys of a Learn2Reg dataset JSON that hold pairs -> the split of the cases.
 LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
 # Key of a case's further files: name -> path, which `Case.extra` holds.
 ATTACHED = "files"

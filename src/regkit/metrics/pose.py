@@ -37,7 +37,7 @@ def tre_mm(evaluation: Evaluation) -> float:
 
 
 def _angle_errors_rad(evaluation: Evaluation) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Differences of the Euler angles, the short way round."""
+    """Return the differences of the Euler angles in rad, wrapped to -pi to pi."""
     _, estimate = evaluation.rigid_of(evaluation.result.transform)
     _, truth = evaluation.rigid_of(evaluation.truth)
     return np.asarray(np.deg2rad((estimate - truth + 180) % 360 - 180))

@@ -8,8 +8,8 @@ import numpy as np
 
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registrar import Pair
+from regkit.registration.input_checks import check_pair
 from regkit.registration.pipeline import build_method
-from regkit.registration.run import check_pair
 from regkit.registry import Registry, default_registry
 from regkit.similarity.mutual_information import overlap_weighted_nmi
 from regkit.similarity.point_sample import sample_points_in_mask

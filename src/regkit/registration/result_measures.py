@@ -20,6 +20,7 @@ STEP_MM, STEP_VOXELS = 4.0, 2
 # Loss of similarity that defines the looseness, and the value above which it is not resolved.
 LOOSENESS_LOSS = 0.05
 MAX_LOOSENESS_MM = 100.0
+TINY = 1e-9  # keeps divisions from zero
 
 
 def evaluation_sample(pair: Pair) -> PointSample:
@@ -91,7 +92,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
 def _stretch(linear: FloatArray) -> float:
     """Return the largest change of a length by matrices (..., 3, 3), as a factor above 1."""
     factors = np.linalg.svd(linear, compute_uv=False)
-    return float(max(factors.max(), 1 / max(float(factors.min()), 1e-9)))
+    return float(max(factors.max(), 1 / max(float(factors.min()), TINY)))
 
 
 def _similarity(pair: Pair, sample: PointSample, transform: Transform) -> float:
@@ -161,8 +162,9 @@ def _looseness_mm(pair: Pair, transform: Transform, sample: PointSample) -> floa
         - 1
         for motion in motions
     )
-    lost = (above - kept) / max(above, 1e-9)
-    return min(step * float(np.sqrt(LOOSENESS_LOSS / max(lost, 1e-9))), MAX_LOOSENESS_MM)
+    lost = (above - kept) / max(above, TINY)
+    # The similarity falls with the square of small motions.
+    return min(step * float(np.sqrt(LOOSENESS_LOSS / max(lost, TINY))), MAX_LOOSENESS_MM)
 
 
 def _vertex(behind: float, here: float, ahead: float) -> float:

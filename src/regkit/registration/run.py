@@ -1,4 +1,4 @@
-"""Running a method on a pair: input checks, timing and verdict."""
+"""Running a method on a pair: timing, verdict and result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import RegistrationError, RegkitError
-from regkit.geometry.grid import FloatArray
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.input_checks import check_pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
 from regkit.registry import DEFAULT_METHOD
@@ -27,12 +27,6 @@ from regkit.version import DISTRIBUTION, package_version
 
 # Whose versions a record names.
 REPORTED_PACKAGES = (DISTRIBUTION, "numpy", "SimpleITK", "torch")
-
-
-# Enough to find a mask or a field of view that lies elsewhere; chosen by hand. Voxels of a mask,
-# and points along each side of the fixed field of view.
-MASK_POINTS = 10_000
-OVERLAP_POINTS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,77 +155,6 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that matter for a result."""
     packages = {package: package_version(package) for package in REPORTED_PACKAGES}
     return {"python": platform.python_version(), **packages}
-
-
-def check_pair(pair: Pair) -> None:
-    """Refuse a pair that cannot be registered.
-
-    Raises
-    ------
-    RegistrationError
-        Images that are constant or not finite, masks that are empty or outside their image, or
-        fields of view that do not overlap.
-    """
-    for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
-        _check_intensities(role, volume)
-    _check_mask("fixed", pair.fixed, pair.fixed_mask)
-    _check_mask("moving", pair.moving, pair.moving_mask)
-    _check_overlap(pair)
-
-
-def _check_intensities(role: str, volume: Volume) -> None:
-    low, high = float(volume.array.min()), float(volume.array.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        bad = int((~np.isfinite(volume.array)).sum())
-        raise RegistrationError(
-            f"the {role} image has {bad} voxels that are NaN or infinite; replace them by numbers"
-        )
-    if low == high:
-        raise RegistrationError(
-            f"the {role} image is constant (every voxel is {low:g}); give an image with contrast"
-        )
-
-
-def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
-    if mask is None:
-        return
-    marked = np.flatnonzero(mask.array)
-    if len(marked) == 0:
-        raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
-    step = max(1, len(marked) // MASK_POINTS)
-    some = np.unravel_index(marked[::step], mask.array.shape)
-    points = mask.grid.to_physical(np.stack(some, axis=-1))
-    apart = _gap(points, volume)
-    if apart > 0:
-        raise RegistrationError(
-            f"the {role} mask lies outside the {role} image, {apart:.0f} mm away from it; "
-            "give a mask drawn on that image"
-        )
-
-
-def _check_overlap(pair: Pair) -> None:
-    nz, ny, nx = pair.fixed.grid.shape_zyx
-    axes = (np.linspace(-0.5, n - 0.5, OVERLAP_POINTS) for n in (nz, ny, nx))
-    index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    points = pair.start.map_points(pair.fixed.grid.to_physical(index))
-    apart = _gap(points, pair.moving)
-    if apart > 0:
-        raise RegistrationError(
-            f"the fields of view do not overlap in world coordinates: they are {apart:.0f} mm "
-            "apart; start from the image centres (--init centre) or give an initial transform"
-        )
-
-
-def _gap(points: FloatArray, volume: Volume) -> float:
-    """Return the distance in mm between a volume and the box around points (N, 3), 0 if they meet.
-
-    The box lies along the volume's axes, so that even a small volume between the points is met.
-    """
-    index = volume.grid.to_index(points)
-    above = index.min(axis=0) - np.subtract(volume.grid.shape_zyx, 0.5)
-    below = -0.5 - index.max(axis=0)
-    apart = np.maximum(np.maximum(above, below), 0) * volume.grid.spacing[::-1]
-    return float(np.linalg.norm(apart))
 
 
 def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:

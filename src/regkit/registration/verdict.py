@@ -17,6 +17,7 @@ from regkit.registration.result_measures import (
 )
 
 Status = Literal["OK", "CHECK", "FAIL"]
+# Severity of each status.
 RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 
 Measures: TypeAlias = Mapping[str, float]

@@ -12,6 +12,10 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import nearest, trilinear
 from regkit.geometry.volume import LabelMap, Volume
 
+POINTS = 40_000  # default size of a sample; chosen by hand
+# Fraction of the intensities left out at either end before Otsu's threshold; chosen by hand.
+OUTLIERS = 0.005
+
 
 @dataclass(frozen=True, eq=False)
 class PointSample:
@@ -33,7 +37,7 @@ class PointSample:
 
 
 def sample_points(
-    volume: Volume, mask: LabelMap | None = None, count: int = 40_000
+    volume: Volume, mask: LabelMap | None = None, count: int = POINTS
 ) -> PointSample:
     """Draw points between the voxels of a volume, always the same ones; in the mask if given.
 
@@ -51,7 +55,7 @@ def sample_points(
 
 
 def sample_points_in_mask(
-    volume: Volume, mask: LabelMap | None = None, count: int = 40_000
+    volume: Volume, mask: LabelMap | None = None, count: int = POINTS
 ) -> PointSample:
     """Draw points as `sample_points` does, but as many within the mask, however small it is."""
     if mask is None:
@@ -86,7 +90,7 @@ def _is_foreground(values: FloatArray) -> NDArray[np.bool_]:
     """Separate a body from its surroundings: Otsu's threshold on compressed intensities."""
     if values.size == 0 or np.ptp(values) == 0:
         return np.ones(values.shape, dtype=bool)
-    low, high = np.quantile(values, (0.005, 0.995))
+    low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS))
     compressed = np.sqrt(np.clip(values, low, max(high, low + 1e-12)) - low)
     if np.ptp(compressed) == 0:
         return np.asarray(values > values.min())

@@ -34,6 +34,7 @@ from regkit.statistics.summary_files import counted
 
 # Of the costs, for which no metric declares a unit.
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}
+# Fractions of the cases behind the columns of `MethodRow`.
 QUANTILES = {"median": 0.5, "q70": 0.7, "q95": 0.95, "worst": 1.0}
 
 

@@ -10,6 +10,7 @@ from dataclasses import fields
 
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary, Summary
 
+# Escape sequences that color text or move the cursor of a terminal.
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 METHOD_HEADER = (
     "| method | cases | failed | mean [95 % interval] | SD | median | 30 % are worse than "
@@ -64,7 +65,7 @@ def format_value(value: float | None, nothing: str = "-") -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number of things in words, as in ``1 case`` or ``2 cases``."""
+    """Return a number with its noun, singular or plural: ``1 case`` or ``2 cases``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

@@ -101,7 +101,7 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
         report_check(check, subject())
 
     test.__doc__ = f"The method '{name}' keeps regkit's contract."
-    # Collected whatever the name it is given in the test module.
+    # Collected under any name in the test module.
     test.__test__ = True  # type: ignore[attr-defined]
     return test
 

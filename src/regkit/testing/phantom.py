@@ -32,7 +32,8 @@ class PhantomPart:
     euler_deg: Vector3 = (0.0, 0.0, 0.0)
 
 
-# Painted in this order; LPS mm, the body's centre at the origin.
+# Painted in this order; LPS mm, the body's centre at the origin. Sizes and intensities are
+# plausible for an adult and chosen by hand.
 PARTS = (
     PhantomPart("body", (0, 0, 0), (140, 95, 150), 20, 0.6),
     PhantomPart("right lung", (-62, -8, 38), (48, 62, 82), -780, 0.3, (0, 6, 8)),
@@ -49,6 +50,7 @@ PARTS = (
     PhantomPart("right kidney", (-54, 46, -104), (22, 20, 34), 35, 2.8, (10, 10, 0)),
     PhantomPart("lesion", (-70, 20, 62), (12, 12, 12), 30, 6.0),
 )
+# Intensity outside the body, HU and SUV.
 AIR = {"ct": -1000.0, "pet": 0.0}
 
 

@@ -20,7 +20,7 @@ from regkit.registrar import Pair
 from regkit.testing.phantom import PARTS, Contrast, thorax
 
 BODY_MM = np.array(PARTS[0].half_axes)
-VOXEL_MM = 8.0
+VOXEL_MM = 8.0  # coarse, so that a pair is painted in milliseconds
 
 # No swap of axes and no change of signs leaves these components unchanged.
 MOTION = rigid(euler_deg=(3, -4, 4), translation_mm=(20, -12, -8))
@@ -28,6 +28,7 @@ MOTION = rigid(euler_deg=(3, -4, 4), translation_mm=(20, -12, -8))
 FAR_MOTION = rigid(euler_deg=(0, 0, 60), translation_mm=(460, -40, 30))
 # A scanner's isocentre or table position may be so far from the origin.
 AWAY_MM = (310.0, -420.0, -1250.0)
+# Offset of the fields of view of the plain problem: a voxel and half voxels.
 BESIDE_MM = (8.0, 4.0, -4.0)
 # The table is brighter than bone and lies 13 mm below the body; the waist parts chest and belly.
 TABLE_HU = 2000.0
