@@ -76,13 +76,13 @@ WRONG_IMAGES = {
 }
 
 
-def assert_one_clear_line(told, words):
-    assert told.exit_code == 1, told.output
-    lines = told.stderr.strip().splitlines()
-    assert len(lines) == 1, told.stderr
+def assert_one_clear_line(result, words):
+    assert result.exit_code == 1, result.output
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
     assert lines[0].startswith("regkit: ")
     assert "unexpected" not in lines[0]
-    assert "Traceback" not in told.output
+    assert "Traceback" not in result.output
     assert re.search(words, lines[0]), lines[0]
 
 
@@ -95,14 +95,14 @@ def test_wrong_images(run, pair_files, tmp_path, case, role):
     good = pair_files[0]
     files = (tmp_path / name, good) if role == "fixed" else (good, tmp_path / name)
     before = sorted(tmp_path.rglob("*"))
-    told = run("register", *files, "-m", "identity", "-o", tmp_path / "out" / "a")
-    assert_one_clear_line(told, words)
+    result = run("register", *files, "-m", "identity", "-o", tmp_path / "out" / "a")
+    assert_one_clear_line(result, words)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_missing_file(run, pair_files, tmp_path):
-    told = run("register", tmp_path / "pett.nii.gz", pair_files[1], "-o", tmp_path / "a")
-    assert_one_clear_line(told, r"pett\.nii\.gz.*pet\.nii\.gz")
+    result = run("register", tmp_path / "pett.nii.gz", pair_files[1], "-o", tmp_path / "a")
+    assert_one_clear_line(result, r"pett\.nii\.gz.*pet\.nii\.gz")
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_a_missing_file(run, pair_files, tmp_path):
     ],
 )
 def test_wrong_options(run, pair_files, tmp_path, options, words):
-    told = run("register", *pair_files, "-o", tmp_path / "out" / "a", *options)
-    assert_one_clear_line(told, words)
+    result = run("register", *pair_files, "-o", tmp_path / "out" / "a", *options)
+    assert_one_clear_line(result, words)
     assert not (tmp_path / "out").exists()
 
 
@@ -143,9 +143,9 @@ def test_wrong_options(run, pair_files, tmp_path, options, words):
 )
 def test_an_output_without_a_name_is_refused(run, tmp_path, monkeypatch, words, output):
     monkeypatch.chdir(tmp_path)
-    told = run(*words, *output)
-    assert told.exit_code == 2
-    assert "the output has no name" in told.stderr
+    result = run(*words, *output)
+    assert result.exit_code == 2
+    assert "the output has no name" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,13 +154,13 @@ def test_a_mask_off_the_image(run, pair_files, tmp_path):
     write_volume(
         LabelMap(np.ones((4, 4, 4), dtype=int), Grid((4, 4, 4), origin=(0, 0, 999))), mask
     )
-    told = run("register", *pair_files, "-o", tmp_path / "out" / "a", "--moving-mask", mask)
-    assert_one_clear_line(told, "the moving mask lies outside the moving image, 8.. mm away")
+    result = run("register", *pair_files, "-o", tmp_path / "out" / "a", "--moving-mask", mask)
+    assert_one_clear_line(result, "the moving mask lies outside the moving image, 8.. mm away")
 
 
 def test_an_output_folder_that_cannot_be(run, pair_files, tmp_path):
-    told = run("register", *pair_files, "-m", "identity", "-o", pair_files[0] / "x" / "a")
-    assert_one_clear_line(told, "cannot make the folder .*pet.nii.gz.*a file has that name")
+    result = run("register", *pair_files, "-m", "identity", "-o", pair_files[0] / "x" / "a")
+    assert_one_clear_line(result, "cannot make the folder .*pet.nii.gz.*a file has that name")
 
 
 def test_too_few_arguments_are_a_usage_error(run, pair_files):
@@ -173,14 +173,16 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("regkit.report.picture.picture", explode)
-    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
-    assert told.exit_code == 1
-    assert told.stderr.strip() == (
+    result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
+    assert result.exit_code == 1
+    assert result.stderr.strip() == (
         "regkit: unexpected ZeroDivisionError: oops (run again with --debug for details)"
     )
     assert not (tmp_path / "out").exists()
-    told = run("--debug", "register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a")
-    assert repr(told.exception) == "ZeroDivisionError('oops')"
+    result = run(
+        "--debug", "register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a"
+    )
+    assert repr(result.exception) == "ZeroDivisionError('oops')"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -228,13 +230,15 @@ def test_control_c_while_regkit_is_imported(monkeypatch):
 
 
 def test_a_name_that_the_file_system_refuses(run, pair_files):
-    told = run("register", *pair_files, "-m", "identity", "-o", pair_files[0].parent / ("x" * 300))
-    assert_one_clear_line(told, "xxx.*: File name too long")
+    result = run(
+        "register", *pair_files, "-m", "identity", "-o", pair_files[0].parent / ("x" * 300)
+    )
+    assert_one_clear_line(result, "xxx.*: File name too long")
 
 
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
 def test_errors_are_red_unless_colours_are_not_wanted(variable, monkeypatch):
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
-    told = CliRunner(env=variable).invoke(app, ["show", "nonsense"], color=True)
-    assert ("\x1b[31m" in told.stderr) == (not variable)
+    result = CliRunner(env=variable).invoke(app, ["show", "nonsense"], color=True)
+    assert ("\x1b[31m" in result.stderr) == (not variable)

@@ -113,21 +113,22 @@ def test_a_run_that_got_worse_ends_with_1(run, dataset, tmp_path):
         (["tiny-thorax", "-m", "identity", "--set", "a=1"], "identity has no parameter 'a'"),
         (["tiny-thorax", "-m", "identity", "--margin", "dt_mm=inf"], "dt_mm must be positive"),
         (["tiny-thorax", "-m", "ants-rigid"], "(plugins left out, see `regkit plugins`: ants, "),
-        ([], "cannot read the benchmark in"),
+        ([], "results has no config.toml; name a dataset and methods (-m), or give --config"),
+        (["--config", "none.toml"], "cannot read the benchmark in none.toml"),
         (["--split", "test"], "--split and --data apply to a dataset; name one"),
         (["--set", "axes=true"], "--set applies to methods; name them with -m"),
         (["--compare", "nowhere"], "is not a benchmark folder: there is no records.jsonl in it"),
         (["tiny-thorax", "-m", "identity", "--dask", "tcp://"], "no dask scheduler answers at"),
     ],
 )
-def test_what_cannot_be_run_is_told_in_one_line(run, tmp_path, words, message):
+def test_what_cannot_be_run_is_one_line(run, tmp_path, words, message):
     done = run("benchmark", *words, "-o", tmp_path / "results")
     assert done.exit_code == 1
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_what_to_compare_with_is_looked_at_before_anything_runs(run, tmp_path):
+def test_the_baseline_is_read_before_anything_runs(run, tmp_path):
     out = tmp_path / "results"
     done = run("benchmark", "tiny-thorax", "-m", "identity", "-o", out, "--compare", tmp_path)
     assert (done.exit_code, done.stdout) == (1, "")

@@ -45,7 +45,7 @@ def error(transform):
 def test_the_main_job(run, pair_files, tmp_path):
     fixed, moving = pair_files
     out = tmp_path / "results" / "case"
-    told = run(
+    result = run(
         "register",
         fixed,
         moving,
@@ -58,10 +58,10 @@ def test_the_main_job(run, pair_files, tmp_path):
         "--moving-modality",
         "ct",
     )
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     names = {p.name for p in out.parent.iterdir()}
     assert names == {"case.tfm", "case_warped.nii.gz", "case.json", "case.png"}
-    assert told.stdout.startswith("OK")
+    assert result.stdout.startswith("OK")
 
     found = read_transform(out.with_suffix(".tfm"))
     assert error(found) < 4.0  # half a voxel
@@ -83,8 +83,10 @@ def test_the_warped_file_is_what_simpleitk_makes_of_the_transform_file(run, pair
     fixed, moving = pair_files
     start = tmp_path / "start.tfm"
     write_transform(MOTION, start)
-    told = run("register", fixed, moving, "-m", "identity", "--init", start, "-o", tmp_path / "a")
-    assert told.exit_code == 0, told.output
+    result = run(
+        "register", fixed, moving, "-m", "identity", "--init", start, "-o", tmp_path / "a"
+    )
+    assert result.exit_code == 0, result.output
     expected = sitk.Resample(
         sitk.ReadImage(moving), sitk.ReadImage(fixed), sitk.ReadTransform(tmp_path / "a.tfm")
     )
@@ -95,20 +97,20 @@ def test_the_warped_file_is_what_simpleitk_makes_of_the_transform_file(run, pair
 
 
 def test_json_goes_to_standard_output_alone(run, pair_files, tmp_path):
-    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--json")
-    assert json.loads(told.stdout) == json.loads((tmp_path / "a.json").read_text())
+    result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--json")
+    assert json.loads(result.stdout) == json.loads((tmp_path / "a.json").read_text())
 
 
 @pytest.mark.parametrize("ending", ["out/", "existing"])
 def test_a_folder_gets_files_called_registration(run, pair_files, tmp_path, ending):
     (tmp_path / "existing").mkdir()
-    told = run("register", *pair_files, "-m", "identity", "-o", f"{tmp_path}/{ending}")
-    assert told.exit_code == 0, told.output
+    result = run("register", *pair_files, "-m", "identity", "-o", f"{tmp_path}/{ending}")
+    assert result.exit_code == 0, result.output
     assert (tmp_path / ending / "registration.tfm").exists()
 
 
 def test_a_pipeline_and_a_chain(run, pair_files, tmp_path):
-    told = run(
+    result = run(
         "register",
         *pair_files,
         "-m",
@@ -120,8 +122,8 @@ def test_a_pipeline_and_a_chain(run, pair_files, tmp_path):
         "identity",
     )
     assert error(read_transform(tmp_path / "a.tfm")) < 4.0
-    assert len(json.loads(told.stdout)["diagnostics"]["stages"]) == 2
-    told = run(
+    assert len(json.loads(result.stdout)["diagnostics"]["stages"]) == 2
+    result = run(
         "register",
         *pair_files,
         "-m",
@@ -132,7 +134,7 @@ def test_a_pipeline_and_a_chain(run, pair_files, tmp_path):
         "--init",
         "identity",
     )
-    diagnostics = json.loads(told.stdout)["diagnostics"]
+    diagnostics = json.loads(result.stdout)["diagnostics"]
     assert diagnostics["used"] == "mi"
     assert [t["method"] for t in diagnostics["tried"]] == ["identity", "mi"]
     assert diagnostics["tried"][0]["verdict"] != "OK"
@@ -141,7 +143,7 @@ def test_a_pipeline_and_a_chain(run, pair_files, tmp_path):
 def test_parameters_from_a_file_and_from_the_command_line(run, pair_files, tmp_path):
     file = tmp_path / "mi.toml"
     file.write_text("seed = 5\n[mi]\nmodel = 'affine'\n")
-    told = run(
+    result = run(
         "register",
         *pair_files,
         "-m",
@@ -154,7 +156,7 @@ def test_parameters_from_a_file_and_from_the_command_line(run, pair_files, tmp_p
         "--set",
         "model=rigid",
     )
-    record = json.loads(told.stdout)
+    record = json.loads(result.stdout)
     assert record["seed"] == 5
     assert record["transform"]["model"] == "rigid"
 
@@ -163,9 +165,9 @@ def test_an_input_is_not_overwritten(run, pair_files, tmp_path):
     scan = tmp_path / "out_warped.nii.gz"
     scan.write_bytes(pair_files[1].read_bytes())
     before = scan.read_bytes()
-    told = run("register", pair_files[0], scan, "--method", "identity", "-o", tmp_path / "out")
-    assert told.exit_code == 1
-    assert "out_warped.nii.gz is an input and would be lost" in told.output
+    result = run("register", pair_files[0], scan, "--method", "identity", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "out_warped.nii.gz is an input and would be lost" in result.output
     assert scan.read_bytes() == before
     assert set(tmp_path.iterdir()) == {scan, *pair_files}
 
@@ -173,9 +175,9 @@ def test_an_input_is_not_overwritten(run, pair_files, tmp_path):
 def test_a_failed_verdict_has_its_own_exit_code(run, pair_files, tmp_path):
     far = tmp_path / "far.tfm"
     write_transform(rigid(translation_mm=(290, 0, 0)), far)
-    told = run("register", *pair_files, "-m", "identity", "--init", far, "-o", tmp_path / "a")
-    assert told.exit_code == 3
-    assert told.stdout.startswith("FAIL")
+    result = run("register", *pair_files, "-m", "identity", "--init", far, "-o", tmp_path / "a")
+    assert result.exit_code == 3
+    assert result.stdout.startswith("FAIL")
     assert (tmp_path / "a.tfm").exists()
 
 
@@ -183,7 +185,7 @@ def test_masks_are_used(run, pair_files, tmp_path):
     marked = np.zeros(SMALL.shape_zyx, dtype=np.uint8)
     marked[:, :, :18] = 1
     write_volume(LabelMap(marked, SMALL), tmp_path / "mask.nii.gz")
-    told = run(
+    result = run(
         "register",
         *pair_files,
         "-m",
@@ -194,20 +196,20 @@ def test_masks_are_used(run, pair_files, tmp_path):
         "--moving-mask",
         tmp_path / "mask.nii.gz",
     )
-    assert json.loads(told.stdout)["verdict"]["measures"]["overlap"] < 0.7
+    assert json.loads(result.stdout)["verdict"]["measures"]["overlap"] < 0.7
 
 
 def test_the_page_is_written_when_asked_for(run, pair_files, tmp_path):
-    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--report")
-    assert told.exit_code == 0, told.output
+    result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--report")
+    assert result.exit_code == 0, result.output
     assert "<html" in (tmp_path / "a.html").read_text()
 
 
 def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_path):
-    told = run(
+    result = run(
         "register", *pair_files, "-m", "mi", "-o", tmp_path / "a", "--json", "--check-inverse"
     )
-    assert json.loads(told.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
+    assert json.loads(result.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
 
 
 def test_the_same_seed_and_one_thread_give_the_same_answer_to_the_last_digit(pair_files, tmp_path):
@@ -231,8 +233,8 @@ def test_the_record_says_where_it_began_and_where_it_looked(run, pair_files, tmp
     write_transform(MOTION, start)
     write_volume(LabelMap(np.ones(SMALL.shape_zyx, np.uint8), SMALL), mask)
     options = ("-m", "identity", "-o", tmp_path / "out" / "a", "--json")
-    told = run("register", *pair_files, *options, "--init", start, "--moving-mask", mask)
-    record = json.loads(told.stdout)
+    result = run("register", *pair_files, *options, "--init", start, "--moving-mask", mask)
+    record = json.loads(result.stdout)
     assert record["start"]["init"] == str(start)
     np.testing.assert_allclose(record["start"]["matrix"], MOTION.matrix, atol=1e-12)
     marked = record["inputs"]["moving_mask"]
@@ -257,9 +259,9 @@ def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_
 
     monkeypatch.setattr("regkit.registry.default_registry", chatty_registry)
     monkeypatch.setattr(Identity, "register", chatty_register)
-    told = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a", "--json")
-    assert json.loads(told.stdout)["method"] == "identity"
-    assert {"loading", "working"} <= set(told.stderr.split())
+    result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a", "--json")
+    assert json.loads(result.stdout)["method"] == "identity"
+    assert {"loading", "working"} <= set(result.stderr.split())
     assert json.loads(run("methods", "--json").stdout)
 
 

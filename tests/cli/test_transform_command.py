@@ -81,7 +81,7 @@ def test_convert_keeps_the_map(run, files, out, form):
     )
 
 
-def test_convert_can_be_told_what_it_reads(run, files):
+def test_convert_reads_the_format_given(run, files):
     np.savetxt(files / "greedy.mat", np.diag([1.0, 1, 1, 1]) + np.eye(4, k=3) * 5)
     result = run("transform", "convert", files / "greedy.mat", files / "t.tfm", "--from", "ras")
     assert result.exit_code == 0, result.output

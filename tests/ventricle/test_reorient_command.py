@@ -60,11 +60,11 @@ def files(shell, tmp_path):
 def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
     knowing(POSE, shell[1])
     out = tmp_path / "results" / "case"
-    told = run(*KNOWN, files[0], "--modality", "pet", "-o", out)
-    assert told.exit_code == 0, told.output
+    result = run(*KNOWN, files[0], "--modality", "pet", "-o", out)
+    assert result.exit_code == 0, result.output
     assert {p.name for p in out.parent.iterdir()} == {f"case{ending}" for ending in ENDINGS}
-    assert told.stdout.startswith("OK")
-    assert "myocardium 1" in told.stdout
+    assert result.stdout.startswith("OK")
+    assert "myocardium 1" in result.stdout
 
     np.testing.assert_allclose(read_transform(f"{out}.tfm").matrix, POSE.matrix, atol=1e-9)
     record = json.loads(out.with_suffix(".json").read_text())
@@ -128,16 +128,16 @@ def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, sh
 def test_labels_on_a_grid_of_their_own_are_written_on_the_images(run, knowing, files, tmp_path):
     _, finer = SHELL.draw(cube(2.0))
     knowing(POSE, finer)
-    told = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
+    result = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
     assert nib.load(tmp_path / "a_labels.nii.gz").shape == nib.load(files[0]).shape
-    record = json.loads(told.stdout)
+    record = json.loads(result.stdout)
     assert record == json.loads((tmp_path / "a.json").read_text())
     assert record["ventricle"]["cavity_ml"] == pytest.approx(SHELL.cavity_ml, rel=0.03)
 
 
 def test_labels_that_one_has_do_without_a_method(run, files, tmp_path):
-    told = run(files[0], "--labels", files[1], "-o", f"{tmp_path}/out/")
-    assert told.exit_code == 0, told.output
+    result = run(files[0], "--labels", files[1], "-o", f"{tmp_path}/out/")
+    assert result.exit_code == 0, result.output
     record = json.loads((tmp_path / "out" / "reorientation.json").read_text())
     found = read_transform(tmp_path / "out" / "reorientation.tfm").matrix
     assert found[:3, 2] @ POSE.matrix[:3, 2] > np.cos(np.deg2rad(2.0))
@@ -154,11 +154,11 @@ def test_simulated_patients_come_out_as_they_were_made(run, knowing, tmp_path, c
     )
     write_volume(case.pair.moving, tmp_path / "scan.nii.gz")
     knowing(case.truth, case.moving_labels)
-    told = run(
+    result = run(
         *KNOWN, tmp_path / "scan.nii.gz", "--modality", cohort[3:], "-o", tmp_path / "a", "--json"
     )
-    assert told.exit_code == 0, told.output
-    record = json.loads(told.stdout)
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
     measures = record["verdict"]["measures"]
     assert record["verdict"]["status"] == "OK"
     assert measures["tilt_deg"] < 3
@@ -170,18 +170,18 @@ def test_simulated_patients_come_out_as_they_were_made(run, knowing, tmp_path, c
 
 def test_a_wrong_frame_exits_with_three_and_is_written(run, knowing, files, shell, tmp_path):
     knowing(POSE @ rigid((0, 90, 0)), shell[1])
-    told = run(*KNOWN, files[0], "-o", tmp_path / "a")
-    assert told.exit_code == 3
-    assert told.stdout.startswith("FAIL")
+    result = run(*KNOWN, files[0], "-o", tmp_path / "a")
+    assert result.exit_code == 3
+    assert result.stdout.startswith("FAIL")
     assert (tmp_path / "a.png").exists()
 
 
 def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
     knowing(POSE, shell[1], ["the image is not like those of training"])
-    told = run(*KNOWN, files[0], "-o", tmp_path / "a")
-    assert told.exit_code == 0
-    assert told.stdout.startswith("CHECK")
-    assert "not like those of training" in told.stdout
+    result = run(*KNOWN, files[0], "-o", tmp_path / "a")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("CHECK")
+    assert "not like those of training" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -194,16 +194,16 @@ def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
 def test_bad_images_are_refused(run, files, shell, tmp_path, bad):
     make, words = bad
     write_volume(shell[0].with_array(make(shell[0].array)), files[0])
-    told = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
-    refused(told, words, tmp_path)
+    result = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(result, words, tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (20, 20, 20, 3)])
 def test_images_that_are_not_volumes_are_refused(run, files, tmp_path, shape):
     odd = tmp_path / "odd.nii.gz"
     nib.save(nib.Nifti1Image(np.random.default_rng(0).random(shape), np.eye(4)), odd)
-    told = run(odd, "--labels", files[1], "-o", tmp_path / "out" / "a")
-    refused(told, str(odd), tmp_path)
+    result = run(odd, "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(result, str(odd), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -217,31 +217,31 @@ def test_labels_without_a_ventricle_are_refused(run, files, shell, tmp_path, mis
     label, words = missing
     array = np.where(shell[1].array == label, 0, shell[1].array)
     write_volume(shell[1].with_array(array), files[1])
-    told = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
-    refused(told, words, tmp_path)
+    result = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(result, words, tmp_path)
 
 
 def test_labels_of_another_place_are_refused(run, files, shell, tmp_path):
     grid = shell[1].grid
     far = type(grid)(grid.shape_zyx, grid.spacing, (5000.0, 0.0, 0.0))
     write_volume(shell[1].with_array(shell[1].array, far), files[1])
-    told = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
-    refused(told, "the labels lie off the image", tmp_path)
+    result = run(files[0], "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(result, "the labels lie off the image", tmp_path)
 
 
 def test_a_method_without_labels_is_refused(run, files, tmp_path):
-    told = run(files[0], "-m", "moments", "-o", tmp_path / "out" / "a")
-    refused(told, "moments finds no labels of the left ventricle", tmp_path)
+    result = run(files[0], "-m", "moments", "-o", tmp_path / "out" / "a")
+    refused(result, "moments finds no labels of the left ventricle", tmp_path)
 
 
 def test_labels_and_a_method_exclude_each_other(run, files, tmp_path):
-    told = run(files[0], "-m", "moments", "--labels", files[1], "-o", tmp_path / "out" / "a")
-    refused(told, "--labels and --method exclude each other", tmp_path)
+    result = run(files[0], "-m", "moments", "--labels", files[1], "-o", tmp_path / "out" / "a")
+    refused(result, "--labels and --method exclude each other", tmp_path)
 
 
 def test_a_frame_that_nobody_offers_is_named(run, files, tmp_path):
-    told = run(files[0], "--to", "shortaxis", "-o", tmp_path / "out" / "a")
-    refused(told, "no standard frame is called 'shortaxis'; did you mean short-axis?", tmp_path)
+    result = run(files[0], "--to", "shortaxis", "-o", tmp_path / "out" / "a")
+    refused(result, "no standard frame is called 'shortaxis'; did you mean short-axis?", tmp_path)
 
 
 def test_the_frame_names_the_method_unless_the_user_does(run, files, shell, tmp_path, monkeypatch):
@@ -252,24 +252,24 @@ def test_the_frame_names_the_method_unless_the_user_does(run, files, shell, tmp_
         for function in {"register", "refine"} & set(dir(stage)):
             monkeypatch.setattr(stage, function, lambda *_: estimate)
     for number, to in enumerate([(), ("--to", "short-axis")]):
-        told = run(files[0], *to, "-o", tmp_path / f"out{number}", "--json")
-        assert json.loads(told.stdout)["method"] == spec.method
+        result = run(files[0], *to, "-o", tmp_path / f"out{number}", "--json")
+        assert json.loads(result.stdout)["method"] == spec.method
 
 
 def test_without_a_frame_there_is_nothing_to_reorient_to(run, files, tmp_path, monkeypatch):
     monkeypatch.setenv("REGKIT_DISABLE_PLUGINS", "ventricle")
     default_registry.cache_clear()
     try:
-        told = run(files[0], "-o", tmp_path / "out" / "a")
+        result = run(files[0], "-o", tmp_path / "out" / "a")
     finally:
         default_registry.cache_clear()
-    refused(told, "--to must name a standard frame; no plugin offers one", tmp_path)
+    refused(result, "--to must name a standard frame; no plugin offers one", tmp_path)
 
 
-def refused(told, words, tmp_path):
-    assert told.exit_code == 1
-    assert words in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+def refused(result, words, tmp_path):
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -283,10 +283,12 @@ def test_oblique_flipped_anisotropic_images_give_the_same_map(run, knowing, tmp_
         image, labels = SHELL.draw(grid, POSE, uptake)
         write_volume(image, tmp_path / f"{number}.nii.gz")
         knowing(POSE, labels)
-        told = run(
+        result = run(
             *KNOWN, tmp_path / f"{number}.nii.gz", "-o", tmp_path / f"out{number}", "--json"
         )
-        found.append([s["mean_percent"] for s in json.loads(told.stdout)["ventricle"]["segments"]])
+        found.append(
+            [s["mean_percent"] for s in json.loads(result.stdout)["ventricle"]["segments"]]
+        )
     np.testing.assert_allclose(found[0], found[1], atol=3.0)
 
 
@@ -294,9 +296,9 @@ def test_a_transform_that_bends_is_kept_as_one(run, knowing, files, shell, tmp_p
     bend = DisplacementField(np.zeros((4, 4, 4, 3)), cube(40.0, pose=IDENTITY))
     (tmp_path / "a.tfm").write_text("of an earlier run")
     knowing(POSE @ bend, shell[1])
-    told = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["transform"]["file"] == "a.h5"
+    result = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["transform"]["file"] == "a.h5"
     assert not (tmp_path / "a.tfm").exists()
     points = np.random.default_rng(0).uniform(-50, 50, (20, 3))
     kept = read_transform(tmp_path / "a.h5")

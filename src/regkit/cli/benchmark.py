@@ -121,7 +121,7 @@ MemoryLimit = Annotated[
         help="Memory limit of a process, in MB; 0 for none. By default none.",
     ),
 ]
-DaskCluster = Annotated[
+DaskAddress = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS|FILE",
@@ -159,7 +159,7 @@ def benchmark_command(
     threads: WorkerThreads = None,
     timeout: Timeout = None,
     memory: MemoryLimit = None,
-    dask: DaskCluster = None,
+    dask: DaskAddress = None,
     retry_failed: RetryFailed = False,
     output: OutputFolder = Path("benchmark"),
     compare: Baseline = None,

@@ -1,4 +1,4 @@
-"""What ``regkit benchmark`` shows: progress, the table of means, and the comparison."""
+"""Terminal output of ``regkit benchmark``: progress, table of means, comparison."""
 
 from __future__ import annotations
 

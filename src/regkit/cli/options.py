@@ -100,6 +100,7 @@ Margins = Annotated[
     typer.Option(
         "--margin",
         metavar="SCORE=VALUE",
+        rich_help_panel=OUTPUT,
         help="Equivalence margin of a score, in the unit of the score, such as dt_mm=3.4; "
         "repeatable. By default the margins of the last summary.",
     ),

@@ -9,14 +9,19 @@ import typer
 
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
-from regkit.cli.options import Margins
+from regkit.cli.options import OUTPUT, Margins
 from regkit.cli.progress import status_spinner
 
 BenchmarkFolder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A folder that `regkit benchmark` wrote.")
 ]
 Views = Annotated[
-    int, typer.Option(min=0, help="Number of cases shown as pictures and in the 3-D viewer.")
+    int,
+    typer.Option(
+        min=0,
+        rich_help_panel=OUTPUT,
+        help="Number of cases shown as pictures and in the 3-D viewer.",
+    ),
 ]
 
 

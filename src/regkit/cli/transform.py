@@ -77,7 +77,7 @@ def show_transform(
 ) -> None:
     """Describe a transform: direction, motion in mm and degrees, matrices in every convention.
 
-    With the images it adds the motion about the centre of the fixed image, the displacement within
+    With the images it adds the motion about the center of the fixed image, the displacement within
     its field of view, and the matrices that depend on the images (FSL, voxel).
     """
     from regkit.io.transforms import read_transform

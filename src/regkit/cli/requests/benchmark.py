@@ -145,7 +145,7 @@ def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
     BenchmarkError
         The configuration cannot be read, or the methods cannot be run together.
     """
-    from regkit.benchmark.plan import CONFIG_FILE, Plan, read_plan
+    from regkit.benchmark.plan import Plan, read_plan
 
     overrides, cases = _overrides(request), request.cases
     if cases.dataset is not None:
@@ -153,13 +153,13 @@ def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
     elif request.config is None and request.baseline is not None:
         return None
     else:
-        plan = replace(read_plan(request.config or request.folder / CONFIG_FILE), **overrides)
+        plan = replace(read_plan(_config_file(request)), **overrides)
     if cases.limit is not None:
         plan = replace(plan, dataset=replace(plan.dataset, limit=cases.limit))
     return plan
 
 
-def run_plan(plan: Plan, request: BenchmarkRequest, watch: ProgressCallback) -> None:
+def run_plan(plan: Plan, request: BenchmarkRequest, on_progress: ProgressCallback) -> None:
     """Run what is missing of a plan; an interruption ends the command with one line."""
     from regkit.benchmark.harness import run_benchmark
 
@@ -173,7 +173,7 @@ def run_plan(plan: Plan, request: BenchmarkRequest, watch: ProgressCallback) -> 
                 request.folder,
                 execute,
                 concurrency=parallel,
-                on_progress=watch,
+                on_progress=on_progress,
                 retry_failed=execution.retry_failed,
             )
     except KeyboardInterrupt:
@@ -185,6 +185,20 @@ def run_plan(plan: Plan, request: BenchmarkRequest, watch: ProgressCallback) -> 
         raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _config_file(request: BenchmarkRequest) -> Path:
+    """Return the configuration given, else that of the benchmark folder."""
+    from regkit.benchmark.plan import CONFIG_FILE
+    from regkit.errors import ParameterError
+
+    file = request.config or request.folder / CONFIG_FILE
+    if request.config is None and not file.exists():
+        raise ParameterError(
+            f"there is nothing to run: {request.folder} has no {CONFIG_FILE}; name a dataset and "
+            "methods (-m), or give --config"
+        )
+    return file
 
 
 def _overrides(request: BenchmarkRequest) -> dict[str, Any]:
