@@ -1,10 +1,10 @@
-"""Whether intervals cover and tests err as often as they say, and how fast a summary is.
+"""Calibration of the intervals and tests of `regkit.statistics`, and the time of a summary.
 
     python benchmarks/statistics_calibration.py [--runs 4000] [--out FILE.jsonl]
 
-Simulates experiments whose cases come in patients that are alike (intraclass correlation 0.5),
-one to four cases each. One line for every number of patients and distribution: coverage of the
-95 % interval of regkit (studentised) beside percentile and BCa bootstraps of the same draws,
+Simulates experiments of patients with one to four dependent cases each (intraclass correlation
+0.5). One line for every number of patients and distribution: coverage of the
+95 % interval of regkit (studentized) beside percentile and BCa bootstraps of the same draws,
 false positive rates at 5 % and false claims of equivalence at the margin. A last line times a
 summary of 10,000 records on one thread.
 """
@@ -43,8 +43,8 @@ def experiment(patients: int, shape: str, runs: int, seed: int) -> dict[str, obj
         sizes = rng.integers(1, 5, patients)
         for name, values in batch(rng, sizes, shape).items():
             hits.setdefault(name, []).append(values)
-    shares = {name: round(100 * float(np.concatenate(v).mean()), 2) for name, v in hits.items()}
-    return {"patients": patients, "errors": shape, "runs": runs, **shares}
+    percent = {name: round(100 * float(np.concatenate(v).mean()), 2) for name, v in hits.items()}
+    return {"patients": patients, "errors": shape, "runs": runs, **percent}
 
 
 def batch(rng: np.random.Generator, sizes: np.ndarray, shape: str) -> dict[str, np.ndarray]:
@@ -100,8 +100,8 @@ def bca(means: Means, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bias = stats.norm.ppf(below)
     ends = []
     for z in stats.norm.ppf((0.025, 0.975)):
-        share = stats.norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
-        ends.append(np.array([np.quantile(d, q) for d, q in zip(drawn.T, share, strict=True)]))
+        level = stats.norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
+        ends.append(np.array([np.quantile(d, q) for d, q in zip(drawn.T, level, strict=True)]))
     return ends[0], ends[1]
 
 

@@ -213,12 +213,12 @@ class Registry:
         return f" (plugins left out, see `regkit plugins`: {names})" if names else ""
 
     def _only(
-        self, offers: Iterable[RegisteredSpec[AnySpec]], name: str, what: str
+        self, entries: Iterable[RegisteredSpec[AnySpec]], name: str, what: str
     ) -> RegisteredSpec[AnySpec]:
-        offers = tuple(offers)
-        found = [offer for offer in offers if offer.spec.name == name]
+        entries = tuple(entries)
+        found = [entry for entry in entries if entry.spec.name == name]
         if not found:
-            hint = suggest(name, {offer.spec.name for offer in offers})
+            hint = suggest(name, {entry.spec.name for entry in entries})
             raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.disabled_hint}")
         if len(found) > 1:
             owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
@@ -232,7 +232,7 @@ class Registry:
         _ = self.methods, self.metrics, self.datasets, self.frames
 
     def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[RegisteredSpec[AnySpec], ...]:
-        offers = []
+        entries = []
         # Implementations are called one by one, so that the owner of every name is known.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             key = implementation.plugin_name
@@ -242,8 +242,8 @@ class Registry:
             except Exception as error:
                 self._plugins[key] = replace(owner, problem=f"{hook}: {_reason(error)}")
             else:
-                offers += [RegisteredSpec(spec, owner) for spec in specs]
-        return tuple(sorted(offers, key=lambda offer: offer.spec.name))
+                entries += [RegisteredSpec(spec, owner) for spec in specs]
+        return tuple(sorted(entries, key=lambda entry: entry.spec.name))
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Cases and datasets: their contract, folders of them, export of simulated ones."""
+"""Cases and datasets: the contract, dataset folders, and the export of simulated cases."""

@@ -1,1 +1,1 @@
-"""Geometry with numpy only: grids, volumes, transforms, resampling."""
+"""Geometry: grids, volumes, transforms, interpolation and resampling."""

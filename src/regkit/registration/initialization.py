@@ -31,7 +31,7 @@ def initializer_names(registry: Registry | None = None) -> tuple[str, ...]:
 def is_initializer(word: str, registry: Registry | None = None) -> bool:
     """Return whether `initial_transform` knows a word; what it does not know may be a file."""
     methods = (registry or default_registry()).methods
-    return word in INITIALIZERS or word in {offer.spec.name for offer in methods}
+    return word in INITIALIZERS or word in {method.spec.name for method in methods}
 
 
 def align_centers(pair: Pair) -> AffineTransform:
@@ -72,8 +72,8 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
 
 def _declared(registry: Registry | None) -> list[str]:
     """Return the usable methods that plugins declare as initializers, in alphabetical order."""
-    offers = (registry or default_registry()).methods
-    names = (o.spec.name for o in offers if o.spec.initializer and not o.problem)
+    methods = (registry or default_registry()).methods
+    names = (m.spec.name for m in methods if m.spec.initializer and not m.problem)
     return sorted(set(names) - {*INITIALIZERS})
 
 

@@ -106,14 +106,14 @@ def build_method(
     chains = [[name.strip() for name in part.split("+")] for part in expression.split(",")]
     if not all(name for chain in chains for name in chain):
         raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
-    offers = {name: registry.method(name) for chain in chains for name in chain}
-    targets = {name: offer.load() for name, offer in offers.items()}
+    entries = {name: registry.method(name) for chain in chains for name in chain}
+    targets = {name: entry.load() for name, entry in entries.items()}
     assigned = _assign(targets, parameters or {}, defaults or {})
-    for name, offer in offers.items():
-        if offer.problem and "weights" not in assigned[name]:
-            raise MissingDependencyError(f"{name} {offer.problem}")
+    for name, entry in entries.items():
+        if entry.problem and "weights" not in assigned[name]:
+            raise MissingDependencyError(f"{name} {entry.problem}")
     built = {
-        name: configure(target, name, {**offers[name].spec.preset, **assigned[name]})
+        name: configure(target, name, {**entries[name].spec.preset, **assigned[name]})
         for name, target in targets.items()
     }
     choices = tuple(_pipeline(tuple(built[name] for name in chain)) for chain in chains)

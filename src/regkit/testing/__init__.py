@@ -1,3 +1,3 @@
-"""For those who write methods: a phantom with exact truth, and tests of the contract."""
+"""Tools for authors of methods: a phantom with exact truth, and tests of the contract."""
 
 from regkit.testing.conformance import method_tests as method_tests

@@ -49,7 +49,7 @@ class CheckResult:
     why: str = ""
 
 
-def run_checks(offer: RegisteredSpec[MethodSpec]) -> Iterator[CheckResult]:
+def run_checks(registered: RegisteredSpec[MethodSpec]) -> Iterator[CheckResult]:
     """Run every check on a method, one after the other.
 
     Raises
@@ -57,7 +57,7 @@ def run_checks(offer: RegisteredSpec[MethodSpec]) -> Iterator[CheckResult]:
     MissingDependencyError
         The method cannot run here.
     """
-    subject = MethodUnderTest(offer)
+    subject = MethodUnderTest(registered)
     _ = subject.target
     for name in CHECKS:
         yield run_check(name, subject)

@@ -27,14 +27,14 @@ class MethodUnderTest:
 
     Parameters
     ----------
-    offer
+    registered
         Spec of the method and its plugin.
     """
 
-    def __init__(self, offer: RegisteredSpec[MethodSpec]) -> None:
-        self._offer = offer
-        self.spec: MethodSpec = offer.spec
-        self.owner: Plugin = offer.owner
+    def __init__(self, registered: RegisteredSpec[MethodSpec]) -> None:
+        self._registered = registered
+        self.spec: MethodSpec = registered.spec
+        self.owner: Plugin = registered.owner
 
     @cached_property
     def target(self) -> Any:
@@ -45,9 +45,9 @@ class MethodUnderTest:
         MissingDependencyError
             A package or the weights are missing here.
         """
-        if self._offer.problem:
-            raise MissingDependencyError(f"{self.spec.name} {self._offer.problem}")
-        return self._offer.load()
+        if self._registered.problem:
+            raise MissingDependencyError(f"{self.spec.name} {self._registered.problem}")
+        return self._registered.load()
 
     def new(self) -> Registrar:
         """Build the method with its default parameters and its preset."""
