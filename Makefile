@@ -3,9 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest --durations=10
 INSTALLED := $(VENV)/.installed
+T ?= # a room, file or test below tests/: make test T=io
+TESTS := $(addprefix tests/,$(strip $(T)))
 
-.PHONY: install demo test slow check clean
+# What is built and what is installed are both pinned; pip reads the one or the other variable.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+
+.PHONY: install debian demo test quick slow check clean
 
 install: $(INSTALLED)
 
@@ -13,19 +20,25 @@ $(INSTALLED): pyproject.toml constraints.txt examples/plugin_package/pyproject.t
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "regkit needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(PIP) install --quiet --constraint constraints.txt --no-deps --editable examples/plugin_package
+	$(PIP) install --quiet --editable '.[dev]'
+	$(PIP) install --quiet --no-deps --editable examples/plugin_package
 	$(BIN)/python -m regkit_instance.compile_kernels # takes seconds, once
 	touch $@
+
+debian: # as root, on Debian or Ubuntu: programs that some tests need, and skip without
+	apt-get install --yes --no-install-recommends chromium dicom3tools
 
 demo: install
 	$(BIN)/regkit demo
 
 test: install
-	$(BIN)/python -m pytest -n auto -m "not slow and not gpu"
+	$(PYTEST) -n auto -m "not slow and not gpu" $(TESTS)
+
+quick: install
+	$(PYTEST) -n auto -m "not (conformance or training or end_to_end or slow or gpu)" $(TESTS)
 
 slow: install
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu" $(TESTS)
 
 check: install
 	$(BIN)/ruff format --check .

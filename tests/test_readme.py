@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -182,10 +183,9 @@ def test_it_names_no_package_index() -> None:
 
 def test_the_citation_is_complete() -> None:
     """Required by the Citation File Format 1.2.0."""
-    from regkit import __version__
-
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     keys = dict(re.findall(r"^([\w-]+): *(.*)$", text, flags=re.MULTILINE))
     assert {"cff-version", "message", "title", "authors"} <= set(keys)
-    assert keys["version"] == __version__
+    assert keys["version"] == project["version"]
     assert keys["license"] == "Apache-2.0"
