@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 

@@ -7,6 +7,8 @@ import pytest
 from regkit.registry import default_registry
 from regkit.testing.conformance import CHECKS, MethodUnderTest, report_check
 
+pytestmark = pytest.mark.conformance
+
 METHODS = [offer.spec.name for offer in default_registry().methods]
 
 

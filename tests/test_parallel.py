@@ -22,24 +22,28 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("workers", [1, 2, 9])
 def test_every_item_is_done_once(workers):
     assert sorted(map_unordered(square, range(7), workers)) == [n * n for n in range(7)]
     assert list(map_unordered(square, [], workers)) == []
 
 
+@pytest.mark.end_to_end
 def test_workers_are_other_processes_with_their_share_of_the_cores():
     found = set(map_unordered(process_and_threads, range(4), workers=2))
     assert os.getpid() not in {pid for pid, _ in found}
     assert {threads for _, threads in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_first_failure_is_told(workers):
     with pytest.raises(ValueError, match="three is too many"):
         list(map_unordered(fail_at_three, range(8), workers))
 
 
+@pytest.mark.end_to_end
 def test_workers_end_with_a_killed_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)

@@ -43,6 +43,7 @@ def demo_files(painted: Path, tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.end_to_end
 def test_the_python_runs(demo_files: Path, capsys) -> None:
     for number, code in enumerate(blocks("python")):
         exec(compile(code, f"README block {number}", "exec"), {"__name__": "readme"} | _plugin())
@@ -58,6 +59,7 @@ def _plugin() -> dict[str, object]:
     return {"MethodSpec": MethodSpec, "hookimpl": hookimpl}
 
 
+@pytest.mark.end_to_end
 def test_the_commands_run(demo_files: Path) -> None:
     assert run_commands(about="regkit resample") >= 5
     for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
@@ -78,6 +80,7 @@ def test_the_training_runs(demo_files: Path) -> None:
         assert (demo_files / name).is_file()
 
 
+@pytest.mark.end_to_end
 def test_the_ventricle_is_reoriented(demo_files: Path) -> None:
     assert run_commands(about="regkit reorient") >= 2
     for name in (

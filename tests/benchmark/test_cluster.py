@@ -21,6 +21,8 @@ from regkit.benchmark.records import read_records
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
+pytestmark = pytest.mark.end_to_end
+
 
 @contextmanager
 def started(*words: str) -> Iterator[subprocess.Popen]:

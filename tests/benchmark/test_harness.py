@@ -19,6 +19,8 @@ from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 
+pytestmark = pytest.mark.end_to_end
+
 
 def plan_of(*methods, n=3, limit=0, **parameters):
     chosen = with_parameters(parse_methods(methods, default_registry()), parameters)

@@ -18,6 +18,8 @@ from regkit.io import write_volume
 from regkit.io.transforms import read_transform
 from regkit.registry import default_registry
 
+pytestmark = pytest.mark.end_to_end
+
 REASONS = {
     "raises": r"raises failed: ValueError: told to fail",
     "segfaults": r"ended by SIGSEGV \(segmentation fault\).* while registering",

@@ -10,6 +10,8 @@ import pytest
 from regkit.benchmark.records import RECORDS_FILE, read_records
 from regkit.registry import Registry
 
+pytestmark = pytest.mark.end_to_end
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tables.py"
 PUBLISHED = """
 [cohorts.toys]

@@ -185,6 +185,7 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(run, pair_files, tmp_
     assert repr(result.exception) == "ZeroDivisionError('oops')"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_control_c_and_a_kill_leave_nothing_and_say_so(number, tmp_path):
     grid = Grid((128, 128, 128), (2.5, 2.5, 2.5), (-158.75, -158.75, -158.75))

@@ -16,6 +16,8 @@ from regkit.io import write_volume
 from regkit.io.transforms import write_transform
 from regkit.registry import default_registry
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _only_what_is_quick():

@@ -11,6 +11,8 @@ import SimpleITK as sitk
 from regkit.cli.demo import EULER_DEG, TRANSLATION_MM, simulated_pair
 from regkit.io import read_volume
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:

@@ -226,6 +226,7 @@ def test_a_name_that_cannot_be_used_is_one_line_and_exit_code_1(
     assert failed.stderr.count("\n") == 1
 
 
+@pytest.mark.conformance
 def test_check_passes_a_method_that_keeps_the_contract() -> None:
     checked = invoke("check", "identity")
     assert checked.exit_code == 0
@@ -234,6 +235,7 @@ def test_check_passes_a_method_that_keeps_the_contract() -> None:
     assert checked.stdout.splitlines()[-1] == "identity: 11 ok, 0 failed, 10 not declared"
 
 
+@pytest.mark.conformance
 def test_check_exits_with_1_where_a_method_does_not(elsewhere: dict[str, str]) -> None:
     checked = run(elsewhere, "check", "lazy")
     assert checked.returncode == 1

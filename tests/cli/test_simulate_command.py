@@ -12,6 +12,8 @@ import pytest
 
 from regkit.datasets.folder import read_dataset
 
+pytestmark = pytest.mark.end_to_end
+
 SMALL = ("--set", "size=16", "--set", "corrected=false")
 
 

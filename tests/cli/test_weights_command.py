@@ -26,6 +26,7 @@ def choices() -> list[str]:
     return [word for key, value in changed.items() for word in ("--set", f"{key}={value}")]
 
 
+@pytest.mark.training
 def test_train_install_and_register(tmp_path, home) -> None:
     """From a dataset folder to a method that works by its name."""
     cases, out = write_cases(tmp_path / "cases"), tmp_path / "out"

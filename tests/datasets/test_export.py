@@ -190,6 +190,7 @@ def test_a_simulation_of_another_dataset_is_named_alone(tmp_path):
         Simulation(Numbers(name="others"), tmp_path).run()
 
 
+@pytest.mark.end_to_end
 def test_workers_make_the_same_files(tmp_path):
     Simulation(Numbers(n=5), tmp_path / "one").run()
     assert Simulation(Numbers(n=5), tmp_path / "two").run(workers=2) == 5

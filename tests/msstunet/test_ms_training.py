@@ -25,6 +25,8 @@ from regkit_msstunet.train.choices import Choices
 from regkit_msstunet.train.pool import open_pools
 from regkit_msstunet.train.trainer import train
 
+pytestmark = pytest.mark.training
+
 TINY = {
     "grid_size": 32,
     "fold": 2,

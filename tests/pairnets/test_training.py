@@ -22,6 +22,8 @@ from regkit_pairnets.train.trainer import train
 from regkit_pairnets.train.validation import best_passes
 from small_training import job, write_cases
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory) -> Path:

@@ -174,6 +174,7 @@ def test_images_that_do_not_meet_lose_nothing_and_pull_nowhere() -> None:
     assert not numbers.grad.any()
 
 
+@pytest.mark.training
 @pytest.mark.slow
 def test_steps_down_the_losses_come_closer() -> None:
     """A misplacement is found by gradient descent alone, by both losses."""
@@ -238,6 +239,7 @@ def curve(folder: Path) -> list[tuple[str, ...]]:
         return [(r["step"], r["loss"], r["tre_mm"]) for r in csv.DictReader(stream)]
 
 
+@pytest.mark.training
 def test_a_training_that_goes_on_is_the_same(cases, whole, tmp_path) -> None:
     """Stopped at step 5, it goes on from the checkpoint at step 4."""
     steps = (p for p in train(job(cases, tmp_path)) if p.stage == "steps")
@@ -249,6 +251,7 @@ def test_a_training_that_goes_on_is_the_same(cases, whole, tmp_path) -> None:
         np.testing.assert_array_equal(tensor.numpy(), other[name].numpy())
 
 
+@pytest.mark.training
 def test_what_a_training_leaves_registers(whole, monkeypatch) -> None:
     card = json.loads((whole / "transmorph-cr.json").read_text())
     assert card["about"]["command"].startswith("regkit train transmorph-cr --data ")
@@ -261,6 +264,7 @@ def test_what_a_training_leaves_registers(whole, monkeypatch) -> None:
     assert result.estimate.diagnostics["preparation"]["fixed"]["window"] == [0.0, 5.0]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("changes", [{"samples": 0}, {"method": "transmorph-mi"}])
 def test_other_losses_learn_their_way(cases, whole, tmp_path, changes) -> None:
     list(train(job(cases, tmp_path, checkpointing=True, **changes)))
@@ -269,6 +273,7 @@ def test_other_losses_learn_their_way(cases, whole, tmp_path, changes) -> None:
     assert losses != [float(row[1]) for row in curve(whole)]
 
 
+@pytest.mark.training
 def test_choices_that_cannot_be(cases, whole, tmp_path) -> None:
     with pytest.raises(ParameterError, match="no preset is called 'slow'"):
         list(train(job(cases, tmp_path, preset="slow")))
