@@ -13,7 +13,7 @@ from regkit.datasets.case import Case
 from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.report.annotation import PAPER, mark_scale, write_columns, write_text
+from regkit.report.annotation import PAPER, draw_column_titles, draw_text, mark_scale
 from regkit.report.fusion import RGB, DisplayRange, Values, overlay, pixels
 from regkit.report.slice_planes import ORIENTATIONS, Orientation, Plane
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
@@ -63,7 +63,7 @@ def montage(case: Case) -> Image.Image:
 
 def write_name(canvas: Image.Image, case: Case) -> None:
     """Write the case's id into the corner of the first panel."""
-    write_text(canvas, (EDGE + PANEL - 6, EDGE + 36), case.id, "rt")
+    draw_text(canvas, (EDGE + PANEL - 6, EDGE + 36), case.id, "rt")
 
 
 def _rows(case: Case) -> Iterator[Row]:
@@ -239,7 +239,7 @@ def _marked(panel: Image.Image, plane: Plane) -> Image.Image:
 
 
 def _cell(row: Row, width: int) -> Image.Image:
-    title = write_columns((row.title,), width, 0, 0)
+    title = draw_column_titles((row.title,), width, 0, 0)
     cell = Image.new("RGB", (width, title.height + max(p.height for p in row.panels)), PAPER)
     cell.paste(title, (0, 0))
     for place, panel in enumerate(row.panels):

@@ -15,10 +15,10 @@ from regkit.report.annotation import (
     LINE,
     PAPER,
     Heading,
+    draw_column_titles,
+    draw_heading,
     mark_scale,
     mark_sides,
-    write_columns,
-    write_heading,
 )
 from regkit.report.fusion import CONTOUR_ON_WARM, DisplayRange, Values, pixels
 from regkit.report.slice_planes import Plane
@@ -50,8 +50,8 @@ def ventricle_picture(shown: Reorientation, title: str) -> Image.Image:
     camera = _Camera.of(shown)
     slices = _stacked([camera.band(view, rows) for view, rows in ROWS])
     width = slices.width + POLAR + 3 * EDGE
-    heading = write_heading(_heading(shown, title), width, EDGE)
-    polar = _stacked([write_columns((KEY,), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
+    heading = draw_heading(_heading(shown, title), width, EDGE)
+    polar = _stacked([draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
     height = heading.height + max(slices.height, polar.height) + EDGE
     canvas = Image.new("RGB", (width, height), PAPER)
     canvas.paste(heading, (0, 0))
@@ -104,7 +104,7 @@ class _Camera:
         """Draw rows of slices of one view under their title."""
         width = ACROSS * TILE + (ACROSS - 1) * GAP
         band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
-        band.paste(write_columns((view.title,), width, 0, 0), (0, 0))
+        band.paste(draw_column_titles((view.title,), width, 0, 0), (0, 0))
         planes = self._planes(view, rows * ACROSS)
         for number, plane in enumerate(planes):
             tile = self._tile(plane)

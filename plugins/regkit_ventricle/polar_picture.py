@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from regkit.geometry.grid import FloatArray
 from regkit.report.annotation import BODY, FAINT, INK, PAPER, SMALL, font
-from regkit.report.fusion import WARM
+from regkit.report.fusion import WARM_COLOR_MAP
 from regkit_ventricle.polar_map import DIRECTIONS, PolarMap
 from regkit_ventricle.segments import APEX, AROUND, FIRST
 
@@ -72,7 +72,9 @@ def _sampled(percent: FloatArray, radius: FloatArray, angle: FloatArray) -> Floa
 
 def _colours(percent: FloatArray) -> FloatArray:
     index = np.rint(np.nan_to_num(percent) / 100 * 255).clip(0, 255).astype(int)
-    return np.where(np.isnan(percent)[..., None], MISSING, WARM[index]).astype(np.float64)
+    return np.where(np.isnan(percent)[..., None], MISSING, WARM_COLOR_MAP[index]).astype(
+        np.float64
+    )
 
 
 def _borders(radius: FloatArray, angle: FloatArray, half_width: float) -> NDArray[np.bool_]:

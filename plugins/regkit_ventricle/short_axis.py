@@ -16,7 +16,7 @@ from regkit.io.transforms import write_transform
 from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
-from regkit.report.save import Saved, on_image
+from regkit.report.save import Saved, labels_on_image_grid
 from regkit_ventricle.segmentation_input import ReorientationFromSegmentation
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import SHORT_AXIS, VIEWS
@@ -113,4 +113,6 @@ def _write_slices(shown: Reorientation, fixed: Volume, prefix: str, stage: Outpu
         if view is SHORT_AXIS:
             turned = resample(shown.labels, grid, shown.transform)
             write_volume(turned, stage.path(f"{prefix}_sa_labels.nii.gz"))
-    write_volume(on_image(shown.labels, shown.image), stage.path(f"{prefix}_labels.nii.gz"))
+    write_volume(
+        labels_on_image_grid(shown.labels, shown.image), stage.path(f"{prefix}_labels.nii.gz")
+    )

@@ -21,7 +21,7 @@ from regkit.errors import (
 )
 from regkit.metrics.segmentation import dice_of
 from regkit.registry import default_registry
-from regkit.report.save import on_image
+from regkit.report.save import labels_on_image_grid
 from regkit.testing.conformance import CHECKS, MethodUnderTest, run_check
 from regkit.weights import sha256
 from regkit_msstunet import build_network, inference
@@ -165,7 +165,7 @@ def test_the_known_answer_reaches_the_truth(told, kind) -> None:
     np.testing.assert_allclose(found.transform.matrix, case.truth.matrix, atol=1e-6)
     for label, overlap in overlaps(found.labels, phantom):
         assert overlap > 0.93, label
-    on_voxels = on_image(found.labels, phantom.image)
+    on_voxels = labels_on_image_grid(found.labels, phantom.image)
     assert on_voxels.grid == grid
     for label in (1, 2):
         assert dice_of(on_voxels.array == label, phantom.labels.array == label) > 0.87, label

@@ -16,9 +16,9 @@ from benchmark_folders import GRID, HOSTILE, PATIENTS, report, write_benchmark, 
 from chromium import browser, probe
 from regkit import IDENTITY, Grid, rigid
 from regkit.benchmark.records import new_record
-from regkit.report.benchmark_page.content import headline_of
+from regkit.report.benchmark_page.sections import headline_sentences
 from regkit.report.fusion import DisplayRange
-from regkit.report.viewer import MOST_VOXELS, licences, scene
+from regkit.report.viewer import MAX_VOXELS, licences, scene
 from regkit.statistics import StatisticsSettings, summarize
 from regkit.testing.phantom import thorax
 
@@ -93,7 +93,9 @@ def test_methods_that_are_alike_share_the_first_rank() -> None:
         for i in range(8)
     ]
     [score] = summarize(records, StatisticsSettings(draws=200)).scores
-    assert headline_of(score)[0].startswith("By tre_mm, a ranks first, as does b (mean rank 1.50")
+    assert headline_sentences(score)[0].startswith(
+        "By tre_mm, a ranks first, as does b (mean rank 1.50"
+    )
 
 
 def test_it_needs_no_network(page) -> None:
@@ -192,7 +194,7 @@ def test_a_scene_lies_where_the_images_lie() -> None:
     fixed = thorax(oblique, "pet")
     shown = scene(fixed, fixed, rigid((0, 0, 0), (30, 0, 0)), IDENTITY)
     small = unpacked(shown["fixed"])
-    assert np.prod(small.shape) <= MOST_VOXELS
+    assert np.prod(small.shape) <= MAX_VOXELS
     assert small.get_data_dtype() == np.uint8
     centre = _middle(small.get_fdata(), small.affine)
     zyx_to_ras = np.diag([-1.0, -1, 1, 1]) @ oblique.affine

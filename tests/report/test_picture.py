@@ -11,7 +11,7 @@ from PIL import Image
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Volume, resample, rigid
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
-from regkit.report.annotation import Heading, round_length, write_heading
+from regkit.report.annotation import Heading, draw_heading, round_length
 from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay
 from regkit.report.picture import comparison_picture, picture, write_picture
 from regkit.report.slice_planes import orthogonal_planes
@@ -110,8 +110,8 @@ def test_agreement_is_grey_and_disagreement_is_coloured() -> None:
 
 @pytest.mark.parametrize("title", ["two\nlines\tand\x00more", "L" * 900, ""])
 def test_a_heading_takes_any_name_and_leaves_room_for_the_rest(title: str) -> None:
-    alone = write_heading(Heading(title), 1600, 10)
-    beside = write_heading(Heading(title, subtitle="tre 3.4 mm"), 1600, 10)
+    alone = draw_heading(Heading(title), 1600, 10)
+    beside = draw_heading(Heading(title, subtitle="tre 3.4 mm"), 1600, 10)
     assert alone.size == beside.size == (1600, 56)
     assert alone.tobytes() != beside.tobytes()
 

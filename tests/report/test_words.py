@@ -57,7 +57,7 @@ def test_turns_go_the_way_that_is_said(angles, said, pole, towards):
     """From fixed to moving, the side that is named first moves towards the second."""
     turn = rigid(angles)
     assert np.dot(turn.map_points(pole), towards) == pytest.approx(np.sin(np.deg2rad(5)))
-    assert f"in the moving image the patient lies turned 5.00 degrees about the {said}" in words(
+    assert f"in the moving image the patient is rotated by 5.00 degrees about the {said}" in words(
         turn
     )
 
@@ -71,7 +71,7 @@ def test_an_oblique_turn_names_the_nearest_axis():
 def test_where_the_centre_lands_and_how_to_bring_it_back():
     said = words(AffineTransform.shift((4, -5, 6)))
     x, y, z = FIXED.centre
-    assert f"the centre of the fixed image, ({x:.2f}, {y:.2f}, {z:.2f}), lands at " in said
+    assert f"the centre of the fixed image, ({x:.2f}, {y:.2f}, {z:.2f}), maps to " in said
     assert f"({x + 4:.2f}, {y - 5:.2f}, {z + 6:.2f}) in the moving image" in said
     assert "must be shifted by (-4.00, 5.00, -6.00) mm" in said
     assert "(4.0 right, 5.0 posterior, 6.0 inferior)" in said
@@ -82,7 +82,7 @@ def test_motion_is_told_about_the_fixed_centre(angles, shift, grid):
     found = describe(rigid(angles, shift, grid.centre), grid)
     np.testing.assert_allclose(found.motion.euler_deg, angles, atol=1e-6)
     np.testing.assert_allclose(found.motion.translation_mm, shift, atol=1e-6)
-    np.testing.assert_allclose(found.lands_at, np.add(grid.centre, shift), atol=1e-6)
+    np.testing.assert_allclose(found.mapped_centre, np.add(grid.centre, shift), atol=1e-6)
     magnitude = Rotation.from_euler("xyz", angles, degrees=True).magnitude()
     assert found.motion.rotation_deg == pytest.approx(np.rad2deg(magnitude), abs=1e-6)
 
@@ -187,8 +187,8 @@ def test_without_a_fixed_image_the_origin_is_the_centre():
         ((1, 1, 1), "1.000000: volumes are kept"),
         ((1.1, 1, 1), "1.100000: volumes grow by 10.00 %"),
         ((1, 0.5, 1), "0.500000: volumes shrink by 50.00 %"),
-        ((-1, 1, 1), "left and right change places"),
-        ((1, 1, 0), "it flattens space and has no inverse"),
+        ((-1, 1, 1), "a reflection: it swaps left and right"),
+        ((1, 1, 0), "singular: the map has no inverse"),
     ],
 )
 def test_determinant_in_words(diagonal, said):
@@ -203,7 +203,7 @@ def test_a_singular_map_has_no_inverse_matrices():
 def test_a_chain_lists_its_steps_and_its_linear_part():
     field = DisplacementField(np.full((20, 30, 40, 3), 0.5), FIXED)
     said = words(field @ rigid((0, 0, 3), centre_mm=FIXED.centre))
-    assert "one map after the other (rigid, then displacement field)" in said
+    assert "transforms one after the other (rigid, then displacement field)" in said
     assert "Linear part at the centre (FIXED -> MOVING, LPS mm)" in said
 
 

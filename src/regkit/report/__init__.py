@@ -1,1 +1,1 @@
-"""What a registration looks like to people: records, words, pictures and pages."""
+"""Present results to users: records, texts, pictures, pages and notebook views."""

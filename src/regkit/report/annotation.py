@@ -1,4 +1,4 @@
-"""Text and marks on pictures: sides of the patient, positions, scale bars, the heading."""
+"""Draw text and marks on pictures: sides of the patient, positions, scale bars, headings."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from PIL import Image, ImageDraw, ImageFont
 
 from regkit.report.slice_planes import Plane
 
+# Colors (those of templates/common.css) and sizes in pixels; chosen by hand.
 INK, FAINT, PAPER = (24, 28, 36), (92, 100, 114), (255, 255, 255)
 MARK, SHADOW = (240, 244, 250), (0, 0, 0)
 BADGES = {"OK": (0, 110, 96), "CHECK": (170, 100, 0), "FAIL": (172, 24, 43)}
 LINE, TITLE, BODY, SMALL = 30, 27, 20, 17
 PAD = 8
-LETTERS = 60
+# Longest title in characters.
+TITLE_LENGTH = 60
 
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands above the panels.
+    """The texts above the panels of a picture.
 
     Parameters
     ----------
     title
-        In large letters; the method, say.
+        Text in large letters, such as the method.
     badge
-        ``OK``, ``CHECK``, ``FAIL`` or empty.
+        Status in a coloured box: ``OK``, ``CHECK``, ``FAIL`` or empty.
     subtitle
-        Beside it in small letters.
+        Text beside the title, in small letters.
     sentences
-        Below, one line each.
+        Texts below the title, one line each.
     """
 
     title: str = ""
@@ -41,7 +43,7 @@ class Heading:
     sentences: tuple[str, ...] = ()
 
 
-def write_heading(heading: Heading, width: int, edge: int) -> Image.Image:
+def draw_heading(heading: Heading, width: int, edge: int) -> Image.Image:
     """Draw a heading as wide as the picture it stands above."""
     letters = max(20, int((width - 2 * edge) / (0.5 * BODY)))
     lines = [line for s in heading.sentences for line in textwrap.wrap(s, letters)]
@@ -61,7 +63,7 @@ def write_heading(heading: Heading, width: int, edge: int) -> Image.Image:
     return canvas
 
 
-def write_columns(titles: tuple[str, ...], width: int, gap: int, edge: int) -> Image.Image:
+def draw_column_titles(titles: tuple[str, ...], width: int, gap: int, edge: int) -> Image.Image:
     """Draw the titles of columns of one width."""
     total = 2 * edge + len(titles) * width + (len(titles) - 1) * gap
     canvas = Image.new("RGB", (total, LINE), PAPER)
@@ -73,19 +75,19 @@ def write_columns(titles: tuple[str, ...], width: int, gap: int, edge: int) -> I
 
 
 def mark_sides(image: Image.Image, plane: Plane) -> None:
-    """Write which side of the patient each edge of a panel is."""
+    """Write the side of the patient on each edge of a panel."""
     width, height = image.size
     left, right, top, bottom = plane.orientation.letters
-    write_text(image, (PAD, height / 2), left, "lm")
-    write_text(image, (width - PAD, height / 2), right, "rm")
+    draw_text(image, (PAD, height / 2), left, "lm")
+    draw_text(image, (width - PAD, height / 2), right, "rm")
     if height >= 4 * SMALL:
-        write_text(image, (width / 2, PAD), top, "mt")
-        write_text(image, (width / 2, height - PAD), bottom, "mb")
+        draw_text(image, (width / 2, PAD), top, "mt")
+        draw_text(image, (width / 2, height - PAD), bottom, "mb")
 
 
 def mark_position(image: Image.Image, plane: Plane) -> None:
-    """Write which plane a panel shows into its corner."""
-    write_text(image, (PAD, PAD), position_text(plane), "lt")
+    """Write orientation and position of a panel's plane into its corner."""
+    draw_text(image, (PAD, PAD), position_text(plane), "lt")
 
 
 def position_text(plane: Plane) -> str:
@@ -101,7 +103,7 @@ def mark_scale(image: Image.Image, plane: Plane) -> None:
     pen = ImageDraw.Draw(image)
     pen.rectangle((x - 1, y - 1, x + length + 1, y + 4), fill=SHADOW)
     pen.rectangle((x, y, x + length, y + 3), fill=MARK)
-    write_text(image, (x, y - 5), f"{length_mm:g} mm", "lb")
+    draw_text(image, (x, y - 5), f"{length_mm:g} mm", "lb")
 
 
 def round_length(mm: float) -> float:
@@ -110,26 +112,26 @@ def round_length(mm: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= mm * (1 + 1e-9)))
 
 
-def write_text(image: Image.Image, at: tuple[float, float], words: str, anchor: str) -> None:
-    """Write light letters with a dark rim, legible on any image."""
+def draw_text(image: Image.Image, at: tuple[float, float], words: str, anchor: str) -> None:
+    """Draw light letters with a dark outline, legible on any image."""
     pen = ImageDraw.Draw(image)
     pen.text(at, words, MARK, font(SMALL), anchor=anchor, stroke_width=2, stroke_fill=SHADOW)
 
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font, which has Latin letters only."""
+    """Return Pillow's built-in font, which has Latin letters only."""
     return ImageFont.load_default(size)
 
 
 def _short(words: str) -> str:
-    """Return words on one line, as many as leave room beside them; names may hold anything."""
+    """Return a text on one line, shortened to the longest title; names may hold anything."""
     line = " ".join(words.split())
-    return line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
+    return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 3]}..."
 
 
 def _badge(pen: ImageDraw.ImageDraw, words: str, left: float, middle: float) -> float:
-    """Draw a verdict; return where it ends."""
+    """Draw a verdict in a coloured box; return its right edge in pixels."""
     length = pen.textlength(words, font(BODY))
     box = (left, middle - 17, left + length + 3 * PAD, middle + 17)
     pen.rounded_rectangle(box, radius=8, fill=BADGES.get(words, FAINT))

@@ -1,4 +1,4 @@
-"""A case at a glance: its images as they lie, and under the true transform."""
+"""Picture of a case: its images before registration and under the true transform."""
 
 from __future__ import annotations
 

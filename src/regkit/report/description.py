@@ -1,4 +1,4 @@
-"""What a transform is, as numbers: its model, its motion about a centre, its matrices."""
+"""Description of a transform in numbers: model, motion about a centre, matrices."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from regkit.io.transforms.frames import (
     voxel_matrix,
 )
 
+# Points along each axis at which displacements are measured; chosen by hand.
 SAMPLES_PER_AXIS = 40
 
 
@@ -37,13 +38,13 @@ class MatrixForm:
     name
         ``lps``, ``ras``, ``fsl``, ``freesurfer`` or ``voxel``.
     maps
-        What its columns of numbers turn into what.
+        Spaces that the matrix maps from and to, and their unit.
     used_by
-        Who writes it this way.
+        Programs that use this convention.
     matrix
         4 x 4, or None when something is missing.
     needs
-        What is missing.
+        Missing information, if there is no matrix.
     """
 
     name: str
@@ -55,7 +56,7 @@ class MatrixForm:
 
 @dataclass(frozen=True)
 class Displacement:
-    """How far the points of the fixed field of view are moved, mm, and the smallest Jacobian."""
+    """Displacements over the fixed field of view, mm, and the smallest Jacobian determinant."""
 
     mean_mm: float
     largest_mm: float
@@ -73,18 +74,18 @@ class Description:
         ``displacement field`` or ``chain``.
     steps
         The models of a chain, the first to map first.
-    centre_is
-        Which point the centre is, in words.
+    centre_name
+        Name of the point that the motion is about.
     motion
         Rotation and translation about the centre (of the linear part there).
-    lands_at
-        Where the centre is mapped to, LPS mm.
+    mapped_centre
+        Point that the centre is mapped to, LPS mm.
     scales, shears
         Diagonal (x, y, z) and off-diagonal (xy, xz, yz) of U in: linear part = R U, U symmetric.
     determinant
-        Of the linear part at the centre.
+        Determinant of the linear part at the centre.
     displacement
-        Over the fixed field of view, None without a fixed image.
+        Displacement over the fixed field of view, None without a fixed image.
     linear_fit
         4 x 4, the map itself if linear, else its tangent at the centre.
     matrices
@@ -93,9 +94,9 @@ class Description:
 
     model: str
     steps: tuple[str, ...]
-    centre_is: str
+    centre_name: str
     motion: RigidParameters
-    lands_at: Vector3
+    mapped_centre: Vector3
     scales: Vector3
     shears: Vector3
     determinant: float
@@ -105,7 +106,7 @@ class Description:
 
     @property
     def centre(self) -> Vector3:
-        """The point everything is told about, LPS mm."""
+        """The point that the motion is about, LPS mm."""
         return self.motion.centre_mm
 
     def as_data(self) -> dict[str, Any]:
@@ -115,9 +116,9 @@ class Description:
             "model": self.model,
             "steps": list(self.steps),
             "centre_mm": list(self.centre),
-            "centre_is": self.centre_is,
-            "centre_lands_at_mm": list(self.lands_at),
-            "moving_shift_to_match_mm": np.subtract(self.centre, self.lands_at).tolist(),
+            "centre_is": self.centre_name,
+            "centre_lands_at_mm": list(self.mapped_centre),
+            "moving_shift_to_match_mm": np.subtract(self.centre, self.mapped_centre).tolist(),
             "translation_mm": list(self.motion.translation_mm),
             "euler_deg": list(self.motion.euler_deg),
             "rotation_deg": self.motion.rotation_deg,
@@ -139,14 +140,14 @@ def describe(
     Parameters
     ----------
     transform
-        Maps fixed points to moving points, LPS mm.
+        Map of fixed to moving points, LPS mm.
     fixed
-        Grid of the fixed image: motions are told about its centre, else about the origin (or
-        about the centre of a displacement field's own grid).
+        Grid of the fixed image: the motion is about its centre, else about the origin (or the
+        centre of a displacement field's grid).
     moving
         Grid of the moving image; FSL's and the voxel matrix need both.
     """
-    centre, centre_is = _centre(transform, fixed)
+    centre, centre_name = _centre(transform, fixed)
     fit = linear_fit(transform, centre)
     u = nearest_rotation(fit.matrix[:3, :3]).T @ fit.matrix[:3, :3]
     x, y, z = fit.map_points(centre).tolist()
@@ -155,9 +156,9 @@ def describe(
     return Description(
         model=model_of(transform),
         steps=_steps(transform),
-        centre_is=centre_is,
+        centre_name=centre_name,
         motion=rigid_parameters(fit, centre),
-        lands_at=(x, y, z),
+        mapped_centre=(x, y, z),
         scales=(sx, sy, sz),
         shears=(float(u[0, 1]), float(u[0, 2]), float(u[1, 2])),
         determinant=fit.determinant,
@@ -175,7 +176,7 @@ def transform_record(
     Parameters
     ----------
     transform
-        Maps fixed points to moving points, LPS mm.
+        Map of fixed to moving points, LPS mm.
     fixed_grid
         Angles and translation are about its centre.
     file

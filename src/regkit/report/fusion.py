@@ -1,4 +1,4 @@
-"""Two images of one plane in one picture: overlay, checkerboard, contours."""
+"""Combine two images of one plane in a picture: overlay, checkerboard, contours."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ from regkit.geometry.volume import Volume
 Values: TypeAlias = NDArray[np.float32]  # (height, width)
 RGB: TypeAlias = NDArray[np.float32]  # (height, width, 3), 0 to 1
 
+# Modalities shown in warm colors.
 FUNCTIONAL = ("pet", "spect")
+# Window of soft tissue, wide enough to show fat and contrast agent; chosen by hand.
 SOFT_TISSUE_HU = (-200.0, 300.0)
+# Exponent that brightens faint uptake; chosen by hand.
 GAMMA = 0.7
 
-# Contours: smoothing in pixels, levels of uptake, and slopes per pixel at which lines begin to
-# show and are fully drawn; below the first an edge is none.
-SIGMA = 2.0
-LEVELS = (0.35, 0.55, 0.8)
-PLATEAU = (0.006, 0.014)
-FLAT = 0.002
+# Contours: smoothing in pixels, levels of uptake, slopes per pixel at which lines begin to show
+# and are fully drawn, and the slope below which there is no edge; chosen by hand.
+SMOOTHING_PX = 2.0
+CONTOUR_LEVELS = (0.35, 0.55, 0.8)
+SLOPE_FADE = (0.006, 0.014)
+MIN_SLOPE = 0.002
 
-# From faint to strong uptake; lightness rises steadily, and colour-blind readers lose nothing.
-STOPS = (
+# From faint to strong uptake; lightness rises steadily, and colour-blind readers lose low.
+COLOR_STOPS = (
     (0.00, 0.16, 0.04, 0.33),
     (0.25, 0.47, 0.11, 0.43),
     (0.50, 0.78, 0.23, 0.30),
     (0.75, 0.97, 0.53, 0.10),
     (1.00, 0.99, 0.95, 0.60),
 )
-_AT, *_CHANNELS = np.transpose(STOPS)
-WARM = np.stack(
+_AT, *_CHANNELS = np.transpose(COLOR_STOPS)
+WARM_COLOR_MAP = np.stack(
     [np.interp(np.linspace(0, 1, 256), _AT, c) for c in _CHANNELS], -1, dtype=np.float32
 )
 # Green and its complement, magenta, add up to white: where both images agree there is no colour.
@@ -45,14 +48,14 @@ CONTOUR_ON_WARM = np.array((0.40, 0.90, 1.00), np.float32)
 
 @dataclass(frozen=True)
 class DisplayRange:
-    """How one image is shown: the intensities that become black and white, and its colours.
+    """Display of one image: the intensities shown as black and white, and its colors.
 
     Parameters
     ----------
     low, high
         Intensities shown as 0 and 1.
     warm
-        Uptake, shown in warm colours; everything else is shown in grey.
+        Display in warm colors, for uptake; otherwise in grey.
     """
 
     low: float
@@ -61,20 +64,20 @@ class DisplayRange:
 
     @classmethod
     def of(cls, volume: Volume) -> DisplayRange:
-        """Choose how to show a volume, from its modality and its intensities."""
+        """Choose the display of a volume from its modality and its intensities."""
         step = tuple(slice(None, None, max(1, n // 64)) for n in volume.array.shape)
-        seen = volume.array[step]
-        seen = seen[np.isfinite(seen)]
+        sample = volume.array[step]
+        sample = sample[np.isfinite(sample)]
         warm = volume.modality in FUNCTIONAL
-        if seen.size == 0:
+        if sample.size == 0:
             return cls(0.0, 1.0, warm)
-        low, high = np.quantile(seen, (0.01, 0.998 if warm else 0.995)).tolist()
+        low, high = np.quantile(sample, (0.01, 0.998 if warm else 0.995)).tolist()
         if warm:
             low = max(low, 0.0)
         if volume.modality == "ct" and low < SOFT_TISSUE_HU[0] and high > 0:
             low, high = SOFT_TISSUE_HU
         if high <= low:
-            low, high = float(seen.min()), float(seen.max())
+            low, high = float(sample.min()), float(sample.max())
         return cls(low, high if high > low else low + 1.0, warm)
 
     def scale(self, values: Values) -> Values:
@@ -88,36 +91,43 @@ class DisplayRange:
         return _warm(scaled) * _opacity(scaled)[..., None] if self.warm else _grey(scaled)
 
 
-def overlay(fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange]) -> RGB:
+def overlay(fixed: Values, moving: Values, displays: tuple[DisplayRange, DisplayRange]) -> RGB:
     """Show both images at once.
 
-    Uptake lies in warm colours over the other image in grey. Two images of one kind are mixed,
+    Uptake is drawn in warm colours over the other image in grey. Two images of one kind are mixed,
     fixed in green and moving in magenta, so that what agrees is grey and what does not is
     coloured; the pair is safe for colour-blind readers.
     """
-    scaled = [np.nan_to_num(look.scale(v)) for look, v in zip(looks, (fixed, moving), strict=True)]
-    if looks[0].warm == looks[1].warm:
+    scaled = [
+        np.nan_to_num(display.scale(v))
+        for display, v in zip(displays, (fixed, moving), strict=True)
+    ]
+    if displays[0].warm == displays[1].warm:
         return np.asarray(scaled[0][..., None] * GREEN + scaled[1][..., None] * (1 - GREEN))
-    uptake, anatomy = scaled if looks[0].warm else scaled[::-1]
-    share = _opacity(uptake)[..., None]
-    return _grey(anatomy) * (1 - share) + _warm(uptake) * share
+    uptake, anatomy = scaled if displays[0].warm else scaled[::-1]
+    alpha = _opacity(uptake)[..., None]
+    return _grey(anatomy) * (1 - alpha) + _warm(uptake) * alpha
 
 
 def checkerboard(
-    fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange], tile: int
+    fixed: Values, moving: Values, displays: tuple[DisplayRange, DisplayRange], tile: int
 ) -> RGB:
     """Show the images in turn on tiles of `tile` pixels; the first tile is fixed."""
     row, column = np.indices(fixed.shape) // max(1, tile)
     is_fixed = ((row + column) % 2 == 0)[..., None]
-    return np.where(is_fixed, looks[0].paint(fixed), looks[1].paint(moving))
+    return np.where(is_fixed, displays[0].paint(fixed), displays[1].paint(moving))
 
 
-def contours(fixed: Values, moving: Values, looks: tuple[DisplayRange, DisplayRange]) -> RGB:
+def contours(fixed: Values, moving: Values, displays: tuple[DisplayRange, DisplayRange]) -> RGB:
     """Draw the contours of the moving image on the fixed one."""
-    lines = _isolines(looks[1].scale(moving)) if looks[1].warm else _edges(looks[1].scale(moving))
-    colour = CONTOUR_ON_WARM if looks[0].warm else CONTOUR_ON_GREY
-    share = lines[..., None]
-    return np.asarray(looks[0].paint(fixed) * (1 - share) + colour * share)
+    lines = (
+        _isolines(displays[1].scale(moving))
+        if displays[1].warm
+        else _edges(displays[1].scale(moving))
+    )
+    colour = CONTOUR_ON_WARM if displays[0].warm else CONTOUR_ON_GREY
+    alpha = lines[..., None]
+    return np.asarray(displays[0].paint(fixed) * (1 - alpha) + colour * alpha)
 
 
 def pixels(rgb: RGB) -> NDArray[np.uint8]:
@@ -130,11 +140,11 @@ def _grey(scaled: Values) -> RGB:
 
 
 def _warm(scaled: Values) -> RGB:
-    return WARM[(scaled * 255 + 0.5).astype(np.uint8)]
+    return WARM_COLOR_MAP[(scaled * 255 + 0.5).astype(np.uint8)]
 
 
 def _opacity(scaled: Values) -> Values:
-    """Faint uptake lets the image below through."""
+    """Return the opacity of uptake; the image below shows through faint uptake."""
     return np.asarray(0.85 * np.clip((scaled - 0.05) / 0.45, 0.0, 1.0))
 
 
@@ -142,8 +152,8 @@ def _isolines(scaled: Values) -> Values:
     """Return the coverage, 0 to 1, of lines of equal intensity; on plateaus they fade out."""
     smooth = gaussian_filter(np.nan_to_num(scaled), 2.0)
     slope = gaussian_gradient_magnitude(smooth, 0.8)
-    lines = np.max([_line(smooth - level, slope) for level in LEVELS], axis=0)
-    return np.asarray(lines * _fade(slope, *PLATEAU) * _well_inside(scaled))
+    lines = np.max([_line(smooth - level, slope) for level in CONTOUR_LEVELS], axis=0)
+    return np.asarray(lines * _fade(slope, *SLOPE_FADE) * _well_inside(scaled))
 
 
 def _edges(scaled: Values) -> Values:
@@ -153,27 +163,29 @@ def _edges(scaled: Values) -> Values:
     doi:10.1098/rspb.1980.0020; weak ones fade out.
     """
     image = np.nan_to_num(scaled)
-    strength = gaussian_gradient_magnitude(image, SIGMA)
-    shown = strength[strength > FLAT]
+    strength = gaussian_gradient_magnitude(image, SMOOTHING_PX)
+    shown = strength[strength > MIN_SLOPE]
     if shown.size == 0:
         return np.zeros_like(image)
-    curvature = gaussian_laplace(image, SIGMA)
+    curvature = gaussian_laplace(image, SMOOTHING_PX)
     lines = _line(curvature, gaussian_gradient_magnitude(curvature, 0.8))
     weak, strong, strongest = np.quantile(shown, (0.65, 0.85, 0.99))
     weak, strong = max(weak, 0.15 * strongest), max(strong, 0.3 * strongest)
     return lines * _fade(strength, weak, strong) * _well_inside(scaled)
 
 
-def _fade(values: Values, nothing: float, everything: float) -> Values:
+def _fade(values: Values, low: float, high: float) -> Values:
     """Return 0 up to one value, 1 from another, and a ramp between."""
-    share = (values - nothing) / max(everything - nothing, 1e-9)
-    return np.asarray(np.clip(share, 0.0, 1.0), np.float32)
+    alpha = (values - low) / max(high - low, 1e-9)
+    return np.asarray(np.clip(alpha, 0.0, 1.0), np.float32)
 
 
 def _well_inside(scaled: Values) -> Values:
-    """Return 0 at the border of the field of view, whose edge is none of the patient's."""
+    """Return 0 at the border of the field of view, which is no edge of the anatomy."""
     outside = np.isnan(scaled).astype(np.float32)
-    return np.asarray(1 - np.clip(20 * gaussian_filter(outside, SIGMA), 0.0, 1.0), np.float32)
+    return np.asarray(
+        1 - np.clip(20 * gaussian_filter(outside, SMOOTHING_PX), 0.0, 1.0), np.float32
+    )
 
 
 def _line(level: Values, slope: Values, half_width: float = 0.9) -> Values:

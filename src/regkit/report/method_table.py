@@ -1,4 +1,4 @@
-"""The table of methods in the README."""
+"""Render the README's table of methods."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from regkit.registry import RegisteredSpec
 HEADER = "| method | gives | starts from | masks | what it does |\n|---|---|---|---|---|\n"
 
 
-def method_table(offers: Iterable[RegisteredSpec[MethodSpec]]) -> str:
+def method_table(registered: Iterable[RegisteredSpec[MethodSpec]]) -> str:
     """Return methods as a Markdown table, in the order given."""
-    return HEADER + "".join(_row(offer.spec) for offer in offers)
+    return HEADER + "".join(_row(entry.spec) for entry in registered)
 
 
 def _row(spec: MethodSpec) -> str:

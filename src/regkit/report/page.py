@@ -1,4 +1,4 @@
-"""PREFIX.html: everything about one registration on one page that needs no network."""
+"""Write PREFIX.html: a registration on one page that needs no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from regkit.geometry.motion_text import motion_in_words
 from regkit.report.data_url import png_data_url
 from regkit.report.template import template
-from regkit.report.viewer import licences, niivue, warm_colours
+from regkit.report.viewer import licences, niivue, warm_color_map
 
 
 def write_page(
@@ -29,11 +29,11 @@ def write_page(
     record
         The content of PREFIX.json; its texts are not trusted and are escaped.
     drawn
-        The picture; it becomes part of the page.
+        The picture, which becomes part of the page.
     path
         The file to write.
     scene
-        What the 3-D viewer shows; see `regkit.report.viewer.scene`. None for no viewer.
+        Images of the 3-D viewer; see `regkit.report.viewer.scene`. None for no viewer.
     """
     Path(path).write_text(page(record, drawn, scene), encoding="utf-8")
 
@@ -51,5 +51,5 @@ def page(
         scenes=[] if scene is None else [scene],
         niivue=niivue,
         licences=licences,
-        warm=warm_colours,
+        warm=warm_color_map,
     )

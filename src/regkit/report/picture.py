@@ -1,4 +1,4 @@
-"""PREFIX.png: a registration at a glance, before and after, in three planes."""
+"""Draw PREFIX.png: a registration before and after, in three planes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from regkit.registration.run import RegistrationResult
 from regkit.report.annotation import (
     PAPER,
     Heading,
+    draw_column_titles,
+    draw_heading,
     mark_position,
     mark_scale,
     mark_sides,
-    write_columns,
-    write_heading,
 )
 from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay, pixels
 from regkit.report.slice_planes import Plane, orthogonal_planes
 
+# Pixels: four panels and their gaps are about 1700 wide, for print at 20 cm; chosen by hand.
 WIDTH, TALLEST = 404, 480
 GAP, EDGE = 8, 24
 TILE = 50
@@ -35,11 +36,11 @@ COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving 
 def picture(result: RegistrationResult) -> Image.Image:
     """Draw a registration with its verdict; see `comparison_picture`."""
     pair, verdict = result.pair, result.verdict
-    words = transform_in_words(result.transform, pair.fixed.grid)
+    motion = transform_in_words(result.transform, pair.fixed.grid)
     heading = Heading(
         title=result.method,
         badge=verdict.status,
-        subtitle=f"fixed to moving: {words}",
+        subtitle=f"fixed to moving: {motion}",
         sentences=verdict.reasons,
     )
     return comparison_picture(
@@ -70,19 +71,19 @@ def comparison_picture(
     fixed, moving
         The images.
     before, after
-        Maps of fixed to moving points, LPS mm.
+        Transforms from fixed to moving points, LPS mm.
     heading
-        What to write above.
+        Texts above the panels.
     """
-    looks = DisplayRange.of(fixed), DisplayRange.of(moving)
-    columns = write_columns(COLUMNS, WIDTH, GAP, EDGE)
+    displays = DisplayRange.of(fixed), DisplayRange.of(moving)
+    columns = draw_column_titles(COLUMNS, WIDTH, GAP, EDGE)
     heading = heading or Heading()
-    heading = replace(heading, sentences=(*heading.sentences, color_key(fixed, moving, looks)))
+    heading = replace(heading, sentences=(*heading.sentences, color_key(fixed, moving, displays)))
     rows = [
-        _row(_panels(plane, fixed, moving, (before, after), looks), plane)
+        _row(_panels(plane, fixed, moving, (before, after), displays), plane)
         for plane in orthogonal_planes(fixed, WIDTH, TALLEST)
     ]
-    return _stack([write_heading(heading, columns.width, EDGE), columns, *rows])
+    return _stack([draw_heading(heading, columns.width, EDGE), columns, *rows])
 
 
 def _panels(
@@ -90,16 +91,16 @@ def _panels(
     fixed: Volume,
     moving: Volume,
     maps: tuple[Transform, Transform],
-    looks: tuple[DisplayRange, DisplayRange],
+    displays: tuple[DisplayRange, DisplayRange],
 ) -> list[Image.Image]:
-    """Draw what one plane shows, a panel for each column."""
-    still = plane.sample(fixed)
+    """Draw the panels of one plane, one for each column."""
+    fixed_values = plane.sample(fixed)
     before, after = (plane.sample(moving, through) for through in maps)
     drawn = (
-        overlay(still, before, looks),
-        overlay(still, after, looks),
-        checkerboard(still, after, looks, TILE),
-        contours(still, after, looks),
+        overlay(fixed_values, before, displays),
+        overlay(fixed_values, after, displays),
+        checkerboard(fixed_values, after, displays, TILE),
+        contours(fixed_values, after, displays),
     )
     return [Image.fromarray(pixels(panel)) for panel in drawn]
 
@@ -127,19 +128,20 @@ def _stack(parts: list[Image.Image]) -> Image.Image:
 
 
 def unregistered(pair: Pair) -> Transform:
-    """Return the map that a pair has before registration.
+    """Return the transform of a pair before registration.
 
-    What the headers say, unless the images do not meet there; then the start.
+    The identity, as in the headers, unless the images do not overlap there; then the initial
+    transform.
     """
     last = np.subtract(pair.fixed.grid.shape_zyx, 1)
     points = pair.fixed.grid.to_physical(np.indices((9, 9, 9)).reshape(3, -1).T / 8 * last)
     return IDENTITY if pair.moving.grid.contains(points).any() else pair.start
 
 
-def color_key(fixed: Volume, moving: Volume, looks: tuple[DisplayRange, DisplayRange]) -> str:
+def color_key(fixed: Volume, moving: Volume, displays: tuple[DisplayRange, DisplayRange]) -> str:
     """Return the colours of the two images in the overlays, in words."""
-    colours = ["warm colours" if look.warm else "grey" for look in looks]
-    if looks[0].warm == looks[1].warm:
+    colours = ["warm colours" if display.warm else "grey" for display in displays]
+    if displays[0].warm == displays[1].warm:
         colours = ["green", "magenta"]
     names = [
         f"{role} ({volume.modality.upper()})" if volume.modality else role

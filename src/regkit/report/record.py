@@ -1,4 +1,4 @@
-"""PREFIX.json: the record of a registration, enough to know what was done and to do it again."""
+"""Make PREFIX.json: the record of a registration, complete enough to repeat it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,22 @@ from regkit.version import installed_version
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where a pair came from, what reading it and finding a start took, and the `init` word."""
+    """Source of a pair, and the time to read and to initialize it.
+
+    Parameters
+    ----------
+    fixed, moving, fixed_mask, moving_mask
+        Files or folders of the images and masks; None for images in memory.
+    load_s, init_s
+        Seconds to read the images and to compute the initial transform.
+    init
+        Value of ``--init``.
+    """
 
     fixed: Path | None = None
     moving: Path | None = None
     load_s: float = 0.0
-    start_s: float = 0.0
+    init_s: float = 0.0
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     init: str = ""
@@ -51,7 +61,7 @@ def registration_record(
         },
         "timing_s": {
             "load": round(inputs.load_s, 4),
-            "compute": round(inputs.start_s + result.compute_s, 4),
+            "compute": round(inputs.init_s + result.compute_s, 4),
             "save": round(save_s, 4),
         },
         "inputs": _inputs(pair, inputs),
@@ -62,7 +72,7 @@ def registration_record(
 
 
 def to_plain_data(value: Any) -> Any:
-    """Return the value as JSON can hold it; what it cannot becomes text, NaN becomes null."""
+    """Return a value in types of JSON; other types become text, NaN becomes null."""
     if isinstance(value, Mapping):
         return {str(key): to_plain_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -107,7 +117,7 @@ def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
 
 
 def _suv(path: Path) -> dict[str, Any]:
-    """Return how a PET became SUV, or why it did not; nothing of a file that is no DICOM."""
+    """Return the conversion of a DICOM PET to SUV, or the reason that there is none."""
     if not is_dicom(path):
         return {}
     from regkit.io.dicom import read_suv_conversion  # noqa: PLC0415 - loads pydicom, which few need

@@ -1,4 +1,4 @@
-"""What a plugin does for ``regkit reorient``: the standard frame of an organ."""
+"""Interface of a plugin for ``regkit reorient``: the standard frame of an organ."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from regkit.report.save import Saved
 
 
 class StandardFrame(Protocol):
-    """The frame in which an organ is usually looked at, whatever the way to find it.
+    """The frame in which an organ is usually displayed.
 
     Points of the frame are the fixed points of a registration, its origin is the centre of the
     fixed image.
     """
 
     def fixed(self, moving: Volume) -> Volume:
-        """Return what stands for the frame: an average organ in it, of the moving modality."""
+        """Return an average organ in the frame, of the moving modality: the fixed image."""
 
     def from_segmentation(self, labels: LabelMap) -> Registrar:
         """Return a method that finds the frame from a segmentation of the moving image."""
@@ -28,7 +28,7 @@ class StandardFrame(Protocol):
     def save(
         self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs
     ) -> Saved:
-        """Write all that belongs to a reorientation under names that begin with the prefix.
+        """Write the files of a reorientation under names that begin with the prefix.
 
         The record's verdict judges the reorientation.
 

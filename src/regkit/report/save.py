@@ -1,4 +1,4 @@
-"""Write everything a registration yields, all of it or nothing."""
+"""Write the output files of a registration, all of them or none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from regkit.report.record import Inputs, registration_record
 if TYPE_CHECKING:
     from PIL import Image
 
-# Not every registration writes these: one of an earlier run must not stay beside the new files.
+# Not every registration writes these: files of an earlier run must not stay beside the new ones.
 OPTIONAL_ENDINGS = (".tfm", ".h5", "_labels.nii.gz", ".html")
 
 
@@ -46,20 +46,20 @@ def save_registration(
     Parameters
     ----------
     result
-        What to write.
+        The registration.
     prefix
-        How the names of the files begin.
+        Beginning of the file names.
     stage
-        Where to write; see `regkit.io.atomic_output`.
+        Output folder; see `regkit.io.atomic_output`.
     inputs
-        Where the pair came from.
+        Sources of the pair.
     report
-        Write PREFIX.html too.
+        Choice of PREFIX.html as a further file.
     since
-        When writing began, by `time.perf_counter`; now if None.
+        Time at which writing started, by `time.perf_counter`; the time of the call if None.
     """
     started = time.perf_counter() if since is None else since
-    # Drawing is the slowest to import, and part of the time that writing takes.
+    # Imported here, since drawing takes the longest to import and counts as writing time.
     from regkit.report.picture import picture, write_picture  # noqa: PLC0415
 
     linear = isinstance(result.transform, AffineTransform)
@@ -67,7 +67,7 @@ def save_registration(
     write_transform(result.transform, transform_file)
     write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"))
     if result.estimate.labels is not None:
-        labels = on_image(result.estimate.labels, result.pair.moving)
+        labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
         write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
@@ -82,7 +82,7 @@ def save_registration(
     return Saved(record, tuple(stage.target / name for name in files))
 
 
-def on_image(labels: LabelMap, image: Volume) -> LabelMap:
+def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:
     """Return labels on the grid of an image; unchanged where they are on it already."""
     return labels if labels.grid.matches(image.grid) else resample(labels, image.grid)
 
@@ -95,5 +95,5 @@ def _write_page(
     from regkit.report.viewer import scene  # noqa: PLC0415
 
     pair = result.pair
-    shown = scene(pair.fixed, pair.moving, unregistered(pair), result.transform)
-    write_page(record, drawn, path, shown)
+    viewer_scene = scene(pair.fixed, pair.moving, unregistered(pair), result.transform)
+    write_page(record, drawn, path, viewer_scene)

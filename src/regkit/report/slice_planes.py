@@ -1,4 +1,4 @@
-"""Anatomical planes through a fixed image: where they are and what other images show there."""
+"""Anatomical planes through a fixed image, and the values of images on them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.point_sample import sample_points, values_at
 
-# Space left around the body, as a share of its size and at least this much.
+# Margin around the body, as a fraction of its size and at least in mm; chosen by hand.
 MARGIN, MARGIN_MM = 0.08, 8.0
-# No picture is thinner than this share of the largest, so that single slices stay visible.
+# Smallest size of a picture as a fraction of the largest, so that single slices stay visible;
+# chosen by hand.
 THINNEST = 0.3
-# A voxel's edge is still inside; a share of a voxel.
+# Fraction of a voxel by which rounding may put a voxel's edge outside the image.
 ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """A way of cutting a patient, in radiological convention.
+    """Orientation of a plane in the patient, in radiological convention.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Orientation:
     right, down
         Axis and direction (+1 or -1) in LPS along which the picture runs.
     letters
-        What is at the left, right, top and bottom of the picture.
+        Sides of the patient at the left, right, top and bottom of the picture.
     """
 
     name: str
@@ -56,12 +57,12 @@ ORIENTATIONS = (
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane cut into square pixels.
+    """A plane of square pixels.
 
     Parameters
     ----------
     orientation
-        How it lies in the patient.
+        Orientation in the patient.
     centre
         The point in the middle of the picture, LPS mm.
     shape
@@ -77,7 +78,7 @@ class Plane:
 
     @property
     def position_mm(self) -> float:
-        """Where the plane cuts the axis it is perpendicular to."""
+        """Coordinate of the plane on the axis that it is perpendicular to, LPS mm."""
         return self.centre[self.orientation.through]
 
     @cached_property
@@ -117,12 +118,12 @@ class Plane:
 
 
 def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
-    """Lay the three planes through the middle of what an image shows, all to one scale.
+    """Return three planes through the middle of the foreground, all to one scale.
 
     Parameters
     ----------
     fixed
-        The image to cut.
+        Image or segmentation that the planes go through.
     width
         Width of every picture in pixels.
     tallest
@@ -165,7 +166,7 @@ def _labelled_points(labels: LabelMap) -> FloatArray:
 def _slice(volume: Volume, shape: tuple[int, int], to_index: FloatArray) -> NDArray[np.float32]:
     """Slice a volume; `to_index` maps indices (0, row, column, 1) of pixels to those of voxels.
 
-    Does what `values_at` does without making the coordinates of every pixel, which is faster.
+    Equal to `values_at`, but faster, since it needs no coordinates of every pixel.
     """
     values: NDArray[np.float32] = affine_transform(
         volume.array,

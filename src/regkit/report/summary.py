@@ -1,4 +1,4 @@
-"""What a registration or reorientation came to, in a few lines for a terminal."""
+"""Summarize a registration or reorientation in a few lines for a terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     Parameters
     ----------
     record
-        The content of PREFIX.json; of a reorientation, its ``facts`` are told instead of the
-        measures of the verdict.
+        The content of PREFIX.json; the ``facts`` of a reorientation replace the measures of the
+        verdict.
     files
         The files that were written.
     """
@@ -42,14 +42,15 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
 def _motion(transform: Mapping[str, Any]) -> str:
     x, y, z = transform["translation_mm"]
     return (
-        f"{transform['model']}, turned {transform['rotation_deg']:.2f} degrees, "
-        f"centre moved by ({x:.2f}, {y:.2f}, {z:.2f}) mm (LPS, fixed to moving)"
+        f"{transform['model']}, rotation {transform['rotation_deg']:.2f} degrees, "
+        f"translation of the centre ({x:.2f}, {y:.2f}, {z:.2f}) mm (LPS, fixed to moving)"
     )
 
 
 def _measures(measures: Mapping[str, float]) -> str:
     return (
-        f"  {measures['overlap']:.0%} of the fixed body lies in the moving image; similarity "
-        f"{measures['similarity']:.3f} ({measures['gain_over_start']:+.3f} over the start, "
-        f"{measures['gain_over_identity']:+.3f} over identity; 1 is independent, 2 identical)\n"
+        f"  {measures['overlap']:.0%} of the fixed body maps into the moving image; similarity "
+        f"{measures['similarity']:.3f}, {measures['gain_over_start']:+.3f} over the initial "
+        f"transform, {measures['gain_over_identity']:+.3f} over the identity "
+        "(1: independent images, 2: identical images)\n"
     )

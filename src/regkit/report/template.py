@@ -1,4 +1,4 @@
-"""The templates of pages; whatever is filled in is escaped."""
+"""Load the templates of pages; they escape every inserted text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explain a transform to a person: what it maps to what, how far, which way, in every frame."""
+"""Explain a transform in words and numbers: direction, motion, and every convention's matrix."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ LABEL = 18
 NO_BREAK = "\N{NO-BREAK SPACE}"
 NEGLIGIBLE_DEG = 0.005
 
-# For a turn about +x, +y, +z in LPS: the axis, what turns towards what, and the other way round.
+# For a rotation about +x, +y, +z in LPS: the axis, the direction, and the opposite direction.
 TURNS = (
     ("left-right", "posterior towards superior", "posterior towards inferior"),
     ("front-back", "superior towards left", "superior towards right"),
     ("head-foot", "left towards posterior", "left towards anterior"),
 )
 MODELS = {
-    "identity": "identity: nothing moves",
-    "translation": "translation: shifts, does not turn",
-    "rigid": "rigid: turns and shifts, keeps all distances",
-    "similarity": "similarity: turns, shifts and scales alike in all directions",
-    "affine": "affine: turns, shifts, stretches and shears",
-    "displacement field": "displacement field: every point has its own shift",
-    "chain": "chain: one map after the other",
+    "identity": "identity: no motion",
+    "translation": "translation: a shift without rotation",
+    "rigid": "rigid: rotation and translation; distances are kept",
+    "similarity": "similarity: rotation, translation and one scale for all directions",
+    "affine": "affine: rotation, translation, scales and shears",
+    "displacement field": "displacement field: a shift for every point",
+    "chain": "chain: transforms one after the other",
 }
 
 
@@ -51,9 +51,9 @@ def explain(transform: Transform, fixed: Grid | None = None, moving: Grid | None
     Parameters
     ----------
     transform
-        Maps fixed points to moving points, LPS mm.
+        Map of fixed to moving points, LPS mm.
     fixed, moving
-        Grids of the images; without the fixed one, the motion is told about the origin.
+        Grids of the images; without the fixed one, the motion is about the origin.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def explain(transform: Transform, fixed: Grid | None = None, moving: Grid | None
 
 
 def explain_description(description: Description) -> Text:
-    """Put a description in words; see `explain`."""
+    """Return a description as text; see `explain`."""
     text = Text()
     for title, lines in _sections(description):
         text.append(("\n" if text else "") + title + "\n", style="bold cyan")
@@ -74,7 +74,7 @@ def explain_description(description: Description) -> Text:
 
 
 def turn_in_words(motion: RigidParameters) -> str:
-    """Say how the patient lies turned in the moving image, compared with the fixed one."""
+    """Return the patient's rotation in the moving image relative to the fixed one, in words."""
     if motion.rotation_deg < NEGLIGIBLE_DEG:
         return "none"
     main = int(np.argmax(np.abs(motion.axis)))
@@ -85,14 +85,14 @@ def turn_in_words(motion: RigidParameters) -> str:
         else f"about an oblique axis, nearest to {axis}"
     )
     return (
-        f"in the moving image the patient lies turned {motion.rotation_deg:.2f} degrees {which}: "
-        f"{forwards if motion.axis[main] > 0 else backwards}"
+        f"in the moving image the patient is rotated by {motion.rotation_deg:.2f} degrees "
+        f"{which}: {forwards if motion.axis[main] > 0 else backwards}"
     )
 
 
 def _sections(d: Description) -> Iterator[tuple[str, list[Text]]]:
     yield "What it maps", list(_mapping(d))
-    yield f"Motion about {d.centre_is}", list(_motion(d))
+    yield f"Motion about {d.centre_name}", list(_motion(d))
     if d.matrices:
         yield "The same map as a matrix, in each convention", list(_matrices(d.matrices))
     else:
@@ -103,9 +103,10 @@ def _mapping(d: Description) -> Iterator[Text]:
     yield from _entry("direction", "points of the FIXED image -> points of the MOVING image")
     yield from _entry(
         "example",
-        f"{d.centre_is}, {_point(d.centre)}, lands at {_point(d.lands_at)} in the moving image",
+        f"{d.centre_name}, {_point(d.centre)}, maps to {_point(d.mapped_centre)} in the moving "
+        "image",
     )
-    back = np.subtract(d.centre, d.lands_at).tolist()
+    back = np.subtract(d.centre, d.mapped_centre).tolist()
     yield from _entry(
         "to match",
         f"anatomy there in the moving image must be shifted by {_point(back)} mm: "
@@ -127,7 +128,8 @@ def _motion(d: Description) -> Iterator[Text]:
         yield from _entry("axis and angle", f"{_axis(motion.axis)}, {motion.rotation_deg:.3f} deg")
         x, y, z = (round(angle, 3) + 0.0 for angle in motion.euler_deg)
         yield from _entry(
-            "Euler angles", f"x {x:.3f}, y {y:.3f}, z {z:.3f} deg (R = Rz Ry Rx: x turns first)"
+            "Euler angles",
+            f"x {x:.3f}, y {y:.3f}, z {z:.3f} deg (R = Rz Ry Rx: x is applied first)",
         )
     if d.model not in ("identity", "translation", "rigid"):
         yield from _stretch(d)
@@ -170,7 +172,7 @@ def _model(d: Description) -> str:
     words = MODELS[d.model]
     if d.steps:
         words += f" ({', then '.join(d.steps)})"
-    return words + ("; it mirrors" if d.determinant < 0 else "")
+    return words + ("; with a reflection" if d.determinant < 0 else "")
 
 
 def _point(values: Sequence[float]) -> str:
@@ -183,9 +185,9 @@ def _axis(values: Sequence[float]) -> str:
 
 def _volume_change(determinant: float) -> str:
     if determinant < 0:
-        return "it mirrors, left and right change places"
+        return "a reflection: it swaps left and right"
     if abs(determinant) < 1e-12:
-        return "it flattens space and has no inverse"
+        return "singular: the map has no inverse"
     percent = (determinant - 1) * 100
     if abs(percent) < 0.005:
         return "volumes are kept"
@@ -194,7 +196,7 @@ def _volume_change(determinant: float) -> str:
 
 def _displacement(displacement: Displacement | None, linear: bool) -> str:
     if displacement is None:
-        return "in the fixed field of view: needs --fixed"
+        return "in the fixed field of view: needs the fixed image (--fixed)"
     words = (
         f"mean {displacement.mean_mm:.2f} mm, largest {displacement.largest_mm:.2f} mm "
         "in the fixed field of view"
@@ -202,5 +204,5 @@ def _displacement(displacement: Displacement | None, linear: bool) -> str:
     if linear:
         return words
     smallest = displacement.smallest_determinant
-    folds = " (it folds)" if smallest <= 0 else ""
+    folds = " (the field folds)" if smallest <= 0 else ""
     return f"{words}; smallest determinant {smallest:.4f}{folds}"

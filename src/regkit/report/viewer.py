@@ -1,4 +1,4 @@
-"""What the 3-D viewer on a page shows: a pair before and after, as small images inside the page.
+"""Scenes of the 3-D viewer on a page: a pair before and after, as small embedded images.
 
 The viewer is NiiVue (BSD 2-Clause, https://github.com/niivue/niivue), shipped in
 ``static/niivue`` with its licence.
@@ -22,14 +22,14 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import Volume
 from regkit.io.raw_image import ras_from_lps
-from regkit.report.fusion import STOPS, DisplayRange
+from regkit.report.fusion import COLOR_STOPS, DisplayRange
 
 # Voxels of one image in a page: about 0.3 MB, and smooth to turn without a graphics card.
-MOST_VOXELS = 350_000
+MAX_VOXELS = 350_000
 
 
 def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) -> dict[str, Any]:
-    """Return a pair as the viewer takes it: plain data.
+    """Return the scene of a pair as plain data for the viewer.
 
     All images lie on one grid over the fixed field of view, with intensities as bytes.
 
@@ -38,7 +38,7 @@ def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) ->
     fixed, moving
         The images.
     before, after
-        Maps of fixed to moving points, LPS mm.
+        Transforms from fixed to moving points, LPS mm.
 
     Returns
     -------
@@ -48,38 +48,44 @@ def scene(fixed: Volume, moving: Volume, before: Transform, after: Transform) ->
         colours on the other.
     """
     grid = _grid(fixed.grid, min(*fixed.grid.spacing, *moving.grid.spacing))
-    looks = DisplayRange.of(fixed), DisplayRange.of(moving)
-    still = _smooth(fixed, grid)
-    moves = _smooth(moving, grid)
+    displays = DisplayRange.of(fixed), DisplayRange.of(moving)
+    smooth_fixed = _smooth(fixed, grid)
+    smooth_moving = _smooth(moving, grid)
     return {
-        "fixed": _packed(resample(still, grid, IDENTITY, looks[0].low), looks[0]),
-        "before": _packed(resample(moves, grid, before, looks[1].low), looks[1]),
-        "after": _packed(resample(moves, grid, after, looks[1].low), looks[1]),
-        "above": "fixed" if looks[0].warm and not looks[1].warm else "moving",
+        "fixed": _encoded_nifti(
+            resample(smooth_fixed, grid, IDENTITY, displays[0].low), displays[0]
+        ),
+        "before": _encoded_nifti(
+            resample(smooth_moving, grid, before, displays[1].low), displays[1]
+        ),
+        "after": _encoded_nifti(
+            resample(smooth_moving, grid, after, displays[1].low), displays[1]
+        ),
+        "above": "fixed" if displays[0].warm and not displays[1].warm else "moving",
     }
 
 
 @cache
 def niivue() -> Markup:
-    """Return the code of the viewer, fit to stand inside a page's script tag."""
-    home = files("regkit.report") / "static" / "niivue" / "niivue.umd.js"
-    code = home.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    """Return the code of the viewer, safe inside a page's script tag."""
+    folder = files("regkit.report") / "static" / "niivue" / "niivue.umd.js"
+    code = folder.read_text(encoding="utf-8").replace("</script", "<\\/script")
     return Markup(code)  # noqa: S704 - our own file
 
 
 @cache
 def licences() -> str:
     """Return the licences of the viewer and of what is part of it."""
-    home = files("regkit.report") / "static" / "niivue"
+    folder = files("regkit.report") / "static" / "niivue"
     texts = [
-        (home / name).read_text(encoding="utf-8") for name in ("LICENSE.txt", "THIRD_PARTY.txt")
+        (folder / name).read_text(encoding="utf-8") for name in ("LICENSE.txt", "THIRD_PARTY.txt")
     ]
     return "NiiVue\n\n" + "\n\n".join(texts)
 
 
-def warm_colours() -> dict[str, list[int]]:
-    """Return the colours of uptake as NiiVue takes them; faint uptake lets through."""
-    at, *channels = np.transpose(STOPS)
+def warm_color_map() -> dict[str, list[int]]:
+    """Return NiiVue's color map of uptake; faint uptake is transparent."""
+    at, *channels = np.transpose(COLOR_STOPS)
     names = dict(
         zip("RGB", (np.rint(255 * c).astype(int).tolist() for c in channels), strict=True)
     )
@@ -87,10 +93,10 @@ def warm_colours() -> dict[str, list[int]]:
 
 
 def _grid(fixed: Grid, finest: float) -> Grid:
-    """Return a grid over the fixed field of view, as fine as the finer image or as is allowed."""
+    """Return a grid over the fixed field of view, as fine as the finer image within the limit."""
     extent = np.asarray(fixed.shape_zyx[::-1]) * np.asarray(fixed.spacing)
     size = finest
-    while np.prod(np.maximum(1, np.round(extent / size))) > MOST_VOXELS:
+    while np.prod(np.maximum(1, np.round(extent / size))) > MAX_VOXELS:
         size *= 1.02
     shape = np.maximum(1, np.round(extent / size)).astype(int)
     sx, sy, sz = (extent / shape).tolist()
@@ -102,15 +108,15 @@ def _grid(fixed: Grid, finest: float) -> Grid:
 
 
 def _smooth(volume: Volume, grid: Grid) -> Volume:
-    """Take away what a coarser grid cannot show."""
+    """Smooth away the details that are finer than a coarser grid."""
     coarser = max(grid.spacing) / np.asarray(volume.grid.spacing[::-1])
     sigma = 0.4 * np.sqrt(np.maximum(coarser**2 - 1, 0))
     array = gaussian_filter(np.nan_to_num(volume.array.astype(np.float32)), sigma, mode="nearest")
     return Volume(array, volume.grid, volume.modality)
 
 
-def _packed(volume: Volume, look: DisplayRange) -> str:
-    scaled = look.scale(volume.array.astype(np.float32))
+def _encoded_nifti(volume: Volume, display: DisplayRange) -> str:
+    scaled = display.scale(volume.array.astype(np.float32))
     image = nib.Nifti1Image(
         np.rint(255 * scaled).astype(np.uint8).T, ras_from_lps(volume.grid.affine)
     )

@@ -1,4 +1,4 @@
-"""Where values lie on a drawing, and which of them are written beside it."""
+"""Axis of a plot: map values to pixels and choose ticks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Values that span more than this factor are drawn on a logarithmic axis.
-WIDE = 30.0
+# Values that span more than this factor get a logarithmic axis; chosen by hand.
+LOGARITHMIC_RATIO = 30.0
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps values to pixels.
+    """Map from values to pixels.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Axis:
     start, end
         The pixels there.
     logarithmic
-        Whether equal factors are equally far apart.
+        Choice of a logarithmic scale.
     """
 
     low: float
@@ -38,7 +38,7 @@ class Axis:
             return cls(0.0, 1.0, start, end)
         low, high = known[0], known[-1]
         typical_low, typical_high = known[len(known) // 20], known[-1 - len(known) // 20]
-        if low > 0 and typical_high > WIDE * typical_low:
+        if low > 0 and typical_high > LOGARITHMIC_RATIO * typical_low:
             return cls(low / 1.15, high * 1.15, start, end, True)
         if low >= 0 and low < 0.5 * high:
             low = 0.0
@@ -46,16 +46,16 @@ class Axis:
         return cls(low if low == 0 else low - room, high + room, start, end)
 
     def at(self, value: float) -> float:
-        """Return the pixel of a value; one beyond an end is put there."""
+        """Return the pixel of a value; values beyond an end are clamped to it."""
         value = min(max(value, self.low), self.high)
         if self.logarithmic:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
+            fraction = math.log(value / self.low) / math.log(self.high / self.low)
         else:
-            share = (value - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+            fraction = (value - self.low) / (self.high - self.low)
+        return self.start + fraction * (self.end - self.start)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Return round values with what to write there."""
+        """Return round values with their labels."""
         values = self._log_ticks() if self.logarithmic else self._linear_ticks(5)
         return [(value, f"{value:g}") for value in values]
 

@@ -27,23 +27,23 @@ def bland_altman(agreement: Agreement, colours: Mapping[str, int]) -> Markup:
     picture = Drawing(WIDTH, HEIGHT, title)
     across = _across(agreement)
     up = Axis.over(_heights(agreement), HEIGHT - BOTTOM, TOP)
-    look = f"m{colours[agreement.method] % 8}"
+    style = f"m{colours[agreement.method] % 8}"
     _grid(picture, across, up, agreement)
-    _lines(picture, across, up, agreement, look=look)
+    _lines(picture, across, up, agreement, style=style)
     points = zip(agreement.means.tolist(), agreement.differences.tolist(), strict=True)
-    picture.dots([(across.at(mean), up.at(off)) for mean, off in points], f"dots {look}")
+    picture.dots([(across.at(mean), up.at(off)) for mean, off in points], f"dots {style}")
     return picture.markup()
 
 
 def _across(agreement: Agreement) -> Axis:
-    """Return an axis over the means alone: zero is no volume of anybody."""
+    """Return an axis over the means only, without zero, since no measurement is near it."""
     low, high = float(agreement.means.min()), float(agreement.means.max())
     room = 0.05 * (high - low) or 0.5 * high
     return Axis(low - room, high + room, LEFT, WIDTH - RIGHT)
 
 
 def _heights(agreement: Agreement) -> list[float]:
-    """Return all that must be seen; from below zero on, so that the axis is never cut."""
+    """Return the values that must fit; symmetric limits keep zero in the plot."""
     ends = [end for interval in agreement.intervals or () for end in interval]
     largest = max(map(abs, [*agreement.differences.tolist(), *ends, 1e-3]))
     return [-largest, *agreement.differences.tolist(), *ends, largest]
@@ -54,8 +54,8 @@ def _grid(picture: Drawing, across: Axis, up: Axis, agreement: Agreement) -> Non
         picture.line(across.at(value), TOP, across.at(value), HEIGHT - BOTTOM, "grid")
         picture.text(across.at(value), HEIGHT - BOTTOM + 18, words, "faint", "middle")
     for value, words in up.ticks():
-        look = "scale" if value == 0 else "grid"
-        picture.line(across.start, up.at(value), across.end, up.at(value), look)
+        style = "scale" if value == 0 else "grid"
+        picture.line(across.start, up.at(value), across.end, up.at(value), style)
         picture.text(LEFT - 8, up.at(value) + 4, words, "faint", "end")
     unit = f" ({agreement.unit})" if agreement.unit else ""
     middle = (across.start + across.end) / 2
@@ -64,7 +64,7 @@ def _grid(picture: Drawing, across: Axis, up: Axis, agreement: Agreement) -> Non
     picture.text(LEFT - 50, TOP - 8, "measured less true, % of the mean", "faint")
 
 
-def _lines(picture: Drawing, across: Axis, up: Axis, agreement: Agreement, *, look: str) -> None:
+def _lines(picture: Drawing, across: Axis, up: Axis, agreement: Agreement, *, style: str) -> None:
     """Draw the bias and the limits of agreement with their intervals and figures."""
     if agreement.intervals is None:
         return
@@ -78,7 +78,7 @@ def _lines(picture: Drawing, across: Axis, up: Axis, agreement: Agreement, *, lo
             continue
         top = up.at(high)
         picture.rectangle(
-            across.start, top, across.end - across.start, up.at(low) - top, f"band {look}"
+            across.start, top, across.end - across.start, up.at(low) - top, f"band {style}"
         )
-        picture.line(across.start, up.at(value), across.end, up.at(value), f"{kind} {look}")
+        picture.line(across.start, up.at(value), across.end, up.at(value), f"{kind} {style}")
         picture.text(across.end + 8, up.at(value) + 4, f"{name} {value:.2f} %")

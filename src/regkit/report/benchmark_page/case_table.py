@@ -1,4 +1,4 @@
-"""The table of every case and method, as compact data for the page's script."""
+"""Table of all cases and methods, as compact data for the page's script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from regkit.statistics.score_table import Record
 
-FIRST = ("dataset", "case", "group", "method", "status", "verdict")
+TEXT_COLUMNS = ("dataset", "case", "group", "method", "status", "verdict")
 HEADINGS = {"group": "patient", "runtime_s": "time (s)", "peak_memory_mb": "memory (MB)"}
 
 
@@ -18,16 +18,16 @@ def case_table(records: Sequence[Record], scores: Sequence[str]) -> dict[str, An
     Parameters
     ----------
     records
-        One row for each.
+        Records, one row each.
     scores
-        The columns of scores.
+        Names of the scores, one column each.
 
     Returns
     -------
     dict
         ``columns``: name and whether it is a number; ``rows``: lists of values.
     """
-    first = FIRST[1:] if len({str(r["dataset"]) for r in records}) == 1 else FIRST
+    first = TEXT_COLUMNS[1:] if len({str(r["dataset"]) for r in records}) == 1 else TEXT_COLUMNS
     costs = [c for c in ("runtime_s", "peak_memory_mb") if any(r.get(c) for r in records)]
     words = [{"name": HEADINGS.get(name, name), "number": False} for name in first]
     numbers = [{"name": HEADINGS.get(name, name), "number": True} for name in (*scores, *costs)]
@@ -51,7 +51,7 @@ def _row(
 
 
 def _rounded(value: Any) -> float | None:
-    """Return a number with four digits that count; None for none."""
+    """Return a number rounded to four significant digits; None for a missing one."""
     if value is None or not isfinite(value):
         return None
     return float(f"{value:.4g}")

@@ -1,4 +1,4 @@
-"""Line drawings as SVG; every text is escaped, colours come from the page's style sheet."""
+"""Draw SVG; every text is escaped, colors come from the page's style sheet."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ Attribute: TypeAlias = str | float
 
 
 class Drawing:
-    """A drawing that grows by its marks.
+    """An SVG drawing; the methods add marks.
 
     Parameters
     ----------
     width, height
-        In pixels; the page scales it down where there is less room.
+        Size in pixels; the page scales it down where there is less room.
     label
-        What it shows, for those who do not see it.
+        Description for screen readers.
     """
 
     def __init__(self, width: float, height: float, label: str) -> None:
         self.width, self.height, self.label = width, height, label
         self._marks: list[str] = []
 
-    def line(self, x1: float, y1: float, x2: float, y2: float, look: str) -> None:
-        """Draw a straight line; `look` is a class of the style sheet."""
-        self._add("line", "", look, x1=x1, y1=y1, x2=x2, y2=y2)
+    def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
+        """Draw a straight line; `style` is a class of the style sheet."""
+        self._add("line", "", style, x1=x1, y1=y1, x2=x2, y2=y2)
 
-    def rectangle(self, x: float, y: float, width: float, height: float, look: str) -> None:
+    def rectangle(self, x: float, y: float, width: float, height: float, style: str) -> None:
         """Draw a rectangle."""
-        self._add("rect", "", look, x=x, y=y, width=max(width, 0.5), height=height)
+        self._add("rect", "", style, x=x, y=y, width=max(width, 0.5), height=height)
 
-    def dots(self, points: list[tuple[float, float]], look: str) -> None:
+    def dots(self, points: list[tuple[float, float]], style: str) -> None:
         """Draw many dots as one path."""
         path = "".join(f"M{_number(x)} {_number(y)}h0" for x, y in points)
-        self._add("path", "", look, d=path)
+        self._add("path", "", style, d=path)
 
-    def path(self, points: list[tuple[float, float]], look: str) -> None:
+    def path(self, points: list[tuple[float, float]], style: str) -> None:
         """Draw a line through points."""
         start, *rest = [f"{_number(x)} {_number(y)}" for x, y in points]
-        self._add("path", "", look, d=f"M{start}" + "".join(f"L{point}" for point in rest))
+        self._add("path", "", style, d=f"M{start}" + "".join(f"L{point}" for point in rest))
 
-    def disc(self, x: float, y: float, radius: float, look: str, title: str = "") -> None:
+    def disc(self, x: float, y: float, radius: float, style: str, title: str = "") -> None:
         """Draw a disc; `title` appears when the mouse is over it."""
         inner = f"<title>{escape(title)}</title>" if title else ""
-        self._add("circle", inner, look, cx=x, cy=y, r=radius)
+        self._add("circle", inner, style, cx=x, cy=y, r=radius)
 
-    def text(self, x: float, y: float, words: str, look: str = "", anchor: str = "start") -> None:
-        """Write words; `anchor` is ``start``, ``middle`` or ``end``."""
-        self._add("text", escape(words), look, x=x, y=y, text_anchor=anchor)
+    def text(self, x: float, y: float, text: str, style: str = "", anchor: str = "start") -> None:
+        """Write text; `anchor` is ``start``, ``middle`` or ``end``."""
+        self._add("text", escape(text), style, x=x, y=y, text_anchor=anchor)
 
     def markup(self) -> Markup:
         """Return the drawing for a page."""
@@ -61,9 +61,9 @@ class Drawing:
         )
         return Markup(head + "".join(self._marks) + "</svg>")  # noqa: S704 - all of it escaped
 
-    def _add(self, tag: str, inner: str, look: str, **attributes: Attribute) -> None:
-        if look:
-            attributes["class"] = look
+    def _add(self, tag: str, inner: str, style: str, **attributes: Attribute) -> None:
+        if style:
+            attributes["class"] = style
         written = "".join(
             f' {name.replace("_", "-")}="{_value(value)}"' for name, value in attributes.items()
         )

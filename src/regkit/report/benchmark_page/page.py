@@ -10,12 +10,12 @@ from regkit.benchmark.records import read_records
 from regkit.benchmark.summary import directions_and_units, true_value_names
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
+from regkit.report.benchmark_page.case_selection import SelectedCase, select_cases
 from regkit.report.benchmark_page.case_table import case_table
-from regkit.report.benchmark_page.choice import Choice, choose
-from regkit.report.benchmark_page.content import Section, colours_of, sections
-from regkit.report.benchmark_page.views import CaseView, CaseViews, make_views
+from regkit.report.benchmark_page.case_views import CaseView, CaseViews, make_views
+from regkit.report.benchmark_page.sections import DatasetSection, color_numbers, dataset_sections
 from regkit.report.template import template
-from regkit.report.viewer import licences, niivue, warm_colours
+from regkit.report.viewer import licences, niivue, warm_color_map
 from regkit.statistics import Summary
 from regkit.statistics.agreement import agreements
 from regkit.statistics.score_table import COSTS, Record
@@ -29,10 +29,11 @@ from regkit.statistics.summary_files import (
 from regkit.version import installed_version
 
 REPORT = "report.html"
-MOST_VIEWS = 8
-COSTS_ARE = {
-    "runtime_s": "seconds that the method took",
-    "peak_memory_mb": "most memory that the method's process held",
+# Cases with pictures, of about 0.5 MB each; chosen by hand.
+MAX_VIEWS = 8
+COST_DESCRIPTIONS = {
+    "runtime_s": "run time of the method",
+    "peak_memory_mb": "peak memory of the method's process",
 }
 
 
@@ -40,20 +41,20 @@ def write_report(
     folder: Path,
     summary: Summary,
     registry: Registry,
-    most_views: int = MOST_VIEWS,
+    max_views: int = MAX_VIEWS,
 ) -> Path:
     """Write the report of a benchmark folder, whole or not at all.
 
     Parameters
     ----------
     folder
-        Holds ``records.jsonl`` and ``config.toml``.
+        Benchmark folder with ``records.jsonl`` and ``config.toml``.
     summary
-        Of its records.
+        Summary of its records.
     registry
-        Knows the dataset, from which the pictures are made.
-    most_views
-        How many cases to show as pictures and in the viewer.
+        Registry with the dataset, which the pictures are made from.
+    max_views
+        Largest number of cases shown as pictures and in the viewer.
 
     Returns
     -------
@@ -61,11 +62,13 @@ def write_report(
         The report.
     """
     records = read_records(folder)
-    agreed = agreements(records, true_value_names(registry), directions_and_units(registry)[1])
-    found = sections(summary, records, agreed=agreed)
-    views = make_views(folder, _choices(found, records, most_views), registry)
+    agreement_list = agreements(
+        records, true_value_names(registry), directions_and_units(registry)[1]
+    )
+    found = dataset_sections(summary, records, agreements=agreement_list)
+    views = make_views(folder, _choices(found, records, max_views), registry)
     about = {offer.spec.name: offer.spec.summary for offer in registry.metrics}
-    html = render_page(summary, records, found, views, COSTS_ARE | about)
+    html = render_page(summary, records, found, views, COST_DESCRIPTIONS | about)
     with atomic_output(folder) as stage:
         stage.path(REPORT).write_text(html, encoding="utf-8")
     return folder / REPORT
@@ -74,7 +77,7 @@ def write_report(
 def render_page(
     summary: Summary,
     records: Sequence[Record],
-    found: Sequence[Section],
+    found: Sequence[DatasetSection],
     views: CaseViews,
     about: Mapping[str, str],
 ) -> str:
@@ -85,14 +88,14 @@ def render_page(
         version=installed_version(),
         summary=summary,
         sections=found,
-        colours=colours_of(summary),
+        colours=color_numbers(summary),
         views=views,
         about=about,
         scenes=[_scene(view) for view in views.shown],
         table=case_table(records, list(names)),
         niivue=niivue,
         licences=licences,
-        warm=warm_colours,
+        warm=warm_color_map,
         shown=format_value,
         shown_p=format_p,
         shown_mean=format_mean,
@@ -101,19 +104,21 @@ def render_page(
     )
 
 
-def _choices(found: Sequence[Section], records: Sequence[Record], most_views: int) -> list[Choice]:
-    """Choose cases of every dataset by the score that it shows first."""
-    choices: list[Choice] = []
+def _choices(
+    found: Sequence[DatasetSection], records: Sequence[Record], max_views: int
+) -> list[SelectedCase]:
+    """Select cases of every dataset by the score that it shows first."""
+    choices: list[SelectedCase] = []
     for section in found:
         if section.panels and section.panels[0].score.score not in COSTS:
-            mine = [r for r in records if str(r["dataset"]) == section.dataset.dataset]
-            most = most_views // len(found)
-            choices += choose(mine, section.panels[0].score, most)
+            own_records = [r for r in records if str(r["dataset"]) == section.dataset.dataset]
+            max_cases = max_views // len(found)
+            choices += select_cases(own_records, section.panels[0].score, max_cases)
     return choices
 
 
 def _scene(view: CaseView) -> dict[str, Any]:
-    """Return what the script of the page needs of a view."""
+    """Return a view as data for the page's script."""
     record = view.choice.record
-    title = f"{record['method']}, {view.choice.why}: {record['case']}"
+    title = f"{record['method']}, {view.choice.reason}: {record['case']}"
     return {"title": title, **view.scene}

@@ -80,12 +80,12 @@
 
   function blend() {
     if (!moving) return;
-    const share = slide.value / 100, [before, after] = ends, into = moving.img;
+    const weight = slide.value / 100, [before, after] = ends, into = moving.img;
     for (let i = 0; i < into.length; i += 1) {
-      into[i] = before[i] + share * (after[i] - before[i]);
+      into[i] = before[i] + weight * (after[i] - before[i]);
     }
     viewer.updateGLVolume();
-    canvas.dataset.share = slide.value;
+    canvas.dataset.blend = slide.value;
   }
 
   function toggle() {

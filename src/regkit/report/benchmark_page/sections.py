@@ -1,4 +1,4 @@
-"""What stands on the page of a benchmark, ready for its template."""
+"""Content of a benchmark's page: sections and panels for its template."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from markupsafe import Markup
 
 from regkit.report.benchmark_page.bland_altman import bland_altman
-from regkit.report.benchmark_page.choice import by_rank, leading
-from regkit.report.benchmark_page.cost import Point, time_against
-from regkit.report.benchmark_page.critical import critical_difference_diagram
-from regkit.report.benchmark_page.strips import Strip, strips
+from regkit.report.benchmark_page.case_selection import leading_score, methods_by_rank
+from regkit.report.benchmark_page.critical_difference import critical_difference_diagram
+from regkit.report.benchmark_page.strip_plot import MethodStrip, strip_plot
+from regkit.report.benchmark_page.time_score_plot import MethodPoint, time_score_plot
 from regkit.statistics.agreement import Agreement
 from regkit.statistics.paired_tests import least_p
 from regkit.statistics.score_table import COSTS, Record
@@ -24,116 +24,124 @@ from regkit.statistics.summary import (
     Summary,
 )
 
-# The first of these that there is comes first on the page.
+# The first available one of these scores comes first on the page.
 LEADING = ("tre_mm", "dt_mm", "dice")
+# Customary level of significance.
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What the method of a row is to that of a column; `look` is win, loss, same, open or self."""
+class ComparisonCell:
+    """Comparison of a row's method to a column's; `style` is win, loss, same, open or self."""
 
-    words: str
-    look: str
+    text: str
+    style: str
     title: str
 
 
 @dataclass(frozen=True)
-class Panel:
+class ScorePanel:
     """One score: its figures, drawings and comparisons."""
 
     score: ScoreSummary
     rows: tuple[MethodRow, ...]
     ranks: Mapping[str, float]
-    strips: Markup
+    strip_plot: Markup
     critical: Markup | None
-    cost: Markup | None
-    matrix: tuple[tuple[str, tuple[Cell, ...]], ...]
+    time_score_plot: Markup | None
+    matrix: tuple[tuple[str, tuple[ComparisonCell, ...]], ...]
     has_margin: bool
 
 
 @dataclass(frozen=True)
-class Section:
+class DatasetSection:
     """One dataset."""
 
     dataset: DatasetSummary
     failed: int
     headline: tuple[str, ...]
-    panels: tuple[Panel, ...]
+    panels: tuple[ScorePanel, ...]
     agreements: tuple[tuple[Agreement, Markup], ...] = ()
 
 
-def colours_of(summary: Summary) -> dict[str, int]:
+def color_numbers(summary: Summary) -> dict[str, int]:
     """Number the methods of a page; each keeps its colour everywhere."""
     names = (method for dataset in summary.datasets for method in dataset.methods)
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def sections(
+def dataset_sections(
     summary: Summary,
     records: Sequence[Record],
     preferred: Sequence[str] = LEADING,
-    agreed: Sequence[Agreement] = (),
-) -> list[Section]:
-    """Return what the page says of every dataset."""
-    colours = colours_of(summary)
+    agreements: Sequence[Agreement] = (),
+) -> list[DatasetSection]:
+    """Return the page's section of every dataset."""
+    colours = color_numbers(summary)
     found = []
     for dataset in summary.datasets:
-        mine = [r for r in records if str(r["dataset"]) == dataset.dataset]
+        own_records = [r for r in records if str(r["dataset"]) == dataset.dataset]
         scores = [s for s in summary.scores if s.dataset == dataset.dataset]
-        first = leading(scores, preferred)
+        first = leading_score(scores, preferred)
         scores.sort(key=lambda s: (s is not first, s.score in COSTS))
-        seconds = _seconds(mine)
-        panels = [_panel(s, mine, seconds, colours, summary) for s in scores]
+        seconds = _seconds(own_records)
+        panels = [_panel(s, own_records, seconds, colours, summary) for s in scores]
         scored = first is not None and first.score not in COSTS
-        headline = headline_of(first) if first and scored else ["No method gave a score."]
-        failed = sum(r["status"] == "failed" for r in mine)
-        plots = [(a, bland_altman(a, colours)) for a in agreed if a.dataset == dataset.dataset]
-        found.append(Section(dataset, failed, tuple(headline), tuple(panels), tuple(plots)))
+        headline = headline_sentences(first) if first and scored else ["No method gave a score."]
+        failed = sum(r["status"] == "failed" for r in own_records)
+        plots = [(a, bland_altman(a, colours)) for a in agreements if a.dataset == dataset.dataset]
+        found.append(DatasetSection(dataset, failed, tuple(headline), tuple(panels), tuple(plots)))
     return found
 
 
-def headline_of(score: ScoreSummary) -> list[str]:
-    """Say in words who is best by a score, and how sure that is."""
+def headline_sentences(score: ScoreSummary) -> list[str]:
+    """Return the best method by a score and the certainty of that, in sentences."""
     ranking = score.ranking
     if ranking is None:
         return list(score.notes[:1])
-    best, first, share = ranking.methods[0], ranking.mean_rank[0], ranking.position_share[0][0]
+    best, first, fraction = ranking.methods[0], ranking.mean_rank[0], ranking.position_share[0][0]
     tied = [m for m, r in zip(ranking.methods, ranking.mean_rank, strict=True) if r == first]
-    others = f", as does {listed(tied[1:])}" if tied[1:] else ""
-    said = (
+    others = f", as does {joined_names(tied[1:])}" if tied[1:] else ""
+    ranking_sentence = (
         f"By {score.score}, {best} ranks first{others} (mean rank {first:.2f} of "
-        f"{len(ranking.methods)}), and in {share:.0%} of the redraws of the {ranking.patients} "
-        "patients."
+        f"{len(ranking.methods)}), and in {fraction:.0%} of the bootstrap samples of the "
+        f"{ranking.patients} patients."
     )
-    beaten, alike = _beside(score, best)
+    worse, not_significant = _compared_to_best(score, best)
     least = least_p(ranking.patients, len(score.comparisons))
     if least >= ALPHA:
-        return [said, f"{ranking.patients} patients are too few for significance tests."]
-    better = f"It is significantly better than {listed(beaten)}." if beaten else ""
-    open_ = f"A difference to {listed(alike)} is not significant." if alike else ""
-    return [said, *filter(None, (better, open_))]
+        return [
+            ranking_sentence,
+            f"{ranking.patients} patients are too few for significance tests.",
+        ]
+    better = f"It is significantly better than {joined_names(worse)}." if worse else ""
+    open_sentence = (
+        f"A difference to {joined_names(not_significant)} is not significant."
+        if not_significant
+        else ""
+    )
+    return [ranking_sentence, *filter(None, (better, open_sentence))]
 
 
-def listed(names: Sequence[str]) -> str:
+def joined_names(names: Sequence[str]) -> str:
     """Return names as a phrase."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _beside(score: ScoreSummary, best: str) -> tuple[list[str], list[str]]:
-    beaten: list[str] = []
-    alike: list[str] = []
+def _compared_to_best(score: ScoreSummary, best: str) -> tuple[list[str], list[str]]:
+    worse: list[str] = []
+    not_significant: list[str] = []
     for pair in score.comparisons:
         if best in (pair.a, pair.b):
             other = pair.b if pair.a == best else pair.a
-            look = _look(pair, 1 if pair.a == best else -1, score.better)
-            (beaten if look == "win" else alike).append(other)
-    return beaten, alike
+            style = _cell_style(pair, 1 if pair.a == best else -1, score.better)
+            (worse if style == "win" else not_significant).append(other)
+    return worse, not_significant
 
 
 def _seconds(records: Sequence[Record]) -> dict[str, float]:
-    """Return the median run time of every method, of runs that ended."""
+    """Return the median run time of every method over its successful runs."""
     times: dict[str, list[float]] = {}
     for record in records:
         if record["status"] == "ok" and record.get("runtime_s") is not None:
@@ -147,25 +155,29 @@ def _panel(
     seconds: Mapping[str, float],
     colours: Mapping[str, int],
     summary: Summary,
-) -> Panel:
+) -> ScorePanel:
     rows = {row.method: row for row in score.methods}
-    ordered = [rows[method] for method in by_rank(score)]
+    ordered = [rows[method] for method in methods_by_rank(score)]
     values = _values(records, score.score)
-    drawn = [Strip(r, np.array(values.get(r.method, [])), colours[r.method]) for r in ordered]
+    drawn = [
+        MethodStrip(r, np.array(values.get(r.method, [])), colours[r.method]) for r in ordered
+    ]
     points = [
-        Point(r, seconds[r.method], colours[r.method]) for r in ordered if r.method in seconds
+        MethodPoint(r, seconds[r.method], colours[r.method])
+        for r in ordered
+        if r.method in seconds
     ]
     margin = summary.settings.margins.get(score.score)
     ranking = score.ranking
-    return Panel(
+    return ScorePanel(
         score=score,
         rows=tuple(ordered),
         ranks=dict(zip(ranking.methods, ranking.mean_rank, strict=True)) if ranking else {},
-        strips=strips(
+        strip_plot=strip_plot(
             drawn, score.score, score.unit, margin if score.better != "higher" else None
         ),
         critical=critical_difference_diagram(ranking, colours) if ranking else None,
-        cost=time_against(points, score.score, score.unit, score.better)
+        time_score_plot=time_score_plot(points, score.score, score.unit, score.better)
         if points and score.score not in COSTS
         else None,
         matrix=_matrix(score),
@@ -184,29 +196,29 @@ def _values(records: Sequence[Record], name: str) -> dict[str, list[float]]:
     return values
 
 
-def _matrix(score: ScoreSummary) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+def _matrix(score: ScoreSummary) -> tuple[tuple[str, tuple[ComparisonCell, ...]], ...]:
     """Return for every method its difference to every other one."""
     if not score.comparisons:
         return ()
     pairs = {(pair.a, pair.b): pair for pair in score.comparisons}
-    names = by_rank(score)
+    names = methods_by_rank(score)
     return tuple((a, tuple(_cell(a, b, pairs, score) for b in names)) for a in names)
 
 
 def _cell(
     a: str, b: str, pairs: Mapping[tuple[str, str], Comparison], score: ScoreSummary
-) -> Cell:
+) -> ComparisonCell:
     if a == b:
-        return Cell("", "self", "")
+        return ComparisonCell("", "self", "")
     pair, sign = (pairs[a, b], 1) if (a, b) in pairs else (pairs[b, a], -1)
     if pair.difference is None:
-        return Cell("-", "open", "no case that both have")
+        return ComparisonCell("-", "open", "no case that both have")
     # From farthest below 0; adding 0 turns -0 into 0.
-    words = f"{sign * pair.difference + 0.0:+.3g}".replace("-", "−")  # noqa: RUF001
-    return Cell(words, _look(pair, sign, score.better), _title(a, b, pair, sign))
+    text = f"{sign * pair.difference + 0.0:+.3g}".replace("-", "−")  # noqa: RUF001
+    return ComparisonCell(text, _cell_style(pair, sign, score.better), _title(a, b, pair, sign))
 
 
-def _look(pair: Comparison, sign: int, better: str) -> str:
+def _cell_style(pair: Comparison, sign: int, better: str) -> str:
     p, difference = pair.p_permutation_holm, pair.difference
     if p is not None and p < ALPHA and difference:
         good = (sign * difference < 0) == (better != "higher")

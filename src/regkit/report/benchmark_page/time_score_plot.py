@@ -1,4 +1,4 @@
-"""Time against accuracy: the median run time of every method and its mean score."""
+"""Plot of accuracy against time: mean score and median run time of every method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from regkit.report.benchmark_page.axis import Axis
 from regkit.report.benchmark_page.drawing import Drawing
-from regkit.report.benchmark_page.strips import shortened
+from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.summary import MethodRow
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 340, 64, 170, 16, 52
@@ -17,23 +17,23 @@ LETTERS = 15
 
 
 @dataclass(frozen=True)
-class Point:
-    """One method: its figures, its median run time in seconds, its number on the page."""
+class MethodPoint:
+    """One method: its statistics, its median run time in seconds, its color number."""
 
     row: MethodRow
     seconds: float
     colour: int
 
 
-def time_against(points: Sequence[Point], title: str, unit: str, better: str) -> Markup:
-    """Draw methods by what they cost and what they reach.
+def time_score_plot(points: Sequence[MethodPoint], title: str, unit: str, better: str) -> Markup:
+    """Draw every method as a point: run time to the right, score up.
 
     Parameters
     ----------
     points
         The methods.
     title, unit, better
-        Of the score.
+        Name, unit and direction of the score.
     """
     picture = Drawing(WIDTH, HEIGHT, f"run time against {title}")
     fastest = max(min((p.seconds for p in points), default=0), 1e-3)
@@ -53,18 +53,18 @@ def time_against(points: Sequence[Point], title: str, unit: str, better: str) ->
 
 
 def _draw(
-    picture: Drawing, point: Point, across: Axis, up: Axis, labels: dict[str, float]
+    picture: Drawing, point: MethodPoint, across: Axis, up: Axis, labels: dict[str, float]
 ) -> None:
-    row, look = point.row, f"m{point.colour % 8}"
+    row, style = point.row, f"m{point.colour % 8}"
     if row.mean is None:
         return
     x, y = across.at(point.seconds), up.at(row.mean)
     if row.low is not None and row.high is not None:
-        picture.line(x, up.at(row.low), x, up.at(row.high), f"interval {look}")
-    picture.disc(x, y, 6, f"mean {look}", f"{row.method}: {point.seconds:.3g} s, {row.mean:.4g}")
+        picture.line(x, up.at(row.low), x, up.at(row.high), f"interval {style}")
+    picture.disc(x, y, 6, f"mean {style}", f"{row.method}: {point.seconds:.3g} s, {row.mean:.4g}")
     label = labels[row.method]
-    picture.path([(x + 8, y), (x + 14, label), (x + 18, label)], f"leader {look}")
-    picture.text(x + 22, label + 4, shortened(row.method, 20))
+    picture.path([(x + 8, y), (x + 14, label), (x + 18, label)], f"leader {style}")
+    picture.text(x + 22, label + 4, shortened_name(row.method, 20))
 
 
 def _grid(picture: Drawing, across: Axis, up: Axis) -> None:

@@ -1,4 +1,7 @@
-"""Critical-difference diagram: mean ranks on a line, methods not told apart joined by a bar."""
+"""Critical-difference diagram: mean ranks on a line; bars join methods not separated by it.
+
+Demsar 2006, Journal of Machine Learning Research 7, 1-30.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from markupsafe import Markup
 
 from regkit.report.benchmark_page.axis import Axis
 from regkit.report.benchmark_page.drawing import Drawing
-from regkit.report.benchmark_page.strips import shortened
+from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.ranking import Ranking
 
 WIDTH, SIDE, LINE, BAR = 860, 230, 26, 12
@@ -33,7 +36,7 @@ def critical_difference_diagram(ranking: Ranking, colours: Mapping[str, int]) ->
     _scale(picture, axis, count)
     _yardstick(picture, axis, ranking.critical_difference)
     for number, method in enumerate(ranking.methods):
-        _method(picture, axis, ranking, number, under=under, look=f"m{colours[method] % 8}")
+        _method(picture, axis, ranking, number, under=under, style=f"m{colours[method] % 8}")
     ranks = dict(zip(ranking.methods, ranking.mean_rank, strict=True))
     for number, group in enumerate(ranking.groups):
         y = SCALE_Y + 14 + BAR * number
@@ -63,17 +66,17 @@ def _yardstick(picture: Drawing, axis: Axis, length: float) -> None:
 
 
 def _method(
-    picture: Drawing, axis: Axis, ranking: Ranking, number: int, *, under: float, look: str
+    picture: Drawing, axis: Axis, ranking: Ranking, number: int, *, under: float, style: str
 ) -> None:
-    """Lead from a method's rank down to its name, the better half at the left."""
+    """Draw a line from a method's rank down to its name, the better half at the left."""
     count = len(ranking.methods)
     left = number < (count + 1) // 2
     y = under + LINE * (number if left else count - 1 - number)
     x = axis.at(ranking.mean_rank[number])
     end = axis.start - 14 if left else axis.end + 14
-    picture.path([(x, SCALE_Y), (x, y), (end, y)], f"leader {look}")
-    picture.disc(x, SCALE_Y, 4, f"mean {look}", f"mean rank {ranking.mean_rank[number]:.3f}")
-    words = shortened(ranking.methods[number], 22)
+    picture.path([(x, SCALE_Y), (x, y), (end, y)], f"leader {style}")
+    picture.disc(x, SCALE_Y, 4, f"mean {style}", f"mean rank {ranking.mean_rank[number]:.3f}")
+    words = shortened_name(ranking.methods[number], 22)
     rank = f"{ranking.mean_rank[number]:.2f}"
     if left:
         picture.text(end - 6, y + 4, f"{words}  {rank}", "", "end")

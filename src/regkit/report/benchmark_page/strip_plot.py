@@ -1,4 +1,4 @@
-"""Box and strip plot: every case of every method, the box around the middle half, the mean."""
+"""Box and strip plot of a score: dots for cases, boxes for quartiles, means with intervals."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from regkit.statistics.summary import MethodRow
 
 WIDTH, ROW, TOP, BOTTOM = 860, 46, 12, 46
 LETTER, FAILED = 7.4, 74
-# More dots than that hide each other; the extremes are always among those drawn.
-MOST_DOTS = 250
+# More dots hide each other; the extremes are always drawn. Chosen by hand.
+MAX_DOTS = 250
 
 
 @dataclass(frozen=True, eq=False)
-class Strip:
+class MethodStrip:
     """One method.
 
     Parameters
     ----------
     row
-        Its figures.
+        Statistics of the method.
     values
         The score of every case that did not fail, shape (n,).
     colour
-        Its number among the methods of the page.
+        Number of the method's color on the page.
     """
 
     row: MethodRow
@@ -38,15 +38,17 @@ class Strip:
     colour: int
 
 
-def strips(rows: Sequence[Strip], title: str, unit: str, margin: float | None = None) -> Markup:
-    """Draw methods below each other.
+def strip_plot(
+    rows: Sequence[MethodStrip], title: str, unit: str, margin: float | None = None
+) -> Markup:
+    """Draw the methods below each other.
 
     Parameters
     ----------
     rows
         The methods, from top to bottom.
     title, unit
-        Of the score.
+        Name and unit of the score.
     margin
         A clinical margin to mark.
     """
@@ -63,20 +65,22 @@ def strips(rows: Sequence[Strip], title: str, unit: str, margin: float | None = 
     return picture.markup()
 
 
-def _draw(picture: Drawing, strip: Strip, axis: Axis, y: float) -> None:
-    picture.text(axis.start - 10, y + 4, shortened(strip.row.method), "", "end")
-    look = f"m{strip.colour % 8}"
+def _draw(picture: Drawing, strip: MethodStrip, axis: Axis, y: float) -> None:
+    picture.text(axis.start - 10, y + 4, shortened_name(strip.row.method), "", "end")
+    style = f"m{strip.colour % 8}"
     if strip.values.size:
         ordered = _thinned(np.sort(strip.values))
-        picture.dots([(axis.at(v), y + _jitter(i)) for i, v in enumerate(ordered)], f"dots {look}")
+        picture.dots(
+            [(axis.at(v), y + _jitter(i)) for i, v in enumerate(ordered)], f"dots {style}"
+        )
         low, middle, high = np.quantile(strip.values, (0.25, 0.5, 0.75)).tolist()
-        picture.rectangle(axis.at(low), y - 9, axis.at(high) - axis.at(low), 18, f"box {look}")
-        picture.line(axis.at(middle), y - 9, axis.at(middle), y + 9, f"median {look}")
+        picture.rectangle(axis.at(low), y - 9, axis.at(high) - axis.at(low), 18, f"box {style}")
+        picture.line(axis.at(middle), y - 9, axis.at(middle), y + 9, f"median {style}")
     row = strip.row
     if row.low is not None and row.high is not None:
-        picture.line(axis.at(row.low), y + 15, axis.at(row.high), y + 15, f"interval {look}")
+        picture.line(axis.at(row.low), y + 15, axis.at(row.high), y + 15, f"interval {style}")
     if row.mean is not None:
-        picture.disc(axis.at(row.mean), y + 15, 3.2, f"mean {look}", f"mean {row.mean:.4g}")
+        picture.disc(axis.at(row.mean), y + 15, 3.2, f"mean {style}", f"mean {row.mean:.4g}")
     if row.failed:
         picture.text(WIDTH - 4, y + 4, f"{row.failed} failed", "bad", "end")
 
@@ -87,16 +91,16 @@ def _grid(picture: Drawing, axis: Axis, bottom: float) -> None:
         picture.text(axis.at(value), bottom + 18, words, "faint", "middle")
 
 
-def _all_values(rows: Sequence[Strip], margin: float | None) -> list[float]:
+def _all_values(rows: Sequence[MethodStrip], margin: float | None) -> list[float]:
     values = [float(v) for strip in rows for v in strip.values]
     ends = [e for s in rows for e in (s.row.low, s.row.mean, s.row.high) if e is not None]
     return values + ends + ([] if margin is None else [margin])
 
 
 def _thinned(ordered: FloatArray) -> FloatArray:
-    if ordered.size <= MOST_DOTS:
+    if ordered.size <= MAX_DOTS:
         return ordered
-    return np.asarray(ordered[np.linspace(0, ordered.size - 1, MOST_DOTS).round().astype(int)])
+    return np.asarray(ordered[np.linspace(0, ordered.size - 1, MAX_DOTS).round().astype(int)])
 
 
 def _jitter(number: int) -> float:
@@ -108,6 +112,6 @@ def _name(title: str, unit: str) -> str:
     return f"{title} ({unit})" if unit else title
 
 
-def shortened(name: str, letters: int = 26) -> str:
-    """Return a name that fits beside a drawing."""
+def shortened_name(name: str, letters: int = 26) -> str:
+    """Return a name shortened to fit beside a plot."""
     return name if len(name) <= letters else name[: letters - 1] + "…"

@@ -1,4 +1,4 @@
-"""Pictures and small images of chosen cases, made again from the dataset and the transforms."""
+"""Make pictures and viewer scenes of selected cases from the dataset and the transforms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms import read_transform
 from regkit.registry import Registry
 from regkit.report.annotation import Heading
-from regkit.report.benchmark_page.choice import Choice
+from regkit.report.benchmark_page.case_selection import SelectedCase
 from regkit.report.data_url import webp_data_url
 from regkit.report.picture import comparison_picture, unregistered
 from regkit.report.viewer import scene
@@ -27,21 +27,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CaseView:
-    """A chosen case on the page.
+    """A selected case on the page.
 
     Parameters
     ----------
     choice
-        The record and why it was chosen.
+        The record and the reason of its selection.
     motion
-        What the method found, in words.
+        Motion that the method found, in words.
     picture
-        Before and after in three planes, as a data URL.
+        Picture before and after in three planes, as a data URL.
     scene
-        For the viewer; see `regkit.report.viewer.scene`.
+        Scene of the viewer; see `regkit.report.viewer.scene`.
     """
 
-    choice: Choice
+    choice: SelectedCase
     motion: str
     picture: str
     scene: dict[str, Any]
@@ -49,7 +49,7 @@ class CaseView:
 
 @dataclass(frozen=True)
 class CaseViews:
-    """The views of a page, and why some are missing; empty if none is."""
+    """The views of a page, and the reason why some are missing; empty if none is."""
 
     shown: tuple[CaseView, ...] = ()
     problem: str = ""
@@ -57,24 +57,24 @@ class CaseViews:
 
 def make_views(
     folder: Path,
-    choices: Sequence[Choice],
+    choices: Sequence[SelectedCase],
     registry: Registry,
 ) -> CaseViews:
-    """Show chosen records.
+    """Make the views of selected records.
 
     Parameters
     ----------
     folder
-        The benchmark folder; its ``config.toml`` says where the images are.
+        The benchmark folder; its ``config.toml`` names the dataset.
     choices
-        What to show.
+        The selected records.
     registry
-        Knows the dataset.
+        Registry with the dataset.
 
     Returns
     -------
-    Views
-        Without the images a report has no pictures but everything else, and says why.
+    CaseViews
+        Without the images there are no views, but the reason why.
     """
     if not choices:
         return CaseViews()
@@ -87,7 +87,7 @@ def make_views(
         logger.info("no pictures: %s", error)
         return CaseViews(problem=f"There are no pictures of cases: {error}")
     missing = len(choices) - len(known)
-    problem = f"{missing} chosen cases are no longer in the dataset." if missing else ""
+    problem = f"{missing} selected cases are no longer in the dataset." if missing else ""
     return CaseViews(tuple(found), problem)
 
 
@@ -95,20 +95,20 @@ def _in_order(
     folder: Path,
     cases: CaseReader,
     index: dict[str, int],
-    choices: Sequence[Choice],
+    choices: Sequence[SelectedCase],
 ) -> list[CaseView]:
-    """Make views case by case as the dataset has them, and return them as they were chosen."""
+    """Make the views case by case in the dataset's order; return them in the selection's order."""
     views: dict[int, CaseView] = {}
     wanted = sorted({index[str(choice.record["case"])] for choice in choices})
     for number in wanted:
         case = cases.case(number)
-        for place, choice in enumerate(choices):
+        for position, choice in enumerate(choices):
             if index[str(choice.record["case"])] == number:
-                views[place] = _view(folder, case, choice)
-    return [views[place] for place in range(len(choices))]
+                views[position] = _view(folder, case, choice)
+    return [views[position] for position in range(len(choices))]
 
 
-def _view(folder: Path, case: Case, choice: Choice) -> CaseView:
+def _view(folder: Path, case: Case, choice: SelectedCase) -> CaseView:
     fixed, moving = case.pair.fixed, case.pair.moving
     after = transform_of(folder, choice.record)
     start = unregistered(case.pair)
@@ -123,6 +123,6 @@ def _view(folder: Path, case: Case, choice: Choice) -> CaseView:
 
 
 def transform_of(folder: Path, record: Any) -> Transform:
-    """Return what a record found: a map of fixed to moving points, LPS mm."""
-    kept = record["transform"]
-    return read_transform(folder / kept) if isinstance(kept, str) else AffineTransform(kept)
+    """Return a record's transform: a map of fixed to moving points, LPS mm."""
+    stored = record["transform"]
+    return read_transform(folder / stored) if isinstance(stored, str) else AffineTransform(stored)

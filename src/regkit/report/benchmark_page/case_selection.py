@@ -1,4 +1,4 @@
-"""Which cases the page shows as pictures: of every method a typical one and the worst."""
+"""Select the cases that the page shows as pictures: the median and the worst of each method."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from regkit.statistics.summary import ScoreSummary
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A record to show, and why.
+class SelectedCase:
+    """A record to show, and the reason.
 
     Parameters
     ----------
     record
-        What was found.
-    why
+        Record of the case and method.
+    reason
         ``median`` or ``worst``.
     score, value, unit
-        By which score, and what it is.
+        Name of the score that selected the case, its value and its unit.
     """
 
     record: Record
-    why: str
+    reason: str
     score: str
     value: float
     unit: str
 
 
-def leading(scores: Sequence[ScoreSummary], preferred: Sequence[str] = ()) -> ScoreSummary | None:
+def leading_score(
+    scores: Sequence[ScoreSummary], preferred: Sequence[str] = ()
+) -> ScoreSummary | None:
     """Return the score that a page shows first: a preferred one, else the first that ranks."""
     for name in preferred:
         for score in scores:
@@ -43,17 +45,19 @@ def leading(scores: Sequence[ScoreSummary], preferred: Sequence[str] = ()) -> Sc
     return next(iter(ranked or scores), None)
 
 
-def choose(records: Sequence[Record], score: ScoreSummary, most: int) -> list[Choice]:
-    """Choose records of one dataset to show.
+def select_cases(
+    records: Sequence[Record], score: ScoreSummary, max_cases: int
+) -> list[SelectedCase]:
+    """Select records of one dataset to show.
 
     Parameters
     ----------
     records
-        Those of the dataset.
+        Records of the dataset.
     score
-        Decides which case is worst.
-    most
-        How many to choose; the best methods come first.
+        Score by which cases are selected.
+    max_cases
+        Largest number of cases; the best methods come first.
 
     Returns
     -------
@@ -61,33 +65,35 @@ def choose(records: Sequence[Record], score: ScoreSummary, most: int) -> list[Ch
         For every method its median and its worst case among those that did not fail.
     """
     sign = -1 if score.better == "higher" else 1
-    chosen = []
-    for method in by_rank(score):
+    selected = []
+    for method in methods_by_rank(score):
         done = [
             (sign * v, r) for r in records if (v := _value(r, method, score.score)) is not None
         ]
         done.sort(key=lambda item: item[0])
         if done:
             typical, worst = done[(len(done) - 1) // 2], done[-1]
-            chosen.append(_choice(typical, "median", score, sign))
+            selected.append(_selected(typical, "median", score, sign))
             if worst[1] is not typical[1]:
-                chosen.append(_choice(worst, "worst", score, sign))
-    return chosen[:most]
+                selected.append(_selected(worst, "worst", score, sign))
+    return selected[:max_cases]
 
 
-def by_rank(score: ScoreSummary) -> list[str]:
+def methods_by_rank(score: ScoreSummary) -> list[str]:
     """Return the methods from best to worst; in their own order if they are not ranked."""
     if score.ranking is not None:
         return list(score.ranking.methods)
     return [row.method for row in score.methods]
 
 
-def _choice(item: tuple[float, Record], why: str, score: ScoreSummary, sign: int) -> Choice:
-    return Choice(item[1], why, score.score, sign * item[0], score.unit)
+def _selected(
+    item: tuple[float, Record], reason: str, score: ScoreSummary, sign: int
+) -> SelectedCase:
+    return SelectedCase(item[1], reason, score.score, sign * item[0], score.unit)
 
 
 def _value(record: Record, method: str, name: str) -> float | None:
-    """Return the score of a record that can be shown."""
+    """Return the score of a record that has a transform to show, else None."""
     value: Any = (record.get("scores") or {}).get(name)
     if record["method"] != method or record["status"] != "ok" or not record.get("transform"):
         return None
