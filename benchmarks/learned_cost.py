@@ -25,7 +25,7 @@ from records import append, markdown, read
 from regkit.datasets.folder import build_dataset
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
-from regkit_pairnets import build_network
+from regkit_pairnets import build_pair_network
 
 HERE = Path(__file__).parent
 METHODS = ("dvnet", "msreg", "densenet", "densenet-nonlocal", "dusfe")
@@ -54,7 +54,7 @@ def shipped(runs: int, out: Path) -> None:
         if default_registry().method(name).problem:
             continue
         method = build_method(name)
-        moved = method.register(pair).diagnostics["passes_moved_mm"]
+        moved = method.register(pair).diagnostics["pass_displacement_mm"]
         record = {"method": name, "what": "shipped weights, one pair", "looks": len(moved)}
         append(out, record | timed(lambda m=method: m.register(pair), runs) | conditions())
 
@@ -63,7 +63,7 @@ def full_size(out: Path) -> None:
     """Time one look of the published networks."""
     images = torch.rand(2, 1, 1, *FULL)
     for name in METHODS:
-        network = build_network(name, FULL).eval()
+        network = build_pair_network(name, FULL).eval()
         count = sum(p.numel() for p in network.parameters())
         with torch.inference_mode():
             cost = timed(lambda n=network: n(*images), 1)

@@ -38,7 +38,7 @@ COLUMNS = ("method", "preset", "parameters", "on", "batch", "s a step", "GPU MB"
 def log_of(method: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Train a little; return what the log says."""
     words = ["train", method, "--data", DATA[method], "-o", str(folder / method)]
-    words += ["--cache", str(options.cache or folder / "pool"), "--preset", options.preset]
+    words += ["--cache", str(options.cache or folder / "cache"), "--preset", options.preset]
     words += ["--steps", str(options.steps), "--device", options.device]
     choices = [f"cases={options.cases}", "validation_cases=1", "log_every=1"]
     for choice in choices:
@@ -63,7 +63,7 @@ def record(log: dict[str, Any], on: str) -> dict[str, Any]:
         "on": on or log.get("device_name") or platform.machine(),
         "torch": log["torch"],
         "threads": log["threads"],
-        "batch": log["preset"]["batch"],
+        "batch": log["preset"]["batch_size"],
         "precision": log["preset"]["precision"],
         "s_per_step": (last["seconds"] - first["seconds"]) / (last["step"] - first["step"]),
         "gpu_memory_mb": log["gpu_memory_mb"],
@@ -73,13 +73,13 @@ def record(log: dict[str, Any], on: str) -> dict[str, Any]:
 def whole_course(method: str, preset: str) -> int:
     """Return how many steps a preset has for a method."""
     import regkit_pairnets
-    from regkit.learning import read_course
+    from regkit.learning import read_training_config
     from regkit.registry import default_registry
     from regkit.training import TrainingJob
-    from regkit_pairnets.train.preset import Preset
+    from regkit_pairnets.train.config import PairNetConfig
 
     job = TrainingJob(method, DATA[method], Path(), default_registry(), preset=preset)
-    return read_course(Preset, regkit_pairnets.__name__, job)[0].steps
+    return read_training_config(PairNetConfig, regkit_pairnets.__name__, job)[0].steps
 
 
 def table(found: list[dict[str, Any]]) -> str:

@@ -35,7 +35,7 @@ from regkit.errors import RegistrationError
 from regkit.metrics.evaluation import Evaluation
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
-from regkit_msstunet.train.pool import TOGETHER
+from regkit_msstunet.train.task import ReorientationTask
 
 OUT = Path(__file__).parent / "results" / "ventricle_networks.jsonl"
 TOLD = ("seg1", "seg2")
@@ -82,7 +82,7 @@ def trainings(options: argparse.Namespace) -> list[Training]:
 
 def cohorts(data: str) -> list[str]:
     """Return the names of the cohorts that are meant."""
-    return TOGETHER.get(data, data).split(",")
+    return ReorientationTask.data_aliases.get(data, data).split(",")
 
 
 def trained(training: Training, options: argparse.Namespace) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def trained(training: Training, options: argparse.Namespace) -> dict[str, Any]:
     folder, steps = training.folder(options.output), training.steps
     if not (folder / "ms-st-unet.json").exists():
         words = ["train", "ms-st-unet", "--data", training.data, "-o", str(folder)]
-        words += ["--cache", str(options.output / "pool"), "--steps", str(steps)]
+        words += ["--cache", str(options.output / "cache"), "--steps", str(steps)]
         words += ["--threads", "1"]
         choices = [f"network={training.network}", f"width={WIDTHS[training.network]}"]
         for choice in (*choices, f"validate_every={steps}", *options.set):

@@ -34,7 +34,7 @@ from regkit.registration.parameters import parse_assignment
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
 from regkit.registry import default_registry
-from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.geometry import cube, pose_numbers
 from regkit_ventricle.label_probabilities import relabel
 from regkit_ventricle.segmentation_metrics import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
@@ -146,7 +146,7 @@ def numbers(
     centre = AffineTransform.shift(case.pair.fixed.grid.centre)
     grid = cube(128, 3.4, case.pair.moving.grid.centre)
     pose = AffineTransform(transform.matrix @ centre.matrix)
-    return to_numbers(pose, grid, near or (-0.8, -1.1, 1.2)).tolist()
+    return pose_numbers(pose, grid, near or (-0.8, -1.1, 1.2)).tolist()
 
 
 def tables(found: list[dict[str, Any]]) -> str:

@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regkit_msstunet.catalogue import build_network as build_network
-    from regkit_msstunet.catalogue import network_names as network_names
+    from regkit_msstunet.catalogue import build_reorienter as build_reorienter
+    from regkit_msstunet.catalogue import reorienter_names as reorienter_names
 
 # Imported on first use: naming the methods of this package must not import torch.
-_HOMES = {"build_network": "catalogue", "network_names": "catalogue"}
+_HOMES = {"build_reorienter": "catalogue", "reorienter_names": "catalogue"}
 
-__all__ = ["build_network", "network_names"]
+__all__ = ["build_reorienter", "reorienter_names"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,41 +8,41 @@ from itertools import pairwise
 from typing import TypeAlias, get_args
 
 from regkit.errors import ParameterError, UnknownNameError
+from regkit.learning.layers import Norm
 from regkit_msstunet.networks.attention_unet import AttentionUNet
 from regkit_msstunet.networks.dense_unet import DenseUNet
-from regkit_msstunet.networks.layers import Norm
-from regkit_msstunet.networks.localiser import MEAN_POSE, Localiser
+from regkit_msstunet.networks.localizer import MEAN_POSE, Localizer
 from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.omega_net import OmegaNet
 from regkit_msstunet.networks.plain_unet import PlainUNet
 from regkit_msstunet.networks.reorienter import Reorienter, check_grid
-from regkit_msstunet.networks.segmenter import ZOOMS, LocaliserKind, Segmenter, Size, Zooms
+from regkit_msstunet.networks.segmenter import ZOOMS, LocalizerKind, NetworkSize, Segmenter, Zooms
 from regkit_msstunet.networks.vnet import VNet
-from regkit_msstunet.networks.zooming import ZoomingLocaliser
+from regkit_msstunet.networks.zooming import ZoomingLocalizer
 
-Build: TypeAlias = Callable[[Size, Sequence[float]], Reorienter]
+Build: TypeAlias = Callable[[NetworkSize, Sequence[float]], Reorienter]
 SCALES = 3
 
 
 def _built(
-    size: Size,
+    size: NetworkSize,
     mean: Sequence[float],
     scales: int,
-    segmenter: Callable[[Size], Segmenter],
+    segmenter: Callable[[NetworkSize], Segmenter],
     joint: bool = True,
 ) -> Reorienter:
-    return Reorienter(size, _localiser(size, mean, scales), segmenter(size), joint)
+    return Reorienter(size, _localizer(size, mean, scales), segmenter(size), joint)
 
 
-def _localiser(
-    size: Size, mean: Sequence[float], scales: int
-) -> Localiser | ZoomingLocaliser | None:
-    width = size.trunk or size.width
+def _localizer(
+    size: NetworkSize, mean: Sequence[float], scales: int
+) -> Localizer | ZoomingLocalizer | None:
+    width = size.localizer_width or size.width
     if not scales:
         return None
-    if size.localiser == "zooming":
-        return ZoomingLocaliser(scales, size.grid, width, mean)
-    return Localiser(scales, width, size.norm, size.fold, mean)
+    if size.localizer == "zooming":
+        return ZoomingLocalizer(scales, size.grid, width, mean)
+    return Localizer(scales, width, size.norm, size.space_to_depth, mean)
 
 
 NETWORKS: Mapping[str, Build] = {
@@ -58,20 +58,20 @@ NETWORKS: Mapping[str, Build] = {
 }
 
 
-def network_names() -> tuple[str, ...]:
-    """Return the names that `build_network` knows."""
+def reorienter_names() -> tuple[str, ...]:
+    """Return the names that `build_reorienter` knows."""
     return tuple(NETWORKS)
 
 
-def build_network(
+def build_reorienter(
     grid_size: int,
     name: str = "ms-st-unet",
     *,
     width: float = 1.0,
-    trunk: float = 0.0,
+    localizer_width: float = 0.0,
     norm: Norm = "batch",
-    fold: int = 1,
-    localiser: LocaliserKind = "resnet",
+    space_to_depth: int = 1,
+    localizer: LocalizerKind = "resnet",
     zooms: Sequence[float] = ZOOMS,
     mean: Sequence[float] = MEAN_POSE,
 ) -> Reorienter:
@@ -89,15 +89,15 @@ def build_network(
         own; ``omega-net`` is a cascade of U-Nets.
     width
         Factor on the channels.
-    trunk
+    localizer_width
         Factor on those of the localiser instead, which has most of the weights and costs least;
         0 for `width`.
     norm
         ``batch`` as published, or ``group``.
-    fold
+    space_to_depth
         Voxels a side that become channels of one where the whole field of view is looked at: 1 as
         published, more for small models, whose first and last layers are otherwise dearest.
-    localiser
+    localizer
         What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
         from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have none.
     zooms
@@ -119,10 +119,12 @@ def build_network(
     """
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
-    if localiser not in get_args(LocaliserKind):
-        kinds = " or ".join(f"'{kind}'" for kind in get_args(LocaliserKind))
-        raise ParameterError(f"localiser takes {kinds}, got '{localiser}'")
-    size = Size(grid_size, width, norm, fold, trunk, localiser, _three(zooms))
+    if localizer not in get_args(LocalizerKind):
+        kinds = " or ".join(f"'{kind}'" for kind in get_args(LocalizerKind))
+        raise ParameterError(f"localizer takes {kinds}, got '{localizer}'")
+    size = NetworkSize(
+        grid_size, width, norm, space_to_depth, localizer_width, localizer, _three(zooms)
+    )
     check_grid(size)
     return NETWORKS[name](size, mean)
 

@@ -19,7 +19,7 @@ from regkit.errors import TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import AffineTransform
-from regkit_ventricle.reorientation_angles import euler_angles_yxz, rotation_matrix_yxz
+from regkit.learning import upright_grid
 
 # Of a voxel: how near voxels of two grids are that are the same ones.
 MEET = 1e-6
@@ -27,9 +27,7 @@ MEET = 1e-6
 
 def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
     """Return an upright cube of `size` voxels a side around a point in LPS mm."""
-    first = np.subtract(centre, (size - 1) / 2 * spacing_mm).tolist()
-    x, y, z = first
-    return Grid((size, size, size), (spacing_mm, spacing_mm, spacing_mm), (x, y, z))
+    return upright_grid(centre, (size,) * 3, (spacing_mm,) * 3)
 
 
 def zoomed(grid: Grid, zoom: float, size: int) -> Grid:
@@ -47,7 +45,7 @@ def refined(grid: Grid, finer: int) -> Grid:
     return replace(grid, shape_zyx=(nz, ny, nx), spacing=(x, y, z))
 
 
-def moved(grid: Grid, pose: AffineTransform) -> Grid:
+def moved_grid(grid: Grid, pose: AffineTransform) -> Grid:
     """Return where a rigid map takes the voxels of a grid."""
     return Grid.from_affine(grid.shape_zyx, pose.matrix @ grid.affine)
 
@@ -63,7 +61,7 @@ def half_width_mm(grid: Grid) -> float:
     return (grid.shape_zyx[0] - 1) / 2 * grid.spacing[0]
 
 
-def to_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
+def pose_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
     """Return the map of short-axis points to points of a cube, LPS mm, that numbers mean.
 
     Parameters
@@ -87,7 +85,7 @@ def to_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
     return AffineTransform(matrix)
 
 
-def to_numbers(
+def pose_numbers(
     transform: AffineTransform, grid: Grid, near: ArrayLike = (0.0, 0.0, 0.0)
 ) -> FloatArray:
     """Return the numbers (6,) of a rigid map of short-axis points to points of a cube.

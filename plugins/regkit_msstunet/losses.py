@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_msstunet.networks.pose import looked_up, pull_back, rotation, wrapped
+from regkit_msstunet.networks.pose import pull_back, rotation, sample_cube, wrap_angles
 from regkit_msstunet.networks.segmenter import CLASSES, voxels_within
 
 SMOOTH = 1e-5
@@ -25,7 +25,7 @@ LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
 
 def rotation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     """Return the mean absolute error of the three angles (rad) of numbers (..., 6)."""
-    return wrapped(numbers[..., :3] - truth[..., :3]).abs().mean()
+    return wrap_angles(numbers[..., :3] - truth[..., :3]).abs().mean()
 
 
 def translation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     return ROTATION * rotation_loss(numbers, true) + translation_loss(numbers, true)
 
 
-def way_loss(numbers: Tensor, truth: Tensor) -> Tensor:
+def point_distance_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     """Return 40 times how far points on the short-axis frame's axes are off along x, y and z.
 
     The mean over six points, a quarter of the half-width from the origin. Instead of
@@ -92,8 +92,10 @@ def threshold_loss(
     for scale, zoom in enumerate(zooms[: numbers.shape[1]]):
         side = voxels_within(volume.shape[-1], zoom) // coarser
         with torch.no_grad():
-            true = looked_up(bright, pull_back(truth, zoom), side)
-        losses.append(dice_loss(looked_up(bright, pull_back(numbers[:, scale], zoom), side), true))
+            true = sample_cube(bright, pull_back(truth, zoom), side)
+        losses.append(
+            dice_loss(sample_cube(bright, pull_back(numbers[:, scale], zoom), side), true)
+        )
     return torch.stack(losses).mean()
 
 
@@ -120,7 +122,7 @@ def segmentation_loss(
     return torch.stack(losses).sum()
 
 
-def supervised(
+def deep_supervision_loss(
     logits: Sequence[Tensor], labels: Sequence[Tensor], weights: Sequence[float] = CLASS_WEIGHTS
 ) -> Tensor:
     """Return the segmentation loss of all outputs, the coarser the less."""
@@ -131,7 +133,7 @@ def supervised(
     return torch.stack(losses).sum()
 
 
-def surprise(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
     """Return the cross entropy of all outputs for each voxel of a ventricle, the coarser the less.
 
     Unlike Dice, near a ventricle it is least where shares are as likely as they say, so that

@@ -20,6 +20,6 @@ def regkit_methods() -> Iterable[MethodSpec]:
             requires=NEEDS,
             reference=NI,
             weights="regkit_msstunet",
-            trainer="regkit_msstunet.train.trainer:train",
+            trainer="regkit_msstunet.train.task:train_reorienter",
         ),
     )

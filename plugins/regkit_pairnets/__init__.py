@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regkit_pairnets.catalogue import build_network as build_network
-    from regkit_pairnets.catalogue import network_names as network_names
+    from regkit_pairnets.catalogue import build_pair_network as build_pair_network
+    from regkit_pairnets.catalogue import pair_network_names as pair_network_names
 
 # Imported on first use: naming the methods of this package must not import torch.
-_HOMES = {"build_network": "catalogue", "network_names": "catalogue"}
+_HOMES = {"build_pair_network": "catalogue", "pair_network_names": "catalogue"}
 
-__all__ = ["build_network", "network_names"]
+__all__ = ["build_pair_network", "pair_network_names"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from regkit.errors import ParameterError, UnknownNameError
+from regkit.errors import UnknownNameError
+from regkit.learning.layers import check_switches
 from regkit_pairnets.networks.attention_reg import AttentionReg
 from regkit_pairnets.networks.densenet import DenseNet
 from regkit_pairnets.networks.densenet_nonlocal import NonLocalDenseNet
@@ -27,20 +27,20 @@ NETWORKS: Mapping[str, type[PairNetwork]] = {
 }
 
 
-def network_names() -> tuple[str, ...]:
-    """Return the names that `build_network` knows."""
+def pair_network_names() -> tuple[str, ...]:
+    """Return the names that `build_pair_network` knows."""
     return tuple(NETWORKS)
 
 
-def build_network(name: str, grid_shape: GridShape, **switches: Any) -> PairNetwork:
+def build_pair_network(name: str, grid_shape: GridShape, **switches: Any) -> PairNetwork:
     """Build a network with random weights.
 
     Parameters
     ----------
     name
-        One of `network_names`.
+        Name of the network, one of `pair_network_names`.
     grid_shape
-        Voxels along the three axes of the tensors, in the order of the tensors: x, y, z for the
+        Number of voxels along the three axes of the tensors, in their order: x, y, z for the
         DuSFE family (80, 80, 40 in its code), z, y, x for the prostate networks (32, 96, 96).
     switches
         Parameters of the network's class. All have ``width``, a factor on the channels.
@@ -48,7 +48,7 @@ def build_network(name: str, grid_shape: GridShape, **switches: Any) -> PairNetw
     Returns
     -------
     PairNetwork
-        A module whose ``forward(first, second)`` takes two tensors (batch, 1, *grid_shape) and
+        A module whose ``forward(input_a, input_b)`` takes two tensors (batch, 1, *grid_shape) and
         returns (batch, 6): three translations, then three angles about the same axes in degrees.
 
     Raises
@@ -61,8 +61,5 @@ def build_network(name: str, grid_shape: GridShape, **switches: Any) -> PairNetw
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
     kind = NETWORKS[name]
-    known = list(inspect.signature(kind).parameters)[1:]
-    for switch in switches:
-        if switch not in known:
-            raise ParameterError(f"{name} has no switch '{switch}'; it has {', '.join(known)}")
+    check_switches(kind, name, switches)
     return kind(grid_shape, **switches)

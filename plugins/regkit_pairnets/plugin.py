@@ -36,5 +36,5 @@ def _learned(name: str, summary: str, reference: str = CHEN) -> MethodSpec:
         preset={"weights": name},
         reference=reference,
         weights="regkit_pairnets",
-        trainer="regkit_pairnets.train.trainer:train",
+        trainer="regkit_pairnets.train.task:train_pair_network",
     )

@@ -1,45 +1,38 @@
-"""The learned rigid methods: one class, which weights make this method or that."""
+"""The learned rigid methods: one class; its weights make it one method or another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar
 
-from regkit.errors import ParameterError
+from regkit.learning import LearnedMethod, ModelCard
 from regkit.registrar import Estimate, Pair
+from regkit_pairnets.card import PairNetCard
 
 
 @dataclass(frozen=True)
-class LearnedRegistration:
-    """Reads the motion off both images by a trained network, and looks again.
+class LearnedRegistration(LearnedMethod):
+    """Rigid registration by a trained network that reads the motion off both images.
 
-    The network sees both images on its own grid around the fixed image. Each pass registers what
-    the one before left. A domain guard says when the images are not like those of training.
+    The network sees both images on its own grid around the fixed image. Each pass corrects the
+    transform so far. A domain guard warns when the images are not like those of training.
 
     Parameters
     ----------
     weights
-        A method's name for its usual weights, or a ``.safetensors`` file with its card.
+        Name of installed or shipped weights, or a ``.safetensors`` file with its card.
     passes
-        How often to look; ``auto`` as often as the card says.
+        Number of passes of the network; ``auto`` for that of the card.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
+    card: ClassVar[type[ModelCard]] = PairNetCard
+
     weights: str = "dusfe"
-    passes: Literal["auto"] | int = "auto"
-    device: str = "auto"
 
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if self.passes != "auto" and not 1 <= self.passes <= 100:
-            raise ParameterError(f"passes takes auto, or 1 to 100, got {self.passes}")
-        if not self.weights:
-            raise ParameterError("weights takes a name or a .safetensors file, got nothing")
+    def infer(self, pair: Pair, trained: Any, passes: int) -> Estimate:
+        """Return the initial transform followed by the motion found."""
+        from regkit_pairnets.inference import register_rigid  # noqa: PLC0415 - loads torch
 
-    def register(self, pair: Pair) -> Estimate:
-        """Return the initial map followed by the motion found."""
-        from regkit_pairnets.inference import register  # noqa: PLC0415 - loads torch
-
-        passes = None if self.passes == "auto" else self.passes
-        return register(pair, self.weights, passes, self.device)
+        return register_rigid(pair, trained, passes)

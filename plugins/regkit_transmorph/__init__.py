@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regkit_transmorph.catalogue import build_network as build_network
+    from regkit_transmorph.catalogue import build_transmorph as build_transmorph
     from regkit_transmorph.catalogue import variant_names as variant_names
 
 # Imported on first use: naming the methods of this package must not import torch.
-_HOMES = {"build_network": "catalogue", "variant_names": "catalogue"}
+_HOMES = {"build_transmorph": "catalogue", "variant_names": "catalogue"}
 
-__all__ = ["build_network", "variant_names"]
+__all__ = ["build_transmorph", "variant_names"]
 
 
 def __getattr__(name: str) -> Any:

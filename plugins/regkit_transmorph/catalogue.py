@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from regkit.errors import ParameterError, UnknownNameError
+from regkit.errors import UnknownNameError
+from regkit.learning.layers import check_switches
 from regkit_transmorph.networks.transmorph_affine import TransMorphAffine
 from regkit_transmorph.networks.windows import Size
 
@@ -19,11 +19,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def variant_names() -> tuple[str, ...]:
-    """Return the names that `build_network` knows."""
+    """Return the names that `build_transmorph` knows."""
     return tuple(VARIANTS)
 
 
-def build_network(variant: str, image_size: Size, **switches: Any) -> TransMorphAffine:
+def build_transmorph(variant: str, image_size: Size, **switches: Any) -> TransMorphAffine:
     """Build a TransMorph-affine network with random weights.
 
     Parameters
@@ -35,7 +35,7 @@ def build_network(variant: str, image_size: Size, **switches: Any) -> TransMorph
         192, 192 for whole-body PET/CT.
     switches
         Parameters of `TransMorphAffine` that differ: ``width``, ``depths``, ``heads``, ``patch``,
-        ``window``, ``hidden``, ``checkpointing``.
+        ``window``, ``mlp_hidden``, ``checkpointing``.
 
     Returns
     -------
@@ -54,8 +54,5 @@ def build_network(variant: str, image_size: Size, **switches: Any) -> TransMorph
         raise UnknownNameError(
             f"TransMorph has no variant '{variant}'; there are {', '.join(VARIANTS)}"
         )
-    known = list(inspect.signature(TransMorphAffine).parameters)[1:]
-    for switch in switches:
-        if switch not in known:
-            raise ParameterError(f"TransMorph has no switch '{switch}'; it has {', '.join(known)}")
+    check_switches(TransMorphAffine, "TransMorph", switches)
     return TransMorphAffine(image_size, **{**VARIANTS[variant], **switches})

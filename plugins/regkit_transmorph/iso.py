@@ -12,11 +12,11 @@ from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
 from regkit.weights import find_weights
-from regkit_transmorph.physical import Model, shape_of, without_shears
-from regkit_transmorph.preparation import prepare, refinable, settled
+from regkit_transmorph.affine_parameterization import Model, shape_of, without_shears
+from regkit_transmorph.preparation import clip_hot_uptake, infer_modalities, prepare
+from regkit_transmorph.preparation.hot_uptake import preprocessing_record
 from regkit_transmorph.preparation.prepared import UNITS
-from regkit_transmorph.preparation.refinable import done_for_refinement
-from regkit_transmorph.registrar import TransMorph, check_looks
+from regkit_transmorph.registrar import TransMorph
 
 Start = Literal["auto", "network", "search", "initial"]
 LARGEST_SEED = 2**31 - 2
@@ -73,7 +73,7 @@ class InstanceSpecific:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        check_looks(self.weights, self.passes)
+        self._network()  # checks weights and passes
         check_ranges(
             self,
             levels=(1, 8),
@@ -87,7 +87,7 @@ class InstanceSpecific:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the start after its refinement."""
-        pair, assumed = settled(pair)
+        pair, assumed = infer_modalities(pair)
         start, how = self._started(pair)
         found = self._refined(replace(pair, initial=start.transform))
         total = found.transform
@@ -125,7 +125,7 @@ class InstanceSpecific:
         return "; ".join(found.diagnostics["warnings"]) or found
 
     def _network(self) -> TransMorph:
-        return TransMorph(self.weights, self.model, self.passes, self.device)
+        return TransMorph(self.weights, self.passes, self.device, self.model)
 
     def _searched(self, pair: Pair) -> Estimate:
         from regkit_instance.multistart import MultiStartSettings, search  # noqa: PLC0415 - loads numba
@@ -146,10 +146,12 @@ class InstanceSpecific:
         settings = RefinementSettings(
             self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
         )
-        ready = replace(pair, fixed=refinable(pair.fixed), moving=refinable(pair.moving))
+        ready = replace(
+            pair, fixed=clip_hot_uptake(pair.fixed), moving=clip_hot_uptake(pair.moving)
+        )
         found = refine(ready, settings)
         given = {"fixed": pair.fixed, "moving": pair.moving}
-        told = {role: done_for_refinement(image) for role, image in given.items()}
+        told = {role: preprocessing_record(image) for role, image in given.items()}
         return replace(found, diagnostics={**found.diagnostics, "preparation": told})
 
     def _refined_as_published(self, pair: Pair) -> Estimate:

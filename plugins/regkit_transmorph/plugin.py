@@ -28,7 +28,7 @@ def _network(measure: str) -> MethodSpec:
         preset={"weights": name},
         reference=CHEN,
         weights="regkit_transmorph",
-        trainer="regkit_transmorph.train.trainer:train",
+        trainer="regkit_transmorph.train.task:train_transmorph",
     )
 
 

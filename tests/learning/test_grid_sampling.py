@@ -7,7 +7,7 @@ import torch
 from regkit import IDENTITY, Grid, Volume, resample, rigid
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
-from regkit.learning.grid_sampling import beyond, look_up, places
+from regkit.learning.grid_sampling import grid_sample, outside_mask, sampling_grid
 
 ONTO = Grid((9, 10, 11), (11.0, 12.0, 9.0), (-50.0, -48.0, -40.0))
 OBLIQUE = tuple((rotation_matrix((8, -12, 25)) @ np.diag([1.0, -1.0, 1.0])).ravel())
@@ -37,10 +37,10 @@ def images() -> list[np.ndarray]:
 
 def test_a_batch_is_what_simpleitk_makes_of_each_image(device) -> None:
     arrays = images()
-    where = places(THROUGHS, ONTO, SOURCES, device)
+    where = sampling_grid(THROUGHS, ONTO, SOURCES, device)
     tensors = [torch.from_numpy(array)[None, None].to(device) for array in arrays]
-    found = look_up(tensors, where).cpu().numpy()
-    outside = beyond(where, SOURCES).any(dim=0).cpu().numpy()
+    found = grid_sample(tensors, where).cpu().numpy()
+    outside = outside_mask(where, SOURCES).any(dim=0).cpu().numpy()
     for one, hidden, array, grid, through in zip(
         found, outside, arrays, SOURCES, THROUGHS, strict=True
     ):
@@ -52,8 +52,8 @@ def test_a_batch_is_what_simpleitk_makes_of_each_image(device) -> None:
 
 def test_beside_an_image_is_its_border_or_nothing(device) -> None:
     far = AffineTransform.shift((1e4, 0.0, 0.0))
-    where = places([far], ONTO, [SOURCES[1]], device)
+    where = sampling_grid([far], ONTO, [SOURCES[1]], device)
     full = torch.full((1, 1, 6, 20, 18), 2, dtype=torch.uint8, device=device)
-    assert (look_up([full], where) == 2).all()
-    assert (look_up([full], where, "nearest", "zeros") == 0).all()
-    assert beyond(where, [SOURCES[1]])[2].all()
+    assert (grid_sample([full], where) == 2).all()
+    assert (grid_sample([full], where, "nearest", "zeros") == 0).all()
+    assert outside_mask(where, [SOURCES[1]])[2].all()

@@ -7,7 +7,7 @@ from hypothesis import given
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, Volume, rigid
 from regkit.errors import ParameterError
-from regkit.learning.iterative import passes
+from regkit.learning.iterative import recursive_registration
 from strategies import POINTS, RIGID
 
 FEW = Grid((4, 4, 4), (90.0, 90.0, 90.0), (-135.0, -135.0, -135.0))
@@ -22,7 +22,7 @@ def constant(*maps):
 
 @given(RIGID, RIGID, RIGID, POINTS)
 def test_later_passes_map_first(initial, one, two, points) -> None:
-    first, second = passes(
+    first, second = recursive_registration(
         constant(one, two), PAIR.fixed, PAIR.moving, FEW, initial=initial, count=2
     )
     expected = initial.map_points(one.map_points(points))
@@ -50,7 +50,7 @@ def half_way(fixed: Volume, moving: Volume) -> AffineTransform:
 
 def test_every_pass_sees_what_is_left() -> None:
     fixed, moving = ball((5, 5, 5)), ball((37, -11, 21))
-    totals = list(passes(half_way, fixed, moving, SMALL, count=5))
+    totals = list(recursive_registration(half_way, fixed, moving, SMALL, count=5))
     left = [np.subtract((37, -11, 21), t.map_points((5, 5, 5))) for t in totals]
     expected = [np.array((32, -16, 16)) / 2**n for n in range(1, 6)]
     np.testing.assert_allclose(left, expected, atol=0.05)
@@ -59,14 +59,14 @@ def test_every_pass_sees_what_is_left() -> None:
 def test_the_first_pass_sees_what_the_start_leaves() -> None:
     fixed, moving = ball((0, 0, 0)), ball((40, 0, 0))
     start = rigid((0, 0, 90), (32, 0, 0))
-    (total,) = passes(half_way, fixed, moving, SMALL, initial=start)
+    (total,) = recursive_registration(half_way, fixed, moving, SMALL, initial=start)
     np.testing.assert_allclose(total.map_points((0, 0, 0)), (36, 0, 0), atol=0.05)
     np.testing.assert_allclose(total.map_points((10, 0, 0)), (36, 10, 0), atol=0.05)
 
 
 def test_a_start_that_bends_stays_under_the_passes() -> None:
     bend = DisplacementField(np.full((4, 4, 4, 3), 5.0), FEW)
-    (total,) = passes(constant(MOTION), PAIR.fixed, PAIR.moving, FEW, initial=bend)
+    (total,) = recursive_registration(constant(MOTION), PAIR.fixed, PAIR.moving, FEW, initial=bend)
     np.testing.assert_allclose(
         total.map_points((1.0, 2.0, 3.0)), MOTION.map_points((1.0, 2.0, 3.0)) + 5
     )
@@ -80,7 +80,11 @@ def test_what_no_image_shows_is_unknown() -> None:
         return IDENTITY
 
     wide = Grid((8, 8, 8), (90.0, 90.0, 90.0), (-315.0, -315.0, -315.0))
-    list(passes(look, PAIR.fixed, PAIR.moving, wide, initial=AffineTransform.shift((90, 0, 0))))
+    list(
+        recursive_registration(
+            look, PAIR.fixed, PAIR.moving, wide, initial=AffineTransform.shift((90, 0, 0))
+        )
+    )
     ((fixed, moving),) = seen
     assert fixed.grid == moving.grid == wide
     assert (fixed.modality, moving.modality) == ("pet", "ct")
@@ -93,4 +97,4 @@ def test_what_no_image_shows_is_unknown() -> None:
 
 def test_no_pass_is_refused() -> None:
     with pytest.raises(ParameterError, match="one pass or more, got 0"):
-        list(passes(half_way, PAIR.fixed, PAIR.moving, FEW, count=0))
+        list(recursive_registration(half_way, PAIR.fixed, PAIR.moving, FEW, count=0))

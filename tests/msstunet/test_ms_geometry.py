@@ -16,12 +16,12 @@ from regkit_msstunet.geometry import (
     cube,
     half_width_mm,
     meets,
-    moved,
+    moved_grid,
+    pose_numbers,
+    pose_transform,
     refined,
-    to_numbers,
-    to_transform,
 )
-from regkit_msstunet.networks.pose import looked_up, pull_back, rotation
+from regkit_msstunet.networks.pose import pull_back, rotation, sample_cube
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
@@ -41,8 +41,8 @@ def test_what_a_network_looks_up_is_what_regkit_resamples() -> None:
     values = np.pad(np.random.default_rng(1).random((20, 20, 20)), 2)
     numbers = torch.tensor([NUMBERS], dtype=torch.float64)
     volume = torch.from_numpy(values)[None, None]
-    seen = looked_up(volume, pull_back(numbers, 1.0), 24)[0, 0].numpy()
-    mapped = resample(Volume(values, grid), cube(24, 5.0), to_transform(NUMBERS, grid)).array
+    seen = sample_cube(volume, pull_back(numbers, 1.0), 24)[0, 0].numpy()
+    mapped = resample(Volume(values, grid), cube(24, 5.0), pose_transform(NUMBERS, grid)).array
     assert (mapped > 0).mean() > 0.3
     np.testing.assert_allclose(seen, mapped, atol=1e-5)
 
@@ -50,10 +50,10 @@ def test_what_a_network_looks_up_is_what_regkit_resamples() -> None:
 @given(ANGLES, SHIFTS)
 def test_there_and_back(angles, shift) -> None:
     grid = cube(33, 7.0, (10.0, 20.0, -500.0))
-    pose = to_transform((*angles, *shift), grid)
-    again = to_transform(to_numbers(pose, grid), grid)
+    pose = pose_transform((*angles, *shift), grid)
+    again = pose_transform(pose_numbers(pose, grid), grid)
     np.testing.assert_allclose(again.matrix, pose.matrix, atol=1e-7)
-    near = to_numbers(pose, grid, angles)
+    near = pose_numbers(pose, grid, angles)
     if abs(np.cos(angles[1])) > 1e-3:
         np.testing.assert_allclose(near, (*angles, *shift), atol=1e-6)
 
@@ -63,7 +63,7 @@ def test_the_simulators_poses_are_the_numbers() -> None:
     pose = HeartPose(-0.83, -1.14, 1.22, -0.19, 0.15, -0.29)
     grid = cube(128, 3.4)
     truth = AffineTransform.about(pose.rotation, pose.centre_mm, (0.0, 0.0, 0.0))
-    numbers = to_numbers(truth, grid, (-0.8, -1.1, 1.2))
+    numbers = pose_numbers(truth, grid, (-0.8, -1.1, 1.2))
     np.testing.assert_allclose(numbers[:3], pose[:3], atol=1e-12)
     np.testing.assert_allclose(numbers[3:], np.negative(pose[3:]) * 128 / 127, rtol=1e-9)
 
@@ -77,9 +77,9 @@ def test_half_a_width_is_between_voxel_centres() -> None:
 
 def test_numbers_that_are_no_pose() -> None:
     with pytest.raises(TransformError, match="takes six finite numbers, got"):
-        to_transform((0, 0, np.nan, 0, 0, 0), cube(8, 1.0))
+        pose_transform((0, 0, np.nan, 0, 0, 0), cube(8, 1.0))
     with pytest.raises(TransformError, match="a pose is a rigid transform"):
-        to_numbers(AffineTransform(np.diag([2.0, 1, 1, 1])), cube(8, 1.0))
+        pose_numbers(AffineTransform(np.diag([2.0, 1, 1, 1])), cube(8, 1.0))
 
 
 def test_grids_meet_where_all_voxels_of_one_are_voxels_of_the_other() -> None:
@@ -109,5 +109,5 @@ def test_finer_voxels_are_between_those_of_the_grid_and_moved_with_it() -> None:
     np.testing.assert_allclose(finer.to_physical(4 * index), grid.to_physical(index))
     pose = rigid((20.0, -35.0, 70.0), (4.0, 5.0, -6.0))
     np.testing.assert_allclose(
-        moved(finer, pose).to_physical(4 * index), pose.map_points(grid.to_physical(index))
+        moved_grid(finer, pose).to_physical(4 * index), pose.map_points(grid.to_physical(index))
     )

@@ -8,17 +8,17 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from regkit_msstunet.losses import (
+    cross_entropy,
+    deep_supervision_loss,
     dice_loss,
+    point_distance_loss,
     reorientation_loss,
     rotation_loss,
     segmentation_loss,
-    supervised,
-    surprise,
     threshold_loss,
     translation_loss,
-    way_loss,
 )
-from regkit_msstunet.networks.pose import wrapped
+from regkit_msstunet.networks.pose import wrap_angles
 
 
 def numbers(*rows) -> torch.Tensor:
@@ -28,7 +28,7 @@ def numbers(*rows) -> torch.Tensor:
 @pytest.mark.parametrize("turn", [-3, -1, 0, 2])
 def test_angles_count_the_short_way_round(turn) -> None:
     angles = torch.linspace(-3.1, 3.1, 7, dtype=torch.float64)
-    torch.testing.assert_close(wrapped(angles + turn * 2 * math.pi), angles)
+    torch.testing.assert_close(wrap_angles(angles + turn * 2 * math.pi), angles)
 
 
 def test_rotation_and_translation() -> None:
@@ -77,7 +77,9 @@ def test_coarser_outputs_count_less() -> None:
     labels = [torch.zeros(1, n, n, n, dtype=torch.uint8) for n in (8, 4, 2)]
     logits = [torch.randn(1, 3, n, n, n) for n in (8, 4, 2)]
     one, two, three = (segmentation_loss(a, b) for a, b in zip(logits, labels, strict=True))
-    torch.testing.assert_close(supervised(logits, labels), one + 0.5 * two + 0.25 * three)
+    torch.testing.assert_close(
+        deep_supervision_loss(logits, labels), one + 0.5 * two + 0.25 * three
+    )
 
 
 def blob(n=24) -> torch.Tensor:
@@ -119,13 +121,15 @@ def test_the_way_is_that_of_points_on_the_axes() -> None:
         Rotation.from_euler("YXZ", six[:3]).apply(points) + six[3:].numpy()
         for six in (found[0, 0], truth[0])
     )
-    assert float(way_loss(found, truth)) == pytest.approx(40 * np.abs(one - other).mean())
+    assert float(point_distance_loss(found, truth)) == pytest.approx(
+        40 * np.abs(one - other).mean()
+    )
 
 
 def test_the_way_is_finite_where_angles_are_not_told_apart() -> None:
     """At a quarter turn only the sum of alpha and gamma matters."""
     found = numbers([0.3, -math.pi / 2, 0.5, 0, 0, 0])[:, None].requires_grad_()
-    loss = way_loss(found, numbers([0.1, -math.pi / 2, 0.7, 0, 0, 0]))
+    loss = point_distance_loss(found, numbers([0.1, -math.pi / 2, 0.7, 0, 0, 0]))
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert found.grad.isfinite().all()
@@ -140,7 +144,7 @@ def test_surprise_is_the_cross_entropy_of_a_ventricles_voxel() -> None:
         shares = np.exp(one) / np.exp(one).sum(axis=1, keepdims=True)
         right = np.take_along_axis(shares, true[:, None], axis=1)
         expected += weight * -np.log(right).sum() / (true > 0).sum()
-    found = surprise(*([torch.from_numpy(x) for x in some] for some in (logits, labels)))
+    found = cross_entropy(*([torch.from_numpy(x) for x in some] for some in (logits, labels)))
     assert found.item() == pytest.approx(expected)
 
 
@@ -151,12 +155,12 @@ def test_surprise_is_of_voxels_near_a_ventricle() -> None:
     away = np.abs(np.moveaxis(np.indices((12, 12, 12)), 0, -1) - (2, 3, 4)).max(-1)
     entropy = -torch.log_softmax(logits, 1).gather(1, labels[:, None].long())[0, 0]
     expected = (np.where(away <= 3, 1.0, 0.05) * entropy.numpy()).sum()
-    assert surprise([logits], [labels]).item() == pytest.approx(expected, rel=1e-5)
+    assert cross_entropy([logits], [labels]).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_surprise_without_a_ventricle_is_finite() -> None:
     nothing = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
-    assert surprise([torch.zeros(1, 3, 2, 2, 2)], [nothing]).isfinite()
+    assert cross_entropy([torch.zeros(1, 3, 2, 2, 2)], [nothing]).isfinite()
 
 
 def test_weights_of_classes_may_be_equal() -> None:

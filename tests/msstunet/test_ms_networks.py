@@ -8,12 +8,12 @@ from golden_weights import fill, inputs
 from msstunet_oracle import folded as blocks
 from msstunet_oracle import ms_st_unet, sample
 from regkit.errors import ParameterError, UnknownNameError
-from regkit_msstunet import build_network, network_names
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.layers import normalisation
+from regkit.learning.layers import depth_to_space, space_to_depth
+from regkit_msstunet import build_reorienter, reorienter_names
+from regkit_msstunet.networks.layers import norm_layer
 from regkit_msstunet.networks.ms_unet import MSUNet
-from regkit_msstunet.networks.pose import looked_up, pull_back
-from regkit_msstunet.networks.segmenter import Size
+from regkit_msstunet.networks.pose import pull_back, sample_cube
+from regkit_msstunet.networks.segmenter import NetworkSize
 
 SMALL = {"width": 0.0625}
 
@@ -25,7 +25,7 @@ def count(module) -> int:
 @pytest.fixture(scope="module")
 def published():
     with torch.device("meta"):  # shapes without weights
-        return build_network(128)
+        return build_reorienter(128)
 
 
 def test_the_whole_has_the_number_of_parameters_of_the_specification(published) -> None:
@@ -55,11 +55,11 @@ def test_every_block_has_its_number_of_parameters(published) -> None:
 )
 def test_variants_are_the_same_network_in_parts(name, parameters) -> None:
     with torch.device("meta"):
-        assert count(build_network(128, name)) == parameters
+        assert count(build_reorienter(128, name)) == parameters
 
 
 def test_the_forward_pass_is_the_oracles() -> None:
-    network = fill(build_network(32, **SMALL))
+    network = fill(build_reorienter(32, **SMALL))
     offsets = np.array([[0, 0, 0, 0, 0, 0], [0.1, -0.2, 0.05, 0.02, 0, 0.1],
                         [-0.1, 0.1, 0.15, 0, 0.05, -0.02]])  # fmt: skip
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_the_forward_pass_is_the_oracles() -> None:
 
 def test_before_training_it_says_the_mean_pose() -> None:
     mean = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-    network = build_network(32, mean=mean, **SMALL).eval()
+    network = build_reorienter(32, mean=mean, **SMALL).eval()
     with torch.no_grad():
         numbers = network(torch.rand(2, 1, 32, 32, 32)).numbers
     assert numbers.shape == (2, 3, 6)
@@ -87,25 +87,25 @@ def test_a_look_is_the_oracles_sample() -> None:
     volume = inputs((12, 12, 12))[1]
     numbers = torch.tensor([[0.3, -0.7, 0.5, 0.1, -0.2, 0.05]], dtype=torch.float64)
     matrices = pull_back(numbers, 0.5)
-    mine = looked_up(torch.from_numpy(volume)[None, None], matrices, 6)
+    mine = sample_cube(torch.from_numpy(volume)[None, None], matrices, 6)
     theirs = sample(volume[None], matrices[0].numpy(), 6)
     np.testing.assert_allclose(mine[0].numpy(), theirs, atol=1e-12)
 
 
 def test_folding_loses_nothing() -> None:
     volume = torch.rand(2, 1, 6, 6, 6)
-    maps = folded(volume, 3)
+    maps = space_to_depth(volume, 3)
     np.testing.assert_array_equal(maps[0].numpy(), blocks(volume[0, 0].numpy(), 3))
-    torch.testing.assert_close(unfolded(maps, 3), volume)
+    torch.testing.assert_close(depth_to_space(maps, 3), volume)
 
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_scale_transformers_keep_places_where_scales_agree(fold) -> None:
     """Of a map that says where it is, the next scale sees half of that, whatever was folded."""
-    size = Size(32 * fold, 0.0625, "group", fold)
+    size = NetworkSize(32 * fold, 0.0625, "group", fold)
     net = MSUNet(size)
     axis = torch.linspace(-1, 1, 32 * fold)
-    where = folded(axis.expand(1, 1, 32 * fold, 32 * fold, -1), fold).mean(1, keepdim=True)
+    where = space_to_depth(axis.expand(1, 1, 32 * fold, 32 * fold, -1), fold).mean(1, keepdim=True)
     small = torch.linspace(-1, 1, 16 * fold)
     look = small.expand(1, 1, 16 * fold, 16 * fold, -1)
     numbers = [torch.zeros(1, 6)] * 3
@@ -122,7 +122,7 @@ def test_scale_transformers_keep_places_where_scales_agree(fold) -> None:
 def test_looks_of_whole_steps_are_cut_out_and_not_interpolated(fold) -> None:
     """Where poses agree, voxels of closer looks, and features there, are those of the whole."""
     zooms = (1.0, 31 / 47, 15 / 47)  # 32 and 16 of 48 voxels
-    network = build_network(48, "seg2", width=0.0625, norm="group", fold=fold, zooms=zooms)
+    network = build_reorienter(48, "seg2", width=0.0625, norm="group", fold=fold, zooms=zooms)
     segmenter = network.segmenter
     seen = {}
     segmenter.register_forward_pre_hook(lambda _, given: seen.update(looks=given[0]))
@@ -140,19 +140,19 @@ def test_looks_of_whole_steps_are_cut_out_and_not_interpolated(fold) -> None:
 
 
 def test_a_group_of_channels_keeps_which_one_is_bright() -> None:
-    norm = normalisation("group", 8)
+    norm = norm_layer("group", 8)
     maps = torch.rand(1, 8, 4, 4, 4)
     brighter = maps.clone()
     brighter[:, 0] *= 3
     assert (norm(brighter) - norm(maps))[:, :4].abs().max() > 0.5
     torch.testing.assert_close(norm(brighter)[:, 4:], norm(maps)[:, 4:])
     for channels in (1, 3, 6, 18, 20):
-        assert normalisation("group", channels)(torch.rand(2, channels, 2, 2, 2)).isfinite().all()
+        assert norm_layer("group", channels)(torch.rand(2, channels, 2, 2, 2)).isfinite().all()
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", reorienter_names())
 def test_every_network_predicts_and_learns(name) -> None:
-    network = build_network(32, name, norm="group", **SMALL)
+    network = build_reorienter(32, name, norm="group", **SMALL)
     found = network(torch.rand(1, 1, 32, 32, 32))
     assert found.numbers.shape[2] == 6
     assert found.logits[0].shape == (1, 3, 32, 32, 32)
@@ -167,12 +167,12 @@ def test_every_network_predicts_and_learns(name) -> None:
 )
 def test_who_has_to_be_told_the_pose(name, needs) -> None:
     with torch.device("meta"):
-        assert build_network(32, name).needs_pose == needs
+        assert build_reorienter(32, name).needs_pose == needs
 
 
 def test_labels_teach_the_localiser_through_the_samplers_only() -> None:
     """The scale transformers hand no gradient to the numbers."""
-    network = build_network(32, norm="group", **SMALL)
+    network = build_reorienter(32, norm="group", **SMALL)
     volume = torch.rand(1, 1, 32, 32, 32)
     numbers = network.locate(volume)[0][-1]
     numbers.retain_grad()
@@ -181,20 +181,20 @@ def test_labels_teach_the_localiser_through_the_samplers_only() -> None:
     still = torch.zeros(1, 6, requires_grad=True)
     features = torch.rand(1, 1, 32, 32, 32, requires_grad=True)
     look = torch.rand(1, 1, 16, 16, 16)
-    net = MSUNet(Size(32, 0.0625))
+    net = MSUNet(NetworkSize(32, 0.0625))
     net.deeper(features, 0, [features, look], [still, still, still]).sum().backward()
     assert still.grad is None
 
 
 def test_folded_networks_are_as_large_as_they_say() -> None:
-    network = build_network(96, fold=3, norm="group", trunk=0.25, width=0.75)
+    network = build_reorienter(96, fold=3, norm="group", trunk=0.25, width=0.75)
     assert 4 * count(network) < 30e6
     seen = [layers[0].in_channels for layers in network.segmenter.encoders]
     assert seen == [27, 1 + 12, 1 + 24, 48, 96]  # blocks of the whole, voxels of what is closer
     said = [layer.out_channels for layer in network.segmenter.outputs]
     assert said == [3 * 27, 3, 3]
     zooms = (1.0, 63 / 95, 31 / 95)
-    network = build_network(96, fold=3, norm="group", trunk=0.25, width=0.25, zooms=zooms)
+    network = build_reorienter(96, fold=3, norm="group", trunk=0.25, width=0.25, zooms=zooms)
     shapes = [tuple(one.shape[2:]) for one in network(torch.rand(1, 1, 96, 96, 96)).logits]
     assert shapes == [(n, n, n) for n in (96, 64, 32)]
     seen = [layers[0].in_channels for layers in network.segmenter.encoders]
@@ -221,16 +221,16 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
 )
 def test_switches_that_cannot_be(switches, says) -> None:
     with pytest.raises(ParameterError, match=says):
-        build_network(**switches)
+        build_reorienter(**switches)
 
 
 def test_a_name_that_is_none() -> None:
     with pytest.raises(UnknownNameError, match="no network is called 'w-net'; there are ms-st"):
-        build_network(32, "w-net")
+        build_reorienter(32, "w-net")
 
 
 def test_volumes_of_another_shape() -> None:
-    network = build_network(32, "u-net", **SMALL)
+    network = build_reorienter(32, "u-net", **SMALL)
     with pytest.raises(ParameterError, match="takes batch x 1 x 32 x 32 x 32, got 1 x 1 x 16"):
         network(torch.rand(1, 1, 16, 16, 16))
 
@@ -247,12 +247,12 @@ def test_volumes_of_another_shape() -> None:
 )
 def test_which_output_is_read(name, zoom, place) -> None:
     with torch.device("meta"):
-        assert build_network(32, name).output_within(zoom) == place
+        assert build_reorienter(32, name).output_within(zoom) == place
 
 
 @pytest.mark.parametrize("name", ["ms-st-unet", "rot1-seg1", "u-net", "omega-net"])
 def test_logits_that_are_not_wanted_change_nothing(name) -> None:
-    network = build_network(32, name, norm="group", **SMALL).eval()
+    network = build_reorienter(32, name, norm="group", **SMALL).eval()
     volume = torch.rand(1, 1, 32, 32, 32)
     with torch.no_grad():
         approach, context = network.locate(volume)

@@ -19,37 +19,41 @@ from regkit.errors import (
     ParameterError,
     RegistrationError,
 )
+from regkit.learning import ImageDomain, TrainedModel, model
+from regkit.learning.network_grid import center_of_mass
 from regkit.metrics.segmentation import dice_of
 from regkit.registry import default_registry
 from regkit.report.save import labels_on_image_grid
 from regkit.testing.conformance import CHECKS, MethodUnderTest, run_check
 from regkit.weights import sha256
-from regkit_msstunet import build_network, inference
-from regkit_msstunet.card import Card
-from regkit_msstunet.geometry import cube, to_numbers
-from regkit_msstunet.guard import place_of
+from regkit_msstunet import build_reorienter, inference
+from regkit_msstunet.card import ReorientationCard
+from regkit_msstunet.geometry import cube, pose_numbers
 from regkit_msstunet.networks.reorienter import Reorienter
-from regkit_msstunet.prepare import centre_of_mass
+from regkit_msstunet.preprocessing import preprocess_emission
 from regkit_msstunet.registrar import LearnedReorientation
-from regkit_msstunet.weights import TrainedNetwork
+from regkit_msstunet.ventricle_domain import ventricle_position
 
 SIZE, SPACING = 48, 6.8
 FIXED = Grid((20, 24, 28), (5.0, 6.0, 7.0), (-300.0, 40.0, 11.0))
 ANYTHING = {"mean": (-10.0, 10.0), "myocardium_ml": (0.0, 1e6), "voxel_mm": (0.0, 100.0)}
 
 
-def card(**changes) -> Card:
-    plain = Card(
+def card(**changes) -> ReorientationCard:
+    """Return a card; changes may be of the domain of its moving images, too."""
+    domain = ImageDomain(
+        modalities=("pet", "spect"), extent_mm=(336.0, 336.0, 336.0), ranges=ANYTHING
+    )
+    own = {k: changes.pop(k) for k in list(changes) if k in vars(domain)}
+    plain = ReorientationCard(
         method="ms-st-unet",
         network="u-net",
         switches={"width": 0.0625},
-        size=SIZE,
+        grid_size=SIZE,
         spacing_mm=SPACING,
-        exponent=0.5,
-        mean=(-0.83, -1.14, 1.22, 0.2, -0.2, 0.3),
-        modalities=("pet", "spect"),
-        extent_mm=(336.0, 336.0, 336.0),
-        ranges=ANYTHING,
+        intensity_gamma=0.5,
+        mean_pose=(-0.83, -1.14, 1.22, 0.2, -0.2, 0.3),
+        moving=replace(domain, **own),
     )
     return replace(plain, **changes)
 
@@ -110,8 +114,8 @@ class Closer(Oracle):
 def told(monkeypatch):
     def install(*answers, its_card=None, **how) -> Oracle:
         oracle = Oracle(*answers, **how)
-        trained = TrainedNetwork(oracle, its_card or card(), torch.device("cpu"))
-        monkeypatch.setattr(inference, "load_network", lambda name, device: trained)
+        trained = TrainedModel(oracle, its_card or card(), torch.device("cpu"))
+        monkeypatch.setattr(model, "load_model", lambda *_: trained)
         return oracle
 
     return install
@@ -123,7 +127,7 @@ def extent(grid: Grid):
 
 def first_look(phantom: Phantom):
     """Return what a network should say of the first look."""
-    return to_numbers(phantom.pose, cube(SIZE, SPACING, phantom.grid.centre))
+    return pose_numbers(phantom.pose, cube(SIZE, SPACING, phantom.grid.centre))
 
 
 def overlaps(labels, phantom):
@@ -138,15 +142,15 @@ def test_labels_of_a_closer_output_lie_as_it_saw_them(monkeypatch, kind) -> None
     """In the planes of its own scale, while the transform is that of the first."""
     grid = GRIDS[kind]
     phantom = Phantom(grid, pose_on(grid))
-    its_card = card(extent_mm=extent(grid), label_zoom=0.5)
+    its_card = card(extent_mm=extent(grid), label_fov=0.5)
     right = first_look(phantom)
     oracle = Closer(np.stack([right + 0.1, right]))
-    trained = TrainedNetwork(oracle, its_card, torch.device("cpu"))
-    monkeypatch.setattr(inference, "load_network", lambda name, device: trained)
+    trained = TrainedModel(oracle, its_card, torch.device("cpu"))
+    monkeypatch.setattr(model, "load_model", lambda *_: trained)
     found = LearnedReorientation().register(phantom.case(fixed=FIXED).pair)
     for label, overlap in overlaps(found.labels, phantom):
         assert overlap > 0.93, label
-    numbers = to_numbers(
+    numbers = pose_numbers(
         found.transform @ AffineTransform.shift(FIXED.centre),
         cube(SIZE, SPACING, grid.centre),
         right[:3],
@@ -160,7 +164,7 @@ def test_the_known_answer_reaches_the_truth(told, kind) -> None:
     phantom = Phantom(grid, pose_on(grid))
     case = phantom.case(fixed=FIXED)
     its_card = card(extent_mm=extent(grid))
-    oracle = told(first_look(phantom), its_card.mean, its_card=its_card)
+    oracle = told(first_look(phantom), its_card.mean_pose, its_card=its_card)
     found = LearnedReorientation(passes=2).register(case.pair)
     np.testing.assert_allclose(found.transform.matrix, case.truth.matrix, atol=1e-6)
     for label, overlap in overlaps(found.labels, phantom):
@@ -172,7 +176,9 @@ def test_the_known_answer_reaches_the_truth(told, kind) -> None:
     assert json.dumps(dict(found.diagnostics), allow_nan=False)
     assert found.diagnostics["warnings"] == []
     # The second look has the ventricle in the usual pose.
-    usual = Phantom(cube(SIZE, SPACING), inference.to_transform(its_card.mean, its_card.grid()))
+    usual = Phantom(
+        cube(SIZE, SPACING), inference.pose_transform(its_card.mean_pose, its_card.grid())
+    )
     wall = usual.labels.array == 1
     assert oracle.shown[1][wall].mean() > 0.8
     assert oracle.shown[0][wall].mean() < 0.8
@@ -182,7 +188,7 @@ def test_labels_lie_in_the_planes_found_and_end_where_the_ventricle_does(told) -
     phantom = Phantom(upright(), pose_on(upright()))
     told(first_look(phantom), its_card=card(extent_mm=extent(upright())))
     found = LearnedReorientation().register(phantom.case(fixed=FIXED).pair).labels
-    assert found.grid.spacing == pytest.approx((SPACING / inference.FINER,) * 3)
+    assert found.grid.spacing == pytest.approx((SPACING / inference.REFINEMENT,) * 3)
     direction = np.reshape(found.grid.direction, (3, 3))
     np.testing.assert_allclose(direction, phantom.pose.matrix[:3, :3], atol=1e-6)
     for axis in range(3):
@@ -236,8 +242,8 @@ def test_the_fixed_image_only_says_where_the_frame_is(told) -> None:
 
 def test_another_field_of_view_is_centred_on_the_body(told) -> None:
     body = Phantom(upright(), pose_on(upright())).image
-    mass = inference.centre_of_mass(inference.prepared(body, SPACING, 0.5))
-    its_card = card(mass_mm=tuple((mass - body.grid.centre).tolist()))
+    mass = center_of_mass(preprocess_emission(body, SPACING, 0.5))
+    its_card = card(center_of_mass_offset_mm=tuple((mass - body.grid.centre).tolist()))
     far = np.pad(body.array, ((0, 40), (0, 0), (0, 40)))
     wide = Volume(far, Grid(far.shape, body.grid.spacing, body.grid.origin), "pet")
     shown = []
@@ -279,18 +285,18 @@ def test_the_guard_tells_the_verdict_why(told) -> None:
     result = run(LearnedReorientation(), phantom.case().pair)
     words = "; ".join(result.verdict.reasons)
     assert result.verdict.status != "OK"
-    assert "the moving image is ct, and ms-st-unet has learnt pet and spect" in words
+    assert "the moving image is ct, and ms-st-unet was trained on pet and spect" in words
     assert "volume of myocardium found, in ml, is 1" in words
 
 
 def test_looks_that_do_not_settle_are_doubted(told) -> None:
     phantom = Phantom(upright(), pose_on(upright()))
     answer = first_look(phantom)
-    off = np.add(card().mean, (0.5, 0, 0, 0, 0, 0))
+    off = np.add(card().mean_pose, (0.5, 0, 0, 0, 0, 0))
     told(answer, off)
     found = LearnedReorientation(passes=2).register(phantom.case().pair)
     assert found.diagnostics["warnings"] == [
-        "the network's last look still turned the ventricle by 29 degrees"
+        "the network's last pass still turned the ventricle by 29 degrees"
     ]
 
 
@@ -306,18 +312,18 @@ def test_an_image_without_anything_above_zero(told) -> None:
 def trained(tmp_path: Path, monkeypatch) -> Path:
     """Weights of a small network, installed."""
     torch.manual_seed(1)
-    its_card = card(size=32, spacing_mm=10.0, passes=2)
+    its_card = card(grid_size=32, spacing_mm=10.0, passes=2)
     file = tmp_path / "ms-st-unet.safetensors"
-    save_file(build_network(32, "u-net", width=0.0625).state_dict(), file)
+    save_file(build_reorienter(32, "u-net", width=0.0625).state_dict(), file)
     its_card = replace(its_card, sha256=sha256(file))
-    file.with_suffix(".json").write_text(json.dumps(its_card.as_json()))
+    file.with_suffix(".json").write_text(json.dumps(its_card.to_json()))
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     return file
 
 
 def test_a_card_survives_json() -> None:
     plain = card()
-    assert Card.from_json(json.loads(json.dumps(plain.as_json())), "x") == plain
+    assert ReorientationCard.from_json(json.loads(json.dumps(plain.to_json())), "x") == plain
 
 
 @pytest.mark.slow
@@ -338,11 +344,11 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
     path.write_text(json.dumps(content | {"switches": {"width": 0.125}}))
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(u-net\)"):
         LearnedReorientation().register(pair)
-    path.write_text(json.dumps({k: v for k, v in content.items() if k != "mean"}))
-    with pytest.raises(FileFormatError, match="cannot be used: KeyError 'mean'"):
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != "mean_pose"}))
+    with pytest.raises(FileFormatError, match="cannot be used: it has no 'mean_pose'"):
         LearnedReorientation().register(pair)
-    path.write_text(json.dumps(content | {"mean": [0, 0, 0]}))
-    with pytest.raises(FileFormatError, match="mean must be 6 numbers, got 3"):
+    path.write_text(json.dumps(content | {"mean_pose": [0, 0, 0]}))
+    with pytest.raises(FileFormatError, match=r"mean_pose takes .*, got .0, 0, 0."):
         LearnedReorientation().register(pair)
     path.write_text(json.dumps(content | {"sha256": "0" * 64}))
     with pytest.raises(FileFormatError, match="are not those of their card"):
@@ -376,19 +382,19 @@ def test_parameters_out_of_range(parameters, says) -> None:
 
 
 def test_older_cards_are_read_and_damaged_ones_are_not() -> None:
-    content = card().as_json()
-    older = {key: value for key, value in content.items() if key != "label_zoom"}
-    assert Card.from_json(older, "x").label_zoom == 1.0
+    content = card().to_json()
+    older = {key: value for key, value in content.items() if key != "label_fov"}
+    assert ReorientationCard.from_json(older, "x").label_fov == 1.0
     for wrong in ("abc", None):
         with pytest.raises(FileFormatError, match="the card of x cannot be used"):
-            Card.from_json(content | {"label_zoom": wrong}, "x")
+            ReorientationCard.from_json(content | {"label_fov": wrong}, "x")
 
 
 @pytest.mark.parametrize(("off", "words"), [((-120, 0, 0), "to the left"), ((0, 90, 0), "back")])
 def test_a_heart_where_none_can_be_is_doubted(told, off, words) -> None:
     """As in images that lie the other way round than their headers say."""
     phantom = Phantom(upright(), pose_on(upright()))
-    place = place_of(phantom.pose.map_points((0, 0, 0)), centre_of_mass(phantom.image))
+    place = ventricle_position(phantom.pose.map_points((0, 0, 0)), center_of_mass(phantom.image))
     ranges = {name: (value - 30, value + 30) for name, value in place.items()}
     told(first_look(phantom), its_card=card(ranges=ANYTHING | ranges))
     assert LearnedReorientation().register(phantom.case().pair).diagnostics["warnings"] == []

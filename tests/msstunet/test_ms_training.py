@@ -15,24 +15,24 @@ from regkit.datasets.folder import write_dataset
 from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
+from regkit.learning.training_cases import open_case_caches
 from regkit.registrar import Pair
 from regkit.registry import default_registry
 from regkit.training import TrainingJob
-from regkit_msstunet import network_names
+from regkit_msstunet import reorienter_names
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.train import task
-from regkit_msstunet.train.choices import Choices
-from regkit_msstunet.train.pool import open_pools
-from regkit_msstunet.train.trainer import train
+from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.task import train_reorienter as train
 
 pytestmark = pytest.mark.training
 
 TINY = {
     "grid_size": 32,
-    "fold": 2,
+    "space_to_depth": 2,
     "spacing_mm": 10.2,
     "width": 0.0625,
-    "trunk": 0.0625,
+    "localizer_width": 0.0625,
     "log_every": 1,
     "checkpoint_every": 2,
     "validate_every": 2,
@@ -106,14 +106,14 @@ def test_a_training_that_stopped_goes_on_along_the_same_curve(cases, whole, tmp_
 def test_what_a_training_leaves_reorients(cases, whole) -> None:
     card = json.loads((whole / "ms-st-unet.json").read_text())
     assert card["network"] == "ms-st-unet"
-    assert card["modalities"] == ["pet", "spect"]
+    assert card["moving"]["modalities"] == ["pet", "spect"]
     assert card["about"]["cases"] == 3
     assert set(card["about"]["scores"]["validation"]) == {
-        "my_dice", "bp_dice", "rot_mse", "dt_mm", "rot_mse_first", "dt_mm_first"
+        "my_dice", "bp_dice", "rot_mse", "dt_mm", "rot_mse_pass1", "dt_mm_pass1"
     }  # fmt: skip
-    low, high = card["ranges"]["myocardium_ml"]
+    low, high = card["moving"]["ranges"]["myocardium_ml"]
     assert 80 < low <= high < 140  # the phantom's wall
-    np.testing.assert_allclose(card["mean"], NUMBERS, atol=0.11)
+    np.testing.assert_allclose(card["mean_pose"], NUMBERS, atol=0.11)
     phantom = Phantom(upright(32, 10.5), pose_on(upright(32, 10.5)))
     weights = str(whole / "ms-st-unet.safetensors")
     found = LearnedReorientation(weights).register(Pair(phantom.image, phantom.image))
@@ -122,9 +122,9 @@ def test_what_a_training_leaves_reorients(cases, whole) -> None:
     assert set(np.unique(found.labels.array)) <= {0, 1, 2}
 
 
-@pytest.mark.parametrize("network", [n for n in network_names() if n != "ms-st-unet"])
+@pytest.mark.parametrize("network", [n for n in reorienter_names() if n != "ms-st-unet"])
 def test_every_network_is_trained_alike(cases, tmp_path, network) -> None:
-    run(job(cases, tmp_path, steps=1, network=network, fold=1))
+    run(job(cases, tmp_path, steps=1, network=network, space_to_depth=1))
     state = load_file(tmp_path / "ms-st-unet.safetensors")
     assert all(np.isfinite(tensor.numpy()).all() for tensor in state.values())
 
@@ -132,14 +132,30 @@ def test_every_network_is_trained_alike(cases, tmp_path, network) -> None:
 @pytest.mark.slow
 def test_the_loss_falls(cases, tmp_path) -> None:
     still = {
-        "own_share": 1.0,
-        "usual_share": 0.0,
+        "native_pose_prob": 1.0,
+        "mean_pose_prob": 0.0,
         "jitter_deg": 0.0,
         "jitter_mm": 0.0,
-        "told_share": 1.0,
+        "teacher_forcing_prob": 1.0,
     }
-    size = {"width": 0.25, "trunk": 0.0625, "batch": 2, "segmented": 2}
-    run(job(cases, tmp_path, 70, rate=3e-3, average=0.0, validate_every=70, **still, **size))
+    size = {
+        "width": 0.25,
+        "localizer_width": 0.0625,
+        "batch_size": 2,
+        "segmentation_batch_size": 2,
+    }
+    run(
+        job(
+            cases,
+            tmp_path,
+            70,
+            learning_rate=3e-3,
+            ema_decay=0.0,
+            validate_every=70,
+            **still,
+            **size,
+        )
+    )
     losses = [float(row[1]) for row in curve(tmp_path)]
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
 
@@ -154,16 +170,21 @@ def test_some_of_a_batch_are_segmented_and_all_are_posed(cases, tmp_path) -> Non
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(task.ReorientationTask, "loss", watched)
-        run(job(cases, tmp_path, steps=1, batch=3, segmented=1))
+        run(job(cases, tmp_path, steps=1, batch_size=3, segmentation_batch_size=1))
     assert seen == [(3, 3, [1, 1, 1])]
 
 
 def test_all_that_a_localiser_thinks_of_is_taught(cases, tmp_path) -> None:
     """The mark of the place learns too, though later looks say the pose."""
-    how = {"localiser": "zooming", "pose": "way", "threshold_weight": 0.0, "told_share": 1.0}
+    how = {
+        "localizer": "zooming",
+        "pose_loss": "point_distance",
+        "threshold_weight": 0.0,
+        "teacher_forcing_prob": 1.0,
+    }
     start, end = (tmp_path / name for name in ("start", "end"))
     for folder, steps in ((start, 1), (end, 3)):
-        run(job(cases, folder, steps=steps, average=0.0, **how))
+        run(job(cases, folder, steps=steps, ema_decay=0.0, **how))
     states = [load_file(folder / "ms-st-unet.safetensors") for folder in (start, end)]
     for name in ("localiser.mark.weight", "localiser.encoder.0.0.weight"):
         before, after = (state[name].numpy() for state in states)
@@ -172,7 +193,7 @@ def test_all_that_a_localiser_thinks_of_is_taught(cases, tmp_path) -> None:
 
 def test_a_localiser_may_be_kept_for_another_segmenter(cases, whole, tmp_path) -> None:
     start = whole / "ms-st-unet.safetensors"
-    still = {"rate": 1e-12, "warmup": 0, "average": 0.0, "start_with": "localiser"}
+    still = {"learning_rate": 1e-12, "warmup": 0, "ema_decay": 0.0, "start_with": "localizer"}
     one = job(cases, tmp_path, steps=1, width=0.125, **still)
     run(replace(one, start=str(start)))
     before, after = (load_file(f / "ms-st-unet.safetensors") for f in (whole, tmp_path))
@@ -187,13 +208,13 @@ def test_a_localiser_may_be_kept_for_another_segmenter(cases, whole, tmp_path) -
 @pytest.mark.parametrize(
     ("network", "started", "says"),
     [
-        ("seg2", True, "keeps a localiser, and seg2 has none; choose another network"),
+        ("seg2", True, "keeps a localizer, and seg2 has none; choose another network"),
         ("ms-st-unet", False, "add --start NAME|FILE"),
     ],
 )
 def test_a_localiser_that_nobody_has_is_not_kept(whole, tmp_path, network, started, says) -> None:
     start = str(whole / "ms-st-unet.safetensors") if started else ""
-    one = job("lv-pet", tmp_path, steps=1, network=network, start_with="localiser")
+    one = job("lv-pet", tmp_path, steps=1, network=network, start_with="localizer")
     with pytest.raises(ParameterError, match=says):
         train(replace(one, start=start))
     assert not list(tmp_path.iterdir())
@@ -207,7 +228,7 @@ def test_a_localiser_that_nobody_has_is_not_kept(whole, tmp_path, network, start
     ],
 )
 def test_weights_that_see_otherwise_are_no_start(cases, whole, tmp_path, changes, says) -> None:
-    one = job(cases, tmp_path, steps=1, start_with="localiser", **changes)
+    one = job(cases, tmp_path, steps=1, start_with="localizer", **changes)
     with pytest.raises(FileFormatError, match=says):
         run(replace(one, start=str(whole / "ms-st-unet.safetensors")))
 
@@ -215,7 +236,7 @@ def test_weights_that_see_otherwise_are_no_start(cases, whole, tmp_path, changes
 def test_outputs_that_are_not_used_may_be_left_untaught(cases, tmp_path) -> None:
     start, end = (tmp_path / name for name in ("start", "end"))
     for folder, steps in ((start, 1), (end, 2)):
-        run(job(cases, folder, steps=steps, average=0.0, finer=False, label_zoom=0.7))
+        run(job(cases, folder, steps=steps, ema_decay=0.0, deep_supervision=False, label_fov=0.7))
     states = [load_file(folder / "ms-st-unet.safetensors") for folder in (start, end)]
     same = {
         name: np.array_equal(*(state[f"segmenter.outputs.{name}.weight"] for state in states))
@@ -233,13 +254,15 @@ def test_datasets_can_be_learnt_together(cases, tmp_path) -> None:
 def test_another_training_does_not_go_on(cases, whole) -> None:
     with pytest.raises(ParameterError, match="holds a training already; add --resume"):
         run(job(cases, whole))
-    with pytest.raises(ParameterError, match=r"another training \(told_share 0.8, not 0.25\)"):
-        run(job(cases, whole, resume=True, told_share=0.25))
+    with pytest.raises(
+        ParameterError, match=r"another training \(teacher_forcing_prob 0.8, not 0.25\)"
+    ):
+        run(job(cases, whole, resume=True, teacher_forcing_prob=0.25))
 
 
 def test_a_damaged_pool_is_named(cases, tmp_path) -> None:
     run(job(cases, tmp_path, steps=1))
-    damaged = next((tmp_path / "pool").glob("*/train/000000.safetensors"))
+    damaged = next((tmp_path / "cache").glob("*/train/000000.safetensors"))
     damaged.write_bytes(b"nothing")
     with pytest.raises(FileFormatError, match="is damaged; delete it"):
         run(job(cases, tmp_path, steps=1, resume=True))
@@ -250,7 +273,11 @@ def test_a_damaged_pool_is_named(cases, tmp_path) -> None:
     [
         ({"network": "w-net"}, UnknownNameError, "no network is called 'w-net'"),
         ({"grid_size": 40}, ParameterError, "a multiple of 32 voxels a side, got 40"),
-        ({"told_share": 2.0}, ParameterError, "told_share must be from 0 to 1, got 2"),
+        (
+            {"teacher_forcing_prob": 2.0},
+            ParameterError,
+            "teacher_forcing_prob must be from 0 to 1, got 2",
+        ),
         ({"widht": 1.0}, ParameterError, "has no parameter 'widht'"),
     ],
 )
@@ -264,13 +291,19 @@ def test_a_dataset_that_is_none(tmp_path) -> None:
         run(job("lv-mr", tmp_path))
 
 
+def opened(config: ReorientationConfig, folder: Path):
+    """Return the caches to train on and to validate with of both datasets."""
+    caches = open_case_caches(job("both", folder), task.ReorientationTask, config, {})
+    return caches.train, caches.validation
+
+
 def test_both_is_pet_and_spect(tmp_path) -> None:
-    pools = open_pools(job("both", tmp_path), Choices(cases=3, validation_cases=2), {})
+    pools = opened(ReorientationConfig(cases=3, validation_cases=2), tmp_path)
     assert [[(p.dataset.name, len(p.dataset)) for p in some] for some in pools] == [
         [("lv-spect", 3), ("lv-pet", 3)],
         [("lv-spect", 2), ("lv-pet", 2)],
     ]
     folders = {pool.folder for some in pools for pool in some}
     assert len(folders) == 4
-    other = open_pools(job("both", tmp_path), Choices(exponent=0.7), {})
+    other = opened(ReorientationConfig(intensity_gamma=0.7), tmp_path)
     assert not folders & {pool.folder for some in other for pool in some}

@@ -1,26 +1,26 @@
 """Validation looks as use does: the same images, look by look, and the same pose in the end."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from lv_phantom import GRIDS, NUMBERS, Phantom, pose_on
-from regkit.learning.case_cache import Pool
+from regkit.learning import ImageDomain, TrainedModel
+from regkit.learning.case_cache import CaseCache
 from regkit_msstunet import inference
-from regkit_msstunet.card import Card
-from regkit_msstunet.geometry import cube, to_numbers
+from regkit_msstunet.card import ReorientationCard
+from regkit_msstunet.geometry import cube, pose_numbers
 from regkit_msstunet.networks.reorienter import Reorienter
-from regkit_msstunet.train.choices import Choices
-from regkit_msstunet.train.draws import own_numbers
-from regkit_msstunet.train.pool import prepare_case, read_cases
-from regkit_msstunet.train.validation import validate
-from regkit_msstunet.train.views import Views
+from regkit_msstunet.train.cases import VentricleCase, cache_ventricle, read_ventricle
+from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.pose_augmentation import native_pose
+from regkit_msstunet.train.pose_sampler import PoseSampler
+from regkit_msstunet.train.validation import validate_reorientation
 
 LOOKS = 3
-CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5, passes=LOOKS)
+CHOICES = ReorientationConfig(grid_size=48, spacing_mm=6.8, intensity_gamma=0.5, passes=LOOKS)
 USUAL = np.add(NUMBERS, (0.05, -0.04, 0.03, 0.02, -0.01, 0.03))
 # What the network says in each look, whatever it sees.
 ERRORS = (
@@ -29,6 +29,10 @@ ERRORS = (
     (-0.03, 0.0, 0.02, 0.0, 0.01, -0.01),
 )
 SAID = np.add(NUMBERS, ERRORS)
+
+
+def read_cases(pool: CaseCache) -> list[VentricleCase]:
+    return [read_ventricle(*stored) for stored in pool.load()]
 
 
 class Says:
@@ -57,24 +61,30 @@ class Says:
 
 
 @pytest.mark.parametrize("kind", list(GRIDS))
-def test_validation_looks_as_use_does(tmp_path, monkeypatch, kind) -> None:
+def test_validation_looks_as_use_does(tmp_path, kind) -> None:
     case = Phantom(GRIDS[kind], pose_on(GRIDS[kind])).case()
-    pool = Pool([case], tmp_path, lambda one: prepare_case(one, spacing_mm=6.8, exponent=0.5))
-    list(pool.fill("cases"))
+    pool = CaseCache([case], tmp_path, lambda one: cache_ventricle(one, 6.8, 0.5))
+    list(pool.build("cases"))
     cases = read_cases(pool)
     validated, used = Says(), Says()
-    views = Views(CHOICES, cases, [(48, 1.0)])
-    scores = validate(validated, views, USUAL, torch.device("cpu"))
+    views = PoseSampler(CHOICES, cases, [(48, 1.0)])
+    scores = validate_reorientation(validated, views, USUAL, torch.device("cpu"))
     extent = tuple(np.ptp(case.pair.moving.grid.corners(), axis=0).tolist())
-    anything = dict.fromkeys(("mean", "deviation", "myocardium_ml", "voxel_mm"), (-1e9, 1e9))
+    anything = dict.fromkeys(("mean", "std", "myocardium_ml", "voxel_mm"), (-1e9, 1e9))
     six = tuple(USUAL.tolist())
-    card = Card(
-        "says", "ms-st-unet", {}, 48, 6.8, 0.5, six, ("pet",), extent, (0.0, 0.0, 0.0), anything,
-        LOOKS,
-    )  # fmt: skip
-    trained = SimpleNamespace(network=used, card=card, device=torch.device("cpu"))
-    monkeypatch.setattr(inference, "load_network", lambda *_: trained)
-    found = inference.register(case.pair, "says", None, "cpu")
+    card = ReorientationCard(
+        method="says",
+        network="ms-st-unet",
+        switches={},
+        grid_size=48,
+        spacing_mm=6.8,
+        intensity_gamma=0.5,
+        mean_pose=six,
+        moving=ImageDomain(modalities=("pet",), extent_mm=extent, ranges=anything),
+        passes=LOOKS,
+    )
+    trained = TrainedModel(used, card, torch.device("cpu"))
+    found = inference.reorient(case.pair, trained, card.passes)
     assert len(used.seen) == len(validated.seen) == LOOKS
     for one, other in zip(validated.seen, used.seen, strict=True):
         apart = np.abs(one - other)
@@ -86,11 +96,11 @@ def test_validation_looks_as_use_does(tmp_path, monkeypatch, kind) -> None:
     centred = np.eye(4)
     centred[:3, 3] = origin
     pose = type(found.transform)(found.transform.matrix @ centred)
-    own = own_numbers(cases[0], views.grid, CHOICES)
-    error = to_numbers(pose, grid, own[:3]) - own
+    own = native_pose(cases[0], views.grid, CHOICES)
+    error = pose_numbers(pose, grid, own[:3]) - own
     assert scores["rot_mse"] == pytest.approx((error[:3] ** 2).mean(), rel=1e-4)
     first = SAID[0] - own
-    assert scores["rot_mse_first"] == pytest.approx((first[:3] ** 2).mean(), rel=1e-3)
+    assert scores["rot_mse_pass1"] == pytest.approx((first[:3] ** 2).mean(), rel=1e-3)
 
 
 class Closer(Says):
@@ -112,12 +122,14 @@ class Closer(Says):
 
 def test_validation_scores_the_output_that_is_used(tmp_path) -> None:
     case = Phantom(GRIDS["plain"], pose_on(GRIDS["plain"])).case()
-    pool = Pool([case], tmp_path, lambda one: prepare_case(one, spacing_mm=6.8, exponent=0.5))
-    list(pool.fill("cases"))
+    pool = CaseCache([case], tmp_path, lambda one: cache_ventricle(one, 6.8, 0.5))
+    list(pool.build("cases"))
     scores = {}
     for zoom in (1.0, 0.5):
-        views = Views(replace(CHOICES, label_zoom=zoom), read_cases(pool), [(48, 1.0), (24, 0.5)])
+        views = PoseSampler(
+            replace(CHOICES, label_fov=zoom), read_cases(pool), [(48, 1.0), (24, 0.5)]
+        )
         network = Closer(views.labels(0)[1][None])
-        scores[zoom] = validate(network, views, USUAL, torch.device("cpu"))
+        scores[zoom] = validate_reorientation(network, views, USUAL, torch.device("cpu"))
     assert (scores[0.5]["my_dice"], scores[0.5]["bp_dice"]) == (1.0, 1.0)
     assert (scores[1.0]["my_dice"], scores[1.0]["bp_dice"]) == (0.0, 0.0)

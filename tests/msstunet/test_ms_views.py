@@ -10,18 +10,27 @@ from lv_phantom import GRIDS, NUMBERS, Phantom, labels_of, points_of, pose_on
 from regkit import AffineTransform, Volume
 from regkit.errors import ParameterError
 from regkit.geometry.resampling import resample
-from regkit.learning.case_cache import Pool
+from regkit.learning.case_cache import CaseCache
 from regkit.metrics.segmentation import dice_of
-from regkit_msstunet.geometry import cube, half_width_mm, to_numbers, to_transform
-from regkit_msstunet.prepare import prepared
-from regkit_msstunet.train.choices import Choices
-from regkit_msstunet.train.draws import HEART_MM, Draw, draw, own_numbers
-from regkit_msstunet.train.pool import prepare_case, read_cases
-from regkit_msstunet.train.views import Views
+from regkit_msstunet.geometry import cube, half_width_mm, pose_numbers, pose_transform
+from regkit_msstunet.preprocessing import preprocess_emission
+from regkit_msstunet.train.cases import VentricleCase, cache_ventricle, read_ventricle
+from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.pose_augmentation import (
+    HEART_HALF_LENGTH_MM,
+    PoseAugmentation,
+    native_pose,
+    sample_pose,
+)
+from regkit_msstunet.train.pose_sampler import PoseSampler
 
-CHOICES = Choices(grid_size=48, spacing_mm=6.8, exponent=0.5)
+CHOICES = ReorientationConfig(grid_size=48, spacing_mm=6.8, intensity_gamma=0.5)
 USUAL = np.array(NUMBERS)
-PREPARE = partial(prepare_case, spacing_mm=6.8, exponent=0.5)
+PREPARE = partial(cache_ventricle, spacing_mm=6.8, gamma=0.5)
+
+
+def read_cases(pool: CaseCache) -> list[VentricleCase]:
+    return [read_ventricle(*stored) for stored in pool.load()]
 
 
 class Cases:
@@ -41,19 +50,19 @@ class Cases:
 
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory):
-    pool = Pool(Cases(), tmp_path_factory.mktemp("pool"), PREPARE)
-    list(pool.fill("cases"))
+    pool = CaseCache(Cases(), tmp_path_factory.mktemp("pool"), PREPARE)
+    list(pool.build("cases"))
     return dict(zip(GRIDS, read_cases(pool), strict=True))
 
 
 @pytest.mark.parametrize("kind", list(GRIDS))
 def test_an_image_is_resampled_exactly_once(pooled, kind) -> None:
-    views = Views(CHOICES, [pooled[kind]], ())
+    views = PoseSampler(CHOICES, [pooled[kind]], ())
     numbers = np.add(NUMBERS, (0.3, 0.1, -0.2, 0.05, 0.1, -0.1))
-    seen = views.seen(Draw(0, numbers)).numpy()
+    seen = views.image(PoseAugmentation(0, numbers)).numpy()
     case = Phantom(GRIDS[kind], pose_on(GRIDS[kind])).case()
-    through = case.truth @ to_transform(numbers, views.grid).inverse()
-    ready = prepared(case.pair.moving, 6.8, 0.5)
+    through = case.truth @ pose_transform(numbers, views.grid).inverse()
+    ready = preprocess_emission(case.pair.moving, 6.8, 0.5)
     judge = resample(ready, views.grid, through).array
     inside = resample(Volume(np.ones(ready.array.shape), ready.grid), views.grid, through).array
     deep = (inside > 0.999) & (seen > 0)
@@ -65,11 +74,11 @@ def test_an_image_is_resampled_exactly_once(pooled, kind) -> None:
 
 @pytest.mark.parametrize("kind", list(GRIDS))
 def test_a_drawn_pose_is_where_the_ventricle_then_is(pooled, kind) -> None:
-    views = Views(CHOICES, [pooled[kind]], ())
+    views = PoseSampler(CHOICES, [pooled[kind]], ())
     numbers = np.add(NUMBERS, (-0.4, 0.2, 0.2, -0.1, -0.1, 0.1))
-    seen = views.seen(Draw(0, numbers)).numpy()
+    seen = views.image(PoseAugmentation(0, numbers)).numpy()
     labels = labels_of(
-        to_transform(numbers, views.grid).inverse().map_points(points_of(views.grid))
+        pose_transform(numbers, views.grid).inverse().map_points(points_of(views.grid))
     )
     wall, pool, rest = (seen[labels == label].mean() for label in (1, 2, 0))
     assert wall > 1.3 * pool
@@ -80,15 +89,15 @@ def test_a_drawn_pose_is_where_the_ventricle_then_is(pooled, kind) -> None:
 def from_image(tmp_path_factory):
     """Cases whose planes have other voxels: one each on an oblique and on a plain grid."""
     cases = Cases(*(Phantom(GRIDS[k], pose_on(GRIDS[k])).case(k) for k in ("oblique", "plain")))
-    prepare = partial(prepare_case, spacing_mm=3.4, exponent=0.5)
-    pool = Pool(cases, tmp_path_factory.mktemp("pool"), prepare)
-    list(pool.fill("cases"))
+    prepare = partial(cache_ventricle, spacing_mm=3.4, gamma=0.5)
+    pool = CaseCache(cases, tmp_path_factory.mktemp("pool"), prepare)
+    list(pool.build("cases"))
     return read_cases(pool)
 
 
 def test_labels_of_the_image_are_those_of_the_short_axis_at_every_zoom(from_image) -> None:
     outputs = [(48, 1.0), (24, 0.5), (12, 0.25)]
-    views = Views(CHOICES, [from_image[0]], outputs)
+    views = PoseSampler(CHOICES, [from_image[0]], outputs)
     wide = 2 * half_width_mm(views.grid)
     for found, (size, zoom) in zip(views.labels(0), outputs, strict=True):
         true = labels_of(points_of(cube(size, wide * zoom / (size - 1))))
@@ -99,9 +108,9 @@ def test_labels_of_the_image_are_those_of_the_short_axis_at_every_zoom(from_imag
 @pytest.mark.parametrize("size", [32, 33, 34])
 def test_labels_of_any_look_are_as_large_as_the_ventricle(from_image, size) -> None:
     """A look's voxels of about twice the labels' own must not see all borders too far out."""
-    choices = Choices(grid_size=96, spacing_mm=3.4)
+    choices = ReorientationConfig(grid_size=96, spacing_mm=3.4)
     case, zoom = from_image[1], 33 / 95  # 34 of 96 voxels are the cube's own, 32 and 33 larger
-    (found,) = Views(choices, [case], [(size, zoom)]).labels(0)
+    (found,) = PoseSampler(choices, [case], [(size, zoom)]).labels(0)
     voxel = zoom * 95 * 3.4 / (size - 1)
     for label in (1, 2):
         true = float((case.labels == label).sum()) * case.frame.spacing[0] ** 3
@@ -111,12 +120,12 @@ def test_labels_of_any_look_are_as_large_as_the_ventricle(from_image, size) -> N
 def test_labels_of_the_planes_are_seen_as_they_are(tmp_path) -> None:
     grid, planes = GRIDS["plain"], cube(64, 3.4, (40.0, -10.0, 7.0))
     cases = Cases(Phantom(grid, pose_on(grid)).case(fixed=planes))
-    pool = Pool(cases, tmp_path, partial(prepare_case, spacing_mm=3.4, exponent=0.5))
-    list(pool.fill("cases"))
-    choices = Choices(grid_size=96, spacing_mm=3.4)
+    pool = CaseCache(cases, tmp_path, partial(cache_ventricle, spacing_mm=3.4, gamma=0.5))
+    list(pool.build("cases"))
+    choices = ReorientationConfig(grid_size=96, spacing_mm=3.4)
     outputs = [(96, 1.0), (64, 63 / 95), (32, 31 / 95)]
     for found, (size, _) in zip(
-        Views(choices, read_cases(pool), outputs).labels(0), outputs, strict=True
+        PoseSampler(choices, read_cases(pool), outputs).labels(0), outputs, strict=True
     ):
         np.testing.assert_array_equal(found.numpy(), labels_of(points_of(cube(size, 3.4))))
 
@@ -124,32 +133,34 @@ def test_labels_of_the_planes_are_seen_as_they_are(tmp_path) -> None:
 def test_own_numbers_are_the_truth(pooled) -> None:
     for kind, case in pooled.items():
         grid = cube(48, 6.8)
-        expected = to_numbers(pose_on(GRIDS[kind]), cube(48, 6.8, GRIDS[kind].centre))
-        np.testing.assert_allclose(own_numbers(case, grid, CHOICES), expected, atol=1e-6)
+        expected = pose_numbers(pose_on(GRIDS[kind]), cube(48, 6.8, GRIDS[kind].centre))
+        np.testing.assert_allclose(native_pose(case, grid, CHOICES), expected, atol=1e-6)
 
 
 def test_draws_stay_in_their_ranges_with_the_heart_in_view(pooled) -> None:
     grid, cases = cube(48, 6.8), list(pooled.values())
-    drawn = [draw(CHOICES, cases, grid, USUAL, (0, step, 0)) for step in range(100)]
+    drawn = [sample_pose(CHOICES, cases, grid, USUAL, (0, step, 0)) for step in range(100)]
     numbers = np.stack([one.numbers for one in drawn])
     half = half_width_mm(grid)
     assert (numbers[:, :3] >= CHOICES.angles_low).all()
     assert (numbers[:, :3] <= CHOICES.angles_high).all()
     assert (numbers[:, 3:] * half >= np.subtract(CHOICES.centre_low, 1e-6)).all()
     assert (numbers[:, 3:] * half <= np.add(CHOICES.centre_high, 1e-6)).all()
-    assert (np.abs(numbers[:, 3:]) * half + HEART_MM <= half + 1e-6).all()
+    assert (np.abs(numbers[:, 3:]) * half + HEART_HALF_LENGTH_MM <= half + 1e-6).all()
     assert np.ptp(numbers, axis=0).min() > 0.1
-    again = draw(CHOICES, cases, grid, USUAL, (0, 7, 0))
+    again = sample_pose(CHOICES, cases, grid, USUAL, (0, 7, 0))
     np.testing.assert_array_equal(again.numbers, drawn[7].numbers)
 
 
 def test_own_poses_are_moved_by_little(pooled) -> None:
-    choices = Choices(grid_size=48, spacing_mm=6.8, own_share=1.0, jitter_deg=5.0, jitter_mm=9.0)
+    choices = ReorientationConfig(
+        grid_size=48, spacing_mm=6.8, native_pose_prob=1.0, jitter_deg=5.0, jitter_mm=9.0
+    )
     grid, cases = cube(48, 6.8), list(pooled.values())
     for step in range(20):
-        one = draw(choices, cases, grid, USUAL, (0, step, 0))
-        own = to_transform(own_numbers(cases[one.case], grid, choices), grid)
-        left = to_transform(one.numbers, grid) @ own.inverse()
+        one = sample_pose(choices, cases, grid, USUAL, (0, step, 0))
+        own = pose_transform(native_pose(cases[one.case], grid, choices), grid)
+        left = pose_transform(one.numbers, grid) @ own.inverse()
         shift = np.abs(left.map_points((0.0, 0.0, 0.0)))
         assert shift.max() <= 9.0 + 1e-6
         cosine = (np.trace(left.matrix[:3, :3]) - 1) / 2
@@ -159,28 +170,28 @@ def test_own_poses_are_moved_by_little(pooled) -> None:
 def test_what_is_seen_as_it_came_is_not_moved(pooled) -> None:
     grid, cases = cube(48, 6.8), list(pooled.values())
     for step in range(10):
-        one = draw(CHOICES, cases, grid, USUAL, (0, step, 0), as_came=True)
-        own = own_numbers(cases[one.case], grid, CHOICES)
+        one = sample_pose(CHOICES, cases, grid, USUAL, (0, step, 0), unaugmented=True)
+        own = native_pose(cases[one.case], grid, CHOICES)
         np.testing.assert_array_equal(one.numbers, own)
 
 
 def test_further_looks_are_of_the_mean_pose_but_for_little(pooled) -> None:
-    choices = Choices(
-        grid_size=48, spacing_mm=6.8, usual_share=1.0, jitter_deg=5.0, jitter_mm=9.0
+    choices = ReorientationConfig(
+        grid_size=48, spacing_mm=6.8, mean_pose_prob=1.0, jitter_deg=5.0, jitter_mm=9.0
     )  # fmt: skip
     grid, cases = cube(48, 6.8), list(pooled.values())
-    drawn = [draw(choices, cases, grid, USUAL, (0, step, 0)).numbers for step in range(50)]
+    drawn = [sample_pose(choices, cases, grid, USUAL, (0, step, 0)).numbers for step in range(50)]
     apart = np.abs(np.array(drawn) - USUAL) * [*(180 / np.pi,) * 3, *(half_width_mm(grid),) * 3]
     assert (apart <= [*(5.0,) * 3, *(9.0,) * 3]).all()
     assert (apart.max(axis=0) > [*(4.0,) * 3, *(7.0,) * 3]).all()
 
 
 def test_intensities_are_drawn_too(pooled) -> None:
-    views = Views(CHOICES, [pooled["plain"]], ())
-    plain = views.seen(Draw(0, np.array(NUMBERS)))
-    darker = views.seen(Draw(0, np.array(NUMBERS), gamma=2.0))
+    views = PoseSampler(CHOICES, [pooled["plain"]], ())
+    plain = views.image(PoseAugmentation(0, np.array(NUMBERS)))
+    darker = views.image(PoseAugmentation(0, np.array(NUMBERS), gamma=2.0))
     np.testing.assert_allclose(darker.numpy(), plain.numpy() ** 2, atol=1e-6)
-    noisy = views.seen(Draw(0, np.array(NUMBERS), noise=0.1, seed=5))
+    noisy = views.image(PoseAugmentation(0, np.array(NUMBERS), noise=0.1, seed=5))
     assert (noisy - plain).std().item() == pytest.approx(0.1, rel=0.05)
 
 
@@ -201,4 +212,4 @@ def test_cases_that_teach_nothing_are_named(tmp_path, spoil, says) -> None:
     case = Phantom(grid, pose_on(grid)).case("p7")
     broken = dataclasses.replace(case, **spoil(case))
     with pytest.raises(ParameterError, match=f"case p7 has {says}"):
-        list(Pool(Cases(broken), tmp_path, PREPARE).fill("cases"))
+        list(CaseCache(Cases(broken), tmp_path, PREPARE).build("cases"))

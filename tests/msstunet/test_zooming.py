@@ -8,9 +8,9 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from regkit.errors import ParameterError
-from regkit_msstunet import build_network
-from regkit_msstunet.networks.pose import angles, looked_up, moved, pull_back, rotation
-from regkit_msstunet.networks.zooming import CLOSER_LOOKS, ZoomingLocaliser
+from regkit_msstunet import build_reorienter
+from regkit_msstunet.networks.pose import angles, compose_motion, pull_back, rotation, sample_cube
+from regkit_msstunet.networks.zooming import CLOSER_LOOKS, ZoomingLocalizer
 
 MEAN = (-0.83, -1.14, 1.22, 0.19, -0.15, 0.29)
 
@@ -25,7 +25,7 @@ def marked(grid: int, at, width=0.15) -> torch.Tensor:
 
 @pytest.mark.parametrize("grid", [32, 64, 96])
 def test_before_training_it_says_the_mean_pose(grid) -> None:
-    localiser = ZoomingLocaliser(3, grid, 0.125, MEAN)
+    localiser = ZoomingLocalizer(3, grid, 0.125, MEAN)
     found = localiser(torch.rand(2, 1, grid, grid, grid))
     assert len(found) == 1 + CLOSER_LOOKS
     for numbers in found:  # the mark's tail is cut at the edge of the field of view
@@ -42,7 +42,7 @@ class Brightness(torch.nn.Module):
 @pytest.mark.parametrize("grid", [32, 48, 96])
 def test_the_place_is_that_of_the_mark(grid) -> None:
     """In coordinates of the volume, whatever its voxels are to the blocks that are marked."""
-    localiser = ZoomingLocaliser(1, grid, 0.125, MEAN)
+    localiser = ZoomingLocalizer(1, grid, 0.125, MEAN)
     localiser.finder, localiser.mark = Brightness(), torch.nn.Identity()
     at = (0.1, -0.3, 0.4)
     found = localiser(marked(grid, at))[0][0, 0, 3:]
@@ -50,7 +50,7 @@ def test_the_place_is_that_of_the_mark(grid) -> None:
 
 
 def test_each_look_is_through_what_was_thought_before(monkeypatch) -> None:
-    localiser = ZoomingLocaliser(2, 32, 0.125, MEAN)
+    localiser = ZoomingLocalizer(2, 32, 0.125, MEAN)
     with torch.no_grad():
         for scale, head in enumerate(localiser.heads):
             head.bias.copy_(torch.tensor([0.5, -0.25, 0.1, 0.2, 0.1, -0.3]) * (1 + scale))
@@ -63,7 +63,7 @@ def test_each_look_is_through_what_was_thought_before(monkeypatch) -> None:
     motion = np.array([0.1, -0.05, 0.02, 0.04, 0.02, -0.06])
     for before, after, look in zip(found[:-1], found[1:], looks, strict=True):
         pose = before[0, 0].detach()
-        seen = looked_up(volume, pull_back(pose[None], 0.4), 32)
+        seen = sample_cube(volume, pull_back(pose[None], 0.4), 32)
         torch.testing.assert_close(look, seen)
         for scale in (0, 1):
             turn = Rotation.from_euler("YXZ", pose[:3].numpy())
@@ -76,7 +76,7 @@ def test_each_look_is_through_what_was_thought_before(monkeypatch) -> None:
 
 def test_every_look_teaches_only_itself() -> None:
     """No gradient of a later look goes back through where it looked."""
-    localiser = ZoomingLocaliser(1, 32, 0.125, MEAN)
+    localiser = ZoomingLocalizer(1, 32, 0.125, MEAN)
     for head in localiser.heads:
         torch.nn.init.normal_(head.weight, std=0.1)
     found = localiser(torch.rand(1, 1, 32, 32, 32))
@@ -116,13 +116,13 @@ def test_at_a_quarter_turn_the_rotation_is_still_the_same() -> None:
 def test_no_motion_moves_nothing() -> None:
     pose = torch.tensor([[-0.83, -1.14, 1.22, 0.19, -0.15, 0.29]], dtype=torch.float64)
     still = torch.zeros(1, 6, dtype=torch.float64)
-    torch.testing.assert_close(moved(pose, still, pose[0, :3]), pose)
+    torch.testing.assert_close(compose_motion(pose, still, pose[0, :3]), pose)
 
 
 def test_it_is_a_switch_of_the_networks() -> None:
-    network = build_network(32, width=0.125, localiser="zooming")
-    assert isinstance(network.localiser, ZoomingLocaliser)
+    network = build_reorienter(32, width=0.125, localiser="zooming")
+    assert isinstance(network.localiser, ZoomingLocalizer)
     assert network(torch.rand(1, 1, 32, 32, 32)).numbers.shape == (1, 3, 6)
-    assert build_network(32, "seg2", width=0.125, localiser="zooming").needs_pose
+    assert build_reorienter(32, "seg2", width=0.125, localiser="zooming").needs_pose
     with pytest.raises(ParameterError, match="takes 'resnet' or 'zooming', got 'other'"):
-        build_network(32, localiser="other")
+        build_reorienter(32, localiser="other")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from regkit.errors import ParameterError
-from regkit_pairnets import build_network
+from regkit_pairnets import build_pair_network
 from regkit_pairnets.contrastive import info_nce
 
 EVERYWHERE = 1000
@@ -70,7 +70,7 @@ def test_positions_are_drawn_anew_and_repeatably() -> None:
 
 def test_streams_learn_to_agree_across_modalities() -> None:
     torch.manual_seed(0)
-    network = build_network("attention-reg", (8, 16, 16), width=0.25)
+    network = build_pair_network("attention-reg", (8, 16, 16), width=0.25)
     first = torch.rand(2, 1, 8, 16, 16)
     second = 1 - first**2  # another contrast of the same anatomy
     streams = [*network.first.parameters(), *network.second.parameters()]

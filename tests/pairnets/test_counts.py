@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from regkit_pairnets import build_network
+from regkit_pairnets import build_pair_network
 
 CARDIAC, PROSTATE = (80, 80, 40), (32, 96, 96)
 
@@ -29,7 +29,7 @@ CARDIAC, PROSTATE = (80, 80, 40), (32, 96, 96)
 )
 def test_published_numbers_of_parameters(name, grid, switches, count) -> None:
     with torch.device("meta"):  # shapes without weights
-        network = build_network(name, grid, **switches)
+        network = build_pair_network(name, grid, **switches)
     assert sum(p.numel() for p in network.parameters()) == count
 
 
@@ -39,7 +39,7 @@ def test_published_numbers_of_parameters(name, grid, switches, count) -> None:
 def test_width_scales_nearly_all_layers(name) -> None:
     def count(width: float) -> int:
         with torch.device("meta"):
-            network = build_network(name, (32, 32, 32), width=width)
+            network = build_pair_network(name, (32, 32, 32), width=width)
         return sum(p.numel() for p in network.parameters())
 
     # Channels on both sides of a layer; heads that stay wide enough scale by less.

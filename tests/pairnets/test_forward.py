@@ -7,8 +7,8 @@ import torch
 import pairnets_oracle as oracle
 from golden_weights import fill, inputs, predict
 from regkit.errors import ParameterError, UnknownNameError
-from regkit_pairnets import build_network, network_names
-from regkit_pairnets.networks.pair_network import Fold
+from regkit.learning.layers import space_to_depth
+from regkit_pairnets import build_pair_network, pair_network_names
 
 SMALLEST = {"msreg-original": (9, 17, 17)}
 
@@ -29,17 +29,17 @@ SMALLEST = {"msreg-original": (9, 17, 17)}
     ],
 )
 def test_networks_do_what_the_tables_say(name, switches, same_in_numpy, grid) -> None:
-    network = fill(build_network(name, grid, **switches))
+    network = fill(build_pair_network(name, grid, **switches))
     first, second = inputs(grid)
     expected = same_in_numpy(first, second)
     np.testing.assert_allclose(predict(network, first, second), expected, rtol=1e-9)
 
 
-@pytest.fixture(params=network_names())
+@pytest.fixture(params=pair_network_names())
 def narrow(request):
     """A quarter of a network's channels, in float64, as it is used and not trained."""
     grid = SMALLEST.get(request.param, (8, 8, 8))
-    return fill(build_network(request.param, grid, width=0.25))
+    return fill(build_pair_network(request.param, grid, width=0.25))
 
 
 def volumes(network, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,10 +71,10 @@ def test_every_parameter_learns(narrow) -> None:
     assert [n for n, p in narrow.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-@pytest.mark.parametrize("name", [n for n in network_names() if n != "dvnet"])
+@pytest.mark.parametrize("name", [n for n in pair_network_names() if n != "dvnet"])
 def test_group_norm_does_the_same_in_training_as_in_use(name) -> None:
     grid = SMALLEST.get(name, (16, 8, 8))
-    network = fill(build_network(name, grid, width=0.25, norm="group"))
+    network = fill(build_pair_network(name, grid, width=0.25, norm="group"))
     pair = volumes(network, 2)
     with torch.no_grad():
         torch.testing.assert_close(network.train()(*pair), network.eval()(*pair))
@@ -82,7 +82,7 @@ def test_group_norm_does_the_same_in_training_as_in_use(name) -> None:
 
 def test_an_unknown_network_is_named_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="no network is called 'voxelmorph'; there are dv"):
-        build_network("voxelmorph", (8, 8, 8))
+        build_pair_network("voxelmorph", (8, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_an_unknown_network_is_named_with_the_known_ones() -> None:
 )
 def test_what_cannot_be_built_is_said(name, grid, switches, says) -> None:
     with pytest.raises(ParameterError, match=says):
-        build_network(name, grid, **switches)
+        build_pair_network(name, grid, **switches)
 
 
 def test_volumes_of_another_shape_are_refused() -> None:
-    network = build_network("dvnet", (8, 8, 8))
+    network = build_pair_network("dvnet", (8, 8, 8))
     with pytest.raises(ParameterError, match="batch x 1 x 8 x 8 x 8, got 1 x 1 x 8 x 8 x 9"):
         network(torch.zeros(1, 1, 8, 8, 8), torch.zeros(1, 1, 8, 8, 9))
 
 
 def test_folding_makes_channels_of_blocks_and_loses_nothing() -> None:
     volume = torch.from_numpy(np.random.default_rng(2).random((2, 1, 4, 6, 8)))
-    folded = Fold(2)(volume)
+    folded = space_to_depth(volume, 2)
     assert folded.shape == (2, 8, 2, 3, 4)
     for channel, (a, b, c) in enumerate(np.ndindex(2, 2, 2)):
         assert torch.equal(folded[:, channel], volume[:, 0, a::2, b::2, c::2])
@@ -118,7 +118,7 @@ def test_folding_makes_channels_of_blocks_and_loses_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["msreg", "densenet", "densenet-nonlocal", "dusfe"])
 def test_folded_networks_look_at_every_voxel(name) -> None:
-    network = fill(build_network(name, (8, 16, 8), width=0.25, fold=2))
+    network = fill(build_pair_network(name, (8, 16, 8), width=0.25, space_to_depth=2))
     first, second = (v.requires_grad_() for v in volumes(network, 1))
     network(first, second).square().sum().backward()
     assert torch.count_nonzero(first.grad) == first.numel()
@@ -127,6 +127,6 @@ def test_folded_networks_look_at_every_voxel(name) -> None:
 
 def test_grids_that_do_not_fold_are_refused() -> None:
     with pytest.raises(ParameterError, match="8 x 9 x 8 voxels cannot be folded in blocks of 2"):
-        build_network("dusfe", (8, 9, 8), fold=2)
-    with pytest.raises(ParameterError, match="dvnet has no switch 'fold'"):
-        build_network("dvnet", (8, 8, 8), fold=2)
+        build_pair_network("dusfe", (8, 9, 8), space_to_depth=2)
+    with pytest.raises(ParameterError, match="dvnet has no switch 'space_to_depth'"):
+        build_pair_network("dvnet", (8, 8, 8), space_to_depth=2)

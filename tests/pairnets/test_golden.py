@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from golden_weights import fill, inputs, noise, predict
-from regkit_pairnets import build_network
+from regkit_pairnets import build_pair_network
 
 CARDIAC, PROSTATE = (80, 80, 40), (32, 96, 96)
 
@@ -48,5 +48,5 @@ def test_the_fill_rule() -> None:
     ],
 )
 def test_published_forward_values(row, name, grid, switches) -> None:
-    network = fill(build_network(name, grid, **switches))
+    network = fill(build_pair_network(name, grid, **switches))
     np.testing.assert_allclose(predict(network, *inputs(grid)), golden(row), rtol=1e-6)

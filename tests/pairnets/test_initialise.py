@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from regkit_pairnets import build_network, network_names
+from regkit_pairnets import build_pair_network, pair_network_names
 from regkit_pairnets.networks.initialise import fan_in_normal
 
 
@@ -18,10 +18,12 @@ def spread_over_images(network) -> float:
 
 def narrow(name: str):
     torch.manual_seed(0)
-    return build_network(name, (9, 17, 17) if name == "msreg-original" else (8, 8, 8), width=0.25)
+    return build_pair_network(
+        name, (9, 17, 17) if name == "msreg-original" else (8, 8, 8), width=0.25
+    )
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", pair_network_names())
 def test_weights_by_fan_in_let_narrow_networks_see(name) -> None:
     network = narrow(name)
     fan_in_normal(network)
@@ -35,7 +37,7 @@ def test_published_weights_hide_images_from_narrow_networks(name) -> None:
 
 def test_published_weights_of_the_cardiac_networks() -> None:
     torch.manual_seed(0)
-    network = build_network("dusfe", (8, 8, 8))
+    network = build_pair_network("dusfe", (8, 8, 8))
     drawn = torch.cat([p.detach().flatten() for p in network.parameters() if p.ndim > 1])
     assert float(drawn.std()) == pytest.approx(0.02, rel=0.01)
     assert float(drawn.mean()) == pytest.approx(0, abs=1e-4)
@@ -43,7 +45,7 @@ def test_published_weights_of_the_cardiac_networks() -> None:
 
 def test_published_weights_of_the_prostate_networks() -> None:
     torch.manual_seed(0)
-    network = build_network("attention-reg", (8, 8, 8))
+    network = build_pair_network("attention-reg", (8, 8, 8))
     convolution = network.first[4]  # 32 to 32 channels, 3 x 3 x 3
     assert float(convolution.weight.detach().std()) == pytest.approx(
         np.sqrt(2 / (32 * 27)), rel=0.02

@@ -10,11 +10,16 @@ from regkit import AffineTransform, Grid, Volume, rigid
 from regkit.errors import TransformError
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import transform_to_sitk
-from regkit_pairnets.physical import CARDIAC, PROSTATE, Convention
+from regkit_pairnets.pose_parameterization import CARDIAC, PROSTATE, PoseParameterization
 from strategies import POINTS, RIGID, grids, triples
 
 CONVENTIONS = st.sampled_from(
-    [CARDIAC, PROSTATE, Convention("voxels", "origin"), Convention("mm", "centre")]
+    [
+        CARDIAC,
+        PROSTATE,
+        PoseParameterization("voxels", "origin"),
+        PoseParameterization("mm", "centre"),
+    ]
 )
 # Away from +-90 degrees about y, where angles about x and z cannot be told apart.
 NUMBERS = st.tuples(

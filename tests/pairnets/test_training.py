@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 from python_path import SUPPORT, python_path
 from regkit.errors import FileFormatError, MissingDependencyError, ParameterError
-from regkit.learning.checkpoint import NAME
+from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.registration.parameters import parse_assignment
-from regkit_pairnets.train.trainer import train
+from regkit_pairnets.train.task import train_pair_network as train
 from regkit_pairnets.train.validation import best_passes
 from small_training import job, write_cases
 
@@ -67,7 +67,14 @@ def test_a_training_that_goes_on_is_the_same(cases, whole, tmp_path) -> None:
 
 def test_what_a_training_leaves(whole) -> None:
     there = {path.name for path in whole.iterdir()}
-    assert there >= {NAME, "log.csv", "log.json", "curve.svg", "dvnet.safetensors", "dvnet.json"}
+    assert there >= {
+        CHECKPOINT_NAME,
+        "log.csv",
+        "log.json",
+        "curve.svg",
+        "dvnet.safetensors",
+        "dvnet.json",
+    }
     assert not [name for name in there if name.startswith(".")]
     modes = {(whole / f"dvnet{suffix}").stat().st_mode for suffix in (".safetensors", ".json")}
     assert len(modes) == 1  # who may read the card may read the weights
@@ -77,18 +84,21 @@ def test_what_a_training_leaves(whole) -> None:
     assert log["seconds_per_step"] > 0
     card = json.loads((whole / "dvnet.json").read_text())
     assert card["about"]["command"].startswith("regkit train dvnet --data ")
-    assert (card["fixed"]["modality"], card["moving"]["modality"]) == ("pet", "ct")
+    assert (card["fixed"]["modalities"], card["moving"]["modalities"]) == (["pet"], ["ct"])
     log_row = log["curve"][-1]
     held_out = card["about"]["scores"]["validation"]
     assert card["passes"] in {1, 2}
-    assert held_out["dt_mm"] == log_row["dt_mm_first" if card["passes"] == 1 else "dt_mm"]
+    assert held_out["dt_mm"] == log_row["dt_mm_pass1" if card["passes"] == 1 else "dt_mm"]
     assert (whole / "curve.svg").read_text().count("<polyline") == 3
 
 
 def test_weights_look_as_often_as_serves_whole_and_cut_images() -> None:
     one = {"dt_mm": 15.0, "dr_deg": 5.0}
-    first, second = {"dt_mm": 3.0, "dt_mm_cut": 4.0}, {"dt_mm": 1.0, "dt_mm_cut": 3.0}
-    third = {"dt_mm": 0.5, "dt_mm_cut": 4.0, "dr_deg": 9.0}
+    first, second = (
+        {"dt_mm": 3.0, "dt_mm_partial_coverage": 4.0},
+        {"dt_mm": 1.0, "dt_mm_partial_coverage": 3.0},
+    )
+    third = {"dt_mm": 0.5, "dt_mm_partial_coverage": 4.0, "dr_deg": 9.0}
     assert best_passes([first, second, third], one) == 2
     assert best_passes([{"dt_mm": 3.0, "dr_deg": 1.0}], one) == 1
     # Half a degree more counts as much as 1.5 mm more.
@@ -102,8 +112,10 @@ def test_a_folder_with_a_training_is_not_overwritten(cases, whole) -> None:
 
 
 def test_another_training_does_not_go_on(cases, whole) -> None:
-    with pytest.raises(ParameterError, match=r"another training \(rate 0.002, not 0.01\)"):
-        run(job(cases, whole, resume=True, rate=0.01))
+    with pytest.raises(
+        ParameterError, match=r"another training \(learning_rate 0.002, not 0.01\)"
+    ):
+        run(job(cases, whole, resume=True, learning_rate=0.01))
 
 
 def test_a_training_goes_on_with_what_it_began(cases, whole, tmp_path) -> None:
@@ -132,23 +144,23 @@ def test_the_command_can_be_pasted(cases, whole) -> None:
     ("choice", "says"),
     [
         (
-            {"coverage": (2.0, 3.0)},
-            "coverage takes two numbers that rise, from 0.01 to 1, got 2, 3",
+            {"axial_coverage": (2.0, 3.0)},
+            "axial_coverage takes two numbers that rise, from 0.01 to 1, got 2, 3",
         ),
-        ({"coverage": (0.9, 0.2)}, "coverage takes two numbers that rise"),
-        ({"size": (-1.0, 1.0)}, "size takes two numbers that rise"),
-        ({"gamma": (0.0, 1.0)}, "gamma takes two numbers that rise"),
-        ({"distance_mm": (5.0, 1.0)}, "distance_mm takes two numbers that rise"),
+        ({"axial_coverage": (0.9, 0.2)}, "axial_coverage takes two numbers that rise"),
+        ({"augment_scale": (-1.0, 1.0)}, "augment_scale takes two numbers that rise"),
+        ({"augment_gamma": (0.0, 1.0)}, "augment_gamma takes two numbers that rise"),
+        ({"mean_displacement_mm": (5.0, 1.0)}, "mean_displacement_mm takes two numbers that rise"),
         ({"spacing": (0.0, 1.0, 1.0)}, "spacing takes numbers from 0.001 to 1000, got 0, 1, 1"),
-        ({"degrees": (400.0, 1.0, 1.0)}, "degrees takes numbers from 0 to 90"),
+        ({"rotation_deg": (400.0, 1.0, 1.0)}, "rotation_deg takes numbers from 0 to 90"),
         ({"translation_mm": (float("nan"), 0.0, 0.0)}, "translation_mm takes numbers from 0"),
-        ({"pose_mm": float("nan")}, "pose_mm must be from 0 to 1000, got nan"),
+        ({"augment_shift_mm": float("nan")}, "augment_shift_mm must be from 0 to 1000, got nan"),
         ({"unit_mm": -15.0}, "unit_mm must be from 0"),
         ({"betas": (2.0, 3.0)}, "betas takes numbers from 0 to 1"),
         ({"weight_decay": -1.0}, "weight_decay must be from 0"),
-        ({"every": 0}, "every must be from 1"),
+        ({"decay_steps": 0}, "decay_steps must be from 1"),
         ({"warmup": -5}, "warmup must be from 0"),
-        ({"clip": -1.0}, "clip must be from 0"),
+        ({"grad_clip_norm": -1.0}, "grad_clip_norm must be from 0"),
     ],
 )
 def test_choices_out_of_range_are_refused_before_anything_is_made(
@@ -160,7 +172,7 @@ def test_choices_out_of_range_are_refused_before_anything_is_made(
 
 
 def test_a_damaged_checkpoint_is_named(cases, tmp_path) -> None:
-    (tmp_path / NAME).write_bytes(b"\0" * 100)
+    (tmp_path / CHECKPOINT_NAME).write_bytes(b"\0" * 100)
     with pytest.raises(FileFormatError, match="is no checkpoint of this training"):
         run(job(cases, tmp_path, resume=True))
 
@@ -186,7 +198,7 @@ def test_every_network_learns_its_way(cases, tmp_path, method) -> None:
 def test_a_training_begins_from_weights(cases, whole, tmp_path) -> None:
     """At so small a rate it ends where it began; and it says where that was."""
     first = whole / "dvnet.safetensors"
-    run(job(cases, tmp_path, steps=1, start=str(first), rate=1e-9))
+    run(job(cases, tmp_path, steps=1, start=str(first), learning_rate=1e-9))
     began, ended = (load_file(folder / "dvnet.safetensors") for folder in (whole, tmp_path))
     for name, tensor in began.items():
         np.testing.assert_allclose(ended[name].numpy(), tensor.numpy(), atol=1e-6)
@@ -211,7 +223,7 @@ def test_weights_to_begin_from_that_cannot_be(cases, whole, tmp_path) -> None:
     (tmp_path / "dvnet.json").write_text((whole / "dvnet.json").read_text())
     with pytest.raises(FileFormatError, match="not those of their card"):
         run(job(cases, tmp_path / "d", start=str(damaged)))
-    assert not any((tmp_path / name / "pool").exists() for name in "acd")
+    assert not any((tmp_path / name / "cache").exists() for name in "acd")
 
 
 KILLED = """
@@ -219,7 +231,7 @@ import os, signal, sys
 from pathlib import Path
 from small_training import job
 from regkit.learning import checkpoint
-from regkit_pairnets.train.trainer import train
+from regkit_pairnets.train.task import train_pair_network as train
 
 data, folder, moment = sys.argv[1:]
 fsync = os.fsync
@@ -247,10 +259,10 @@ def test_killed_while_writing_the_old_checkpoint_stays(cases, whole, tmp_path, m
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert (tmp_path / f".{NAME}.partial").exists()
+    assert (tmp_path / f".{CHECKPOINT_NAME}.partial").exists()
     run(job(cases, tmp_path, resume=True))
     assert_same(tmp_path, whole)
-    assert not (tmp_path / f".{NAME}.partial").exists()
+    assert not (tmp_path / f".{CHECKPOINT_NAME}.partial").exists()
 
 
 SHARED = """
@@ -258,7 +270,7 @@ import sys
 from pathlib import Path
 import torch
 from small_training import job
-from regkit_pairnets.train.trainer import train
+from regkit_pairnets.train.task import train_pair_network as train
 
 torch.set_num_threads(1)
 list(train(job(Path(sys.argv[1]), Path(sys.argv[2]))))

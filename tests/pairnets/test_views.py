@@ -10,10 +10,10 @@ from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import transform_to_sitk, volume_to_sitk
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import Volume
-from regkit_pairnets.train.draws import Draw, Field, draw
-from regkit_pairnets.train.pool import PooledCase, PooledImage
-from regkit_pairnets.train.preset import Preset
-from regkit_pairnets.train.views import UNKNOWN, Views
+from regkit.learning import CachedImage, CachedPair
+from regkit_pairnets.train.augmentation import Augmentation, FieldOfView, sample_augmentation
+from regkit_pairnets.train.batch_sampler import FILL_VALUE, BatchSampler
+from regkit_pairnets.train.config import PairNetConfig
 
 OBLIQUE = Grid(
     (22, 26, 24),
@@ -33,20 +33,22 @@ def smooth(grid: Grid, pose: AffineTransform) -> np.ndarray:
     return (parts[0] + 0.6 * parts[1] + 0.4 * parts[2]).astype(np.float16)
 
 
-def case(fixed: Grid = OBLIQUE, moving: Grid = OBLIQUE, in_air: bool = False) -> PooledCase:
+def case(fixed: Grid = OBLIQUE, moving: Grid = OBLIQUE, in_air: bool = False) -> CachedPair:
     images = [
-        PooledImage(torch.from_numpy(smooth(grid, pose))[None, None], grid, in_air)
+        CachedImage(torch.from_numpy(smooth(grid, pose))[None, None], grid)
         for grid, pose in ((fixed, IDENTITY), (moving, TRUTH))
     ]
-    facts = {role: {"modality": "mr"} for role in ("fixed", "moving")}
-    return PooledCase(*images, TRUTH, (0.0, 0.0, 0.0), facts)
+    modality = "mu" if in_air else "mr"
+    facts = {role: {"modality": modality} for role in ("fixed", "moving")}
+    facts["focus_mm"] = (0.0, 0.0, 0.0)
+    return CachedPair(*images, TRUTH, facts)
 
 
 def views(
     convention="cardiac", shape=(10, 12, 14), spacing=(18.0, 17.0, 16.0), one=None, **choices
-) -> Views:
-    preset = Preset(convention=convention, shape_zyx=shape, spacing=spacing, **choices)
-    return Views(preset, [one or case()])
+) -> BatchSampler:
+    preset = PairNetConfig(convention=convention, shape_zyx=shape, spacing=spacing, **choices)
+    return BatchSampler(preset, [one or case()])
 
 
 def only(images: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,10 +68,10 @@ def as_sitk(image: torch.Tensor, grid: Grid) -> sitk.Image:
 def test_the_told_numbers_bring_the_shown_images_together(convention) -> None:
     """SimpleITK, given the target as the card's convention reads it, undoes the motion."""
     look = views(convention, (32, 32, 32), (9.0, 9.0, 9.0), unit_mm=15, unit_deg=5)
-    batch = look.batch([Draw(0, MOTION)])
-    told = batch.target[0].double().numpy() * look.preset.units
-    transform = look.preset.numbers.to_transform(told, look.grid)
-    fixed, moving = only(look.seen([Draw(0, MOTION)]))
+    batch = look.batch([Augmentation(0, MOTION)])
+    told = batch.target[0].double().numpy() * look.config.output_scale
+    transform = look.config.parameterization.to_transform(told, look.grid)
+    fixed, moving = only(look.resampled([Augmentation(0, MOTION)]))
     brought = sitk.Resample(
         as_sitk(moving, look.grid),
         as_sitk(fixed, look.grid),
@@ -88,7 +90,7 @@ def test_images_are_resampled_once_as_simpleitk_does() -> None:
         views(),
         AffineTransform.about(rotation_matrix((2, 3, 4)) * 1.05, (5, 0, 3), (0, 0, 0)),
     )
-    _, moving = only(look.seen([Draw(0, MOTION, joint)]))
+    _, moving = only(look.resampled([Augmentation(0, MOTION, joint)]))
     pooled = look.cases[0]
     through = TRUTH @ AffineTransform.shift(pooled.fixed.grid.centre) @ joint @ MOTION.inverse()
     expected = sitk.GetArrayFromImage(
@@ -106,14 +108,14 @@ def test_images_are_resampled_once_as_simpleitk_does() -> None:
 
 
 def test_without_motion_the_images_match() -> None:
-    fixed, moving = only(views().seen([Draw(0, IDENTITY)]))
+    fixed, moving = only(views().resampled([Augmentation(0, IDENTITY)]))
     assert np.nanmax((fixed - moving).abs().numpy()) < 0.03
 
 
 def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
     small = Grid((6, 8, 8), (18.0, 17.0, 16.0), (-63.0, -59.5, -40.0))
     look = views(shape=(12, 14, 14), one=case(small, small))
-    seen = look.look([look.cases[0].moving], [IDENTITY])[0].numpy()
+    seen = look.resample([look.cases[0].moving], [IDENTITY], [False])[0].numpy()
     known = np.isfinite(seen)
     np.testing.assert_array_equal(known.all(axis=(1, 2)), known.any(axis=(1, 2)))
     z = look.grid.to_physical([(k, 0, 0) for k in range(12)])[:, 2]
@@ -124,9 +126,9 @@ def test_beyond_the_slices_is_unknown_and_beside_them_is_not() -> None:
 def test_a_scan_shows_its_field_of_view(in_air) -> None:
     """What is beyond its slices is unknown; what is beside them is air, where there is air."""
     look = views(one=case(in_air=in_air))
-    field = Field((-70.0, -80.0, -30.0), (60.0, 90.0, 40.0), rigid((10, 0, 0), (0, 0, 5)))
-    _, whole = only(look.seen([Draw(0, MOTION)]))
-    _, cut = only(look.seen([Draw(0, MOTION, field=field)]))
+    field = FieldOfView((-70.0, -80.0, -30.0), (60.0, 90.0, 40.0), rigid((10, 0, 0), (0, 0, 5)))
+    _, whole = only(look.resampled([Augmentation(0, MOTION)]))
+    _, cut = only(look.resampled([Augmentation(0, MOTION, field=field)]))
     points = field.pose.map_points(points_of(look.grid))
     inside = (points >= field.low) & (points <= field.high)
     slices, beside = inside[..., 2], ~inside[..., :2].all(axis=-1)
@@ -135,19 +137,19 @@ def test_a_scan_shows_its_field_of_view(in_air) -> None:
     np.testing.assert_array_equal(np.isfinite(cut.numpy()), known)
     expected = np.where(beside & in_air, 0.0, whole.numpy())
     np.testing.assert_array_equal(cut.numpy()[known], expected[known])
-    _, filled = only(look.pairs([Draw(0, MOTION, field=field)]))
-    assert (filled.numpy()[~slices] == UNKNOWN).all()
+    _, filled = only(look.pairs([Augmentation(0, MOTION, field=field)]))
+    assert (filled.numpy()[~slices] == FILL_VALUE).all()
 
 
 def test_a_look_sees_the_field_of_view_as_the_looks_before_turned_it() -> None:
     """The same as a scan that was cut first and turned then, by SimpleITK."""
     look = views(shape=(24, 24, 24), spacing=(12.0, 12.0, 12.0), one=case(in_air=True))
-    upright = Field((-70.0, -80.0, -60.0), (60.0, 90.0, 80.0))
+    upright = FieldOfView((-70.0, -80.0, -60.0), (60.0, 90.0, 80.0))
     found = rigid((4, -6, 15), (12, -9, 6))
     left = found.inverse() @ MOTION
-    _, scan = only(look.seen([Draw(0, MOTION, field=upright)]))
-    turned = Field(upright.low, upright.high, found)
-    _, second = only(look.seen([Draw(0, left, field=turned)]))
+    _, scan = only(look.resampled([Augmentation(0, MOTION, field=upright)]))
+    turned = FieldOfView(upright.low, upright.high, found)
+    _, second = only(look.resampled([Augmentation(0, left, field=turned)]))
     judge = sitk.GetArrayFromImage(
         sitk.Resample(
             as_sitk(scan, look.grid),
@@ -165,40 +167,51 @@ def test_a_look_sees_the_field_of_view_as_the_looks_before_turned_it() -> None:
 
 
 def test_axes_and_order_of_the_inputs() -> None:
-    for convention, first, shape in (
-        ("cardiac", "moving", (14, 12, 10)),
-        ("prostate", "fixed", (10, 12, 14)),
+    for convention, order, shape in (
+        ("cardiac", "moving-fixed", (14, 12, 10)),
+        ("prostate", "fixed-moving", (10, 12, 14)),
     ):
-        look = views(convention, first=first)
-        batch = look.batch([Draw(0, MOTION)])
-        fixed, moving = only(look.pairs([Draw(0, MOTION)]))
-        expected = fixed if first == "fixed" else moving
+        look = views(convention, input_order=order)
+        batch = look.batch([Augmentation(0, MOTION)])
+        fixed, moving = only(look.pairs([Augmentation(0, MOTION)]))
+        expected = fixed if order == "fixed-moving" else moving
         expected = expected.permute(2, 1, 0) if convention == "cardiac" else expected
-        assert batch.first.shape == (1, 1, *shape)
-        assert torch.equal(batch.first[0, 0], expected)
+        assert batch.input_a.shape == (1, 1, *shape)
+        assert torch.equal(batch.input_a[0, 0], expected)
 
 
 def test_draws_depend_on_their_seed_only() -> None:
-    look = views(coverage_share=0.5, coverage=(0.4, 0.9), noise=0.1, gamma=(0.8, 1.2))
-    one, two, other = (draw(look.preset, look.cases, look.grid, (0, n, 3)) for n in (1, 1, 2))
+    look = views(
+        truncation_prob=0.5,
+        axial_coverage=(0.4, 0.9),
+        augment_noise_std=0.1,
+        augment_gamma=(0.8, 1.2),
+    )
+    one, two, other = (
+        sample_augmentation(look.config, look.cases, look.grid, (0, n, 3)) for n in (1, 1, 2)
+    )
     assert torch.equal(look.pairs([one])[1], look.pairs([two])[1])
     assert not torch.equal(look.pairs([one])[1], look.pairs([other])[1])
 
 
 def test_motions_fill_their_ranges() -> None:
     look = views()
-    draws = [draw(look.preset, look.cases, look.grid, (0, 0, n)) for n in range(400)]
-    numbers = [look.preset.numbers.from_transform(d.motion.inverse(), look.grid) for d in draws]
+    draws = [
+        sample_augmentation(look.config, look.cases, look.grid, (0, 0, n)) for n in range(400)
+    ]
+    numbers = [
+        look.config.parameterization.from_transform(d.motion.inverse(), look.grid) for d in draws
+    ]
     mm = np.abs(numbers) * [18, 17, 16, 1, 1, 1]
     half = np.array([54.4, 54.4, 27.2, 10, 10, 30]) / 2
     np.testing.assert_allclose(mm.mean(axis=0), half, rtol=0.12)
 
 
 def test_the_focus_of_a_scan_is_on_its_slices() -> None:
-    look = views(coverage_share=1.0, coverage=(0.35, 0.5), small_share=0.5)
+    look = views(truncation_prob=1.0, axial_coverage=(0.35, 0.5), residual_motion_prob=0.5)
     for number in range(50):
-        one = draw(look.preset, look.cases, look.grid, (7, number, 0))
-        centred = np.subtract(look.cases[0].focus_mm, OBLIQUE.centre)
+        one = sample_augmentation(look.config, look.cases, look.grid, (7, number, 0))
+        centred = np.subtract(look.cases[0].facts["focus_mm"], OBLIQUE.centre)
         shown = one.motion.map_points(one.joint.inverse().map_points(centred))
         z = one.field.pose.map_points(shown)[2]
         assert one.field.low[2] <= z <= one.field.high[2]
@@ -208,9 +221,13 @@ def test_the_focus_of_a_scan_is_on_its_slices() -> None:
 def test_beside_its_slices_an_image_goes_on(in_air) -> None:
     """As air where 0 is air: a body at the border is not drawn out to a beam."""
     grid = Grid((8, 8, 8), (20.0, 20.0, 20.0), (-70.0, -70.0, -70.0))
-    full = PooledImage(torch.ones(1, 1, 8, 8, 8, dtype=torch.float16), grid, in_air)
+    full = CachedImage(torch.ones(1, 1, 8, 8, 8, dtype=torch.float16), grid)
     look = views(shape=(8, 8, 8), spacing=(20.0, 20.0, 20.0))
-    seen = look.look([full], [AffineTransform.shift((45.0, 0.0, 0.0))])[0]
+    seen = look.resample([full], [AffineTransform.shift((45.0, 0.0, 0.0))], [in_air])[0]
     torch.testing.assert_close(seen[:, :, :6], torch.ones(8, 8, 6))
     torch.testing.assert_close(seen[:, :, 6:], torch.full((8, 8, 2), 0.0 if in_air else 1.0))
-    assert look.look([full], [AffineTransform.shift((0.0, 0.0, 45.0))])[0, 6:].isnan().all()
+    assert (
+        look.resample([full], [AffineTransform.shift((0.0, 0.0, 45.0))], [in_air])[0, 6:]
+        .isnan()
+        .all()
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from regkit import AffineTransform, Case, Grid, LabelMap, Pair, Volume
 from regkit.geometry.rotation import rotation_matrix
-from regkit_msstunet.geometry import cube, to_transform
+from regkit_msstunet.geometry import cube, pose_transform
 
 # Half-axes of the outer and the inner ellipsoid, mm; both are cut where the base is.
 OUTER, INNER, BASE = (32.0, 32.0, 48.0), (21.0, 21.0, 38.0), 22.0
@@ -58,7 +58,7 @@ class Phantom:
 
 def pose_on(grid: Grid, numbers=NUMBERS) -> AffineTransform:
     """Return a pose in a cube of 326.4 mm around the centre of a grid."""
-    return to_transform(numbers, cube(97, 3.4, grid.centre))
+    return pose_transform(numbers, cube(97, 3.4, grid.centre))
 
 
 def upright(size=48, spacing=7.0, centre=(0.0, 0.0, 0.0)) -> Grid:

@@ -16,7 +16,7 @@ GRID = Grid((20, 20, 20), (18.0, 18.0, 18.0), (-171.0, -171.0, -171.0))
 TINY = {
     "shape_zyx": (8, 8, 8),
     "spacing": (40.0, 40.0, 40.0),
-    "batch": 2,
+    "batch_size": 2,
     "width": 0.0625,
     "log_every": 1,
     "checkpoint_every": 2,

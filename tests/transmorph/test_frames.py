@@ -12,8 +12,13 @@ from regkit.errors import TransformError
 from regkit.geometry.rotation import rotation_matrix
 from regkit.report.description import describe
 from regkit.testing.phantom import thorax
+from regkit_transmorph.affine_parameterization import (
+    lps_to_normalized,
+    normalized_to_lps,
+    shape_of,
+    without_shears,
+)
 from regkit_transmorph.networks.affine import matrices
-from regkit_transmorph.physical import from_transform, shape_of, to_transform, without_shears
 
 
 def oblique(shape, spacing, angles, origin=(40.0, -70.0, 15.0), flip=1.0) -> Grid:
@@ -38,7 +43,7 @@ def test_a_map_takes_voxels_where_torch_looks_them_up(fixed, moving) -> None:
     sizes = np.array(moving.shape_zyx[::-1])
     expected = (((where[0].numpy() + 1) * sizes - 1) / 2)[..., ::-1]
     index = np.stack(np.meshgrid(*map(np.arange, fixed.shape_zyx), indexing="ij"), axis=-1)
-    transform = to_transform(theta, fixed, moving)
+    transform = normalized_to_lps(theta, fixed, moving)
     found = moving.to_index(transform.map_points(fixed.to_physical(index)))
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
@@ -53,7 +58,7 @@ def test_images_are_warped_as_simpleitk_resamples_them() -> None:
     volume = torch.from_numpy(moving.array.astype(np.float64))[None, None]
     found = functional.grid_sample(volume, where, padding_mode="border", align_corners=False)
     outside = float(moving.array.min())
-    expected = resample(moving, FIXED, to_transform(theta, FIXED, MOVING), outside).array
+    expected = resample(moving, FIXED, normalized_to_lps(theta, FIXED, MOVING), outside).array
     inside = expected > outside + 0.01
     assert inside.mean() > 0.1
     np.testing.assert_allclose(found[0, 0].numpy()[inside], expected[inside], atol=1e-3)
@@ -62,20 +67,20 @@ def test_images_are_warped_as_simpleitk_resamples_them() -> None:
 @given(seed=st.integers(0, 1000))
 def test_there_and_back(seed) -> None:
     theta = normalised(seed)
-    transform = to_transform(theta, FIXED, MOVING)
-    np.testing.assert_allclose(from_transform(transform, FIXED, MOVING), theta, atol=1e-9)
+    transform = normalized_to_lps(theta, FIXED, MOVING)
+    np.testing.assert_allclose(lps_to_normalized(transform, FIXED, MOVING), theta, atol=1e-9)
 
 
 def test_a_rotation_in_millimetres_is_none_in_an_oblong_field_of_view() -> None:
     turn = rigid((0, 0, 30), (5, 0, 0), FIXED.centre)
-    theta = from_transform(turn, FIXED, FIXED)
+    theta = lps_to_normalized(turn, FIXED, FIXED)
     assert np.abs(theta[:, :3].T @ theta[:, :3] - np.eye(3)).max() > 0.05
-    assert to_transform(theta, FIXED, FIXED).is_rigid
+    assert normalized_to_lps(theta, FIXED, FIXED).is_rigid
 
 
 def test_what_is_no_map() -> None:
     with pytest.raises(TransformError, match="a normalised map is a 3 x 4 matrix, got"):
-        to_transform(np.eye(3), FIXED, MOVING)
+        normalized_to_lps(np.eye(3), FIXED, MOVING)
 
 
 def sheared() -> AffineTransform:

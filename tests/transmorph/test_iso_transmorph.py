@@ -14,9 +14,8 @@ from regkit.testing import phantom_pairs
 from regkit.testing.phantom import thorax
 from regkit.testing.phantom_pairs import body_points, distance_mm
 from regkit_instance.torch_backend import chen2024 as published
-from regkit_transmorph.card import Look
 from regkit_transmorph.iso import InstanceSpecific
-from transmorph_weights import ANYTHING, card, write_weights
+from transmorph_weights import ANYTHING, card, domain, write_weights
 
 GRID = phantom_pairs.covering()
 TRUTH = AffineTransform.about(
@@ -86,7 +85,7 @@ def test_the_network_starts_where_it_is_trusted(tmp_path, monkeypatch) -> None:
     trusted = InstanceSpecific(samples=5000, passes=1).register(pair())
     assert trusted.diagnostics["start"] == "network"
     assert trusted.diagnostics["started"]["network"] == "cr"
-    strange = Look("ct", (-300.0, 300.0), ANYTHING | {"mean": (5.0, 6.0)})
+    strange = domain("ct", ANYTHING | {"mean": (5.0, 6.0)})
     write_weights(tmp_path, card(fixed=strange))
     doubted = InstanceSpecific(samples=5000, passes=1).register(pair())
     assert doubted.diagnostics["start"] == "search"
@@ -97,7 +96,7 @@ def test_the_network_starts_where_it_is_trusted(tmp_path, monkeypatch) -> None:
 
 def test_what_a_network_doubts_is_told_when_it_was_asked_for(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
-    strange = Look("ct", (-300.0, 300.0), ANYTHING | {"mean": (5.0, 6.0)})
+    strange = domain("ct", ANYTHING | {"mean": (5.0, 6.0)})
     write_weights(tmp_path, card(fixed=strange))
     found = InstanceSpecific(samples=5000, passes=1, start="network").register(pair())
     assert any("mean intensity is 0." in words for words in found.diagnostics["warnings"])

@@ -6,10 +6,15 @@ import torch
 
 from golden_weights import fill, inputs
 from regkit.errors import ParameterError, UnknownNameError
-from regkit_transmorph import build_network, variant_names
+from regkit_transmorph import build_transmorph, variant_names
 from regkit_transmorph.networks.affine import inverses, matrices, parts
 from regkit_transmorph.networks.swin import DropBranch
-from regkit_transmorph.networks.windows import APART, cut, joined, separation
+from regkit_transmorph.networks.windows import (
+    APART,
+    merge_windows,
+    partition_windows,
+    shifted_window_mask,
+)
 
 CUBE = (64, 64, 64)
 BODY = (192, 192, 256)
@@ -38,7 +43,7 @@ SMALL = {"width": 0.125, "depths": (2, 2, 2), "hidden": 8}
 
 def small(**switches):
     torch.manual_seed(0)
-    return build_network("cr", (32, 32, 32), **{**SMALL, **switches})
+    return build_transmorph("cr", (32, 32, 32), **{**SMALL, **switches})
 
 
 def pair(size, batch=2):
@@ -63,20 +68,20 @@ def pair(size, batch=2):
 )
 def test_published_numbers_of_parameters(variant, size, count) -> None:
     with torch.device("meta"):
-        network = build_network(variant, size)
+        network = build_transmorph(variant, size)
     assert sum(p.numel() for p in network.parameters()) == count
 
 
 @pytest.mark.parametrize(("variant", "count"), [("cr", 21_171_032), ("original", 25_581_216)])
 def test_published_numbers_of_the_transformer(variant, count) -> None:
     with torch.device("meta"):
-        network = build_network(variant, (160, 192, 224))
+        network = build_transmorph(variant, (160, 192, 224))
     assert sum(p.numel() for p in network.transformer.parameters()) == count
 
 
 @pytest.mark.parametrize("variant", variant_names())
 def test_published_forward_values(variant) -> None:
-    network = fill(build_network(variant, CUBE))
+    network = fill(build_transmorph(variant, CUBE))
     moving, fixed = (torch.from_numpy(v)[None, None] for v in inputs(CUBE))
     with torch.no_grad():
         found = parts(network(moving, fixed))
@@ -87,7 +92,7 @@ def test_published_forward_values(variant) -> None:
 
 def test_training_gives_derivatives_everywhere() -> None:
     size = (48, 48, 48)  # smaller ones leave single tokens in some windows
-    network = build_network("cr", size, **SMALL).eval()  # with all branches
+    network = build_transmorph("cr", size, **SMALL).eval()  # with all branches
     network(*pair(size)).square().sum().backward()
     unused = {f"transformer.norms.{i}.{kind}" for i in (0, 1) for kind in ("weight", "bias")}
     without = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()}
@@ -132,7 +137,7 @@ def test_a_random_network_starts_near_no_motion() -> None:
 
 @pytest.mark.parametrize("switches", [{"patch": 2}, {"window": (2, 3, 4)}, {"width": 0.3}])
 def test_switches_of_small_networks(switches) -> None:
-    network = build_network("cr", (28, 20, 24), **{**SMALL, **switches}).eval()
+    network = build_transmorph("cr", (28, 20, 24), **{**SMALL, **switches}).eval()
     with torch.no_grad():
         assert network(*pair((28, 20, 24))).shape == (2, 15)
 
@@ -150,7 +155,7 @@ def test_switches_of_small_networks(switches) -> None:
 )
 def test_networks_that_cannot_be(arguments, switches, error, says) -> None:
     with pytest.raises(error, match=says):
-        build_network(*arguments, **switches)
+        build_transmorph(*arguments, **switches)
 
 
 def test_images_of_another_size() -> None:
@@ -160,19 +165,21 @@ def test_images_of_another_size() -> None:
 
 def test_windows_come_back_together() -> None:
     tokens = torch.arange(2 * 4 * 6 * 8 * 3.0).reshape(2, 4, 6, 8, 3)
-    windows = cut(tokens, (2, 3, 4))
+    windows = partition_windows(tokens, (2, 3, 4))
     assert windows.shape == (2 * 8, 24, 3)
     assert torch.equal(windows[0].reshape(2, 3, 4, 3), tokens[0, :2, :3, :4])
-    assert torch.equal(joined(windows, (4, 6, 8), (2, 3, 4)), tokens)
+    assert torch.equal(merge_windows(windows, (4, 6, 8), (2, 3, 4)), tokens)
 
 
 def test_only_neighbours_see_each_other_in_shifted_windows() -> None:
     """Two tokens of a window that were far apart before the shift are kept apart."""
     size, window, shift = (4, 4, 4), (2, 2, 2), (1, 1, 1)
     places = torch.stack(torch.meshgrid(*map(torch.arange, size), indexing="ij"), dim=-1)[None]
-    shifted = cut(places.roll((-1, -1, -1), (1, 2, 3)), window).float()
+    shifted = partition_windows(places.roll((-1, -1, -1), (1, 2, 3)), window).float()
     far = (shifted[:, :, None] - shifted[:, None]).abs().amax(-1) > 1
-    torch.testing.assert_close(separation(size, window, shift, torch.device("cpu")) == APART, far)
+    torch.testing.assert_close(
+        shifted_window_mask(size, window, shift, torch.device("cpu")) == APART, far
+    )
 
 
 def test_left_out_branches_keep_their_mean() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from regkit import Grid, LabelMap, Pair, Volume, read_volume
 from regkit.errors import RegistrationError
-from regkit_transmorph.preparation import body_of, prepare, refinable, settled
+from regkit_transmorph.preparation import body_of, clip_hot_uptake, infer_modalities, prepare
 
 # z, y, x in mm about the centre: a trunk that goes on beyond both ends, lungs, a table below.
 GRID = Grid((40, 64, 64), (5.0, 5.0, 6.0), (-157.5, -157.5, -117.0))
@@ -149,10 +149,10 @@ def test_a_real_abdomen_keeps_its_organs(shared_data):
 
 def test_for_an_optimisation_only_what_is_hot_changes():
     hot = pet().with_array(pet().array * 10)
-    made = refinable(hot)
+    made = clip_hot_uptake(hot)
     np.testing.assert_array_equal(made.array, np.minimum(hot.array, 5))
     assert made.modality == ""
-    assert refinable(ct()).modality == "ct"
-    untold, _ = settled(Pair(Volume(ct().array, GRID), Volume(hot.array, GRID)))
-    np.testing.assert_array_equal(refinable(untold.moving).array, made.array)
+    assert clip_hot_uptake(ct()).modality == "ct"
+    untold, _ = infer_modalities(Pair(Volume(ct().array, GRID), Volume(hot.array, GRID)))
+    np.testing.assert_array_equal(clip_hot_uptake(untold.moving).array, made.array)
     assert untold.fixed.modality == "ct"

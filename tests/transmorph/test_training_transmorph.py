@@ -16,23 +16,22 @@ from regkit import Grid, Pair, resample, rigid, run
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.geometry.transform import AffineTransform
+from regkit.learning import CachedImage, CachedPair
 from regkit.registry import default_registry
 from regkit.testing.phantom import thorax
 from regkit.training import TrainingJob
 from regkit_instance.torch_backend.reference_cr import correlation_ratio_loss
+from regkit_transmorph.affine_parameterization import lps_to_normalized
 from regkit_transmorph.losses import symmetric_loss, warped
 from regkit_transmorph.networks.affine import inverses, matrices
-from regkit_transmorph.physical import from_transform
 from regkit_transmorph.registrar import TransMorph
-from regkit_transmorph.train.cases import KeptCase, KeptImage, Preparation
-from regkit_transmorph.train.choices import Choices
-from regkit_transmorph.train.draws import Draw, draw
-from regkit_transmorph.train.sampled import SampledLoss
-from regkit_transmorph.train.task import _loss_of
-from regkit_transmorph.train.trainer import train
-from regkit_transmorph.train.validation import fixed_draws, validate
-from regkit_transmorph.train.views import Views
-from small_training import write_cases
+from regkit_transmorph.train.config import TransMorphConfig
+from regkit_transmorph.train.image_sampler import ImageSampler
+from regkit_transmorph.train.misplacement import Misplacement, sample_misplacement
+from regkit_transmorph.train.sampled_loss import SampledLoss
+from regkit_transmorph.train.task import UnsupervisedTask, _loss_of
+from regkit_transmorph.train.task import train_transmorph as train
+from regkit_transmorph.train.validation import validate_maps, validation_misplacements
 
 TINY = {
     "shape_zyx": (16, 16, 16),
@@ -41,8 +40,8 @@ TINY = {
     "depths": (2, 2),
     "heads": (2, 2),
     "window": (2, 2, 2),
-    "hidden": 8,
-    "batch": 2,
+    "mlp_hidden": 8,
+    "batch_size": 2,
     "samples": 500,
     "fixed": "pet",
     "moving": "ct",
@@ -56,20 +55,20 @@ GRID = Grid((26, 22, 24), (15.0, 16.0, 17.0), (-150.0, -170.0, -160.0))
 TRUTH = AffineTransform.about(np.diag([1.05, 0.95, 1.02]), (8, -6, 10), (0, 0, 0))
 
 
-def kept(volume) -> KeptImage:
+def kept(volume) -> CachedImage:
     tensor = torch.from_numpy(volume.array.astype(np.float32))[None, None]
-    return KeptImage(tensor, volume.grid)
+    return CachedImage(tensor, volume.grid)
 
 
-def views() -> Views:
-    choices = Choices(shape_zyx=(20, 18, 22), spacing=(14.0, 15.0, 16.0))
+def views() -> ImageSampler:
+    choices = TransMorphConfig(shape_zyx=(20, 18, 22), spacing=(14.0, 15.0, 16.0))
     pet, ct = thorax(GRID, "pet"), thorax(GRID, "ct", TRUTH)
     pet, ct = pet.with_array(pet.array / 6), ct.with_array((ct.array + 1000) / 1400)
-    return Views(choices, [KeptCase(kept(pet), kept(ct), TRUTH, {})])
+    return ImageSampler(choices, [CachedPair(kept(pet), kept(ct), TRUTH, {})])
 
 
-def drawn(seed: int = 0) -> Draw:
-    return draw(views().choices, 1, views().grid, (seed, 0, 0))
+def drawn(seed: int = 0) -> Misplacement:
+    return sample_misplacement(views().config, 1, views().grid, (seed, 0, 0))
 
 
 def test_views_are_resampled_as_simpleitk_does() -> None:
@@ -94,7 +93,7 @@ def test_the_motion_of_a_draw_makes_its_images_meet() -> None:
     """Warped by the truth the moving image shows what the fixed one does."""
     seen, one = views(), drawn()
     fixed, moving = (torch.nan_to_num(image) for image in seen.pair(one))
-    theta = torch.from_numpy(from_transform(one.motion, seen.grid, seen.grid))[None]
+    theta = torch.from_numpy(lps_to_normalized(one.motion, seen.grid, seen.grid))[None]
     right, none = (
         float(correlation_ratio_loss(warped(moving, maps), fixed))
         for maps in (theta, torch.eye(3, 4)[None])
@@ -103,9 +102,11 @@ def test_the_motion_of_a_draw_makes_its_images_meet() -> None:
 
 
 def test_misplacements_keep_to_their_ranges() -> None:
-    choices = Choices(degrees=12.0, half_extents=0.2, scale=0.05, small_share=0.5)
+    choices = TransMorphConfig(
+        rotation_deg=12.0, max_shift_fraction=0.2, scale=0.05, residual_motion_prob=0.5
+    )
     grid = views().grid
-    draws = [draw(choices, 3, grid, (0, i, 0)) for i in range(300)]
+    draws = [sample_misplacement(choices, 3, grid, (0, i, 0)) for i in range(300)]
     scales = np.array([np.linalg.norm(d.fixed.matrix[:3, :3], axis=0) for d in draws])
     assert 0.95 <= scales.min() < 0.96
     assert 1.04 < scales.max() <= 1.05
@@ -142,7 +143,7 @@ def test_the_sampled_loss_knows_the_truth(measure) -> None:
     seen, one = views(), drawn()
     fixed, moving = seen.pair(one)
     loss = SampledLoss(measure, 5000, 24)
-    theta = torch.from_numpy(from_transform(one.motion, seen.grid, seen.grid))[None]
+    theta = torch.from_numpy(lps_to_normalized(one.motion, seen.grid, seen.grid))[None]
     right = float(loss(moving, fixed, theta))
     assert right == pytest.approx(float(loss(fixed, moving, inverses(theta))), abs=0.02)
     for place in range(3):
@@ -156,7 +157,7 @@ def test_the_moving_image_is_compared_by_a_root_of_its_intensities() -> None:
     maps = torch.eye(3, 4).double()[None]
     rooted = replace(batch, moving=torch.sqrt(batch.moving))
     by_choice, of_roots, plain = (
-        float(_loss_of(Choices(samples=2000, compared_exponent=exponent))(one, maps))
+        float(_loss_of(TransMorphConfig(samples=2000, intensity_gamma=exponent))(one, maps))
         for exponent, one in ((0.5, batch), (1.0, rooted), (1.0, batch))
     )
     assert by_choice == pytest.approx(of_roots)
@@ -188,7 +189,7 @@ def test_steps_down_the_losses_come_closer() -> None:
             correlation_ratio_loss, *map(torch.nan_to_num, (moving, fixed)), maps.float()
         ),
     }
-    truth = from_transform(one.motion, seen.grid, seen.grid)
+    truth = lps_to_normalized(one.motion, seen.grid, seen.grid)
     for name, loss in losses.items():
         numbers = torch.zeros((1, 15)).double().requires_grad_()
         optimiser = torch.optim.Adam([numbers], lr=8e-3)
@@ -205,9 +206,9 @@ def test_steps_down_the_losses_come_closer() -> None:
 
 
 def test_preparation_tells_what_it_did() -> None:
-    choices = Choices(**{k: v for k, v in TINY.items() if k != "moving"})
+    choices = TransMorphConfig(**{k: v for k, v in TINY.items() if k != "moving"})
     case = Case("a", Pair(thorax(GRID, "pet"), thorax(GRID, "ct")))
-    arrays, facts = Preparation(choices)(case)
+    arrays, facts = UnsupervisedTask.prepare_case(case, choices)
     assert facts["truth"] is None
     assert facts["fixed"]["preparation"]["unit"] == "SUV"
     assert arrays["moving"].max() <= 1
@@ -256,7 +257,7 @@ def test_what_a_training_leaves_registers(whole, monkeypatch) -> None:
     card = json.loads((whole / "transmorph-cr.json").read_text())
     assert card["about"]["command"].startswith("regkit train transmorph-cr --data ")
     assert card["about"]["scores"]["validation"]["tre_mm"] > 0
-    assert (card["fixed"]["modality"], card["moving"]["modality"]) == ("pet", "ct")
+    assert (card["fixed"]["modalities"], card["moving"]["modalities"]) == (["pet"], ["ct"])
     monkeypatch.setenv("REGKIT_WEIGHTS", str(whole))
     pair = Pair(thorax(GRID, "pet"), thorax(GRID, "ct", rigid((0, 0, 5), (8, 0, 0))))
     result = run(TransMorph("transmorph-cr"), pair)
@@ -280,7 +281,7 @@ def test_choices_that_cannot_be(cases, whole, tmp_path) -> None:
     with pytest.raises(ParameterError, match="samples must be"):
         list(train(job(cases, tmp_path, samples=-1)))
     with pytest.raises(ParameterError, match="another training"):
-        list(train(job(cases, whole, resume=True, rate=0.01)))
+        list(train(job(cases, whole, resume=True, learning_rate=0.01)))
 
 
 def test_validation_of_a_network_that_stays_is_that_of_none() -> None:
@@ -289,6 +290,6 @@ def test_validation_of_a_network_that_stays_is_that_of_none() -> None:
             return torch.zeros((len(moving), 15))
 
     seen = views()
-    found = validate(Still(), seen, fixed_draws(seen))
-    assert found["tre_mm"] == pytest.approx(found["tre_mm_none"], abs=1e-6)
+    found = validate_maps(Still(), seen, validation_misplacements(seen))
+    assert found["tre_mm"] == pytest.approx(found["tre_mm_initial"], abs=1e-6)
     assert found["tre_mm"] > 5

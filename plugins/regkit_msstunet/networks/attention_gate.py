@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regkit_msstunet.networks.layers import Norm, enlarged, normalisation
+from regkit.learning.layers import Norm
+from regkit_msstunet.networks.layers import enlarged, norm_layer
 
 
 class AttentionGate(nn.Module):
@@ -29,9 +30,9 @@ class AttentionGate(nn.Module):
         self.theta = nn.Conv3d(channels, channels, 2, stride=2, bias=False)
         self.phi = nn.Conv3d(gate, channels, 1)
         self.psi = nn.Conv3d(channels, 1, 1)
-        self.weigh = nn.Sequential(nn.Conv3d(channels, channels, 1), normalisation(norm, channels))
+        self.weigh = nn.Sequential(nn.Conv3d(channels, channels, 1), norm_layer(norm, channels))
         self.combine = nn.Sequential(
-            nn.Conv3d(channels, channels, 1), normalisation(norm, channels), nn.ReLU(inplace=True)
+            nn.Conv3d(channels, channels, 1), norm_layer(norm, channels), nn.ReLU(inplace=True)
         )
 
     def forward(self, skipped: Tensor, gate: Tensor) -> Tensor:

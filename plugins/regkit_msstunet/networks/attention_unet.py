@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
+from regkit.learning.layers import depth_to_space, scale_channels, space_to_depth
 from regkit_msstunet.networks.attention_gate import AttentionGate
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.layers import double_conv, enlarged, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
+from regkit_msstunet.networks.layers import double_conv, enlarged, norm_layer
+from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 
@@ -33,7 +33,7 @@ class AttentionUNet(Segmenter):
 
     def __init__(
         self,
-        size: Size,
+        size: NetworkSize,
         looks: Sequence[float] = (1.0,),
         zooms: Sequence[float] = (1.0, 1.0, 1.0),
         folds: Sequence[int] = (),
@@ -41,15 +41,13 @@ class AttentionUNet(Segmenter):
     ) -> None:
         super().__init__(size, looks, zooms)
         norm = size.norm
-        self.folds = tuple(folds) or (size.fold,) * len(zooms)
-        a, b, c, d, e = (scaled(n, size.width) for n in CHANNELS)
+        self.folds = tuple(folds) or (size.space_to_depth,) * len(zooms)
+        a, b, c, d, e = (scale_channels(n, size.width) for n in CHANNELS)
         into = (self.folds[0] ** 3, a + joined[0], b + joined[1], c, d)
         self.encoders = nn.ModuleList(
             double_conv(i, o, norm) for i, o in zip(into, (a, b, c, d, e), strict=True)
         )
-        self.gate = nn.Sequential(
-            nn.Conv3d(e, e, 1), normalisation(norm, e), nn.ReLU(inplace=True)
-        )
+        self.gate = nn.Sequential(nn.Conv3d(e, e, 1), norm_layer(norm, e), nn.ReLU(inplace=True))
         self.gates = nn.ModuleList(
             AttentionGate(skipped, gate, norm) for skipped, gate in ((b, c), (c, d), (d, e))
         )
@@ -68,7 +66,7 @@ class AttentionUNet(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of three levels."""
-        seen = [folded(look, fold) for look, fold in zip(looks, self.folds, strict=False)]
+        seen = [space_to_depth(look, fold) for look, fold in zip(looks, self.folds, strict=False)]
         e1 = self.encoders[0](seen[0])
         e2 = self.encoders[1](self.deeper(e1, 0, seen, numbers))
         e3 = self.encoders[2](self.deeper(e2, 1, seen, numbers))
@@ -87,7 +85,7 @@ class AttentionUNet(Segmenter):
             decoded.insert(0, u1)
         first = len(self.outputs) - len(decoded)
         logits = [
-            unfolded(self.outputs[level](features), self.folds[level])
+            depth_to_space(self.outputs[level](features), self.folds[level])
             for level, features in enumerate(decoded, first)
         ]
         return tuple(logits[finest - first :])

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.layers import Norm, enlarged, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
+from regkit.learning.layers import Norm, depth_to_space, scale_channels, space_to_depth
+from regkit_msstunet.networks.layers import enlarged, norm_layer
+from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 LAYERS = 4
@@ -33,14 +33,14 @@ class DenseBlock(nn.Module):
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.Conv3d(inputs + number * growth, growth, 3, padding=1),
-                normalisation(norm, growth),
+                norm_layer(norm, growth),
                 nn.ReLU(inplace=True),
             )
             for number in range(LAYERS)
         )
         self.sum_up = nn.Sequential(
             nn.Conv3d(inputs + LAYERS * growth, outputs, 1),
-            normalisation(norm, outputs),
+            norm_layer(norm, outputs),
             nn.ReLU(inplace=True),
         )
 
@@ -61,17 +61,17 @@ class DenseUNet(Segmenter):
         How large it is.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: NetworkSize) -> None:
         super().__init__(size)
-        wide = [scaled(n, size.width) for n in CHANNELS]
-        into = (size.fold**3, *wide[:-1])
+        wide = [scale_channels(n, size.width) for n in CHANNELS]
+        into = (size.space_to_depth**3, *wide[:-1])
         self.down = nn.ModuleList(
             DenseBlock(i, o, size.norm) for i, o in zip(into, wide, strict=True)
         )
         self.up = nn.ModuleList(
             DenseBlock(a + b, a, size.norm) for a, b in itertools.pairwise(wide)
         )
-        self.output = to_classes(wide[0], size.fold)
+        self.output = to_classes(wide[0], size.space_to_depth)
 
     def forward(
         self,
@@ -80,7 +80,7 @@ class DenseUNet(Segmenter):
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
         """Return logits of the whole look."""
-        features = self.down[0](folded(looks[0], self.size.fold))
+        features = self.down[0](space_to_depth(looks[0], self.size.space_to_depth))
         skipped = []
         for block in self.down[1:]:
             skipped.append(features)
@@ -88,4 +88,4 @@ class DenseUNet(Segmenter):
         for level in reversed(range(len(skipped))):
             both = cat([skipped[level], enlarged(features, skipped[level])], 1)
             features = self.up[level](both)
-        return (unfolded(self.output(features), self.size.fold),)
+        return (depth_to_space(self.output(features), self.size.space_to_depth),)

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal, TypeAlias
-
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regkit.errors import ParameterError
+from regkit.learning.layers import MAX_GROUPS, Norm, normalization
 
-Norm: TypeAlias = Literal["batch", "group"]
-# Of channels that are normalised together: fewer lose how bright one is beside the others.
-MOST_GROUPS, LEAST_CHANNELS = 8, 4
-
-
-def scaled(channels: int, width: float) -> int:
-    """Return a number of channels times a factor, at least one."""
-    return max(1, round(channels * width))
+# Channels that are normalized together: fewer lose how bright one is beside the others. Chosen by
+# hand.
+MIN_GROUP_CHANNELS = 4
 
 
-def normalisation(norm: Norm, channels: int) -> nn.Module:
-    """Build a normalisation: over the ``batch`` as published, or of channels in ``group``.
-
-    The latter does the same in training as in use, and suits batches of a few.
-
-    Raises
-    ------
-    ParameterError
-        There is no such normalisation.
-    """
-    if norm == "batch":
-        return nn.BatchNorm3d(channels)
-    if norm == "group":
-        most = min(MOST_GROUPS, max(1, channels // LEAST_CHANNELS))
-        return nn.GroupNorm(math.gcd(most, channels), channels)
-    raise ParameterError(f"norm takes 'batch' or 'group', got '{norm}'")
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """Build a normalization whose groups, if it has any, are of several channels."""
+    max_groups = min(MAX_GROUPS, max(1, channels // MIN_GROUP_CHANNELS))
+    return normalization(norm, channels, max_groups)
 
 
 def double_conv(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
@@ -43,7 +23,7 @@ def double_conv(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before in (inputs, outputs):
         convolution = nn.Conv3d(before, outputs, 3, padding=1)
-        layers += [convolution, normalisation(norm, outputs), nn.ReLU(inplace=True)]
+        layers += [convolution, norm_layer(norm, outputs), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -9,9 +9,8 @@ from torch import Tensor, cat
 
 from regkit.errors import ParameterError
 from regkit_msstunet.networks.attention_unet import AttentionUNet
-from regkit_msstunet.networks.folding import block_reach
-from regkit_msstunet.networks.pose import between, looked_up
-from regkit_msstunet.networks.segmenter import Size, voxels_within
+from regkit_msstunet.networks.pose import between, sample_cube
+from regkit_msstunet.networks.segmenter import NetworkSize, voxels_within
 
 # Voxels a side of a look that can be halved twice.
 SMALLEST = 4
@@ -37,14 +36,14 @@ class MSUNet(AttentionUNet):
         A look is too small, or cannot be folded.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: NetworkSize) -> None:
         sides = [voxels_within(size.grid, zoom) for zoom in size.zooms]
-        folds = [max(1, size.fold * side // size.grid) for side in sides]
+        folds = [max(1, size.space_to_depth * side // size.grid) for side in sides]
         _check(sides, folds)
         joined = [fold**3 for fold in folds[1:]]
         super().__init__(size, size.zooms, size.zooms, folds, joined)
         self._steps = [b / a for a, b in pairwise(size.zooms)]
-        self._reaches = [block_reach(n, fold) for n, fold in zip(sides, folds, strict=True)]
+        self._reaches = [_block_reach(n, fold) for n, fold in zip(sides, folds, strict=True)]
 
     def deeper(
         self, features: Tensor, level: int, seen: Sequence[Tensor], numbers: Sequence[Tensor]
@@ -53,13 +52,13 @@ class MSUNet(AttentionUNet):
         source, target = (numbers[i].detach() for i in (level, level + 1))
         matrices = self._folded(between(source, target, self._steps[level]), level, level + 1)
         look = seen[level + 1]
-        return cat([look, looked_up(features, matrices, look.shape[-1])], 1)
+        return cat([look, sample_cube(features, matrices, look.shape[-1])], 1)
 
     def shallower(self, features: Tensor, like: Tensor, level: int) -> Tensor:
         """Bring features back into the frame of a level, zero beyond theirs."""
         still = features.new_zeros(len(features), 6)
         matrices = self._folded(between(still, still, 1 / self._steps[level]), level + 1, level)
-        return looked_up(features, matrices, like.shape[-1])
+        return sample_cube(features, matrices, like.shape[-1])
 
     def _folded(self, matrices: Tensor, source: int, target: int) -> Tensor:
         """Return matrices of volumes as those of their folded maps, which reach less far."""
@@ -74,3 +73,11 @@ def _check(sides: Sequence[int], folds: Sequence[int]) -> None:
                 f"a look of {side} voxels a side cannot be folded by {fold} and halved twice; "
                 "choose other zooms, or another grid"
             )
+
+
+def _block_reach(voxels: int, size: int) -> float:
+    """Return where the centre of a volume's last block is, if its last voxel's centre is at 1.
+
+    Normalised coordinates (align_corners) of a folded map reach less far than the volume's.
+    """
+    return 1 - (size - 1) / (voxels - 1)

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.localiser import pose_head
+from regkit.learning.layers import depth_to_space, space_to_depth
+from regkit_msstunet.networks.localizer import pose_head
 from regkit_msstunet.networks.plain_unet import UNet
-from regkit_msstunet.networks.pose import looked_up, pull_back
+from regkit_msstunet.networks.pose import pull_back, sample_cube
 from regkit_msstunet.networks.reorienter import Reorienter
-from regkit_msstunet.networks.segmenter import CLASSES, Segmenter, Size, to_classes
+from regkit_msstunet.networks.segmenter import CLASSES, NetworkSize, Segmenter, to_classes
 
 HIDDEN = 384
 
@@ -29,12 +29,14 @@ class Hourglasses(Segmenter):
         How large they are.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: NetworkSize) -> None:
         super().__init__(size, zooms=(1.0, 1.0))
-        shown = size.fold**3 * (1 + CLASSES)
+        shown = size.space_to_depth**3 * (1 + CLASSES)
         nets = [UNet(shown, size.width) for _ in range(2)]
         self.nets = nn.ModuleList(nets)
-        self.outputs = nn.ModuleList(to_classes(net.channels[0], size.fold) for net in nets)
+        self.outputs = nn.ModuleList(
+            to_classes(net.channels[0], size.space_to_depth) for net in nets
+        )
 
     def forward(
         self,
@@ -43,11 +45,11 @@ class Hourglasses(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of the last U-Net and of the one before."""
-        look, found = (folded(look, self.size.fold) for look in looks)
+        look, found = (space_to_depth(look, self.size.space_to_depth) for look in looks)
         logits = []
         for net, output in zip(self.nets, self.outputs, strict=True):
             found = output(net(cat([look, found], 1))[0])
-            logits.append(unfolded(found, self.size.fold))
+            logits.append(depth_to_space(found, self.size.space_to_depth))
         return tuple(reversed(logits))[finest:]
 
 
@@ -62,12 +64,12 @@ class OmegaNet(Reorienter):
         Six numbers that it says before it has learnt any.
     """
 
-    def __init__(self, size: Size, mean: Sequence[float]) -> None:
+    def __init__(self, size: NetworkSize, mean: Sequence[float]) -> None:
         super().__init__(size, None, Hourglasses(size))
         self.joint = True
-        self.first = UNet(size.fold**3, size.width)
-        self.first_output = to_classes(self.first.channels[0], size.fold)
-        side = size.grid // size.fold >> (len(self.first.channels) - 1)
+        self.first = UNet(size.space_to_depth**3, size.width)
+        self.first_output = to_classes(self.first.channels[0], size.space_to_depth)
+        side = size.grid // size.space_to_depth >> (len(self.first.channels) - 1)
         hidden = max(16, round(HIDDEN * size.width))
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(self.first.channels[-1] * side**3, hidden), nn.ReLU()
@@ -81,9 +83,9 @@ class OmegaNet(Reorienter):
 
     def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
         """Return numbers (batch, 1, 6) of one look, and logits of the volume as it came."""
-        features = self.first(folded(volume, self.size.fold))
+        features = self.first(space_to_depth(volume, self.size.space_to_depth))
         numbers = self.head(self.hidden(features[-1]))[:, None]
-        return [numbers], unfolded(self.first_output(features[0]), self.size.fold)
+        return [numbers], depth_to_space(self.first_output(features[0]), self.size.space_to_depth)
 
     def segment(
         self, volume: Tensor, numbers: Tensor, context: Tensor | None = None, finest: int = 0
@@ -92,6 +94,6 @@ class OmegaNet(Reorienter):
         found = self.locate(volume)[1] if context is None else context
         assert found is not None  # noqa: S101 - as `locate` returned it
         matrices = pull_back(numbers[:, 0], 1.0)
-        looks = [looked_up(seen, matrices, self.size.grid) for seen in (volume, found)]
+        looks = [sample_cube(seen, matrices, self.size.grid) for seen in (volume, found)]
         logits: tuple[Tensor, ...] = self.segmenter(looks, [numbers[:, 0]], finest)
         return logits

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.layers import scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
+from regkit.learning.layers import depth_to_space, scale_channels, space_to_depth
+from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 LEAK = 0.01
@@ -45,7 +44,7 @@ class UNet(nn.Module):
 
     def __init__(self, inputs: int, width: float) -> None:
         super().__init__()
-        self.channels = [scaled(n, width) for n in CHANNELS]
+        self.channels = [scale_channels(n, width) for n in CHANNELS]
         pairs = list(zip(self.channels[:-1], self.channels[1:], strict=True))
         self.enter = block(inputs, self.channels[0])
         self.down = nn.ModuleList(block(a, b, stride=2) for a, b in pairs)
@@ -72,10 +71,12 @@ class PlainUNet(Segmenter):
         How large it is; its normalisation is always that of each channel alone.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: NetworkSize) -> None:
         super().__init__(size, zooms=(1.0,) * OUTPUTS)
-        self.net = UNet(size.fold**3, size.width)
-        self.outputs = nn.ModuleList(to_classes(n, size.fold) for n in self.net.channels[:OUTPUTS])
+        self.net = UNet(size.space_to_depth**3, size.width)
+        self.outputs = nn.ModuleList(
+            to_classes(n, size.space_to_depth) for n in self.net.channels[:OUTPUTS]
+        )
 
     def forward(
         self,
@@ -84,5 +85,14 @@ class PlainUNet(Segmenter):
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of three levels of the whole look."""
-        levels = list(zip(self.outputs, self.net(folded(looks[0], self.size.fold)), strict=False))
-        return tuple(unfolded(output(maps), self.size.fold) for output, maps in levels[finest:])
+        levels = list(
+            zip(
+                self.outputs,
+                self.net(space_to_depth(looks[0], self.size.space_to_depth)),
+                strict=False,
+            )
+        )
+        return tuple(
+            depth_to_space(output(maps), self.size.space_to_depth)
+            for output, maps in levels[finest:]
+        )

@@ -19,7 +19,7 @@ NUMBERS = 6
 LOCKED = 1e-6
 
 
-def wrapped(angles: Tensor) -> Tensor:
+def wrap_angles(angles: Tensor) -> Tensor:
     """Return angles in rad from -pi up to pi: the short way round."""
     return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
 
@@ -53,9 +53,9 @@ def angles(matrices: Tensor, near: Tensor) -> Tensor:
     alpha = _atan2(matrices[..., 0, 2], matrices[..., 2, 2], locked)
     alpha = torch.where(locked, torch.atan2(-matrices[..., 2, 0], matrices[..., 0, 0]), alpha)
     gamma = _atan2(matrices[..., 1, 0], matrices[..., 1, 1], locked)
-    one = near + wrapped(torch.stack([alpha, beta, gamma], -1) - near)
+    one = near + wrap_angles(torch.stack([alpha, beta, gamma], -1) - near)
     other = torch.stack([alpha + math.pi, math.pi - beta, gamma + math.pi], -1)
-    other = near + wrapped(other - near)
+    other = near + wrap_angles(other - near)
     far, farther = ((some - near).square().sum(-1, keepdim=True) for some in (one, other))
     return torch.where(far <= farther, one, other)
 
@@ -66,7 +66,7 @@ def _atan2(y: Tensor, x: Tensor, unknown: Tensor) -> Tensor:
     return torch.atan2(torch.where(unknown, still, y), torch.where(unknown, still + 1, x))
 
 
-def moved(numbers: Tensor, motion: Tensor, near: Tensor) -> Tensor:
+def compose_motion(numbers: Tensor, motion: Tensor, near: Tensor) -> Tensor:
     """Return numbers (..., 6) after a motion (..., 6) of the reoriented frame in itself.
 
     Parameters
@@ -97,7 +97,7 @@ def pull_back(numbers: Tensor, zoom: float) -> Tensor:
     return torch.cat([zoom * rotation(numbers[:, :3]), numbers[:, 3:, None]], dim=-1)
 
 
-def looked_up(volume: Tensor, matrices: Tensor, size: int, mode: str = "bilinear") -> Tensor:
+def sample_cube(volume: Tensor, matrices: Tensor, size: int, mode: str = "bilinear") -> Tensor:
     """Sample a volume (batch, channels, ...) at a cube's points; zero outside the volume.
 
     Parameters

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from regkit.errors import ParameterError
-from regkit_msstunet.networks.localiser import Localiser
-from regkit_msstunet.networks.pose import looked_up, pull_back
-from regkit_msstunet.networks.segmenter import Segmenter, Size, voxels_within
-from regkit_msstunet.networks.zooming import ZoomingLocaliser
+from regkit_msstunet.networks.localizer import Localizer
+from regkit_msstunet.networks.pose import pull_back, sample_cube
+from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, voxels_within
+from regkit_msstunet.networks.zooming import ZoomingLocalizer
 
 # The U-Nets halve the volume four times.
 HALVINGS = 16
@@ -56,8 +56,8 @@ class Reorienter(nn.Module):
 
     def __init__(
         self,
-        size: Size,
-        localiser: Localiser | ZoomingLocaliser | None,
+        size: NetworkSize,
+        localiser: Localizer | ZoomingLocalizer | None,
         segmenter: Segmenter,
         joint: bool = True,
     ) -> None:
@@ -123,17 +123,17 @@ class Reorienter(nn.Module):
         zooms = self.segmenter.looks
         scales = [numbers[:, min(i, numbers.shape[1] - 1)] for i in range(len(zooms))]
         looks = [
-            looked_up(volume, pull_back(six, zoom), voxels_within(self.size.grid, zoom))
+            sample_cube(volume, pull_back(six, zoom), voxels_within(self.size.grid, zoom))
             for six, zoom in zip(scales, zooms, strict=True)
         ]
         logits: tuple[Tensor, ...] = self.segmenter(looks, scales, finest)
         return logits
 
 
-def check_grid(size: Size) -> None:
+def check_grid(size: NetworkSize) -> None:
     """Refuse a size that a U-Net cannot have."""
-    step = HALVINGS * size.fold
-    if size.fold < 1 or size.grid < step or size.grid % step:
+    step = HALVINGS * size.space_to_depth
+    if size.space_to_depth < 1 or size.grid < step or size.grid % step:
         raise ParameterError(
             f"this network needs a grid of a multiple of {step} voxels a side, got {size.grid}"
         )

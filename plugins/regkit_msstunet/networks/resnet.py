@@ -8,14 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regkit_msstunet.networks.layers import Norm, normalisation, scaled
+from regkit.learning.layers import Norm, scale_channels
+from regkit_msstunet.networks.layers import norm_layer
 
 STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2))
 STEM = 64
 EXPANSION = 4
 
 
-class Bottleneck(nn.Module):
+class ResNetBottleneck(nn.Module):
     """1 x 1 x 1, 3 x 3 x 3 and 1 x 1 x 1 convolutions beside a shortcut."""
 
     def __init__(self, inputs: int, planes: int, stride: int, norm: Norm) -> None:
@@ -52,7 +53,7 @@ class ResNet50(nn.Module):
 
     def __init__(self, inputs: int, width: float, norm: Norm) -> None:
         super().__init__()
-        channels = scaled(STEM, width)
+        channels = scale_channels(STEM, width)
         self.stem = nn.Sequential(
             *_convolution(inputs, channels, 7 if inputs == 1 else 3, 2, norm),
             nn.ReLU(inplace=True),
@@ -61,8 +62,10 @@ class ResNet50(nn.Module):
         blocks: list[nn.Module] = []
         for count, planes, first in STAGES:
             for stride in (first, *(1,) * (count - 1)):
-                blocks.append(Bottleneck(channels, scaled(planes, width), stride, norm))
-                channels = EXPANSION * scaled(planes, width)
+                blocks.append(
+                    ResNetBottleneck(channels, scale_channels(planes, width), stride, norm)
+                )
+                channels = EXPANSION * scale_channels(planes, width)
         self.stages = nn.Sequential(*blocks)
         self.features = channels
 
@@ -78,4 +81,4 @@ def _convolution(
     convolution = nn.Conv3d(
         inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False
     )
-    return convolution, normalisation(norm, outputs)
+    return convolution, norm_layer(norm, outputs)

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from regkit_msstunet.networks.layers import Norm
+from regkit.learning.layers import Norm
 
-LocaliserKind: TypeAlias = Literal["resnet", "zooming"]
+LocalizerKind: TypeAlias = Literal["resnet", "zooming"]
 Zooms: TypeAlias = tuple[float, float, float]
 # As published.
 ZOOMS: Zooms = (1.0, 0.5, 0.25)
@@ -22,7 +22,7 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Size:
+class NetworkSize:
     """How large a network is, and by what it finds the pose.
 
     Parameters
@@ -33,12 +33,12 @@ class Size:
         Factor on the channels; 1 as published.
     norm
         ``batch`` as published, or ``group``.
-    fold
+    space_to_depth
         Voxels a side that become channels of one where the whole field of view is looked at: 1 as
         published, more for small models.
-    trunk
+    localizer_width
         Factor on the channels of a localiser, if another one than `width`; 0 for the same.
-    localiser
+    localizer
         ``resnet`` as published, or ``zooming``: see `regkit_msstunet.networks.zooming`.
     zooms
         Shares of the field of view that a multi-scale network looks at, the whole first.
@@ -47,9 +47,9 @@ class Size:
     grid: int
     width: float = 1.0
     norm: Norm = "batch"
-    fold: int = 1
-    trunk: float = 0.0
-    localiser: LocaliserKind = "resnet"
+    space_to_depth: int = 1
+    localizer_width: float = 0.0
+    localizer: LocalizerKind = "resnet"
     zooms: Zooms = ZOOMS
 
 
@@ -67,7 +67,7 @@ class Segmenter(nn.Module, ABC):
     """
 
     def __init__(
-        self, size: Size, looks: Sequence[float] = (1.0,), zooms: Sequence[float] = (1.0,)
+        self, size: NetworkSize, looks: Sequence[float] = (1.0,), zooms: Sequence[float] = (1.0,)
     ) -> None:
         super().__init__()
         self.size, self.looks, self.zooms = size, tuple(looks), tuple(zooms)
@@ -101,6 +101,6 @@ def voxels_within(voxels: int, zoom: float) -> int:
     return int(zoom * (voxels - 1) + ROUNDING) + 1
 
 
-def to_classes(channels: int, fold: int) -> nn.Conv3d:
+def to_classes(channels: int, block_size: int) -> nn.Conv3d:
     """Build the layer from features to the logits of a block of voxels."""
-    return nn.Conv3d(channels, CLASSES * fold**3, 1)
+    return nn.Conv3d(channels, CLASSES * block_size**3, 1)

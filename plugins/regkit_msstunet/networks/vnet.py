@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
-from regkit_msstunet.networks.folding import folded, unfolded
-from regkit_msstunet.networks.layers import Norm, normalisation, scaled
-from regkit_msstunet.networks.segmenter import Segmenter, Size, to_classes
+from regkit.learning.layers import Norm, depth_to_space, scale_channels, space_to_depth
+from regkit_msstunet.networks.layers import norm_layer
+from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
 CHANNELS = (16, 32, 64, 128, 256)
 DOWN = (1, 2, 3, 3, 3)
@@ -24,7 +24,7 @@ class Stage(nn.Module):
         layers: list[nn.Module] = []
         for number in range(count):
             before = inputs if number == 0 else channels
-            layers += [nn.Conv3d(before, channels, 5, padding=2), normalisation(norm, channels)]
+            layers += [nn.Conv3d(before, channels, 5, padding=2), norm_layer(norm, channels)]
             layers += [nn.PReLU(channels)] if number < count - 1 else []
         self.body = nn.Sequential(*layers)
         self.rectify = nn.PReLU(channels)
@@ -44,11 +44,11 @@ class VNet(Segmenter):
         How large it is.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: NetworkSize) -> None:
         super().__init__(size)
         norm = size.norm
-        wide = [scaled(n, size.width) for n in CHANNELS]
-        self.enter = nn.Conv3d(size.fold**3, wide[0], 1)
+        wide = [scale_channels(n, size.width) for n in CHANNELS]
+        self.enter = nn.Conv3d(size.space_to_depth**3, wide[0], 1)
         self.down = nn.ModuleList(
             Stage(n, n, count, norm) for n, count in zip(wide, DOWN, strict=True)
         )
@@ -58,7 +58,7 @@ class VNet(Segmenter):
         self.up = nn.ModuleList(
             Stage(2 * n, n, count, norm) for n, count in zip(wide[:-1], UP, strict=True)
         )
-        self.output = to_classes(wide[0], size.fold)
+        self.output = to_classes(wide[0], size.space_to_depth)
 
     def forward(
         self,
@@ -67,7 +67,7 @@ class VNet(Segmenter):
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
         """Return logits of the whole look."""
-        features = self.enter(folded(looks[0], self.size.fold))
+        features = self.enter(space_to_depth(looks[0], self.size.space_to_depth))
         features = self.down[0](features, features)
         skipped = []
         for halve, stage in zip(self.halve, self.down[1:], strict=True):
@@ -77,4 +77,4 @@ class VNet(Segmenter):
         for level in reversed(range(len(skipped))):
             features = self.widen[level](features)
             features = self.up[level](cat([skipped[level], features], 1), features)
-        return (unfolded(self.output(features), self.size.fold),)
+        return (depth_to_space(self.output(features), self.size.space_to_depth),)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regkit_msstunet.networks.layers import scaled
-from regkit_msstunet.networks.localiser import MEAN_POSE, pose_head
+from regkit.learning.layers import scale_channels
+from regkit_msstunet.networks.localizer import MEAN_POSE, pose_head
 from regkit_msstunet.networks.plain_unet import CHANNELS, UNet, block
-from regkit_msstunet.networks.pose import NUMBERS, looked_up, moved, pull_back
+from regkit_msstunet.networks.pose import NUMBERS, compose_motion, pull_back, sample_cube
 
 # Voxels a side of what is looked at, whole and close; the latter covers this share.
 SIDE, ZOOM = 32, 0.4
@@ -32,7 +32,7 @@ EXPECTED = 0.2
 UNIT = 0.2
 
 
-class ZoomingLocaliser(nn.Module):
+class ZoomingLocalizer(nn.Module):
     """A U-Net for the place, an encoder for what is left.
 
     Before any training it says the mean pose.
@@ -61,7 +61,7 @@ class ZoomingLocaliser(nn.Module):
         self.mark = nn.Conv3d(self.finder.channels[0], 1, 1)
         for parameter in self.mark.parameters():
             nn.init.zeros_(parameter)
-        channels = [1, *(scaled(n, width) for n in CHANNELS[:LEVELS])]
+        channels = [1, *(scale_channels(n, width) for n in CHANNELS[:LEVELS])]
         self.encoder = nn.Sequential(
             *(
                 block(a, b, stride=1 if level == 0 else 2)
@@ -83,10 +83,10 @@ class ZoomingLocaliser(nn.Module):
         found = [torch.cat([angles, centre], 1)[:, None].expand(-1, self.scales, -1)]
         for _ in range(CLOSER_LOOKS):
             pose = found[-1][:, 0].detach()
-            features = self.encoder(looked_up(volume, pull_back(pose, ZOOM), SIDE))
+            features = self.encoder(sample_cube(volume, pull_back(pose, ZOOM), SIDE))
             left = torch.stack([UNIT * head(features) for head in self.heads], dim=1)
             with torch.autocast(volume.device.type, enabled=False):
-                found.append(moved(pose[:, None], left.float(), self.mean[:3]))
+                found.append(compose_motion(pose[:, None], left.float(), self.mean[:3]))
         return found
 
     def _centre(self, volume: Tensor) -> Tensor:

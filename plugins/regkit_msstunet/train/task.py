@@ -1,174 +1,225 @@
-"""What is learnt: the pose of the left ventricle, and its labels in that pose."""
+"""Training of the reorienters: the pose of the left ventricle, and its labels in that pose."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regkit.errors import FileFormatError
+from regkit.datasets.case import Case
+from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
-from regkit.learning import Task
-from regkit.learning.restore import restored
-from regkit.weights import Weights
-from regkit_msstunet.card import Card
-from regkit_msstunet.catalogue import build_network
+from regkit.learning import Task, domain_features, measure_domain, train_method
+from regkit.learning.case_cache import Arrays, Facts
+from regkit.training import TrainingJob, TrainingProgress
+from regkit_msstunet.card import ReorientationCard
+from regkit_msstunet.catalogue import build_reorienter
 from regkit_msstunet.geometry import cube
 from regkit_msstunet.losses import (
+    cross_entropy,
+    deep_supervision_loss,
+    point_distance_loss,
     reorientation_loss,
-    supervised,
-    surprise,
     threshold_loss,
-    way_loss,
 )
+from regkit_msstunet.networks.pose import NUMBERS
 from regkit_msstunet.networks.reorienter import Reorienter
-from regkit_msstunet.train.choices import Choices
-from regkit_msstunet.train.draws import draw, own_numbers
-from regkit_msstunet.train.export import export
-from regkit_msstunet.train.pool import PooledCase
-from regkit_msstunet.train.validation import validate
-from regkit_msstunet.train.views import Batch, Views
+from regkit_msstunet.train.cases import (
+    FRAME_MM,
+    REFINEMENT,
+    VentricleCase,
+    cache_ventricle,
+    read_ventricle,
+)
+from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.pose_augmentation import PoseAugmentation, native_pose, sample_pose
+from regkit_msstunet.train.pose_sampler import PoseSampler, ReorientationBatch
+from regkit_msstunet.train.validation import validate_reorientation
+from regkit_msstunet.ventricle_domain import ventricle_position
+from regkit_ventricle.label_probabilities import MYOCARDIUM
+from regkit_ventricle.labels import MM3_PER_ML
+
+# Greatest number of cases on which the domain guard's ranges are measured; chosen by hand.
+DOMAIN_CASES = 200
 
 
-class ReorientationTask(Task[Batch]):
-    """A network that learns to reorient and segment.
+def train_reorienter(job: TrainingJob) -> Iterator[TrainingProgress]:
+    """Train the reorientation of the left ventricle; a `regkit.training.Trainer`."""
+    return train_method(job, ReorientationTask)
 
-    Parameters
-    ----------
-    method
-        Name of the method.
-    choices
-        Of the training.
-    cases, held_out
-        To learn from, and to validate with.
-    device
-        Where to compute.
 
-    Raises
-    ------
-    ParameterError, UnknownNameError
-        The choices do not fit the network, or there is no such network.
-    """
+class ReorientationTask(Task[ReorientationBatch]):
+    """The task of a network that reorients and segments the left ventricle."""
 
-    shown = ("loss", "my_dice", "rot_mse")
+    config_class = ReorientationConfig
+    card_class = ReorientationCard
+    must_match = ("grid_size", "spacing_mm", "intensity_gamma")
+    logged_metrics = ("loss", "my_dice", "rot_mse")
+    data_aliases = {"both": "lv-spect,lv-pet"}  # noqa: RUF012 - a ClassVar of the base
+
+    config: ReorientationConfig
+    network: Reorienter
 
     def __init__(
         self,
         method: str,
-        choices: Choices,
-        cases: Sequence[PooledCase],
-        held_out: Sequence[PooledCase],
+        config: ReorientationConfig,
+        cases: Sequence[VentricleCase],
+        held_out: Sequence[VentricleCase],
         device: torch.device,
     ) -> None:
-        self.method, self.choices = method, choices
-        self.mean = mean_numbers(choices, cases)
-        network = build(choices, self.mean)
-        super().__init__(choices, network, device)
-        outputs = output_sizes(network)
-        self.views, self.held_out = (
-            Views(choices, some, outputs, device) for some in (cases, held_out)
+        self.mean_pose = mean_pose(config, cases)
+        super().__init__(method, config, cases, held_out, device)
+        outputs = output_sizes(self.network)
+        self.train_sampler, self.validation_sampler = (
+            PoseSampler(config, some, outputs, device) for some in (cases, held_out)
         )
 
-    def start_from(self, weights: Weights) -> None:
-        """Put weights into the network, or into its localiser alone, if they see the same cube."""
-        card, choices = Card.from_json(weights.card, weights.file), self.choices
-        for name, theirs, ours in (
-            ("grid_size", card.size, choices.grid_size),
-            ("spacing_mm", card.spacing_mm, choices.spacing_mm),
-            ("exponent", card.exponent, choices.exponent),
-        ):
-            if theirs != ours:
-                raise FileFormatError(
-                    f"{weights.file} is nothing to begin from: {name} {theirs} on its card, "
-                    f"{ours} in this training"
-                )
-        if choices.start_with == "all":
-            super().start_from(weights)
+    @classmethod
+    def check(cls, job: TrainingJob, config: ReorientationConfig) -> None:
+        """Refuse to keep a localizer that the initial weights or the network do not have."""
+        if config.start_with != "localizer":
             return
-        network: Any = self.network
-        restored(network.localiser, weights.file, card.network, "localiser.")
-
-    def batch(self, step: int, places: Sequence[int]) -> Batch:
-        """Draw cases and resample them."""
-        choices, views = self.choices, self.views
-        some = ceil((choices.segmented or choices.batch) / choices.batch * len(places))
-        draws = [
-            draw(
-                choices,
-                views.cases,
-                views.grid,
-                self.mean,
-                (choices.seed, step, place),
-                as_came=choices.as_came and number < some,
+        if not job.start:
+            raise ParameterError(
+                "start_with=localizer keeps that of weights; add --start NAME|FILE"
             )
-            for number, place in enumerate(places)
-        ]
-        return views.batch(draws, some)
+        with torch.random.fork_rng(devices=[]):
+            network = build_from_config(config, np.zeros(NUMBERS))
+        if network.localiser is None:
+            raise ParameterError(
+                f"start_with=localizer keeps a localizer, and {config.network} has none; "
+                "choose another network"
+            )
 
-    def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002
-        """Return the compound loss."""
-        network: Any = self.network
+    @staticmethod
+    def cache_key(config: ReorientationConfig) -> Sequence[Any]:
+        """Return the fields and constants that preprocessing depends on."""
+        return [config.spacing_mm, config.intensity_gamma, FRAME_MM, REFINEMENT]
+
+    @staticmethod
+    def prepare_case(case: Case, config: ReorientationConfig) -> tuple[Arrays, Facts]:
+        """Preprocess the moving image of a case and its labels."""
+        return cache_ventricle(case, config.spacing_mm, config.intensity_gamma)
+
+    @staticmethod
+    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> VentricleCase:
+        """Return a case of the cache."""
+        return read_ventricle(tensors, facts)
+
+    def build_network(self) -> Reorienter:
+        """Return the network with random weights, which predicts the mean pose."""
+        return build_from_config(self.config, self.mean_pose)
+
+    def initial_part(self) -> tuple[nn.Module, str]:
+        """Return the network, or its localizer alone."""
+        if self.config.start_with == "localizer":
+            assert self.network.localiser is not None  # noqa: S101 - see `check`
+            return self.network.localiser, "localiser."
+        return super().initial_part()
+
+    def batch(self, step: int, places: Sequence[int]) -> ReorientationBatch:
+        """Draw cases and resample them."""
+        config = self.config
+        fraction = (config.segmentation_batch_size or config.batch_size) / config.batch_size
+        segmented = ceil(fraction * len(places))
+        augmentations = [
+            sample_pose(
+                config,
+                self.train_sampler.cases,
+                self.train_sampler.grid,
+                self.mean_pose,
+                seed,
+                unaugmented=config.segment_unaugmented and number < segmented,
+            )
+            for number, seed in enumerate(self.case_seeds(step, places))
+        ]
+        return self.train_sampler.batch(augmentations, segmented)
+
+    def loss(self, batch: ReorientationBatch, step: int) -> Tensor:  # noqa: ARG002 - always the same
+        """Return the compound loss of pose, outline and labels."""
+        network = self.network
         volume = batch.volume.contiguous(memory_format=torch.channels_last_3d)
         truth = batch.numbers
         approach, context = network.locate(volume)
         numbers = approach[-1]
-        through = _looked_through(network, numbers, truth, batch.told)
+        through = _segmenter_poses(network, numbers, truth, batch.teacher_forced)
         some = len(batch.labels[0])
         seen = None if context is None else context[:some]
-        finest = 0 if self.choices.finer else network.output_within(self.choices.label_zoom)
+        config = self.config
+        finest = 0 if config.deep_supervision else network.output_within(config.label_fov)
         logits = network.segment(volume[:some], through[:some], seen, finest)
-        loss = self._of_labels([one.float() for one in logits], batch.labels[finest:])
+        loss = self._label_loss([one.float() for one in logits], batch.labels[finest:])
         if network.needs_pose:
             return loss
-        return loss + self._of_pose(volume, [one.float() for one in approach], truth)
+        return loss + self._pose_loss(volume, [one.float() for one in approach], truth)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return errors of pose and labels on the cases held out."""
-        return validate(network, self.held_out, self.mean, self.device)
+        """Return errors of pose and labels on the held-out cases."""
+        sampler = self.validation_sampler
+        return validate_reorientation(network, sampler, self.mean_pose, self.device)
 
-    def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-        """Write the weights and their card."""
-        about = {**about, "cases": len(self.views.cases)}
-        export(folder / self.method, network, self.views, self.mean, about)
+    def card_fields(self) -> Mapping[str, Any]:
+        """Return the fields of the card that say how the network is built and used."""
+        names = ("network", "switches", "passes", "label_fov", *self.must_match)
+        fields = {name: getattr(self.config, name) for name in names}
+        return {**fields, "mean_pose": tuple(self.mean_pose.tolist())}
 
-    def _of_labels(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
-        loss = supervised(logits, labels, self.choices.class_weights)
-        if self.choices.entropy_weight == 0:
+    def measured_fields(self) -> Mapping[str, Any]:
+        """Return the domain of the moving images of training, ventricle included."""
+        sampler = self.train_sampler
+        cases = sampler.cases[:: max(1, len(sampler.cases) // DOMAIN_CASES)]
+        examined, features = PoseSampler(self.config, cases, (), self.device), []
+        for number, case in enumerate(cases):
+            own = native_pose(case, sampler.grid, self.config)
+            seen = examined.image(PoseAugmentation(number, own)).cpu().numpy()
+            image = domain_features(seen, 0.0)
+            features.append({k: image[k] for k in ("mean", "std")} | _ventricle_features(case))
+        facts = [case.facts for case in self.cases]
+        domain = measure_domain(features, facts, self.config.spacing_mm)
+        return {"moving": replace(domain, modalities=tuple(sorted(domain.modalities)))}
+
+    def _label_loss(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+        loss: Tensor = deep_supervision_loss(logits, labels, self.config.class_weights)
+        if self.config.cross_entropy_weight == 0:
             return loss
-        return loss + self.choices.entropy_weight * surprise(logits, labels)
+        return loss + self.config.cross_entropy_weight * cross_entropy(logits, labels)
 
-    def _of_pose(self, volume: Tensor, approach: Sequence[Tensor], truth: Tensor) -> Tensor:
-        judge = {"angles": reorientation_loss, "way": way_loss}[self.choices.pose]
-        loss = torch.stack([judge(numbers, truth) for numbers in approach]).mean()
-        if self.choices.threshold_weight == 0:
+    def _pose_loss(self, volume: Tensor, approach: Sequence[Tensor], truth: Tensor) -> Tensor:
+        losses = {"angles": reorientation_loss, "point_distance": point_distance_loss}
+        pose_loss = losses[self.config.pose_loss]
+        loss = torch.stack([pose_loss(numbers, truth) for numbers in approach]).mean()
+        if self.config.threshold_weight == 0:
             return loss
-        numbers = approach[-1]
-        network: Any = self.network
-        outline = threshold_loss(
-            volume, numbers, truth, network.segmenter.looks, self.choices.threshold_coarser
-        )
-        return loss + self.choices.threshold_weight * outline
+        zooms, stride = self.network.segmenter.looks, self.config.threshold_stride
+        outline = threshold_loss(volume, approach[-1], truth, zooms, stride)
+        return loss + self.config.threshold_weight * outline
 
 
-def mean_numbers(choices: Choices, cases: Sequence[PooledCase]) -> FloatArray:
-    """Return the mean pose of cases, which a network says at first."""
-    grid = cube(choices.grid_size, choices.spacing_mm)
-    poses = [own_numbers(case, grid, choices) for case in cases]
+def mean_pose(config: ReorientationConfig, cases: Sequence[VentricleCase]) -> FloatArray:
+    """Return the mean native pose of cases, which an untrained network predicts."""
+    grid = cube(config.grid_size, config.spacing_mm)
+    poses = [native_pose(case, grid, config) for case in cases]
     return np.asarray(np.mean(poses, axis=0))
 
 
-def build(choices: Choices, mean: FloatArray) -> Reorienter:
-    """Build the network of some choices; the same weights for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(choices.seed)
-        return build_network(
-            choices.grid_size, choices.network, **choices.switches, mean=mean.tolist()
-        )
+def build_from_config(config: ReorientationConfig, mean: FloatArray) -> Reorienter:
+    """Build the network of a configuration with random weights.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    mean
+        Pose that the untrained network predicts.
+    """
+    switches = {**config.switches, "mean": mean.tolist()}
+    return build_reorienter(config.grid_size, config.network, **switches)
 
 
 def output_sizes(network: Reorienter) -> list[tuple[int, float]]:
@@ -179,9 +230,20 @@ def output_sizes(network: Reorienter) -> list[tuple[int, float]]:
     return list(zip(shapes, network.zooms, strict=True))
 
 
-def _looked_through(network: Reorienter, numbers: Tensor, truth: Tensor, told: Tensor) -> Tensor:
-    """Return the poses that the segmenter looks through: its localiser's, or those it is told."""
+def _segmenter_poses(
+    network: Reorienter, numbers: Tensor, truth: Tensor, teacher_forced: Tensor
+) -> Tensor:
+    """Return the poses in which the segmenter sees the images, the localizer's or true ones."""
     true = truth[:, None].expand_as(numbers)
     if not network.joint:
         return true
-    return torch.where(told[:, None, None], true, numbers)
+    return torch.where(teacher_forced[:, None, None], true, numbers)
+
+
+def _ventricle_features(case: VentricleCase) -> dict[str, float]:
+    voxel_ml = float(np.prod(case.frame.spacing)) / MM3_PER_ML
+    ventricle = case.truth.map_points((0.0, 0.0, 0.0)) - case.grid.centre
+    return {
+        "myocardium_ml": float((case.labels == MYOCARDIUM).sum()) * voxel_ml,
+        **ventricle_position(ventricle, case.facts["center_of_mass_offset_mm"]),
+    }

@@ -1,4 +1,4 @@
-"""How well a network does on cases it never learnt from, in their own poses."""
+"""Errors of a reorienter on held-out cases, in their native poses."""
 
 from __future__ import annotations
 
@@ -10,51 +10,67 @@ from torch import Tensor, nn
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import IDENTITY
-from regkit_msstunet.geometry import half_width_mm, to_numbers, to_transform
-from regkit_msstunet.train.draws import Draw, own_numbers
-from regkit_msstunet.train.views import Views
+from regkit_msstunet.geometry import half_width_mm, pose_numbers, pose_transform
+from regkit_msstunet.train.pose_augmentation import PoseAugmentation, native_pose
+from regkit_msstunet.train.pose_sampler import PoseSampler
 
 STRUCTURES = {"my_dice": 1, "bp_dice": 2}
 
 
-def validate(
-    network: nn.Module, views: Views, usual: FloatArray, device: torch.device
+def validate_reorientation(
+    network: nn.Module, sampler: PoseSampler, mean_pose: FloatArray, device: torch.device
 ) -> dict[str, float]:
-    """Return mean scores after as many looks as in use.
+    """Return mean scores after as many passes as in use.
 
-    ``rot_mse`` (rad^2) and ``dt_mm`` of the first scale's six numbers, those of ``_first`` after
-    one look; ``my_dice`` and ``bp_dice`` of the output that is used, in the frame found, against
-    the true labels in the true frame.
+    Parameters
+    ----------
+    network
+        The network, in evaluation mode.
+    sampler
+        Sampler of the held-out cases.
+    mean_pose
+        Numbers of the mean pose, which later passes start from.
+    device
+        Device of the network.
+
+    Returns
+    -------
+    dict
+        Errors ``rot_mse`` (rad^2) and ``dt_mm`` of the first scale's six numbers, with ``_pass1``
+        those after one pass; ``my_dice`` and ``bp_dice`` of the output in use, in the frame found,
+        against the true labels in the true frame.
     """
-    scores = [_score(network, views, usual, number, device) for number in range(len(views.cases))]
+    scores = [
+        _score(network, sampler, mean_pose, number, device) for number in range(len(sampler.cases))
+    ]
     return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
 
 
 def _score(
-    network: Any, views: Views, usual: FloatArray, number: int, device: torch.device
+    network: Any, sampler: PoseSampler, mean_pose: FloatArray, number: int, device: torch.device
 ) -> dict[str, float]:
-    grid = views.grid
-    own = own_numbers(views.cases[number], grid, views.choices)
-    true, back = to_transform(own, grid), to_transform(usual, grid).inverse()
-    look, errors = IDENTITY, []
-    for _ in range(1 if network.needs_pose else views.choices.passes):
-        left = to_numbers(look.inverse() @ true, grid, usual[:3])
-        batch = views.batch([Draw(number, left)])
+    grid = sampler.grid
+    own = native_pose(sampler.cases[number], grid, sampler.config)
+    true, back = pose_transform(own, grid), pose_transform(mean_pose, grid).inverse()
+    view, errors = IDENTITY, []
+    for _ in range(1 if network.needs_pose else sampler.config.passes):
+        left = pose_numbers(view.inverse() @ true, grid, mean_pose[:3])
+        batch = sampler.batch([PoseAugmentation(number, left)])
         volume = batch.volume.to(device)
         with torch.inference_mode():
             approach, context = network.locate(volume)
             numbers = approach[-1]
         if network.needs_pose:
             numbers = batch.numbers.to(device)[:, None]
-        pose = look @ to_transform(numbers[0, 0].double().cpu().numpy(), grid)
-        errors.append(to_numbers(pose, grid, own[:3]) - own)
-        look = pose @ back
-    place = network.output_within(views.choices.label_zoom)
+        pose = view @ pose_transform(numbers[0, 0].double().cpu().numpy(), grid)
+        errors.append(pose_numbers(pose, grid, own[:3]) - own)
+        view = pose @ back
+    place = network.output_within(sampler.config.label_fov)
     with torch.inference_mode():
         logits = network.segment(volume, numbers, context, place)[0]
     found, target = logits.argmax(dim=1).cpu(), batch.labels[place].cpu()
     scores = {name: _dice(found == label, target == label) for name, label in STRUCTURES.items()}
-    for name, error in (("", errors[-1]), ("_first", errors[0])):
+    for name, error in (("", errors[-1]), ("_pass1", errors[0])):
         scores[f"rot_mse{name}"] = float((error[:3] ** 2).mean())
         scores[f"dt_mm{name}"] = float(np.abs(error[3:]).mean()) * half_width_mm(grid)
     return scores

@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit.learning.layers import Norm, normalization, scale_channels
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.cross_attention import MutualAttention
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
-from regkit_pairnets.networks.norms import Norm, normalisation
 from regkit_pairnets.networks.pair_network import (
     GridShape,
     PairNetwork,
-    scaled,
-    strided,
-    voxels,
+    strided_shape,
+    voxel_count,
 )
 
 CHANNELS, NARROWING, HIDDEN = 32, (16, 4), (128, 32)
@@ -48,19 +47,24 @@ class AttentionReg(PairNetwork):
         attention: bool = True,
     ) -> None:
         super().__init__(grid_shape, width)
-        channels, (some, few) = scaled(CHANNELS, width), (scaled(c, width) for c in NARROWING)
+        channels, (some, few) = (
+            scale_channels(CHANNELS, width),
+            (scale_channels(c, width) for c in NARROWING),
+        )
         self.first, self.second = _stream(channels, norm), _stream(channels, norm)
         self.attention = MutualAttention(channels, norm) if attention else None
         self.registration = nn.Sequential(
-            normalisation(norm, 2 * channels),
+            normalization(norm, 2 * channels),
             Convolution(2 * channels, some, 1),
             nn.ReLU(),
             Convolution(some, few, 3, padding=1),
             nn.ReLU(),
             Convolution(few, 1, 3, padding=1),
-            normalisation(norm, 1),
+            normalization(norm, 1),
         )
-        self.head = head(voxels(strided(grid_shape, (2, 4, 4))), HIDDEN, width, relu=True)
+        self.head = head(
+            voxel_count(strided_shape(grid_shape, (2, 4, 4))), HIDDEN, width, relu=True
+        )
         kaiming_normal(self)
 
     def features(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,11 +83,11 @@ class AttentionReg(PairNetwork):
 def _stream(channels: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
         Convolution(1, channels, 3, padding=1, bias=False),
-        normalisation(norm, channels),
+        normalization(norm, channels),
         nn.ReLU(),
         nn.MaxPool3d(3, stride=2, padding=1),
         Convolution(channels, channels, 3, padding=1, bias=False),
-        normalisation(norm, channels),
+        normalization(norm, channels),
         nn.ReLU(),
         nn.MaxPool3d(3, stride=(1, 2, 2), padding=1),
     )

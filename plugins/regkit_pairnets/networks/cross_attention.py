@@ -7,8 +7,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit.learning.layers import Norm, normalization
 from regkit_pairnets.networks.convolution import Convolution
-from regkit_pairnets.networks.norms import Norm, normalisation
 
 
 class CrossAttention(nn.Module):
@@ -23,7 +23,7 @@ class CrossAttention(nn.Module):
     channels
         Of each map; attention happens in half as many.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     """
 
     def __init__(self, channels: int, norm: Norm) -> None:
@@ -32,7 +32,7 @@ class CrossAttention(nn.Module):
         self.value = Convolution(channels, inner, 1)
         self.key = Convolution(channels, inner, 1)
         self.query = Convolution(channels, inner, 1)
-        self.out = nn.Sequential(Convolution(inner, channels, 1), normalisation(norm, channels))
+        self.out = nn.Sequential(Convolution(inner, channels, 1), normalization(norm, channels))
 
     def forward(self, this: Tensor, other: Tensor) -> Tensor:
         """Return `this` (batch, channels, ...) with what `other`, of the same shape, asked for."""
@@ -54,7 +54,7 @@ class MutualAttention(nn.Module):
     channels
         Of each map.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     """
 
     def __init__(self, channels: int, norm: Norm) -> None:

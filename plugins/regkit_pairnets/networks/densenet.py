@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regkit_pairnets.networks.norms import Norm
+from regkit.learning.layers import Norm
 from regkit_pairnets.networks.pair_network import GridShape
 from regkit_pairnets.networks.two_streams import LEVELS, NoExchange, TwoStreamNetwork
 
@@ -18,17 +18,21 @@ class DenseNet(TwoStreamNetwork):
         Factor on the channels.
     norm
         ``batch`` as published, or ``group``.
-    fold
+    space_to_depth
         Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
     def __init__(
-        self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch", fold: int = 1
+        self,
+        grid_shape: GridShape,
+        width: float = 1.0,
+        norm: Norm = "batch",
+        space_to_depth: int = 1,
     ) -> None:
         super().__init__(
             grid_shape,
             width,
             norm,
-            fold,
+            space_to_depth,
             exchanges=lambda _: [NoExchange() for _ in range(LEVELS)],
         )

@@ -8,9 +8,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.cross_attention import MutualAttention
-from regkit_pairnets.networks.norms import Norm
 from regkit_pairnets.networks.pair_network import GridShape
 from regkit_pairnets.networks.two_streams import HIDDEN, LEVELS, NoExchange, TwoStreamNetwork
 
@@ -47,7 +47,7 @@ class AttendThenFuse(nn.Module):
     channels
         Of each stream.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     """
 
     def __init__(self, channels: int, norm: Norm) -> None:
@@ -76,7 +76,7 @@ class NonLocalDenseNet(TwoStreamNetwork):
         ``batch`` as published, or ``group``.
     plain
         Only add the two attentions to DenseNet: fewer parameters than published.
-    fold
+    space_to_depth
         Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
@@ -87,7 +87,7 @@ class NonLocalDenseNet(TwoStreamNetwork):
         norm: Norm = "batch",
         *,
         plain: bool = False,
-        fold: int = 1,
+        space_to_depth: int = 1,
     ) -> None:
         def attention_only(channels: int) -> Sequence[nn.Module]:
             return NoExchange(), NoExchange(), MutualAttention(channels, norm)
@@ -100,7 +100,7 @@ class NonLocalDenseNet(TwoStreamNetwork):
             grid_shape,
             width,
             norm,
-            fold,
+            space_to_depth,
             exchanges=attention_only if plain else reconstructed,
             poolings=LEVELS if plain else LEVELS - 1,
             hidden=HIDDEN if plain else RECONSTRUCTED_HIDDEN,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from regkit_pairnets.networks.norms import Norm
+from regkit.learning.layers import Norm
 from regkit_pairnets.networks.pair_network import GridShape
 from regkit_pairnets.networks.squeeze_fuse_excite import SqueezeFuseExcite
 from regkit_pairnets.networks.two_streams import LEVELS, TwoStreamNetwork
@@ -29,7 +29,7 @@ class DuSFE(TwoStreamNetwork):
     dead_fuse_convs
         Whether to hold the convolutions that the paper counts and nothing calls. They get no
         gradient and only matter for the count.
-    fold
+    space_to_depth
         Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
@@ -41,7 +41,7 @@ class DuSFE(TwoStreamNetwork):
         *,
         fuse_batchnorm: bool = False,
         dead_fuse_convs: bool = False,
-        fold: int = 1,
+        space_to_depth: int = 1,
     ) -> None:
         def exchanges(channels: int) -> Sequence[nn.Module]:
             return [
@@ -49,4 +49,4 @@ class DuSFE(TwoStreamNetwork):
                 for _ in range(LEVELS)
             ]
 
-        super().__init__(grid_shape, width, norm, fold, exchanges=exchanges)
+        super().__init__(grid_shape, width, norm, space_to_depth, exchanges=exchanges)

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import scale_channels
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import narrow_normal
@@ -15,9 +16,8 @@ from regkit_pairnets.networks.pair_network import (
     OUTPUTS,
     GridShape,
     PairNetwork,
-    pooled,
-    scaled,
-    voxels,
+    pooled_shape,
+    voxel_count,
 )
 
 STREAM, FUSION, HIDDEN = (32, 64, 128), (128, 256), (128, 16)
@@ -28,7 +28,7 @@ class DVNet(PairNetwork):
     """Late fusion of shallow convolutions, benchmark of Chen et al. 2022 (MICCAI).
 
     After Sun et al. 2018. The layers were never published: this is a reconstruction that has the
-    published count, without any normalisation.
+    published count, without any normalization.
 
     Parameters
     ----------
@@ -40,14 +40,18 @@ class DVNet(PairNetwork):
 
     def __init__(self, grid_shape: GridShape, width: float = 1.0) -> None:
         super().__init__(grid_shape, width, least=(4, 4, 4))
-        stream, fusion = ([scaled(c, width) for c in channels] for channels in (STREAM, FUSION))
+        stream, fusion = (
+            [scale_channels(c, width) for c in channels] for channels in (STREAM, FUSION)
+        )
         self.first, self.second = _stream(stream), _stream(stream)
         self.fusion = nn.Sequential(
             *_rectified(2 * stream[-1], fusion[0]),
             *_rectified(fusion[0], fusion[1]),
             Convolution(fusion[1], OUTPUTS, 3, padding=1),
         )
-        self.head = head(OUTPUTS * voxels(pooled(self.grid_shape, POOLINGS)), HIDDEN, width)
+        self.head = head(
+            OUTPUTS * voxel_count(pooled_shape(self.grid_shape, POOLINGS)), HIDDEN, width
+        )
         narrow_normal(self)
 
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:

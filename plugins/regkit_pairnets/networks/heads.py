@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from regkit_pairnets.networks.pair_network import OUTPUTS, scaled
+from regkit.learning.layers import scale_channels
+from regkit_pairnets.networks.pair_network import OUTPUTS
 
 # Fewer, and a chain of linear layers could not give six independent numbers with some to spare.
 NARROWEST = 16
@@ -27,7 +28,7 @@ def head(inputs: int, hidden: Sequence[int], width: float, relu: bool = False) -
     relu
         Whether rectifiers stand before the first layer and between the layers.
     """
-    sizes = [inputs, *(max(min(n, NARROWEST), scaled(n, width)) for n in hidden), OUTPUTS]
+    sizes = [inputs, *(max(min(n, NARROWEST), scale_channels(n, width)) for n in hidden), OUTPUTS]
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise(sizes):
         layers += [nn.ReLU(), nn.Linear(before, after)] if relu else [nn.Linear(before, after)]

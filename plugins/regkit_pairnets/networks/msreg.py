@@ -7,16 +7,15 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm, normalization, scale_channels
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
-from regkit_pairnets.networks.norms import Norm, normalisation
 from regkit_pairnets.networks.pair_network import (
     GridShape,
     PairNetwork,
-    scaled,
-    strided,
-    voxels,
+    strided_shape,
+    voxel_count,
 )
 from regkit_pairnets.networks.resnext import EXPANSION, stage
 
@@ -39,30 +38,34 @@ class MSReg(PairNetwork):
         Factor on the channels.
     norm
         ``batch`` as published, or ``group``.
-    fold
+    space_to_depth
         Voxels a side that become channels of one: 1 as published, 2 for small models.
     """
 
     def __init__(
-        self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch", fold: int = 1
+        self,
+        grid_shape: GridShape,
+        width: float = 1.0,
+        norm: Norm = "batch",
+        space_to_depth: int = 1,
     ) -> None:
-        super().__init__(grid_shape, width, fold=fold)
-        channels, registered = scaled(STEM, width), scaled(REGISTERED, width)
+        super().__init__(grid_shape, width, space_to_depth=space_to_depth)
+        channels, registered = scale_channels(STEM, width), scale_channels(REGISTERED, width)
         layers: list[nn.Module] = [
             Convolution(2 * self.inputs, channels, 5, padding=2, bias=False),
-            normalisation(norm, channels),
+            normalization(norm, channels),
             nn.ReLU(),
             nn.MaxPool3d(3, stride=1, padding=1),
         ]
         left = self.seen_shape
         for blocks, full, stride in STAGES:
-            planes = scaled(full, width)
+            planes = scale_channels(full, width)
             layers.append(stage(blocks, channels, planes, stride, norm))
             channels = EXPANSION * planes
-            left = strided(left, (stride, stride, stride))
+            left = strided_shape(left, (stride, stride, stride))
         layers.append(Convolution(channels, registered, 1))
         self.features = nn.Sequential(*layers)
-        self.head = head(registered * voxels(left), HIDDEN, width)
+        self.head = head(registered * voxel_count(left), HIDDEN, width)
         kaiming_normal(self)
 
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:

@@ -7,16 +7,15 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm, normalization, scale_channels
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import kaiming_normal
-from regkit_pairnets.networks.norms import Norm, normalisation
 from regkit_pairnets.networks.pair_network import (
     GridShape,
     PairNetwork,
-    scaled,
-    strided,
-    voxels,
+    strided_shape,
+    voxel_count,
 )
 from regkit_pairnets.networks.resnext import EXPANSION, stage
 
@@ -40,11 +39,11 @@ class OriginalMSReg(PairNetwork):
 
     def __init__(self, grid_shape: GridShape, width: float = 1.0, norm: Norm = "batch") -> None:
         super().__init__(grid_shape, width, least=(9, 17, 17))
-        stem, planes, fewer = (scaled(c, width) for c in (STEM, PLANES, FEWER_PLANES))
-        registered = scaled(REGISTERED, width)
+        stem, planes, fewer = (scale_channels(c, width) for c in (STEM, PLANES, FEWER_PLANES))
+        registered = scale_channels(REGISTERED, width)
         self.stem = nn.Sequential(
             Convolution(2, stem, 3, padding=1, bias=False),
-            normalisation(norm, stem),
+            normalization(norm, stem),
             nn.ReLU(),
             nn.MaxPool3d(3, stride=1, padding=1),
             Convolution(stem, planes, 3, (1, 2, 2), 1, bias=False),
@@ -57,12 +56,14 @@ class OriginalMSReg(PairNetwork):
         )
         both = planes + EXPANSION * fewer
         self.registration = nn.Sequential(
-            normalisation(norm, both),
+            normalization(norm, both),
             Convolution(both, both, 3, padding=1),
             nn.ReLU(),
             Convolution(both, registered, BORDER + 1),
         )
-        self.head = head(registered * voxels(_left(self.grid_shape)), HIDDEN, width, relu=True)
+        self.head = head(
+            registered * voxel_count(_left(self.grid_shape)), HIDDEN, width, relu=True
+        )
         kaiming_normal(self)
 
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:
@@ -74,5 +75,5 @@ class OriginalMSReg(PairNetwork):
 
 def _left(shape: GridShape) -> GridShape:
     """Return the grid that strides (1, 2, 2) and 2, and the last convolution leave."""
-    z, y, x = strided(shape, (2, 4, 4))
+    z, y, x = strided_shape(shape, (2, 4, 4))
     return z - BORDER, y - BORDER, x - BORDER

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from regkit.errors import ParameterError
+from regkit.learning import layers
 
 GridShape: TypeAlias = tuple[int, int, int]
 ANY_GRID: GridShape = (1, 1, 1)
@@ -25,7 +26,7 @@ class PairNetwork(nn.Module, ABC):
         Factor on the channels.
     least
         Fewest voxels along each axis of which the network leaves any.
-    fold
+    space_to_depth
         Blocks of this many voxels along each axis become the channels of one: 1 as published, 2
         for small models, whose first layers are otherwise dearest.
 
@@ -43,7 +44,11 @@ class PairNetwork(nn.Module, ABC):
     """
 
     def __init__(
-        self, grid_shape: GridShape, width: float, least: GridShape = ANY_GRID, fold: int = 1
+        self,
+        grid_shape: GridShape,
+        width: float,
+        least: GridShape = ANY_GRID,
+        space_to_depth: int = 1,
     ) -> None:
         super().__init__()
         if len(grid_shape) != 3 or any(n < m for n, m in zip(grid_shape, least, strict=True)):
@@ -53,14 +58,15 @@ class PairNetwork(nn.Module, ABC):
             )
         if not width > 0:
             raise ParameterError(f"width takes a positive factor, got {width}")
-        if fold < 1 or any(n % fold for n in grid_shape):
+        if space_to_depth < 1 or any(n % space_to_depth for n in grid_shape):
             raise ParameterError(
-                f"a grid of {_times(grid_shape)} voxels cannot be folded in blocks of {fold}"
+                f"a grid of {_times(grid_shape)} voxels cannot be folded in blocks of "
+                f"{space_to_depth}"
             )
         self.grid_shape = grid_shape
-        self.seen_shape = strided(grid_shape, (fold, fold, fold))
-        self.inputs = fold**3
-        self.fold = nn.Identity() if fold == 1 else Fold(fold)
+        self.seen_shape = strided_shape(grid_shape, (space_to_depth,) * 3)
+        self.inputs = space_to_depth**3
+        self.block_size = space_to_depth
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the raw numbers (batch, 6) of two volumes (batch, 1, *grid_shape).
@@ -76,52 +82,27 @@ class PairNetwork(nn.Module, ABC):
                     "the network takes tensors of batch x 1 x "
                     f"{_times(self.grid_shape)}, got {_times(volume.shape)}"
                 )
-        return self.numbers(self.fold(first), self.fold(second))
+        first, second = (layers.space_to_depth(v, self.block_size) for v in (first, second))
+        return self.numbers(first, second)
 
     @abstractmethod
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the raw numbers of two volumes (batch, inputs, *seen_shape)."""
 
 
-class Fold(nn.Module):
-    """Blocks of voxels become channels; nothing is lost.
-
-    Parameters
-    ----------
-    size
-        Voxels of a block along each axis.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, volume: Tensor) -> Tensor:
-        """Return a map (batch, size ** 3, ...) of a volume (batch, 1, ...)."""
-        size = self.size
-        x, y, z = (n // size for n in volume.shape[2:])
-        blocks = volume.reshape(-1, x, size, y, size, z, size)
-        return blocks.permute(0, 2, 4, 6, 1, 3, 5).reshape(-1, size**3, x, y, z)
-
-
-def scaled(channels: int, width: float) -> int:
-    """Return a number of channels times a factor, at least one."""
-    return max(1, round(channels * width))
-
-
-def pooled(shape: GridShape, times: int) -> GridShape:
+def pooled_shape(shape: GridShape, times: int) -> GridShape:
     """Return what poolings by two leave of a grid: they drop what is odd."""
     a, b, c = (n >> times for n in shape)
     return a, b, c
 
 
-def strided(shape: GridShape, by: GridShape) -> GridShape:
+def strided_shape(shape: GridShape, by: GridShape) -> GridShape:
     """Return what a stride leaves of a grid when borders are padded: it rounds up."""
     a, b, c = (-(-n // step) for n, step in zip(shape, by, strict=True))
     return a, b, c
 
 
-def voxels(shape: GridShape) -> int:
+def voxel_count(shape: GridShape) -> int:
     """Return the number of voxels of a grid."""
     return shape[0] * shape[1] * shape[2]
 

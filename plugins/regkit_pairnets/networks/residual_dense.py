@@ -7,21 +7,21 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm, normalization
 from regkit_pairnets.networks.convolution import Convolution
-from regkit_pairnets.networks.norms import Norm, normalisation
 
 
 class ResidualDenseBlock(nn.Module):
     """Densely connected 3 x 3 x 3 convolutions, a 1 x 1 x 1 one, and the input added.
 
-    Zhang et al. 2018, doi:10.1109/CVPR.2018.00262, with a normalisation in every layer.
+    Zhang et al. 2018, doi:10.1109/CVPR.2018.00262, with a normalization in every layer.
 
     Parameters
     ----------
     channels
         Of the input, of the output, and how many every layer adds.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     layers
         Number of layers.
     """
@@ -31,7 +31,7 @@ class ResidualDenseBlock(nn.Module):
         self.layers = nn.ModuleList(
             nn.Sequential(
                 Convolution(channels * (i + 1), channels, 3, padding=1, bias=False),
-                normalisation(norm, channels),
+                normalization(norm, channels),
                 nn.ReLU(),
             )
             for i in range(layers)

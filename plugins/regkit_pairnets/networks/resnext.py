@@ -6,15 +6,15 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm, normalization
 from regkit_pairnets.networks.convolution import Convolution
-from regkit_pairnets.networks.norms import Norm, normalisation
 
 EXPANSION = 2
 CARDINALITY = 16
 CHANNELS_PER_GROUP_OF = 32
 
 
-class Bottleneck(nn.Module):
+class ResNeXtBottleneck(nn.Module):
     """Narrow, convolve in 16 groups, widen, and add the input.
 
     Xie et al. 2017, doi:10.1109/CVPR.2017.634.
@@ -28,7 +28,7 @@ class Bottleneck(nn.Module):
     stride
         Of the grouped convolution.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     """
 
     def __init__(self, before: int, planes: int, stride: int, norm: Norm) -> None:
@@ -37,19 +37,19 @@ class Bottleneck(nn.Module):
         after = EXPANSION * planes
         self.correction = nn.Sequential(
             Convolution(before, inner, 1, bias=False),
-            normalisation(norm, inner),
+            normalization(norm, inner),
             nn.ReLU(),
             Convolution(inner, inner, 3, stride, 1, groups=CARDINALITY, bias=False),
-            normalisation(norm, inner),
+            normalization(norm, inner),
             nn.ReLU(),
             Convolution(inner, after, 1, bias=False),
-            normalisation(norm, after),
+            normalization(norm, after),
         )
         self.shortcut = (
             nn.Identity()
             if stride == 1 and before == after
             else nn.Sequential(
-                Convolution(before, after, 1, stride, bias=False), normalisation(norm, after)
+                Convolution(before, after, 1, stride, bias=False), normalization(norm, after)
             )
         )
         self.relu = nn.ReLU()
@@ -63,6 +63,6 @@ def stage(blocks: int, before: int, planes: int, stride: int, norm: Norm) -> nn.
     """Build bottlenecks one after the other; only the first changes channels and stride."""
     after = EXPANSION * planes
     return nn.Sequential(
-        Bottleneck(before, planes, stride, norm),
-        *(Bottleneck(after, planes, 1, norm) for _ in range(blocks - 1)),
+        ResNeXtBottleneck(before, planes, stride, norm),
+        *(ResNeXtBottleneck(after, planes, 1, norm) for _ in range(blocks - 1)),
     )

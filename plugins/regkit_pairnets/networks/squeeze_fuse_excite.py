@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from regkit.learning.layers import Norm, normalization
 from regkit_pairnets.networks.convolution import Convolution
-from regkit_pairnets.networks.norms import Norm, normalisation
 
 
 class SqueezeFuseExcite(nn.Module):
@@ -21,7 +21,7 @@ class SqueezeFuseExcite(nn.Module):
     channels
         Of each stream.
     norm
-        Kind of normalisation, for `fuse_batchnorm`.
+        Kind of normalization, for `fuse_batchnorm`.
     fuse_batchnorm
         Whether the sum is normalised, as in the published code and not in the paper.
     dead_fuse_convs
@@ -39,7 +39,7 @@ class SqueezeFuseExcite(nn.Module):
         self.fuse_space = Convolution(2, 1, 1)
         self.excite_space = _two(lambda: Convolution(1, 1, 3, padding=1))
         self.after = _two(
-            lambda: normalisation(norm, channels) if fuse_batchnorm else nn.Identity()
+            lambda: normalization(norm, channels) if fuse_batchnorm else nn.Identity()
         )
         if dead_fuse_convs:
             self.dead = _two(lambda: Convolution(3 * channels, channels, 3, padding=1))

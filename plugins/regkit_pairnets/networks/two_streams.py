@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regkit.learning.layers import Norm, normalization, scale_channels
 from regkit_pairnets.networks.convolution import Convolution
 from regkit_pairnets.networks.heads import head
 from regkit_pairnets.networks.initialise import narrow_normal
-from regkit_pairnets.networks.norms import Norm, normalisation
 from regkit_pairnets.networks.pair_network import (
     GridShape,
     PairNetwork,
-    pooled,
-    scaled,
-    voxels,
+    pooled_shape,
+    voxel_count,
 )
 from regkit_pairnets.networks.residual_dense import ResidualDenseBlock
 
@@ -41,14 +40,14 @@ class TwoStreamNetwork(PairNetwork):
     width
         Factor on the channels.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     exchanges
         What the streams exchange on each of the three levels, for a number of channels.
     poolings
         After how many of the levels features are averaged over 2 x 2 x 2 voxels.
     hidden
         Features between the fully connected layers.
-    fold
+    space_to_depth
         As of `PairNetwork`; poolings that folding stands for are left out.
     """
 
@@ -57,22 +56,26 @@ class TwoStreamNetwork(PairNetwork):
         grid_shape: GridShape,
         width: float,
         norm: Norm,
-        fold: int,
+        space_to_depth: int,
         *,
         exchanges: Exchanges,
         poolings: int = LEVELS,
         hidden: Sequence[int] = HIDDEN,
     ) -> None:
-        super().__init__(grid_shape, width, (2**poolings, 2**poolings, 2**poolings), fold)
-        poolings = max(0, poolings - (fold.bit_length() - 1))
-        channels, registered = scaled(CHANNELS, width), scaled(REGISTERED, width)
+        super().__init__(
+            grid_shape, width, (2**poolings, 2**poolings, 2**poolings), space_to_depth
+        )
+        poolings = max(0, poolings - (space_to_depth.bit_length() - 1))
+        channels, registered = scale_channels(CHANNELS, width), scale_channels(REGISTERED, width)
         self.streams = TwoStreams(self.inputs, channels, norm, exchanges(channels), poolings)
         self.registration = nn.Sequential(
             ResidualDenseBlock(2 * channels, norm),
             *_convolution(2 * channels, channels, norm),
             Convolution(channels, registered, 3, padding=1),
         )
-        self.head = head(registered * voxels(pooled(self.seen_shape, poolings)), hidden, width)
+        self.head = head(
+            registered * voxel_count(pooled_shape(self.seen_shape, poolings)), hidden, width
+        )
         narrow_normal(self)
 
     def numbers(self, first: Tensor, second: Tensor) -> Tensor:
@@ -90,7 +93,7 @@ class TwoStreams(nn.Module):
     channels
         Of each stream on every level.
     norm
-        Kind of normalisation.
+        Kind of normalization.
     exchanges
         One module for each level, from two maps to two maps of the same shapes.
     poolings
@@ -135,4 +138,4 @@ def _stream(inputs: int, channels: int, norm: Norm, levels: int) -> nn.ModuleLis
 
 
 def _convolution(before: int, after: int, norm: Norm) -> tuple[nn.Module, ...]:
-    return Convolution(before, after, 3, padding=1), normalisation(norm, after), nn.ReLU()
+    return Convolution(before, after, 3, padding=1), normalization(norm, after), nn.ReLU()

@@ -1,133 +1,206 @@
-"""What is learnt: motions of pooled cases, and before that, if wanted, which places agree."""
+"""Training of the pair networks: supervised motions, after contrastive pre-training if wanted."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regkit.errors import FileFormatError, ParameterError
-from regkit.geometry.transform import IDENTITY
-from regkit.learning import Task
-from regkit.weights import Weights
-from regkit_pairnets.card import Card
-from regkit_pairnets.catalogue import build_network
+from regkit.datasets.case import Case
+from regkit.errors import ParameterError
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.learning import (
+    CachedPair,
+    Task,
+    domain_features,
+    image_facts,
+    measure_domain,
+    pair_arrays,
+    preprocess,
+    read_pair,
+    train_method,
+    truth_fact,
+)
+from regkit.learning.case_cache import Arrays, Facts
+from regkit.training import TrainingJob, TrainingProgress
+from regkit_pairnets.card import PairNetCard
+from regkit_pairnets.catalogue import build_pair_network
 from regkit_pairnets.contrastive import info_nce
 from regkit_pairnets.networks.attention_reg import AttentionReg
 from regkit_pairnets.networks.initialise import fan_in_normal
 from regkit_pairnets.networks.pair_network import PairNetwork
-from regkit_pairnets.train.draws import Draw, draw
-from regkit_pairnets.train.export import export
-from regkit_pairnets.train.preset import Preset
-from regkit_pairnets.train.validation import best_passes, fixed_draws, validate
-from regkit_pairnets.train.views import Batch, Views
+from regkit_pairnets.train.augmentation import Augmentation, sample_augmentation
+from regkit_pairnets.train.batch_sampler import FILL_VALUE, ROLES, BatchSampler, MotionBatch
+from regkit_pairnets.train.config import PairNetConfig
+from regkit_pairnets.train.validation import (
+    best_passes,
+    validate_motions,
+    validation_motions,
+)
 
 LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": functional.l1_loss,
     "mse": functional.mse_loss,
 }
+# Augmented cases on which the domain guard's ranges are measured; chosen by hand.
+DOMAIN_CASES = 200
+# Seeds of these, apart from those of training: no step has this number.
+DOMAIN_SEED = 1 << 40
 
 
-class MotionTask(Task[Batch]):
-    """A network that learns to read motions.
+def train_pair_network(job: TrainingJob) -> Iterator[TrainingProgress]:
+    """Train one of the pair networks; a `regkit.training.Trainer`."""
+    return train_method(job, MotionTask)
 
-    Parameters
-    ----------
-    method
-        Name of method and network.
-    views, held_out
-        Of the cases to learn from, with all choices, and to validate with.
-    device
-        Where to compute.
 
-    Raises
-    ------
-    ParameterError
-        The choices do not fit the network.
-    """
+class MotionTask(Task[MotionBatch]):
+    """The task of a network that reads a rigid motion off two images."""
 
-    shown = ("loss", "dt_mm", "dr_deg")
+    config_class = PairNetConfig
+    card_class = PairNetCard
+    must_match = (
+        "network",
+        "switches",
+        "shape_zyx",
+        "spacing",
+        "parameterization",
+        "input_order",
+        "output_scale",
+    )
+    logged_metrics = ("loss", "dt_mm", "dr_deg")
 
-    def __init__(self, method: str, views: Views, held_out: Views, device: torch.device) -> None:
-        self.preset, self.method = views.preset, method
-        super().__init__(self.preset, _build(method, self.preset, views), device)
-        if self.preset.contrastive_steps and not isinstance(self.network, AttentionReg):
+    config: PairNetConfig
+
+    def __init__(
+        self,
+        method: str,
+        config: PairNetConfig,
+        cases: Sequence[CachedPair],
+        held_out: Sequence[CachedPair],
+        device: torch.device,
+    ) -> None:
+        super().__init__(method, config, cases, held_out, device)
+        if config.contrastive_steps and not isinstance(self.network, AttentionReg):
             raise ParameterError(f"{method} has no contrastive pre-training; set its steps to 0")
-        self.views, self.held_out = views, held_out
-        self.validation = fixed_draws(self.preset, held_out)
+        self.train_sampler = BatchSampler(config, cases, device)
+        self.validation_sampler = BatchSampler(config, held_out, device)
+        self.motions = validation_motions(config, self.validation_sampler)
 
-    def start_from(self, weights: Weights) -> None:
-        """Put weights into the network, if their numbers mean what this training's do."""
-        card, preset = Card.from_json(weights.card, weights.file), self.preset
-        ours = {
-            "network": self.method,
-            "switches": preset.switches,
-            "shape_zyx": preset.shape_zyx,
-            "spacing": preset.spacing,
-            "convention": preset.numbers,
-            "first": preset.first,
-            "units": preset.units,
+    @staticmethod
+    def cache_key(config: PairNetConfig) -> Sequence[Any]:
+        """Return the fields that preprocessing depends on."""
+        return [config.spacing, config.fixed, config.moving]
+
+    @staticmethod
+    def prepare_case(case: Case, config: PairNetConfig) -> tuple[Arrays, Facts]:
+        """Preprocess both images of a case with a rigid truth."""
+        truth, pair = case.truth, case.pair
+        if not isinstance(truth, AffineTransform) or not truth.is_rigid:
+            raise ParameterError(f"case {case.id} has no rigid truth to learn from")
+        fixed = preprocess(pair.fixed, config.fixed, config.spacing, pair.fixed_mask)
+        moving = preprocess(pair.moving, config.moving, config.spacing, pair.moving_mask)
+        facts = {
+            "truth": truth_fact(truth),
+            "focus_mm": _focus(case).tolist(),
+            "fixed": image_facts(pair.fixed, fixed, config.fixed),
+            "moving": image_facts(pair.moving, moving, config.moving),
         }
-        for name, value in ours.items():
-            if getattr(card, name) != value:
-                raise FileFormatError(
-                    f"{weights.file} is nothing to begin from: {name} {getattr(card, name)} on "
-                    f"its card, {value} in this training"
-                )
-        super().start_from(weights)
+        return pair_arrays(fixed, moving), facts
 
-    def batch(self, step: int, places: Sequence[int]) -> Batch:
+    @staticmethod
+    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> CachedPair:
+        """Return a cached pair; its facts have the focus of the scans, ``focus_mm``."""
+        return read_pair(tensors, facts)
+
+    def build_network(self) -> PairNetwork:
+        """Return the network with random weights."""
+        shape = self.config.parameterization.shape(self.config.grid)
+        network = build_pair_network(self.method, shape, **self.config.switches)
+        if self.config.initialization == "fan-in":
+            fan_in_normal(network)
+        return network
+
+    def batch(self, step: int, places: Sequence[int]) -> MotionBatch:
         """Draw cases and resample them."""
-        seeds = ((self.preset.seed, step, place) for place in places)
-        draws = [self._draw(step, seed) for seed in seeds]
-        return self.views.batch(draws, step * self.preset.batch + places[0])
+        augmentations = [self._sample(step, seed) for seed in self.case_seeds(step, places)]
+        seed = step * self.config.batch_size + places[0]
+        return self.train_sampler.batch(augmentations, seed)
 
-    def loss(self, batch: Batch, step: int) -> Tensor:
-        """Return the error of the six numbers, or of which places agree."""
-        first, second = (self._placed(image) for image in (batch.first, batch.second))
-        if step < self.preset.contrastive_steps:
-            assert isinstance(self.network, AttentionReg)  # noqa: S101 - as was checked
+    def loss(self, batch: MotionBatch, step: int) -> Tensor:
+        """Return the error of the six outputs, or the contrastive loss of pre-training."""
+        inputs = [
+            image.contiguous(memory_format=torch.channels_last_3d)
+            for image in (batch.input_a, batch.input_b)
+        ]
+        if step < self.config.contrastive_steps:
+            assert isinstance(self.network, AttentionReg)  # noqa: S101 - checked at the beginning
             source = torch.Generator(self.device).manual_seed(batch.seed)
-            return info_nce(*self.network.features(first, second), generator=source)
-        numbers = self.network(first, second).float()
-        return LOSSES[self.preset.loss](numbers, batch.target)
+            return info_nce(*self.network.features(*inputs), generator=source)
+        outputs = self.network(*inputs).float()
+        return LOSSES[self.config.loss](outputs, batch.target)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return the mean errors on the cases held out, after the first look and the last."""
+        """Return the mean errors on the held-out cases, after the first pass and the last."""
         scores = self._scores(network)
-        first, last = scores[0], scores[-1]
-        return {**{f"{name}_first": value for name, value in first.items()}, **last}
+        first = {f"{name}_pass1": value for name, value in scores[0].items()}
+        return {**first, **scores[-1]}
 
-    def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-        """Write the weights and their card, with as many passes as did best on held-out cases."""
+    def card_fields(self) -> Mapping[str, Any]:
+        """Return the fields of the card that say how the network is built and used."""
+        names = ("switches", "shape_zyx", "spacing", "parameterization", "input_order")
+        return {
+            "network": self.method,
+            **{name: getattr(self.config, name) for name in names},
+            "output_scale": self.config.output_scale,
+            "fill_value": FILL_VALUE,
+        }
+
+    def measured_fields(self) -> Mapping[str, Any]:
+        """Return the domains of the fixed and the moving images of training."""
+        features: tuple[list[dict[str, float]], ...] = ([], [])
+        sampler = self.train_sampler
+        for number in range(DOMAIN_CASES):
+            seed = (self.config.seed, number, DOMAIN_SEED)
+            one = sample_augmentation(self.config, sampler.cases, sampler.grid, seed)
+            for place, images in enumerate(sampler.resampled([one])):
+                features[place].append(domain_features(images[0].cpu().numpy(), voxel_mm=0.0))
+        return {
+            role: measure_domain(
+                features[place],
+                [case.facts[role] for case in self.cases],
+                min(self.config.spacing) / 2,
+            )
+            for place, role in enumerate(ROLES)
+        }
+
+    def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the number of passes that is best on the held-out cases, and its scores."""
         scores = self._scores(network)
-        passes = best_passes(scores, self.preset.of_one)
-        held_out = {"validation": scores[passes - 1]}
-        about = {**about, "cases": len(self.views.cases), "scores": held_out}
-        export(folder, self.method, network, self.views, passes=passes, about=about)
+        passes = best_passes(scores, self.config.unit_errors)
+        return {"passes": passes, "about": {**about, "scores": {"validation": scores[passes - 1]}}}
 
     def _scores(self, network: nn.Module) -> list[dict[str, float]]:
-        return validate(network, self.held_out, self.validation, self.device)
+        return validate_motions(network, self.validation_sampler, self.motions, self.device)
 
-    def _draw(self, step: int, seed: tuple[int, ...]) -> Draw:
-        one = draw(self.preset, self.views.cases, self.views.grid, seed)
-        if step < self.preset.contrastive_steps:  # which needs pairs that are aligned
+    def _sample(self, step: int, seed: tuple[int, ...]) -> Augmentation:
+        sampler = self.train_sampler
+        one = sample_augmentation(self.config, sampler.cases, sampler.grid, seed)
+        if step < self.config.contrastive_steps:  # which needs pairs that are aligned
             return dataclasses.replace(one, motion=IDENTITY, field=None)
         return one
 
-    def _placed(self, image: Tensor) -> Tensor:
-        return image.contiguous(memory_format=torch.channels_last_3d)
 
-
-def _build(method: str, preset: Preset, views: Views) -> PairNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(preset.seed)
-        network = build_network(method, preset.numbers.shape(views.grid), **preset.switches)
-        if preset.initialise == "fan-in":
-            fan_in_normal(network)
-    return network
+def _focus(case: Case) -> FloatArray:
+    """Return the center of the myocardium, else of all labels, else of the fixed image, LPS mm."""
+    labels, grid = case.fixed_labels, case.pair.fixed.grid
+    if labels is None or not labels.array.any():
+        return np.asarray(grid.centre)
+    wanted = labels.array == case.extra.get("myocardium_label", -1)
+    index = np.argwhere(wanted if wanted.any() else labels.array != 0)
+    return labels.grid.to_physical(index.mean(axis=0))

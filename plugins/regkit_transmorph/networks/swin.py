@@ -14,7 +14,13 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from regkit_transmorph.networks.attention import WindowAttention
-from regkit_transmorph.networks.windows import Size, cut, filled, joined, separation
+from regkit_transmorph.networks.windows import (
+    Size,
+    merge_windows,
+    pad_to_windows,
+    partition_windows,
+    shifted_window_mask,
+)
 
 # Most of the residual branches of the last block that are left out in training.
 DROPPED = 0.3
@@ -73,7 +79,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return a map of half the size, which is rounded up."""
-        even = filled(tokens, (2, 2, 2))
+        even = pad_to_windows(tokens, (2, 2, 2))
         eighths = [even[:, i::2, j::2, k::2] for i, j, k in self.ORDER]
         merged: Tensor = self.reduce(self.norm(torch.cat(eighths, dim=-1)))
         return merged
@@ -114,13 +120,15 @@ class Block(nn.Module):
 
     def _attend(self, tokens: Tensor) -> Tensor:
         a, b, c = tokens.shape[1:4]
-        whole = filled(tokens, self.window)
+        whole = pad_to_windows(tokens, self.window)
         size: Size = whole.shape[1:4]  # type: ignore[assignment]
         apart = None
         if any(self.shift):
             whole = whole.roll([-s for s in self.shift], (1, 2, 3))
-            apart = separation(size, self.window, self.shift, tokens.device)
-        found = joined(self.attention(cut(whole, self.window), apart), size, self.window)
+            apart = shifted_window_mask(size, self.window, self.shift, tokens.device)
+        found = merge_windows(
+            self.attention(partition_windows(whole, self.window), apart), size, self.window
+        )
         return found.roll(self.shift, (1, 2, 3))[:, :a, :b, :c]
 
 

@@ -34,7 +34,7 @@ class TransMorphAffine(nn.Module):
         Voxels of a token along each axis.
     window
         Tokens of a window along each axis; by default a 32nd of the image, at least 2.
-    hidden
+    mlp_hidden
         Features between the two layers of each of the four heads.
     checkpointing
         Whether training computes blocks again instead of keeping them in memory.
@@ -55,11 +55,13 @@ class TransMorphAffine(nn.Module):
         width: float = 1.0,
         patch: int = 4,
         window: Size | None = None,
-        hidden: int = HIDDEN,
+        mlp_hidden: int = HIDDEN,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        _check(image_size, depths, heads, {"width": width, "patch": patch, "hidden": hidden})
+        _check(
+            image_size, depths, heads, {"width": width, "patch": patch, "mlp_hidden": mlp_hidden}
+        )
         self.image_size = image_size
         window = window or _window(image_size)
         channels = _shared(channels * width, heads)
@@ -75,7 +77,7 @@ class TransMorphAffine(nn.Module):
         left = _left(image_size, patch, len(depths))
         features = (channels << len(depths) - 1) * left[0] * left[1] * left[2]
         self.norm = nn.InstanceNorm3d(channels << len(depths) - 1)
-        self.heads = AffineHeads(features, hidden)
+        self.heads = AffineHeads(features, mlp_hidden)
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the raw numbers (batch, 15) of two volumes (batch, 1, *image_size).

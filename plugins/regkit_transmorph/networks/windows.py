@@ -14,7 +14,7 @@ Size: TypeAlias = tuple[int, int, int]
 APART = -100.0
 
 
-def cut(tokens: Tensor, window: Size) -> Tensor:
+def partition_windows(tokens: Tensor, window: Size) -> Tensor:
     """Cut a map (batch, d1, d2, d3, channels) into windows (batch * windows, tokens, channels)."""
     channels = tokens.shape[-1]
     (a, i), (b, j), (c, k) = _split(tokens.shape[1:4], window)
@@ -22,7 +22,7 @@ def cut(tokens: Tensor, window: Size) -> Tensor:
     return blocks.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(-1, i * j * k, channels)
 
 
-def joined(windows: Tensor, size: Size, window: Size) -> Tensor:
+def merge_windows(windows: Tensor, size: Size, window: Size) -> Tensor:
     """Put windows back together to a map (batch, *size, channels)."""
     channels = windows.shape[-1]
     (a, i), (b, j), (c, k) = _split(size, window)
@@ -30,14 +30,14 @@ def joined(windows: Tensor, size: Size, window: Size) -> Tensor:
     return blocks.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(-1, *size, channels)
 
 
-def filled(tokens: Tensor, window: Size) -> Tensor:
+def pad_to_windows(tokens: Tensor, window: Size) -> Tensor:
     """Add zeros at the ends of the axes of a map, up to multiples of the window."""
     missing = [-n % w for n, w in zip(tokens.shape[1:4], window, strict=True)]
     a, b, c = missing
     return functional.pad(tokens, [0, 0, 0, c, 0, b, 0, a]) if any(missing) else tokens
 
 
-def separation(size: Size, window: Size, shift: Size, device: torch.device) -> Tensor:
+def shifted_window_mask(size: Size, window: Size, shift: Size, device: torch.device) -> Tensor:
     """Return what is added to the attention within the windows of a shifted map.
 
     After a circular shift the last windows hold tokens from both ends of the map, which must not
@@ -64,7 +64,7 @@ def separation(size: Size, window: Size, shift: Size, device: torch.device) -> T
     ]
     for number, (a, b, c) in enumerate(product(*parts)):
         region[:, a, b, c] = number
-    numbers = cut(region, window)[..., 0]
+    numbers = partition_windows(region, window)[..., 0]
     return APART * (numbers[:, None] != numbers[:, :, None]).float()
 
 

@@ -12,7 +12,7 @@ from regkit_transmorph.preparation.prepared import UNITS, check_unit
 USUAL = {"fixed": "ct", "moving": "pet"}
 
 
-def settled(pair: Pair) -> tuple[Pair, list[str]]:
+def infer_modalities(pair: Pair) -> tuple[Pair, list[str]]:
     """Return a pair whose images say what they are, and what was assumed.
 
     Parameters

@@ -1,88 +1,163 @@
-"""What is learnt: maps under which images are alike, judged by nothing but the images."""
+"""Training of TransMorph without truth: only the similarity of the images counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from regkit.learning import Task
-from regkit_transmorph.catalogue import build_network
+from regkit.datasets.case import Case
+from regkit.geometry.volume import Volume
+from regkit.learning import (
+    CachedPair,
+    Task,
+    antialias_downsample,
+    domain_features,
+    image_facts,
+    measure_domain,
+    pair_arrays,
+    read_pair,
+    train_method,
+    truth_fact,
+)
+from regkit.learning.case_cache import Arrays, Facts
+from regkit.training import TrainingJob, TrainingProgress
+from regkit_transmorph.card import TransMorphCard, WindowedDomain
+from regkit_transmorph.catalogue import build_transmorph
 from regkit_transmorph.losses import LOSSES, symmetric_loss
 from regkit_transmorph.networks.affine import matrices
 from regkit_transmorph.networks.transmorph_affine import TransMorphAffine
-from regkit_transmorph.train.choices import Choices
-from regkit_transmorph.train.draws import draw
-from regkit_transmorph.train.export import export
-from regkit_transmorph.train.sampled import SampledLoss
-from regkit_transmorph.train.validation import fixed_draws, validate
-from regkit_transmorph.train.views import Batch, Views
+from regkit_transmorph.preparation import prepare
+from regkit_transmorph.train.config import TransMorphConfig
+from regkit_transmorph.train.image_sampler import ImageBatch, ImageSampler
+from regkit_transmorph.train.misplacement import sample_misplacement
+from regkit_transmorph.train.sampled_loss import SampledLoss
+from regkit_transmorph.train.validation import validate_maps, validation_misplacements
 
-# Of a batch and maps (batch, 3, 4).
-BatchLoss: TypeAlias = Callable[[Batch, Tensor], Tensor]
+# Loss of a batch and its maps (batch, 3, 4).
+BatchLoss: TypeAlias = Callable[[ImageBatch, Tensor], Tensor]
+ROLES = ("fixed", "moving")
+# Misplaced cases on which the domain guard's ranges are measured; chosen by hand.
+DOMAIN_CASES = 100
+# Seeds of these, apart from those of training: no step has this number.
+DOMAIN_SEED = 1 << 40
 
 
-class AlikeTask(Task[Batch]):
-    """A network that learns to make images alike.
+def train_transmorph(job: TrainingJob) -> Iterator[TrainingProgress]:
+    """Train `transmorph-cr` or `transmorph-mi`; a `regkit.training.Trainer`."""
+    return train_method(job, UnsupervisedTask)
 
-    Parameters
-    ----------
-    method
-        Name of the method.
-    views, held_out
-        Of the cases to learn from and to validate with.
-    device
-        Where to compute.
-    """
 
-    shown = ("loss", "tre_mm")
+class UnsupervisedTask(Task[ImageBatch]):
+    """The task of a network that learns to make a CT and a PET similar."""
 
-    def __init__(self, method: str, views: Views, held_out: Views, device: torch.device) -> None:
-        self.choices, self.method = views.choices, method
-        super().__init__(self.choices, _build(self.choices), device)
-        self.views, self.held_out = views, held_out
-        self.validation = fixed_draws(held_out)
-        self._loss = _loss_of(self.choices)
+    config_class = TransMorphConfig
+    card_class = TransMorphCard
+    logged_metrics = ("loss", "tre_mm")
 
-    def batch(self, step: int, places: Sequence[int]) -> Batch:
+    config: TransMorphConfig
+
+    def __init__(
+        self,
+        method: str,
+        config: TransMorphConfig,
+        cases: Sequence[CachedPair],
+        held_out: Sequence[CachedPair],
+        device: torch.device,
+    ) -> None:
+        super().__init__(method, config, cases, held_out, device)
+        self.train_sampler = ImageSampler(config, cases, device)
+        self.validation_sampler = ImageSampler(config, held_out, device)
+        self.misplacements = validation_misplacements(self.validation_sampler)
+        self._loss = _loss_of(config)
+
+    @staticmethod
+    def cache_key(config: TransMorphConfig) -> Sequence[Any]:
+        """Return the fields that preprocessing depends on."""
+        return [config.spacing, config.fixed_window, config.moving_window]
+
+    @staticmethod
+    def prepare_case(case: Case, config: TransMorphConfig) -> tuple[Arrays, Facts]:
+        """Preprocess both images of a case; a truth is needed for validation only."""
+        facts: dict[str, Any] = {"truth": truth_fact(case.truth)}
+        smooth = []
+        for role in ROLES:
+            given: Volume = getattr(case.pair, role)
+            modality = given.modality or getattr(config, role)
+            ready = prepare(given, modality, getattr(config, f"{role}_window"))
+            smooth.append(antialias_downsample(ready.volume, config.spacing))
+            preparation = {"preparation": dict(ready.record)}
+            facts[role] = image_facts(given, smooth[-1], modality) | preparation
+        return pair_arrays(*smooth), facts
+
+    @staticmethod
+    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> CachedPair:
+        """Return a cached pair."""
+        return read_pair(tensors, facts)
+
+    def build_network(self) -> TransMorphAffine:
+        """Return the network with random weights."""
+        config = self.config
+        switches = {**config.switches, "checkpointing": config.checkpointing}
+        return build_transmorph(config.variant, config.shape_zyx, **switches)
+
+    def batch(self, step: int, places: Sequence[int]) -> ImageBatch:
         """Draw cases and resample them."""
-        count, grid = len(self.views.cases), self.views.grid
-        draws = [draw(self.choices, count, grid, (self.choices.seed, step, p)) for p in places]
-        return self.views.batch(draws, seed=step * self.choices.batch + places[0])
+        count, grid = len(self.cases), self.config.grid
+        seeds = self.case_seeds(step, places)
+        drawn = [sample_misplacement(self.config, count, grid, seed) for seed in seeds]
+        return self.train_sampler.batch(drawn, seed=step * self.config.batch_size + places[0])
 
-    def loss(self, batch: Batch, step: int) -> Tensor:  # noqa: ARG002 - the same in every step
-        """Return how unlike the images are under the network's maps, both ways."""
+    def loss(self, batch: ImageBatch, step: int) -> Tensor:  # noqa: ARG002 - the same in every step
+        """Return the dissimilarity of the images under the network's maps, both ways."""
         own = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=own):  # which branches are left out
+        with torch.random.fork_rng(devices=own):  # for the branches that are dropped
             torch.manual_seed(batch.seed)
-            raw = self.network(*batch.seen())
+            raw = self.network(*batch.inputs())
         # On the CPU: hundreds of operations on single numbers.
         return self._loss(batch, matrices(raw.double().cpu()).to(self.device))
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Return the mean distance from the truth on the cases held out, after every look."""
-        return validate(network, self.held_out, self.validation)
+        """Return the target registration errors on the held-out cases."""
+        return validate_maps(network, self.validation_sampler, self.misplacements)
 
-    def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-        """Write the weights and their card."""
-        about = {**about, "cases": len(self.views.cases)}
-        export(folder, self.method, network, self.views, about)
+    def card_fields(self) -> Mapping[str, Any]:
+        """Return the fields of the card that say how the network is built and used."""
+        names = ("switches", "shape_zyx", "spacing", "passes")
+        return {
+            "network": self.config.variant,
+            **{name: getattr(self.config, name) for name in names},
+        }
+
+    def measured_fields(self) -> Mapping[str, Any]:
+        """Return the domains of the fixed and the moving images of training."""
+        features: tuple[list[dict[str, float]], ...] = ([], [])
+        for number in range(DOMAIN_CASES):
+            seed = (self.config.seed, number, DOMAIN_SEED)
+            one = sample_misplacement(self.config, len(self.cases), self.config.grid, seed)
+            for place, image in enumerate(self.train_sampler.pair(one)):
+                seen = image[0, 0].cpu().numpy()
+                features[place].append(domain_features(seen, voxel_mm=0.0))
+        return {role: self._domain(role, features[place]) for place, role in enumerate(ROLES)}
+
+    def _domain(self, role: str, features: Sequence[Mapping[str, float]]) -> WindowedDomain:
+        config, facts = self.config, [case.facts[role] for case in self.cases]
+        measured = measure_domain(features, facts, min(config.spacing) / 2)
+        return WindowedDomain(
+            modalities=measured.modalities,
+            # Whole bodies are scanned at any length: the grid fits those of its own size.
+            extent_mm=config.grid.extent,
+            ranges=measured.ranges,
+            window=getattr(config, f"{role}_window"),
+        )
 
 
-def _loss_of(choices: Choices) -> BatchLoss:
-    if choices.samples:
-        sampled = SampledLoss(choices.measure, choices.samples, choices.bins)
-        exponent = choices.compared_exponent
-        return lambda batch, maps: sampled(batch.moving**exponent, batch.fixed, maps, batch.seed)
-    published = LOSSES[choices.measure]
-    return lambda batch, maps: symmetric_loss(published, *batch.seen(), maps.float())
-
-
-def _build(choices: Choices) -> TransMorphAffine:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(choices.seed)
-        own = {"checkpointing": choices.checkpointing}
-        return build_network(choices.variant, choices.shape_zyx, **choices.switches, **own)
+def _loss_of(config: TransMorphConfig) -> BatchLoss:
+    if config.samples:
+        sampled = SampledLoss(config.measure, config.samples, config.bins)
+        gamma = config.intensity_gamma
+        return lambda batch, maps: sampled(batch.moving**gamma, batch.fixed, maps, batch.seed)
+    published = LOSSES[config.measure]
+    return lambda batch, maps: symmetric_loss(published, *batch.inputs(), maps.float())

@@ -1,4 +1,4 @@
-"""How well a network does on cases it never learnt from, always the same ones."""
+"""Target registration errors of TransMorph on held-out cases, always misplaced alike."""
 
 from __future__ import annotations
 
@@ -11,61 +11,66 @@ from torch import nn
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit_transmorph.affine_parameterization import normalized_to_lps
 from regkit_transmorph.networks.affine import matrices
-from regkit_transmorph.physical import to_transform
-from regkit_transmorph.train.draws import Draw, misplacement
-from regkit_transmorph.train.views import Views
+from regkit_transmorph.train.image_sampler import ImageSampler
+from regkit_transmorph.train.misplacement import Misplacement, sample_affine
 
 # Apart from every seed of a training step, which has a third number.
 SEED = 1_234_567
-# Every so many voxels of the body one is a target.
-EVERY = 101
+# One of so many voxels of the body is a target; chosen by hand.
+TARGET_STRIDE = 101
 
 
-def fixed_draws(views: Views) -> list[Draw]:
+def validation_misplacements(sampler: ImageSampler) -> list[Misplacement]:
     """Return one misplacement of each case."""
     found = []
-    for number in range(len(views.cases)):
+    for number in range(len(sampler.cases)):
         rng = np.random.default_rng([SEED, number])
-        fixed, moving = (misplacement(rng, views.choices, views.grid) for _ in range(2))
-        found.append(Draw(number, fixed, moving))
+        fixed, moving = (sample_affine(rng, sampler.config, sampler.grid) for _ in range(2))
+        found.append(Misplacement(number, fixed, moving))
     return found
 
 
-def validate(network: nn.Module, views: Views, draws: Sequence[Draw]) -> dict[str, float]:
-    """Return mean distances in mm from the truth, over the body: at first, and after the looks.
+def validate_maps(
+    network: nn.Module, sampler: ImageSampler, misplacements: Sequence[Misplacement]
+) -> dict[str, float]:
+    """Return mean distances in mm from the truth over the body.
 
-    ``tre_mm`` is after all looks, ``tre_mm_first`` after one, ``tre_mm_none`` without any.
+    ``tre_mm`` is that after all passes, ``tre_mm_pass1`` after one, ``tre_mm_initial`` before any.
     """
     network.eval()
     errors = []
-    for draw in draws:
-        points = _body(views, draw)
+    for one in misplacements:
+        points = _targets(sampler, one)
         found: AffineTransform = IDENTITY
-        distances = [_error_mm(found, draw, points)]
-        for _ in range(views.choices.passes):
-            found = found @ _look(network, views, draw, found)
-            distances.append(_error_mm(found, draw, points))
+        distances = [_error_mm(found, one, points)]
+        for _ in range(sampler.config.passes):
+            found = found @ _estimate(network, sampler, one, found)
+            distances.append(_error_mm(found, one, points))
         errors.append((distances[-1], distances[1], distances[0]))
-    names = ("tre_mm", "tre_mm_first", "tre_mm_none")
+    names = ("tre_mm", "tre_mm_pass1", "tre_mm_initial")
     return dict(zip(names, np.mean(errors, axis=0).tolist(), strict=True))
 
 
-def _look(network: nn.Module, views: Views, draw: Draw, found: AffineTransform) -> AffineTransform:
-    """Return what the network finds of what is left of a misplacement."""
-    left = replace(draw, moving=draw.moving @ found)
-    moving, fixed = views.batch([left]).seen()
+def _estimate(
+    network: nn.Module, sampler: ImageSampler, misplacement: Misplacement, found: AffineTransform
+) -> AffineTransform:
+    """Return the network's estimate of the misplacement that is left."""
+    left = replace(misplacement, moving=misplacement.moving @ found)
+    moving, fixed = sampler.batch([left]).inputs()
     with torch.inference_mode():
         raw = network(moving, fixed).double().cpu()
-    return to_transform(matrices(raw)[0].numpy(), views.grid, views.grid)
+    return normalized_to_lps(matrices(raw)[0].numpy(), sampler.grid, sampler.grid)
 
 
-def _body(views: Views, draw: Draw) -> FloatArray:
+def _targets(sampler: ImageSampler, misplacement: Misplacement) -> FloatArray:
     """Return points of the fixed body on the network's grid, LPS mm."""
-    fixed, _ = views.pair(draw)
-    return views.grid.to_physical(np.argwhere(fixed[0, 0].cpu().numpy() > 0)[::EVERY])
+    fixed, _ = sampler.pair(misplacement)
+    body = np.argwhere(fixed[0, 0].cpu().numpy() > 0)
+    return sampler.grid.to_physical(body[::TARGET_STRIDE])
 
 
-def _error_mm(found: AffineTransform, draw: Draw, points: FloatArray) -> float:
-    apart = found.map_points(points) - draw.motion.map_points(points)
+def _error_mm(found: AffineTransform, misplacement: Misplacement, points: FloatArray) -> float:
+    apart = found.map_points(points) - misplacement.motion.map_points(points)
     return float(np.linalg.norm(apart, axis=1).mean())

@@ -1,4 +1,4 @@
-"""A training's state as one file, which is whole at any moment."""
+"""The checkpoint of a training: one file, which is complete at any moment."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from torch.optim import Optimizer
 from regkit.errors import FileFormatError, OutputError
 from regkit.io.atomic_output import output_error_message
 
-NAME = "checkpoint.safetensors"
+CHECKPOINT_NAME = "checkpoint.safetensors"
 
 
 def write_checkpoint(
     folder: Path,
     networks: Mapping[str, nn.Module],
-    optimiser: Optimizer,
+    optimizer: Optimizer,
     facts: Mapping[str, Any],
 ) -> None:
     """Replace the checkpoint of a folder; killed at any moment, the old or the new one is there.
@@ -32,28 +32,28 @@ def write_checkpoint(
     Parameters
     ----------
     folder
-        Where it is; made if missing.
+        Folder of the checkpoint; made if missing.
     networks
-        Name -> network.
-    optimiser
-        Of the first of them.
+        Networks by name.
+    optimizer
+        Optimizer of the first network.
     facts
-        Plain data, such as the step.
+        Further state as plain data, such as the step.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    content = save(_tensors(networks, optimiser), {"facts": json.dumps(facts)})
-    partial = folder / f".{NAME}.partial"
+    content = save(_tensors(networks, optimizer), {"facts": json.dumps(facts)})
+    partial = folder / f".{CHECKPOINT_NAME}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(folder / NAME)
+        partial.replace(folder / CHECKPOINT_NAME)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -72,8 +72,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
         return dict(json.loads(stored.metadata()["facts"]))
 
 
-def read_tensors(folder: Path, networks: Mapping[str, nn.Module], optimiser: Optimizer) -> None:
-    """Put networks and optimiser into the state of a folder's checkpoint.
+def read_tensors(folder: Path, networks: Mapping[str, nn.Module], optimizer: Optimizer) -> None:
+    """Load the checkpoint of a folder into networks and optimizer.
 
     Raises
     ------
@@ -84,13 +84,13 @@ def read_tensors(folder: Path, networks: Mapping[str, nn.Module], optimiser: Opt
         tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
         for name, network in networks.items():
             network.load_state_dict(_part(tensors, f"{name}."))
-        _restore(optimiser, _part(tensors, "optimiser."))
+        _restore(optimizer, _part(tensors, "optimizer."))
 
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[Any]:
-    """Open a folder's checkpoint; whatever goes wrong with it is said of the file."""
-    file = folder / NAME
+    """Open the checkpoint of a folder; errors name the file."""
+    file = folder / CHECKPOINT_NAME
     try:
         with safe_open(file, framework="pt") as stored:
             yield stored
@@ -101,24 +101,24 @@ def _opened(folder: Path) -> Iterator[Any]:
         ) from error
 
 
-def _tensors(networks: Mapping[str, nn.Module], optimiser: Optimizer) -> dict[str, Tensor]:
+def _tensors(networks: Mapping[str, nn.Module], optimizer: Optimizer) -> dict[str, Tensor]:
     found = {
         f"{name}.{key}": tensor
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
-    for index, state in optimiser.state_dict()["state"].items():
-        found |= {f"optimiser.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        found |= {f"optimizer.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
     return {key: tensor.detach().cpu().contiguous().clone() for key, tensor in found.items()}
 
 
-def _restore(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def _restore(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")
         states.setdefault(int(index), {})[name] = tensor
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": states, "param_groups": groups})
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": groups})
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""Torch devices by name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 
 from regkit.errors import ParameterError
 
-TAKES = "device takes auto, cpu, cuda or cuda:N"
+DEVICE_NAMES = "device takes auto, cpu, cuda or cuda:N"
 
 
 def device_named(name: str) -> torch.device:
-    """Return a device; ``auto`` is a GPU if there is one.
+    """Return the torch device of a name; ``auto`` is a GPU if there is one.
 
     Raises
     ------
@@ -22,7 +22,7 @@ def device_named(name: str) -> torch.device:
     try:
         device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ParameterError(f"{TAKES}; '{name}' cannot be used here") from error
+        raise ParameterError(f"{DEVICE_NAMES}; '{name}' cannot be used here") from error
     if device.type not in {"cpu", "cuda"}:
-        raise ParameterError(f"{TAKES}, got '{name}'")
+        raise ParameterError(f"{DEVICE_NAMES}, got '{name}'")
     return device

@@ -1,4 +1,4 @@
-"""Several processes that share every batch, as torchrun starts them."""
+"""Training in several processes that torchrun starts, each with a part of every batch."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ import torch
 import torch.distributed
 from torch import nn
 
-# One process prepares cases and validates while the others wait, which takes what it takes.
-PATIENCE = timedelta(days=7)
+# The other processes wait while one preprocesses cases or validates, for as long as that takes.
+TIMEOUT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Crew:
-    """A process among those that train together.
+class DistributedContext:
+    """The place of this process among those that train together.
 
     Parameters
     ----------
     rank
-        Its number; the first one writes all files.
-    size
-        How many there are.
+        Number of this process; 0 is the main one, which writes all files.
+    world_size
+        Number of processes.
     """
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @classmethod
-    def assemble(cls, device: torch.device) -> Crew:
-        """Meet the processes that torchrun started, if it did."""
-        size = int(os.environ.get("WORLD_SIZE", "1"))
-        if size == 1:
+    def init(cls, device: torch.device) -> DistributedContext:
+        """Join the process group if torchrun started several processes."""
+        world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        if world_size == 1:
             return cls()
         if not torch.distributed.is_initialized():
-            kind = "nccl" if device.type == "cuda" else "gloo"
-            torch.distributed.init_process_group(kind, timeout=PATIENCE)
-        return cls(torch.distributed.get_rank(), size)
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            torch.distributed.init_process_group(backend, timeout=TIMEOUT)
+        return cls(torch.distributed.get_rank(), world_size)
 
     @property
-    def writes(self) -> bool:
-        """Whether this process writes files."""
+    def is_main(self) -> bool:
+        """Whether this process writes files, preprocesses cases and validates."""
         return self.rank == 0
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        if self.size > 1:
+    def barrier(self) -> None:
+        """Wait until all processes have come here."""
+        if self.world_size > 1:
             torch.distributed.barrier()
 
-    def leave(self) -> None:
-        """Say goodbye to the other processes."""
-        if self.size > 1:
+    def shutdown(self) -> None:
+        """Destroy the process group."""
+        if self.world_size > 1:
             torch.distributed.destroy_process_group()
 
-    def share_gradients(self, network: nn.Module) -> None:
-        """Replace gradients by their mean over all processes."""
-        if self.size == 1:
+    def all_reduce_gradients(self, network: nn.Module) -> None:
+        """Replace the gradients of a network by their mean over all processes."""
+        if self.world_size == 1:
             return
         for parameter in network.parameters():
             if parameter.grad is not None:
                 torch.distributed.all_reduce(parameter.grad)
-                parameter.grad /= self.size
+                parameter.grad /= self.world_size
 
-    def mean(self, value: float) -> float:
+    def all_reduce_mean(self, value: float) -> float:
         """Return the mean of a number over all processes."""
-        if self.size == 1:
+        if self.world_size == 1:
             return value
         on_gpu = torch.distributed.get_backend() == "nccl"
         device = torch.cuda.current_device() if on_gpu else "cpu"
-        shared = torch.tensor(value, dtype=torch.float64, device=device)
-        torch.distributed.all_reduce(shared)
-        return float(shared) / self.size
+        total = torch.tensor(value, dtype=torch.float64, device=device)
+        torch.distributed.all_reduce(total)
+        return float(total) / self.world_size

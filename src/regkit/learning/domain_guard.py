@@ -1,116 +1,171 @@
-"""The domain guard: it tells how a pair differs from what a network has learnt from."""
+"""The domain guard: it says how an image differs from those that a network was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Share of a range by which an image may leave it before anybody is warned.
-MARGIN = 0.25
-# 1/cm: rounding below zero, and more than any tissue or implant at a scanner's energies.
-MU_SLACK, MU_MOST = 0.1, 5.0
-WORDS = {
+from regkit.geometry.grid import Vector3
+
+Range = tuple[float, float]
+
+# Fraction of a feature's range in training by which an image may leave it without a warning;
+# chosen by hand.
+TOLERANCE = 0.25
+# Linear attenuation in 1/cm: rounding below zero, and more than any tissue or implant has at the
+# photon energies of SPECT and PET.
+MU_TOLERANCE, MU_MAX = 0.1, 5.0
+FEATURE_NAMES = {
     "mean": "mean intensity",
-    "deviation": "contrast",
-    "known": "share of the field of view that is shown",
+    "std": "contrast",
+    "known_fraction": "share of the field of view that is shown",
     "voxel_mm": "voxel size in mm",
 }
-# Weights for attenuation maps take a CT: both are scaled to the same tissues.
-STAND_INS = {"mu": "ct"}
+# Weights for attenuation maps take a CT: `regkit.learning.preprocessing` scales both to the same
+# tissues.
+COMPATIBLE_MODALITIES = {"mu": "ct"}
 
 
-class Learnt(Protocol):
-    """How the images of one role looked in training."""
+@dataclass(frozen=True, kw_only=True)
+class ImageDomain:
+    """The images of one role, fixed or moving, that a network was trained on.
+
+    Parameters
+    ----------
+    modalities
+        Modalities as of `regkit.geometry.volume.Volume`; the first one is assumed for an image
+        without a modality.
+    extent_mm
+        Mean size of the field of view along x, y, z.
+    center_of_mass_offset_mm
+        Mean offset of the center of mass from the center of the field of view, LPS.
+    ranges
+        Least and greatest value of each feature of `domain_features`.
+    """
+
+    modalities: tuple[str, ...]
+    extent_mm: Vector3
+    center_of_mass_offset_mm: Vector3 = (0.0, 0.0, 0.0)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def modality(self) -> str:
-        """As of `regkit.geometry.volume.Volume`."""
-
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        """Least and greatest of what `measured` returns."""
+        """The modality that is assumed for an image without one; empty if none is known."""
+        return self.modalities[0] if self.modalities else ""
 
 
-class Trained(Protocol):
-    """The card of a method's weights."""
-
-    @property
-    def method(self) -> str:
-        """Name of the method."""
-
-    @property
-    def fixed(self) -> Learnt:
-        """How fixed images looked."""
-
-    @property
-    def moving(self) -> Learnt:
-        """How moving images looked."""
-
-
-def measured(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
-    """Return what the guard looks at.
+def domain_features(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
+    """Return the features of an image that the guard compares.
 
     Parameters
     ----------
     seen
-        A prepared image on the network's grid, NaN where it shows nothing.
+        Preprocessed image on the network's grid, NaN outside its field of view.
     voxel_mm
-        Longest side of the voxels that the image came with.
+        Longest side of the voxels of the original image in mm.
     """
     known = np.isfinite(seen)
     values = seen[known]
     return {
         "mean": float(values.mean()) if values.size else 0.0,
-        "deviation": float(values.std()) if values.size else 0.0,
-        "known": float(known.mean()),
+        "std": float(values.std()) if values.size else 0.0,
+        "known_fraction": float(known.mean()),
         "voxel_mm": voxel_mm,
     }
 
 
-def unlike_unit(values: NDArray[Any], modality: str) -> str | None:
-    """Say in words if an image cannot be in the unit of a modality, else nothing.
+def measure_domain(
+    features: Sequence[Mapping[str, float]],
+    facts: Sequence[Mapping[str, Any]],
+    network_voxel_mm: float,
+) -> ImageDomain:
+    """Return the domain of the images of one role.
+
+    Parameters
+    ----------
+    features
+        Features of images as the network saw them in training.
+    facts
+        Facts of the original images, as `regkit.learning.cached_pair.image_facts` returns them.
+    network_voxel_mm
+        Voxel size in mm up to which images are as good as finer ones: those are smoothed.
+    """
+    ranges: dict[str, Range] = {
+        name: (min(f[name] for f in features), max(f[name] for f in features))
+        for name in features[0]
+    }
+    if "known_fraction" in ranges:
+        ranges["known_fraction"] = (ranges["known_fraction"][0], 1.0)
+    ranges["voxel_mm"] = (0.0, max(*(fact["voxel_mm"] for fact in facts), network_voxel_mm))
+    extent, offset = (
+        np.mean([fact[name] for fact in facts], axis=0).tolist()
+        for name in ("extent_mm", "center_of_mass_offset_mm")
+    )
+    modalities = dict.fromkeys(fact["modality"] for fact in facts if fact["modality"])
+    return ImageDomain(
+        modalities=tuple(modalities),
+        extent_mm=tuple(extent),
+        center_of_mass_offset_mm=tuple(offset),
+        ranges=ranges,
+    )
+
+
+def domain_warnings(
+    domain: ImageDomain,
+    method: str,
+    role: str,
+    modality: str,
+    features: Mapping[str, float],
+    *,
+    names: Mapping[str, str] = FEATURE_NAMES,
+) -> Iterator[str]:
+    """Yield one sentence for each way in which an image differs from those of training.
+
+    Parameters
+    ----------
+    domain
+        Images of this role in training.
+    method
+        Name of the method, for the sentences.
+    role
+        ``fixed`` or ``moving``, for the sentences.
+    modality
+        Modality of the image; empty if it does not say.
+    features
+        Features of the image; those without a range in training are ignored.
+    names
+        Names of the features for people.
+    """
+    compatible = {COMPATIBLE_MODALITIES.get(known) for known in domain.modalities}
+    if modality and modality not in {*domain.modalities, *compatible}:
+        learned = " and ".join(domain.modalities)
+        yield f"the {role} image is {modality}, and {method} was trained on {learned}"
+    for name, (low, high) in domain.ranges.items():
+        value, slack = features.get(name, low), TOLERANCE * (high - low)
+        if not low - slack <= value <= high + slack:
+            yield (
+                f"the {role} image's {names.get(name, name)} is {value:.3g}, and {method} "
+                f"was trained on {low:.3g} to {high:.3g}"
+            )
+
+
+def unit_mismatch(values: NDArray[Any], modality: str) -> str | None:
+    """Return why an image cannot be in the unit of a modality, or None.
 
     Parameters
     ----------
     values
-        As the image came.
+        Original intensities.
     modality
-        What it is taken for.
+        Modality that the image is taken for.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if modality == "mu" and (low < -MU_SLACK or high > MU_MOST):
+    if modality == "mu" and (low < -MU_TOLERANCE or high > MU_MAX):
         return f"runs from {low:g} to {high:g}: no attenuation per cm; of a CT in HU, say ct"
-    if modality == "ct" and low >= -MU_SLACK and high <= MU_MOST:
+    if modality == "ct" and low >= -MU_TOLERANCE and high <= MU_MAX:
         return f"runs from {low:g} to {high:g}: no CT in HU; of attenuation per cm, say mu"
     return None
-
-
-def doubts(
-    card: Trained, role: str, modality: str, measures: Mapping[str, float]
-) -> Iterator[str]:
-    """Yield in words how an image differs from those of training.
-
-    Parameters
-    ----------
-    card
-        Of the weights.
-    role
-        ``fixed`` or ``moving``.
-    modality
-        What the image says it is; empty if it does not.
-    measures
-        As `measured` returns them.
-    """
-    learnt = card.fixed if role == "fixed" else card.moving
-    if modality and modality not in {learnt.modality, STAND_INS.get(learnt.modality)}:
-        yield f"the {role} image is {modality}, and {card.method} has learnt {learnt.modality}"
-    for name, (low, high) in learnt.ranges.items():
-        value, slack = measures[name], MARGIN * (high - low)
-        if not low - slack <= value <= high + slack:
-            yield (
-                f"the {role} image's {WORDS.get(name, name)} is {value:.3g}, and {card.method} "
-                f"has learnt from {low:.3g} to {high:.3g}"
-            )

@@ -1,4 +1,4 @@
-"""From a trained network to a file of weights and its card."""
+"""Trained weights written to a file, with their card."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
     Parameters
     ----------
     folder
-        Where they go.
+        Folder of both files.
     method
-        Its name.
+        Name of the method.
     network
-        With its final weights.
+        The trained network.
     card
-        As plain data; the digest of the weights is added as ``sha256``.
+        Card as plain data; the digest of the weights is added as ``sha256``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Images looked up on a grid: many at a time, on any device, exactly, under affine maps."""
+"""Batches of images resampled onto one grid through affine maps, on any device."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform
 
 
-def places(
+def sampling_grid(
     throughs: Sequence[AffineTransform],
     onto: Grid,
     sources: Sequence[Grid],
     device: torch.device | None = None,
 ) -> Tensor:
-    """Return where the voxels of a grid lie in images.
+    """Return the coordinates of the voxels of a grid in several images.
 
     Parameters
     ----------
     throughs
-        Map points of `onto` to points of each image, LPS mm.
+        Maps of points of `onto` to points of each image, LPS mm.
     onto
-        The grid.
+        Grid to resample onto.
     sources
-        Of the images.
+        Grids of the images.
     device
-        Where to compute; the CPU if None.
+        Device of the result; the CPU if None.
 
     Returns
     -------
     Tensor
-        Coordinates x, y, z, shape (images, z, y, x, 3), -1 and 1 at the centres of an image's
-        outermost voxels: what torch calls ``align_corners``.
+        Coordinates x, y, z, shape (images, z, y, x, 3), from -1 to 1 between the centers of an
+        image's outermost voxels: ``align_corners=True`` of torch.
     """
     maps = [_between_corners(*both, onto) for both in zip(throughs, sources, strict=True)]
     matrices = torch.tensor(np.stack(maps), dtype=torch.float32, device=device)
@@ -47,41 +47,48 @@ def places(
     return along_z * z[:, None, None] + (along_y * y[:, None] + (along_x * x + shift))
 
 
-def look_up(
+def grid_sample(
     images: Sequence[Tensor],
-    where: Tensor,
+    coordinates: Tensor,
     mode: Literal["bilinear", "nearest"] = "bilinear",
-    beside: Literal["border", "zeros"] = "border",
+    padding_mode: Literal["border", "zeros"] = "border",
 ) -> Tensor:
     """Interpolate images.
 
     Parameters
     ----------
     images
-        Each (1, 1, z, y, x), of whatever type, on the device of `where`.
-    where
-        As `places` returns it.
+        Images (1, 1, z, y, x) of any type, on the device of the coordinates.
+    coordinates
+        Result of `sampling_grid`.
     mode
-        ``bilinear``, as torch calls the trilinear, or ``nearest``.
-    beside
-        What is beside an image: its border, drawn out, or ``zeros``.
+        ``bilinear``, which is trilinear in three dimensions, or ``nearest``.
+    padding_mode
+        Values beyond an image: its ``border`` or ``zeros``, as of torch.
 
     Returns
     -------
     Tensor
         Shape (images, z, y, x).
     """
-    looks = [
+    sampled = [
         functional.grid_sample(
-            image.float(), one[None], mode=mode, padding_mode=beside, align_corners=True
+            image.float(), one[None], mode=mode, padding_mode=padding_mode, align_corners=True
         )
-        for image, one in zip(images, where, strict=True)
+        for image, one in zip(images, coordinates, strict=True)
     ]
-    return torch.cat(looks)[:, 0]
+    return torch.cat(sampled)[:, 0]
 
 
-def beyond(where: Tensor, sources: Sequence[Grid]) -> Tensor:
-    """Return where nothing of an image is: half a voxel and more past its outermost centres.
+def outside_mask(coordinates: Tensor, sources: Sequence[Grid]) -> Tensor:
+    """Return the mask of points more than half a voxel from the outermost centers of an image.
+
+    Parameters
+    ----------
+    coordinates
+        Result of `sampling_grid`.
+    sources
+        Grids of the images.
 
     Returns
     -------
@@ -89,8 +96,8 @@ def beyond(where: Tensor, sources: Sequence[Grid]) -> Tensor:
         Booleans along the image's own axes z, y, x, shape (3, images, z, y, x).
     """
     shapes = np.array([source.shape_zyx for source in sources])
-    edges = torch.tensor(shapes / np.maximum(shapes - 1, 1), device=where.device)
-    outside = where.flip(-1).abs() > edges.float()[:, None, None, None]
+    edges = torch.tensor(shapes / np.maximum(shapes - 1, 1), device=coordinates.device)
+    outside = coordinates.flip(-1).abs() > edges.float()[:, None, None, None]
     return outside.movedim(-1, 0)
 
 

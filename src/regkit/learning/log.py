@@ -1,4 +1,4 @@
-"""The log of a training: a table, facts, and a picture of the curve."""
+"""The log of a training: a table, facts, and a plot of the curve."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from typing import Any, TypeAlias
 from regkit.io.atomic_output import atomic_output
 
 Row: TypeAlias = Mapping[str, float]
+# Size of the plot and its margin, in pixels.
 WIDTH, HEIGHT, MARGIN = 720, 320, 48
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
+COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
 
 
 def write_log(
-    folder: Path, rows: Sequence[Row], facts: Mapping[str, Any], drawn: Sequence[str]
+    folder: Path, rows: Sequence[Row], facts: Mapping[str, Any], plotted: Sequence[str]
 ) -> None:
     """Write ``log.csv``, ``log.json`` and ``curve.svg``, all or none of them.
 
     Parameters
     ----------
     folder
-        Where they go.
+        Folder of the three files.
     rows
-        One for every logged step; a row need not have every column.
+        One row for every logged step; a row need not have every column.
     facts
-        What else is known of the training.
-    drawn
-        Columns that the picture shows.
+        Further facts of the training, as plain data.
+    plotted
+        Columns in the plot.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_output(folder) as stage:
@@ -40,28 +41,30 @@ def write_log(
             table.writerows(rows)
         text = json.dumps({**facts, "curve": list(rows)}, indent=1) + "\n"
         stage.path("log.json").write_text(text, encoding="utf-8")
-        stage.path("curve.svg").write_text(curve(rows, drawn), encoding="utf-8")
+        stage.path("curve.svg").write_text(plot_curve(rows, plotted), encoding="utf-8")
 
 
-def curve(rows: Sequence[Row], names: Sequence[str]) -> str:
-    """Draw columns of a log against the step, on a logarithmic scale, as SVG."""
+def plot_curve(rows: Sequence[Row], names: Sequence[str]) -> str:
+    """Return a plot of columns of a log against the step, with a logarithmic axis, as SVG."""
     lines = {n: [(r["step"], r[n]) for r in rows if r.get(n, 0) > 0] for n in names}
     lines = {name: points for name, points in lines.items() if points}
     values = [v for points in lines.values() for _, v in points] or [1.0]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
     last = max((row["step"] for row in rows), default=1) or 1
 
-    def place(step: float, value: float) -> str:
+    def position(step: float, value: float) -> str:
         x = MARGIN + (WIDTH - 2 * MARGIN) * step / last
-        share = (math.log10(value) - low) / max(high - low, 1)
-        return f"{x:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share:.1f}"
+        fraction = (math.log10(value) - low) / max(high - low, 1)
+        return f"{x:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * fraction:.1f}"
 
-    parts = [_rule(place(0, 10.0**n), place(last, 10.0**n), 10.0**n) for n in range(low, high + 1)]
-    for colour, (name, points) in zip(COLOURS, lines.items(), strict=False):
-        path = " ".join(place(*point) for point in points)
-        parts.append(f'<polyline fill="none" stroke="{colour}" points="{path}"/>')
+    parts = [
+        _rule(position(0, 10.0**n), position(last, 10.0**n), 10.0**n) for n in range(low, high + 1)
+    ]
+    for color, (name, points) in zip(COLORS, lines.items(), strict=False):
+        path = " ".join(position(*point) for point in points)
+        parts.append(f'<polyline fill="none" stroke="{color}" points="{path}"/>')
         y = 16 * (1 + list(lines).index(name))
-        parts.append(f'<text x="{WIDTH - 110}" y="{y}" fill="{colour}">{name}</text>')
+        parts.append(f'<text x="{WIDTH - 110}" y="{y}" fill="{color}">{name}</text>')
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}">step (of {last:.0f})</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

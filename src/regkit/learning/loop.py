@@ -1,69 +1,94 @@
-"""A training from its first step, or its last checkpoint, to weights."""
+"""A training from its cases to its weights: the loop around steps, checkpoints and log."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
 from regkit.errors import ParameterError
-from regkit.learning.checkpoint import NAME
+from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.learning.device import device_named
-from regkit.learning.distributed import Crew
+from regkit.learning.distributed import DistributedContext
 from regkit.learning.log import write_log
 from regkit.learning.task import Task
+from regkit.learning.training_cases import build_caches, open_case_caches
+from regkit.learning.training_config import TrainingConfig, read_training_config
 from regkit.learning.training_state import Training
 from regkit.training import TrainingJob, TrainingProgress
 from regkit.weights import Weights, open_weights
 
-B = TypeVar("B")
-# Gets cases ready, telling how far it is, and returns the task.
-Prepare: TypeAlias = Callable[[torch.device, Crew], Generator[TrainingProgress, None, Task[B]]]
+# Columns of the log that are no scores of validation.
+NO_SCORES = frozenset({"step", "loss", "learning_rate", "seconds"})
 
 
-def run(job: TrainingJob, prepare: Prepare[B]) -> Iterator[TrainingProgress]:
-    """Train: the body of a `regkit.training.Trainer`.
+def train_method(job: TrainingJob, task: type[Task[Any]]) -> Iterator[TrainingProgress]:
+    """Train a method: the body of a `regkit.training.Trainer`.
 
     Parameters
     ----------
     job
-        As the trainer got it.
-    prepare
-        A generator function that returns the task, given the device and the processes that train
-        together; only the one that writes should fill folders, and then all wait.
+        The training as the command line asks for it.
+    task
+        Class of the method's task.
+
+    Returns
+    -------
+    iterator of TrainingProgress
+        Trains while it is iterated, an item for every preprocessed case and every step; at the
+        end the weights are in the folder.
 
     Raises
     ------
     ParameterError
-        The folder holds another training, or the device cannot be used.
+        The configuration or the device cannot be used, or the folder holds another training.
     FileFormatError
-        A checkpoint or weights to begin from that cannot be used.
+        A dataset, a checkpoint, or initial weights that cannot be used.
     MissingDependencyError
-        There are no weights of the name to begin from.
+        There are no initial weights of this name.
     OutputError
         The folder cannot be written.
     """
-    if (job.folder / NAME).exists() and not job.resume:
+    config, parameters = read_training_config(task.config_class, task.card_class.package, job)
+    task.check(job, config)
+    if (job.folder / CHECKPOINT_NAME).exists() and not job.resume:
         raise ParameterError(
             f"{job.folder} holds a training already; add --resume to go on, or choose another"
         )
+    return _run(job, task, config, parameters)
+
+
+def _run(
+    job: TrainingJob,
+    task: type[Task[Any]],
+    config: TrainingConfig,
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> Iterator[TrainingProgress]:
     device = _own_device(job.device)
-    start = _start(job)
-    crew = Crew.assemble(device)
+    start = _initial_weights(job)
+    context = DistributedContext.init(device)
     try:
-        task = yield from prepare(device, crew)
+        caches = open_case_caches(job, task, config, parameters)
+        if context.is_main:
+            yield from build_caches(caches)
+        context.barrier()
+        cases, held_out = (
+            [task.load_case(*stored) for cache in some for stored in cache.load()]
+            for some in (caches.train, caches.validation)
+        )
+        one = task(job.method, config, cases, held_out, device)
         if start:
-            task.start_from(start)
-        yield from _train(job, Training(task, crew, _origin(job, start)))
+            one.start_from(start)
+        yield from _train(job, Training(one, context, _origin(job, start)))
     finally:
-        crew.leave()
+        context.shutdown()
 
 
-def command(job: TrainingJob) -> str:
-    """Return the command line that does a training again."""
+def command_line(job: TrainingJob) -> str:
+    """Return the command line that repeats a training."""
     words = ["regkit", "train", job.method, "--data", job.data, "--preset", job.preset]
     words += ["--start", job.start] if job.start else []
     words += [] if job.steps is None else ["--steps", str(job.steps)]
@@ -72,23 +97,23 @@ def command(job: TrainingJob) -> str:
     return shlex.join([*words, "-o", "DIR"])
 
 
-def _train(job: TrainingJob, training: Training[B]) -> Iterator[TrainingProgress]:
-    course, task = training.course, training.task
-    if (job.folder / NAME).exists():
+def _train(job: TrainingJob, training: Training[Any]) -> Iterator[TrainingProgress]:
+    config, task, is_main = training.config, training.task, training.context.is_main
+    if (job.folder / CHECKPOINT_NAME).exists():
         training.restore(job.folder)
-    while training.step < course.steps:
-        training.advance()
-        at_end = training.step == course.steps
-        if training.crew.writes and (at_end or training.step % course.checkpoint_every == 0):
+    while training.global_step < config.steps:
+        training.step()
+        at_end = training.global_step == config.steps
+        if is_main and (at_end or training.global_step % config.checkpoint_every == 0):
             training.save(job.folder)
-            write_log(job.folder, training.rows, _facts(job, training), task.shown)
-        yield TrainingProgress("steps", training.step, course.steps, training.latest)
-    if training.crew.writes:
-        task.export(job.folder, training.kept, _about(job, training))
+            write_log(job.folder, training.rows, _facts(job, training), task.logged_metrics)
+        yield TrainingProgress("steps", training.global_step, config.steps, training.latest)
+    if is_main:
+        task.export(job.folder, training.ema_or_model, _about(job, training))
 
 
-def _start(job: TrainingJob) -> Weights | None:
-    """Return the weights to begin from, once they are known to be those of their card."""
+def _initial_weights(job: TrainingJob) -> Weights | None:
+    """Return the weights to start from, verified against their card."""
     if not job.start:
         return None
     weights = open_weights(job.start, job.registry.method(job.method).spec.weights)
@@ -97,12 +122,12 @@ def _start(job: TrainingJob) -> Weights | None:
 
 
 def _origin(job: TrainingJob, start: Weights | None) -> dict[str, Any]:
-    """Return what a training is of besides its choices: it can only go on with the same."""
+    """Return the facts that a resumed training must have in common with its checkpoint."""
     origin: dict[str, Any] = {"method": job.method, "data": job.data}
     if start:
         about = start.card.get("about") or {}
-        told = {key: about[key] for key in ("command", "start") if key in about}
-        origin["start"] = {"sha256": start.card["sha256"], **told}
+        history = {key: about[key] for key in ("command", "start") if key in about}
+        origin["start"] = {"sha256": start.card["sha256"], **history}
     return origin
 
 
@@ -116,32 +141,31 @@ def _own_device(name: str) -> torch.device:
 
 
 def _facts(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
-    """Return what is worth knowing of a training besides its curve."""
+    """Return the facts of a training for its log."""
     on_gpu = training.device.type == "cuda"
     memory = torch.cuda.max_memory_allocated(training.device) / 2**20 if on_gpu else 0.0
     return {
-        "command": command(job),
-        "preset": training.course.plain(),
+        "command": command_line(job),
+        "preset": training.config.to_json(),
         "torch": torch.__version__,
         "device": str(training.device),
         "device_name": torch.cuda.get_device_name(training.device) if on_gpu else "",
         "threads": torch.get_num_threads(),
-        "processes": training.crew.size,
+        "processes": training.context.world_size,
         "parameters": sum(p.numel() for p in training.network.parameters()),
         "seconds": training.seconds,
-        "seconds_per_step": training.seconds / max(training.step, 1),
+        "seconds_per_step": training.seconds / max(training.global_step, 1),
         "gpu_memory_mb": memory,
     }
 
 
 def _about(job: TrainingJob, training: Training[Any]) -> dict[str, Any]:
-    """Return what a card says of a training; scores are the last ones of validation."""
-    rest = {"step", "loss", "rate", "seconds"}
-    rows = ({k: v for k, v in row.items() if k not in rest} for row in reversed(training.rows))
+    """Return the facts of a training for the card, with the last scores of validation."""
+    rows = ({k: v for k, v in row.items() if k not in NO_SCORES} for row in training.rows[::-1])
     return {
-        "command": command(job),
+        "command": command_line(job),
         "data": job.data,
-        "steps": training.step,
+        "steps": training.global_step,
         "licence": "Apache-2.0",
         "device": _facts(job, training)["device_name"] or "CPU",
         **{key: value for key, value in training.origin.items() if key == "start"},

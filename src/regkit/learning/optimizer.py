@@ -1,4 +1,4 @@
-"""Optimisers and the rate, by the names presets give them."""
+"""Optimizers, learning rate schedules and the moving average of weights."""
 
 from __future__ import annotations
 
@@ -9,41 +9,58 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from regkit.learning.training_config import Course
+from regkit.learning.training_config import TrainingConfig
 
 
-def build_optimiser(course: Course, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Build the optimiser of a course."""
-    kind = torch.optim.AdamW if course.optimiser == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=course.rate, betas=course.betas, weight_decay=course.weight_decay)
+def build_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Build the optimizer of a configuration."""
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(
+        parameters,
+        lr=config.learning_rate,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+    )
 
 
-def rate_at(course: Course, step: int) -> float:
-    """Return the rate of a step, counted from 0; it depends on nothing else."""
-    rise = min(1.0, (step + 1) / course.warmup) if course.warmup else 1.0
-    if course.schedule == "cosine":
-        fall = (1 + math.cos(math.pi * step / course.steps)) / 2
-    elif course.schedule == "exponential":
-        fall = course.factor ** (step // course.every)
-    elif course.schedule == "steps":
-        fall = course.factor ** sum(step >= milestone for milestone in course.milestones)
-    elif course.schedule == "polynomial":
-        fall = (1 - step / course.steps) ** course.factor
+def learning_rate_at(config: TrainingConfig, step: int) -> float:
+    """Return the learning rate of a step, counted from 0; it depends on nothing else."""
+    rise = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.lr_schedule == "cosine":
+        fall = (1 + math.cos(math.pi * step / config.steps)) / 2
+    elif config.lr_schedule == "exponential":
+        fall = config.decay_rate ** (step // config.decay_steps)
+    elif config.lr_schedule == "steps":
+        fall = config.decay_rate ** sum(step >= milestone for milestone in config.milestones)
+    elif config.lr_schedule == "polynomial":
+        fall = (1 - step / config.steps) ** config.decay_rate
     else:
         fall = 1.0
-    return course.rate * rise * fall
+    return config.learning_rate * rise * fall
 
 
-def average(into: nn.Module, of: nn.Module, decay: float, step: int) -> None:
-    """Move one network's weights towards another's: an exponential moving average.
+def update_ema(ema: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the average of the weights towards the network's.
 
-    Early on the average is short, so that it forgets the random weights of the beginning.
+    Early in a training the average is over few steps, so that it forgets the random weights of
+    the beginning.
+
+    Parameters
+    ----------
+    ema
+        Network with the averaged weights; changed.
+    network
+        Network in training.
+    decay
+        Decay of the exponential moving average.
+    step
+        Number of the step, from 0.
     """
     decay = min(decay, (1 + step) / (10 + step))
-    theirs = of.state_dict()
+    current = network.state_dict()
     with torch.no_grad():
-        for name, tensor in into.state_dict().items():
+        for name, tensor in ema.state_dict().items():
             if tensor.is_floating_point():
-                tensor.lerp_(theirs[name], 1 - decay)
+                tensor.lerp_(current[name], 1 - decay)
             else:
-                tensor.copy_(theirs[name])
+                tensor.copy_(current[name])

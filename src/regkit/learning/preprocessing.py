@@ -1,4 +1,4 @@
-"""Images made ready for a network: intensities from 0 to 1, as smooth as its grid asks for."""
+"""Images preprocessed for a network: intensities from 0 to 1, smoothed for its grid."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.intensity import CT_WINDOW_HU, intensity_window, stabilize_variance
 from regkit.similarity.point_sample import sample_points
 
-# 1/cm: with it, air, water and bone of a mu-map lie where CT_WINDOW_HU puts those of a CT.
+# Linear attenuation in 1/cm: with it, air, water and bone of an attenuation map lie where
+# CT_WINDOW_HU puts those of a CT.
 MU_WINDOW = (0.0, 0.2)
-WINDOWS = {"ct": CT_WINDOW_HU, "mu": MU_WINDOW}
-# Standard deviation of a Gaussian that stands for averaging over a voxel, in voxels.
-BLUR = 0.4
+INTENSITY_WINDOWS = {"ct": CT_WINDOW_HU, "mu": MU_WINDOW}
+# Standard deviation, in voxels of the network, of the Gaussian that stands for averaging over such
+# a voxel; chosen by hand.
+ANTIALIAS_SIGMA = 0.4
 
 
-def prepared(
+def preprocess(
     volume: Volume, modality: str, spacing: Vector3, mask: LabelMap | None = None
 ) -> Volume:
-    """Prepare an image for a network that will see it with large voxels.
+    """Scale the intensities of an image to 0 to 1 and smooth it for the voxels of a network.
 
     Parameters
     ----------
     volume
-        Any grid.
+        Image on any grid.
     modality
-        What an image that does not say is taken for.
+        Modality of an image that does not say.
     spacing
-        Voxels of the network along x, y, z in mm; the image is smoothed for them, on its own
-        grid, or a coarser one over the same field of view.
+        Voxel size of the network along x, y, z in mm; the image is smoothed for it, on its own
+        grid or a coarser one over the same field of view.
     mask
-        Outside it the image is unknown, NaN.
+        Mask outside which the image is unknown, NaN.
 
     Returns
     -------
@@ -51,67 +53,67 @@ def prepared(
     """
     known = Volume(volume.array, volume.grid, volume.modality or modality)
     scaled = known.with_array(_scaled(known))
-    thin = thinned(scaled, spacing)
+    smooth = antialias_downsample(scaled, spacing)
     if mask is None:
-        return thin
-    marked = resample(mask, thin.grid, IDENTITY).array != 0
-    return thin.with_array(np.where(marked, thin.array, np.nan))
+        return smooth
+    marked = resample(mask, smooth.grid, IDENTITY).array != 0
+    return smooth.with_array(np.where(marked, smooth.array, np.nan))
 
 
-def thinned(volume: Volume, spacing: Vector3) -> Volume:
-    """Return an image as smooth as large voxels ask for, in voxels at least half as large.
+def antialias_downsample(volume: Volume, spacing: Vector3) -> Volume:
+    """Smooth an image for larger voxels, and resample it to half their size if it is finer.
 
     Parameters
     ----------
     volume
-        Any image.
+        Image on any grid.
     spacing
-        Voxels of the network along x, y, z in mm.
+        Voxel size of the network along x, y, z in mm.
     """
-    return _thinned(_smoothed(volume, spacing), spacing)
+    return _downsampled(_smoothed(volume, spacing), spacing)
 
 
 def slice_axis(grid: Grid) -> int:
-    """Return which array axis runs most along z, LPS: that of transaxial slices."""
+    """Return the array axis that runs most along z, LPS: that of transaxial slices."""
     return 2 - int(np.abs(np.reshape(grid.direction, (3, 3))[2]).argmax())
 
 
-def widened(volume: Volume, reach_mm: float) -> Volume:
-    """Continue an image beside its slices: by air where 0 is air, elsewhere by its border.
+def pad_in_plane(volume: Volume, margin_mm: float) -> Volume:
+    """Pad an image within its transaxial slices: by air where 0 is air, elsewhere by its border.
 
-    A scanner sees past the whole body, but not past one that lies askew: its border would be
-    drawn out to a beam that no body has. Nothing is added beyond the first and last slice, where
-    the body goes on and is unknown.
+    A scanner sees past the whole body, but not past one that lies obliquely: its border would
+    be drawn out to a beam that no body has. Nothing is added beyond the first and last slice,
+    where the body goes on and is unknown.
 
     Parameters
     ----------
     volume
-        Any image.
-    reach_mm
-        How far.
+        Image on any grid.
+    margin_mm
+        Width of the padding in mm.
     """
     axis = slice_axis(volume.grid)
     counts = [
-        0 if i == axis else int(np.ceil(reach_mm / s))
+        0 if i == axis else int(np.ceil(margin_mm / s))
         for i, s in enumerate(volume.grid.spacing[::-1])
     ]
     widths = [(n, n) for n in counts]
     array = np.pad(volume.array, widths, mode="edge")
-    if volume.modality in WINDOWS:  # beside what a mask hides there is no air either
+    if volume.modality in INTENSITY_WINDOWS:  # beside what a mask hides there is no air either
         array = np.where(np.isnan(array), array, np.pad(volume.array, widths))
     x, y, z = volume.grid.to_physical(np.negative(counts)).tolist()
     a, b, c = array.shape
     return volume.with_array(array, replace(volume.grid, shape_zyx=(a, b, c), origin=(x, y, z)))
 
 
-def filled(volume: Volume, unknown: float) -> NDArray[np.float32]:
-    """Return the array (z, y, x) with a number where the image shows nothing."""
-    return np.asarray(np.nan_to_num(volume.array, nan=unknown), dtype=np.float32)
+def fill_unknown(volume: Volume, fill_value: float) -> NDArray[np.float32]:
+    """Return the array (z, y, x) with a fill value instead of NaN."""
+    return np.asarray(np.nan_to_num(volume.array, nan=fill_value), dtype=np.float32)
 
 
 def _scaled(volume: Volume) -> FloatArray:
     array = stabilize_variance(volume.array, volume.modality)
-    low, high = WINDOWS.get(volume.modality) or intensity_window(
+    low, high = INTENSITY_WINDOWS.get(volume.modality) or intensity_window(
         sample_points(volume.with_array(array)).values, volume.modality
     )
     return np.asarray(np.clip((array - low) / (high - low), 0, 1))
@@ -119,14 +121,14 @@ def _scaled(volume: Volume) -> FloatArray:
 
 def _smoothed(volume: Volume, spacing: Vector3) -> Volume:
     own = np.asarray(volume.grid.spacing)
-    # Along the image's own axes; a network's voxels are as good as cubes.
+    # Along the image's own axes; a network's voxels are nearly cubes.
     coarse = np.full(3, min(spacing))
-    deviation = BLUR * np.sqrt(np.maximum(coarse**2 - own**2, 0)) / own
+    deviation = ANTIALIAS_SIGMA * np.sqrt(np.maximum(coarse**2 - own**2, 0)) / own
     return volume.with_array(gaussian_filter(volume.array, deviation[::-1], mode="nearest"))
 
 
-def _thinned(volume: Volume, spacing: Vector3) -> Volume:
-    """Leave voxels half as large as the network's, where they are smaller."""
+def _downsampled(volume: Volume, spacing: Vector3) -> Volume:
+    """Resample to voxels half as large as the network's along axes on which they are smaller."""
     grid = volume.grid
     finest = min(spacing) / 2
     sizes = np.asarray(grid.shape_zyx), np.asarray(grid.spacing[::-1])

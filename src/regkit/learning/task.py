@@ -1,4 +1,4 @@
-"""What a training is about: what a method has to say to have a trainer."""
+"""The task of a training: a network, its batches, its loss and its validation."""
 
 from __future__ import annotations
 
@@ -10,47 +10,93 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from regkit.learning.restore import restored
-from regkit.learning.training_config import Course
+from regkit.datasets.case import Case
+from regkit.errors import FileFormatError
+from regkit.learning.card import ModelCard
+from regkit.learning.case_cache import Arrays, Facts
+from regkit.learning.export import write_weights
+from regkit.learning.model import load_state
+from regkit.learning.training_config import TrainingConfig
+from regkit.training import TrainingJob
 from regkit.weights import Weights
 
 B = TypeVar("B")
 
 
 class Task(ABC, Generic[B]):
-    """A network, where its batches come from, what is lost, and what is worth keeping.
+    """How a network is trained; `regkit.learning.train_method` runs it.
+
+    A method's task sets the class attributes and implements the abstract methods.
 
     Parameters
     ----------
-    course
-        How the training goes on.
-    network
-        To be trained; the loop moves it to the device.
+    method
+        Name of the method.
+    config
+        Configuration of the training, of type `config_class`.
+    cases, held_out
+        Results of `load_case`: cases to train on, and cases to validate with.
     device
-        Where to compute.
+        Device that the network computes on.
     """
 
-    # Columns of the log that a person should see while it goes on, and in the picture.
-    shown: ClassVar[tuple[str, ...]] = ("loss",)
+    config_class: ClassVar[type[TrainingConfig]]
+    card_class: ClassVar[type[ModelCard]]
+    # Fields of the card of initial weights that must equal those of this training.
+    must_match: ClassVar[tuple[str, ...]] = ()
+    # Columns of the log that are shown during training and drawn in the curve.
+    logged_metrics: ClassVar[tuple[str, ...]] = ("loss",)
+    # Names that stand for several datasets, with commas between them.
+    data_aliases: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, course: Course, network: nn.Module, device: torch.device) -> None:
-        self.course, self.network, self.device = course, network, device
+    def __init__(
+        self,
+        method: str,
+        config: Any,
+        cases: Sequence[Any],
+        held_out: Sequence[Any],
+        device: torch.device,
+    ) -> None:
+        self.method, self.config, self.device = method, config, device
+        self.cases, self.held_out = cases, held_out
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.network = self.build_network()
 
-    def start_from(self, weights: Weights) -> None:
-        """Put weights into the network before its first step.
+    @classmethod
+    def check(cls, job: TrainingJob, config: Any) -> None:
+        """Refuse a training that cannot work, before any case is preprocessed."""
 
-        Raises
-        ------
-        FileFormatError
-            They are of another network.
-        """
-        restored(self.network, weights.file, str(weights.card.get("network", weights.method)))
+    @staticmethod
+    @abstractmethod
+    def cache_key(config: Any) -> Sequence[Any]:
+        """Return all of the configuration that `prepare_case` depends on, as plain data."""
+
+    @staticmethod
+    @abstractmethod
+    def prepare_case(case: Case, config: Any) -> tuple[Arrays, Facts]:
+        """Preprocess a case once: return arrays by name, and plain data about them."""
+
+    @staticmethod
+    @abstractmethod
+    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> Any:
+        """Return a case of the cache in the form that `batch` uses."""
+
+    @abstractmethod
+    def build_network(self) -> nn.Module:
+        """Return the network with random weights; torch is seeded already."""
 
     @abstractmethod
     def batch(self, step: int, places: Sequence[int]) -> B:
-        """Make these places of a step's batch; nothing but their numbers may decide what is drawn.
+        """Return a part of a step's batch; runs on another thread, during the step before.
 
-        Runs beside the step before, on another thread.
+        Parameters
+        ----------
+        step
+            Number of the step, from 0.
+        places
+            Places within the batch; everything random must be seeded with `case_seeds`, so that
+            resumed and distributed trainings see the same cases.
         """
 
     @abstractmethod
@@ -59,8 +105,74 @@ class Task(ABC, Generic[B]):
 
     @abstractmethod
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Score a network, in evaluation mode, on cases it never learns from, always the same."""
+        """Return scores of a network in evaluation mode on the held-out cases, always the same."""
 
     @abstractmethod
+    def card_fields(self) -> Mapping[str, Any]:
+        """Return the fields of the card that say how the network is built and used."""
+
+    def measured_fields(self) -> Mapping[str, Any]:
+        """Return the fields of the card that are measured on the cases when training has ended."""
+        return {}
+
+    def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the fields of the card that depend on the trained network.
+
+        Parameters
+        ----------
+        network
+            The trained network.
+        about
+            Facts for people that the loop knows.
+        """
+        del network
+        return {"about": about}
+
+    def initial_part(self) -> tuple[nn.Module, str]:
+        """Return the part of the network that initial weights go into, and its tensors' prefix."""
+        return self.network, ""
+
+    def case_seeds(self, step: int, places: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Return a seed for each place of a step's batch."""
+        return [(self.config.seed, step, place) for place in places]
+
+    def start_from(self, weights: Weights) -> None:
+        """Load initial weights before the first step.
+
+        Raises
+        ------
+        FileFormatError
+            They are of another network, or were trained for other inputs or outputs.
+        """
+        card = self.card_class.from_json(weights.card, weights.file)
+        ours = self.card_fields()
+        for name in self.must_match:
+            theirs = getattr(card, name)
+            if theirs != ours[name]:
+                raise FileFormatError(
+                    f"{weights.file} is nothing to begin from: {name} {theirs} on its card, "
+                    f"{ours[name]} in this training"
+                )
+        part, prefix = self.initial_part()
+        load_state(part, weights.file, card.network, prefix)
+
     def export(self, folder: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-        """Write the weights and their card, whole or not at all."""
+        """Write the weights and their card, both or neither.
+
+        Parameters
+        ----------
+        folder
+            Folder of both files.
+        network
+            The trained network.
+        about
+            Facts for people that the loop knows: data, command, scores.
+        """
+        about = {**about, "cases": len(self.cases)}
+        fields = {
+            **self.card_fields(),
+            **self.measured_fields(),
+            **self.final_fields(network, about),
+        }
+        card = self.card_class(method=self.method, **fields)
+        write_weights(folder, self.method, network, card.to_json())
