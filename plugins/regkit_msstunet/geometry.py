@@ -19,7 +19,7 @@ from regkit.errors import TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import AffineTransform
-from regkit.learning import upright_grid
+from regkit.learning import centered_grid
 
 # Of a voxel: how near voxels of two grids are that are the same ones.
 MEET = 1e-6
@@ -27,7 +27,7 @@ MEET = 1e-6
 
 def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
     """Return an upright cube of `size` voxels a side around a point in LPS mm."""
-    return upright_grid(centre, (size,) * 3, (spacing_mm,) * 3)
+    return centered_grid(centre, (size,) * 3, (spacing_mm,) * 3)
 
 
 def zoomed(grid: Grid, zoom: float, size: int) -> Grid:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Grid, Vector3
-from regkit.learning import ImageDomain, ModelCard, upright_grid
+from regkit.learning import ImageDomain, ModelCard, centered_grid
 from regkit.learning.domain_guard import FEATURE_NAMES
 from regkit.registration.parameters import check_each, check_ranges
 from regkit_pairnets.pose_parameterization import PoseParameterization
@@ -65,7 +65,7 @@ class PairNetCard(ModelCard):
 
     def grid(self, center: Vector3) -> Grid:
         """Return the network's grid around a point, LPS mm: upright, as in training."""
-        return upright_grid(center, self.shape_zyx, self.spacing)
+        return centered_grid(center, self.shape_zyx, self.spacing)
 
     def build_network(self) -> Any:
         """Return the network with random weights."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Grid, Vector3
-from regkit.learning import ImageDomain, ModelCard, upright_grid
+from regkit.learning import ImageDomain, ModelCard, centered_grid
 from regkit.learning.domain_guard import Range
 
 
@@ -55,7 +55,7 @@ class TransMorphCard(ModelCard):
 
     def grid(self, center: Vector3) -> Grid:
         """Return the network's grid around a point, LPS mm: upright, as in training."""
-        return upright_grid(center, self.shape_zyx, self.spacing)
+        return centered_grid(center, self.shape_zyx, self.spacing)
 
     def build_network(self) -> Any:
         """Return the network with random weights."""

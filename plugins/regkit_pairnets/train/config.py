@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from regkit.geometry.grid import Grid, Vector3
-from regkit.learning import TrainingConfig, upright_grid
+from regkit.learning import TrainingConfig, centered_grid
 from regkit.registration.parameters import check_each, check_interval, check_ranges
 from regkit_pairnets.card import InputOrder
 from regkit_pairnets.pose_parameterization import CARDIAC, PROSTATE, PoseParameterization
@@ -116,7 +116,7 @@ class PairNetConfig(TrainingConfig):
     @property
     def grid(self) -> Grid:
         """The network's grid, around the origin."""
-        return upright_grid((0.0, 0.0, 0.0), self.shape_zyx, self.spacing)
+        return centered_grid((0.0, 0.0, 0.0), self.shape_zyx, self.spacing)
 
     @property
     def switches(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ names are imported on first use, and torch only by those that need it::
     class MyMethod(LearnedMethod):            # the registrar that the MethodSpec names
         card, weights = MyCard, "my-method"   # weights, passes and device are its parameters
         def infer(self, pair, trained, passes):
-            inputs = NetworkInputs(preprocess(...), preprocess(...), upright_grid(...))
+            inputs = NetworkInputs(preprocess(...), preprocess(...), centered_grid(...))
             return register_with_model(pair, trained, inputs, estimate, passes)
 
     class MyConfig(TrainingConfig): ...       # presets/fast.toml has a table [my-method]
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from regkit.learning.model import TrainedModel as TrainedModel
     from regkit.learning.model import load_model as load_model
     from regkit.learning.network_grid import center_on_body as center_on_body
-    from regkit.learning.network_grid import upright_grid as upright_grid
+    from regkit.learning.network_grid import centered_grid as centered_grid
     from regkit.learning.preprocessing import antialias_downsample as antialias_downsample
     from regkit.learning.preprocessing import fill_unknown as fill_unknown
     from regkit.learning.preprocessing import pad_in_plane as pad_in_plane
@@ -85,7 +85,7 @@ _HOMES = {
         "loop": ("command_line", "train_method"),
         "method": ("LearnedMethod",),
         "model": ("TrainedModel", "load_model"),
-        "network_grid": ("center_on_body", "upright_grid"),
+        "network_grid": ("center_on_body", "centered_grid"),
         "preprocessing": ("antialias_downsample", "fill_unknown", "pad_in_plane", "preprocess"),
         "task": ("Task",),
         "training_config": ("TrainingConfig", "read_training_config"),

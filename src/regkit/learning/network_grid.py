@@ -15,7 +15,7 @@ from regkit.learning.domain_guard import ImageDomain
 FIELD_OF_VIEW_TOLERANCE = 0.15
 
 
-def upright_grid(center: Vector3, shape_zyx: tuple[int, int, int], spacing: Vector3) -> Grid:
+def centered_grid(center: Vector3, shape_zyx: tuple[int, int, int], spacing: Vector3) -> Grid:
     """Return a grid with its axes along LPS.
 
     Parameters
