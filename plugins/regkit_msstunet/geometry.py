@@ -20,6 +20,7 @@ from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rotation import nearest_rotation
 from regkit.geometry.transform import AffineTransform
 from regkit.learning import centered_grid
+from regkit_ventricle.reorientation_angles import euler_angles_yxz, rotation_matrix_yxz
 
 # Of a voxel: how near voxels of two grids are that are the same ones.
 MEET = 1e-6

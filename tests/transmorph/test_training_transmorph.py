@@ -32,6 +32,7 @@ from regkit_transmorph.train.sampled_loss import SampledLoss
 from regkit_transmorph.train.task import UnsupervisedTask, _loss_of
 from regkit_transmorph.train.task import train_transmorph as train
 from regkit_transmorph.train.validation import validate_maps, validation_misplacements
+from small_training import write_cases
 
 TINY = {
     "shape_zyx": (16, 16, 16),
