@@ -122,7 +122,9 @@ def test_scale_transformers_keep_places_where_scales_agree(fold) -> None:
 def test_looks_of_whole_steps_are_cut_out_and_not_interpolated(fold) -> None:
     """Where poses agree, voxels of closer looks, and features there, are those of the whole."""
     zooms = (1.0, 31 / 47, 15 / 47)  # 32 and 16 of 48 voxels
-    network = build_reorienter(48, "seg2", width=0.0625, norm="group", fold=fold, zooms=zooms)
+    network = build_reorienter(
+        48, "seg2", width=0.0625, norm="group", space_to_depth=fold, zooms=zooms
+    )
     segmenter = network.segmenter
     seen = {}
     segmenter.register_forward_pre_hook(lambda _, given: seen.update(looks=given[0]))
@@ -187,14 +189,18 @@ def test_labels_teach_the_localiser_through_the_samplers_only() -> None:
 
 
 def test_folded_networks_are_as_large_as_they_say() -> None:
-    network = build_reorienter(96, fold=3, norm="group", trunk=0.25, width=0.75)
+    network = build_reorienter(
+        96, space_to_depth=3, norm="group", localizer_width=0.25, width=0.75
+    )
     assert 4 * count(network) < 30e6
     seen = [layers[0].in_channels for layers in network.segmenter.encoders]
     assert seen == [27, 1 + 12, 1 + 24, 48, 96]  # blocks of the whole, voxels of what is closer
     said = [layer.out_channels for layer in network.segmenter.outputs]
     assert said == [3 * 27, 3, 3]
     zooms = (1.0, 63 / 95, 31 / 95)
-    network = build_reorienter(96, fold=3, norm="group", trunk=0.25, width=0.25, zooms=zooms)
+    network = build_reorienter(
+        96, space_to_depth=3, norm="group", localizer_width=0.25, width=0.25, zooms=zooms
+    )
     shapes = [tuple(one.shape[2:]) for one in network(torch.rand(1, 1, 96, 96, 96)).logits]
     assert shapes == [(n, n, n) for n in (96, 64, 32)]
     seen = [layers[0].in_channels for layers in network.segmenter.encoders]
@@ -205,7 +211,7 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
     ("switches", "says"),
     [
         ({"grid_size": 24}, "a multiple of 16 voxels a side, got 24"),
-        ({"grid_size": 48, "fold": 2}, "a multiple of 32 voxels a side, got 48"),
+        ({"grid_size": 48, "space_to_depth": 2}, "a multiple of 32 voxels a side, got 48"),
         ({"grid_size": 32, "width": 0.0}, "width takes a positive factor, got 0"),
         ({"grid_size": 32, "zooms": (1.0, 0.5)}, "three falling shares .* got .1.0, 0.5.$"),
         ({"grid_size": 32, "zooms": (1.0, 0.5, 0.5)}, "three falling shares of the field"),
@@ -213,7 +219,7 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
         ({"grid_size": 32, "zooms": (1.0, 0.5, 0.0)}, "three falling shares of the field"),
         ({"grid_size": 32, "zooms": (1.0, 0.5, 0.05)}, "a look of 2 voxels a side cannot be"),
         (
-            {"grid_size": 64, "fold": 4, "zooms": (1.0, 0.7, 0.25)},
+            {"grid_size": 64, "space_to_depth": 4, "zooms": (1.0, 0.7, 0.25)},
             "a look of 45 voxels a side cannot be folded by 2",
         ),
         ({"grid_size": 32, "norm": "layer"}, "norm takes 'batch' or 'group', got 'layer'"),

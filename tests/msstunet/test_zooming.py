@@ -120,9 +120,9 @@ def test_no_motion_moves_nothing() -> None:
 
 
 def test_it_is_a_switch_of_the_networks() -> None:
-    network = build_reorienter(32, width=0.125, localiser="zooming")
+    network = build_reorienter(32, width=0.125, localizer="zooming")
     assert isinstance(network.localiser, ZoomingLocalizer)
     assert network(torch.rand(1, 1, 32, 32, 32)).numbers.shape == (1, 3, 6)
-    assert build_reorienter(32, "seg2", width=0.125, localiser="zooming").needs_pose
+    assert build_reorienter(32, "seg2", width=0.125, localizer="zooming").needs_pose
     with pytest.raises(ParameterError, match="takes 'resnet' or 'zooming', got 'other'"):
-        build_reorienter(32, localiser="other")
+        build_reorienter(32, localizer="other")

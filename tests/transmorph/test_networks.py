@@ -38,7 +38,7 @@ GOLDEN = {
         ],
     },
 }
-SMALL = {"width": 0.125, "depths": (2, 2, 2), "hidden": 8}
+SMALL = {"width": 0.125, "depths": (2, 2, 2), "mlp_hidden": 8}
 
 
 def small(**switches):
