@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --durations=10
 INSTALLED := $(VENV)/.installed
 T ?= # a room, file or test below tests/: make test T=io
+LONG := conformance or training or simulation or end_to_end or slow or gpu
 TESTS := $(addprefix tests/,$(strip $(T)))
 
 # What is built and what is installed are both pinned; pip reads the one or the other variable.
@@ -35,7 +36,7 @@ test: install
 	$(PYTEST) -n auto -m "not slow and not gpu" $(TESTS)
 
 quick: install
-	$(PYTEST) -n auto -m "not (conformance or training or end_to_end or slow or gpu)" $(TESTS)
+	$(PYTEST) -n auto -m "not ($(LONG))" $(TESTS)
 
 slow: install
 	$(PYTEST) -m "slow and not gpu" $(TESTS)

@@ -18,6 +18,8 @@ from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
 from small_cohorts import small
 
+pytestmark = pytest.mark.simulation
+
 
 @pytest.fixture(scope="module")
 def case():

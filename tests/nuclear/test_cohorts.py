@@ -13,6 +13,8 @@ from regkit.registry import default_registry
 from regkit_nuclear.cohorts.patient_seeds import PATIENTS_PER_SEED, SEEDS, patient_seed
 from small_cohorts import SMALL, small
 
+pytestmark = pytest.mark.simulation
+
 NAMES = sorted(SMALL)
 
 

@@ -18,6 +18,8 @@ from regkit.registrar import Pair
 from regkit_nuclear.dicom_export import write_image
 from regkit_nuclear.phantoms.thorax.anatomy import attenuation, hounsfield
 
+pytestmark = pytest.mark.simulation
+
 SHAPE = (6, 8, 7)
 UPRIGHT = Grid(SHAPE, (6.8, 6.7, 4.1), (-30.1, -22.3, -40.7))
 OBLIQUE = Grid(

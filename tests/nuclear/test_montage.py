@@ -10,6 +10,8 @@ from regkit.registrar import Pair
 from regkit_nuclear.montage import ACROSS, EDGE, GAP, PANEL, montage
 from small_cohorts import SMALL, small
 
+pytestmark = pytest.mark.simulation
+
 WIDTH = ACROSS * (3 * PANEL + 2 * GAP) + (ACROSS + 1) * EDGE
 
 

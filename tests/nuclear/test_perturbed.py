@@ -12,6 +12,8 @@ from regkit.registry import default_registry
 from regkit_nuclear.cohorts.perturbed import PerturbedPetCt
 from small_cohorts import small
 
+pytestmark = pytest.mark.simulation
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -18,6 +18,8 @@ from regkit_nuclear.phantoms.prostate import (
 )
 from regkit_nuclear.phantoms.prostate.probe_compression import to_displacement_field
 
+pytestmark = pytest.mark.simulation
+
 GRID = prostate_grid(64, 1.35)
 POSE = rigid((6, -8, 12), (5, -4, 7))
 

@@ -18,6 +18,8 @@ from regkit_nuclear.phantoms.prostate.ultrasound import (
     to_polar,
 )
 
+pytestmark = pytest.mark.simulation
+
 SHAPE = polar_grid().shape_zyx
 
 

@@ -11,6 +11,8 @@ from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.phantoms.thorax.uptake import TERRITORIES
 from thorax_patients import GRID, SEEDS, field_of_view, rendered, where
 
+pytestmark = pytest.mark.simulation
+
 each_patient = pytest.mark.parametrize("seed", SEEDS)
 
 

@@ -14,6 +14,8 @@ from regkit_nuclear.phantoms.thorax import ORGANS, Breathing, draw_thorax_patien
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from thorax_patients import GRID, field_of_view, rendered, where
 
+pytestmark = pytest.mark.simulation
+
 
 def test_the_same_seed_gives_the_same_patient_and_another_seed_another():
     patient, anatomy = rendered(5)

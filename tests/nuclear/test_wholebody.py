@@ -14,6 +14,8 @@ from regkit_nuclear.phantoms.wholebody import (
     whole_body_grid,
 )
 
+pytestmark = pytest.mark.simulation
+
 SEEDS = (1, 4, 6)
 COARSE = whole_body_grid(coarser=3)
 

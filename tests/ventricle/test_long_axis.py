@@ -143,7 +143,10 @@ def test_a_frame_whose_inferior_wall_is_at_the_base_still_gives_one():
     _, labels = SHELL.draw(cube(4.0))
     axis = long_axis(labels)
     upside_down = along_axis(axis, POSE) @ rigid((90, 0, 0))
-    assert along_axis(axis, upside_down).is_rigid
+    frame = along_axis(axis, upside_down)
+    assert frame.is_rigid
+    assert tilt_deg(axis, frame) == pytest.approx(0, abs=1e-6)
+    assert offset_mm(axis, frame) == pytest.approx(0, abs=1e-6)
 
 
 def test_an_upright_frame_has_superior_up():
@@ -159,4 +162,6 @@ def test_an_axis_along_the_patient_still_gives_an_upright_frame():
     _, labels = SHELL.draw(cube(4.0, pose=AffineTransform(np.eye(4))), AffineTransform(np.eye(4)))
     axis = long_axis(labels)
     exact = type(axis)(*(np.array([0.0, 0.0, z]) for z in (-58.0, -47.5, -10.0, 30.0)))
-    assert upright_frame(exact).is_rigid
+    frame = upright_frame(exact)
+    assert frame.is_rigid
+    assert tilt_deg(exact, frame) == pytest.approx(0, abs=1e-6)

@@ -22,6 +22,8 @@ from regkit_ventricle.segments import SEGMENTS
 from small_cohorts import small
 from ventricle_shells import POSE, Shell, box, cube
 
+pytestmark = pytest.mark.simulation
+
 VOLUMES = ("sa", "hla", "vla", "labels", "sa_labels")
 ENDINGS = (".tfm", ".json", ".png", "_segments.csv", *(f"_{name}.nii.gz" for name in VOLUMES))
 SHELL = Shell()

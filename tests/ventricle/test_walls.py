@@ -20,6 +20,8 @@ from regkit_ventricle.wall_refinement import NOTHING, WallRefinement
 from regkit_ventricle.walls import AROUND_MM, fit_walls
 from ventricle_shells import POSE, Shell, box, cube
 
+pytestmark = pytest.mark.simulation
+
 SHELL = Shell()
 FINE = cube(1.5)
 
