@@ -84,7 +84,7 @@ def test_a_folder_with_other_records_is_one_line(tmp_path, run, content) -> None
     (tmp_path / "records.jsonl").write_bytes(content)
     result = run("report", tmp_path)
     assert result.exit_code == 1
-    assert "line 1 is not a record of a benchmark; take the line out" in result.stderr
+    assert "line 1 is not a record of a benchmark; remove the line" in result.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["records.jsonl"]
 
 

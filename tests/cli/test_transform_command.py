@@ -147,7 +147,7 @@ def test_a_field_composed_stays_a_field(run, files):
     [
         (("show", "nope.tfm"), "cannot be read: No such file"),
         (("convert", "a.tfm", "t.xyz"), "unknown suffix '.xyz'"),
-        (("convert", "a.tfm", "t.mat"), "'ants' or 'fsl'"),
+        (("convert", "a.tfm", "t.mat"), "a suffix of 'ants' and 'fsl': give the format to write"),
         (("convert", "a.tfm", "fsl.mat", "--to", "fsl"), "--fixed and --moving"),
         (("invert", "flat.txt", "i.tfm"), "singular"),
         (("show", "a.tfm", "--fixed", "nope.nii"), "nope.nii"),
