@@ -63,7 +63,7 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
     Raises
     ------
     ParameterError
-        A parameter the method does not have, or a value of the wrong type.
+        The method lacks a parameter, or a value has the wrong type.
     """
     known = parameters_of(target)
     for key in values:
@@ -82,7 +82,7 @@ def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:
     Raises
     ------
     ParameterError
-        Names the parameter, its range and what was got.
+        A value is out of range.
     """
     for name, (least, greatest) in ranges.items():
         value = getattr(method, name)
@@ -101,7 +101,7 @@ def check_each(method: Any, least: float, greatest: float, *names: str) -> None:
 
 
 def check_interval(method: Any, least: float, greatest: float, *names: str) -> None:
-    """Refuse parameters that are two numbers, unless they rise within a range."""
+    """Refuse parameters that are not two numbers in rising order within a range."""
     for name in names:
         low, high = getattr(method, name)
         if not least <= low <= high <= greatest:
