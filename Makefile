@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --durations=10
+PARALLEL := -n auto --dist worksteal
 INSTALLED := $(VENV)/.installed
 T ?= # a room, file or test below tests/: make test T=io
 LONG := conformance or training or simulation or end_to_end or slow or gpu
@@ -33,10 +34,10 @@ demo: install
 	$(BIN)/regkit demo
 
 test: install
-	$(PYTEST) -n auto -m "not slow and not gpu" $(TESTS)
+	$(PYTEST) $(PARALLEL) -m "not slow and not gpu" $(TESTS)
 
 quick: install
-	$(PYTEST) -n auto -m "not ($(LONG))" $(TESTS)
+	$(PYTEST) $(PARALLEL) -m "not ($(LONG))" $(TESTS)
 
 slow: install
 	$(PYTEST) -m "slow and not gpu" $(TESTS)

@@ -37,16 +37,16 @@ def test_every_module_of_the_core_imports_without_what_only_posix_has():
 
 def test_without_process_groups_a_benchmark_is_refused_with_a_way_out(monkeypatch):
     monkeypatch.delattr(os, "killpg")
-    worker_client._check_system.cache_clear()
+    worker_client.check_system.cache_clear()
     with pytest.raises(BenchmarkError, match="run it on Linux"):
-        worker_client._check_system(0)
+        worker_client.check_system(0)
 
 
 def test_a_memory_limit_that_cannot_be_enforced_is_announced(monkeypatch, caplog):
     monkeypatch.setattr(worker_client, "resident_mb", lambda process: 0.0)
-    worker_client._check_system.cache_clear()
+    worker_client.check_system.cache_clear()
     with caplog.at_level(logging.WARNING):
-        worker_client._check_system(1000)
+        worker_client.check_system(1000)
     assert caplog.messages == ["the limit of 1000 MB is not enforced: it needs /proc of Linux"]
 
 

@@ -50,14 +50,14 @@ class Shell:
         """
         points = grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
         x, y, z = np.moveaxis(pose.inverse().map_points(points), -1, 0)
-        whole = self._inside(x, y, z, 0.0)
-        cavity = self._inside(x, y, z, self.wall)
+        whole = self.inside(x, y, z, 0.0)
+        cavity = self.inside(x, y, z, self.wall)
         labels = np.where(cavity, 2, whole.astype(int))
-        near = self._inside(x, y, z, -8.0, 12.0) & ~self._inside(x, y, z, self.wall + 6.0)
+        near = self.inside(x, y, z, -8.0, 12.0) & ~self.inside(x, y, z, self.wall + 6.0)
         image = np.where(near, uptake(x, y, z), 0.05)
         return Volume(image, grid, "pet"), LabelMap(labels.astype(np.uint8), grid)
 
-    def _inside(self, x, y, z, less: float, beyond: float = 0.0) -> np.ndarray:
+    def inside(self, x, y, z, less: float, beyond: float = 0.0) -> np.ndarray:
         radius, depth = self.radius - less, self.depth - less
         return ((x**2 + y**2) / radius**2 + z**2 / depth**2 <= 1) & (z <= self.cut + beyond)
 

@@ -29,7 +29,7 @@ from regkit_transmorph.train.config import TransMorphConfig
 from regkit_transmorph.train.image_sampler import ImageSampler
 from regkit_transmorph.train.misplacement import Misplacement, sample_misplacement
 from regkit_transmorph.train.sampled_loss import SampledLoss
-from regkit_transmorph.train.task import UnsupervisedTask, _loss_of
+from regkit_transmorph.train.task import UnsupervisedTask, batch_loss_for
 from regkit_transmorph.train.task import train_transmorph as train
 from regkit_transmorph.train.validation import validate_maps, validation_misplacements
 from small_training import write_cases
@@ -158,7 +158,7 @@ def test_the_moving_image_is_compared_by_a_root_of_its_intensities() -> None:
     maps = torch.eye(3, 4).double()[None]
     rooted = replace(batch, moving=torch.sqrt(batch.moving))
     by_choice, of_roots, plain = (
-        float(_loss_of(TransMorphConfig(samples=2000, intensity_gamma=exponent))(one, maps))
+        float(batch_loss_for(TransMorphConfig(samples=2000, intensity_gamma=exponent))(one, maps))
         for exponent, one in ((0.5, batch), (1.0, rooted), (1.0, batch))
     )
     assert by_choice == pytest.approx(of_roots)

@@ -43,7 +43,7 @@ def scan(sigma=2.6, along=2.6, *, uptake=everywhere, grid=None, noise=0.0):
         x, y, z = np.moveaxis(
             POSE.inverse().map_points(points + np.subtract(part, 0.5) * 0.75), -1, 0
         )
-        whole, cavity = SHELL._inside(x, y, z, 0.0), SHELL._inside(x, y, z, SHELL.wall)
+        whole, cavity = SHELL.inside(x, y, z, 0.0), SHELL.inside(x, y, z, SHELL.wall)
         activity += np.where(cavity, 0.15, np.where(whole, uptake(x, y, z), 0.1)) / 8
     widths = np.divide((along, sigma, sigma), 1.5)
     blurred = Volume(gaussian_filter(activity, widths).astype(np.float32), FINE, "pet")
@@ -195,7 +195,7 @@ def test_a_wall_is_not_torn_where_it_is_thin() -> None:
     # The very apex has a wall of 1.5 mm, in the labels only.
     thin = Shell(thicker(2.0).radius, thicker(2.0).depth, 1.5)
     x, y, z = np.moveaxis(points, -1, 0)
-    array[(z < -53) & thin._inside(x, y, z, 1.5)] = 2
+    array[(z < -53) & thin.inside(x, y, z, 1.5)] = 2
     found = refined(scan(), labels.with_array(array))
     own = found.diagnostics["lv-walls"]
     assert own["kept"] is False

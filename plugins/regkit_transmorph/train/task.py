@@ -71,7 +71,7 @@ class UnsupervisedTask(Task[ImageBatch]):
         self.train_sampler = ImageSampler(config, cases, device)
         self.validation_sampler = ImageSampler(config, held_out, device)
         self.misplacements = validation_misplacements(self.validation_sampler)
-        self._loss = _loss_of(config)
+        self._loss = batch_loss_for(config)
 
     @staticmethod
     def cache_key(config: TransMorphConfig) -> Sequence[Any]:
@@ -154,7 +154,8 @@ class UnsupervisedTask(Task[ImageBatch]):
         )
 
 
-def _loss_of(config: TransMorphConfig) -> BatchLoss:
+def batch_loss_for(config: TransMorphConfig) -> BatchLoss:
+    """Return the loss of a batch under the network's maps, from sampled or from all voxels."""
     if config.samples:
         sampled = SampledLoss(config.measure, config.samples, config.bins)
         gamma = config.intensity_gamma

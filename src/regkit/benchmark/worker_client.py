@@ -90,7 +90,7 @@ class WorkerClient:
     """
 
     def __init__(self, plan: Plan, dataset: str, folder: str) -> None:
-        _check_system(plan.memory_mb)
+        check_system(plan.memory_mb)
         self._plan = plan
         self._dataset = dataset
         self._folder = folder
@@ -156,7 +156,7 @@ class WorkerClient:
 
 
 @cache
-def _check_system(memory_mb: int) -> None:
+def check_system(memory_mb: int) -> None:
     """Refuse a system without process groups; warn where memory cannot be limited."""
     if not hasattr(os, "killpg"):
         raise BenchmarkError(
