@@ -1,4 +1,4 @@
-"""What a GPU gains: dense measures against memory bandwidth, starts in batch, the SPECT projector.
+"""Measure the gain of a GPU: dense metrics, batches of starts, the SPECT projector.
 
     python benchmarks/gpu.py [PART ...] [--device cuda] [--size 256] [--batch-size 64]
                              [--starts 512] [--views 60] [--runs 20] [--out FILE.jsonl]
@@ -90,7 +90,7 @@ def maps(count: int, device: torch.device) -> Tensor:
 
 
 def seconds(work: Callable[[], Any], device: torch.device, runs: int) -> float:
-    """Median of the wall time of a piece of work, its kernels included."""
+    """Return the median wall time of a function, its kernels included."""
     taken = []
     for _ in range(runs + 2):
         synchronise(device)
@@ -107,7 +107,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def extra_bytes(work: Callable[[], Any], device: torch.device) -> int | None:
-    """Most memory that a piece of work holds beyond what is held before it; CUDA only."""
+    """Return the peak memory of a function above that before it; CUDA only."""
     if device.type != "cuda":
         return None
     torch.cuda.reset_peak_memory_stats(device)
@@ -117,7 +117,7 @@ def extra_bytes(work: Callable[[], Any], device: torch.device) -> int | None:
 
 
 def bandwidth(device: torch.device, size: int, runs: int) -> float:
-    """Bytes a second of a copy, read and written, of eight images of this size."""
+    """Return the bytes per second, read and written, of copying eight images of this size."""
     source = torch.ones(8 * size**3, device=device)
     target = torch.empty_like(source)
     return 2 * source.nbytes / seconds(lambda: target.copy_(source), device, runs)
@@ -149,7 +149,7 @@ def measures(options: argparse.Namespace, device: torch.device) -> Iterator[dict
 
 
 def compiled(options: argparse.Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
-    """The same work after torch.compile, which fuses it into a few kernels; checked against it."""
+    """Compile a function with torch.compile and check its result against the original."""
     looking.STEP[device.type] = options.size**3
     where, fixed = scene(options.size, device)
     at = maps(1, device)

@@ -1,4 +1,4 @@
-"""What the benchmark harness costs, and whether it keeps its promises.
+"""Measure the overhead of the benchmark harness and its robustness against kills.
 
     python benchmarks/harness.py overhead [--cases 200] [-m mi]
     python benchmarks/harness.py kills [--kills 200]
@@ -7,7 +7,7 @@
 Each writes one line to benchmarks/results/harness.jsonl, with the machine's load before it began.
 The cases are pairs of the thorax phantom, written to a folder once.
 
-overhead  the share of the wall time of a whole run, start of the processes included, that is
+overhead  the fraction of the wall time of a whole run, start of the processes included, that is
           neither reading, nor the method, nor verdict and scores, nor writing; and the memory of
           harness and worker at case 50 and at the last case
 kills     SIGKILL at random moments between the start and a second after the first new record;
@@ -61,7 +61,7 @@ EARLY = 50
 
 
 def write_cases(folder: Path, count: int) -> None:
-    """Write pairs of the thorax phantom, two of each patient; those there are kept."""
+    """Write the missing pairs of the thorax phantom, two of each patient."""
     folder.mkdir(parents=True, exist_ok=True)
     grid = Grid((56, 48, 56), (7.0, 7.0, 7.0), (-190.0, -165.0, -190.0))
     entries = []
@@ -145,7 +145,7 @@ def kills(data: Path, out: Path, options: argparse.Namespace) -> dict:
 
 
 def kill_once(command: list[str], file: Path, generator: random.Random) -> float:
-    """Start a run and kill it at a random moment; return how many seconds it had."""
+    """Start a run and kill it at a random moment; return the seconds that it ran."""
     before = file.stat().st_size if file.exists() else 0
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-m", "--methods", default="mi")
-    parser.add_argument("--data", type=Path, help="where the cases are kept between runs")
+    parser.add_argument("--data", type=Path, help="folder that stores the cases between runs")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.cases = options.cases or {"overhead": 200, "kills": 45, "dask": 40}[options.what]

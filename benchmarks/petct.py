@@ -1,4 +1,4 @@
-"""Affine registration of PET to CT as in the TransMorph paper, on simulated and real anatomy.
+"""Benchmark affine PET to CT registration as in the TransMorph paper.
 
     python benchmarks/petct.py [simulated,sts,abdomen] [-n 10] [-m identity,ants-affine,...]
     python benchmarks/petct.py --table > benchmarks/results/petct.md
@@ -55,7 +55,7 @@ PAPER = {
     "transmorph-cr": 0.684,
     "transmorph-cr-iso": 0.870,
 }
-# What runs under a name that is none of a method.
+# Expressions that run under a name that is not a method's.
 AFFINE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mi-affine": ("mi", {"model": "affine"}),
     "fast-mi-affine": ("fast-mi", {"model": "affine"}),
@@ -69,7 +69,7 @@ COLUMNS = (
 
 
 def built(names: Iterable[str]) -> dict[str, Registrar]:
-    """Build what can run here."""
+    """Build the methods that can run here."""
     found: dict[str, Registrar] = {}
     for name in names:
         expression, parameters = AFFINE.get(name, (name, {}))
@@ -98,7 +98,7 @@ def dataset(name: str, options: argparse.Namespace) -> Dataset:
 
 
 def names_of(name: str, data: Path) -> dict[int, str]:
-    """Return what the labels of a set are called."""
+    """Return the names of the labels of a set."""
     if name == "simulated":
         return {label: organ for organ, label in LABELS.items()}
     return label_names(data) if name == "abdomen" else {1: "tumour"}
@@ -112,8 +112,8 @@ def attempt(registrar: Registrar, case: Case, names: Mapping[int, str]) -> dict[
     except RegkitError as error:
         return {"status": "failed", "scores": {}, "error": str(error)}
     # Seconds of the method, without those of the verdict.
-    share = result.compute_s / (time.perf_counter() - wall)
-    spent = round((time.process_time() - cpu) * share, 3)
+    method_fraction = result.compute_s / (time.perf_counter() - wall)
+    spent = round((time.process_time() - cpu) * method_fraction, 3)
     return {
         "status": "ok",
         "runtime_s": round(result.compute_s, 3),
@@ -170,7 +170,7 @@ def key(record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def every_organ(found: list[dict[str, Any]]) -> str:
-    """Lay out the Dice of every organ of simulated bodies."""
+    """Return the Dice of every organ of simulated bodies as a Markdown table."""
     simulated = dict.fromkeys(r["dataset"] for r in found if r["dataset"].startswith(SETS[0]))
     parts = (organs([r for r in found if r["dataset"] == name]) for name in simulated)
     heads = (f"Dice of every organ, {name}" for name in simulated)
@@ -200,7 +200,7 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
 
 
 def against(comparisons: Iterable[Any], method: str) -> tuple[str, str]:
-    """Return how much more Dice than ANTs a method has, and the p-value of that."""
+    """Return a method's difference in Dice to ANTs and its p-value."""
     for pair in comparisons:
         if {pair.a, pair.b} == {method, PEER} and pair.difference is not None:
             sign = 1 if pair.a == method else -1
@@ -213,7 +213,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def organs(found: list[dict[str, Any]]) -> str:
-    """Lay out the mean Dice of every organ of a set, a column for each method."""
+    """Return the mean Dice of every organ of a set as a table, a column for each method."""
     mine = [r for r in found if r.get("organs")]
     methods = list(dict.fromkeys(r["method"] for r in mine))
     names = dict.fromkeys(name for r in mine for name in r["organs"])

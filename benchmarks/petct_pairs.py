@@ -1,4 +1,4 @@
-"""Aligned PET/CT of real anatomy as dataset folders, for the cohort `pet-ct-misplaced`.
+"""Write aligned PET/CT pairs of real anatomy as dataset folders, for `pet-ct-misplaced`.
 
 sts      PET and CT of eight thighs by one hybrid scanner (TCIA Soft-Tissue-Sarcoma as cropped by
          the IBSI), with the contour of the tumour; their headers are nearly the truth
@@ -68,7 +68,7 @@ def abdomen(data: Path, folder: Path) -> None:
 
 
 def uptake(ct: Volume, labels: LabelMap, names: dict[int, str]) -> Volume:
-    """Return the PET that FDG in labelled organs gives, SUV."""
+    """Return a simulated PET, SUV, of FDG uptake in labelled organs."""
     suv = np.where(ct.array > TISSUE_HU, np.float32(TISSUE_SUV), np.float32(0))
     for label, name in names.items():
         family = next((FAMILIES[start] for start in FAMILIES if name.startswith(start)), None)
@@ -79,13 +79,13 @@ def uptake(ct: Volume, labels: LabelMap, names: dict[int, str]) -> Volume:
 
 
 def label_names(data: Path) -> dict[int, str]:
-    """Return what the labels of the abdomen are called."""
+    """Return the names of the labels of the abdomen."""
     lines = (data / "ts_ct" / "derived" / "example_ct_labels.txt").read_text().splitlines()
     return {int(label): name for label, name, *_ in map(str.split, lines)}
 
 
 def aligned(name: str, data: Path, folder: Path) -> Path:
-    """Return the dataset folder of aligned pairs, made if it is not there."""
+    """Return the dataset folder of aligned pairs, written if it is missing."""
     if not (folder / INDEX).exists():
         {"sts": sts, "abdomen": abdomen}[name](data, folder)
     return folder

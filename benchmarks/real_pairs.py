@@ -1,4 +1,4 @@
-"""How well methods undo known rigid motions of real pairs of images.
+"""Measure how well methods undo known rigid motions of real pairs of images.
 
 Pairs: see pairs.py. Motions: angles about x, y, z uniform within 15 degrees and shifts within
 20 mm along each, about the centre of the fixed image; seeds 0, 1, ...
@@ -69,7 +69,7 @@ def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
 
 
 def errors(found: Transform, truth: AffineTransform, fixed: Volume) -> dict[str, float]:
-    """TRE in mm over the fixed body, and the angle between the rotations in degrees."""
+    """Return the TRE in mm over the fixed body and the angle between the rotations in degrees."""
     sample = sample_points(fixed)
     body = sample.points[sample.foreground]
     apart = np.linalg.norm(found.map_points(body) - truth.map_points(body), axis=1)
@@ -103,7 +103,7 @@ def key(record: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the records as Markdown; a run that stopped with an error counts as a failure."""
+    """Return the records as a Markdown table; a run that stopped with an error is a failure."""
     lines = []
     for dataset, method in dict.fromkeys((r["dataset"], r["method"]) for r in found):
         rows = [r for r in found if (r["dataset"], r["method"]) == (dataset, method)]

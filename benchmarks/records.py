@@ -1,4 +1,4 @@
-"""Records of benchmarks: JSON lines to write and read, Markdown tables to show."""
+"""Append and read JSON lines of benchmarks; format Markdown tables."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
-    """Add one line to a file, which is made when it is not there."""
+    """Append one line to a file, which is created if missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(record) + "\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a file, none when it is not there."""
+    """Return the records of a file; none if it is missing."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def markdown(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Lay out rows as a Markdown table."""
+    """Return rows as a Markdown table."""
     columns = list(columns)
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     lines += [f"| {' | '.join(map(str, row))} |" for row in rows]

@@ -1,4 +1,4 @@
-"""How long `regkit --help` and `regkit methods` take to answer, and what they import.
+"""Measure the time and the imports of `regkit --help` and `regkit methods`.
 
     python benchmarks/startup.py [--runs 9] [--out benchmarks/results/startup.jsonl]
 
@@ -33,10 +33,10 @@ def seconds(command: list[str]) -> float:
 
 
 def imported(command: list[str]) -> list[str]:
-    """Return which heavy packages a command imports."""
-    words = [command[0], "-X", "importtime", *command[1:]]
-    told = subprocess.run(words, check=True, capture_output=True, text=True).stderr
-    modules = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+    """Return the heavy packages that a command imports."""
+    command_line = [command[0], "-X", "importtime", *command[1:]]
+    import_log = subprocess.run(command_line, check=True, capture_output=True, text=True).stderr
+    modules = {line.rpartition("|")[2].strip() for line in import_log.splitlines()}
     return [name for name in HEAVY if name in modules]
 
 

@@ -1,4 +1,4 @@
-"""The tables of the papers, run again on simulated patients.
+"""Reproduce the tables of the papers on simulated patients.
 
     python benchmarks/tables.py [TABLE ...] -o DIR [--limit N] [-m a,b+c] [--workers N]
     python benchmarks/tables.py [TABLE ...] -o DIR --table
@@ -54,7 +54,7 @@ NOT_INSTALLED, NOT_RUN, NOTHING = "not installed", "not run", "-"
 
 @dataclass(frozen=True)
 class Cohort:
-    """The patients of a table and what is run on them besides the paper's methods."""
+    """The patients of a table and the methods run on them besides the paper's."""
 
     dataset: str
     parameters: Mapping[str, Any]
@@ -95,7 +95,7 @@ def methods_of(
 
 
 def simulate(cohort: Cohort, folder: Path, options: argparse.Namespace) -> None:
-    """Write the cases that are not there yet: every method reads what would take long to make."""
+    """Write the missing cases: making them takes long, and every method reads them."""
     count = cohort.parameters["n"]
     count = min(count, options.limit or count)
     dataset = build_dataset(cohort.dataset, {**cohort.parameters, "n": count}, default_registry())
@@ -105,7 +105,7 @@ def simulate(cohort: Cohort, folder: Path, options: argparse.Namespace) -> None:
 def measure(
     folder: Path, cases: Path, methods: Sequence[str], options: argparse.Namespace
 ) -> None:
-    """Run what is left of a cohort, and keep beside it what it ran on."""
+    """Run the remaining tasks of a cohort and store its settings beside the records."""
     plan = Plan(
         DatasetRef(str(cases.resolve()), limit=options.limit),
         parse_methods(methods, default_registry()),
@@ -122,7 +122,7 @@ def measure(
 
 
 def setting() -> dict[str, Any]:
-    """Return what the results depend on besides the plan, and what the time does."""
+    """Return the conditions that results and times depend on besides the plan."""
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
@@ -148,7 +148,7 @@ def tell(cohort: str, progress: BenchmarkProgress) -> None:
 def tabulate(
     name: str, table: Table, cohort: Cohort, folder: Path, registry: Registry
 ) -> dict[str, Any]:
-    """Return a table as plain data: what the paper reports and what was found here."""
+    """Return a table as plain data: published values and our results."""
     records = read_records(folder) if (folder / RECORDS_FILE).exists() else []
     found = summarize(records, None, *directions_and_units(registry))
     here: dict[str, dict[str, MethodRow]] = {}
@@ -181,7 +181,7 @@ def line(
     table: Table,
     registry: Registry,
 ) -> dict[str, Any]:
-    """Return a row: a method's scores there and here, in the unit of the paper."""
+    """Return a row: a method's published scores and ours, in the unit of the paper."""
     absent = NOT_RUN if is_installed(expression, registry) else NOT_INSTALLED
     scores = {column["score"]: column.get("times", 1) for column in table.columns}
     measured = {name: (here or {}).get(name) for name in scores}
@@ -205,7 +205,7 @@ def in_unit(value: float | None, times: float) -> float | None:
 
 
 def conditions(cohort: Cohort, folder: Path) -> dict[str, Any]:
-    """Return everything that decided the numbers of a folder."""
+    """Return the settings that determine the results of a folder."""
     plan = read_plan(folder / CONFIG_FILE)
     known = json.loads((folder / SETTING).read_text()) if (folder / SETTING).exists() else {}
     return {
@@ -219,7 +219,7 @@ def conditions(cohort: Cohort, folder: Path) -> dict[str, Any]:
 
 
 def as_markdown(tables: Iterable[Mapping[str, Any]]) -> str:
-    """Lay tables out for people, what they ran on below the last one."""
+    """Return tables as Markdown, with their conditions below the last one."""
     tables = list(tables)
     machines: dict[str, list[str]] = {}
     for table in tables:
@@ -273,7 +273,7 @@ def row_in_words(
 
 
 def number(mean: float | None, sd: float | None = None, *, digits: int) -> str:
-    """Return mean ± SD as far as they are known; without a mean, every case failed."""
+    """Return mean ± SD where they are known; without a mean, every case failed."""
     if mean is None:
         return "failed"
     return f"{mean:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
@@ -289,16 +289,16 @@ def machine_in_words(known: Mapping[str, Any]) -> str:
 
 
 def keep(found: Iterable[Mapping[str, Any]], order: Sequence[str], results: Path) -> None:
-    """Put tables into the files of results, in the place of earlier ones of the same name."""
+    """Write tables into the result files, replacing earlier ones of the same name."""
     file = results / "tables.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     tables = {table["table"]: table for table in map(json.loads, lines)}
     tables |= {t["table"]: t for t in found if t["cases"] or t["table"] not in tables}
-    kept = [tables[name] for name in order if name in tables]
+    ordered = [tables[name] for name in order if name in tables]
     with atomic_output(results) as stage:
-        text = "".join(json.dumps(table, ensure_ascii=False) + "\n" for table in kept)
+        text = "".join(json.dumps(table, ensure_ascii=False) + "\n" for table in ordered)
         stage.path("tables.jsonl").write_text(text, encoding="utf-8")
-        stage.path("tables.md").write_text(as_markdown(kept), encoding="utf-8")
+        stage.path("tables.md").write_text(as_markdown(ordered), encoding="utf-8")
 
 
 def parse(words: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:

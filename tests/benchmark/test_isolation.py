@@ -52,7 +52,7 @@ def test_a_failure_is_one_record_with_its_reason(records, method):
     assert "\n" not in record["error"]
     assert record["group"] == "p0"
     assert record["scores"] == {}
-    assert record["runtime_s"] is not None
+    assert 0 <= record["runtime_s"] < 300
 
 
 @pytest.mark.parametrize("method", ["fine", *REASONS])

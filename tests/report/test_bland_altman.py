@@ -58,9 +58,13 @@ def test_few_cases_have_dots_but_no_lines():
     assert not {"limit m0", "interval m0", "band m0"} & classes
 
 
-def test_perfect_agreement_can_be_drawn():
+def test_perfect_agreement_lies_on_the_line_of_no_difference():
     true = np.array([80.0, 120.0, 160.0])
-    assert marks(Agreement("d", "ml", "m", "ml", true, true, 0)) is not None
+    drawing = marks(Agreement("d", "ml", "m", "ml", true, true, 0))
+    (dots,) = [m for m in drawing.iter("path") if m.get("class") == "dots m0"]
+    (zero,) = [m for m in drawing.iter("line") if m.get("class") == "scale"]
+    heights = re.findall(r"M[\d.]+ ([\d.]+)h0", dots.get("d"))
+    assert heights == [zero.get("y1")] * 3
 
 
 def test_the_page_and_the_summary_tell_of_agreement(tmp_path):

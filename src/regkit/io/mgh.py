@@ -14,6 +14,7 @@ from regkit.io.nifti import write_nibabel_image
 from regkit.io.raw_bytes import decode_voxels, read_bytes
 from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
 
+# The voxels start at this byte (FreeSurfer's MGH format).
 HEADER_BYTES = 284
 _VERSION = b"\x00\x00\x00\x01"
 _TYPES = (np.uint8, np.int16, np.int32, np.float32)

@@ -19,6 +19,7 @@ from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_sha
 logger = logging.getLogger(__name__)
 
 _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
+# Header sizes of NIfTI-1 and NIfTI-2, which start each file.
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _PAIRS = {"hdr": "img", "img": "hdr"}
 

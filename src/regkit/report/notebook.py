@@ -30,6 +30,7 @@ from regkit.similarity.point_sample import values_at
 WIDTH, TALLEST, GAP = 260, 320, 6
 # Of the PNG; base64 makes it 267 kB.
 LARGEST_BYTES = 200_000
+# Labels named in the legend; chosen by hand.
 LISTED_LABELS = 12
 # Okabe and Ito's palette, safe for colour-blind readers (https://jfly.uni-koeln.de/color/),
 # without black; a label's colour is that of its number modulo 7.
@@ -71,7 +72,7 @@ def labels_html(labels: LabelMap) -> str:
 
 
 def transform_html(transform: Transform) -> str:
-    """Return a transform's view: what ``regkit transform show`` says of it."""
+    """Return a transform's view: the text of ``regkit transform show``."""
     words = Markup('<pre style="line-height:1.3">{}</pre>').format(explain(transform).plain)
     return _view(type(transform).__name__, f"{model_of(transform)}, fixed to moving points", words)
 

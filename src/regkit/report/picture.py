@@ -29,6 +29,7 @@ from regkit.report.slice_planes import Plane, orthogonal_planes
 # Pixels: four panels and their gaps are about 1700 wide, for print at 20 cm; chosen by hand.
 WIDTH, TALLEST = 404, 480
 GAP, EDGE = 8, 24
+# Side of a tile of the checkerboard in pixels; chosen by hand.
 TILE = 50
 COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving on fixed")
 

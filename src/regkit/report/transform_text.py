@@ -22,10 +22,12 @@ from regkit.report.description import (
 
 __all__ = ["explain", "explain_description", "transform_record", "turn_in_words"]
 
+# Characters of a line and of its label; chosen by hand.
 WIDTH = 92
 LABEL = 18
 # Keeps the three numbers of a point on one line.
 NO_BREAK = "\N{NO-BREAK SPACE}"
+# Shown as 0.00 degrees.
 NEGLIGIBLE_DEG = 0.005
 
 # For a rotation about +x, +y, +z in LPS: the axis, the direction, and the opposite direction.
@@ -91,7 +93,7 @@ def turn_in_words(motion: RigidParameters) -> str:
 
 
 def _sections(d: Description) -> Iterator[tuple[str, list[Text]]]:
-    yield "What it maps", list(_mapping(d))
+    yield "Mapping", list(_mapping(d))
     yield f"Motion about {d.centre_name}", list(_motion(d))
     if d.matrices:
         yield "The same map as a matrix, in each convention", list(_matrices(d.matrices))

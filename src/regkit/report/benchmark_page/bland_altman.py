@@ -10,6 +10,7 @@ from regkit.report.benchmark_page.axis import Axis
 from regkit.report.benchmark_page.drawing import Drawing
 from regkit.statistics.agreement import Agreement
 
+# Layout in pixels; chosen by hand.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 320, 64, 140, 22, 50
 
 

@@ -14,6 +14,7 @@ from regkit.report.benchmark_page.drawing import Drawing
 from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.ranking import Ranking
 
+# Layout in pixels; chosen by hand.
 WIDTH, SIDE, LINE, BAR = 860, 230, 26, 12
 SCALE_Y = 62
 

@@ -13,7 +13,9 @@ from regkit.report.benchmark_page.axis import Axis
 from regkit.report.benchmark_page.drawing import Drawing
 from regkit.statistics.summary import MethodRow
 
+# Layout in pixels; chosen by hand.
 WIDTH, ROW, TOP, BOTTOM = 860, 46, 12, 46
+# Widths in pixels of a letter and of the column with the number of failures.
 LETTER, FAILED = 7.4, 74
 # More dots hide each other; the extremes are always drawn. Chosen by hand.
 MAX_DOTS = 250

@@ -12,8 +12,10 @@ from regkit.report.benchmark_page.drawing import Drawing
 from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.summary import MethodRow
 
+# Layout in pixels; chosen by hand.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 340, 64, 170, 16, 52
-LETTERS = 15
+# Least distance of two labels in pixels.
+LABEL_DISTANCE = 15
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,6 @@ def _apart(wanted: dict[str, float]) -> dict[str, float]:
     placed: dict[str, float] = {}
     last = -1e9
     for name, y in sorted(wanted.items(), key=lambda item: item[1]):
-        last = max(y, last + LETTERS)
+        last = max(y, last + LABEL_DISTANCE)
         placed[name] = last
     return placed
