@@ -13,9 +13,11 @@ from regkit.geometry.interpolation import trilinear
 from regkit.geometry.volume import LabelMap
 from regkit_ventricle.labels import Mask, Ventricle, ventricle_of
 
-# Steps along the axis, as a share of the finest spacing, in search of where a wall begins.
+# Step of the search for the surface along the axis, as a fraction of the finest voxel spacing;
+# chosen by hand: the surface itself is interpolated between two steps.
 STEP = 0.25
-NEIGHBOURS = [(axis, way) for axis in range(3) for way in (-1, 1)]
+# The six faces of a voxel: array axis and direction along it.
+FACES = [(axis, sign) for axis in range(3) for sign in (-1, 1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +27,9 @@ class LongAxis:
     Parameters
     ----------
     apex
-        Where it leaves the wall (epicardium).
+        Point where the axis leaves the wall (epicardium).
     cavity_end
-        Where the cavity ends towards the apex (endocardium).
+        Apical end of the cavity (endocardium).
     centre
         Centre of wall and cavity together.
     base
@@ -47,17 +49,17 @@ class LongAxis:
 
     @property
     def length_mm(self) -> float:
-        """From the outside of the apex to the middle of the base."""
+        """Distance between the outside of the apex and the middle of the base."""
         return float(np.linalg.norm(self.base - self.apex))
 
 
 def long_axis(labels: LabelMap | Ventricle) -> LongAxis:
     """Find the long axis of a left ventricle.
 
-    It runs through the centre of wall and cavity together. Its direction is the mean of two that
-    err for different reasons: from that centre to the middle of the opening, where the cavity
-    meets neither wall nor itself, and the longest principal axis of the cavity, which counts the
-    less the rounder the cavity is.
+    It runs through the centre of wall and cavity together. Its direction is the mean of two
+    estimates whose errors have different causes: the direction from that centre to the middle of
+    the basal opening of the cavity, and the longest principal axis of the cavity, whose weight
+    falls to zero as the cavity becomes round.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def long_axis(labels: LabelMap | Ventricle) -> LongAxis:
     Raises
     ------
     RegistrationError
-        The labels show no ventricle, or one whose cavity opens nowhere.
+        The labels show no ventricle, or a cavity without an opening.
     """
     ventricle = labels if isinstance(labels, Ventricle) else ventricle_of(labels)
     opening, centre = _opening(ventricle), ventricle.centre
@@ -89,7 +91,7 @@ def long_axis(labels: LabelMap | Ventricle) -> LongAxis:
 
 
 def _elongation(ventricle: Ventricle, towards: FloatArray) -> FloatArray:
-    """Return the cavity's longest principal axis, from 0 long (round) to 1 (a line)."""
+    """Return the cavity's longest principal axis; its length is 0 for a ball and 1 for a line."""
     points = ventricle.labels.grid.to_physical(np.argwhere(ventricle.cavity))
     variances, axes = np.linalg.eigh(np.cov(points.T))
     longest = axes[:, -1] * np.sign(axes[:, -1] @ towards)
@@ -97,43 +99,43 @@ def _elongation(ventricle: Ventricle, towards: FloatArray) -> FloatArray:
 
 
 def _opening(ventricle: Ventricle) -> FloatArray:
-    """Return the centre of the faces between the cavity and what is no ventricle."""
+    """Return the centre of the voxel faces between the cavity and the outside of the ventricle."""
     beyond = np.zeros_like(ventricle.whole)
-    for axis, way in NEIGHBOURS:
-        beyond |= np.roll(ventricle.cavity, way, axis) & ~ventricle.whole
+    for axis, sign in FACES:
+        beyond |= np.roll(ventricle.cavity, sign, axis) & ~ventricle.whole
     pieces, count = label(beyond, generate_binary_structure(3, 3))
     if count == 0:
         raise RegistrationError(
-            "the labels show no left ventricle that opens to an atrium: the myocardium encloses "
-            "the blood pool on all sides, so that its base is unknown"
+            "the labels show no left ventricle with a base: the myocardium encloses the blood "
+            "pool on all sides; leave the mitral valve open in the labels"
         )
     # A hole in a thin wall opens the cavity as well, but the valve is the largest opening.
     valve = pieces == int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
-    faces = [_faces(ventricle.cavity, valve, axis, way) for axis, way in NEIGHBOURS]
+    faces = [_faces(ventricle.cavity, valve, axis, sign) for axis, sign in FACES]
     return ventricle.labels.grid.to_physical(np.concatenate(faces).mean(axis=0))
 
 
-def _faces(cavity: Mask, valve: Mask, axis: int, way: int) -> FloatArray:
-    """Return the middles of the faces that cavity voxels share with voxels beyond, as indices."""
-    beyond = np.argwhere(np.roll(cavity, way, axis) & valve).astype(np.float64)
-    beyond[:, axis] -= way / 2
+def _faces(cavity: Mask, valve: Mask, axis: int, sign: int) -> FloatArray:
+    """Return the centres of the faces between cavity and valve voxels, as array indices."""
+    beyond = np.argwhere(np.roll(cavity, sign, axis) & valve).astype(np.float64)
+    beyond[:, axis] -= sign / 2
     return beyond
 
 
-def _end(ventricle: Ventricle, mask: Mask, start: FloatArray, way: FloatArray) -> FloatArray:
+def _end(ventricle: Ventricle, mask: Mask, start: FloatArray, direction: FloatArray) -> FloatArray:
     """Return the last point of a structure on a ray, to a fraction of a voxel."""
     grid = ventricle.labels.grid
     step = STEP * min(grid.spacing)
     far = float(np.linalg.norm(grid.extent))
     distances = np.arange(0.0, far, step)
-    points = start + distances[:, None] * way
-    share = trilinear(mask.astype(np.float32), grid.to_index(points))
-    share[~grid.contains(points)] = 0.0
-    inside = np.flatnonzero(share >= 0.5)
+    points = start + distances[:, None] * direction
+    fraction = trilinear(mask.astype(np.float32), grid.to_index(points))
+    fraction[~grid.contains(points)] = 0.0
+    inside = np.flatnonzero(fraction >= 0.5)
     if inside.size == 0:
         raise RegistrationError(
-            "the labels show no left ventricle: between its centre and its apex there is no cavity"
+            "the labels show no left ventricle: there is no cavity between its centre and its apex"
         )
     last = int(inside[-1])
-    slope = share[last] - share[last + 1]
-    return np.asarray(points[last] + way * step * (share[last] - 0.5) / slope)
+    slope = fraction[last] - fraction[last + 1]
+    return np.asarray(points[last] + direction * step * (fraction[last] - 0.5) / slope)

@@ -1,4 +1,4 @@
-"""Short-axis frames: where a ventricle's lateral, inferior and base directions point."""
+"""Short-axis frames: the lateral, inferior and base directions of a ventricle in space."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ SUPERIOR = np.array([0.0, 0.0, 1.0])
 ORIGIN = (0.0, 0.0, 0.0)
 
 
-def along_axis(axis: LongAxis, like: Transform) -> AffineTransform:
-    """Return the short-axis frame of a long axis, turned about it like another frame.
+def frame_along_axis(axis: LongAxis, like: Transform) -> AffineTransform:
+    """Return the short-axis frame of a long axis, rotated about it like another frame.
 
     Parameters
     ----------
     axis
-        Gives the origin (its centre) and the direction of the base.
+        Long axis: its centre becomes the origin, its direction the direction of the base.
     like
-        A map of short-axis to moving points. Its inferior direction is kept as nearly as the
-        axis allows, because nothing in a round ventricle tells how it is turned about its axis.
+        Map of short-axis to moving points whose inferior direction is kept as closely as the axis
+        allows: a round ventricle does not show its rotation about the axis.
 
     Returns
     -------
@@ -32,17 +32,16 @@ def along_axis(axis: LongAxis, like: Transform) -> AffineTransform:
     columns = linear_part(like, ORIGIN)
     inferior = columns[:, INFERIOR]
     if np.linalg.norm(_across(inferior, axis)) < 0.1 * np.linalg.norm(inferior):
-        # The other frame has its inferior wall where the base is: only its lateral one is of use.
+        # The other frame's inferior direction is along this axis: only its lateral one is usable.
         inferior = np.asarray(np.cross(axis.direction, columns[:, 0]), np.float64)
     return _frame(axis, inferior)
 
 
 def upright_frame(axis: LongAxis) -> AffineTransform:
-    """Return the short-axis frame that two turns in a scanner's planes give.
+    """Return the short-axis frame in which the patient's superior direction points anterior.
 
-    The patient's superior direction, seen along the axis, is up, and is called anterior: what
-    turning transaxial slices about z and then about the new x does. Maps points of the short-axis
-    frame to patient points, LPS mm.
+    This is the frame that two manual rotations give: of the transaxial slices about z, then about
+    the new x. It maps points of the short-axis frame to patient points, LPS mm.
     """
     return _frame(axis, -SUPERIOR)
 
@@ -63,7 +62,7 @@ def _frame(axis: LongAxis, inferior: FloatArray) -> AffineTransform:
     base = axis.direction
     across = _across(inferior, axis)
     length = np.linalg.norm(across)
-    # Along the axis there is no such direction; any across it will do.
+    # A direction along the axis has no part across it; any perpendicular one will do.
     unit = across / length if length > 0 else np.linalg.svd(base[None])[2][1]
     matrix = np.eye(4)
     matrix[:3, :3] = np.stack([np.cross(unit, base), unit, base], axis=1)

@@ -1,4 +1,4 @@
-"""Labels between voxels: the likelier of background, myocardium and blood pool."""
+"""Labels from probabilities of background, myocardium and blood pool, also between voxels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MYOCARDIUM, BLOOD_POOL = 1, 2
 
 
 def argmax_labels(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Return 1 or 2 where myocardium or the blood pool has the largest share, else 0."""
+    """Return 1 or 2 where myocardium or blood pool is the most probable structure, else 0."""
     rest = 1 - wall - pool
     labels = np.zeros(wall.shape, np.uint8)
     labels[(wall > rest) & (wall >= pool)] = MYOCARDIUM
@@ -26,7 +26,7 @@ def argmax_labels(wall: NDArray[np.floating], pool: NDArray[np.floating]) -> NDA
 
 
 def relabel(labels: LabelMap, numbers: tuple[int, int]) -> LabelMap:
-    """Return labels whose myocardium and blood pool had other numbers as 1 and 2, all else 0."""
+    """Return labels with 1 and 2 in place of the given numbers of myocardium and blood pool."""
     array = np.zeros(labels.array.shape, np.uint8)
     for ours, theirs in zip((MYOCARDIUM, BLOOD_POOL), numbers, strict=True):
         array[labels.array == theirs] = ours
@@ -39,16 +39,16 @@ def resample_labels_linear(
     through: Transform,
     numbers: tuple[int, int] = (MYOCARDIUM, BLOOD_POOL),
 ) -> LabelMap:
-    """Resample labels by the shares of their voxels, interpolated, without steps of a voxel.
+    """Resample labels by linear interpolation of each structure, so that surfaces stay smooth.
 
     Parameters
     ----------
     labels
-        Of a ventricle.
+        Label map of a ventricle.
     onto, through
-        As of `regkit.geometry.resampling.resample`.
+        Grid and transform; see `regkit.geometry.resampling.resample`.
     numbers
-        Of myocardium and blood pool in `labels`; in the result they are 1 and 2.
+        Numbers of myocardium and blood pool in `labels`; in the result they are 1 and 2.
     """
     wall, pool = (
         resample(Volume(labels.array == number, labels.grid), onto, through).array
@@ -58,9 +58,9 @@ def resample_labels_linear(
 
 
 def cropped(labels: LabelMap) -> LabelMap:
-    """Cut the surroundings away but for a rim of one voxel of background on every side.
+    """Crop to the labelled voxels and a margin of one background voxel on every side.
 
-    Where nothing is labelled, nothing is cut away.
+    Labels that are empty stay as they are.
     """
     if not labels.array.any():
         return labels

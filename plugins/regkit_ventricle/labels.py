@@ -19,8 +19,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 MYOCARDIUM, BLOOD_POOL = 1, 2
 MM3_PER_ML = 1000.0
-# Below this many voxels neither an axis nor a segment means anything.
-FEWEST_VOXELS = 30
+# A structure of fewer connected voxels gives neither an axis nor segments; chosen by hand.
+MIN_VOXELS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,36 +31,36 @@ class Ventricle:
     ----------
     labels
         1 is myocardium, 2 the blood pool it holds, on any grid.
-    stray_share
-        Share of the labelled voxels that were left out because they hang on another piece.
+    stray_fraction
+        Fraction of the labelled voxels that were left out because they belong to other pieces.
     """
 
     labels: LabelMap
-    stray_share: float = 0.0
+    stray_fraction: float = 0.0
 
     @cached_property
     def myocardium(self) -> Mask:
-        """Where the wall is, (z, y, x)."""
+        """Mask of the wall, (z, y, x)."""
         return np.asarray(self.labels.array == MYOCARDIUM)
 
     @cached_property
     def cavity(self) -> Mask:
-        """Where the blood pool is, (z, y, x)."""
+        """Mask of the blood pool, (z, y, x)."""
         return np.asarray(self.labels.array == BLOOD_POOL)
 
     @cached_property
     def whole(self) -> Mask:
-        """Wall and cavity together, (z, y, x)."""
+        """Mask of wall and cavity together, (z, y, x)."""
         return self.myocardium | self.cavity
 
     @property
     def myocardium_ml(self) -> float:
-        """Volume of the wall."""
+        """Volume of the wall, ml."""
         return self._ml(self.myocardium)
 
     @property
     def cavity_ml(self) -> float:
-        """Volume of the cavity."""
+        """Volume of the cavity, ml."""
         return self._ml(self.cavity)
 
     @cached_property
@@ -79,7 +79,7 @@ class Ventricle:
 
 
 def ventricle_of(labels: LabelMap) -> Ventricle:
-    """Take the largest connected piece of a segmentation for the ventricle.
+    """Return the largest connected piece of a segmentation as the ventricle.
 
     Parameters
     ----------
@@ -89,21 +89,21 @@ def ventricle_of(labels: LabelMap) -> Ventricle:
     Raises
     ------
     RegistrationError
-        There is no myocardium or no blood pool to speak of.
+        The piece has too little myocardium or blood pool.
     """
     marked = np.isin(labels.array, (MYOCARDIUM, BLOOD_POOL))
     pieces, count = label(marked)
     if count > 1:
         largest = int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
-        kept = np.where(pieces == largest, labels.array, 0)
+        ventricle = np.where(pieces == largest, labels.array, 0)
     else:
-        kept = np.where(marked, labels.array, 0)
+        ventricle = np.where(marked, labels.array, 0)
     for name, number in (("myocardium", MYOCARDIUM), ("blood pool", BLOOD_POOL)):
-        voxels = int((kept == number).sum())
-        if voxels < FEWEST_VOXELS:
+        voxels = int((ventricle == number).sum())
+        if voxels < MIN_VOXELS:
             raise RegistrationError(
                 f"the labels show no left ventricle: {voxels} voxels of {name} (label {number}) "
-                f"are connected, {FEWEST_VOXELS} are needed; is the heart in the image?"
+                f"are connected, {MIN_VOXELS} are needed; is the heart in the image?"
             )
-    strays = 1 - float((kept != 0).sum() / marked.sum())
-    return Ventricle(cropped(labels.with_array(kept)), strays)
+    strays = 1 - float((ventricle != 0).sum() / marked.sum())
+    return Ventricle(cropped(labels.with_array(ventricle)), strays)

@@ -1,4 +1,4 @@
-"""PREFIX.png of a reorientation: slices in three ways, and the polar map."""
+"""The picture of a reorientation: slices in the three standard views, and the polar map."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from regkit.report.annotation import (
 from regkit.report.fusion import CONTOUR_ON_WARM, DisplayRange, Values, pixels
 from regkit.report.slice_planes import Plane
 from regkit_ventricle.polar_picture import draw_polar_map
-from regkit_ventricle.record import facts
+from regkit_ventricle.record import summary_sentences
 from regkit_ventricle.reorientation import Reorientation
 from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL, SliceView
 
 TILE, GAP, EDGE, ACROSS, POLAR = 172, 5, 24, 6, 640
-# Around the ventricle, mm; and how strong the labels' outline is drawn.
+# Margin around the ventricle in the slices, mm, and opacity of the outline of the labels.
 MARGIN_MM, OUTLINE = 14.0, 0.75
 KEY: Final = "polar map, percent of its maximum (17 segments, AHA)"
 ROWS: Final = ((SHORT_AXIS, 2), (HORIZONTAL, 1), (VERTICAL, 1))
 
 
-def ventricle_picture(shown: Reorientation, title: str) -> Image.Image:
+def ventricle_picture(reoriented: Reorientation, title: str) -> Image.Image:
     """Draw a reorientation.
 
-    Short axes from apex to base, horizontal and vertical long axes, all to one scale with the
-    outline of the labels, beside the polar map with the mean of every segment.
+    Short axes from apex to base, horizontal and vertical long axes, all at one scale and with the
+    outline of the labels, beside the polar map with the mean uptake of every segment.
 
     Parameters
     ----------
-    shown
-        What to draw.
+    reoriented
+        Reorientation to draw.
     title
-        What to write in large letters; the method, say.
+        Heading, for instance the name of the method.
     """
-    camera = _Camera.of(shown)
-    slices = _stacked([camera.band(view, rows) for view, rows in ROWS])
+    renderer = _SliceRenderer.of(reoriented)
+    slices = _stacked([renderer.band(view, rows) for view, rows in ROWS])
     width = slices.width + POLAR + 3 * EDGE
-    heading = draw_heading(_heading(shown, title), width, EDGE)
-    polar = _stacked([draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(shown.polar, POLAR)])
+    heading = draw_heading(_heading(reoriented, title), width, EDGE)
+    polar = _stacked([draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(reoriented.polar, POLAR)])
     height = heading.height + max(slices.height, polar.height) + EDGE
     canvas = Image.new("RGB", (width, height), PAPER)
     canvas.paste(heading, (0, 0))
@@ -60,48 +60,48 @@ def ventricle_picture(shown: Reorientation, title: str) -> Image.Image:
     return canvas
 
 
-def _heading(shown: Reorientation, title: str) -> Heading:
+def _heading(reoriented: Reorientation, title: str) -> Heading:
     return Heading(
         title=title,
-        badge=shown.verdict.status,
-        sentences=(*facts(shown), *shown.verdict.reasons),
+        badge=reoriented.verdict.status,
+        sentences=(*summary_sentences(reoriented), *reoriented.verdict.reasons),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Camera:
-    """Takes slices of a ventricle, all to one scale.
+class _SliceRenderer:
+    """Renders slices of a ventricle at one scale.
 
     Parameters
     ----------
-    shown
-        What to take slices of.
+    reoriented
+        Reorientation to draw.
     outline
-        1 within the myocardium, else 0.
-    look
-        What is black and white.
+        Mask of the myocardium as a volume.
+    window
+        Intensities reoriented as black and white.
     low, high
         Opposite corners of a box around the ventricle in the short-axis frame, mm.
     """
 
-    shown: Reorientation
+    reoriented: Reorientation
     outline: Volume
-    look: DisplayRange
+    window: DisplayRange
     low: FloatArray
     high: FloatArray
 
     @classmethod
-    def of(cls, shown: Reorientation) -> _Camera:
-        """Set up for a reorientation; white is the brightest myocardium, not the liver."""
-        ventricle = shown.ventricle
+    def of(cls, reoriented: Reorientation) -> _SliceRenderer:
+        """Create a renderer; white is the highest uptake of the myocardium, not of the liver."""
+        ventricle = reoriented.ventricle
         grid = ventricle.labels.grid
         outline = Volume(ventricle.myocardium.astype(np.float32), grid)
-        there = shown.transform.inverse().map_points(ventricle.points)
-        look = DisplayRange(0.0, shown.polar.maximum, warm=True)
-        return cls(shown, outline, look, there.min(axis=0), there.max(axis=0))
+        points = reoriented.transform.inverse().map_points(ventricle.points)
+        window = DisplayRange(0.0, reoriented.polar.maximum, warm=True)
+        return cls(reoriented, outline, window, points.min(axis=0), points.max(axis=0))
 
     def band(self, view: SliceView, rows: int) -> Image.Image:
-        """Draw rows of slices of one view under their title."""
+        """Draw the slices of one view in rows under their title."""
         width = ACROSS * TILE + (ACROSS - 1) * GAP
         band = Image.new("RGB", (width, LINE + rows * (TILE + GAP)), PAPER)
         band.paste(draw_column_titles((view.title,), width, 0, 0), (0, 0))
@@ -117,27 +117,27 @@ class _Camera:
         return band
 
     def _planes(self, view: SliceView, count: int) -> list[Plane]:
-        """Lay planes through the ventricle in the order of the view."""
+        """Return equally spaced planes through the ventricle in the order of the view."""
         size = self.high - self.low
         pixel_mm = (float(size.max()) + 2 * MARGIN_MM) / TILE
         axis = view.orientation.through
         centres = np.tile((self.low + self.high) / 2, (count, 1))
         along = self.low[axis] + size[axis] * (np.arange(count) + 0.5) / count
-        centres[:, axis] = along[:: view.deeper]
+        centres[:, axis] = along[:: view.slice_direction]
         return [
             Plane(view.orientation, (x, y, z), (TILE, TILE), pixel_mm)
             for x, y, z in centres.tolist()
         ]
 
     def _tile(self, plane: Plane) -> Image.Image:
-        image = self.look.paint(plane.sample(self.shown.image, self.shown.transform))
-        wall = np.nan_to_num(plane.sample(self.outline, self.shown.transform))
-        share = OUTLINE * _border(wall)[..., None]
-        return Image.fromarray(pixels(image * (1 - share) + CONTOUR_ON_WARM * share))
+        image = self.window.paint(plane.sample(self.reoriented.image, self.reoriented.transform))
+        wall = np.nan_to_num(plane.sample(self.outline, self.reoriented.transform))
+        opacity = OUTLINE * _border(wall)[..., None]
+        return Image.fromarray(pixels(image * (1 - opacity) + CONTOUR_ON_WARM * opacity))
 
 
 def _border(wall: Values) -> Values:
-    """Return the coverage of the line at which a mask's share of a pixel is one half."""
+    """Return the opacity of a thin line along the contour at which a mask is one half."""
     smooth = gaussian_filter(wall, 1.6)
     slope = np.hypot(*np.gradient(smooth))
     distance = np.abs(smooth - 0.5) / np.maximum(slope, 1e-6)

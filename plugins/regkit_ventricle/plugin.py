@@ -1,4 +1,4 @@
-"""What this package offers."""
+"""The methods, scores and standard frame of the left ventricle that this package offers."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from regkit.plugin import FrameSpec, MethodSpec, MetricSpec, hookimpl
 
 @hookimpl
 def regkit_methods() -> Iterable[MethodSpec]:
-    """Offer the refinement of a ventricle's pose and of its surfaces."""
+    """Offer the refinement of a ventricle's pose and of its wall."""
     return (
         MethodSpec(
             name="lv-axis",
             target="regkit_ventricle.long_axis_refinement:LongAxisRefinement",
-            summary="short-axis planes across the long axis of the labels (ms-st-unet+lv-axis)",
+            summary="short-axis planes along the long axis of the labels (ms-st-unet+lv-axis)",
             is_registration=False,
         ),
         MethodSpec(
@@ -27,26 +27,36 @@ def regkit_methods() -> Iterable[MethodSpec]:
 
 @hookimpl
 def regkit_metrics() -> Iterable[MetricSpec]:
-    """Offer the scores of a ventricle's pose and of the labels that a method found."""
+    """Offer the scores of a ventricle's pose and of its segmentation by a method."""
     return (
         _pose("rot_mse", "rad^2", "mean squared error of the angles of Ry Rx Rz"),
         _pose("lv_my_dice", "", "Dice coefficient of the reoriented myocardium", "higher"),
         _pose("lv_bp_dice", "", "Dice coefficient of the reoriented blood pool", "higher"),
         _pose("lv_my_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented myocardium"),
         _pose("lv_bp_hd95_mm", "mm", "95 % Hausdorff distance of the reoriented blood pool"),
-        _segmentation("lv_my_seg_dice", "", "Dice coefficient of the myocardium found", "higher"),
-        _segmentation("lv_bp_seg_dice", "", "Dice coefficient of the blood pool found", "higher"),
         _segmentation(
-            "lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the myocardium found"
+            "lv_my_seg_dice", "", "Dice coefficient of the segmented myocardium", "higher"
         ),
         _segmentation(
-            "lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the blood pool found"
+            "lv_bp_seg_dice", "", "Dice coefficient of the segmented blood pool", "higher"
         ),
         _segmentation(
-            "lv_my_image_dice", "", "Dice of the myocardium in the moving image", "higher"
+            "lv_my_seg_hd95_mm", "mm", "95 % Hausdorff distance of the segmented myocardium"
         ),
         _segmentation(
-            "lv_bp_image_dice", "", "Dice of the blood pool in the moving image", "higher"
+            "lv_bp_seg_hd95_mm", "mm", "95 % Hausdorff distance of the segmented blood pool"
+        ),
+        _segmentation(
+            "lv_my_image_dice",
+            "",
+            "Dice of the segmented myocardium in the moving image",
+            "higher",
+        ),
+        _segmentation(
+            "lv_bp_image_dice",
+            "",
+            "Dice of the segmented blood pool in the moving image",
+            "higher",
         ),
         *_volume("lv_my", "myocardium"),
         *_volume("lv_bp", "blood pool"),
@@ -63,26 +73,22 @@ def _segmentation(name: str, unit: str, summary: str, better: str = "lower") -> 
     return MetricSpec(name=name, target=target, summary=summary, unit=unit, better=better)
 
 
-def _volume(structure: str, words: str) -> tuple[MetricSpec, MetricSpec]:
-    """Return the volume of a structure as it was found, and as it is."""
-    home, found, true = (
-        "regkit_ventricle.volumes",
-        f"{structure}_ml",
-        f"{structure}_true_ml",
-    )
+def _volume(structure: str, name: str) -> tuple[MetricSpec, MetricSpec]:
+    """Return the measurements of a structure's segmented and true volume."""
+    segmented, true = f"{structure}_ml", f"{structure}_true_ml"
     return (
         MetricSpec(
-            name=found,
-            target=f"{home}:{found}",
-            summary=f"volume of the {words} found",
+            name=segmented,
+            target=f"regkit_ventricle.volumes:{segmented}",
+            summary=f"volume of the segmented {name}",
             unit="ml",
             better="",
             true_value=true,
         ),
         MetricSpec(
             name=true,
-            target=f"{home}:{true}",
-            summary=f"true volume of the {words}",
+            target=f"regkit_ventricle.volumes:{true}",
+            summary=f"true volume of the {name}",
             unit="ml",
             better="",
         ),

@@ -18,33 +18,34 @@ from regkit_ventricle.axis import LongAxis
 from regkit_ventricle.labels import Ventricle
 from regkit_ventricle.segments import LEVELS, SEGMENTS, Segment, segment_at
 
-# Rings of each level, and directions around: whole numbers of both in every segment.
+# Rings of each level, and directions around the axis: both divide evenly among the segments.
 RINGS, DIRECTIONS = 10, 72
-# Steps along a ray, as a share of the finest spacing.
+# Step along a ray, as a fraction of the finest voxel spacing; chosen by hand.
 STEP = 0.4
-# Interpolated share of myocardium from which on a point is in it: below one half, because a wall
-# of little more than a voxel, seen aslant, is nowhere whole.
-WALL = 0.4
-# Share of the apical wall within which the rays over the apex are too close to each other.
-APART = 1 / 3
-# The base ends where myocardium is no longer found in this share of the directions.
-ALL_ROUND = 0.9
+# A point is in the wall if the interpolated mask is at least this: below one half, because the
+# mask of an oblique wall little thicker than a voxel reaches 1 nowhere. Chosen by hand.
+WALL_FRACTION = 0.4
+# Rays of the fan over the apex are sampled from this fraction of the apical wall's thickness on;
+# nearer to their common origin they would all sample the same voxels. Chosen by hand.
+FAN_START = 1 / 3
+# The base is the last plane with myocardium in this fraction of the directions; chosen by hand.
+CLOSED_RING = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentValue:
-    """What a segment takes up.
+    """Uptake of a segment.
 
     Parameters
     ----------
     segment
-        Which one.
+        Number, name and territory.
     mean, lowest
-        Of its samples, in the unit of the image; NaN where no myocardium was found.
+        Mean and lowest uptake in the unit of the image; NaN if no ray met myocardium.
     mean_percent, lowest_percent
         The same in percent of the polar map's maximum.
-    found
-        Share of its rays that met myocardium.
+    sampled_fraction
+        Fraction of its rays that met myocardium.
     """
 
     segment: Segment
@@ -52,7 +53,7 @@ class SegmentValue:
     lowest: float
     mean_percent: float
     lowest_percent: float
-    found: float
+    sampled_fraction: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +63,12 @@ class PolarMap:
     Parameters
     ----------
     values
-        Largest intensity within the myocardium on every ray, shape (4 `RINGS`, `DIRECTIONS`): ten
-        rings each of apex, apical, mid-cavity and basal level; NaN where a ray meets none.
+        Highest intensity within the myocardium on every ray, shape (4 `RINGS`, `DIRECTIONS`): ten
+        rings each of apex, apical, mid-cavity and basal level; NaN where a ray meets no
+        myocardium.
     weights
-        Area that a sample of each ring stands for, relative to a sample of the cylindrical
-        levels, shape (4 `RINGS`,).
+        Area of a sample in each ring, relative to the area of a sample in the cylindrical levels,
+        shape (4 `RINGS`,).
     """
 
     values: FloatArray
@@ -74,7 +76,7 @@ class PolarMap:
 
     @property
     def maximum(self) -> float:
-        """The largest value."""
+        """Highest value."""
         return float(np.nanmax(self.values))
 
     @cached_property
@@ -84,23 +86,23 @@ class PolarMap:
 
     @cached_property
     def segments(self) -> tuple[SegmentValue, ...]:
-        """The 17 segments, 1 first."""
+        """The 17 segments in the order of their numbers."""
         numbers = segment_numbers()
         return tuple(self._segment(s, numbers == s.number) for s in SEGMENTS)
 
     def territory_percent(self, territory: str) -> float:
         """Return the mean of a coronary territory (``LAD``, ``LCX``, ``RCA``), percent."""
-        mine = [s.number for s in SEGMENTS if s.territory == territory]
-        return 100 * self._mean(np.isin(segment_numbers(), mine)) / self.maximum
+        numbers = [s.number for s in SEGMENTS if s.territory == territory]
+        return 100 * self._mean(np.isin(segment_numbers(), numbers)) / self.maximum
 
     def _segment(self, segment: Segment, where: NDArray[np.bool_]) -> SegmentValue:
         values = self.values[where]
-        found = np.isfinite(values)
-        lowest = float(values[found].min()) if found.any() else float("nan")
+        sampled = np.isfinite(values)
+        lowest = float(values[sampled].min()) if sampled.any() else float("nan")
         mean = self._mean(where)
-        share = 100 / self.maximum
+        percent = 100 / self.maximum
         return SegmentValue(
-            segment, mean, lowest, share * mean, share * lowest, float(found.mean())
+            segment, mean, lowest, percent * mean, percent * lowest, float(sampled.mean())
         )
 
     def _mean(self, where: NDArray[np.bool_]) -> float:
@@ -112,12 +114,12 @@ class PolarMap:
 
 
 def angles_deg() -> FloatArray:
-    """Return the directions: 0 lateral, 90 anterior, 180 septal, 270 inferior; never a border."""
+    """Return the angles of the rays: 0 lateral, 90 anterior; none lies on a segment's border."""
     return np.asarray((np.arange(DIRECTIONS) + 0.5) * 360 / DIRECTIONS)
 
 
 def segment_numbers() -> NDArray[np.int64]:
-    """Return which segment every sample of a polar map belongs to, shape as its values."""
+    """Return the number of the segment of every sample of a polar map, shape as its values."""
     levels = [segment_at(level, angles_deg()) for level in range(len(LEVELS))]
     return np.repeat(levels, RINGS, axis=0)
 
@@ -127,27 +129,27 @@ def polar_map(
 ) -> PolarMap:
     """Sample the myocardium of an image.
 
-    From the end of the cavity to the base, rays leave the long axis at right angles; beyond the
-    end of the cavity they fan out from it over the apex. On every ray the largest intensity within
-    the myocardium counts, as in the maximum-count circumferential profiles of nuclear cardiology
-    (Garcia et al. 1985, J Nucl Med 26:17-26). The base is the last plane in which myocardium is
-    found almost all around.
+    Between the apical end of the cavity and the base, rays leave the long axis at right angles;
+    over the apex they fan out from the end of the cavity. The value of a ray is the highest
+    intensity within the myocardium, as in the maximum-count circumferential profiles of nuclear
+    cardiology (Garcia et al. 1985, J Nucl Med 26:17-26). The base is the last plane with
+    myocardium almost all around.
 
     Parameters
     ----------
     image
         The image, in the space of the labels.
     ventricle
-        Where its myocardium is.
+        Labels of wall and cavity.
     axis
-        Its long axis.
+        Long axis of the ventricle.
     frame
-        Its short-axis frame, whose z lies along the axis; see `regkit_ventricle.frame`.
+        Short-axis frame with z along the axis; see `regkit_ventricle.frame`.
 
     Raises
     ------
     RegistrationError
-        No plane has myocardium all around, or the myocardium takes up nothing.
+        No plane has myocardium all around, or the myocardium has no uptake.
     """
     rays = _Rays(image, ventricle, axis, frame)
     end, base = rays.cavity_end, rays.base()
@@ -157,10 +159,12 @@ def polar_map(
     ]
     values = np.stack(rings)
     if not np.nanmax(values, initial=0.0) > 0:
-        raise RegistrationError("the myocardium takes up nothing: every voxel of it is 0 or less")
-    # A ring of the fan is the narrower, the nearer it is to the axis.
-    narrow = np.cos(np.asarray(list(_middles(np.pi / 2, 0.0, RINGS))))
-    return PolarMap(values, np.concatenate([narrow, np.ones(3 * RINGS)]))
+        raise RegistrationError(
+            "the myocardium has no uptake, all its voxels are 0 or less; is this the right image?"
+        )
+    # The circumference of a ring of the fan falls to zero towards the axis.
+    circumference = np.cos(np.asarray(list(_middles(np.pi / 2, 0.0, RINGS))))
+    return PolarMap(values, np.concatenate([circumference, np.ones(3 * RINGS)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,52 +178,52 @@ class _Rays:
 
     @cached_property
     def cavity_end(self) -> float:
-        """Where the cavity ends, on the frame's z."""
+        """Apical end of the cavity on the z axis of the frame, mm."""
         return float(self.frame.inverse().map_points(self.axis.cavity_end)[2])
 
     @cached_property
     def wall(self) -> Volume:
-        """Share of each voxel that is myocardium."""
+        """Mask of the myocardium as a volume that can be interpolated."""
         ventricle = self.ventricle
         return Volume(ventricle.myocardium.astype(np.float32), ventricle.labels.grid)
 
     @cached_property
     def radii(self) -> FloatArray:
-        """Distances from the axis at which rays are sampled, beyond the farthest wall."""
+        """Distances from the axis at which rays are sampled, to beyond the farthest wall."""
         outer = self.ventricle.points - self.axis.centre
         step = STEP * min(self.ventricle.labels.grid.spacing)
         farthest = float(np.linalg.norm(outer, axis=1).max())
         return np.asarray(np.arange(0.0, farthest + step, step), np.float64)
 
     def base(self) -> float:
-        """Return the last plane, on the frame's z, that meets myocardium all around."""
+        """Return the z of the last plane, towards the base, with myocardium all around, mm."""
         step = STEP * min(self.ventricle.labels.grid.spacing)
         top = float(self.frame.inverse().map_points(self.axis.base)[2]) + 2 * step
         for z in np.arange(top, self.cavity_end + 3 * step, -step):
-            if np.isfinite(self.plane(float(z))).mean() >= ALL_ROUND:
+            if np.isfinite(self.plane(float(z))).mean() >= CLOSED_RING:
                 return float(z)
         raise RegistrationError(
             "the labels show no left ventricle: at no level is there myocardium all around the "
-            "long axis"
+            "long axis; check the labels"
         )
 
     def plane(self, z: float) -> FloatArray:
-        """Return the largest values in the plane at z, shape (`DIRECTIONS`,)."""
-        return self._largest(np.array([0.0, 0.0, z]), 0.0)
+        """Return the highest values in the plane at z, shape (`DIRECTIONS`,)."""
+        return self._highest(np.array([0.0, 0.0, z]), 0.0)
 
     def fan(self, elevation: float) -> FloatArray:
-        """Return the largest values on rays that lean from the last plane towards the apex.
+        """Return the highest values on rays from the apical end of the cavity over the apex.
 
-        Near the axis, where all of these rays are one, none of them looks.
+        They are sampled from a distance on, because near their origin they all coincide.
         """
         apical_wall = float(np.linalg.norm(self.axis.apex - self.axis.cavity_end))
         start = np.array([0.0, 0.0, self.cavity_end])
-        return self._largest(start, elevation, APART * apical_wall)
+        return self._highest(start, elevation, FAN_START * apical_wall)
 
-    def _largest(self, start: FloatArray, elevation: float, nearest: float = 0.0) -> FloatArray:
+    def _highest(self, start: FloatArray, elevation: float, nearest: float = 0.0) -> FloatArray:
         angle = np.deg2rad(angles_deg())
         # Counter-clockwise as seen from the apex, where y points down.
-        ways = np.stack(
+        directions = np.stack(
             [
                 np.cos(elevation) * np.cos(angle),
                 -np.cos(elevation) * np.sin(angle),
@@ -228,14 +232,14 @@ class _Rays:
             axis=-1,
         )
         radii = self.radii[self.radii >= nearest]
-        points = start + radii[:, None, None] * ways
+        points = start + radii[:, None, None] * directions
         mapped = self.frame.map_points(points.reshape(-1, 3))
-        wall = values_at(self.wall, mapped) >= WALL
+        wall = values_at(self.wall, mapped) >= WALL_FRACTION
         values = np.where(wall, values_at(self.image, mapped), -np.inf)
-        largest = values.reshape(len(radii), DIRECTIONS).max(axis=0)
-        return np.where(np.isfinite(largest), largest, np.nan)
+        highest = values.reshape(len(radii), DIRECTIONS).max(axis=0)
+        return np.where(np.isfinite(highest), highest, np.nan)
 
 
 def _middles(start: float, end: float, count: int) -> Iterator[float]:
-    """Yield the middles of equal parts."""
+    """Yield the midpoints of equal parts of an interval."""
     yield from (start + (end - start) * (np.arange(count) + 0.5) / count).tolist()

@@ -15,23 +15,23 @@ from regkit.report.fusion import WARM_COLOR_MAP
 from regkit_ventricle.polar_map import DIRECTIONS, PolarMap
 from regkit_ventricle.segments import APEX, AROUND, FIRST
 
-# Drawn so many times larger first, which makes all edges smooth.
-FINER: Final = 3
+# Drawn larger by this factor and averaged, for smooth edges.
+SUPERSAMPLING: Final = 3
 MARGIN, BAR = 34, 58
 LINES, MISSING = (250, 250, 252), (0.62, 0.65, 0.70)
-# What is where around the map: the direction and its name.
+# Angle and name of each wall around the map.
 WALLS: Final = ((90, "anterior"), (180, "septal"), (270, "inferior"), (0, "lateral"))
 
 
 def draw_polar_map(polar: PolarMap, side: int) -> Image.Image:
-    """Draw a polar map, apex in the middle, as seen from there.
+    """Draw a polar map as seen from the apex, which is in the middle.
 
     Parameters
     ----------
     polar
-        The map.
+        Polar map.
     side
-        Width of the picture in pixels; it is higher by a colour bar.
+        Width of the picture in pixels; the colour bar adds to its height.
     """
     disc = side - 2 * MARGIN
     picture = Image.new("RGB", (side, side + BAR), PAPER)
@@ -44,7 +44,7 @@ def draw_polar_map(polar: PolarMap, side: int) -> Image.Image:
 
 def _disc(polar: PolarMap, side: int) -> Image.Image:
     """Paint the map and the borders of its segments."""
-    big = side * FINER
+    big = side * SUPERSAMPLING
     away = (np.arange(big) + 0.5) / big * 2 - 1
     right, down = np.meshgrid(away, away)
     radius, angle = np.hypot(right, down), np.rad2deg(np.arctan2(-down, right)) % 360
@@ -59,15 +59,15 @@ def _sampled(percent: FloatArray, radius: FloatArray, angle: FloatArray) -> Floa
     """Interpolate a map at radii 0 to 1 and angles in degrees; NaN where it has no value."""
     # Around, the first direction follows the last.
     around = np.concatenate([percent[:, -1:], percent, percent[:, :1]], axis=1)
-    where = [
+    position = [
         np.clip(radius * len(percent) - 0.5, 0, len(percent) - 1),
         angle / 360 * DIRECTIONS - 0.5 + 1,
     ]
     known = np.isfinite(around)
-    share = map_coordinates(known.astype(np.float64), where, order=1)
-    total = map_coordinates(np.where(known, around, 0.0), where, order=1)
+    fraction = map_coordinates(known.astype(np.float64), position, order=1)
+    total = map_coordinates(np.where(known, around, 0.0), position, order=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(share > 0.5, total / share, np.nan))
+        return np.asarray(np.where(fraction > 0.5, total / fraction, np.nan))
 
 
 def _colours(percent: FloatArray) -> FloatArray:
@@ -78,7 +78,7 @@ def _colours(percent: FloatArray) -> FloatArray:
 
 
 def _borders(radius: FloatArray, angle: FloatArray, half_width: float) -> NDArray[np.bool_]:
-    """Tell where the borders of the segments are; `half_width` in radii of the map."""
+    """Return the mask of the borders of the segments; `half_width` in radii of the map."""
     levels = len(AROUND)
     ring = np.abs(radius * levels - np.rint(radius * levels)) / levels < half_width
     borders = ring & (radius > 0.5 / levels)
@@ -98,7 +98,7 @@ def _write_walls(picture: Image.Image, side: int) -> None:
         if angle % 180 == 90:
             pen.text((x, y), name, INK, font(BODY), anchor="mm")
             continue
-        # Beside the map letters stand on end, as there is no room for them.
+        # Names beside the map are rotated, because there is no room for them otherwise.
         size = tuple(int(c) for c in pen.textbbox((0, 0), name, font(BODY))[2:])
         word = Image.new("RGB", (size[0] + 2, size[1] + 6), PAPER)
         ImageDraw.Draw(word).text((1, 0), name, INK, font(BODY))
@@ -110,20 +110,20 @@ def _write_segments(picture: Image.Image, polar: PolarMap, side: int) -> None:
     """Write the mean percentage into every segment."""
     pen, middle, radius = ImageDraw.Draw(picture), side / 2, side / 2 - MARGIN
     for level, (count, first) in enumerate(zip(AROUND, FIRST, strict=True)):
-        for place in range(count):
-            share = 0.0 if level == APEX else (level + 0.5) / len(AROUND)
-            angle = np.deg2rad(90 + 360 / count * place)
+        for number in range(count):
+            distance = 0.0 if level == APEX else (level + 0.5) / len(AROUND)
+            angle = np.deg2rad(90 + 360 / count * number)
             at = (
-                middle + share * radius * np.cos(angle),
-                middle - share * radius * np.sin(angle),
+                middle + distance * radius * np.cos(angle),
+                middle - distance * radius * np.sin(angle),
             )
-            mean = polar.segments[first + place - 1].mean_percent
-            words = "-" if np.isnan(mean) else f"{mean:.0f}"
-            pen.text(at, words, (255, 255, 255), font(BODY), "mm", stroke_width=2, stroke_fill=INK)
+            mean = polar.segments[first + number - 1].mean_percent
+            text = "-" if np.isnan(mean) else f"{mean:.0f}"
+            pen.text(at, text, (255, 255, 255), font(BODY), "mm", stroke_width=2, stroke_fill=INK)
 
 
 def _draw_bar(picture: Image.Image, side: int) -> None:
-    """Draw which colour is which percentage."""
+    """Draw the colour bar from 0 to 100 %."""
     left, top, width, height = side // 6, side + 6, side * 2 // 3, 14
     ramp = np.rint(np.linspace(0, 255, width)).astype(int)
     bar = np.repeat(_colours(ramp[None] / 2.55), height, axis=0)

@@ -39,37 +39,37 @@ def rot_mse(evaluation: Evaluation) -> float:
 
 def lv_my_dice(evaluation: Evaluation) -> float:
     """Dice coefficient of the myocardium, 0 to 1."""
-    return _of(evaluation, MYOCARDIUM, _dice)
+    return _score(evaluation, MYOCARDIUM, _dice)
 
 
 def lv_bp_dice(evaluation: Evaluation) -> float:
     """Dice coefficient of the blood pool, 0 to 1."""
-    return _of(evaluation, BLOOD_POOL, _dice)
+    return _score(evaluation, BLOOD_POOL, _dice)
 
 
 def lv_my_hd95_mm(evaluation: Evaluation) -> float:
     """95 % Hausdorff distance of the myocardium in mm."""
-    return _of(evaluation, MYOCARDIUM, hd95_of)
+    return _score(evaluation, MYOCARDIUM, hd95_of)
 
 
 def lv_bp_hd95_mm(evaluation: Evaluation) -> float:
     """95 % Hausdorff distance of the blood pool in mm."""
-    return _of(evaluation, BLOOD_POOL, hd95_of)
+    return _score(evaluation, BLOOD_POOL, hd95_of)
 
 
-def _of(
-    evaluation: Evaluation, structure: str, score: Callable[[Mask, Mask, Grid], float]
+def _score(
+    evaluation: Evaluation, structure: str, metric: Callable[[Mask, Mask, Grid], float]
 ) -> float:
-    """Score one structure; `NotKnownError` where a case does not say which label it is."""
+    """Score one structure; raise `NotKnownError` if the case does not name its labels."""
     case = evaluation.case
     if not {MYOCARDIUM, BLOOD_POOL} <= case.extra.keys():
-        raise NotKnownError(f"case {case.id} is not one of a left ventricle")
+        raise NotKnownError(f"case {case.id} does not say which labels are the left ventricle")
     fixed, warped = evaluation.labels
     label = int(case.extra[structure])
     masks = fixed.array == label, warped.array == label
     if not masks[0].any():
         raise NotKnownError(f"case {case.id}: no fixed voxel has the {structure} {label}")
-    return score(*masks, fixed.grid)
+    return metric(*masks, fixed.grid)
 
 
 def _dice(a: Mask, b: Mask, _: Grid) -> float:

@@ -1,4 +1,4 @@
-"""What PREFIX.json and PREFIX_segments.csv say about a reoriented ventricle."""
+"""A reoriented ventricle as plain data: for the JSON record and the table of segments."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLUMNS = (
     "lowest_percent",
     "mean",
     "lowest",
-    "found",
+    "sampled_fraction",
 )
 TERRITORIES = ("LAD", "LCX", "RCA")
 
 
-def verdict_record(shown: Reorientation) -> dict[str, Any]:
+def verdict_record(reoriented: Reorientation) -> dict[str, Any]:
     """Return the verdict as plain data."""
-    verdict = shown.verdict
+    verdict = reoriented.verdict
     return {
         "status": verdict.status,
         "reasons": list(verdict.reasons),
@@ -36,12 +36,12 @@ def verdict_record(shown: Reorientation) -> dict[str, Any]:
     }
 
 
-def ventricle_record(shown: Reorientation) -> dict[str, Any]:
-    """Return everything measured as plain data; values without myocardium are null."""
-    axis, polar = shown.axis, shown.polar
+def ventricle_record(reoriented: Reorientation) -> dict[str, Any]:
+    """Return all measurements as plain data; values without myocardium are null."""
+    axis, polar = reoriented.axis, reoriented.polar
     return {
-        "myocardium_ml": round(shown.ventricle.myocardium_ml, 3),
-        "cavity_ml": round(shown.ventricle.cavity_ml, 3),
+        "myocardium_ml": round(reoriented.ventricle.myocardium_ml, 3),
+        "cavity_ml": round(reoriented.ventricle.cavity_ml, 3),
         "long_axis": {
             "apex_mm": axis.apex.tolist(),
             "base_mm": axis.base.tolist(),
@@ -60,9 +60,9 @@ def ventricle_record(shown: Reorientation) -> dict[str, Any]:
     }
 
 
-def facts(shown: Reorientation) -> list[str]:
-    """Say the main results in sentences."""
-    ventricle, polar = shown.ventricle, shown.polar
+def summary_sentences(reoriented: Reorientation) -> list[str]:
+    """Return the main results as sentences."""
+    ventricle, polar = reoriented.ventricle, reoriented.polar
     arteries = ", ".join(
         f"{name} {_whole(polar.territory_percent(name))} %" for name in TERRITORIES
     )
@@ -70,20 +70,20 @@ def facts(shown: Reorientation) -> list[str]:
         (value for value in polar.segments if math.isfinite(value.mean_percent)),
         key=lambda value: value.mean_percent,
     )
-    weak = weakest.segment
+    segment = weakest.segment
     size = (
         f"myocardium {ventricle.myocardium_ml:.0f} ml, cavity {ventricle.cavity_ml:.0f} ml, "
-        f"long axis {shown.axis.length_mm:.0f} mm"
+        f"long axis {reoriented.axis.length_mm:.0f} mm"
     )
     uptake = (
-        f"mean uptake in percent of the maximum: {arteries}; lowest segment {weak.number}, "
-        f"{weak.name}, {weakest.mean_percent:.0f} %"
+        f"mean uptake in percent of the maximum: {arteries}; lowest in segment {segment.number}, "
+        f"{segment.name}, {weakest.mean_percent:.0f} %"
     )
     return [size, uptake]
 
 
 def write_segments(polar: PolarMap, path: Path) -> None:
-    """Write the 17 segments as a table, one row each; cells without myocardium are empty."""
+    """Write a CSV table with a row for each of the 17 segments; unknown values are empty."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -100,7 +100,13 @@ def _row(value: SegmentValue) -> Iterable[Any]:
 
 def _cells(value: SegmentValue) -> tuple[Any, ...]:
     segment = value.segment
-    numbers = (value.mean_percent, value.lowest_percent, value.mean, value.lowest, value.found)
+    numbers = (
+        value.mean_percent,
+        value.lowest_percent,
+        value.mean,
+        value.lowest,
+        value.sampled_fraction,
+    )
     return (
         segment.number,
         segment.name,

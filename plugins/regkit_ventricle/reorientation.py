@@ -1,4 +1,4 @@
-"""What a reorientation shows: the ventricle, its axis, its polar map, and how far to trust it."""
+"""Measurements of a reoriented ventricle: its long axis, its polar map and the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registration.verdict import Verdict
 from regkit_ventricle.axis import LongAxis, long_axis
-from regkit_ventricle.frame import along_axis
+from regkit_ventricle.frame import frame_along_axis
 from regkit_ventricle.labels import Ventricle, ventricle_of
 from regkit_ventricle.polar_map import PolarMap, polar_map
 from regkit_ventricle.verdict import assess_reorientation
@@ -23,20 +23,20 @@ class Reorientation:
     Parameters
     ----------
     image
-        The image as it was acquired.
+        Image as it was acquired.
     labels
-        1 is myocardium, 2 the blood pool, in the image's space.
+        Labels in the space of the image: 1 myocardium, 2 blood pool.
     transform
-        Maps points of the short-axis frame to the image, LPS mm.
+        Map of points of the short-axis frame to the image, LPS mm.
     ventricle, axis
-        What the labels show.
+        Ventricle in the labels, and its long axis.
     aligned
-        The frame of the ventricle's own axis, turned about it like the transform; the polar map
-        belongs to it, so that a transform that is off tilts the views but not the map.
+        Short-axis frame along the ventricle's long axis, rotated about it like the transform. The
+        polar map is sampled in it: an error of the transform tilts the slices, not the map.
     polar
-        The polar map.
+        Polar map of the uptake.
     verdict
-        Whether all that can be trusted.
+        Trust in the reorientation.
     """
 
     image: Volume
@@ -49,10 +49,10 @@ class Reorientation:
     verdict: Verdict
 
 
-def reorientation(
+def measure_ventricle(
     image: Volume, labels: LabelMap, transform: Transform, warnings: Iterable[str] = ()
 ) -> Reorientation:
-    """Measure a reoriented ventricle; parameters as of `Reorientation`.
+    """Measure a reoriented ventricle; see `Reorientation` for the parameters.
 
     Raises
     ------
@@ -62,11 +62,11 @@ def reorientation(
     ventricle = ventricle_of(labels)
     if not image.grid.contains(ventricle.points).any():
         raise RegistrationError(
-            "the labels lie off the image: none of the ventricle is in its field of view; "
-            "do they belong to this image?"
+            "no part of the labelled ventricle is in the field of view of the image; "
+            "do the labels belong to this image?"
         )
     axis = long_axis(ventricle)
-    aligned = along_axis(axis, transform)
+    aligned = frame_along_axis(axis, transform)
     polar = polar_map(image, ventricle, axis, aligned)
     verdict = assess_reorientation(image, ventricle, axis, transform, polar, warnings=warnings)
     return Reorientation(image, labels, transform, ventricle, axis, aligned, polar, verdict)

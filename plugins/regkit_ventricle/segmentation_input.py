@@ -1,4 +1,4 @@
-"""The short axis from a segmentation that somebody has already."""
+"""The short axis from a segmentation that already exists."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from regkit_ventricle.frame import upright_frame
 
 
 class ReorientationFromSegmentation:
-    """Lays the short axis across the long axis of given labels; a `regkit.registrar.Registrar`.
+    """Aligns the short axis to the long axis of given labels; a `regkit.registrar.Registrar`.
 
-    How the planes are turned about that axis no label tells: they stand upright, as they do after
-    two turns in a scanner's planes; see `regkit_ventricle.frame.upright_frame`.
+    Labels do not show the rotation about the long axis: the planes are upright, as after a manual
+    reorientation by two rotations; see `regkit_ventricle.frame.upright_frame`.
 
     Parameters
     ----------
     labels
-        1 is myocardium, 2 the blood pool, in the space of the moving image.
+        Labels in the space of the moving image: 1 myocardium, 2 blood pool.
     """
 
     def __init__(self, labels: LabelMap) -> None:
         self.labels = labels
 
-    def register(self, pair: Pair) -> Estimate:  # noqa: ARG002 - the labels say it all
+    def register(self, pair: Pair) -> Estimate:  # noqa: ARG002 - the labels are enough
         """Return the map of short-axis to moving points, and the labels."""
         return Estimate(upright_frame(long_axis(self.labels)), self.labels)

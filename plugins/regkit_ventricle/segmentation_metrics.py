@@ -1,10 +1,10 @@
-"""How well the labels that a method found are those of the left ventricle.
+"""Scores of the segmentation of the left ventricle by a method.
 
-``seg`` compares as published: the labels found, in the short-axis frame found, with the true
-labels in the true frame, so that an error of the pose counts too. ``image`` compares both where
-they lie in the moving image, whatever the pose. Volumes are those in the moving image.
-Methods find 1 for myocardium and 2 for the blood pool; cases say their own numbers in two entries
-of their `extra`, ``myocardium_label`` and ``blood_pool_label``.
+Scores with ``seg`` in their name compare as published: the predicted labels in the estimated
+short-axis frame with the true labels in the true frame, so that an error of the pose counts too.
+Scores with ``image`` compare both in the moving image, whatever the pose. Volumes are those in the
+moving image. Methods label myocardium 1 and blood pool 2; two entries of a case's `extra` give its
+own numbers, ``myocardium_label`` and ``blood_pool_label``.
 """
 
 from __future__ import annotations
@@ -22,75 +22,76 @@ from regkit_ventricle.label_probabilities import resample_labels_linear
 from regkit_ventricle.labels import MM3_PER_ML
 
 Mask: TypeAlias = NDArray[np.bool_]
-# What a case calls it -> what methods find.
+# Name of a structure's entry in a case's `extra`, and its label in the output of methods.
 MYOCARDIUM, BLOOD_POOL = ("myocardium_label", 1), ("blood_pool_label", 2)
 Structure: TypeAlias = tuple[str, int]
 
 
 def lv_my_seg_dice(evaluation: Evaluation) -> float:
-    """Dice coefficient of the myocardium found, 0 to 1."""
+    """Dice coefficient of the segmented myocardium, 0 to 1."""
     return dice_of(*_reoriented(evaluation, MYOCARDIUM))
 
 
 def lv_bp_seg_dice(evaluation: Evaluation) -> float:
-    """Dice coefficient of the blood pool found, 0 to 1."""
+    """Dice coefficient of the segmented blood pool, 0 to 1."""
     return dice_of(*_reoriented(evaluation, BLOOD_POOL))
 
 
 def lv_my_seg_hd95_mm(evaluation: Evaluation) -> float:
-    """95 % Hausdorff distance of the myocardium found, mm."""
+    """95 % Hausdorff distance of the segmented myocardium, mm."""
     return _hd95(evaluation, MYOCARDIUM)
 
 
 def lv_bp_seg_hd95_mm(evaluation: Evaluation) -> float:
-    """95 % Hausdorff distance of the blood pool found, mm."""
+    """95 % Hausdorff distance of the segmented blood pool, mm."""
     return _hd95(evaluation, BLOOD_POOL)
 
 
 def lv_my_image_dice(evaluation: Evaluation) -> float:
-    """Dice coefficient of the myocardium found, where it lies in the moving image, 0 to 1."""
-    return dice_of(*_in_the_image(evaluation, MYOCARDIUM))
+    """Dice coefficient of the segmented myocardium in the moving image, 0 to 1."""
+    return dice_of(*_in_image(evaluation, MYOCARDIUM))
 
 
 def lv_bp_image_dice(evaluation: Evaluation) -> float:
-    """Dice coefficient of the blood pool found, where it lies in the moving image, 0 to 1."""
-    return dice_of(*_in_the_image(evaluation, BLOOD_POOL))
+    """Dice coefficient of the segmented blood pool in the moving image, 0 to 1."""
+    return dice_of(*_in_image(evaluation, BLOOD_POOL))
 
 
 def volumes_ml(evaluation: Evaluation, structure: Structure) -> tuple[float, float]:
-    """Return the volume of a structure that was found, and the true one, ml.
+    """Return the segmented and the true volume of a structure, ml.
 
     Raises
     ------
     NotKnownError
-        The method found no labels, or the case does not know them.
+        The method gave no labels, or the case has none.
     """
-    found, true = _found(evaluation), _true(evaluation)
-    return _ml(found, structure[1]), _ml(true, _number(evaluation, structure))
+    predicted, true = _predicted(evaluation), _true(evaluation)
+    return _ml(predicted, structure[1]), _ml(true, _number(evaluation, structure))
 
 
 def _reoriented(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mask]:
-    """Return where a structure is in the short-axis planes of a case, true and found."""
+    """Return the masks of a structure in the short-axis planes of a case, true and predicted."""
     true = evaluation.case.fixed_labels
     if true is None:
         raise NotKnownError(f"case {evaluation.case.id} has no labels in short-axis planes")
-    found = resample_labels_linear(_found(evaluation), true.grid, evaluation.result.transform)
+    predicted = _predicted(evaluation)
+    predicted = resample_labels_linear(predicted, true.grid, evaluation.result.transform)
     mask = true.array == _number(evaluation, structure)
     if not mask.any():
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its planes")
-    return mask, found.array == structure[1]
+    return mask, predicted.array == structure[1]
 
 
-def _in_the_image(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mask]:
-    """Return where a structure is in the moving image of a case, true and found."""
+def _in_image(evaluation: Evaluation, structure: Structure) -> tuple[Mask, Mask]:
+    """Return the masks of a structure in the moving image of a case, true and predicted."""
     true = _true(evaluation)
     mask = true.array == _number(evaluation, structure)
     if not mask.any():
         raise NotKnownError(f"case {evaluation.case.id} has no {structure[0]} in its image")
-    found = _found(evaluation)
-    if found.grid != true.grid:
-        found = resample_labels_linear(found, true.grid, IDENTITY)
-    return mask, found.array == structure[1]
+    predicted = _predicted(evaluation)
+    if predicted.grid != true.grid:
+        predicted = resample_labels_linear(predicted, true.grid, IDENTITY)
+    return mask, predicted.array == structure[1]
 
 
 def _true(evaluation: Evaluation) -> LabelMap:
@@ -103,21 +104,23 @@ def _true(evaluation: Evaluation) -> LabelMap:
 def _hd95(evaluation: Evaluation, structure: Structure) -> float:
     true = evaluation.case.fixed_labels
     masks = _reoriented(evaluation, structure)
-    assert true is not None  # noqa: S101 - else it would have been said
+    assert true is not None  # noqa: S101 - checked by _reoriented
     return hd95_of(*masks, true.grid)
 
 
-def _found(evaluation: Evaluation) -> LabelMap:
+def _predicted(evaluation: Evaluation) -> LabelMap:
     labels = evaluation.result.estimate.labels
     if labels is None:
-        raise NotKnownError(f"{evaluation.result.method} finds no labels")
+        raise NotKnownError(f"{evaluation.result.method} gave no labels")
     return labels
 
 
 def _number(evaluation: Evaluation, structure: Structure) -> int:
     extra = evaluation.case.extra
     if not {MYOCARDIUM[0], BLOOD_POOL[0]} <= extra.keys():
-        raise NotKnownError(f"case {evaluation.case.id} is not one of a left ventricle")
+        raise NotKnownError(
+            f"case {evaluation.case.id} does not say which labels are the left ventricle"
+        )
     return int(extra[structure[0]])
 
 

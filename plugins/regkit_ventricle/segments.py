@@ -4,9 +4,9 @@ Cerqueira et al. 2002, the American Heart Association's statement on standardize
 segmentation, doi:10.1161/hc0402.102975. The ventricle is divided perpendicular to its long axis
 into equal thirds, basal, mid-cavity and apical, and the apex beyond the end of the cavity. Basal
 and mid-cavity thirds have six segments of 60 degrees, the apical third four of 90. Seen from the
-apex, anterior wall above and septum at the left, they are counted counter-clockwise, beginning
-with the anterior wall: basal 1 to 6, mid-cavity 7 to 12, apical 13 to 16; 17 is the apex. The
-statement also assigns every segment to the coronary artery that usually supplies it.
+apex, anterior wall at the top and septum on the left, they are counted counter-clockwise,
+beginning with the anterior wall: basal 1 to 6, mid-cavity 7 to 12, apical 13 to 16; 17 is the
+apex. The statement also assigns every segment to the coronary artery that usually supplies it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Segment:
-    """One of the 17.
+    """One of the 17 segments.
 
     Parameters
     ----------
     number
         1 to 17.
     name
-        As in the statement.
+        Name in the statement.
     territory
-        ``LAD``, ``LCX`` or ``RCA``: the artery it is assigned to.
+        ``LAD``, ``LCX`` or ``RCA``: assigned coronary artery.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Segment:
 
 APEX, APICAL, MID, BASAL = range(4)
 LEVELS: Final = ("apex", "apical", "mid", "basal")
-# Number of segments around, and the first one's number, of every level.
+# Number of segments of every level, and the number of its first segment.
 AROUND: Final = (1, 4, 6, 6)
 FIRST: Final = (17, 13, 7, 1)
 _SIX = ("anterior", "anteroseptal", "inferoseptal", "inferior", "inferolateral", "anterolateral")
@@ -63,13 +63,13 @@ def segment_at(level: int, angle_deg: ArrayLike) -> NDArray[np.int64]:
     Parameters
     ----------
     level
-        `APEX`, `APICAL`, `MID` or `BASAL`.
+        Level: `APEX`, `APICAL`, `MID` or `BASAL`.
     angle_deg
-        Seen from the apex with the anterior wall above: 0 lateral, 90 anterior, 180 septal, 270
-        inferior. A border belongs to the segment that follows.
+        Angles seen from the apex with the anterior wall at the top: 0 lateral, 90 anterior, 180
+        septal, 270 inferior. A border belongs to the next segment.
     """
     count = AROUND[level]
     width = 360 / count
     # The first segment is centred at the anterior wall.
-    place = np.floor(((np.asarray(angle_deg, np.float64) - 90 + width / 2) % 360) / width)
-    return FIRST[level] + place.astype(np.int64)
+    index = np.floor(((np.asarray(angle_deg, np.float64) - 90 + width / 2) % 360) / width)
+    return FIRST[level] + index.astype(np.int64)

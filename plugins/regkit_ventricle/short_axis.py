@@ -1,4 +1,4 @@
-"""The short axis as a standard frame: what ``regkit reorient`` asks of it."""
+"""The short axis as the standard frame of the left ventricle, for ``regkit reorient``."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ from regkit_ventricle.views import SHORT_AXIS, VIEWS
 if TYPE_CHECKING:
     from regkit_ventricle.reorientation import Reorientation
 
-# Of the cubes of slices: side, and the finest and coarsest voxels, mm.
-SIDE_MM, FINEST_MM, COARSEST_MM = 192.0, 1.5, 4.0
+# Side of the cubes of slices and limits of their voxel size, mm; chosen by hand: the side holds
+# every ventricle with its surroundings.
+SIDE_MM, MIN_SPACING_MM, MAX_SPACING_MM = 192.0, 1.5, 4.0
 
 
 class ShortAxis:
     """The left ventricle's frame: x to the lateral wall, y to the inferior wall, z to the base.
 
-    A reorientation in it is written as the transform (short-axis to image points), slices in
-    three ways, labels in both frames, a picture, a record and a table of the 17 segments. Slices
-    lie in the short-axis frame, not on the patient: their LPS mm are lateral, inferior and base.
+    A reorientation is written as the transform (short-axis to image points), slices in three
+    views, labels in both frames, a picture, a record and a table of the 17 segments. The slices
+    are in the coordinates of the short-axis frame, not of the patient: x, y, z mm are lateral,
+    inferior and base.
     """
 
     def fixed(self, moving: Volume) -> Volume:
-        """Return an average left ventricle in short-axis planes as fine as the moving image."""
-        spacing = min(max(min(moving.grid.spacing), FINEST_MM), COARSEST_MM)
+        """Return an average left ventricle in short-axis planes, voxels as in the moving image."""
+        spacing = min(max(min(moving.grid.spacing), MIN_SPACING_MM), MAX_SPACING_MM)
         return average_ventricle(SIDE_MM, spacing, moving.modality)
 
     def from_segmentation(self, labels: LabelMap) -> Registrar:
-        """Return a method that lays the short axis across the long axis of labels."""
+        """Return a method that aligns the short axis to the long axis of the labels."""
         return ReorientationFromSegmentation(labels)
 
     def save(
@@ -50,27 +52,29 @@ class ShortAxis:
     ) -> Saved:
         """Write a reorientation; see `regkit.report.reorientation.StandardFrame`."""
         started = time.perf_counter()
-        # Drawing is slow to import, and part of the time that writing takes.
+        # Imported here because drawing is slow to import; the time counts as writing.
         from regkit_ventricle.picture import ventricle_picture  # noqa: PLC0415
         from regkit_ventricle.record import (  # noqa: PLC0415
-            facts,
+            summary_sentences,
             ventricle_record,
             verdict_record,
             write_segments,
         )
 
-        shown = measure_reorientation(result)
+        reoriented = measure_reorientation(result)
         linear = isinstance(result.transform, AffineTransform)
         transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
         write_transform(result.transform, transform_file)
-        _write_slices(shown, result.pair.fixed, prefix, stage)
-        ventricle_picture(shown, result.method).save(stage.path(f"{prefix}.png"), dpi=(200, 200))
-        write_segments(shown.polar, stage.path(f"{prefix}_segments.csv"))
+        _write_slices(reoriented, result.pair.fixed, prefix, stage)
+        ventricle_picture(reoriented, result.method).save(
+            stage.path(f"{prefix}.png"), dpi=(200, 200)
+        )
+        write_segments(reoriented.polar, stage.path(f"{prefix}_segments.csv"))
         saved_s = time.perf_counter() - started
         record = registration_record(result, transform_file.name, inputs, saved_s) | {
-            "verdict": verdict_record(shown),
-            "facts": facts(shown),
-            "ventricle": ventricle_record(shown),
+            "verdict": verdict_record(reoriented),
+            "facts": summary_sentences(reoriented),
+            "ventricle": ventricle_record(reoriented),
         }
         text = json.dumps(record, indent=2) + "\n"
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
@@ -81,38 +85,40 @@ class ShortAxis:
 
 
 def measure_reorientation(result: RegistrationResult) -> Reorientation:
-    """Measure the ventricle that a registration to the short axis found.
+    """Measure the ventricle in the result of a registration to the short axis.
 
     Raises
     ------
     RegistrationError
-        The method found no labels, or labels that show no left ventricle.
+        The method gave no labels, or labels without a left ventricle.
     """
-    from regkit_ventricle.reorientation import reorientation  # noqa: PLC0415
+    from regkit_ventricle.reorientation import measure_ventricle  # noqa: PLC0415
 
     estimate = result.estimate
     if estimate.labels is None:
         raise RegistrationError(
-            f"{result.method} finds no labels of the left ventricle, which the short axis is "
-            "measured by; use a method that does, such as ms-st-unet, or give --labels"
+            f"{result.method} gave no labels of the left ventricle, from which the short axis is "
+            "measured; use a method that segments, such as ms-st-unet, or give --labels"
         )
     warnings = [str(words) for words in estimate.diagnostics.get("warnings", ())]
     try:
-        return reorientation(result.pair.moving, estimate.labels, estimate.transform, warnings)
+        return measure_ventricle(result.pair.moving, estimate.labels, estimate.transform, warnings)
     except RegistrationError as error:
         raise RegistrationError(f"{result.method}: {error}") from error
 
 
-def _write_slices(shown: Reorientation, fixed: Volume, prefix: str, stage: OutputStage) -> None:
+def _write_slices(
+    reoriented: Reorientation, fixed: Volume, prefix: str, stage: OutputStage
+) -> None:
     """Write the image in three stacks of slices, and the labels in both frames."""
     spacing = fixed.grid.spacing[0]
     for view in VIEWS:
         grid = view.grid(SIDE_MM, spacing)
-        slices = resample(shown.image, grid, shown.transform)
+        slices = resample(reoriented.image, grid, reoriented.transform)
         write_volume(slices, stage.path(f"{prefix}_{view.key}.nii.gz"))
         if view is SHORT_AXIS:
-            turned = resample(shown.labels, grid, shown.transform)
+            turned = resample(reoriented.labels, grid, reoriented.transform)
             write_volume(turned, stage.path(f"{prefix}_sa_labels.nii.gz"))
     write_volume(
-        labels_on_image_grid(shown.labels, shown.image), stage.path(f"{prefix}_labels.nii.gz")
+        labels_on_image_grid(reoriented.labels, reoriented.image), stage.path(f"{prefix}_labels.nii.gz")
     )

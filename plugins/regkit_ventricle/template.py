@@ -9,11 +9,13 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
 from regkit_ventricle.views import SHORT_AXIS
 
-# Millimetres: half-axes of the whole ellipsoids whose basal parts are cut off, and how far beyond
-# their common centre. An adult's of 140 ml of wall and 95 ml of cavity.
+# Half-axes (across, along) of two concentric ellipsoids, and the distance from their centre at
+# which the base is cut off, mm. Chosen by hand for an adult's ventricle of 140 ml of wall and 95
+# ml of cavity.
 EPICARDIUM, ENDOCARDIUM, CUT = (34.0, 58.0), (23.5, 49.5), 30.0
+# Uptake of the blood relative to the myocardium, as in the simulated patients (0.04 to 0.14).
 CAVITY_UPTAKE = 0.1
-# Full width at half maximum of what a camera shows, mm.
+# Full width at half maximum of typical reconstructed images, mm; chosen by hand.
 RESOLUTION = {"spect": 13.0, "pet": 7.0}
 SIGMA_OF_FWHM = 1 / np.sqrt(8 * np.log(2))
 
@@ -24,9 +26,9 @@ def average_ventricle(side_mm: float, spacing_mm: float, modality: str = "spect"
     Parameters
     ----------
     side_mm, spacing_mm
-        Of the cube of short-axis planes around the ventricle; see `View.grid`.
+        Side and voxel size of the cube of short-axis planes; see `SliceView.grid`.
     modality
-        ``spect`` or ``pet``, which decides how sharp it is; anything else is shown like SPECT.
+        ``spect`` or ``pet``, which decides the resolution; any other is treated like ``spect``.
 
     Returns
     -------
@@ -51,6 +53,6 @@ def _inside(across: FloatArray, along: FloatArray, half_axes: tuple[float, float
 
 
 def _centre() -> float:
-    """Return where on the axis the centre of the cut ellipsoid is, from the whole one's."""
+    """Return the offset along the axis between the centres of the cut and the whole ellipsoid."""
     along = np.linspace(-EPICARDIUM[1], CUT, 10_001)
     return float(np.average(along, weights=1 - (along / EPICARDIUM[1]) ** 2))

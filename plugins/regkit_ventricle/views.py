@@ -1,11 +1,11 @@
-"""The three ways a reoriented left ventricle is looked at, as volumes and as pictures.
+"""The three standard views of a reoriented left ventricle, as volumes and as pictures.
 
-All are stacks in the short-axis frame, sorted and turned as nuclear cardiology shows them
+All are stacks in the short-axis frame, sorted and oriented as nuclear cardiology shows them
 (American Heart Association, American College of Cardiology and Society of Nuclear Medicine 1992,
 standardization of cardiac tomographic imaging, Circulation 86:338-339): short axes from apex to
-base with the anterior wall above and the lateral wall at the right; horizontal long axes from
-inferior to anterior with the apex above; vertical long axes from septum to lateral wall with the
-apex at the right.
+base with the anterior wall at the top and the lateral wall on the right; horizontal long axes from
+inferior to anterior with the apex at the top; vertical long axes from septum to lateral wall with
+the apex on the right.
 """
 
 from __future__ import annotations
@@ -21,29 +21,33 @@ from regkit.report.slice_planes import Orientation
 
 @dataclass(frozen=True)
 class SliceView:
-    """A way of cutting the ventricle.
+    """A stack of slices of the ventricle in one orientation.
 
     Parameters
     ----------
     key
-        ``sa``, ``hla`` or ``vla``: what its file's name ends in.
+        ``sa``, ``hla`` or ``vla``: ending of the file's name.
     title
-        What its slices are called, and how they are sorted.
+        Name of the view and order of its slices.
     orientation
-        How a slice lies in the short-axis frame.
-    deeper
-        +1 or -1: the direction, along the axis through the slices, of the slices that follow.
+        Orientation of a slice in the short-axis frame.
+    slice_direction
+        +1 or -1: direction in which the slices follow each other along their normal axis.
     """
 
     key: str
     title: str
     orientation: Orientation
-    deeper: int
+    slice_direction: int
 
     def grid(self, side_mm: float, spacing_mm: float) -> Grid:
-        """Return a cube of cubic voxels around the origin, its slices sorted as the view is."""
+        """Return a cube of cubic voxels around the origin, its slices sorted as in the view."""
         columns = np.zeros((3, 3))
-        steps = (self.orientation.right, self.orientation.down, (self._through, self.deeper))
+        steps = (
+            self.orientation.right,
+            self.orientation.down,
+            (self._through, self.slice_direction),
+        )
         for column, (axis, sign) in enumerate(steps):
             columns[axis, column] = sign
         count = max(2, round(side_mm / spacing_mm))

@@ -1,6 +1,6 @@
-"""Volumes of the left ventricle as a method found them and as they are: measurements, no scores.
+"""Volumes of the left ventricle, segmented by a method and true: measurements, not scores.
 
-Of them a benchmark shows how well they agree; see `regkit.statistics.agreement`.
+A benchmark reports their agreement; see `regkit.statistics.agreement`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from regkit_ventricle.segmentation_metrics import BLOOD_POOL, MYOCARDIUM, volume
 
 
 def lv_my_ml(evaluation: Evaluation) -> float:
-    """Volume of the myocardium found, ml."""
+    """Volume of the segmented myocardium, ml."""
     return volumes_ml(evaluation, MYOCARDIUM)[0]
 
 
@@ -20,7 +20,7 @@ def lv_my_true_ml(evaluation: Evaluation) -> float:
 
 
 def lv_bp_ml(evaluation: Evaluation) -> float:
-    """Volume of the blood pool found, ml."""
+    """Volume of the segmented blood pool, ml."""
     return volumes_ml(evaluation, BLOOD_POOL)[0]
 
 

@@ -1,15 +1,15 @@
-"""How thick the walls of a ventricle are in an image that is blurred: our own.
+"""Estimation of the wall thickness of a ventricle in a blurred image; our own method.
 
-A wall that is blurred looks the same whether it is thin and takes up much or thick and takes up
-little, unless it is known how blurred it is; but the whole wall and its surroundings are blurred
-alike. So what an image shows around a ventricle is modelled as
+In a blurred image a thin wall of high uptake looks like a thick wall of low uptake, unless the
+blur is known; but the whole wall and its surroundings have the same blur. The image around a
+ventricle is therefore modelled as
 
     blurred(wall) x uptake + blurred(cavity) x blood + blurred(surroundings) x their uptake
 
-with four numbers that are not linear: how far the outer and the inner surface of the wall are from
-where labels have them, and the widths of a Gaussian blur, across the body and along it, where
-breathing adds to it. Uptakes change slowly around the long axis and along it. They are linear, and
-solved for at every step (variable projection: Golub and Pereyra 1973,
+with four nonlinear parameters: the shifts of the outer and the inner surface of the wall from the
+labels, and the widths of a Gaussian blur in the transaxial plane and along the body axis, where
+breathing widens it. Uptakes vary slowly around the long axis and along it; they are linear
+parameters, eliminated at every step (variable projection: Golub and Pereyra 1973,
 doi:10.1137/0710036).
 """
 
@@ -31,42 +31,49 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit_ventricle.surfaces import Surfaces
 from regkit_ventricle.uptake_basis import uptake_basis
 
-# What is looked at: the ventricle and what lies this near to it. Finer voxels are not needed.
-NEAR_MM, FINEST_MM = 10.0, 2.0
-# Of surroundings whose distance has to be known; farther out an image is all surroundings.
-AROUND_MM = 12.0
-# Bounds of how far surfaces move, and of the deviations of the blur. An ever thinner and brighter
-# wall looks almost the same: without bounds that may be the best fit.
-FARTHEST_MM, SHARPEST_MM, DULLEST_MM = 2.0, 0.5, 9.0
-START_MM = 2.5
-DIFFERENCE_MM = 0.05
-# Who comes so near to the farthest would rather be beyond it.
-NEARLY_MM = 0.25
-# Coarser voxels have no place for a wall; fewer of them for each unknown say nothing.
-COARSEST_MM, FEWEST_EACH = 5.0, 10
-MOST_STEPS = 15
-RIDGE, WORST_CONDITION = 1e-6, 1e12
-# Beyond all surfaces.
+# The fit uses the ventricle and its surroundings up to this distance, in voxels not finer than
+# this, mm; chosen by hand.
+NEAR_MM, MIN_VOXEL_MM = 10.0, 2.0
+# Margin around the labels in which distances are computed, mm; farther out all is surroundings.
+# Chosen by hand.
+SURROUNDINGS_MM = 12.0
+# Bounds of the shifts of the surfaces and of the standard deviations of the blur, mm; chosen by
+# hand. An ever thinner and brighter wall looks almost the same: without bounds it may be the best
+# fit.
+MAX_SHIFT_MM, MIN_BLUR_MM, MAX_BLUR_MM = 2.0, 0.5, 9.0
+# Start of the blur, and step of the finite differences, mm; chosen by hand.
+INITIAL_BLUR_MM = 2.5
+JACOBIAN_STEP_MM = 0.05
+# A shift this near to its bound counts as one at the bound, mm; chosen by hand.
+BOUND_MARGIN_MM = 0.25
+# Coarser voxels, mm, cannot resolve a wall; fewer voxels per unknown do not determine the fit.
+# Chosen by hand.
+MAX_VOXEL_MM, MIN_VOXELS_PER_UNKNOWN = 5.0, 10
+# Limit of the evaluations of the fit, relative ridge of the linear parameters, and condition
+# number above which the nonlinear ones are not determined; chosen by hand.
+MAX_EVALUATIONS = 15
+RIDGE, MAX_CONDITION = 1e-6, 1e12
+# Distance given to voxels outside the computed margin, beyond all surfaces.
 FAR_MM = 60.0
 Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Walls:
-    """Where the walls of a ventricle are, from where labels had them, and how blurred they look.
+    """The fitted surfaces of a ventricle's wall relative to its labels, and the blur of the image.
 
     Parameters
     ----------
     epicardium_mm, endocardium_mm
-        How much farther from the cavity the outer and the inner surface are.
+        Shift of the outer and of the inner surface, outwards positive.
     blur_mm, blur_along_mm
-        Standard deviation of the blur across the body, and along it.
+        Standard deviation of the blur in the transaxial plane, and along the body axis.
     thickness_sd_mm
-        How well the image determines the thickness: a standard deviation.
-    explained
-        Share of the variance of the image around the ventricle that the model explains, at most 1.
-    bounded
-        Whether one of these numbers would rather be where none is looked for.
+        Standard deviation of the estimated thickness.
+    r_squared
+        Fraction of the variance of the image around the ventricle that the model explains.
+    at_bound
+        Whether a parameter of the fit is at one of its bounds.
     """
 
     epicardium_mm: float
@@ -74,74 +81,74 @@ class Walls:
     blur_mm: float
     blur_along_mm: float
     thickness_sd_mm: float
-    explained: float
-    bounded: bool
+    r_squared: float
+    at_bound: bool
 
 
 def fit_walls(
     image: Volume, surfaces: Surfaces, frame: AffineTransform, mask: LabelMap | None = None
 ) -> Walls:
-    """Find where the walls of a ventricle are in an image.
+    """Fit the wall of a ventricle to an image.
 
     Parameters
     ----------
     image
-        Shows uptake, blurred by about the same everywhere.
+        Image of the uptake, with about the same blur everywhere.
     surfaces
-        Of labels of the ventricle.
+        Surfaces of the labels of the ventricle.
     frame
-        Maps points of its own short-axis frame to the image, LPS mm.
+        Map of points of the ventricle's short-axis frame to the image, LPS mm.
     mask
-        Where the image counts.
+        Voxels of the image that are used; all by default.
 
     Raises
     ------
     RegistrationError
-        The image shows too little of the ventricle.
+        The image shows too little of the ventricle to determine the wall.
     """
     model = _Model.of(image, surfaces, frame, mask)
-    start = np.array([0.0, 0.0, START_MM, START_MM])
-    low = [-FARTHEST_MM, -FARTHEST_MM, SHARPEST_MM, SHARPEST_MM]
-    high = [FARTHEST_MM, FARTHEST_MM, DULLEST_MM, DULLEST_MM]
+    start = np.array([0.0, 0.0, INITIAL_BLUR_MM, INITIAL_BLUR_MM])
+    low = [-MAX_SHIFT_MM, -MAX_SHIFT_MM, MIN_BLUR_MM, MIN_BLUR_MM]
+    high = [MAX_SHIFT_MM, MAX_SHIFT_MM, MAX_BLUR_MM, MAX_BLUR_MM]
     found = least_squares(
         model.residual,
         start,
-        model.slopes,
+        model.jacobian,
         bounds=(low, high),
-        max_nfev=MOST_STEPS,
+        max_nfev=MAX_EVALUATIONS,
         xtol=1e-3,
         ftol=1e-5,
         gtol=None,
     )
     outer, inner, across, along = found.x.tolist()
     information = found.jac.T @ found.jac
-    if found.status == 0 or not np.linalg.cond(information) < WORST_CONDITION:
-        raise RegistrationError("the image does not show where the walls are")
-    noise = float(np.sum(found.fun**2)) / (len(model.seen) - model.unknowns)
-    spread = np.linalg.inv(information) * noise * model.alike(across, along)
+    if found.status == 0 or not np.linalg.cond(information) < MAX_CONDITION:
+        raise RegistrationError("the image does not determine the position of the wall")
+    noise = float(np.sum(found.fun**2)) / (len(model.values) - model.unknowns)
+    spread = np.linalg.inv(information) * noise * model.correlated_voxels(across, along)
     thickness = np.array([1.0, -1.0, 0.0, 0.0])
     return Walls(
         *(outer, inner, across, along),
         thickness_sd_mm=float(np.sqrt(thickness @ spread @ thickness)),
-        explained=1 - noise,
-        bounded=max(abs(outer), abs(inner)) > FARTHEST_MM - NEARLY_MM
+        r_squared=1 - noise,
+        at_bound=max(abs(outer), abs(inner)) > MAX_SHIFT_MM - BOUND_MARGIN_MM
         or bool(found.active_mask.any()),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """What is known of every voxel around the ventricle; see the top of this file."""
+    """The model of the image around the ventricle; see the top of this file."""
 
-    seen: Numbers  # the image, of the voxels that count; of mean 0 and deviation 1
+    values: Numbers  # the used voxels of the image, scaled to mean 0 and standard deviation 1
     unknowns: int
-    counts: NDArray[np.bool_]  # which of all do
-    weights: Numbers  # (voxels that count, places): shares of the places of uptakes
+    used: NDArray[np.bool_]  # mask of the used voxels
+    weights: Numbers  # (used voxels, nodes): basis functions of the uptake
     epicardium: FloatArray
     endocardium: FloatArray
     movable: FloatArray
     spacing_zyx: Numbers
-    axial: int  # the axis of the arrays that runs along the body
+    axial: int  # array axis along the body axis
 
     @classmethod
     def of(
@@ -149,33 +156,36 @@ class _Model:
     ) -> _Model:
         grid = _around(image.grid, surfaces)
         voxel = float(np.prod(grid.spacing)) ** (1 / 3)
-        if voxel > COARSEST_MM:
-            raise RegistrationError(f"voxels of {voxel:.1f} mm are too coarse to show a wall in")
-        shown = resample(image, grid, outside=np.nan).array.astype(np.float64)
+        if voxel > MAX_VOXEL_MM:
+            raise RegistrationError(
+                f"voxels of {voxel:.1f} mm are too coarse to show a wall; "
+                f"{MAX_VOXEL_MM:g} mm or less are needed"
+            )
+        intensity = resample(image, grid, outside=np.nan).array.astype(np.float64)
         outer, inner = (
             resample(some, grid, outside=FAR_MM).array.astype(np.float64)
             for some in (surfaces.epicardium, surfaces.endocardium)
         )
-        counts = np.isfinite(shown) & (outer < NEAR_MM)
+        used = np.isfinite(intensity) & (outer < NEAR_MM)
         if mask is not None:
-            counts &= resample(mask, grid).array != 0
-        if not (counts & (outer < 0)).any():
+            used &= resample(mask, grid).array != 0
+        if not (used & (outer < 0)).any():
             raise RegistrationError("the image shows nothing of the ventricle")
-        points = frame.inverse().map_points(grid.to_physical(np.argwhere(counts)))
-        weights = uptake_basis(points, points[outer[counts] < 0, 2])
-        seen = shown[counts]
-        # Of each of two tissues; the blood; and what is not linear.
+        points = frame.inverse().map_points(grid.to_physical(np.argwhere(used)))
+        weights = uptake_basis(points, points[outer[used] < 0, 2])
+        values = intensity[used]
+        # Uptakes of wall and surroundings, uptake of the blood, and the four nonlinear parameters.
         unknowns = 2 * weights.shape[1] + 5
-        if len(seen) < FEWEST_EACH * unknowns:
-            raise RegistrationError(f"the image shows the ventricle in {len(seen)} voxels only")
-        contrast = float(seen.std())
+        if len(values) < MIN_VOXELS_PER_UNKNOWN * unknowns:
+            raise RegistrationError(f"the image shows the ventricle in {len(values)} voxels only")
+        contrast = float(values.std())
         if not contrast > 0:
-            raise RegistrationError("the image does not show where the walls are")
+            raise RegistrationError("the image is constant around the ventricle and shows no wall")
         along = np.abs(np.reshape(grid.direction, (3, 3))[2])
         return cls(
-            seen=(seen - seen.mean()) / contrast,
+            values=(values - values.mean()) / contrast,
             unknowns=unknowns,
-            counts=counts,
+            used=used,
             weights=weights,
             epicardium=outer,
             endocardium=inner,
@@ -184,58 +194,58 @@ class _Model:
             axial=2 - int(along.argmax()),
         )
 
-    def residual(self, numbers: Numbers) -> Numbers:
-        """Return what the model shows more than the image, voxel by voxel."""
-        wall, cavity, rest = self._blurred(numbers)
+    def residual(self, parameters: Numbers) -> Numbers:
+        """Return the difference of model and image in every used voxel."""
+        wall, cavity, rest = self._blurred(parameters)
         parts = np.concatenate(
             [wall[:, None] * self.weights, rest[:, None] * self.weights, cavity[:, None]], axis=1
         )
         normal = parts.T @ parts
         normal += RIDGE * float(np.trace(normal)) / len(normal) * np.eye(len(normal))
-        uptakes = np.linalg.solve(normal, parts.T @ self.seen)
-        return np.asarray(parts @ uptakes - self.seen)
+        uptakes = np.linalg.solve(normal, parts.T @ self.values)
+        return np.asarray(parts @ uptakes - self.values)
 
-    def slopes(self, numbers: Numbers) -> Numbers:
-        """Return how residuals change with each of the numbers."""
-        here = self.residual(numbers)
-        # Towards the middle of what is allowed.
-        steps = np.where(numbers > 0, -DIFFERENCE_MM, DIFFERENCE_MM)
-        steps[2:] = DIFFERENCE_MM
-        moved = (self.residual(numbers + step) for step in np.diag(steps))
+    def jacobian(self, parameters: Numbers) -> Numbers:
+        """Return the derivatives of the residuals by the parameters, from finite differences."""
+        residual = self.residual(parameters)
+        # Towards the middle of the allowed range, so that no step leaves it.
+        steps = np.where(parameters > 0, -JACOBIAN_STEP_MM, JACOBIAN_STEP_MM)
+        steps[2:] = JACOBIAN_STEP_MM
+        moved = (self.residual(parameters + step) for step in np.diag(steps))
         return np.stack(
-            [(there - here) / step for there, step in zip(moved, steps, strict=True)], axis=1
+            [(other - residual) / step for other, step in zip(moved, steps, strict=True)], axis=1
         )
 
-    def alike(self, across_mm: float, along_mm: float) -> float:
-        """Return how many voxels noise that is as smooth as the image has in common."""
+    def correlated_voxels(self, across_mm: float, along_mm: float) -> float:
+        """Return the number of voxels within which noise as smooth as the image is correlated."""
         widths = np.full(3, across_mm)
         widths[self.axial] = along_mm
         return float(np.prod(np.maximum(2 * np.sqrt(np.pi) * widths / self.spacing_zyx, 1.0)))
 
-    def _blurred(self, numbers: Numbers) -> list[Numbers]:
-        outer, inner, across, along = numbers
-        within = self._share(self.epicardium - outer * self.movable)
-        hollow = within * self._share(self.endocardium - inner)
+    def _blurred(self, parameters: Numbers) -> list[Numbers]:
+        outer, inner, across, along = parameters
+        within = self._occupancy(self.epicardium - outer * self.movable)
+        hollow = within * self._occupancy(self.endocardium - inner)
         widths = np.full(3, across)
         widths[self.axial] = along
         widths /= self.spacing_zyx
         return [
-            gaussian_filter(part, widths, mode="nearest", truncate=3.0)[self.counts]
+            gaussian_filter(part, widths, mode="nearest", truncate=3.0)[self.used]
             for part in (within - hollow, hollow, 1 - within)
         ]
 
-    def _share(self, distance: FloatArray) -> FloatArray:
-        """Return which share of each voxel is within a surface."""
+    def _occupancy(self, distance: FloatArray) -> FloatArray:
+        """Return the fraction of each voxel inside a surface."""
         voxel = float(np.prod(self.spacing_zyx)) ** (1 / 3)
         return np.asarray(np.clip(0.5 - distance / voxel, 0, 1))
 
 
 def _around(image: Grid, surfaces: Surfaces) -> Grid:
-    """Return the image's own voxels where distances are known, or coarser ones of very fine."""
+    """Return the image's grid around the ventricle, with voxels of at least `MIN_VOXEL_MM`."""
     index = image.to_index(surfaces.epicardium.grid.corners())
     first = np.maximum(np.floor(index.min(axis=0)), 0)
     last = np.minimum(np.ceil(index.max(axis=0)), np.subtract(image.shape_zyx, 1))
-    steps = np.maximum(np.divide(FINEST_MM, image.spacing[::-1]), 1.0)
+    steps = np.maximum(np.divide(MIN_VOXEL_MM, image.spacing[::-1]), 1.0)
     counts = np.floor((last - first) / steps).astype(int) + 1
     if (counts < 1).any():
         raise RegistrationError("the image shows nothing of the ventricle")

@@ -11,7 +11,7 @@ from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
 from regkit_ventricle.axis import long_axis
-from regkit_ventricle.frame import along_axis, offset_mm, tilt_deg, upright_frame
+from regkit_ventricle.frame import frame_along_axis, offset_mm, tilt_deg, upright_frame
 from regkit_ventricle.labels import ventricle_of
 from ventricle_shells import POSE, Shell, box, cube
 
@@ -70,7 +70,7 @@ def test_other_pieces_and_other_labels_do_not_turn_the_axis():
     found = ventricle_of(labels.with_array(array))
     np.testing.assert_array_equal(long_axis(found).apex, long_axis(labels).apex)
     strays = 64 / ((labels.array > 0).sum() + 64)
-    assert found.stray_share == pytest.approx(strays)
+    assert found.stray_fraction == pytest.approx(strays)
 
 
 def test_a_hole_in_the_wall_is_not_the_base():
@@ -121,7 +121,7 @@ def test_a_frame_keeps_its_turn_and_takes_the_axis(turn, lean):
     axis = long_axis(labels)
     about = POSE @ rigid((0, 0, turn))
     leaning = about @ rigid((lean, 0, 0), (5.0, -9.0, 3.0))
-    frame = along_axis(axis, leaning)
+    frame = frame_along_axis(axis, leaning)
     assert frame.is_rigid
     assert tilt_deg(axis, frame) == pytest.approx(0, abs=1e-6)
     assert offset_mm(axis, frame) == pytest.approx(0, abs=1e-6)
@@ -132,7 +132,7 @@ def test_a_frame_keeps_its_turn_and_takes_the_axis(turn, lean):
 def test_tilt_and_offset_are_what_was_done():
     _, labels = SHELL.draw(cube(2.0))
     axis = long_axis(labels)
-    straight = along_axis(axis, POSE)
+    straight = frame_along_axis(axis, POSE)
     moved = straight @ rigid((0, 30, 0), (3.0, 4.0, 12.0))
     assert tilt_deg(axis, moved) == pytest.approx(30, abs=1e-6)
     assert offset_mm(axis, moved) == pytest.approx(13, abs=1e-6)
@@ -142,8 +142,8 @@ def test_tilt_and_offset_are_what_was_done():
 def test_a_frame_whose_inferior_wall_is_at_the_base_still_gives_one():
     _, labels = SHELL.draw(cube(4.0))
     axis = long_axis(labels)
-    upside_down = along_axis(axis, POSE) @ rigid((90, 0, 0))
-    frame = along_axis(axis, upside_down)
+    upside_down = frame_along_axis(axis, POSE) @ rigid((90, 0, 0))
+    frame = frame_along_axis(axis, upside_down)
     assert frame.is_rigid
     assert tilt_deg(axis, frame) == pytest.approx(0, abs=1e-6)
     assert offset_mm(axis, frame) == pytest.approx(0, abs=1e-6)

@@ -11,7 +11,7 @@ from regkit.geometry.rotation import rotation_angle
 from regkit.registrar import Refiner
 from regkit.registration.pipeline import Pipeline
 from regkit_msstunet.geometry import cube
-from regkit_ventricle.long_axis_refinement import NOTHING, LongAxisRefinement
+from regkit_ventricle.long_axis_refinement import NO_LABELS, LongAxisRefinement
 
 FIXED = cube(40, 3.4, (50.0, -20.0, 10.0))
 # In the short-axis frame: the planes are tilted and shifted, and turned about the axis.
@@ -59,7 +59,7 @@ def test_the_long_axis_is_found_and_the_turn_about_it_kept(phantom) -> None:
     left = rotation_angle(case.truth.matrix[:3, :3].T @ found.transform.matrix[:3, :3])
     assert 3 < left < 9  # the six degrees about the axis
     np.testing.assert_array_equal(found.labels.array, phantom.labels.array)
-    assert found.diagnostics["lv-axis"]["kept"] is True
+    assert found.diagnostics["lv-axis"]["accepted"] is True
     assert found.diagnostics["lv-axis"]["tilt_deg"] == pytest.approx(
         tilt_deg(off, case.truth), abs=2
     )
@@ -67,9 +67,9 @@ def test_the_long_axis_is_found_and_the_turn_about_it_kept(phantom) -> None:
 
 
 @pytest.mark.parametrize(
-    ("off_deg", "off_mm", "kept"), [(1, 1, False), (4, 0, True), (0, 4, True)]
+    ("off_deg", "off_mm", "accepted"), [(1, 1, False), (4, 0, True), (0, 4, True)]
 )
-def test_what_labels_cannot_tell_is_left_alone(phantom, off_deg, off_mm, kept) -> None:
+def test_what_labels_cannot_tell_is_left_alone(phantom, off_deg, off_mm, accepted) -> None:
     case = phantom.case(fixed=FIXED)
     start = missed(case, rigid())
     always = LongAxisRefinement(always=True).refine(case.pair, Estimate(start, phantom.labels))
@@ -79,7 +79,7 @@ def test_what_labels_cannot_tell_is_left_alone(phantom, off_deg, off_mm, kept) -
     found = LongAxisRefinement().refine(case.pair, Estimate(nearly, phantom.labels))
     before, after = found.diagnostics["lv-axis"]["similarity"]
     assert after > before
-    assert found.diagnostics["lv-axis"]["kept"] is kept
+    assert found.diagnostics["lv-axis"]["accepted"] is accepted
 
 
 def test_what_is_not_more_alike_is_not_kept(phantom) -> None:
@@ -89,7 +89,7 @@ def test_what_is_not_more_alike_is_not_kept(phantom) -> None:
     start = missed(case, rigid())
     found = LongAxisRefinement().refine(case.pair, Estimate(start, astray.labels))
     assert found.transform is start
-    assert found.diagnostics["lv-axis"]["kept"] is False
+    assert found.diagnostics["lv-axis"]["accepted"] is False
     always = LongAxisRefinement(always=True).refine(case.pair, Estimate(start, astray.labels))
     assert tilt_deg(always.transform, case.truth) > 10
 
@@ -99,7 +99,7 @@ def test_without_labels_nothing_moves_and_it_says_so(phantom) -> None:
     pair = replace(case.pair, initial=missed(case))
     result = run(LongAxisRefinement(), pair)
     assert result.transform is pair.initial
-    assert NOTHING in result.verdict.reasons
+    assert NO_LABELS in result.verdict.reasons
     chained = Pipeline((Told(missed(case)), LongAxisRefinement())).register(case.pair)
     np.testing.assert_array_equal(chained.transform.matrix, missed(case).matrix)
 

@@ -7,7 +7,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.rigid import rigid
 from regkit.geometry.rotation import rotation_matrix
 from regkit_ventricle.axis import long_axis
-from regkit_ventricle.frame import along_axis
+from regkit_ventricle.frame import frame_along_axis
 from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.polar_map import (
     DIRECTIONS,
@@ -42,7 +42,7 @@ TERRITORIES = {
 def mapped(image, labels, pose=POSE):
     ventricle = ventricle_of(labels)
     axis = long_axis(ventricle)
-    return polar_map(image, ventricle, axis, along_axis(axis, pose))
+    return polar_map(image, ventricle, axis, frame_along_axis(axis, pose))
 
 
 def painted(value_of, spacing=2.0, pose=POSE):
@@ -90,7 +90,7 @@ def test_an_even_uptake_is_an_even_map():
     polar = painted(lambda angle, z, r: np.full_like(z, 7.0))
     np.testing.assert_allclose(polar.percent, 100.0, atol=1e-4)
     assert polar.maximum == pytest.approx(7.0)
-    assert all(value.found == 1.0 for value in polar.segments)
+    assert all(value.sampled_fraction == 1.0 for value in polar.segments)
 
 
 @pytest.mark.parametrize("number", range(1, 18))
@@ -170,9 +170,9 @@ def test_a_wall_with_a_gap_is_honest_about_it():
     array[tuple(gap.T)] = 0
     polar = mapped(image, labels.with_array(array))
     by_number = {value.segment.number: value for value in polar.segments}
-    lateral = [by_number[n].found for n in (11, 12)]
+    lateral = [by_number[n].sampled_fraction for n in (11, 12)]
     assert max(lateral) < 0.7
-    assert by_number[9].found == 1.0
+    assert by_number[9].sampled_fraction == 1.0
     assert np.isfinite([value.mean_percent for value in polar.segments]).all()
 
 
@@ -187,7 +187,7 @@ def test_territories_are_means_of_their_segments():
 def test_a_wall_without_uptake_is_refused():
     image, labels = SHELL.draw(cube(4.0))
     cold = image.with_array(np.zeros_like(image.array))
-    with pytest.raises(RegistrationError, match="the myocardium takes up nothing"):
+    with pytest.raises(RegistrationError, match="the myocardium has no uptake"):
         mapped(cold, labels)
 
 
@@ -199,4 +199,4 @@ def test_a_wall_on_one_side_only_is_no_ventricle():
     ventricle = ventricle_of(half)
     axis = long_axis(labels)
     with pytest.raises(RegistrationError, match="at no level is there myocardium all around"):
-        polar_map(image, ventricle, axis, along_axis(axis, POSE))
+        polar_map(image, ventricle, axis, frame_along_axis(axis, POSE))

@@ -54,7 +54,7 @@ def test_dice_is_that_of_simpleitk(case, name, label):
 def test_other_cases_have_no_such_score(case):
     fields = {key: getattr(case, key) for key in ("id", "pair", "fixed_labels", "moving_labels")}
     without = Case(**fields, extra={"myocardium_label": LV_MYOCARDIUM})
-    with pytest.raises(NotKnownError, match="is not one of a left ventricle"):
+    with pytest.raises(NotKnownError, match="does not say which labels are the left ventricle"):
         scored("lv_my_dice", without, case.truth)
     empty = case.fixed_labels.with_array(np.zeros_like(case.fixed_labels.array))
     blank = Case(**fields | {"fixed_labels": empty}, extra=case.extra)

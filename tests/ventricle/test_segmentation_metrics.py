@@ -95,8 +95,8 @@ def test_a_case_may_number_its_labels_otherwise(phantom) -> None:
 @pytest.mark.parametrize(
     ("spoil", "labels", "says"),
     [
-        ({}, False, "told finds no labels"),
-        ({"extra": {}}, True, "is not one of a left ventricle"),
+        ({}, False, "told gave no labels"),
+        ({"extra": {}}, True, "does not say which labels are the left ventricle"),
         ({"fixed_labels": None}, True, "has no labels in short-axis planes"),
     ],
 )

@@ -10,7 +10,7 @@ from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.picture import ventricle_picture
 from regkit_ventricle.polar_map import DIRECTIONS, RINGS, PolarMap, segment_numbers
 from regkit_ventricle.polar_picture import MARGIN, draw_polar_map
-from regkit_ventricle.reorientation import reorientation
+from regkit_ventricle.reorientation import measure_ventricle
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL
 from ventricle_shells import POSE, Shell, cube
@@ -118,7 +118,7 @@ def shown():
         return np.where((x < -12) & (z < 0), 30.0, 100.0)
 
     image, labels = Shell().draw(cube(3.0), POSE, uptake)
-    return reorientation(image, labels, POSE)
+    return measure_ventricle(image, labels, POSE)
 
 
 def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
@@ -135,22 +135,22 @@ def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
 @pytest.mark.parametrize(
     ("moved", "status", "words"),
     [
-        ((0, 25, 0, 0), "CHECK", "the short-axis planes are 25 degrees off the long axis"),
-        ((0, 60, 0, 0), "FAIL", "the short-axis planes are 60 degrees off the long axis"),
+        ((0, 25, 0, 0), "CHECK", "the short-axis planes are tilted by 25 degrees against"),
+        ((0, 60, 0, 0), "FAIL", "the short-axis planes are tilted by 60 degrees against"),
         ((0, 0, 0, 25), "CHECK", "the centre of the short-axis frame is"),
         ((0, 0, 0, 80), "FAIL", "the centre of the short-axis frame is"),
     ],
 )
 def test_a_frame_off_the_ventricle_is_doubted(shown, moved, status, words):
     off = shown.aligned @ rigid(moved[:3], (moved[3], 0, 0))
-    found = reorientation(shown.image, shown.labels, off).verdict
+    found = measure_ventricle(shown.image, shown.labels, off).verdict
     assert found.status == status
     assert any(reason.startswith(words) for reason in found.reasons)
 
 
 def test_labels_beside_the_ventricle_are_doubted(shown):
     flat = shown.image.with_array(np.where(shown.labels.array == 1, 50.0, 100.0))
-    verdict = reorientation(flat, shown.labels, POSE).verdict
+    verdict = measure_ventricle(flat, shown.labels, POSE).verdict
     assert verdict.status == "FAIL"
     assert "no brighter than the blood pool (ratio 0.50)" in verdict.reasons[0]
 
@@ -158,9 +158,9 @@ def test_labels_beside_the_ventricle_are_doubted(shown):
 def test_a_ventricle_that_is_not_there_is_no_result(shown):
     """Noise, in which a network sees a ventricle all the same."""
     noise = np.random.default_rng(0).uniform(50, 100, shown.image.array.shape)
-    verdict = reorientation(shown.image.with_array(noise), shown.labels, POSE).verdict
+    verdict = measure_ventricle(shown.image.with_array(noise), shown.labels, POSE).verdict
     assert verdict.status == "FAIL"
-    assert any("than what lies around it (ratio 1.0" in reason for reason in verdict.reasons)
+    assert any("than its surroundings (ratio 1.0" in reason for reason in verdict.reasons)
 
 
 def test_a_wall_that_takes_up_little_is_doubted(shown):
@@ -169,18 +169,18 @@ def test_a_wall_that_takes_up_little_is_doubted(shown):
         shown.labels.grid.to_physical(np.moveaxis(np.indices(shown.labels.array.shape), 0, -1))
     )[..., 0]
     half = shown.image.array * np.where(lateral < 0, 0.15, 1.0)
-    verdict = reorientation(shown.image.with_array(half), shown.labels, POSE).verdict
+    verdict = measure_ventricle(shown.image.with_array(half), shown.labels, POSE).verdict
     assert verdict.status == "CHECK"
     (reason,) = verdict.reasons
-    assert "of the myocardium takes up less than 30% of its maximum" in reason
-    assert verdict.measures["dim"] == pytest.approx(0.5, abs=0.1)
+    assert "of the myocardium has an uptake below 30% of the maximum" in reason
+    assert verdict.measures["low_uptake_fraction"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_dark_wall_is_no_doubt_in_a_ct(shown):
     """Labels of a CT with contrast: there the cavity is brighter."""
     image = shown.image.with_array(np.where(shown.labels.array == 2, 300.0, 100.0))
     judged = {
-        modality: reorientation(
+        modality: measure_ventricle(
             Volume(image.array, image.grid, modality), shown.labels, POSE
         ).verdict
         for modality in ("ct", "pet")
@@ -192,9 +192,9 @@ def test_a_dark_wall_is_no_doubt_in_a_ct(shown):
 @pytest.mark.parametrize("unit", [1e-30, 1e-10, 1e6])
 def test_the_unit_of_the_image_does_not_matter(shown, unit):
     scaled = shown.image.with_array(shown.image.array.astype(np.float64) * unit)
-    verdict = reorientation(scaled, shown.labels, POSE).verdict
+    verdict = measure_ventricle(scaled, shown.labels, POSE).verdict
     assert verdict.status == "OK", verdict.reasons
-    for name in ("wall_to_cavity", "wall_to_around"):
+    for name in ("wall_to_cavity", "wall_to_background"):
         assert verdict.measures[name] == pytest.approx(shown.verdict.measures[name], rel=1e-4)
 
 
@@ -210,7 +210,7 @@ def test_a_ventricle_half_outside_the_image_is_doubted(shown):
         ),
         "pet",
     )
-    verdict = reorientation(half, labels, POSE).verdict
+    verdict = measure_ventricle(half, labels, POSE).verdict
     assert verdict.status == "FAIL"
     assert any("of the ventricle lies outside the image" in r for r in verdict.reasons)
 
@@ -222,6 +222,6 @@ def test_sizes_beyond_any_patient_and_warnings_are_doubts(shown):
     labels = type(shown.labels)(shown.labels.array, tiny)
     small = ventricle_of(labels)
     assert small.myocardium_ml == pytest.approx(shown.ventricle.myocardium_ml / 27)
-    reasons = reorientation(image, labels, POSE, ["odd image"]).verdict.reasons
+    reasons = measure_ventricle(image, labels, POSE, ["odd image"]).verdict.reasons
     assert any(r.startswith("a myocardium of") and r.endswith("too small") for r in reasons)
     assert reasons[-1] == "odd image"

@@ -16,8 +16,8 @@ from regkit.registrar import Refiner
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.surfaces import surfaces_of
-from regkit_ventricle.wall_refinement import NOTHING, WallRefinement
-from regkit_ventricle.walls import AROUND_MM, fit_walls
+from regkit_ventricle.wall_refinement import NO_LABELS, WallRefinement
+from regkit_ventricle.walls import SURROUNDINGS_MM, fit_walls
 from ventricle_shells import POSE, Shell, box, cube
 
 pytestmark = pytest.mark.simulation
@@ -67,7 +67,7 @@ def thicker(by_mm: float) -> Shell:
 
 def fitted(image, labels, mask=None):
     ventricle = ventricle_of(labels)
-    surfaces = surfaces_of(ventricle, long_axis(ventricle), AROUND_MM)
+    surfaces = surfaces_of(ventricle, long_axis(ventricle), SURROUNDINGS_MM)
     return fit_walls(image, surfaces, POSE, mask)
 
 
@@ -84,7 +84,7 @@ def test_the_wall_and_the_blur_are_found(by_mm, uptake) -> None:
     assert walls.epicardium_mm - walls.endocardium_mm == pytest.approx(-by_mm, abs=0.4)
     # Reading the image in voxels of 3 mm blurs it a little more.
     assert walls.blur_mm == pytest.approx(2.6, abs=0.35)
-    assert not walls.bounded
+    assert not walls.at_bound
     assert walls.thickness_sd_mm < 0.5
 
 
@@ -151,7 +151,7 @@ def test_what_is_refined_is_said_and_the_pose_stays() -> None:
     found = refined(scan(), labels_of(thicker(2.0)))
     assert found.transform is POSE
     own = found.diagnostics["lv-walls"]
-    assert own["kept"] is True
+    assert own["accepted"] is True
     assert own["endocardium_mm"] == pytest.approx(1.0, abs=0.3)
     assert json.dumps(dict(found.diagnostics), allow_nan=False)
     assert found.diagnostics["a"] == 1
@@ -174,7 +174,7 @@ def test_walls_that_an_image_does_not_show_stay() -> None:
     ):
         found = refined(image.with_array(shown), labels)
         assert found.labels is labels
-        assert found.diagnostics["lv-walls"]["kept"] is False
+        assert found.diagnostics["lv-walls"]["accepted"] is False
         assert json.dumps(dict(found.diagnostics), allow_nan=False)
 
 
@@ -182,7 +182,7 @@ def test_walls_far_from_their_labels_are_not_believed() -> None:
     labels = labels_of(thicker(7.0))
     found = refined(scan(), labels)
     assert found.labels is labels
-    assert found.diagnostics["lv-walls"]["bounded"] is True
+    assert found.diagnostics["lv-walls"]["at_bound"] is True
 
 
 def test_a_wall_is_not_torn_where_it_is_thin() -> None:
@@ -198,14 +198,14 @@ def test_a_wall_is_not_torn_where_it_is_thin() -> None:
     array[(z < -53) & thin.inside(x, y, z, 1.5)] = 2
     found = refined(scan(), labels.with_array(array))
     own = found.diagnostics["lv-walls"]
-    assert own["kept"] is False
-    assert own["why"] == "a wall would be torn"
+    assert own["accepted"] is False
+    assert own["reason"] == "a wall would get a hole"
     np.testing.assert_array_equal(found.labels.array, array)
 
 
 def test_a_large_change_is_doubted() -> None:
     found = refined(scan(), labels_of(thicker(-3.0)))
-    assert found.diagnostics["lv-walls"]["kept"] is True
+    assert found.diagnostics["lv-walls"]["accepted"] is True
     (words,) = found.diagnostics["warnings"]
     assert "changed the volume of the myocardium by +" in words
     assert "warnings" not in refined(scan(), labels_of(thicker(1.0))).diagnostics
@@ -232,9 +232,9 @@ def test_without_a_ventricle_nothing_changes() -> None:
     image, labels = scan(), labels_of()
     result = run(WallRefinement(), Pair(image, image, initial=rigid((1.0, 2.0, 3.0))))
     np.testing.assert_array_equal(result.transform.matrix, rigid((1.0, 2.0, 3.0)).matrix)
-    assert NOTHING in result.verdict.reasons
+    assert NO_LABELS in result.verdict.reasons
     wall = labels.with_array((labels.array == 1).astype(np.uint8))
     found = refined(image, wall)
     assert found.labels is wall
-    assert "show no left ventricle" in found.diagnostics["lv-walls"]["why"]
+    assert "show no left ventricle" in found.diagnostics["lv-walls"]["reason"]
     assert isinstance(WallRefinement(), Refiner)
