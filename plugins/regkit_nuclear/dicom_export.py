@@ -34,7 +34,7 @@ from regkit.geometry.volume import Volume
 from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
 
 MAKER = "regkit (simulated, not a patient)"
-# DICOM needs a date; this is plainly none of a scan.
+# DICOM needs a date; this one is obviously not that of a scan.
 DATE, TIME = "20000101", "120000"
 LEAST_HU, LARGEST = -1024, 65535
 STORAGE = {
@@ -44,7 +44,7 @@ STORAGE = {
     "PT": PositronEmissionTomographyImageStorage,
 }
 NAMES = {"ct": "CT", "mr": "MR", "spect": "NM", "pet": "PT"}
-# What each kind of image must say besides; only what is true of a simulation.
+# Required attributes of each modality, with values that are true of a simulation.
 PARTICULARS: dict[str, dict[str, Any]] = {
     "CT": {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "KVP": "120", "RescaleType": "HU"},
     "MR": {
@@ -68,7 +68,7 @@ PARTICULARS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class StoredPixels:
-    """Whole numbers of 16 bits, and what makes values of them: slope x number + intercept."""
+    """Pixels of 16 bits; the intensity is slope x pixel + intercept."""
 
     pixels: NDArray[Any]
     slope: str
@@ -76,39 +76,39 @@ class StoredPixels:
 
     @classmethod
     def of(cls, volume: Volume) -> StoredPixels:
-        """Keep HU as they are; spread other intensities over the whole range."""
+        """Round HU; scale other intensities to the whole range."""
         if volume.modality == "ct":
             rounded = np.rint(np.clip(volume.array, LEAST_HU, np.iinfo(np.int16).max))
             return cls(rounded.astype("<i2"), "1", "0")
         lowest = format_number_as_ds(min(float(volume.array.min()), 0.0))
         span = float(volume.array.max()) - float(lowest)
-        # Readers see the slope as it is printed, so pixels are made for that one.
+        # Readers use the slope as printed, so pixels are computed with that.
         slope = format_number_as_ds(max(span / LARGEST, 1e-30))
         pixels = np.rint((volume.array.astype(np.float64) - float(lowest)) / float(slope))
         return cls(np.clip(pixels, 0, LARGEST).astype("<u2"), slope, lowest)
 
 
 def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
-    """Write an image of a case; a `regkit.datasets.export.ImageWriter`.
+    """Write an image of a case as DICOM; a `regkit.datasets.export.ImageWriter`.
 
     Parameters
     ----------
     volume
-        A ct, mu, mr, pet or spect; on any grid, oblique ones too.
+        Image of modality ct, mu, mr, pet or spect on any grid, also an oblique one.
     path
-        Folder of the series; for SPECT the file, whose name gets ``.dcm``.
+        Folder of the series; for SPECT the file without its suffix ``.dcm``.
     case
-        Whose image it is; patient and series are named after it.
+        Case of the image; names of patient and series are taken from it.
 
     Returns
     -------
     tuple
-        Name of the file or folder, and the modality it is read as.
+        Name of the file or folder, and the modality under which it is read.
 
     Raises
     ------
     FileFormatError
-        A modality that DICOM has no volume for which other tools read at the right place.
+        DICOM has no volume of this modality whose position other tools read correctly.
     """
     if volume.modality == "mu":
         volume = Volume(hounsfield(volume.array), volume.grid, "ct")
@@ -130,17 +130,17 @@ def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
 def _header(volume: Volume, role: str, case: Case) -> Dataset:
     """Return what all files of an image have in common."""
     kind = NAMES[volume.modality]
-    who = _who(case)
+    patient = _patient_key(case)
     header = Dataset()
     header.SOPClassUID = STORAGE[kind]
     header.Modality = kind
     header.Manufacturer = header.ManufacturerModelName = MAKER
-    header.PatientName, header.PatientID = f"Simulated^{case.group}", _uid(*who)[-16:]
+    header.PatientName, header.PatientID = f"Simulated^{case.group}", _uid(*patient)[-16:]
     header.PatientBirthDate = header.PatientSex = ""
-    header.StudyInstanceUID = _uid(*who, "study")
-    # Both scans are told in the coordinates of one room; who moved in it is what is asked.
-    header.FrameOfReferenceUID = _uid(*who, "room")
-    header.SeriesInstanceUID = _uid(*who, case.id, role, _digest(volume))
+    header.StudyInstanceUID = _uid(*patient, "study")
+    # Both scans are in the coordinates of one room, in which the patient moved between them.
+    header.FrameOfReferenceUID = _uid(*patient, "room")
+    header.SeriesInstanceUID = _uid(*patient, case.id, role, _digest(volume))
     header.StudyID, header.SeriesNumber = case.group[:16], 1
     header.SeriesDescription = f"{case.id} {role}"[:64]
     header.AccessionNumber = header.ReferringPhysicianName = header.PositionReferenceIndicator = ""
@@ -169,13 +169,13 @@ def _write_slices(header: Dataset, volume: Volume, folder: Path) -> None:
     count = len(stored.pixels)
     if header.Modality == "PT":
         header.NumberOfSlices, header.FrameReferenceTime = count, "0"
-    for place, pixels in enumerate(stored.pixels):
-        position = volume.grid.to_physical((place, 0, 0))
+    for index, pixels in enumerate(stored.pixels):
+        position = volume.grid.to_physical((index, 0, 0))
         header.ImagePositionPatient = _decimals(position)
-        header.InstanceNumber = place + 1
+        header.InstanceNumber = index + 1
         if header.Modality == "PT":
-            header.ImageIndex = place + 1
-        _save(header, pixels, folder / f"{place + 1:04d}.dcm")
+            header.ImageIndex = index + 1
+        _save(header, pixels, folder / f"{index + 1:04d}.dcm")
 
 
 def _write_tomogram(header: Dataset, volume: Volume, file: Path) -> None:
@@ -230,19 +230,24 @@ def _decimals(values: Any) -> list[DSfloat]:
     return [DSfloat(float(v), auto_format=True) for v in values]
 
 
-def _who(case: Case) -> list[str]:
-    """Return what tells a patient from all others.
+def _patient_key(case: Case) -> list[str]:
+    """Return strings that identify a patient among all simulated ones.
 
-    Cohorts count their patients alike, and options change their scans: archives must not take
-    them for one patient, nor one scan for another.
+    Cohorts number their patients alike, and options change the scans: archives must not mix up
+    patients or scans.
     """
-    named = [str(case.extra.get(key, "")) for key in ("split", "patient")]
-    return [*named, case.group, _digest(case.pair.fixed)]
+    names = [str(case.extra.get(key, "")) for key in ("split", "patient")]
+    return [*names, case.group, _digest(case.pair.fixed)]
 
 
 def _digest(volume: Volume) -> str:
-    told = f"{volume.modality} {volume.grid}".encode()
-    return sha256(told + np.ascontiguousarray(volume.array).tobytes()).hexdigest()
+    """Return a hash of modality, grid and intensities; UIDs are made from it."""
+    grid = volume.grid
+    header = (
+        f"{volume.modality} Grid(shape_zyx={grid.shape_zyx}, spacing={grid.spacing}, "
+        f"origin={grid.origin}, direction={grid.direction})"
+    ).encode()
+    return sha256(header + np.ascontiguousarray(volume.array).tobytes()).hexdigest()
 
 
 def _uid(*parts: str) -> str:

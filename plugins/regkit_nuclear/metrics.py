@@ -1,4 +1,4 @@
-"""What a registration does to the attenuation-corrected SPECT, and to the myocardium's mu.
+"""Scores of the attenuation correction that a registration leads to.
 
 Scores use two entries of a case's `extra`:
 
@@ -6,7 +6,7 @@ Scores use two entries of a case's `extra`:
     The case's `Projections`, or the path of a file that `write_projections` wrote. A path must be
     absolute or relative to the working folder: a dataset resolves it when it reads its index.
 ``myocardium_label``
-    Number of the left ventricle's myocardium in the case's fixed labels.
+    Label of the left ventricle's myocardium in the case's fixed labels.
 
 The moving image is a mu-map, or a CT in HU, from which one is made.
 """
@@ -31,13 +31,14 @@ from regkit_nuclear.spect.projections import Projections, read_projections
 
 PROJECTIONS = "projections"
 MYOCARDIUM = "myocardium_label"
-# Halfway between lung (0.042) and myocardium (0.160) at 140 keV, 1/cm: linear interpolation then
-# leaves the border of the two where it is.
-LEAST_MYOCARDIAL_MU = 0.10
-LARGEST_AIR_HU = -500
+# Halfway between lung (0.042) and myocardium (0.160) at 140 keV, 1/cm: linear interpolation keeps
+# the boundary of the two at this value.
+MIN_MYOCARDIAL_MU = 0.10
+# A CT in HU has voxels below this, air or lung; chosen by hand.
+MAX_AIR_HU = -500
 
-# The reference serves every method of its case, an estimate both scores of its evaluation; both
-# go when their owner goes.
+# Reconstructions are kept as long as the case or the evaluation they belong to: the reference is
+# the same for every method, an estimate serves both scores.
 _references: WeakKeyDictionary[Case, FloatArray] = WeakKeyDictionary()
 _estimates: WeakKeyDictionary[Evaluation, FloatArray] = WeakKeyDictionary()
 
@@ -45,9 +46,9 @@ _estimates: WeakKeyDictionary[Evaluation, FloatArray] = WeakKeyDictionary()
 def ac_nmse_pct(evaluation: Evaluation) -> float:
     """Normalised mean squared error of the AC-SPECT, in percent.
 
-    The SPECT is reconstructed with the mu-map where the estimate puts it and where the truth puts
-    it; each image is divided by its own mean over the whole volume before they are compared, as
-    in the DuSFE paper, so that a common factor does not count.
+    The SPECT is reconstructed with the mu-map aligned by the estimate and by the truth. Each image
+    is divided by its own mean over the whole volume before the comparison, as in the DuSFE paper,
+    so that a common factor has no effect.
 
     Raises
     ------
@@ -65,13 +66,13 @@ def ac_nmae_pct(evaluation: Evaluation) -> float:
 
 
 def eti_pct(evaluation: Evaluation) -> float:
-    """Emission-transmission index: share of the myocardium that lies in lung or air, in percent.
+    """Emission-transmission index: percentage of the myocardium that lies in lung or air.
 
     A voxel of the left ventricle's myocardium in the SPECT counts when the registered mu-map has
-    less than 0.10/cm there. Chen et al. (J Nucl Cardiol 2006;13:43) accept up to 3 % of
-    mismatch between myocardium and mediastinum; theirs is measured on segmented images, this one
-    on the case's labels. Fat (0.143/cm) is too near to muscle to be told apart in a real mu-map
-    and does not count. Beyond the slices of the CT its outermost slice is taken.
+    less than 0.10/cm there. Chen et al. (J Nucl Cardiol 2006;13:43) accept up to 3 % of mismatch
+    between myocardium and mediastinum; theirs is measured on segmented images, this one on the
+    case's labels. Fat (0.143/cm) does not count: in a real mu-map it cannot be distinguished from
+    muscle. Beyond the slices of the CT its outermost slice is used.
 
     Raises
     ------
@@ -88,11 +89,11 @@ def eti_pct(evaluation: Evaluation) -> float:
         raise NotKnownError(f"case {case.id}: no fixed voxel has the myocardium's label {label}")
     grid, transform = case.fixed_labels.grid, evaluation.result.transform
     mu = attenuation_on(grid, _mu_map(case), transform)
-    return float(100 * (mu[myocardium] < LEAST_MYOCARDIAL_MU).mean())
+    return float(100 * (mu[myocardium] < MIN_MYOCARDIAL_MU).mean())
 
 
 def _images(evaluation: Evaluation) -> tuple[FloatArray, FloatArray]:
-    """Return AC images under the estimate and under the truth, each of mean one."""
+    """Return the AC images with the estimate and with the truth, each divided by its mean."""
     case, truth = evaluation.case, evaluation.truth
     if evaluation not in _estimates:
         _estimates[evaluation] = _corrected(case, evaluation.result.transform)
@@ -114,8 +115,8 @@ def _mu_map(case: Case) -> Volume:
     moving = case.pair.moving
     if moving.modality == "mu":
         return moving
-    # In DICOM a mu-map is kept as a CT.
-    if moving.modality == "ct" and moving.array.min() < LARGEST_AIR_HU:
+    # In DICOM a mu-map is stored as a CT.
+    if moving.modality == "ct" and moving.array.min() < MAX_AIR_HU:
         return Volume(attenuation(moving.array), moving.grid, "mu")
     raise NotKnownError(f"case {case.id}: the moving image is neither a mu-map nor a CT in HU")
 

@@ -1,4 +1,4 @@
-"""A simulated case in one picture: both scans, the truth, and the left ventricle's own planes."""
+"""A picture of a simulated case: both scans, the true alignment and the left ventricle."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from regkit.report.fusion import RGB, DisplayRange, Values, overlay, pixels
 from regkit.report.slice_planes import ORIENTATIONS, Orientation, Plane
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
+# Layout in pixels, cells per row, and field of view around the left ventricle in mm; by eye.
 PANEL, GAP, EDGE, ACROSS = 230, 6, 20, 2
 LV_FIELD_MM = 150.0
-# Intensities that are black and white; uptake is shown in black on white, as in print.
+# Intensities shown as black and white; uptake is shown black on white, as in print.
 WINDOWS = {"mu": (0.0, 0.21), "ct": (-400.0, 400.0), "pet": (0.0, 6.0)}
-TISSUE_SHARE = 0.55  # of a label's colour in the picture below it
+LABEL_OPACITY = 0.55
 
-# Planes of the left ventricle, x to lateral, y to inferior, z to the base.
+# Views of the left ventricle in its short-axis frame, x to lateral, y to inferior, z to the base.
 SHORT_AXIS = Orientation("short axis", (0, 1), (1, 1), ("sept", "lat", "ant", "inf"))
 HORIZONTAL = Orientation("horizontal long axis", (0, 1), (2, 1), ("sept", "lat", "apex", "base"))
 VERTICAL = Orientation("vertical long axis", (2, -1), (1, 1), ("base", "apex", "ant", "inf"))
@@ -32,7 +33,7 @@ VERTICAL = Orientation("vertical long axis", (2, -1), (1, 1), ("base", "apex", "
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Panels side by side and what is written above them."""
+    """Panels side by side and their title."""
 
     title: str
     panels: tuple[Image.Image, ...]
@@ -41,9 +42,9 @@ class Row:
 def montage(case: Case) -> Image.Image:
     """Draw a case of one of the simulated cohorts.
 
-    Planes are axial, coronal and sagittal, the patient's right at the left, through what the scan
-    is about; the short axis and both long axes follow where the pose of the left ventricle is
-    known.
+    The planes are axial, coronal and sagittal, with the patient's right on the left, through the
+    heart or the middle of the labels. If the pose of the left ventricle is known, its short axis
+    and both long axes follow.
     """
     rows = [row for row in _rows(case) if row.panels]
     width = 3 * PANEL + 2 * GAP
@@ -54,8 +55,8 @@ def montage(case: Case) -> Image.Image:
     canvas = Image.new("RGB", size, PAPER)
     top = EDGE
     for band, height in zip(bands, heights, strict=True):
-        for place, cell in enumerate(band):
-            canvas.paste(cell, (EDGE + place * (width + EDGE), top))
+        for column, cell in enumerate(band):
+            canvas.paste(cell, (EDGE + column * (width + EDGE), top))
         top += height + EDGE
     write_name(canvas, case)
     return canvas
@@ -71,20 +72,22 @@ def _rows(case: Case) -> Iterator[Row]:
     truth = case.truth or IDENTITY
     focus = _focus(case)
     planes = _planes(fixed, focus)
-    there = _point(truth.map_points(focus))
-    yield _scan(f"moving {_kind(moving)}, as it lies", moving, _planes(moving, there))
+    moving_focus = _point(truth.map_points(focus))
+    yield _scan(
+        f"moving {_kind(moving)}, before registration", moving, _planes(moving, moving_focus)
+    )
     yield _scan(f"fixed {_kind(fixed)}", fixed, planes, _myocardium(case))
     corrected = case.extra.get("ac")
     if isinstance(corrected, Volume):
         yield _scan("attenuation corrected", corrected, planes, _myocardium(case))
         yield _ventricle("left ventricle, attenuation corrected", case, corrected)
     else:
-        yield _ventricle("left ventricle", case, fixed if _is_of_fixed(case) else moving)
-    yield _both("both, as they lie", fixed, moving, planes, IDENTITY)
-    yield _both("both, under the true transform", fixed, moving, planes, truth)
+        yield _ventricle("left ventricle", case, fixed if _pose_is_in_fixed(case) else moving)
+    yield _overlays("both, before registration", fixed, moving, planes, IDENTITY)
+    yield _overlays("both, aligned by the true transform", fixed, moving, planes, truth)
     for role, volume, labels, at in (
         ("fixed", fixed, case.fixed_labels, planes),
-        ("moving", moving, case.moving_labels, _planes(moving, there)),
+        ("moving", moving, case.moving_labels, _planes(moving, moving_focus)),
     ):
         if labels is not None:
             yield _labelled(f"labels of the {role} image", volume, labels, at)
@@ -95,9 +98,9 @@ def _kind(volume: Volume) -> str:
 
 
 def _focus(case: Case) -> Vector3:
-    """Return what to look at in the fixed image: the heart, else the middle of the labels."""
+    """Return the point of the fixed image to show: the heart, or the middle of the labels."""
     pose = case.extra.get("reorientation")
-    if pose is not None and _is_of_fixed(case):
+    if pose is not None and _pose_is_in_fixed(case):
         return HeartPose(*pose).centre_mm
     labels = case.fixed_labels
     if labels is None or not labels.array.any():
@@ -106,13 +109,13 @@ def _focus(case: Case) -> Vector3:
     return _point(labels.grid.to_physical((inside.min(axis=0) + inside.max(axis=0)) / 2))
 
 
-def _is_of_fixed(case: Case) -> bool:
-    """Tell whether the ventricle's pose is the one in the fixed image, the SPECT of a CT."""
+def _pose_is_in_fixed(case: Case) -> bool:
+    """Return whether the pose of the ventricle is that in the fixed image (SPECT with CT)."""
     return case.pair.moving.modality in {"mu", "ct"}
 
 
 def _myocardium(case: Case) -> NDArray[np.bool_] | None:
-    """Return where the myocardium is: it decides what is bright in SPECT, not gut or bile."""
+    """Return the mask of the myocardium, to which the brightness of a SPECT is scaled."""
     label, labels = case.extra.get("myocardium_label"), case.fixed_labels
     if label is None or labels is None or case.pair.fixed.modality != "spect":
         return None
@@ -121,7 +124,7 @@ def _myocardium(case: Case) -> NDArray[np.bool_] | None:
 
 
 def _planes(volume: Volume, focus: Vector3) -> tuple[Plane, ...]:
-    """Lay three planes through a point, each as large as the whole image."""
+    """Return three planes through a point, each as large as the whole image."""
     corners = volume.grid.corners()
     low, high = corners.min(axis=0), corners.max(axis=0)
     pixel_mm = float((high - low)[:2].max() / PANEL)
@@ -139,12 +142,12 @@ def _scan(
     title: str,
     volume: Volume,
     planes: Sequence[Plane],
-    brightest: NDArray[np.bool_] | None = None,
+    scaled_to: NDArray[np.bool_] | None = None,
 ) -> Row:
-    """Show an image; black is what the brightest voxels of a region have, if one is given."""
+    """Show an image; black is the 95th percentile of the region `scaled_to`, if there is one."""
     low, high = _window(volume)
-    if brightest is not None and brightest.shape == volume.array.shape:
-        high = float(np.quantile(volume.array[brightest], 0.95))
+    if scaled_to is not None and scaled_to.shape == volume.array.shape:
+        high = float(np.quantile(volume.array[scaled_to], 0.95))
     panels = [
         _marked(_grey(plane.sample(volume), low, high, _inverted(volume)), plane)
         for plane in planes
@@ -152,7 +155,7 @@ def _scan(
     return Row(title, tuple(panels))
 
 
-def _both(
+def _overlays(
     title: str, fixed: Volume, moving: Volume, planes: Sequence[Plane], through: Transform
 ) -> Row:
     looks = DisplayRange.of(fixed), DisplayRange.of(moving)
@@ -164,7 +167,7 @@ def _both(
 
 
 def _ventricle(title: str, case: Case, volume: Volume) -> Row:
-    """Show the ventricle in its own planes, through its centre."""
+    """Show the ventricle in its short axis and long axes, through its centre."""
     if "reorientation" not in case.extra:
         return Row(title, ())
     to_lps = HeartPose(*case.extra["reorientation"]).to_lps
@@ -173,13 +176,13 @@ def _ventricle(title: str, case: Case, volume: Volume) -> Row:
         Plane(orientation, origin, (PANEL, PANEL), pixel_mm)
         for orientation in (SHORT_AXIS, HORIZONTAL, VERTICAL)
     ]
-    seen = [np.nan_to_num(plane.sample(volume, to_lps)) for plane in planes]
-    # Brightest where the myocardium is, whatever liver and gut do.
-    near = seen[0][PANEL // 4 : -PANEL // 4, PANEL // 4 : -PANEL // 4]
-    look = DisplayRange(0.0, max(float(np.quantile(near, 0.995)), 1e-6), warm=True)
+    slices = [np.nan_to_num(plane.sample(volume, to_lps)) for plane in planes]
+    # Scaled to the middle of the short axis, so that liver and gut have no influence.
+    middle = slices[0][PANEL // 4 : -PANEL // 4, PANEL // 4 : -PANEL // 4]
+    look = DisplayRange(0.0, max(float(np.quantile(middle, 0.995)), 1e-6), warm=True)
     panels = tuple(
         _marked(_image(look.paint(values)), plane)
-        for values, plane in zip(seen, planes, strict=True)
+        for values, plane in zip(slices, planes, strict=True)
     )
     return Row(title, panels)
 
@@ -192,9 +195,9 @@ def _labelled(title: str, volume: Volume, labels: LabelMap, planes: Sequence[Pla
         index = np.rint(labels.grid.to_index(_points(plane))).astype(int)
         inside = ((index >= 0) & (index < labels.array.shape)).all(axis=-1)
         index = np.clip(index, 0, np.subtract(labels.array.shape, 1))
-        found = np.where(inside, labels.array[tuple(np.moveaxis(index, -1, 0))], 0)
-        share = TISSUE_SHARE * (found > 0)[..., None]
-        panels.append(_image(below * (1 - share) + _colours(found) * share))
+        numbers = np.where(inside, labels.array[tuple(np.moveaxis(index, -1, 0))], 0)
+        opacity = LABEL_OPACITY * (numbers > 0)[..., None]
+        panels.append(_image(below * (1 - opacity) + _colours(numbers) * opacity))
     return Row(title, tuple(panels))
 
 
@@ -204,7 +207,7 @@ def _points(plane: Plane) -> FloatArray:
 
 
 def _colours(labels: NDArray[np.integer]) -> RGB:
-    """Give every label a colour that differs from those of its neighbours in number."""
+    """Return the colour of every label; successive labels have very different hues."""
     hue = 2 * np.pi * ((labels * 0.618034) % 1.0)[..., None]
     light = np.where(labels % 2 == 0, 0.45, 0.55)[..., None]
     return np.asarray(light + 0.45 * np.cos(hue - np.array([0.0, 2.094, 4.189])), np.float32)
@@ -222,11 +225,11 @@ def _inverted(volume: Volume) -> bool:
 
 
 def _grey(values: Values, low: float, high: float, inverted: bool) -> Image.Image:
-    """Paint grey; what the scan did not see is a cool grey of its own."""
+    """Return a grey image; voxels outside the field of view are bluish grey."""
     scaled = np.clip((np.nan_to_num(values, nan=low) - low) / (high - low), 0, 1)[..., None]
     colour = 1 - scaled if inverted else scaled
-    unseen = np.isnan(values)[..., None]
-    return _image(np.where(unseen, np.array([0.36, 0.40, 0.46]), colour * np.ones(3)))
+    unknown = np.isnan(values)[..., None]
+    return _image(np.where(unknown, np.array([0.36, 0.40, 0.46]), colour * np.ones(3)))
 
 
 def _image(rgb: NDArray[np.floating]) -> Image.Image:
@@ -242,8 +245,8 @@ def _cell(row: Row, width: int) -> Image.Image:
     title = draw_column_titles((row.title,), width, 0, 0)
     cell = Image.new("RGB", (width, title.height + max(p.height for p in row.panels)), PAPER)
     cell.paste(title, (0, 0))
-    for place, panel in enumerate(row.panels):
-        cell.paste(panel, (place * (PANEL + GAP), title.height))
+    for column, panel in enumerate(row.panels):
+        cell.paste(panel, (column * (PANEL + GAP), title.height))
     return cell
 
 

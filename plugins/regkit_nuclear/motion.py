@@ -21,16 +21,16 @@ DUSFE_DEGREES = (10.0, 10.0, 30.0)
 AFFINE_DEGREES = 10.0
 AFFINE_HALF_EXTENTS = 0.1
 AFFINE_SCALE = 0.1
-# Share of these ranges that leaves a mean Dice of 0.20 over the 40 organs of two whole-body scans,
-# the published value without registration; the full ranges leave 0.14 on our patients.
+# Factor on these ranges that gives a mean Dice of 0.20 over the 40 organs of two whole-body scans,
+# the published value before registration; the full ranges give 0.14 on the simulated patients.
 AFFINE_AMOUNT = 0.75
 
-# At three times the ranges a patient is turned by up to 90 degrees.
+# At three times the ranges the rotation reaches 90 degrees.
 LARGEST_AMOUNT = 3.0
 
 
 def check_amount(amount: float) -> None:
-    """Refuse a factor on the ranges of a motion that is not 0 to 3 with a `ParameterError`."""
+    """Raise a `ParameterError` if a factor on the ranges of a motion is not 0 to 3."""
     if not 0 <= amount <= LARGEST_AMOUNT:
         raise ParameterError(
             f"amount takes 0 to {LARGEST_AMOUNT:g}, a factor on the ranges of the motion, "
@@ -54,22 +54,22 @@ def dusfe_motion(
     rng
         Source of randomness.
     voxel_mm
-        Size of the voxels that the ranges count.
+        Size of the voxels in which the ranges are given, mm.
     centre_mm
         Centre of the fixed volume in LPS mm; the rotation Rz Ry Rx is about it, the translation
         follows.
     amount
         Factor on all ranges.
     counterpart
-        Return what a generator in the same state would not: each number as far from the end of
-        its range as the motion's is from zero, with a sign of its own. It is distributed alike,
-        and the two together have the mean size of the ranges, whatever was drawn.
+        Whether to return the counterpart of the motion instead: each number is as far from the end
+        of its range as that of the motion is from zero, with a random sign. It has the same
+        distribution, and the mean size of the two together is constant.
     """
-    shares = rng.uniform(-1, 1, (2, 3))
+    relative = rng.uniform(-1, 1, (2, 3))
     if counterpart:
-        shares = np.copysign(1 - np.abs(shares), rng.uniform(-1, 1, (2, 3)))
-    translation = shares[0] * DUSFE_VOXELS * amount * voxel_mm
-    return rigid(shares[1] * DUSFE_DEGREES * amount, translation, centre_mm)
+        relative = np.copysign(1 - np.abs(relative), rng.uniform(-1, 1, (2, 3)))
+    translation = relative[0] * DUSFE_VOXELS * amount * voxel_mm
+    return rigid(relative[1] * DUSFE_DEGREES * amount, translation, centre_mm)
 
 
 def affine_motion(
@@ -78,11 +78,11 @@ def affine_motion(
     centre_mm: Vector3 = LPS_ORIGIN,
     amount: float = AFFINE_AMOUNT,
 ) -> AffineTransform:
-    """Draw the affine misplacement of one whole-body scan (CT or PET).
+    """Draw the affine misalignment of one whole-body scan (CT or PET).
 
     Uniform within `amount` times +-10 degrees about each axis, +-0.1 of the half-extent along it
-    and factors of 1 +- 0.1; CT and PET are moved independently. Rotations are rotations in
-    millimetres, whatever the shape of the volume.
+    and scales of 1 +- 0.1; CT and PET are moved independently. Rotations are in physical space,
+    whatever the shape of the volume.
 
     Parameters
     ----------

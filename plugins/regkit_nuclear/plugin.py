@@ -1,4 +1,4 @@
-"""What this package offers."""
+"""The simulated cohorts and the scores of nuclear medicine that this package offers."""
 
 from collections.abc import Iterable
 
@@ -14,43 +14,45 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
         _cohort(
             "spect-ct",
             "spect_ct:SpectCt",
-            "cardiac SPECT without attenuation correction (fixed), mu-maps that moved",
+            "cardiac SPECT without attenuation correction (fixed), misaligned mu-maps (moving)",
         ),
         _cohort(
             "lv-spect",
             "lv:LvSpect",
-            "average left ventricle in short-axis planes (fixed), transaxial SPECT",
+            "average left ventricle in short-axis planes (fixed), transaxial SPECT (moving)",
         ),
         _cohort(
             "lv-pet",
             "lv:LvPet",
-            "average left ventricle in short-axis planes (fixed), transaxial PET",
+            "average left ventricle in short-axis planes (fixed), transaxial PET (moving)",
         ),
         _cohort(
             "pet-ct",
             "pet_ct:PetCt",
-            "whole-body CT (fixed) and FDG-PET with 40 organs, affine misalignment",
+            "whole-body CT (fixed) and FDG-PET (moving) with 40 organs, affine misalignment",
         ),
         _cohort(
             "pet-ct-misplaced",
             "perturbed:PerturbedPetCt",
-            "your own aligned CT (fixed) and PET, affine misalignment as of pet-ct",
+            "your own aligned CT (fixed) and PET (moving), affine misalignment as in pet-ct",
         ),
         _cohort(
             "mr-us",
             "mr_us:MrUs",
-            "prostate MR (fixed) and transrectal ultrasound with zones and landmarks",
+            "prostate MR (fixed) and transrectal ultrasound (moving), zones and landmarks",
         ),
     )
 
 
 @hookimpl
 def regkit_metrics() -> Iterable[MetricSpec]:
-    """Offer what a registration does to the attenuation-corrected SPECT."""
+    """Offer the scores of the attenuation-corrected SPECT that a registration leads to."""
     return (
         _score("ac_nmse_pct", "normalised squared error of the attenuation-corrected SPECT"),
         _score("ac_nmae_pct", "normalised absolute error of the attenuation-corrected SPECT"),
-        _score("eti_pct", "emission-transmission index: share of the myocardium in lung or air"),
+        _score(
+            "eti_pct", "emission-transmission index: percentage of the myocardium in lung or air"
+        ),
     )
 
 
@@ -70,7 +72,7 @@ def _cohort(name: str, home: str, summary: str) -> DatasetSpec:
         target=f"regkit_nuclear.cohorts.{home}",
         summary=summary,
         requires=NEEDS_TORCH if "spect" in name or "lv" in name else {},
-        # No DICOM ultrasound volume is read at its place by other tools.
+        # Other tools do not read the position of a DICOM ultrasound volume.
         writers={} if name == "mr-us" else {"dicom": "regkit_nuclear.dicom_export:write_image"},
         picture="regkit_nuclear.montage:montage",
     )

@@ -131,7 +131,7 @@ def test_what_cannot_be_is_refused(name):
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("spect-ct", {"coverage": (0.8, 0.2)}, "coverage takes two shares"),
+        ("spect-ct", {"coverage": (0.8, 0.2)}, "coverage takes two fractions"),
         ("spect-ct", {"motions": 0}, "motions takes 1 to 26"),
         ("spect-ct", {"amount": -1.0}, "amount takes 0 to 3"),
         ("spect-ct", {"counts": 0.0}, "counts takes a number above 0"),
@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused(name):
         ("lv-spect", {"size": 8}, "even number of voxels"),
         ("pet-ct", {"coarser": 0}, "coarser takes"),
         ("mr-us", {"distance_mm": (5.0, 1.0)}, "distance_mm takes"),
-        ("mr-us", {"push_mm": 100.0}, "probe's push"),
+        ("mr-us", {"push_mm": 100.0}, "push_mm of the probe takes 0 to 20"),
         ("mr-us", {"size": 2}, "size takes 8"),
     ],
 )

@@ -157,7 +157,7 @@ def test_subsets_deal_all_views_evenly_in_bit_reversed_order():
 @pytest.mark.parametrize("subsets", [0, 13])
 def test_impossible_numbers_of_subsets_are_refused(subsets):
     projections, _ = scan(Orbit.cardiac(12), size=8, slices=4)
-    with pytest.raises(ParameterError, match="dealt to 1 to 12 subsets"):
+    with pytest.raises(ParameterError, match="divided into 1 to 12 subsets"):
         reconstruct(projections, subsets=subsets)
 
 

@@ -238,5 +238,5 @@ def test_a_push_flattens_the_gland_and_its_map_is_exact():
 
 
 def test_a_push_that_would_fold_the_tissue_is_refused():
-    with pytest.raises(RegkitError, match="a probe's push must be 0 to 20 mm, got 25"):
+    with pytest.raises(RegkitError, match="push_mm of the probe takes 0 to 20, got 25"):
         draw_prostate_patient(3, push_mm=25.0).render_us(GRID)

@@ -140,8 +140,8 @@ def test_the_blur_of_volumes_keeps_the_total_and_has_the_width_asked_for():
     [
         ({"binning": 3}, "3 does not divide"),
         ({"binning": 0}, "0 does not divide"),
-        ({"activity": Volume(np.zeros((4, 4, 4)), frame(4))}, "must be somewhere"),
-        ({"activity": Volume(-np.ones((4, 4, 4)), frame(4))}, "nowhere negative"),
+        ({"activity": Volume(np.zeros((4, 4, 4)), frame(4))}, "not 0 everywhere"),
+        ({"activity": Volume(-np.ones((4, 4, 4)), frame(4))}, "must be 0 or more"),
         ({"mu": Volume(np.ones((4, 4, 4)), frame(4, 4, 9.0))}, "must be on one grid"),
     ],
 )
@@ -173,7 +173,7 @@ def test_a_file_gives_back_what_was_written(projections, tmp_path):
 
 
 def test_files_that_hold_no_projections_are_refused_in_one_line(projections, tmp_path):
-    with pytest.raises(FileFormatError, match="there is no file"):
+    with pytest.raises(FileFormatError, match="does not exist"):
         read_projections(tmp_path / "absent.npz")
     np.savez(tmp_path / "other.npz", a=np.ones(3))
     with pytest.raises(FileFormatError, match="does not hold SPECT projections"):

@@ -130,7 +130,7 @@ def test_the_blur_agrees_with_filtering_every_plane_by_itself():
         gaussian_filter(p, (s, 0, s / 1.5), mode="constant", truncate=7)
         for p, s in zip(planes, sigma, strict=True)
     )
-    seen = blur.filter(blur.add_up(torch.as_tensor(planes))).numpy()
+    seen = blur.filter(blur.mix(torch.as_tensor(planes))).numpy()
     assert np.abs(seen - expected).max() < 1e-3 * expected.max()
 
 

@@ -109,7 +109,7 @@ def test_labels_of_no_ventricle_are_a_doubt(phantom) -> None:
     wall = phantom.labels.with_array((phantom.labels.array == 1).astype(np.uint8))
     found = LongAxisRefinement().refine(case.pair, Estimate(missed(case), wall))
     np.testing.assert_array_equal(found.transform.matrix, missed(case).matrix)
-    assert "lv-axis refined nothing: the labels show no left ventricle" in found.diagnostics[
+    assert "lv-axis changed nothing: the labels show no left ventricle" in found.diagnostics[
         "warnings"][0]  # fmt: skip
 
 

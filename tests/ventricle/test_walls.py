@@ -199,7 +199,7 @@ def test_a_wall_is_not_torn_where_it_is_thin() -> None:
     found = refined(scan(), labels.with_array(array))
     own = found.diagnostics["lv-walls"]
     assert own["accepted"] is False
-    assert own["reason"] == "a wall would get a hole"
+    assert own["reason"] == "the wall would get a hole"
     np.testing.assert_array_equal(found.labels.array, array)
 
 

@@ -1,4 +1,4 @@
-"""What every cohort shares: which patient a case is of, and the order of the cases."""
+"""The base of all cohorts: patients, their seeds, and the order of the cases."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Cohort(ABC):
     Parameters
     ----------
     n
-        Number of cases. A patient may be in several, which then follow each other.
+        Number of cases. Several cases may belong to one patient; they follow each other.
     seed
-        Which cohort of the split.
+        Number of the cohort within the split.
     split
-        ``train``, ``validation`` or ``test``; they share no patient.
+        ``train``, ``validation`` or ``test``; no patient is in two splits.
     """
 
     name: ClassVar[str]
@@ -51,7 +51,7 @@ class Cohort(ABC):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the cases: the patient's number, and a letter where there are several."""
+        """The ids of the cases: number of the patient, and a letter if it has several cases."""
         return tuple(map(self.case_id, range(self.n)))
 
     def __len__(self) -> int:
@@ -59,17 +59,25 @@ class Cohort(ABC):
         return self.n
 
     def __iter__(self) -> Iterator[Case]:
-        """Make one case after the other."""
+        """Yield the cases one after the other."""
         return map(self.case, range(self.n))
 
     @abstractmethod
     def case(self, index: int) -> Case:
-        """Make a case; IndexError beyond the last."""
+        """Return a case.
+
+        Raises
+        ------
+        IndexError
+            The index is beyond the last case.
+        """
 
     def patient_seed(self, index: int) -> int:
         """Return the seed of the patient of a case."""
         if not 0 <= index < self.n:
-            raise IndexError(f"{self.name} has {self.n} cases, there is none at {index}")
+            raise IndexError(
+                f"{self.name} has {self.n} cases, number 0 to {self.n - 1}; got {index}"
+            )
         return patient_seed(self.split, self.seed, index // self.per_patient)
 
     def group(self, index: int) -> str:
@@ -77,7 +85,7 @@ class Cohort(ABC):
         return self.case_id(index).partition("-")[0]
 
     def case_id(self, index: int) -> str:
-        """Return the id of a case, which does not depend on how many there are."""
+        """Return the id of a case; it does not depend on the number of cases."""
         patient, number = divmod(index, self.per_patient)
         letter = f"-{ascii_lowercase[number]}" if self.per_patient > 1 else ""
         return f"p{patient:04d}{letter}"

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""The device on which torch computes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from regkit.errors import ParameterError
 
 
 def check_device(name: str) -> None:
-    """Refuse a device that is not there.
+    """Raise an error if torch cannot use a device.
 
     Raises
     ------
     ParameterError
-        Torch does not know the name, or has no such device here.
+        Torch does not know the name, or this machine has no such device.
     """
     try:
         torch.empty(1, device=name)

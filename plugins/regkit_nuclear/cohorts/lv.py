@@ -2,7 +2,7 @@
 
 The fixed image is the same for all patients: an average left ventricle in short-axis planes (x to
 lateral, y to inferior, z to the base). The truth maps it to the patient's ventricle. Fixed labels
-are the patient's own, seen in these planes: what a reorientation with the truth would show.
+are the patient's own in these planes, as a reorientation with the truth would show them.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ from regkit_nuclear.spect.osem import reconstruct
 
 Reconstruction: TypeAlias = Literal["nac", "ac"]
 
-# The SPECT is reconstructed in voxels so many times larger and interpolated.
-COARSER = 2
+# The SPECT is reconstructed in voxels this many times larger and interpolated.
+RECONSTRUCTION_BINNING = 2
 
+# Means of the phantom's distributions; see `regkit_nuclear.phantoms.thorax.ventricle`.
 AVERAGE = LeftVentricle(34.0, 88.0, 10.5, 0.82, 0.045)
+# Mean uptake of the blood in the phantom, relative to the myocardium.
 BLOOD_POOL = 0.09
+# Full width at half maximum of typical images; chosen by hand.
 RESOLUTION_MM = {"spect": 13.0, "pet": 7.0}
-# Of healthy myocardium, in the unit of the images: SUV in PET.
+# Uptake of healthy myocardium in the unit of the images, SUV in PET; chosen by hand.
 UPTAKE = {"spect": 1.0, "pet": 6.0}
 
 
@@ -53,17 +56,17 @@ class LvSpect(Cohort):
     Parameters
     ----------
     n, seed, split
-        How many cases, which cohort, and of which split; no patient is in two splits.
+        Number of cases, number of the cohort, and its split; no patient is in two splits.
     size
         Voxels along each side of the image, 435.2 mm; even.
     defects
         Whether half of the patients have perfusion defects.
     noise
-        Whether there is noise of counting.
+        Whether counts are noisy.
     reconstruction
         ``nac`` or ``ac``: without or with attenuation correction.
     device
-        Where torch computes: ``cpu`` or ``cuda``.
+        Device on which torch computes: ``cpu`` or ``cuda``.
     """
 
     name: ClassVar[str] = "lv-spect"
@@ -81,14 +84,16 @@ class LvSpect(Cohort):
         super().__post_init__()
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         return _case(self, index, self.size, self.defects)
 
     def scan(self, activity: Volume, mu: Volume, rng: np.random.Generator) -> Volume:
-        """Return what the camera shows."""
-        views = acquire(activity, mu, rng, noise=self.noise, binning=COARSER, device=self.device)
+        """Return the reconstructed SPECT of an activity and an attenuation."""
+        views = acquire(
+            activity, mu, rng, noise=self.noise, binning=RECONSTRUCTION_BINNING, device=self.device
+        )
         corrects = self.reconstruction == "ac"
-        # Double precision, so that a seed gives the same case whatever the machine.
+        # In double precision a seed gives the same case on every machine.
         image = reconstruct(
             views, mu if corrects else None, device=self.device, dtype=torch.float64
         )
@@ -102,13 +107,13 @@ class LvPet(Cohort):
     Parameters
     ----------
     n, seed, split
-        How many cases, which cohort, and of which split; no patient is in two splits.
+        Number of cases, number of the cohort, and its split; no patient is in two splits.
     size
         Voxels along each side of the image, 435.2 mm; even.
     defects
         Whether half of the patients have perfusion defects.
     noise
-        Whether there is noise of counting.
+        Whether counts are noisy.
     """
 
     name: ClassVar[str] = "lv-pet"
@@ -123,7 +128,7 @@ class LvPet(Cohort):
         super().__post_init__()
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         return _case(self, index, self.size, self.defects)
 
     def scan(
@@ -132,7 +137,7 @@ class LvPet(Cohort):
         mu: Volume,  # noqa: ARG002 - PET is corrected for attenuation
         rng: np.random.Generator,
     ) -> Volume:
-        """Return what the scanner shows, in SUV."""
+        """Return the PET of an activity, in SUV."""
         suv = activity.array * np.float32(UPTAKE["pet"])
         return activity.with_array(pet_image(suv, activity.grid, rng if self.noise else None))
 
@@ -166,13 +171,13 @@ def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case
 
 
 def short_axis_grid(size: int = 128) -> Grid:
-    """Return short-axis planes around the ventricle, in voxels of an image of `size`^3."""
+    """Return short-axis planes around the ventricle with the voxels of an image of `size`^3."""
     return cubic_grid(size // 2, HALF_WIDTH_MM)
 
 
 @lru_cache(maxsize=2)
 def average_ventricle_on(grid: Grid, tracer: Tracer) -> Volume:
-    """Paint a ventricle of average size in its own frame, as sharp as the tracer's images."""
+    """Paint a ventricle of average size in its frame, with the resolution of the tracer."""
     index = np.moveaxis(np.indices(grid.shape_zyx, dtype=np.float64), 0, -1)
     points = grid.to_physical(index).astype(np.float32)
     whole, pool = AVERAGE.distances(Coordinates(points[..., 0], points[..., 1], points[..., 2]))

@@ -21,8 +21,10 @@ from regkit_nuclear.phantoms.prostate import (
     to_displacement_field,
 )
 
+# Side of the field of view, mm: 96 voxels of 0.9 mm.
 SIDE_MM = 86.4
-# Shares of the six numbers of a motion; how much of all of them, the distance decides.
+# Relative ranges of translations and angles, chosen by hand; the motion is then scaled so that the
+# landmarks move by the distance that was drawn.
 TRANSLATION_MM, DEGREES = 6.0, 5.0
 
 
@@ -33,15 +35,15 @@ class MrUs(Cohort):
     Parameters
     ----------
     n, seed, split
-        How many cases, which cohort, and of which split; no patient is in two splits.
+        Number of cases, number of the cohort, and its split; no patient is in two splits.
     distance_mm
-        Least and greatest mean distance that the motion moves the landmarks, up to 86.4 mm.
+        Range of the mean distance by which the motion moves the landmarks, at most 86.4 mm.
     push_mm
-        How far the probe pushes the wall of the rectum, up to 20 mm; 0 for a rigid truth.
+        Displacement of the rectal wall by the probe, 0 to 20 mm; 0 for a rigid truth.
     size
         Voxels along each side of both images, 86.4 mm.
     noise
-        Whether there are noise, speckle and a bias field.
+        Whether images have noise, speckle and a bias field.
     """
 
     name: ClassVar[str] = "mr-us"
@@ -63,7 +65,7 @@ class MrUs(Cohort):
         super().__post_init__()
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         seed = self.patient_seed(index)
         patient = draw_prostate_patient(seed, self.push_mm)
         grid = prostate_grid(self.size, SIDE_MM / self.size)
@@ -74,11 +76,11 @@ class MrUs(Cohort):
         us, us_labels = patient.render_us(grid, pose, noise=self.noise)
         truth: Transform = motion
         if self.push_mm:
-            # Files hold affine maps and displacements, but no pushes.
+            # A displacement field can be written to files, a probe compression cannot.
             truth = to_displacement_field(motion @ patient.deformation.inverse(), grid)
         return Case(
             id=self.case_id(index),
-            # Beyond the sector of the probe nothing was seen, which is not the same as black.
+            # Beyond the sector of the probe the image is unknown, not dark.
             pair=Pair(mr, us, moving_mask=patient.sector(grid, pose)),
             truth=truth,
             group=self.group(index),
@@ -94,7 +96,7 @@ class MrUs(Cohort):
         distance = rng.uniform(*self.distance_mm)
         translation = rng.uniform(-1, 1, 3) * TRANSLATION_MM
         degrees = rng.uniform(-1, 1, 3) * DEGREES
-        # Distances grow almost in proportion to the six numbers: a few steps are exact.
+        # The distance is almost proportional to the factor: a few iterations are exact.
         factor = 1.0
         for _ in range(4):
             motion = rigid(factor * degrees, factor * translation)

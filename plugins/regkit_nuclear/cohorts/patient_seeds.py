@@ -1,7 +1,7 @@
-"""Which seed belongs to which simulated patient, so that no patient is in two splits.
+"""The seeds of simulated patients: no patient is in two splits.
 
-Every split owns its own range of whole numbers, and every seed of a cohort its own piece of that
-range: train, validation and test patients cannot meet, whatever seeds were chosen for them.
+Every split has a range of whole numbers of its own, and every cohort a part of it: whatever the
+seeds of the cohorts, train, validation and test never have a patient in common.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def patient_seed(split: str, seed: int, index: int) -> int:
     split
         ``train``, ``validation`` or ``test``.
     seed
-        Which cohort of that split, 0 to 999,999,999.
+        Number of the cohort within that split, 0 to 999,999,999.
     index
-        Which patient of the cohort, 0 to 999,999.
+        Number of the patient within the cohort, 0 to 999,999.
 
     Returns
     -------
     int
-        A number that no other split, seed and index have.
+        Seed that no other patient has.
 
     Raises
     ------
@@ -44,6 +44,6 @@ def patient_seed(split: str, seed: int, index: int) -> int:
     return SPLITS.index(split) * SEEDS_PER_SPLIT + seed * PATIENTS_PER_SEED + index
 
 
-def _within(what: str, value: int, end: int) -> None:
+def _within(name: str, value: int, end: int) -> None:
     if not 0 <= value < end:
-        raise ParameterError(f"{what} must be 0 to {end - 1}, got {value}")
+        raise ParameterError(f"{name} must be 0 to {end - 1}, got {value}")

@@ -1,8 +1,8 @@
-"""``pet-ct-misplaced``: aligned CT (fixed) and PET of real patients, both moved by affine maps.
+"""``pet-ct-misplaced``: aligned CT (fixed) and PET of real patients, misaligned by affine maps.
 
-What `pet-ct` does to its patients, done to pairs of files: each scan is resampled once, on its own
-grid, through a map of its own. A mask says what of the moved scan was ever seen; beyond it there
-is air in the image, but nothing is known.
+The misalignment of `pet-ct` for pairs of files: each scan is resampled once, on its own grid, with
+a random affine map of its own. A mask marks the field of view of the moved scan; beyond it the
+image is filled with air, but it is unknown.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.motion import AFFINE_AMOUNT, affine_motion, check_amount
 
+# Fill value outside the field of view; 0 for other modalities.
 AIR = {"ct": -1000.0}
 
 
 @dataclass(frozen=True)
 class PerturbedPetCt(Cohort):
-    """Aligned pairs of a dataset folder, both scans misplaced as in `pet-ct`.
+    """Aligned pairs of a dataset folder, both scans misaligned as in `pet-ct`.
 
     Parameters
     ----------
     n, seed, split
-        How many cases, and which motions; the patients are always those of the folder.
+        Number of cases, and seed and split of the motions; the patients are those of the folder.
     pairs
-        Dataset folder (``dataset.json``) of CT (fixed) and PET (moving) that are aligned, or
-        whose ``truth`` is known; with labels, if there are any.
+        Dataset folder (``dataset.json``) of CT (fixed) and PET (moving), aligned or with a known
+        ``truth``; labels are optional.
     motions
         Cases of each pair, 1 to 26.
     amount
-        Factor on the ranges of the misplacement; see `pet-ct`.
+        Factor on the ranges of the misalignment; see `pet-ct`.
     """
 
     name: ClassVar[str] = "pet-ct-misplaced"
@@ -58,10 +59,10 @@ class PerturbedPetCt(Cohort):
             raise ParameterError(
                 "pet-ct-misplaced needs a dataset folder of aligned CT and PET: --set pairs=FOLDER"
             )
-        most = len(_read(self.pairs)) * self.motions
-        if self.n > most:
+        available = len(_read(self.pairs)) * self.motions
+        if self.n > available:
             raise ParameterError(
-                f"{self.pairs} makes {most} cases with motions = {self.motions}, not {self.n}"
+                f"{self.pairs} has {available} cases with motions = {self.motions}, not {self.n}"
             )
         super().__post_init__()
 
@@ -71,7 +72,7 @@ class PerturbedPetCt(Cohort):
         return self.motions
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         seed, (pair, number) = self.patient_seed(index), divmod(index, self.motions)
         aligned = _read(self.pairs).case(pair)
         poses = [
@@ -89,14 +90,14 @@ class PerturbedPetCt(Cohort):
 
 
 def perturbed(aligned: Case, fixed: AffineTransform, moving: AffineTransform) -> Case:
-    """Return a case whose scans were moved.
+    """Return a case with both scans moved.
 
     Parameters
     ----------
     aligned
-        A case whose truth is known; identity if it says none.
+        Case with a known truth; a case without one is taken as aligned.
     fixed, moving
-        Map points of the scan after the motion to points before it, LPS mm.
+        Map from points after the motion to points before it, for each scan, LPS mm.
     """
     pair = aligned.pair
     return Case(
@@ -104,8 +105,8 @@ def perturbed(aligned: Case, fixed: AffineTransform, moving: AffineTransform) ->
         pair=Pair(
             _moved(pair.fixed, fixed),
             _moved(pair.moving, moving),
-            _seen(pair.fixed, pair.fixed_mask, fixed),
-            _seen(pair.moving, pair.moving_mask, moving),
+            _field_of_view(pair.fixed, pair.fixed_mask, fixed),
+            _field_of_view(pair.moving, pair.moving_mask, moving),
         ),
         truth=moving.inverse() @ (aligned.truth or IDENTITY) @ fixed,
         group=aligned.group,
@@ -122,7 +123,7 @@ def _moved_labels(labels: LabelMap | None, pose: AffineTransform) -> LabelMap | 
     return None if labels is None else resample(labels, labels.grid, pose)
 
 
-def _seen(scan: Volume, mask: LabelMap | None, pose: AffineTransform) -> LabelMap:
+def _field_of_view(scan: Volume, mask: LabelMap | None, pose: AffineTransform) -> LabelMap:
     whole = LabelMap(np.ones(scan.grid.shape_zyx, np.uint8), scan.grid)
     return resample(mask or whole, scan.grid, pose)
 

@@ -1,4 +1,4 @@
-"""``pet-ct``: whole-body CT (fixed) and FDG-PET (moving), both misplaced by affine maps."""
+"""``pet-ct``: whole-body CT (fixed) and FDG-PET (moving), both misaligned by affine maps."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class PetCt(Cohort):
     Parameters
     ----------
     n, seed, split
-        How many cases, which cohort, and of which split; no patient is in two splits.
+        Number of cases, number of the cohort, and its split; no patient is in two splits.
     amount
-        Factor, 0 to 3, on the ranges of the misplacement of each scan: +-10 degrees and +-0.1 of
-        the field of view's half-extents, and factors of 1 +- 0.1. The default, not 1, leaves the
-        published mean Dice of 0.20; see `AFFINE_AMOUNT`.
+        Factor, 0 to 3, on the ranges of the misalignment of each scan: +-10 degrees, +-0.1 of the
+        half-extents of the field of view, and scales of 1 +- 0.1. The default gives the published
+        mean Dice of 0.20 before registration; see `AFFINE_AMOUNT`.
     coarser
-        1 for voxels of 2.8 x 2.8 x 3.8 mm, 2 or more for voxels so many times larger.
+        Factor, 1 to 12, on the voxel size of 2.8 x 2.8 x 3.8 mm.
     noise
-        Whether scanners add noise.
+        Whether images are noisy.
     """
 
     name: ClassVar[str] = "pet-ct"
@@ -44,7 +44,7 @@ class PetCt(Cohort):
         super().__post_init__()
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         seed = self.patient_seed(index)
         patient, grid = draw_whole_body_patient(seed), whole_body_grid(self.coarser)
         ct_pose, pet_pose = (

@@ -3,13 +3,13 @@
 The folder holds
 
 ``ct.nii.gz``, or another suffix, or a folder ``ct`` of DICOM files
-    A CT in HU.
+    CT in HU.
 ``labels.nii.gz``, or another suffix
-    Organs, on any grid in the same room.
+    Labels of the organs on any grid in the same physical space.
 ``uptake.csv``
     A line ``label,name,uptake`` for each organ that takes up tracer, under a heading of these
-    words; label 0 is all other tissue of the body. An organ named ``myocardium`` is what scores
-    of the myocardium are about.
+    words; label 0 is all other tissue of the body. The organ named ``myocardium`` is the one that
+    scores of the myocardium use.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from regkit_nuclear.phantoms.thorax.pose import HALF_WIDTH_MM
 
 HEADING = ("label", "name", "uptake")
 MYOCARDIUM = "myocardium"
-# Between air or lung and fat.
+# Threshold between air or lung and fat, HU; chosen by hand.
 TISSUE_HU = -250.0
-# What every CT of a patient has more than.
+# Every CT of a patient has voxels above this, HU: bone. Chosen by hand, to recognise CT in HU.
 BONE_HU = 100.0
 
-# Spread of the logarithm of an organ's uptake among patients.
+# Standard deviation of the logarithm of an organ's uptake among patients; chosen by hand.
 SPREAD = 0.25
 
 
 @dataclass(frozen=True)
 class Organ:
-    """What an organ is called and how much tracer it takes up, in any unit."""
+    """The label, name and tracer uptake (any unit) of an organ."""
 
     label: int
     name: str
@@ -64,9 +64,9 @@ class RealAnatomy:
     Parameters
     ----------
     ct
-        HU.
+        CT in HU.
     labels
-        Organs, on the grid of the CT.
+        Labels of the organs on the grid of the CT.
     organs
         Uptake of the organs; label 0 is all other tissue.
     """
@@ -159,7 +159,7 @@ class RealAnatomy:
 
 @lru_cache(maxsize=1)
 def read_anatomy(folder: Path) -> RealAnatomy:
-    """Read a folder as the module describes it.
+    """Read a folder with the files that the module describes.
 
     Raises
     ------
@@ -167,15 +167,15 @@ def read_anatomy(folder: Path) -> RealAnatomy:
         A file is missing or of another form, or the image is not in HU.
     """
     ct = read_volume(_named(folder, "ct"), "ct")
-    if not (ct.array.min() <= TISSUE_HU and ct.array.max() >= BONE_HU):  # NaN is neither
+    if not (ct.array.min() <= TISSUE_HU and ct.array.max() >= BONE_HU):  # also refuses NaN
         raise FileFormatError(
             f"{folder}: the CT must be in HU, with air about -1000; got values from "
             f"{ct.array.min():g} to {ct.array.max():g}"
         )
     labels = resample(read_labels(_named(folder, "labels")), ct.grid)
     organs = read_uptake(folder / "uptake.csv")
-    shining = [organ.label for organ in organs if organ.label and organ.uptake > 0]
-    if not np.isin(labels.array, shining).any():
+    emitting = [organ.label for organ in organs if organ.label and organ.uptake > 0]
+    if not np.isin(labels.array, emitting).any():
         raise FileFormatError(
             f"{folder}: no organ that takes up tracer in uptake.csv is labelled inside the CT"
         )
@@ -191,7 +191,7 @@ def read_uptake(file: Path) -> tuple[Organ, ...]:
         No table, lines that are not a label, a name and an uptake of 0 or more, or a label twice.
     """
     try:
-        # Spreadsheets put a byte order mark in front.
+        # Spreadsheet programs write a byte order mark.
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""``spect-ct``: cardiac SPECT without attenuation correction, and a mu-map that moved."""
+"""``spect-ct``: cardiac SPECT without attenuation correction, and a misaligned mu-map."""
 
 from __future__ import annotations
 
@@ -42,38 +42,39 @@ class SpectCt(Cohort):
     Parameters
     ----------
     n, seed, split
-        How many cases, which cohort, and of which split; no patient is in two splits.
+        Number of cases, number of the cohort, and its split; no patient is in two splits.
     motions
-        Cases of each patient: the same SPECT, each time another motion of the CT.
+        Number of cases of each patient, 1 to 26: the same SPECT with different motions of the CT.
     amount
         Factor, 0 to 3, on the ranges of the motion: +-54.4, 54.4, 27.2 mm and +-10, 10, 30
         degrees.
     coverage
-        Least and greatest share of the SPECT's slices that the CT has. Its grid is then smaller:
-        what is beyond it is unknown, not air.
+        Range of the fraction of the SPECT's slices that the CT covers. The grid of the CT is then
+        smaller: beyond it the attenuation is unknown, not 0.
     respiration
-        Whether CT and SPECT show different phases of breathing; the truth then matches hearts.
+        Whether CT and SPECT show different phases of breathing; the truth then aligns the hearts.
     defects
         Whether half of the patients have perfusion defects.
     noise
-        Whether counts are Poisson distributed, or exactly what is expected.
+        Whether counts are Poisson distributed; otherwise they are the expected ones.
     counts
-        Counts of an acquisition; drawn from 2 to 16 million when none.
+        Counts of an acquisition; None draws 2 to 16 million for each patient.
     arc
-        Degrees the camera turns through: 180 (right anterior to left posterior oblique) or 360.
+        Arc of the orbit in degrees: 180 (right anterior to left posterior oblique) or 360.
     corrected
         Whether to reconstruct the SPECT with attenuation correction too (`Case.extra["ac"]`).
     projections
-        Whether to keep the projections, which scores of the AC-SPECT take, and much of their time.
+        Whether cases have the projections, from which the scores of the AC-SPECT are computed.
     size
         Voxels along each side of the SPECT and of the slices of the mu-map, 435.2 mm.
     anatomy
         Folder of a real CT with labelled organs to simulate from: ``ct.nii.gz`` in HU (or a folder
         ``ct`` of DICOM files), ``labels.nii.gz``, and ``uptake.csv`` with the heading
-        ``label,name,uptake``, where label 0 is all other tissue and an organ named ``myocardium``
-        is what scores of the myocardium are about. Other suffixes that regkit reads will do.
+        ``label,name,uptake``, where label 0 is all other tissue and the organ named ``myocardium``
+        is the one that scores of the myocardium use. Other file formats that regkit reads work
+        too.
     device
-        Where torch computes: ``cpu`` or ``cuda``.
+        Device on which torch computes: ``cpu`` or ``cuda``.
     """
 
     name: ClassVar[str] = "spect-ct"
@@ -96,7 +97,7 @@ class SpectCt(Cohort):
         low, high = self.coverage
         if not 0 < low <= high <= 1:
             raise ParameterError(
-                f"coverage takes two shares of the slices, 0 < low <= high <= 1, got {low}, {high}"
+                f"coverage takes two fractions, 0 < low <= high <= 1, got {low}, {high}"
             )
         check_amount(self.amount)
         if self.counts is not None and not 0 < self.counts < np.inf:
@@ -114,7 +115,7 @@ class SpectCt(Cohort):
         return self.motions
 
     def case(self, index: int) -> Case:
-        """Make one case."""
+        """Return one case."""
         seed = self.patient_seed(index)
         emission = _simulate_spect(self.settings, seed)
         subject, grid = emission.subject, emission.nac.grid
@@ -140,7 +141,7 @@ class SpectCt(Cohort):
 
     @property
     def settings(self) -> AcquisitionSettings:
-        """What decides how a patient's SPECT looks."""
+        """The parameters on which a patient's SPECT depends."""
         return AcquisitionSettings(
             self.respiration,
             self.defects,
@@ -157,7 +158,7 @@ class SpectCt(Cohort):
         self, seed: int, number: int, centre: Vector3
     ) -> tuple[AffineTransform, AxialCoverage]:
         """Draw a motion and the slices that the CT covers."""
-        # Motions come in pairs of mean size, so that no cohort is easier than another by chance.
+        # Motions come in pairs of constant mean size, so that no cohort is easier by chance.
         pair, is_second = divmod(number, 2)
         motion = cohort_generator(seed, CohortStream.MOTION, pair)
         coverage = cohort_generator(seed, CohortStream.COVERAGE, number)
@@ -169,7 +170,7 @@ class SpectCt(Cohort):
 
 @dataclass(frozen=True)
 class AcquisitionSettings:
-    """What decides how a patient's SPECT looks; see `SpectCt`."""
+    """The parameters on which a patient's SPECT depends; see `SpectCt`."""
 
     respiration: bool
     defects: bool
@@ -199,7 +200,7 @@ class EmissionScan:
     organs: LabelMap
 
 
-# All motions of a patient share the SPECT.
+# All motions of a patient have the same SPECT.
 @lru_cache(maxsize=1)
 def _simulate_spect(settings: AcquisitionSettings, seed: int) -> EmissionScan:
     subject = settings.subject(seed)
@@ -207,8 +208,8 @@ def _simulate_spect(settings: AcquisitionSettings, seed: int) -> EmissionScan:
     activity, mu = subject.emission(refined_grid(grid, SUPERSAMPLING))
     rng = cohort_generator(seed, CohortStream.COUNTS)
     projections = _acquire(settings, activity, mu, rng)
-    # Without correction rounding errors grow most: only double precision gives the same image,
-    # to 1e-5, whatever the machine.
+    # Without attenuation correction rounding errors grow most: only double precision gives the
+    # same image, to 1e-5, on every machine.
     double = partial(reconstruct, projections, device=settings.device, dtype=torch.float64)
     corrected = partial(reconstruct, projections, mu, device=settings.device)
     nac, *ac = run_concurrently(double, *([corrected] if settings.corrected else []))

@@ -1,1 +1,1 @@
-"""Shapes and random draws that every phantom is painted with."""
+"""Shapes, painting and random numbers that all phantoms use."""

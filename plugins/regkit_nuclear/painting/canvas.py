@@ -18,32 +18,32 @@ Value = float | Callable[[Coordinates], Any]
 """A number, or a function of the points."""
 Warp = Callable[[Coordinates], Coordinates]
 
-# Voxels painted at a time: few enough for the arrays to stay in the processor's cache.
+# Voxels painted at a time, so that the arrays stay in the processor's cache; chosen by hand.
 VOXELS = 300_000
-# Distance in voxels of the points that tell where a box is on the grid.
+# Spacing in voxels of the points by which the voxels near a solid are found; chosen by hand.
 LATTICE = 6
 
 
 @dataclass(frozen=True, eq=False)
 class PaintedPart:
-    """A solid, what it is made of, and its label.
+    """A solid, its material and its label.
 
     Parameters
     ----------
     solid
-        Where it is.
+        Shape and position.
     values
-        Channel -> value inside; channels left out stay as they are.
+        Value inside for each channel; channels that are left out keep their values.
     label
-        Number painted in the label map; None leaves the labels as they are, 0 erases.
-    rigid
-        Whether the solid is in the patient's frame, not in that of the anatomy.
+        Number painted in the label map; 0 erases labels, None leaves them unchanged.
+    unwarped
+        Whether the solid is given in the patient's frame instead of that of the anatomy.
     """
 
     solid: Solid
     values: Mapping[str, Value] = field(default_factory=dict)
     label: int | None = None
-    rigid: bool = False
+    unwarped: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,38 +70,38 @@ def paint(
     Parameters
     ----------
     parts
-        What to paint.
+        Parts in painting order.
     grid
-        Where the voxels are.
+        Grid of the painting.
     pose
-        Maps points of the grid to the patient's frame, LPS mm.
+        Map of points of the grid to the patient's frame, LPS mm.
     background
-        The channels wanted, and what they hold where nothing is painted.
+        Channels to paint, and their values where nothing is painted.
     warp
-        Maps points of the patient's frame to the frame of the parts.
+        Map of points of the patient's frame to the frame of the anatomy.
     """
     channels = {c: np.full(grid.shape_zyx, v, np.float32) for c, v in background.items()}
     painting = Painting(channels, np.zeros(grid.shape_zyx, np.uint8))
     voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
     nz, ny, nx = grid.shape_zyx
-    thick = max(VOXELS // (ny * nx), 1)
-    for start in range(0, nz, thick):
-        rows = slice(start, min(start + thick, nz))
+    thickness = max(VOXELS // (ny * nx), 1)
+    for start in range(0, nz, thickness):
+        rows = slice(start, min(start + thickness, nz))
         posed = _posed(grid, pose, rows)
         frames = {True: posed, False: warp(posed)}
         reach = LATTICE * max(grid.spacing) + voxel_mm
-        lattices = {rigid: _Lattice.of(points, reach) for rigid, points in frames.items()}
+        lattices = {key: _Lattice.of(points, reach) for key, points in frames.items()}
         slices = painting.crop((rows,))
         for part in parts:
-            box = lattices[part.rigid].box(part.solid)
+            box = lattices[part.unwarped].box(part.solid)
             if box is not None:
-                places = frames[part.rigid].crop(box)
-                _paint_part(part, places, slices.crop(box), voxel_mm)
+                points = frames[part.unwarped].crop(box)
+                _paint_part(part, points, slices.crop(box), voxel_mm)
     return painting
 
 
 def displaced(points: Coordinates, displacement: RandomField) -> Coordinates:
-    """Move points by a random field of three components, evaluated at the points themselves."""
+    """Displace points by a random field of three components, evaluated at the points."""
     shift = field_at(displacement, points)
     return Coordinates(points.x + shift[0], points.y + shift[1], points.z + shift[2])
 
@@ -120,19 +120,19 @@ def field_at(random_field: RandomField, points: Coordinates) -> Field:
     return values
 
 
-def _paint_part(part: PaintedPart, places: Coordinates, onto: Painting, voxel_mm: float) -> None:
-    distance = part.solid.distance(places)
+def _paint_part(part: PaintedPart, points: Coordinates, onto: Painting, voxel_mm: float) -> None:
+    distance = part.solid.distance(points)
     if part.label is not None:
         onto.labels[distance < 0] = part.label
     touched = distance < voxel_mm / 2
     if not touched.any():
         return
-    cover = occupancy(distance[touched], voxel_mm)
+    fraction = occupancy(distance[touched], voxel_mm)
     for name in onto.channels.keys() & part.values.keys():
         channel, value = onto.channels[name], part.values[name]
-        inside = value(Coordinates(*(c[touched] for c in places))) if callable(value) else value
+        inside = value(Coordinates(*(c[touched] for c in points))) if callable(value) else value
         old = channel[touched]
-        channel[touched] = old + cover * (inside - old)
+        channel[touched] = old + fraction * (inside - old)
 
 
 def _posed(grid: Grid, pose: Transform, rows: slice) -> Coordinates:
@@ -146,13 +146,13 @@ def _posed(grid: Grid, pose: Transform, rows: slice) -> Coordinates:
 
 @dataclass(frozen=True, eq=False)
 class _Lattice:
-    """A few of the points of a stack of slices, to find quickly where a solid is.
+    """A coarse lattice of the points of a stack of slices, to find solids in them quickly.
 
-    No voxel is further than `reach` mm, along any axis, from a lattice point beside it.
+    Along any axis no voxel is farther than `reach` mm from a lattice point.
     """
 
     index: tuple[NDArray[np.intp], ...]
-    places: tuple[Field, ...]
+    points: tuple[Field, ...]
     reach: float
 
     @classmethod
@@ -161,10 +161,10 @@ class _Lattice:
         return cls(index, tuple(c[np.ix_(*index)] for c in points), reach)
 
     def box(self, solid: Solid) -> Box | None:
-        """Return the box of voxels that holds the solid; None when it is elsewhere."""
-        near = np.ones(self.places[0].shape, bool)
-        for places, low, high in zip(self.places, *solid.bounds, strict=True):
-            near &= (places > low - self.reach) & (places < high + self.reach)
+        """Return the box of voxels around the solid; None if it is outside the slices."""
+        near = np.ones(self.points[0].shape, bool)
+        for coordinate, low, high in zip(self.points, *solid.bounds, strict=True):
+            near &= (coordinate > low - self.reach) & (coordinate < high + self.reach)
         if not near.any():
             return None
         z, y, x = (
@@ -173,9 +173,9 @@ class _Lattice:
         return z, y, x
 
     def _range(self, near: NDArray[np.bool_], axis: int) -> slice:
-        places, index = np.flatnonzero(near), self.index[axis]
-        last = min(int(places[-1]) + 1, len(index) - 1)
-        return slice(int(index[max(int(places[0]) - 1, 0)]), int(index[last]) + 1)
+        hits, index = np.flatnonzero(near), self.index[axis]
+        last = min(int(hits[-1]) + 1, len(index) - 1)
+        return slice(int(index[max(int(hits[0]) - 1, 0)]), int(index[last]) + 1)
 
 
 _OTHER_AXES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))

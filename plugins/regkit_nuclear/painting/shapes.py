@@ -2,7 +2,7 @@
 
 Distances are in mm, negative inside. All arrays are float32 in (z, y, x) order; points are LPS mm
 or any other Cartesian frame in mm. Distances of ellipsoids and tubes are first-order estimates:
-exact on the surface, and right to first order beside it, which is all that the ramp looks at.
+exact on the surface and accurate to first order near it, which is all that the ramp needs.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class Ellipsoid:
         return np.subtract(self.centre, reach), np.add(self.centre, reach)
 
     def moved(self, shift: ArrayLike) -> Ellipsoid:
-        """Return the ellipsoid elsewhere."""
+        """Return the ellipsoid shifted by a vector."""
         return replace(self, centre=vector(np.add(self.centre, shift)))
 
 
 @dataclass(frozen=True)
 class Capsule:
-    """A round rod from start to end; its radius may taper towards the end."""
+    """A cylinder with round ends; its radius may taper towards the end."""
 
     start: Vector3
     end: Vector3
@@ -106,7 +106,7 @@ class Capsule:
         return ends.min(axis=0) - reach, ends.max(axis=0) + reach
 
     def moved(self, shift: ArrayLike) -> Capsule:
-        """Return the capsule elsewhere."""
+        """Return the capsule shifted by a vector."""
         start, end = (vector(np.add(p, shift)) for p in (self.start, self.end))
         return replace(self, start=start, end=end)
 
@@ -136,12 +136,12 @@ class Blend:
         return np.min(lows, axis=0) - swelling, np.max(highs, axis=0) + swelling
 
     def moved(self, shift: ArrayLike) -> Blend:
-        """Return the shapes elsewhere."""
+        """Return the shapes shifted by a vector."""
         return replace(self, parts=tuple(part.moved(shift) for part in self.parts))
 
 
 class Profile:
-    """A number that changes smoothly along one axis: monotone between its knots, flat beyond."""
+    """A smooth function of one coordinate: monotone between its knots, constant beyond them."""
 
     STEP_MM = 0.5
 
@@ -155,7 +155,7 @@ class Profile:
 
     def __call__(self, position: Field) -> Field:
         """Return the values at positions in mm."""
-        # Several times as fast as np.interp, which looks for the interval every time.
+        # Several times as fast as np.interp, which searches for the interval of every value.
         last = len(self._rises) - 1e-3
         steps = np.clip((position - self._first) / self.STEP_MM, 0, last)
         low = steps.astype(np.int32)
@@ -180,21 +180,21 @@ def superellipse(x: Any, y: Any, exponent: float) -> Any:
 
 
 def union_distance(first: NDArray[Any], *others: NDArray[Any]) -> Field:
-    """Unite distances: inside where any of them is."""
+    """Return the distance of a union: inside where any of the shapes is."""
     for other in others:
         first = np.minimum(first, other)
     return as_field(first)
 
 
 def intersection(first: NDArray[Any], *others: NDArray[Any]) -> Field:
-    """Intersect distances: inside where all of them are."""
+    """Return the distance of an intersection: inside where all of the shapes are."""
     for other in others:
         first = np.maximum(first, other)
     return as_field(first)
 
 
 def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
-    """Unite two distances; the seam is filled over `rounding` mm (0: sharp)."""
+    """Return the distance of a union whose seam is rounded over `rounding` mm (0: sharp)."""
     if rounding <= 0:
         return union_distance(first, second)
     overlap = np.maximum(rounding - np.abs(first - second), 0)
@@ -202,12 +202,12 @@ def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> 
 
 
 def smooth_intersection(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
-    """Intersect two distances; the edge is rounded over `rounding` mm (0: sharp)."""
+    """Return the distance of an intersection with edges rounded over `rounding` mm (0: sharp)."""
     return as_field(-smooth_union(-first, -second, rounding))
 
 
 def occupancy(distance: Field, voxel_mm: float) -> Field:
-    """Share of a voxel inside: a ramp one voxel wide about the surface (partial volume)."""
+    """Return the fraction of a voxel inside: a ramp one voxel wide at the surface."""
     return as_field(np.clip(0.5 - distance / voxel_mm, 0, 1))
 
 
@@ -219,7 +219,7 @@ def smooth_step(values: Any, low: float, high: float) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class RandomField:
-    """A smooth random field in space: a sum of plane waves, the same on whatever grid it is seen.
+    """A smooth random field in space, a sum of plane waves: the same on every grid.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ class RandomField:
     def on(self, grid: Grid) -> Field:
         """Return the field at a grid's voxels, shape (components, z, y, x).
 
-        On any grid, oblique ones too, a plane wave is a product of one factor along z and one
+        On any grid, also an oblique one, a plane wave is the product of a factor along z and one
         in the plane, so that a whole component is one matrix product.
         """
         nz, ny, nx = grid.shape_zyx
@@ -283,9 +283,9 @@ def grid_points(grid: Grid) -> Coordinates:
 
 
 def box_around(grid: Grid, points: ArrayLike, margin_mm: float) -> Box:
-    """Return the box of voxels that holds points (N, 3) in LPS mm and a margin.
+    """Return the box of voxels around points (N, 3) in LPS mm, with a margin.
 
-    It is cut to the grid and has at least one voxel, the nearest, so that it is never empty.
+    It is clipped to the grid and has at least one voxel, the nearest.
     """
     index = grid.to_index(points)
     margin = margin_mm / np.asarray(grid.spacing[::-1])

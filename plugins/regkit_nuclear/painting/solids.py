@@ -1,7 +1,7 @@
-"""Shapes that are joined, cut and grown like sets, each with a box that holds it.
+"""Solids with set operations, each with a bounding box.
 
-The box lets a painter leave out everything beyond it. Distances are those of `shapes`: mm,
-negative inside, right to first order beside the surface.
+Voxels outside the box need not be painted. Distances are those of `shapes`: mm, negative inside,
+accurate to first order near the surface.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EVERYWHERE = (np.full(3, -FAR_MM), np.full(3, FAR_MM))
 class Solid:
     """A signed distance, and the lowest and highest x, y, z (mm) of the points inside.
 
-    ``a | b`` is the union, ``a & b`` the intersection, ``a - b`` what of `a` is not in `b`.
+    ``a | b`` is the union, ``a & b`` the intersection, ``a - b`` the difference.
     """
 
     distance: Distance
@@ -55,7 +55,7 @@ class Solid:
         return Solid(lambda p: np.maximum(self.distance(p), other.distance(p)), (lower, upper))
 
     def __sub__(self, other: Solid) -> Solid:
-        """Cut another solid out of this one."""
+        """Subtract another solid from this one."""
         return Solid(lambda p: np.maximum(self.distance(p), -other.distance(p)), self.bounds)
 
     def grown(self, mm: float) -> Solid:
@@ -65,7 +65,7 @@ class Solid:
         return Solid(lambda p: self.distance(p) - np.float32(mm), bounds)
 
     def blended(self, other: Solid, rounding_mm: float) -> Solid:
-        """Unite two solids and fill the seam over some mm."""
+        """Unite two solids and round the seam over `rounding_mm`."""
         return Solid(
             lambda p: smooth_union(self.distance(p), other.distance(p), rounding_mm),
             self._hull(other, rounding_mm / 4),
@@ -84,7 +84,7 @@ def solid(shape: Shape) -> Solid:
 def free_form(
     distance: Callable[[Coordinates], Any], bounds: tuple[FloatArray, FloatArray] = EVERYWHERE
 ) -> Solid:
-    """Make a solid of any signed distance; mind that it is used beside its surface only."""
+    """Make a solid of any signed distance, which need be accurate only near the surface."""
     return Solid(lambda p: np.asarray(distance(p), dtype=np.float32), bounds)
 
 
@@ -104,7 +104,7 @@ def ball(centre: ArrayLike, radius: float) -> Solid:
 def capsule(
     start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None
 ) -> Solid:
-    """Build a rod with round ends; its radius may taper towards the end."""
+    """Build a cylinder with round ends; its radius may taper towards the end."""
     return solid(Capsule(vector(start), vector(end), radius, end_radius))
 
 
@@ -125,14 +125,14 @@ def union_solid(solids: Sequence[Solid]) -> Solid:
 
 
 def half_space(normal: ArrayLike, offset_mm: float) -> Solid:
-    """Build all points p with ``normal . p < offset``, `normal` a unit vector."""
+    """Build the half-space of points p with ``normal . p < offset``; `normal` is a unit vector."""
     nx, ny, nz = np.asarray(normal, dtype=np.float32)
     offset = np.float32(offset_mm)
     return free_form(lambda p: nx * p.x + ny * p.y + nz * p.z - offset)
 
 
 def slab(axis: int, low: float, high: float) -> Solid:
-    """Build all points between two planes across axis 0 (x), 1 (y) or 2 (z)."""
+    """Build the slab between two planes perpendicular to axis 0 (x), 1 (y) or 2 (z)."""
     middle, half = np.float32((low + high) / 2), np.float32((high - low) / 2)
     lower, upper = EVERYWHERE[0].copy(), EVERYWHERE[1].copy()
     lower[axis], upper[axis] = low, high
@@ -144,7 +144,8 @@ def column(
 ) -> Solid:
     """Build an upright superelliptic column whose section changes with height z.
 
-    It ends where the knots of `half_width` do. Exponent 2 gives ellipses, more fuller corners.
+    It ends at the first and last knot of `half_width`. Exponent 2 gives ellipses, a larger one
+    fuller corners.
     """
     heights = half_width.knots
     low, high = float(heights[0]), float(heights[-1])

@@ -1,4 +1,4 @@
-"""Acquire: from activity and attenuation to Poisson counts."""
+"""Simulation of a SPECT acquisition: from activity and attenuation to Poisson counts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.scatter import scatter_source
 from regkit_nuclear.spect.threads import run_concurrently
 
+# Distribution of the counts of an acquisition: lognormal, cut off; chosen by hand.
 MEDIAN_COUNTS = 6e6
 LOG_SPREAD = 0.4
 COUNT_RANGE = (2e6, 16e6)
@@ -41,20 +42,20 @@ def acquire(
     Parameters
     ----------
     activity
-        Activity concentration, any unit: only its proportions count.
+        Activity concentration in any unit; the counts are scaled.
     mu
         Linear attenuation coefficients in 1/cm on the same grid.
     rng
-        Source of the total (if not given) and of the Poisson noise.
+        Random generator of the total (if not given) and of the Poisson noise.
     total_counts
-        Expected counts of all views, scatter included; drawn if None.
+        Expected counts of all views, with scatter; drawn if None.
     noise
-        Whether counts are Poisson distributed; else they are what is expected.
+        Whether counts are Poisson distributed; otherwise they are the expected ones.
     orbit
-        180 degrees from RAO 45 to LPO 45 in 60 views if None.
+        Orbit of the camera; 180 degrees from RAO 45 to LPO 45 in 60 views if None.
     binning
-        Voxels per bin along each axis: anatomy rendered twice as fine, with 2, gives projections
-        of the coarse grid without aliasing.
+        Voxels per bin along each axis: with 2, anatomy in voxels of half the size gives
+        projections of the coarse grid without aliasing.
 
     Returns
     -------
@@ -65,8 +66,8 @@ def acquire(
     Raises
     ------
     GeometryError
-        Grids that differ, cannot be turned or cannot be binned; activity that is negative or
-        that no detector sees.
+        Grids that differ, cannot be rotated or cannot be binned; activity that is negative or zero
+        everywhere.
     """
     orbit = orbit or Orbit.cardiac()
     primary, scatter, grid = expected_views(
@@ -87,8 +88,8 @@ def draw_total_counts(rng: Generator) -> float:
 def draw_counts(mean: FloatArray, rng: Generator) -> NDArray[np.float32]:
     """Draw Poisson counts, each bin from its own uniform number.
 
-    A generator's own Poisson method uses up more or fewer numbers as the means decide, so that
-    rounding in one bin could change all later ones from one machine to another.
+    NumPy's Poisson method uses a number of random numbers that depends on the means: rounding in
+    one bin could change the counts of all later ones on another machine.
     """
     counts = np.maximum(poisson.ppf(rng.random(mean.shape), mean), 0)
     return np.asarray(counts, dtype=np.float32)
@@ -114,9 +115,9 @@ def expected_views(
     if not activity.grid.matches(mu.grid):
         raise GeometryError("activity and attenuation must be on one grid; resample one of them")
     if not (activity.array >= 0).all() or not activity.array.any():
-        raise GeometryError("the activity must be somewhere and nowhere negative")
+        raise GeometryError("the activity must be 0 or more and not 0 everywhere")
     coarse = binned_grid(activity.grid, binning)
-    # In double precision: else rounding, which differs between machines, would tip single counts.
+    # In double precision, because rounding differs between machines and would change counts.
     double = torch.float64
     source, tissue = (
         torch.tensor(v.array, device=device, dtype=double)[None] for v in (activity, mu)
@@ -124,20 +125,20 @@ def expected_views(
     fine = Projector(activity.grid, orbit, collimator, device, double).attenuated_by(
         tissue, keep=False
     )
-    primary = _sum_bins(_seen_by(fine, source)[0], binning)
+    primary = _sum_bins(_project_all(fine, source)[0], binning)
     # Scatter is smooth: the coarse grid is fine enough.
     source, tissue = _sum_voxels(source, binning), _sum_voxels(tissue, binning) / binning**3
     camera = Projector(coarse, orbit, collimator, device, double).attenuated_by(tissue, keep=False)
-    scatter = _seen_by(camera, scatter_source(source, tissue, coarse.spacing))[0]
+    scatter = _project_all(camera, scatter_source(source, tissue, coarse.spacing))[0]
     return _positive(primary), _positive(scatter), coarse
 
 
-def _seen_by(camera: Projector, source: torch.Tensor) -> torch.Tensor:
-    """Project to all views, a share of them on each thread."""
+def _project_all(camera: Projector, source: torch.Tensor) -> torch.Tensor:
+    """Project to all views, which are split among the threads."""
     threads = min(torch.get_num_threads(), len(camera.views))
-    shares = [share.tolist() for share in np.array_split(camera.views, threads)]
-    seen = run_concurrently(*(partial(camera.forward, source, share) for share in shares))
-    return torch.cat(seen, dim=1)
+    groups = [group.tolist() for group in np.array_split(camera.views, threads)]
+    parts = run_concurrently(*(partial(camera.forward, source, group) for group in groups))
+    return torch.cat(parts, dim=1)
 
 
 def binned_grid(grid: Grid, binning: int) -> Grid:
@@ -163,5 +164,5 @@ def _sum_voxels(images: torch.Tensor, binning: int) -> torch.Tensor:
 
 
 def _positive(views: torch.Tensor) -> FloatArray:
-    """Return float64; the blur leaves specks of rounding below zero far from all activity."""
+    """Return float64 without the tiny negative values that rounding in the blur leaves."""
     return views.double().clamp_min(0).cpu().numpy()

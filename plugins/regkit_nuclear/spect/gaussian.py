@@ -1,4 +1,4 @@
-"""Blur whole volumes."""
+"""Gaussian blur of whole volumes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from regkit.geometry.grid import Vector3
 
 
 def blur(images: torch.Tensor, spacing: Vector3, sigma_mm: float) -> torch.Tensor:
-    """Filter images (batch, z, y, x) with a Gaussian; what leaves the field is lost.
+    """Filter images (batch, z, y, x) with a Gaussian; intensity beyond the edges is lost.
 
     Parameters
     ----------
     spacing
-        Size of the voxels along x, y, z in mm.
+        Voxel size along x, y, z in mm.
     sigma_mm
         Standard deviation; 0 changes nothing.
     """
@@ -26,7 +26,7 @@ def blur(images: torch.Tensor, spacing: Vector3, sigma_mm: float) -> torch.Tenso
 
 
 def _matrix(size: int, sigma: float) -> torch.Tensor:
-    at = torch.arange(size, dtype=torch.float64)
+    position = torch.arange(size, dtype=torch.float64)
     lattice = torch.arange(-10 * (int(sigma) + 1), 10 * (int(sigma) + 1) + 1)
     total = torch.exp(-0.5 * (lattice / sigma) ** 2).sum()
-    return torch.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2) / total
+    return torch.exp(-0.5 * ((position[:, None] - position) / sigma) ** 2) / total

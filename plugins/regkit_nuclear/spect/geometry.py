@@ -1,11 +1,11 @@
-"""Where the gamma camera is, and what its collimator lets through.
+"""Geometry of the gamma camera: orbit and collimator.
 
 The detector turns about the patient's long axis z through the centre of the grid. At the angle
-theta it is seen from the axis in the direction (sin theta, -cos theta) of (x, y) in LPS:
+theta it lies, seen from the axis, in the direction (sin theta, -cos theta) of (x, y) in LPS:
 0 degrees is anterior, 90 the patient's left, 180 posterior and -90 (or 270) the right, so rising
 angles go from the front over the left to the back. RAO 45 is -45 and LPO 45 is 135 degrees.
-Bins u run along (cos theta, sin theta): at 0 degrees to the patient's left, as somebody who stands
-behind the detector and looks at the patient sees it from left to right.
+Bins u run along (cos theta, sin theta): at 0 degrees to the patient's left, which is from left to
+right for an observer who looks at the patient from behind the detector.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray, Grid
 
 FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
-LEAD_MU_PER_MM = 2.75  # at 140 keV
+LEAD_MU_PER_MM = 2.75  # linear attenuation coefficient of lead at 140 keV
 RAO_45 = -45.0
 
 
@@ -31,7 +31,7 @@ class Orbit:
     Parameters
     ----------
     angles_deg
-        Where the detector stands in each view, degrees (0 anterior, 90 left).
+        Angle of the detector in each view, degrees (0 anterior, 90 left).
     radius_mm
         Distance of the collimator's face from the axis of rotation.
 
@@ -70,7 +70,7 @@ class Orbit:
 
 @dataclass(frozen=True)
 class Collimator:
-    """A parallel-hole collimator and the crystal behind it; low energy, high resolution.
+    """A parallel-hole collimator with the crystal behind it, by default LEHR.
 
     Parameters
     ----------
@@ -101,13 +101,12 @@ LEHR = Collimator()
 
 
 def check_axial(grid: Grid) -> None:
-    """Refuse a grid that cannot be turned about z slice by slice.
+    """Raise an error if a grid cannot be rotated about z slice by slice.
 
     Raises
     ------
     GeometryError
-        Slices that are not square, voxels that are not square in the slice, or axes that are not
-        those of the patient.
+        The slices or their pixels are not square, or the axes are not those of the patient.
     """
     _, ny, nx = grid.shape_zyx
     if nx != ny or not math.isclose(grid.spacing[0], grid.spacing[1], rel_tol=1e-4):

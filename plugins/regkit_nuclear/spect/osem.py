@@ -19,9 +19,11 @@ from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.threads import run_concurrently
 
-# Share of a subset's largest sensitivity below which a voxel counts as hardly seen.
+# Lower limit of the sensitivity, as a fraction of the largest of the subset: it keeps voxels that
+# hardly any view sees from growing without limit. Chosen by hand.
 SENSITIVITY_FLOOR = 1e-3
-# Smallest expected counts of a bin, as a share of the mean counts.
+# Lower limit of the expected counts of a bin, as a fraction of the mean counts, against division
+# by 0; chosen by hand.
 EXPECTATION_FLOOR = 1e-6
 
 
@@ -41,21 +43,21 @@ def reconstruct(
     Parameters
     ----------
     projections
-        What the camera counted.
+        Measured counts and the geometry of the camera.
     mu
-        Attenuation map in 1/cm on any grid: the image is then corrected for attenuation and
-        scatter (AC). None corrects for neither (NAC), as clinics do. The resolution is always
-        modelled.
+        Attenuation map in 1/cm on any grid, for correction of attenuation and scatter (AC). None
+        corrects for neither (NAC). The resolution is modelled in both cases.
     through
-        Maps points of the SPECT to points of `mu`, LPS mm: a registration's fixed-to-moving map.
+        Map of points of the SPECT to points of `mu`, LPS mm: the fixed-to-moving transform of a
+        registration.
     subsets, iterations
-        Groups of views per pass, and passes over all views.
+        Number of subsets of the views, and of passes over all views.
     filter_fwhm_mm
-        Width of a Gaussian filter afterwards; 0 for none.
+        Full width at half maximum of a Gaussian post-filter; 0 for none.
     device
-        Where to compute.
+        Device on which torch computes.
     dtype
-        Precision. Iterations enlarge rounding errors: with ``torch.float64`` other machines and
+        Precision. Iterations amplify rounding errors: with ``torch.float64`` all machines and
         numbers of threads give the same image to 1e-5, in about twice the time.
 
     Returns
@@ -66,7 +68,7 @@ def reconstruct(
     Raises
     ------
     GeometryError
-        A mu-map that is not one.
+        `mu` is not an attenuation map in 1/cm.
     ParameterError
         More subsets than views, or fewer than one subset or iteration.
     """
@@ -92,16 +94,16 @@ def reconstruct_batch(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> list[Volume]:
-    """Reconstruct acquisitions of one camera together.
+    """Reconstruct several acquisitions of one camera together.
 
     Parameters
     ----------
     projections
-        All with the same grid, orbit and collimator.
+        Acquisitions with the same grid, orbit and collimator.
     maps
         Attenuation in 1/cm on that grid, one per acquisition; None for NAC.
     subsets, iterations, filter_fwhm_mm, device, dtype
-        As for `reconstruct`.
+        Parameters of `reconstruct`.
     """
     camera = _camera(projections, device, dtype)
     counts, scatter = (
@@ -111,8 +113,8 @@ def reconstruct_batch(
     if maps is None:
         task = partial(osem, camera, counts, None, subsets, iterations)
     else:
-        seen_through = camera.attenuated_by(torch.from_numpy(np.stack(maps)))
-        task = partial(osem, seen_through, counts, scatter, subsets, iterations)
+        attenuated = camera.attenuated_by(torch.from_numpy(np.stack(maps)))
+        task = partial(osem, attenuated, counts, scatter, subsets, iterations)
     [images] = run_concurrently(task)
     images = blur(images, camera.grid.spacing, filter_fwhm_mm / FWHM_PER_SIGMA)
     return [Volume(image, camera.grid, "spect") for image in images.cpu().numpy()]
@@ -126,21 +128,22 @@ def osem(
     subsets: int = 10,
     iterations: int = 12,
 ) -> torch.Tensor:
-    """Estimate images from counts.
+    """Reconstruct images from counts by OSEM.
 
     Parameters
     ----------
     projector
-        The camera, with the attenuation to correct for.
+        Model of the camera, with the attenuation to correct for.
     counts, scatter
-        Shape (batch, view, z, bin); scatter is added to what the projector expects.
+        Counts and expected scatter, shape (batch, view, z, bin); scatter is added to the
+        projection.
     subsets, iterations
-        Groups of views per pass, and passes over all views.
+        Number of subsets of the views, and of passes over all views.
 
     Returns
     -------
     torch.Tensor
-        Shape (batch, z, y, x), never negative; 0 outside the circle that all views see.
+        Images (batch, z, y, x), never negative; 0 outside the circle that is in all views.
     """
     if iterations < 1:
         raise ParameterError(f"OSEM needs at least one iteration, got {iterations}")
@@ -154,15 +157,18 @@ def osem(
         for views, sensitivity in zip(groups, sensitivities, strict=True):
             expected = projector.forward(image, views) + scatter[:, views]
             ratio = counts[:, views] / torch.maximum(expected, floor)
-            # The truncated blur may be a rounding error below zero where nothing was counted.
+            # Rounding in the truncated blur may give tiny negative values where there are no
+            # counts.
             image *= projector.back(ratio, views).clamp_min_(0) / sensitivity
     return image
 
 
 def ordered_subsets(views: int, subsets: int) -> list[list[int]]:
-    """Deal the views to subsets and put these in bit-reversed order, each far from the last."""
+    """Return the views of each subset; successive subsets are far apart (bit-reversed order)."""
     if not 1 <= subsets <= views:
-        raise ParameterError(f"{views} views can be dealt to 1 to {views} subsets, not {subsets}")
+        raise ParameterError(
+            f"{views} views can be divided into 1 to {views} subsets, not {subsets}"
+        )
     bits = max(1, (subsets - 1).bit_length())
     order = sorted(range(subsets), key=lambda first: f"{first:0{bits}b}"[::-1])
     return [list(range(first, views, subsets)) for first in order]
@@ -175,10 +181,10 @@ def _sensitivity(projector: Projector, like: torch.Tensor, views: list[int]) -> 
 
 
 def _circle(projector: Projector) -> torch.Tensor:
-    """One inside the circle around the axis that is in every view, (y, x)."""
+    """Return the mask of the circle around the axis that is in every view, (y, x)."""
     size = projector.grid.shape_zyx[2]
-    at = torch.arange(size, device=projector.device, dtype=projector.dtype) - (size - 1) / 2
-    return (at**2 + at[:, None] ** 2 <= (size / 2) ** 2).to(projector.dtype)
+    position = torch.arange(size, device=projector.device, dtype=projector.dtype) - (size - 1) / 2
+    return (position**2 + position[:, None] ** 2 <= (size / 2) ** 2).to(projector.dtype)
 
 
 def _camera(projections: Sequence[Projections], device: str, dtype: torch.dtype) -> Projector:
@@ -191,7 +197,7 @@ def _camera(projections: Sequence[Projections], device: str, dtype: torch.dtype)
 
 
 def _checked(mu: Volume) -> Volume:
-    """Refuse what cannot be in 1/cm, a CT in HU above all."""
+    """Raise an error for an image that cannot be in 1/cm, such as a CT in HU."""
     if mu.modality not in {"", "mu"} or float(np.abs(mu.array).max()) > 10:
         raise GeometryError(
             f"attenuation correction needs a mu-map in 1/cm, got '{mu.modality or 'unknown'}' "

@@ -1,4 +1,4 @@
-"""Measured projections, and a file of plain arrays that keeps them."""
+"""Measured projections, and their file format."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ FORMAT = "regkit SPECT projections 1"
 
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """What a camera counted.
+    """Projections measured by a gamma camera.
 
     Parameters
     ----------
     counts
-        Shape (views, z, bins), read-only float32; rows of z lie on the slices of `grid`.
+        Counts, shape (views, z, bins), read-only float32; rows of z match the slices of `grid`.
     scatter
         Estimate of the scattered photons in `counts`, same shape.
     grid
-        Where the images are that belong to these projections.
+        Grid of the images that belong to these projections.
     orbit
-        Where the detector was.
+        Positions of the detector.
     collimator
-        Resolution of the camera; None for one without blur.
+        Collimator; None for a camera without blur.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Projections:
         return ".npz"
 
     def write(self, path: Path) -> None:
-        """Write them as `write_projections` does."""
+        """Write the projections to a file; see `write_projections`."""
         write_projections(self, path)
 
 
@@ -82,7 +82,7 @@ def write_projections(projections: Projections, path: Path | str) -> None:
     """
     path = Path(path)
     grid, orbit = projections.grid, projections.orbit
-    lens = astuple(projections.collimator) if projections.collimator else ()
+    collimator = astuple(projections.collimator) if projections.collimator else ()
     with atomic_output(path.parent) as stage, stage.path(path.name).open("wb") as file:
         np.savez_compressed(
             file,
@@ -95,27 +95,27 @@ def write_projections(projections: Projections, path: Path | str) -> None:
             direction=np.array(grid.direction),
             angles_deg=np.array(orbit.angles_deg),
             radius_mm=np.array(orbit.radius_mm),
-            collimator_mm=np.array(lens, dtype=np.float64),
+            collimator_mm=np.array(collimator, dtype=np.float64),
         )
 
 
 def read_projections(path: Path | str) -> Projections:
-    """Read what `write_projections` wrote.
+    """Read projections from a file of `write_projections`.
 
     Raises
     ------
     FileFormatError
-        The file is missing, damaged, or something else.
+        The file is missing, damaged or of another format.
     """
     try:
-        # Opened here, as numpy leaves a damaged archive open.
+        # Opened here, because numpy does not close a damaged archive.
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         if str(arrays.get("format")) != FORMAT:
             raise FileFormatError(f"{path} does not hold SPECT projections written by regkit")
         return _from_arrays(arrays)
     except FileNotFoundError as error:
-        raise FileFormatError(f"there is no file of projections {path}") from error
+        raise FileFormatError(f"the file of projections {path} does not exist") from error
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"cannot read projections from {path}: {error}") from error
     except GeometryError as error:
@@ -123,7 +123,7 @@ def read_projections(path: Path | str) -> Projections:
 
 
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
-    shape, spacing, origin, direction, angles, lens = (
+    shape, spacing, origin, direction, angles, collimator = (
         tuple(arrays[key].tolist())
         for key in (
             "shape_zyx",
@@ -139,5 +139,5 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
         arrays["scatter"],
         Grid(shape, spacing, origin, direction),
         Orbit(angles, float(arrays["radius_mm"])),
-        Collimator(*lens) if lens else None,
+        Collimator(*collimator) if collimator else None,
     )

@@ -1,4 +1,4 @@
-"""What a gamma camera would count: rotate the patient, attenuate, blur, add up along the depth."""
+"""Model of a gamma camera: rotate the patient, attenuate, blur, sum along the depth."""
 
 from __future__ import annotations
 
@@ -16,38 +16,40 @@ from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
 from regkit_nuclear.spect.rotation import Rotation, detector_rotation
 
 MM_PER_CM = 10.0
-# Slices are treated in parts of about this many voxels, so that a part stays in the cache.
+# Slices are processed in parts of about this many voxels, so that a part stays in the processor's
+# cache; chosen by hand.
 PART_VOXELS = 2**19
 # Mean variance that bilinear interpolation at random positions adds along a line, in pixels^2:
 # the mean of f (1 - f) over 0 <= f <= 1.
 BILINEAR_VARIANCE = 1 / 6
-LEAST_VARIANCE = 0.01
+# Lower limit of the variance that is left for the blur, in pixels^2; chosen by hand.
+MIN_VARIANCE = 0.01
 
 
 class Projector:
     """A parallel-hole SPECT system and its exact adjoint, batched, on any device.
 
     Images are tensors (batch, z, y, x), projections (batch, view, z, bin) with the bins and
-    angles of `geometry`. A projection is the plain sum over the depth of what the voxels hold,
-    each weighted with its attenuation towards the detector; without attenuation a view of a
-    volume that is well inside the field of view holds the volume's total.
+    angles of `geometry`. A projection is the sum over the depth of the activities of the voxels,
+    each weighted with its attenuation towards the detector; without attenuation the sum of a view
+    is the sum of the volume, if the volume is well inside the field of view.
 
     Parameters
     ----------
     grid
-        Where the voxels are: square slices along the patient's axes; the axis of rotation is
-        parallel to z through the centre.
+        Grid of the images, with square slices along the patient's axes; the axis of rotation is
+        parallel to z through its centre.
     orbit
-        Views and radius.
+        Angles and radius of the views.
     collimator
-        Resolution; None for a camera that sees without blur.
+        Collimator; None for a camera without blur.
     device, dtype
-        Where and how precisely to compute.
+        Device on which torch computes, and precision.
 
     Raises
     ------
     GeometryError
-        A grid that cannot be turned about z slice by slice.
+        The grid cannot be rotated about z slice by slice.
     """
 
     def __init__(
@@ -76,16 +78,16 @@ class Projector:
         return range(len(self.orbit.angles_deg))
 
     def attenuated_by(self, mu: torch.Tensor, keep: bool = True) -> Projector:
-        """Return the same camera looking through a patient.
+        """Return the same camera with the attenuation of a patient.
 
         Parameters
         ----------
         mu
             Linear attenuation coefficients in 1/cm, shape (batch, z, y, x); a batch of one
-            serves images of any batch.
+            is used for all images.
         keep
-            Whether to keep the factors of each view for the next time: the size of an image
-            per view, worth it when iterating.
+            Whether to keep the attenuation factors of each view in memory (an image per view),
+            which pays when iterating.
         """
         other: Projector = copy(self)
         other._mu = [part.contiguous() for part in self._parts(mu)]
@@ -93,7 +95,7 @@ class Projector:
         return other
 
     def image(self, value: float, batch: int = 1) -> torch.Tensor:
-        """Return a uniform image (batch, z, y, x), laid out in memory as `forward` reads it."""
+        """Return a uniform image (batch, z, y, x) with the memory layout that `forward` needs."""
         slices, *pixels = self.grid.shape_zyx
         columns = (*pixels, batch, slices)
         filled = torch.full(columns, value, device=self.device, dtype=self.dtype)
@@ -103,8 +105,8 @@ class Projector:
     def forward(self, image: torch.Tensor, views: Sequence[int] | None = None) -> torch.Tensor:
         """Project an image (batch, z, y, x) to (batch, view, z, bin), all views by default."""
         parts = [part.contiguous() for part in self._parts(image)]
-        seen = [self._project(parts, view) for view in self._chosen(views)]
-        return torch.stack(seen).permute(2, 0, 3, 1).contiguous()
+        projected = [self._project(parts, view) for view in self._chosen(views)]
+        return torch.stack(projected).permute(2, 0, 3, 1).contiguous()
 
     @torch.no_grad()
     def back(self, projections: torch.Tensor, views: Sequence[int] | None = None) -> torch.Tensor:
@@ -119,37 +121,39 @@ class Projector:
         image = self.image(0.0, len(projections))
         totals = self._parts(image)
         for projection, view in zip(per_view, chosen, strict=True):
-            self._add_spread(totals, projection, view)
+            self._add_backprojection(totals, projection, view)
         return image
 
     def _project(self, parts: list[torch.Tensor], view: int) -> torch.Tensor:
         """Project the parts of images to (bin, batch, z)."""
         sums = []
         for number, part in enumerate(parts):
-            turned = self._rotation(view).forward @ part.flatten(1)
-            planes = turned.view(self._size, self._size, *part.shape[1:])
-            sums.append(self._blur.add_up(self._attenuate(planes, view, number)))
+            rotated = self._rotation(view).forward @ part.flatten(1)
+            planes = rotated.view(self._size, self._size, *part.shape[1:])
+            sums.append(self._blur.mix(self._attenuate(planes, view, number)))
         return self._blur.filter(torch.cat(sums, dim=-1))
 
-    def _add_spread(self, totals: list[torch.Tensor], projection: torch.Tensor, view: int) -> None:
+    def _add_backprojection(
+        self, totals: list[torch.Tensor], projection: torch.Tensor, view: int
+    ) -> None:
         """Add the back-projection of (bin, batch, z) to the parts of images."""
-        sums = torch.split(self._blur.unfilter(projection), self._part, dim=-1)
+        sums = torch.split(self._blur.filter_adjoint(projection), self._part, dim=-1)
         for number, (total, part) in enumerate(zip(totals, sums, strict=True)):
-            planes = self._attenuate(self._blur.spread(part), view, number)
-            turned = self._rotation(view).transposed @ planes.view(self._size**2, -1)
-            total.add_(turned.view(total.shape))
+            planes = self._attenuate(self._blur.mix_adjoint(part), view, number)
+            rotated = self._rotation(view).transposed @ planes.view(self._size**2, -1)
+            total.add_(rotated.view(total.shape))
 
     def _attenuate(self, planes: torch.Tensor, view: int, number: int) -> torch.Tensor:
-        """Weight (depth, bin, batch, z) in place with the share that reaches the detector."""
+        """Multiply (depth, bin, batch, z) in place by the fraction that reaches the detector."""
         return planes.mul_(self._factor(view, number)) if self._mu else planes
 
     def _factor(self, view: int, number: int) -> torch.Tensor:
         if (view, number) in self._factors:
             return self._factors[view, number]
         mu = self._mu[number]
-        turned = self._rotation(view).forward @ mu.flatten(1)
+        rotated = self._rotation(view).forward @ mu.flatten(1)
         step_cm = self.grid.spacing[0] / MM_PER_CM
-        factor = _to_the_end(turned.view(self._size, -1)).mul_(-step_cm).exp_()
+        factor = _sum_to_detector(rotated.view(self._size, -1)).mul_(-step_cm).exp_()
         factor = factor.view(self._size, self._size, *mu.shape[1:])
         if self._keeps:
             self._factors[view, number] = factor
@@ -159,7 +163,7 @@ class Projector:
         return _rotation(self._size, self.orbit.angles_deg[view], self.device, self.dtype)
 
     def _parts(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """View the slices of all volumes as columns, a few at a time: (pixels, batch, z)."""
+        """Return views of a few slices at a time, as columns: (pixels, batch, z)."""
         if image.ndim != 4 or image.shape[1:] != self.grid.shape_zyx:
             raise GeometryError(
                 f"expected images (batch, {', '.join(map(str, self.grid.shape_zyx))}), "
@@ -173,21 +177,21 @@ class Projector:
         return self.views if views is None else views
 
 
-def _to_the_end(planes: torch.Tensor) -> torch.Tensor:
-    """Add up, for each plane (depth, ...), what follows and half of its own.
+def _sum_to_detector(planes: torch.Tensor) -> torch.Tensor:
+    """Return, for each plane (depth, ...), the sum of all following planes and half of itself.
 
-    Photons start, on average, in the middle of their voxel.
+    On average, photons start in the middle of their voxel.
     """
     sums = torch.empty_like(planes)
     torch.mul(planes[-1], 0.5, out=sums[-1])
     middles = (planes[1:] + planes[:-1]) / 2
-    # Row after row is quicker than a cumulative sum along the strided axis.
+    # Plane after plane is faster than a cumulative sum along the strided axis.
     for depth in range(len(planes) - 2, -1, -1):
         torch.add(sums[depth + 1], middles[depth], out=sums[depth])
     return sums
 
 
-# Rotations depend only on size and angle: every projector of a process shares them. Two orbits
+# Rotations depend only on size and angle and are shared by all projectors of a process. Two orbits
 # of 60 views at 128 pixels are kept, 0.1 GB.
 @lru_cache(maxsize=128)
 def _rotation(size: int, angle: float, device: torch.device, dtype: torch.dtype) -> Rotation:
@@ -207,7 +211,7 @@ def _blur(
         return no_blur((bins, slices), device, dtype)
     depth_mm = (np.arange(bins) - (bins - 1) / 2) * grid.spacing[0]
     sigma_mm = collimator.sigma_mm(radius_mm - depth_mm)
-    # The rotation's interpolation blurs the bins already; the slices it leaves alone.
-    sharper = np.maximum((sigma_mm / grid.spacing[0]) ** 2 - BILINEAR_VARIANCE, LEAST_VARIANCE)
+    # The interpolation of the rotation already blurs along the bins, not along the slices.
+    sharper = np.maximum((sigma_mm / grid.spacing[0]) ** 2 - BILINEAR_VARIANCE, MIN_VARIANCE)
     sigmas = (np.sqrt(sharper), sigma_mm / grid.spacing[2])
     return depth_blur(*sigmas, (bins, slices), device, dtype)

@@ -1,10 +1,10 @@
-"""Blur that grows with the distance from the collimator, summed over the depth.
+"""Depth-dependent collimator blur, summed over the depth.
 
 Blurring every plane of constant depth by its own Gaussian and adding up costs one dense product
 per plane and direction. The Gaussians of all depths are mixtures of a few functions of the
-frequency, though (singular value decomposition; six or so for an error of 1e-4). So the planes
-are first added up with a few sets of weights, and only those few sums are filtered, in the cosine
-basis of a field that is padded enough that nothing is mirrored back.
+frequency, though (singular value decomposition; about six for an error of 1e-4). So the planes are
+first mixed to a few weighted sums, and only these are filtered, in the cosine basis of a field
+that is padded enough that nothing is mirrored back.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import torch
 
 from regkit.geometry.grid import FloatArray
 
-# Largest error of the transfer function at any depth and frequency.
+# Largest error of the transfer function at any depth and frequency; chosen by hand.
 TOLERANCE = 1e-4
+# Radius of the kernels in standard deviations; chosen by hand.
 KERNEL_SIGMAS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class DepthBlur:
-    """The blur of a whole stack of planes as a few filters.
+    """The blur of a stack of planes as a mixture of a few filters.
 
     Parameters
     ----------
     mixing
-        Share of each filter in the blur of each depth, shape (filters, depths).
+        Weight of each filter in the blur of each depth, shape (filters, depths).
     filters
         Transfer functions, shape (filters, frequencies of u, 1, frequencies of z).
     basis_u, basis_z
@@ -40,8 +41,8 @@ class DepthBlur:
     basis_u: torch.Tensor
     basis_z: torch.Tensor
 
-    def add_up(self, planes: torch.Tensor) -> torch.Tensor:
-        """Add planes (depths, bins, batch, slices) up to (filters, bins, batch, slices)."""
+    def mix(self, planes: torch.Tensor) -> torch.Tensor:
+        """Mix planes (depths, bins, batch, slices) to sums (filters, bins, batch, slices)."""
         return (self.mixing @ planes.flatten(1)).view(-1, *planes.shape[1:])
 
     def filter(self, sums: torch.Tensor) -> torch.Tensor:
@@ -49,13 +50,13 @@ class DepthBlur:
         spectrum = (self._along_bins(self.basis_u, sums @ self.basis_z.T) * self.filters).sum(0)
         return self._along_bins(self.basis_u.T, spectrum[None])[0] @ self.basis_z
 
-    def unfilter(self, projection: torch.Tensor) -> torch.Tensor:
+    def filter_adjoint(self, projection: torch.Tensor) -> torch.Tensor:
         """Apply the exact adjoint of `filter`."""
         spectrum = self._along_bins(self.basis_u, (projection @ self.basis_z.T)[None])
         return self._along_bins(self.basis_u.T, spectrum * self.filters) @ self.basis_z
 
-    def spread(self, sums: torch.Tensor) -> torch.Tensor:
-        """Apply the exact adjoint of `add_up`."""
+    def mix_adjoint(self, sums: torch.Tensor) -> torch.Tensor:
+        """Apply the exact adjoint of `mix`."""
         return (self.mixing.T @ sums.flatten(1)).view(-1, *sums.shape[1:])
 
     @staticmethod
@@ -66,7 +67,7 @@ class DepthBlur:
 
 
 def no_blur(plane: tuple[int, int], device: torch.device, dtype: torch.dtype) -> DepthBlur:
-    """Return what only adds the planes up; `plane` is bins, slices, as many depths as bins."""
+    """Return the sum of the planes without blur; `plane` is bins, slices, with as many depths."""
     bins, slices = plane
     return DepthBlur(
         torch.ones(1, bins, device=device, dtype=dtype),
@@ -83,12 +84,12 @@ def depth_blur(
     device: torch.device,
     dtype: torch.dtype,
 ) -> DepthBlur:
-    """Find the filters for given widths.
+    """Return the filters of a blur with given widths.
 
     Parameters
     ----------
     sigma_u, sigma_z
-        Standard deviation at each depth along bins and slices, in bins and slices.
+        Standard deviation at each depth, along the bins in bins and along z in slices.
     plane
         Size of the planes: bins, slices.
     """
@@ -106,7 +107,7 @@ def depth_blur(
 def _axis(sigma: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     """Return the padded basis (frequencies, size) and the transfer (depths, frequencies)."""
     radius = int(np.ceil(KERNEL_SIGMAS * sigma.max()))
-    # What leaves the field is mirrored at the end of the padding and travels it twice.
+    # Intensity beyond the field is mirrored at the end of the padding, so it crosses that twice.
     padding = (radius + 1) // 2
     length = size + 2 * padding
     frequency = np.pi * np.arange(length) / length
@@ -119,7 +120,7 @@ def _axis(sigma: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _mixture(transfer: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Factor (depths, frequencies) into as few filters as will do and their mixing."""
+    """Factor (depths, frequencies) into a mixing matrix and as few filters as possible."""
     vectors = np.linalg.eigh(transfer @ transfer.T)[1][:, ::-1]
     for count in range(1, len(transfer) + 1):
         mixing = vectors[:, :count].T

@@ -1,4 +1,4 @@
-"""Turn the slices of a volume so that one axis points to the detector."""
+"""Rotation of the slices of a volume so that one axis points to the detector."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from regkit.geometry.grid import FloatArray
 class Rotation:
     """Bilinear rotation of a slice, as a sparse matrix and its transpose.
 
-    Each row of `forward` takes one sample (depth, bin) of the turned slice from the four pixels
+    Each row of `forward` takes one sample (depth, bin) of the rotated slice from the four pixels
     (y, x) around it; samples outside the slice are zero. `transposed` is its exact adjoint. All
-    slices of all volumes are columns of one product.
+    slices of all volumes are rotated by one matrix product.
     """
 
     forward: torch.Tensor
@@ -37,7 +37,7 @@ def detector_rotation(
     size
         Pixels along each side of the slice.
     angle_deg
-        Where the detector is, as in `Orbit`.
+        Angle of the detector; see `Orbit`.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def detector_rotation(
 def _sampling(size: int, angle: float) -> sparse.coo_array:
     centre = (size - 1) / 2
     depth, bin_ = np.meshgrid(*2 * (np.arange(size) - centre,), indexing="ij")
-    # Rounded, so that right angles fall on pixels exactly.
+    # Rounded, so that right angles map pixels to pixels exactly.
     x = np.round(depth * math.sin(angle) + bin_ * math.cos(angle) + centre, 9).ravel()
     y = np.round(-depth * math.cos(angle) + bin_ * math.sin(angle) + centre, 9).ravel()
     row, row_weight = _neighbours(y)
@@ -67,15 +67,15 @@ def _sampling(size: int, angle: float) -> sparse.coo_array:
 def _neighbours(position: FloatArray) -> tuple[NDArray[np.int32], FloatArray]:
     """Return the pixels below and above each position, and their weights, each (2, N)."""
     low = np.floor(position)
-    share = position - low
-    return np.stack([low, low + 1]).astype(np.int32), np.stack([1 - share, share])
+    fraction = position - low
+    return np.stack([low, low + 1]).astype(np.int32), np.stack([1 - fraction, fraction])
 
 
 def _on(matrix: sparse.coo_array, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     rows = matrix.tocsr()
     rows.sort_indices()
     with warnings.catch_warnings():
-        # Torch calls its compressed rows a beta in a warning that would reach the user.
+        # Torch warns that its compressed sparse rows are in beta; users need not see that.
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(
             torch.from_numpy(rows.indptr.astype(np.int32)),

@@ -1,8 +1,8 @@
-"""Scattered photons as if a blurred source had emitted them.
+"""Scattered photons by an effective source.
 
-Compton scatter in the patient is modelled by an effective source: the activity spread by a narrow
-and a broad Gaussian, as strong as the tissue at the place is dense. Projected like activity, it
-adds the slow background that scatter is; it does not know energies or angles.
+Compton scatter in the patient is modelled by an effective source: the activity blurred by a narrow
+and a broad Gaussian, times the relative density of the tissue. Projected like activity, it gives
+the smooth background of scatter; energies and angles are not modelled.
 (Idea: effective source scatter estimation, Frey and Tsui, IEEE NSS/MIC 1996.)
 """
 
@@ -13,13 +13,14 @@ import torch
 from regkit.geometry.grid import Vector3
 from regkit_nuclear.spect.gaussian import blur
 
-# Standard deviation in mm and share of each part of the spread.
-SPREAD = ((25.0, 0.55), (55.0, 0.45))
+# Standard deviation in mm and weight of each Gaussian; chosen by hand.
+GAUSSIANS = ((25.0, 0.55), (55.0, 0.45))
+# Attenuation of soft tissue at 140 keV, 1/cm, as in the phantom.
 SOFT_TISSUE_MU = 0.155
-# Bone and metal scatter no more than their density.
-DENSEST = 1.2
-# Makes scattered counts about a third of the primary ones in chests, and a quarter in a cylinder
-# of water of 22 cm.
+# Upper limit of the relative density, for bone and metal; chosen by hand.
+MAX_RELATIVE_DENSITY = 1.2
+# Chosen so that scattered counts are about a third of the primary ones in chests, and a quarter in
+# a water cylinder of 22 cm.
 STRENGTH = 0.40
 
 
@@ -29,11 +30,11 @@ def scatter_source(activity: torch.Tensor, mu: torch.Tensor, spacing: Vector3) -
     Parameters
     ----------
     activity
-        Shape (batch, z, y, x).
+        Activity, shape (batch, z, y, x).
     mu
         Linear attenuation coefficients in 1/cm, same shape.
     spacing
-        Size of the voxels along x, y, z in mm.
+        Voxel size along x, y, z in mm.
     """
-    spread = sum(share * blur(activity, spacing, sigma) for sigma, share in SPREAD)
-    return STRENGTH * (mu / SOFT_TISSUE_MU).clamp(0, DENSEST) * spread
+    blurred = sum(weight * blur(activity, spacing, sigma) for sigma, weight in GAUSSIANS)
+    return STRENGTH * (mu / SOFT_TISSUE_MU).clamp(0, MAX_RELATIVE_DENSITY) * blurred

@@ -1,4 +1,4 @@
-"""How torch uses several processors for many small products."""
+"""Concurrent tasks for torch, each on one thread."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TypeVar
 
 import torch
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def run_concurrently(*tasks: Callable[[], Made]) -> list[Made]:
-    """Do tasks at the same time, each on one thread, and return what they make, in order.
+def run_concurrently(*tasks: Callable[[], Result]) -> list[Result]:
+    """Run tasks concurrently, each on one thread, and return their results in order.
 
-    As many as the calling thread lets torch use threads. To share out each of the small products
-    of a projection costs more than it brings, and many times more on a busy machine.
+    The number of threads is that of torch in the calling thread. Dividing each of the small matrix
+    products of a projection among threads costs more than it saves, and far more on a busy
+    machine.
     """
     threads = min(len(tasks), torch.get_num_threads())
     with ThreadPoolExecutor(threads, "spect", torch.set_num_threads, (1,)) as pool:

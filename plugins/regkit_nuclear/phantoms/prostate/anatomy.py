@@ -1,4 +1,4 @@
-"""What is painted of a pelvis: T2 signal, echo and absorption of every part, in order."""
+"""The parts of a pelvis in painting order, with their T2 signal, echo and absorption."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ LABELS = {name: number for number, name in enumerate(ZONES, start=1)}
 GLAND_LABELS = tuple(range(1, 5))
 """The zones that make up the gland."""
 
-# Channels: T2 signal (fat 0.75), echo in dB about bright fat, absorption in dB/mm about tissue.
+# Channels: T2 signal (fat 0.75), echo in dB relative to bright fat, absorption in dB/mm relative
+# to tissue. Chosen by hand.
 BACKGROUND = {"t2": 0.70, "echo": -3.0, "absorption": 0.0}
 
 
@@ -50,7 +51,7 @@ def prostate_parts(gland: Gland, texture: RandomField) -> list[PaintedPart]:
 
 def spot_centre(gland: Gland, spot: Spot) -> tuple[float, float, float]:
     """Return the middle of a spot in mm."""
-    return gland.at(*spot.centre)
+    return gland.point(*spot.centre)
 
 
 def vesicle_tip(gland: Gland, side: float) -> tuple[float, float, float]:
@@ -117,14 +118,14 @@ def _bladder(gland: Gland) -> list[PaintedPart]:
 
 
 def _seminal_vesicles(gland: Gland) -> list[PaintedPart]:
-    """Winding tubes, bright inside, with dark walls."""
+    """Convoluted tubes, bright inside, with dark walls."""
     tubes = []
     for side in (-1.0, 1.0):
         start = np.array((side * 4, 0.62 * gland.height, gland.length - 1))
         end = np.array(vesicle_tip(gland, side))
-        shares = np.linspace(0, 1, 7)[:, None]
+        fractions = np.linspace(0, 1, 7)[:, None]
         wiggle = np.array([(0, 2.2 * (-1) ** i, 2.4 * (-1) ** (i // 2)) for i in range(7)])
-        tubes.append(path(list(start + shares * (end - start) + wiggle), 3.6))
+        tubes.append(path(list(start + fractions * (end - start) + wiggle), 3.6))
     whole = union_solid(tubes)
     return [
         _part(whole.grown(1), 0.35, -3),
@@ -139,16 +140,20 @@ def _zones(gland: Gland, texture: RandomField) -> list[PaintedPart]:
     size = 0.66 + 0.34 * gland.transition
     lobes = [
         ellipsoid(
-            gland.at(side * 0.36 * size, -0.26, 0.08),
-            np.multiply(gland.at(0.46, 0.62, 0.72), size),
+            gland.point(side * 0.36 * size, -0.26, 0.08),
+            np.multiply(gland.point(0.46, 0.62, 0.72), size),
         )
         for side in (-1.0, 1.0)
     ]
     transition = lobes[0].blended(lobes[1], 6) & whole.grown(-2.2)
-    central = path([gland.at(0, 0.5, 0.82), gland.at(0, 0.3, 0.2)], [7, 3.5]) & whole.grown(-1.2)
-    stroma = ellipsoid(gland.at(0, -0.92, 0.05), gland.at(0.42, 0.3, 0.8)) & whole.grown(-0.6)
+    central = path([gland.point(0, 0.5, 0.82), gland.point(0, 0.3, 0.2)], [7, 3.5]) & whole.grown(
+        -1.2
+    )
+    stroma = ellipsoid(gland.point(0, -0.92, 0.05), gland.point(0.42, 0.3, 0.8)) & whole.grown(
+        -0.6
+    )
     urethra = path(
-        [gland.at(0, -0.3, 1.0), gland.at(0, 0.02, 0.05), gland.at(0, -0.12, -1.0)],
+        [gland.point(0, -0.3, 1.0), gland.point(0, 0.02, 0.05), gland.point(0, -0.12, -1.0)],
         [2.2, 2.8, 2.2],
     )
     return [
@@ -197,7 +202,7 @@ def _ball(gland: Gland, spot: Spot) -> Solid:
 
 
 def _rectum(gland: Gland) -> list[PaintedPart]:
-    """The rectal wall, and gas in MR; in ultrasound the probe takes its place."""
+    """The rectal wall, and gas in MR; in ultrasound the probe is there instead."""
     y, radius = gland.probe_y, gland.rectum_mm
     axis = [(0, y + radius - 8, -60), (0, y + radius - 9, 0), (0, y + radius - 5, 60)]
     lumen = path(axis, radius)

@@ -1,4 +1,4 @@
-"""The numbers that distinguish one prostate from another, and the outline of the gland."""
+"""The shape and the contents of a prostate, drawn at random, and the outline of the gland."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regkit_nuclear.painting.solids import Solid, ellipsoid, free_form
 
 @dataclass(frozen=True)
 class Spot:
-    """Something round in the gland: a nodule, cyst, calcification or tumour; mm."""
+    """A round structure in the gland: a nodule, cyst, calcification or tumour; mm."""
 
     centre: Vector3
     half_axes: Vector3
@@ -33,7 +33,7 @@ class Gland:
     transition
         Size of the transition zone, 0 small to 1 (hyperplasia).
     nodules, cysts, calcifications, lesions
-        What is in the gland; there are always two calcifications and two cysts.
+        Contents of the gland; there are always at least two calcifications and two cysts.
     rectum_mm
         Radius of the rectum in MR.
     """
@@ -50,15 +50,15 @@ class Gland:
 
     @property
     def probe_y(self) -> float:
-        """Where the axis of rectum and probe is along y."""
+        """The y of the axis of rectum and probe, mm."""
         return self.height + 12.0
 
-    def at(self, x: float, y: float, z: float) -> Vector3:
-        """Return a point given in half-axes of the gland, in mm."""
+    def point(self, x: float, y: float, z: float) -> Vector3:
+        """Return the point in mm with these coordinates in half-axes of the gland."""
         return x * self.width, y * self.height, z * self.length
 
     def outline(self) -> Solid:
-        """Return the gland: it narrows to the apex and has a furrow behind."""
+        """Return the outline: it narrows to the apex and has a posterior furrow."""
         whole = ellipsoid((0, 0, 0), (self.width, self.height, self.length))
 
         def distance(p: Coordinates) -> Any:
@@ -96,7 +96,7 @@ def draw_gland(rng: np.random.Generator) -> Gland:
 def _spots(
     rng: np.random.Generator, count: int, reach: Vector3, sizes: tuple[float, float]
 ) -> tuple[Spot, ...]:
-    """Draw spots; their centres are shares of the gland's half-axes until they are painted."""
+    """Draw spots; their centres are in half-axes of the gland."""
     return tuple(
         Spot(
             centre=vector(rng.uniform(-1, 1, 3) * reach),

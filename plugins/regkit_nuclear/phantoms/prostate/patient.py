@@ -1,4 +1,4 @@
-"""A simulated prostate patient: drawn numbers, and how they become MR and ultrasound."""
+"""A simulated prostate patient: drawn parameters, rendered as MR and ultrasound."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from regkit_nuclear.phantoms.prostate.gland import Gland, draw_gland
 from regkit_nuclear.phantoms.prostate.landmarks import invert_displacement, landmark_points
 from regkit_nuclear.phantoms.prostate.probe_compression import ProbeCompression
 
+# Standard deviation and wavelengths of the random deformation, and wavelengths of the texture, mm;
+# chosen by hand.
 _BEND_MM, _BEND_LENGTHS_MM = 1.2, (45.0, 120.0)
 _TEXTURE_LENGTHS_MM = (3.5, 14.0)
 
@@ -31,16 +33,16 @@ def prostate_grid(size: int = 96, spacing_mm: float = 0.9) -> Grid:
 
 @dataclass(frozen=True)
 class ProstatePatient:
-    """What was drawn for one patient; the gland's middle is at the LPS origin.
+    """The drawn parameters of one patient; the gland's centre is at the LPS origin.
 
     Parameters
     ----------
     seed
-        Source of all that is random, noise and texture included.
+        Seed of everything random, including noise and texture.
     gland
         Shape and contents of the prostate.
     push_mm
-        How far the ultrasound probe pushes the rectal wall; 0 leaves the gland as it is in MR.
+        Displacement of the rectal wall by the ultrasound probe; 0 leaves the gland as in MR.
     """
 
     seed: int
@@ -55,11 +57,11 @@ class ProstatePatient:
         Parameters
         ----------
         grid
-            Voxels of both.
+            Grid of image and labels.
         pose
-            Maps points of the grid to points of the patient, LPS mm.
+            Map of points of the grid to points of the patient, LPS mm.
         noise
-            Whether there are noise and a bias field.
+            Whether the image has noise and a bias field.
         """
         painting = self._paint(grid, pose, ("t2",), self._bent)
         image = mr.blur_t2(painting.channels["t2"], grid)
@@ -80,7 +82,7 @@ class ProstatePatient:
         return Volume(image, grid, "us"), LabelMap(labels, grid)
 
     def sector(self, grid: Grid, pose: Transform = IDENTITY) -> LabelMap:
-        """Return 1 where the ultrasound probe sees something."""
+        """Return the mask of the field of view of the ultrasound probe."""
         return LabelMap(ultrasound.in_sector(self._polar(grid, pose)), grid)
 
     @property
@@ -124,14 +126,14 @@ class ProstatePatient:
         return paint(self._parts, grid, pose, {c: BACKGROUND[c] for c in channels}, warp)
 
     def _scan(self) -> Painting:
-        """Paint echo and absorption along the beams."""
+        """Paint echo and absorption on the polar grid of the beams."""
 
         def warp(polar: Coordinates) -> Coordinates:
-            places = ultrasound.from_polar(polar, self.gland.probe_y)
+            points = ultrasound.from_polar(polar, self.gland.probe_y)
             if self.push_mm:
-                moved = self.deformation.map_points(np.stack(places, axis=-1)).astype(np.float32)
-                places = Coordinates(moved[..., 0], moved[..., 1], moved[..., 2])
-            return self._bent(places)
+                moved = self.deformation.map_points(np.stack(points, axis=-1)).astype(np.float32)
+                points = Coordinates(moved[..., 0], moved[..., 1], moved[..., 2])
+            return self._bent(points)
 
         return self._paint(ultrasound.polar_grid(), IDENTITY, ("echo", "absorption"), warp)
 
@@ -141,5 +143,5 @@ class ProstatePatient:
 
 
 def draw_prostate_patient(seed: int, push_mm: float = 0.0) -> ProstatePatient:
-    """Draw a patient; the same seed gives the same patient, whatever the push of the probe."""
+    """Draw a patient; the seed alone decides the anatomy, the probe only compresses it."""
     return ProstatePatient(seed, draw_gland(generator(seed, 0)), push_mm)

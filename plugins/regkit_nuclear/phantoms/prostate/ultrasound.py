@@ -1,4 +1,4 @@
-"""Transrectal ultrasound: beams from a turning probe, speckle, shadows, log compression.
+"""Transrectal ultrasound: beams of a rotating probe, speckle, shadows, log compression.
 
 The scan lives on a polar grid around the probe: its x is the arc at the deepest range, its y the
 depth from the probe's axis, its z the position along the probe, all in mm.
@@ -13,12 +13,14 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit_nuclear.painting.canvas import Painting
 from regkit_nuclear.painting.shapes import Coordinates, Field
 
+# Range of depths, half the opening angle (rad) and half the length of the scan; sampling steps in
+# mm; dynamic range, brightest echo and attenuation. Chosen by hand.
 NEAR_MM, FAR_MM, HALF_ANGLE, HALF_LENGTH_MM = 9.0, 74.0, 1.25, 34.0
 DEPTH_STEP, ARC_STEP, SLICE_STEP = 0.5, 1.1, 0.8
 DYNAMIC_RANGE_DB, BRIGHTEST_DB = 40.0, 9.0
 FADING_DB_PER_MM = 0.15
-LOOKS = 3
-"""Independent views averaged by compounding: fewer make coarser speckle."""
+# Independent speckle patterns averaged by compounding: fewer make coarser speckle. Chosen by hand.
+COMPOUNDED_FRAMES = 3
 
 
 def polar_grid() -> Grid:
@@ -47,7 +49,7 @@ def to_polar(points: FloatArray, probe_y: float) -> FloatArray:
 
 
 def in_sector(polar: FloatArray) -> np.ndarray:
-    """Tell which polar points (..., 3) the probe sees."""
+    """Return the mask of the polar points (..., 3) in the field of view of the probe."""
     arc, depth, z = np.moveaxis(polar, -1, 0)
     inside = (np.abs(arc) < HALF_ANGLE * FAR_MM) & (np.abs(z) < HALF_LENGTH_MM)
     return np.asarray(inside & (depth > NEAR_MM) & (depth < FAR_MM))
@@ -56,7 +58,7 @@ def in_sector(polar: FloatArray) -> np.ndarray:
 def scan_lines(painting: Painting, rng: np.random.Generator | None) -> Field:
     """Turn echo (dB) and absorption (dB/mm) on the polar grid into brightness, 0 to 255.
 
-    Without a source of randomness there is no speckle.
+    Without a random generator there is no speckle.
     """
     echo, absorption = painting.channels["echo"], painting.channels["absorption"]
     depth = np.arange(echo.shape[1], dtype=np.float32)[:, None] * np.float32(DEPTH_STEP)
@@ -66,8 +68,10 @@ def scan_lines(painting: Painting, rng: np.random.Generator | None) -> Field:
     amplitude = np.power(np.float32(10), level / 20)
     power = _power(amplitude, rng) if rng is not None else amplitude**2
     decibel = 10 * np.log10(power + np.float32(1e-7))
-    share = (decibel - np.float32(BRIGHTEST_DB - DYNAMIC_RANGE_DB)) / np.float32(DYNAMIC_RANGE_DB)
-    return np.asarray(255 * np.clip(share, 0, 1), dtype=np.float32)
+    brightness = (decibel - np.float32(BRIGHTEST_DB - DYNAMIC_RANGE_DB)) / np.float32(
+        DYNAMIC_RANGE_DB
+    )
+    return np.asarray(255 * np.clip(brightness, 0, 1), dtype=np.float32)
 
 
 def displayed_image(lines: Field, polar: FloatArray) -> Field:
@@ -78,21 +82,21 @@ def displayed_image(lines: Field, polar: FloatArray) -> Field:
 
 
 def _reflections(echo: Field) -> Field:
-    """Mirror-like echoes (dB) where tissue changes along the beam."""
+    """Return specular reflections (dB) where tissue changes along the beam."""
     smooth = gaussian_filter(echo, (0.8, 0.8, 0.8))
     step = np.abs(np.gradient(smooth, axis=1))
     return np.asarray(np.minimum(1.2 * step, 9), dtype=np.float32)
 
 
 def _power(amplitude: Field, rng: np.random.Generator) -> Field:
-    """Mean power of compounded looks at scatterers seen through the beam's width."""
+    """Return the mean power of compounded frames of scatterers, blurred by the beam's width."""
     width = (0.8, 0.9, 1.0)
     total = np.zeros_like(amplitude)
-    for _ in range(2 * LOOKS):
+    for _ in range(2 * COMPOUNDED_FRAMES):
         scatterers = amplitude * rng.standard_normal(amplitude.shape, dtype=np.float32)
-        # No echoes from beyond; wrapped round, those of one end would shine at the other.
-        seen = gaussian_filter(scatterers, width, mode="constant", truncate=3.0)
-        total += seen * seen
-    # White noise of variance 1 through this filter has the variance of the product below.
-    lost = np.prod([1 / (2 * np.sqrt(np.pi) * w) for w in width])
-    return total / np.float32(2 * LOOKS * lost)
+        # No echoes from outside: wrapped around, those of one end would appear at the other.
+        received = gaussian_filter(scatterers, width, mode="constant", truncate=3.0)
+        total += received * received
+    # The filter reduces white noise of variance 1 to the variance of this product.
+    variance = np.prod([1 / (2 * np.sqrt(np.pi) * w) for w in width])
+    return total / np.float32(2 * COMPOUNDED_FRAMES * variance)

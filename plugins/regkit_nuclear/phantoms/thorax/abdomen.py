@@ -29,18 +29,25 @@ from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
 from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
-_KIDNEYS_FOLLOW = 0.6  # share of the diaphragm's motion
+_KIDNEYS_FOLLOW = 0.6  # fraction of the diaphragm's motion; chosen by hand
 _FAR_MM = 1e3
 _SIDES = {"kidney_right": -1, "kidney_left": 1}
 
 
 @dataclass(frozen=True)
 class AbdomenShape:
-    """What differs between abdomens; lengths in mm.
+    """The drawn parameters of an abdomen.
 
-    `liver_reach` is how far the left lobe goes beyond the midline, `liver_height` how far the
-    right lobe goes down below its dome, `gas` the share of the stomach that is gas;
-    `gut_near_heart` puts a loop of gut against the diaphragm under the heart.
+    Parameters
+    ----------
+    liver_reach
+        Extent of the left lobe of the liver beyond the midline, mm.
+    liver_height
+        Extent of the right lobe of the liver below its dome, mm.
+    gas
+        Amount of gas in the stomach, 0 to 1.
+    gut_near_heart
+        Whether a loop of gut lies against the diaphragm under the heart.
     """
 
     liver_reach: float
@@ -78,7 +85,7 @@ class AbdomenPainter:
     seed: int
 
     def paint(self) -> None:
-        """Paint everything."""
+        """Paint the organs, except the gut."""
         background = intersection(self.space, self.off_spine - 6)
         self.scene.paint(WHOLE, background, "soft_tissue", MU["mixed"], 0.6 * self.uptake.soft)
         self._paint_stomach()
@@ -94,20 +101,20 @@ class AbdomenPainter:
 
     @cached_property
     def material_grid(self) -> Grid:
-        """Where the voxels were before breathing: what is uneven moves with the organs."""
+        """Grid before breathing, with which textures and uneven edges move like the organs."""
         grid = self.scene.grid
         return replace(grid, origin=vector(np.add(grid.origin, (0, 0, self.diaphragm_mm))))
 
     @cached_property
     def off_spine(self) -> Field:
-        """Signed distance of what is not spine."""
+        """Signed distance of the space outside the spine."""
         depth = self.habitus.chest_half_depth
         spine = Capsule((0, 0.64 * depth, -320), (0, 0.58 * depth, 120), 30 * self.habitus.scale)
         return -spine.distance(self.scene.points)
 
     @cached_property
     def kidneys(self) -> dict[str, Field]:
-        """Signed distances of both kidneys, which follow the diaphragm only in part."""
+        """Signed distances of both kidneys, which follow the diaphragm only partly."""
         s, y = self.habitus.scale, 0.44 * self.habitus.chest_half_depth
         lag = (1 - _KIDNEYS_FOLLOW) * self.diaphragm_mm
         kidneys = {}
@@ -121,7 +128,7 @@ class AbdomenPainter:
 
     @cached_property
     def liver(self) -> Field:
-        """Signed distance of the liver: all under the right dome, thinner to the left."""
+        """Signed distance of the liver: it fills the right dome and gets thinner to the left."""
         x, y, z = self.scene.points
         s, depth = self.habitus.scale, self.habitus.chest_half_depth
         left = smooth_step(x / s, -75, 75)
@@ -136,7 +143,7 @@ class AbdomenPainter:
 
     @cached_property
     def stomach(self) -> Field:
-        """Signed distance of the stomach, from under the left dome to the right and forward."""
+        """Signed distance of the stomach, from the left dome to the right and forward."""
         s, a, b = self.habitus.scale, self.habitus.chest_half_width, self.habitus.chest_half_depth
         bend: Vector3 = (0.20 * a, -0.40 * b, self.habitus.dome_left - 85)
         pylorus: Vector3 = (-0.10 * a, -0.34 * b, self.habitus.dome_left - 78)
@@ -155,12 +162,12 @@ class AbdomenPainter:
 
     @cached_property
     def _wobble(self) -> Field:
-        """What makes edges uneven (mm)."""
+        """Random displacement of edges, mm."""
         rng = generator(self.seed, RandomStream.ABDOMEN_EDGES)
         return as_field(RandomField.draw(rng, 2.5, (45, 130)).on(self.material_grid)[0])
 
     def _over(self, shape: Shape | Blend, cut: Shape | None = None) -> Field:
-        """Signed distance of a shape, less another, over the whole scene; far away just large."""
+        """Return the signed distance of a shape without `cut` over the scene; large far away."""
         distance = np.full(self.scene.mu.shape, _FAR_MM, np.float32)
         low, high = shape.bounds
         box = self.scene.box(low - 12, high + 12)
@@ -179,7 +186,7 @@ class AbdomenPainter:
     def _paint_stomach(self) -> None:
         scene, s = self.scene, self.habitus.scale
         scene.paint(WHOLE, self.stomach, "stomach", MU["soft"], self.uptake.stomach)
-        # A supine patient's gas collects in front.
+        # In a supine patient gas collects in front.
         level = self._fundus[1] + (-34 + 40 * self.shape.gas) * s
         gas = intersection(self.stomach + 4, scene.points.y - level)
         scene.paint(WHOLE, gas, "gas", MU["air"], 0.0)
@@ -190,14 +197,14 @@ class AbdomenPainter:
         turned = tuple(rotation_matrix((0, 0, 20)).ravel().tolist())
         shape = Ellipsoid(centre, (25 * s, 46 * s, 50 * s), turned)
         free = (self.space + 2, -self.liver, 2 - self.kidneys["kidney_left"])
-        self.scene.place(shape, "spleen", MU["muscle"], self.uptake.spleen, free)
+        self.scene.paint_shape(shape, "spleen", MU["muscle"], self.uptake.spleen, free)
 
     def _paint_gallbladder(self) -> None:
         s, a, b = self.habitus.scale, self.habitus.chest_half_width, self.habitus.chest_half_depth
         z = self.habitus.dome_right - (self.shape.liver_height - 38) * s
         shape = Ellipsoid((-0.30 * a, -0.46 * b, z), (14 * s, 15 * s, 28 * s))
         free = (self.space + 5,)
-        self.scene.place(shape, "gallbladder", MU["soft"], self.uptake.gallbladder, free)
+        self.scene.paint_shape(shape, "gallbladder", MU["soft"], self.uptake.gallbladder, free)
 
     def _paint_kidneys(self) -> None:
         for name, kidney in self.kidneys.items():

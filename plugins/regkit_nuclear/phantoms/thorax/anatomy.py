@@ -1,4 +1,4 @@
-"""What a rendered patient consists of."""
+"""The images of a rendered patient, and conversion between attenuation and Hounsfield units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
-# Attenuation of water at 140 keV; above it, bone attenuates more per HU at the low energies of CT.
+# Attenuation of water at 140 keV, 1/cm. Above 0 HU the slope is lower: at the low energies of CT
+# bone attenuates relatively more. Its end is bone of 1150 HU, chosen by hand.
 _WATER_MU = 0.1537
 _BONE_MU_PER_HU = (MU["bone"] - _WATER_MU) / 1150
 
@@ -26,11 +27,11 @@ class Anatomy:
     activity
         Tracer concentration, healthy myocardium 1.
     organs
-        Labels of `regkit_nuclear.phantoms.thorax.ORGANS`, 0 outside.
+        Labels of `regkit_nuclear.phantoms.thorax.ORGANS`, 0 outside the body.
     lv
-        1 the left ventricle's myocardium (LV-MY), 2 its blood pool (LV-BP).
+        Labels of the left ventricle: 1 myocardium (LV-MY), 2 blood pool (LV-BP).
     reorientation
-        The pose of the left ventricle in this picture.
+        Pose of the left ventricle in these images.
     """
 
     mu: Volume

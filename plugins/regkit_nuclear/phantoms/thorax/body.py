@@ -25,12 +25,13 @@ from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
 from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
 _SIDES = (-1, 1)
+# The shape of the trunk is chosen by hand, like all lengths of this file.
 _WALL_MM = 14.0  # muscle outside the ribs
 _EXPONENT = 2.35
-# No trunk is wider: the field of view would cut it.
+# Largest half-width, so that the trunk is inside the field of view.
 _WIDEST_MM = 206.0
 
-# Heights in mm above the heart for a body of scale 1; half-axes as shares of the chest's.
+# Heights in mm above the heart for a body of scale 1; half-axes relative to those of the chest.
 _WIDTH_HEIGHTS = (-280, -170, -110, -40, 20, 70, 110, 140, 170, 195, 230)
 _WIDTH = (1.02, 1.0, 1.0, 1.02, 1.05, 1.12, 1.20, 1.18, 0.95, 0.62, 0.42)
 _DEPTH = (1.05, 1.03, 1.0, 1.0, 1.0, 0.98, 0.93, 0.86, 0.76, 0.68, 0.62)
@@ -57,7 +58,7 @@ def mirrored(left: Capsule) -> Capsule:
 
 
 def breasts(habitus: Habitus) -> Blend:
-    """Return both breasts in the body's frame; those of a supine patient lie flat."""
+    """Return both breasts of a supine patient in the body's frame."""
     scale = habitus.scale
     size = habitus.breast_size * (0.8 + 0.5 * habitus.fatness)
     front = -(habitus.chest_half_depth + 14 + habitus.fat_mm * 0.5)
@@ -67,7 +68,7 @@ def breasts(habitus: Habitus) -> Blend:
 
 
 class Trunk:
-    """The outline of the trunk over the height: half-axes and centre in mm."""
+    """The outline of the trunk: half-axes and centre as functions of the height, mm."""
 
     def __init__(self, habitus: Habitus) -> None:
         scale, fat, belly = habitus.scale, habitus.fat_mm, 18 * habitus.fatness
@@ -88,12 +89,12 @@ class Trunk:
 
     @property
     def back(self) -> float:
-        """Where the back is in y of the body's frame, at its farthest."""
+        """Most posterior y of the trunk in the body's frame."""
         return float((self.half_depth.values + self.backward(self.half_depth.knots)).max())
 
     @property
     def front(self) -> float:
-        """Where the front is in y of the body's frame, at its farthest."""
+        """Most anterior y of the trunk in the body's frame."""
         return float((self.backward(self.half_depth.knots) - self.half_depth.values).min())
 
 
@@ -123,25 +124,25 @@ def _unite(scene: Scene, skin: Field, shape: Capsule | Blend, rounding: float) -
 
 
 def paint_cover(scene: Scene, body: Body, habitus: Habitus, uptake: ThoraxUptake) -> None:
-    """Paint fat and breasts, and muscle for all that is under them."""
+    """Paint fat and breasts, and everything below them as muscle."""
     scene.paint(WHOLE, body.skin, "fat", MU["fat"], uptake.fat)
     if habitus.female:
         glands = (body.skin + 5, -body.muscles)
-        scene.place(_shrunk(breasts(habitus)), "breast", MU["gland"], uptake.breast, glands)
+        scene.paint_shape(_shrunk(breasts(habitus)), "breast", MU["gland"], uptake.breast, glands)
     scene.paint(WHOLE, body.muscles, "muscle", MU["muscle"], uptake.soft)
 
 
 def paint_chest_wall(scene: Scene, skin: Field, cage: Field, uptake: ThoraxUptake) -> None:
-    """Paint the muscles on the ribs, which there are however little room the fat leaves."""
+    """Paint the muscles on the ribs, also where there is little space under the fat."""
     wall = smooth_intersection(cage - _WALL_MM, skin + 3, 6)
     scene.paint(WHOLE, wall, "muscle", MU["muscle"], uptake.soft)
 
 
 def clear_outside(scene: Scene, body: Body) -> None:
-    """Make everything outside the skin air."""
-    share = occupancy(body.skin, scene.voxel_mm)
-    np.multiply(scene.mu, share, out=scene.mu)
-    np.multiply(scene.activity, share, out=scene.activity)
+    """Set everything outside the skin to air."""
+    inside = occupancy(body.skin, scene.voxel_mm)
+    np.multiply(scene.mu, inside, out=scene.mu)
+    np.multiply(scene.activity, inside, out=scene.activity)
     scene.organs[body.skin >= 0] = 0
 
 

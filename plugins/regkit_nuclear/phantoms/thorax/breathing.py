@@ -1,4 +1,4 @@
-"""Breathing: what moves with the diaphragm, and how a slow scan blurs it."""
+"""Breathing: motion with the diaphragm, and the blur of a scan over many breaths."""
 
 from __future__ import annotations
 
@@ -13,27 +13,32 @@ from regkit.geometry.grid import Vector3
 from regkit.geometry.volume import Volume
 from regkit_nuclear.painting.random_streams import RandomStream, generator, truncated_normal
 
-HEART_FOLLOWS: Final = 0.75  # share of the diaphragm's motion
+HEART_FOLLOWS: Final = 0.75  # fraction of the diaphragm's motion; chosen by hand
 _BOX_DEVIATION: Final = 0.29  # standard deviation of a uniform distribution of width 1
 
 
 @dataclass(frozen=True)
 class Breathing:
-    """Motion of the diaphragm in mm: its amplitude, and where it was during the CT.
+    """The motion of the diaphragm.
 
-    `ct_phase_mm` is counted downwards (breathing in) from the mean position, which SPECT shows.
+    Parameters
+    ----------
+    amplitude_mm
+        Range of the motion, mm.
+    ct_phase_mm
+        Position during the CT, mm below the mean position (breathing in), which SPECT shows.
     """
 
     amplitude_mm: float
     ct_phase_mm: float
 
     def blur(self, activity: Volume) -> Volume:
-        """Return the activity as a scan over many breaths sees it, blurred along z.
+        """Return the activity of a scan over many breaths, blurred along z.
 
         Raises
         ------
         GeometryError
-            No axis of the grid runs along z.
+            The grid has no axis along z.
         """
         direction = np.abs(np.reshape(activity.grid.direction, (3, 3))[2])
         axis_xyz = int(direction.argmax())
@@ -49,7 +54,7 @@ class Breathing:
 
 
 def heart_shift(diaphragm_mm: float) -> Vector3:
-    """Return how far the heart moves (LPS mm) when the diaphragm goes down by so many mm."""
+    """Return the shift of the heart (LPS mm) when the diaphragm moves down by `diaphragm_mm`."""
     return 0.0, 0.0, -HEART_FOLLOWS * diaphragm_mm
 
 

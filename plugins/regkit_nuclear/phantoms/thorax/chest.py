@@ -28,7 +28,7 @@ _DIAPHRAGM_MM = 2.5
 
 @dataclass(frozen=True)
 class Chest:
-    """Signed distances over a scene: the inside of the ribs, and what is above the diaphragm."""
+    """Signed distances over a scene: the inside of the ribs, the space above the diaphragm."""
 
     cage: Field
     above_diaphragm: Field
@@ -40,7 +40,7 @@ class Chest:
 
 
 def chest_of(scene: Scene, habitus: Habitus, diaphragm_mm: float) -> Chest:
-    """Return the chest's surfaces, the diaphragm being lowered by breathing in."""
+    """Return the surfaces of the chest; breathing in lowers the diaphragm by `diaphragm_mm`."""
     # Ribs swing forward as the diaphragm goes down: 1.5 % of the depth for 10 mm.
     cage = habitus.cage.distance(scene.points, deepened=1 + 0.0015 * diaphragm_mm)
     return Chest(cage, _above_diaphragm(scene.points, habitus, diaphragm_mm))
@@ -63,7 +63,7 @@ def _dome(
 
 
 def mediastinum(points: Coordinates, habitus: Habitus, heart: tuple[float, float, float]) -> Field:
-    """Signed distance of what separates the lungs; the heart rests on it down to the diaphragm."""
+    """Return the signed distance of the mediastinum, with the bed of the heart."""
     scale, depth = habitus.scale, habitus.chest_half_depth
     half_width = Profile(
         np.multiply((-60, 0, 60, 110, 170), scale), np.multiply((31, 31, 28, 24, 27), scale)
@@ -112,11 +112,11 @@ def paint_airways(scene: Scene, habitus: Habitus, chest: Chest) -> None:
     scale = habitus.scale
     fork = (0.0, 14.0 * scale, 62.0 * scale)
     neck = (0.0, 12.0, 260.0)
-    scene.place(Capsule(fork, neck, 8.5 * scale), "airways", MU["air"], 0.0)
+    scene.paint_shape(Capsule(fork, neck, 8.5 * scale), "airways", MU["air"], 0.0)
     bronchi = Blend(
         (
             Capsule(fork, (-38 * scale, 20 * scale, 36 * scale), 6.5 * scale, 4.5 * scale),
             Capsule(fork, (42 * scale, 22 * scale, 34 * scale), 6.0 * scale, 4.5 * scale),
         )
     )
-    scene.place(bronchi, "airways", MU["air"], 0.0, (chest.cage,))
+    scene.paint_shape(bronchi, "airways", MU["air"], 0.0, (chest.cage,))

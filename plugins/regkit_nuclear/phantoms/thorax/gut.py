@@ -1,4 +1,4 @@
-"""The gut: colon and loops of small bowel, some of them with gas."""
+"""The gut: colon and loops of small bowel, some with gas."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOOPS = 14
 
 
 def paint_gut(abdomen: AbdomenPainter) -> None:
-    """Paint the gut where the solid organs leave room, every loop with its own uptake."""
+    """Paint the gut between the solid organs; every loop has its own uptake."""
     rng = generator(abdomen.seed, RandomStream.GUT)
     solid = union_distance(abdomen.liver + 3, abdomen.stomach - 2, *abdomen.kidneys.values())
     free = intersection(abdomen.space + 3, -solid, abdomen.off_spine)
@@ -48,9 +48,9 @@ def _paint_loop(
     start, length = rng.uniform(0, 0.7), rng.uniform(0.1, 0.4)
     if rng.random() < 0.3:
         along = np.subtract(loop.end, loop.start)
-        first, last = (loop.start + share * along for share in (start, start + length))
+        first, last = (loop.start + fraction * along for fraction in (start, start + length))
         bubble = Capsule(vector(first), vector(last), loop.radius - _WALL_MM)
-        scene.place(bubble, "gas", 0.01, 0.0, (free + _WALL_MM,))
+        scene.paint_shape(bubble, "gas", 0.01, 0.0, (free + _WALL_MM,))
 
 
 def _colon(rng: np.random.Generator, habitus: Habitus) -> list[Capsule]:

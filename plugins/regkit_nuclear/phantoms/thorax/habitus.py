@@ -15,24 +15,42 @@ from regkit_nuclear.phantoms.thorax.pose import HeartPose
 
 CAGE_EXPONENT = 2.3
 
-# Heights in mm above the heart's centre for a body of scale 1, and shares of the half-axes there.
+# Heights in mm above the heart's centre for a body of scale 1, half-axes relative to the widest
+# ones, and posterior shift of the centre; chosen by hand.
 _CAGE_HEIGHTS = (-280, -170, -110, -60, 0, 50, 95, 125, 148, 162, 172)
 _CAGE_WIDTH = (0.82, 0.93, 1.0, 1.03, 1.01, 0.94, 0.81, 0.66, 0.48, 0.32, 0.05)
 _CAGE_DEPTH = (0.84, 0.90, 0.98, 1.02, 1.0, 0.95, 0.83, 0.69, 0.53, 0.38, 0.08)
 _CAGE_BACKWARD = (4, 2, 0, 0, 0, 3, 10, 18, 24, 26, 27)
 
-# The heart keeps this distance from the inside of the ribs.
+# Least distance of the heart from the inside of the ribs; chosen by hand.
 _HEART_MARGIN_MM = 7.0
 
 
 @dataclass(frozen=True)
 class Habitus:
-    """Build of a patient.
+    """The build of a patient.
 
-    The body's frame has its origin at `origin_mm` (LPS): in the midline, at the centre of the
-    chest and at the height of the heart; it is rolled by `roll_deg` about z. Lengths in mm:
-    half-axes of the chest inside the ribs, heights of the domes of the diaphragm over the
-    heart's centre. `scale` is the size of the body, `fatness` goes from 0, thin, to 1.5, obese.
+    Parameters
+    ----------
+    female
+        Sex.
+    scale
+        Size of the body, 1 on average.
+    fatness
+        Amount of fat, 0 thin to 1.5 obese.
+    arms_up
+        Whether the arms are raised beside the head.
+    origin_mm
+        Origin of the body's frame, LPS: in the midline, at the centre of the chest and at the
+        height of the heart.
+    roll_deg
+        Rotation of the body's frame about z.
+    chest_half_width, chest_half_depth
+        Half-axes of the chest inside the ribs, mm.
+    dome_left, dome_right
+        Heights of the domes of the diaphragm above the heart's centre, mm.
+    breast_size, breast_height
+        Relative size of the breasts, and their height above the heart's centre in mm.
     """
 
     female: bool
@@ -74,13 +92,13 @@ class Cage:
         self.backward = Profile(heights, np.multiply(_CAGE_BACKWARD, scale))
 
     def distance(self, points: Coordinates, deepened: float = 1.0) -> Field:
-        """Signed distance in mm; `deepened` stretches the depth, as breathing in does."""
+        """Signed distance in mm; `deepened` scales the depth, for breathing in."""
         x, y, z = points
         depth = self.half_depth(z) * deepened
         return tube(x, y - self.backward(z), self.half_width(z), depth, CAGE_EXPONENT)
 
     def fill(self, points: FloatArray, margin_mm: float) -> float:
-        """How far points (N, 3) and a margin reach: 1 where one of them touches the ribs."""
+        """Return the largest relative radius of points (N, 3) with a margin; 1 is at the ribs."""
         x, y, z = points.T
         width = np.interp(z, self.half_width.knots, self.half_width.values)
         depth = np.interp(z, self.half_depth.knots, self.half_depth.values)
@@ -95,9 +113,9 @@ def draw_habitus(seed: int, pose: HeartPose, heart_mm: FloatArray, female: bool)
     Parameters
     ----------
     seed
-        The patient's.
+        Seed of the patient.
     pose
-        Of the left ventricle.
+        Pose of the left ventricle.
     heart_mm
         Points (N, 3) of the heart's surface in LPS mm.
     female
@@ -131,7 +149,7 @@ def draw_habitus(seed: int, pose: HeartPose, heart_mm: FloatArray, female: bool)
 def _fitted(
     cage: Cage, origin: FloatArray, roll_deg: float, heart_mm: FloatArray
 ) -> tuple[FloatArray, float]:
-    """Shift the chest back or forth so that it holds the heart, and enlarge it if it must be."""
+    """Shift the chest backward or forward until it holds the heart; enlarge it if necessary."""
     rotation = rotation_matrix((0, 0, roll_deg))
 
     def fill(shift: float) -> float:

@@ -25,7 +25,7 @@ _FAR_MM = 1e3
 
 
 def right_ventricle(ventricle: LeftVentricle) -> Ellipsoid:
-    """Return the outer surface of the right ventricle, which clasps the septum."""
+    """Return the outer surface of the right ventricle, which partly encloses the septum."""
     a, depth = ventricle.radius, ventricle.widest - ventricle.apex
     centre = (-0.92 * a, -0.12 * a, ventricle.widest + 3)
     return Ellipsoid(centre, (1.0 * a, 1.10 * a, 0.86 * depth))
@@ -40,7 +40,7 @@ def atria(ventricle: LeftVentricle, scale: float) -> tuple[Ellipsoid, Ellipsoid]
 
 
 def heart_outline(ventricle: LeftVentricle) -> FloatArray:
-    """Return points (N, 3) on both ventricles, in the left one's frame, which ribs must clear."""
+    """Return points (N, 3) on both ventricles in the left one's frame, to keep off the ribs."""
     right = right_ventricle(ventricle)
     azimuth, polar = np.meshgrid(np.linspace(0, 2 * np.pi, 16), np.linspace(0.2, np.pi, 10))
     sphere = [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), -np.cos(polar)]
@@ -95,7 +95,7 @@ def paint_heart(
 ) -> None:
     """Paint chambers and walls, the left ventricle last."""
     wall = myocardial_uptake(heart.scene.points, ventricle, defects)
-    looks: dict[str, tuple[float, float | Field]] = {
+    tissues: dict[str, tuple[float, float | Field]] = {
         "right_atrium": (MU["blood"], uptake.blood),
         "left_atrium": (MU["blood"], uptake.blood),
         "rv_wall": (MU["muscle"], uptake.right_ventricle),
@@ -103,5 +103,5 @@ def paint_heart(
         "lv_myocardium": (MU["muscle"], wall),
         "lv_blood_pool": (MU["blood"], uptake.blood),
     }
-    for organ, (mu, activity) in looks.items():
+    for organ, (mu, activity) in tissues.items():
         heart.scene.paint(WHOLE, heart.parts[organ], organ, mu, activity)

@@ -1,4 +1,4 @@
-"""The parts of the thorax: their labels and what attenuates in them."""
+"""The organs of the thorax: their labels and the attenuation of the tissues."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _NAMES = (
 # Background, the air around the patient, is 0.
 ORGANS: Final[Mapping[str, int]] = MappingProxyType({n: i for i, n in enumerate(_NAMES, 1)})
 
-# Linear attenuation at 140 keV in 1/cm.
+# Linear attenuation coefficients at 140 keV, 1/cm.
 MU: Final[Mapping[str, float]] = MappingProxyType(
     {
         "air": 0.0,
@@ -63,7 +63,7 @@ MU: Final[Mapping[str, float]] = MappingProxyType(
         "cartilage": 0.168,
         "disc": 0.165,
         "spongy": 0.195,
-        "rib": 0.222,  # cortex and marrow, which no voxel of ours tells apart
+        "rib": 0.222,  # mean of cortex and marrow, which these voxels do not resolve
         "bone": 0.270,
         "table": 0.060,
         "foam": 0.012,

@@ -1,4 +1,4 @@
-"""A patient: everything that is drawn at random, as plain numbers."""
+"""A patient of the thorax phantom: all drawn parameters, as plain numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle, draw_ventric
 
 @dataclass(frozen=True)
 class ThoraxPatient:
-    """A drawn patient; the same numbers and seed always give the same anatomy."""
+    """A drawn patient; the same parameters and seed always give the same anatomy."""
 
     seed: int
     tracer: Tracer
@@ -45,14 +45,14 @@ def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
     Parameters
     ----------
     seed
-        0 or more.
+        Seed, 0 or more.
     tracer
-        Whose table the pose comes from: ``spect`` or ``pet``.
+        Modality of the tracer, ``spect`` or ``pet``; it decides the distribution of the pose.
 
     Raises
     ------
     ParameterError
-        A negative seed, or another tracer.
+        The seed is negative or the tracer unknown.
     """
     if seed < 0:
         raise ParameterError(f"a patient's seed must be 0 or more, got {seed}")

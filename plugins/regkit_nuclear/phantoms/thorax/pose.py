@@ -17,8 +17,9 @@ Tracer: TypeAlias = Literal["spect", "pet"]
 # Half of the field of view of 64 voxels of 6.8 mm (128 of 3.4 mm), centred at the LPS origin.
 HALF_WIDTH_MM: Final = 217.6
 
-# Mean, deviation, lowest and highest of alpha, beta, gamma (rad), tx, ty, tz (half-widths). The
-# paper gives extremes of the angles for SPECT only; the others are cut at 2.2 deviations.
+# Mean, standard deviation, lowest and highest of alpha, beta, gamma (rad), tx, ty, tz
+# (half-widths): Ni et al., 2023 (arXiv:2310.10095), Table 2. The paper gives extremes of the
+# angles for SPECT only; the others are cut off at 2.2 standard deviations.
 _TABLE: Final = {
     "spect": (
         (-0.83, 0.22, -1.49, -0.26),

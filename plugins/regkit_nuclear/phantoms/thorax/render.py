@@ -1,4 +1,4 @@
-"""Rendering a patient: from drawn numbers to images, part by part, the later over the earlier."""
+"""Rendering of a patient: later parts are painted over earlier ones."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from regkit_nuclear.phantoms.thorax.patient import ThoraxPatient
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
 from regkit_nuclear.phantoms.thorax.table import paint_table
 
+# Voxels above this size alias ribs and the heart's wall. The random deformation has this standard
+# deviation and these wavelengths, and fades within this distance of the heart. Chosen by hand.
 _COARSE_MM = 5.0
 _WARP_MM = 4.0
 _WARP_WAVELENGTHS_MM = (170.0, 420.0)
 _WARP_FADES_MM = 75.0
 
-# How far things may reach beyond the trunk, the ribs, and the patient's back.
+# Margins of the boxes for parts beyond the trunk, the ribs and the patient's back, mm.
 _BREAST_MM = 70.0
 _AROUND_RIBS_MM = 26.0
 _TABLE_MM = 45.0
@@ -89,7 +91,7 @@ def render_thorax(
 
 
 def paint_patient(patient: ThoraxPatient, grid: Grid, diaphragm_mm: float) -> Scene:
-    """Paint a patient on a grid at its own resolution."""
+    """Paint a patient on a grid without supersampling."""
     habitus, uptake = patient.habitus, patient.uptake
     trunk = body.Trunk(habitus)
     back = habitus.origin_mm[1] + trunk.back
@@ -120,7 +122,7 @@ def paint_patient(patient: ThoraxPatient, grid: Grid, diaphragm_mm: float) -> Sc
 def _paint_inside(
     patient: ThoraxPatient, world: Scene, trunk: Scene, cage: chest.Chest, diaphragm_mm: float
 ) -> None:
-    """Paint what is inside the ribs; `world` and `trunk` are one scene in two frames."""
+    """Paint the organs inside the ribs; `world` and `trunk` are one scene in two frames."""
     habitus, uptake, ventricle = patient.habitus, patient.uptake, patient.ventricle
     centre = np.add(patient.pose.centre_mm, heart_shift(diaphragm_mm))
     beating = heart.heart_of(world, patient.pose.rotation, centre, ventricle, habitus.scale)
@@ -152,7 +154,7 @@ def _paint_inside(
 
 
 def _in_body_frame(world: Scene, patient: ThoraxPatient) -> Scene:
-    """Return the scene in the warped frame of the body; around the heart nothing is warped."""
+    """Return the scene in the deformed frame of the body; around the heart it is not deformed."""
     habitus = patient.habitus
     warp = RandomField.draw(
         generator(patient.seed, RandomStream.WARP), _WARP_MM, _WARP_WAVELENGTHS_MM, components=3

@@ -1,4 +1,4 @@
-"""What is painted on: images of one grid, and the coordinates in which shapes are given."""
+"""The canvas of the thorax: images on one grid, and the frame in which shapes are given."""
 
 from __future__ import annotations
 
@@ -30,10 +30,20 @@ WHOLE: Final[Box] = (slice(None), slice(None), slice(None))
 
 @dataclass(frozen=True)
 class Scene:
-    """Images of one grid, painted in order, and a frame of coordinates.
+    """Images on one grid, painted in order, and a frame of coordinates.
 
-    `points` are the voxels in the frame; a point p of the frame is at rotation p + origin in LPS
-    mm, to within `slack_mm` (how far the patient's own warp moves it).
+    Parameters
+    ----------
+    grid
+        Grid of the images.
+    mu, activity, organs
+        Attenuation, activity and labels, painted in place.
+    points
+        Voxels in coordinates of the frame, mm.
+    origin, rotation
+        Position of the frame: its point p is at ``rotation @ p + origin`` in LPS mm.
+    slack_mm
+        Largest deviation from that by the random deformation of the patient.
     """
 
     grid: Grid
@@ -47,7 +57,7 @@ class Scene:
 
     @classmethod
     def blank(cls, grid: Grid) -> Scene:
-        """Return empty images in the frame of the world."""
+        """Return empty images in LPS coordinates."""
         mu, activity = (np.zeros(grid.shape_zyx, np.float32) for _ in range(2))
         organs = np.zeros(grid.shape_zyx, np.uint8)
         return cls(grid, mu, activity, organs, grid_points(grid), np.zeros(3), np.eye(3))
@@ -58,20 +68,20 @@ class Scene:
         return float(np.prod(self.grid.spacing) ** (1 / 3))
 
     def crop(self, box: Box) -> Scene:
-        """Return the part of the scene in a box; painting it paints the whole."""
+        """Return the scene in a box as views: painting it paints the whole scene."""
         images = {name: getattr(self, name)[box] for name in ("mu", "activity", "organs")}
         return replace(
             self, grid=crop_grid(self.grid, box), points=self.points.crop(box), **images
         )
 
     def lowered(self, shift_mm: float) -> Scene:
-        """Return the scene for parts that have moved down (-z of the frame) by so many mm."""
+        """Return the scene in a frame that is lowered (-z) by `shift_mm`, like moved organs."""
         x, y, z = self.points
         origin = self.origin - self.rotation @ [0, 0, shift_mm]
         return replace(self, points=Coordinates(x, y, z + shift_mm), origin=origin)
 
     def box(self, low: ArrayLike, high: ArrayLike) -> Box:
-        """Return the box of voxels that holds all between two corners in the frame."""
+        """Return the box of voxels between two corners in the frame."""
         corners = corners_of(low, high) @ self.rotation.T + self.origin
         return box_around(self.grid, corners, self.slack_mm + self.voxel_mm)
 
@@ -83,16 +93,16 @@ class Scene:
         mu: float | Field | None = None,
         uptake: float | Field | None = None,
     ) -> None:
-        """Paint what is inside a surface, blending over the ramp; None leaves an image alone."""
-        share = occupancy(distance, self.voxel_mm)
+        """Paint the inside of a surface with a soft edge; None leaves an image unchanged."""
+        fraction = occupancy(distance, self.voxel_mm)
         if mu is not None:
-            _blend(self.mu[box], share, mu)
+            _blend(self.mu[box], fraction, mu)
         if uptake is not None:
-            _blend(self.activity[box], share, uptake)
+            _blend(self.activity[box], fraction, uptake)
         if organ is not None:
             self.organs[box][distance < 0] = ORGANS[organ]
 
-    def place(
+    def paint_shape(
         self,
         shape: Shape | Blend,
         organ: str | None = None,
@@ -100,7 +110,7 @@ class Scene:
         uptake: float | None = None,
         within: tuple[Field, ...] = (),
     ) -> None:
-        """Paint a shape, as far as it lies within surfaces given over the whole scene."""
+        """Paint the part of a shape that is inside other surfaces, given over the whole scene."""
         box = self.box(*shape.bounds)
         distance = shape.distance(self.points.crop(box))
         for surface in within:
@@ -108,5 +118,5 @@ class Scene:
         self.paint(box, distance, organ, mu, uptake)
 
 
-def _blend(image: Field, share: Field, value: float | Field) -> None:
-    image += share * (as_field(value) - image)
+def _blend(image: Field, fraction: Field, value: float | Field) -> None:
+    image += fraction * (as_field(value) - image)

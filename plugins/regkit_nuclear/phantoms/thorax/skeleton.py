@@ -20,8 +20,8 @@ from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
 from regkit_nuclear.phantoms.thorax.uptake import ThoraxUptake
 
-_VERTEBRA_MM = 27.0  # height of a vertebra and its disc
-_RIB_SLOPE = 0.42  # ribs go down by this much per mm forward
+_VERTEBRA_MM = 27.0  # height of a vertebra and its disc; chosen by hand
+_RIB_SLOPE = 0.42  # descent of the ribs per mm forward; chosen by hand
 
 
 def paint_spine(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> None:
@@ -58,13 +58,13 @@ def _arch(x: Field, y: Field, z: Field, s: float) -> Field:
 
 
 def _phase(z: Field, pitch: float, offset: float) -> Field:
-    """Where in its period a height is, from -0.5 to 0.5."""
+    """Return the position within a period, from -0.5 to 0.5."""
     turns = z / pitch + offset
     return as_field(turns - np.rint(turns))
 
 
 def paint_ribs(scene: Scene, habitus: Habitus, cage: Field, uptake: ThoraxUptake) -> None:
-    """Paint twelve pairs of ribs that go down forward and end in rising cartilage."""
+    """Paint twelve pairs of ribs that descend forward and end in rising cartilage."""
     s = habitus.scale
     x, y, z = scene.points
     front = (habitus.cage.backward(z) - y) / habitus.cage.half_depth(z)
@@ -93,7 +93,7 @@ def _beyond_costal_arch(x: Field, z: Field, front: Field, habitus: Habitus) -> F
 
 
 def paint_sternum(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> None:
-    """Paint the sternum in front of the ribs' inside, broad at the top."""
+    """Paint the sternum at the front of the rib cage, broad at the top."""
     s, cage = habitus.scale, habitus.cage
     reach = habitus.chest_half_depth
     box = scene.box((-40 * s, -reach - 20, -60 * s), (40 * s, 0, 130 * s))
@@ -124,15 +124,17 @@ def paint_shoulders(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> Non
     inner, outer = (16.0, -0.46 * reach, 116 * s), (habitus.chest_half_width * 0.9, 6.0, 140 * s)
     clavicle = Capsule(inner, outer, 6.0 * s)
     for bone in (clavicle, mirrored(clavicle)):
-        scene.place(bone, "clavicles", MU["rib"] * 1.05, 0.6 * uptake.marrow)
+        scene.paint_shape(bone, "clavicles", MU["rib"] * 1.05, 0.6 * uptake.marrow)
     for arm in arms(habitus):
         head = Ellipsoid(arm.start, (22 * s, 21 * s, 22 * s))
-        scene.place(Capsule(arm.start, arm.end, 11 * s), "humeri", MU["bone"] * 0.9, uptake.marrow)
-        scene.place(head, "humeri", MU["spongy"] * 1.1, uptake.marrow)
+        scene.paint_shape(
+            Capsule(arm.start, arm.end, 11 * s), "humeri", MU["bone"] * 0.9, uptake.marrow
+        )
+        scene.paint_shape(head, "humeri", MU["spongy"] * 1.1, uptake.marrow)
 
 
 def paint_chest(scene: Scene, habitus: Habitus, cage: Field, uptake: ThoraxUptake) -> None:
-    """Paint the bones of the trunk over what is inside and outside the ribs."""
+    """Paint the bones of the trunk, over the organs and the muscles."""
     paint_spine(scene, habitus, uptake)
     paint_ribs(scene, habitus, cage, uptake)
     paint_sternum(scene, habitus, uptake)

@@ -8,22 +8,23 @@ from regkit_nuclear.painting.shapes import Field, intersection
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import Scene
 
+# Dimensions of the table; chosen by hand.
 _HALF_WIDTH_MM = 195.0
 _SHELL_MM = 4.0
 _CORE_MM = 18.0
 _GAP_MM = 2.0
-_SAG_MM = 30.0  # how much higher the edges are than the middle
+_SAG_MM = 30.0  # height of the edges above the middle
 
 
 def paint_table(scene: Scene, top_mm: float, skin: Field) -> None:
-    """Paint the table where the body is not.
+    """Paint the table outside the body.
 
     Parameters
     ----------
     scene
-        In the world's frame.
+        Scene in LPS coordinates.
     top_mm
-        Where the patient's back is (y, LPS).
+        Position of the patient's back (y, LPS mm).
     skin
         Signed distance of the body over the scene.
     """

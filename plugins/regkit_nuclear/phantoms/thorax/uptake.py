@@ -1,4 +1,4 @@
-"""What the tracer does: uptake of the organs and perfusion defects of the myocardium."""
+"""Tracer uptake of the organs, and perfusion defects of the myocardium."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle
 
 Territory: TypeAlias = Literal["LAD", "LCx", "RCA"]
 
-# Mean and deviation of the angle about the long axis in degrees; 0 is lateral, 90 inferior,
-# 180 septal, 270 anterior.
+# Mean and standard deviation of the angle about the long axis in degrees: 0 lateral, 90 inferior,
+# 180 septal, 270 anterior. Chosen by hand.
 TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
     "LAD": (260.0, 25.0),
     "LCx": (0.0, 25.0),
@@ -31,7 +31,7 @@ TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
 
 @dataclass(frozen=True)
 class ThoraxUptake:
-    """Activity per volume of every part, relative to healthy myocardium (1)."""
+    """Activity concentration of every tissue, relative to healthy myocardium (1)."""
 
     blood: float
     lung: float
@@ -50,10 +50,19 @@ class ThoraxUptake:
 
 @dataclass(frozen=True)
 class Defect:
-    """Myocardium that a narrowed coronary artery leaves without blood.
+    """A perfusion defect in the territory of a narrowed coronary artery.
 
-    `angle_deg` about the long axis (0 lateral, 90 inferior), `height` along it (0 apex, 1 base),
-    half-widths of both, and `depth`, the share of the uptake that is lost.
+    Parameters
+    ----------
+    territory
+        Coronary artery.
+    angle_deg, height
+        Centre: angle about the long axis (0 lateral, 90 inferior), height along it (0 apex, 1
+        base).
+    half_width_deg, half_height
+        Half-widths in both directions.
+    depth
+        Fraction of the uptake that is lost in the centre.
     """
 
     territory: Territory
@@ -64,11 +73,11 @@ class Defect:
     depth: float
 
     def remaining(self, points: Coordinates, ventricle: LeftVentricle) -> Field:
-        """Share of the uptake that is left, 1 outside the defect; points in the LV's frame."""
+        """Return the fraction of the uptake that remains; points in the ventricle's frame."""
         angle = np.arctan2(points.y, points.x) - math.radians(self.angle_deg)
         turn = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
         height = axial_height(points, ventricle)
-        # Towards the apex all angles meet: what counts there is the distance along the wall.
+        # All angles meet at the apex, where the width is the distance along the wall instead.
         turn *= np.clip(height / 0.25, 0, 1)
         across = turn / math.radians(self.half_width_deg)
         along = (height - self.height) / self.half_height
@@ -77,7 +86,7 @@ class Defect:
 
 
 def axial_height(points: Coordinates, ventricle: LeftVentricle) -> Field:
-    """Where along the long axis points of the LV's frame are: 0 at the apex, 1 at the base."""
+    """Return the relative height of points of the ventricle's frame: 0 apex, 1 base."""
     height = (points.z - ventricle.apex) / ventricle.length
     return as_field(height)
 
@@ -85,7 +94,7 @@ def axial_height(points: Coordinates, ventricle: LeftVentricle) -> Field:
 def myocardial_uptake(
     points: Coordinates, ventricle: LeftVentricle, defects: tuple[Defect, ...]
 ) -> Field:
-    """Uptake of the LV's wall: weaker at the base and in the membranous septum, and defects."""
+    """Return the uptake of the wall: lower at the base, in the membranous septum, in defects."""
     height = axial_height(points, ventricle)
     uptake = 1 - 0.10 * smooth_step(height, 0.78, 1.0)
     radius = np.maximum(np.hypot(points.x, points.y), 1e-3)
@@ -97,7 +106,7 @@ def myocardial_uptake(
 
 
 def draw_thorax_uptake(seed: int, tracer: Tracer) -> ThoraxUptake:
-    """Draw the uptake of all parts; PET's flow tracers leave less in bile and gut."""
+    """Draw the uptake of all tissues; PET flow tracers have less in bile and gut."""
     rng = generator(seed, RandomStream.UPTAKE)
     bile = 1.0 if tracer == "spect" else 0.4
     return ThoraxUptake(

@@ -72,7 +72,7 @@ def paint_great_vessels(
         (lower, "vena_cava"),
         (aorta, "aorta"),
     ):
-        scene.place(shape, organ, MU["blood"], uptake.blood)
+        scene.paint_shape(shape, organ, MU["blood"], uptake.blood)
 
 
 def paint_lung_vessels(
@@ -83,7 +83,7 @@ def paint_lung_vessels(
     for side, lung in zip((-1, 1), lungs, strict=True):
         hilum = np.array([side * 36.0, 16.0, 34.0]) * habitus.scale
         for branch in _tree(rng, hilum, side, 58 * habitus.scale):
-            scene.place(branch, None, MU["blood"], uptake.blood, (lung,))
+            scene.paint_shape(branch, None, MU["blood"], uptake.blood, (lung,))
 
 
 def _tree(rng: np.random.Generator, hilum: FloatArray, side: int, length: float) -> list[Capsule]:

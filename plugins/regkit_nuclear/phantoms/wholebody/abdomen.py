@@ -15,7 +15,7 @@ from regkit_nuclear.phantoms.wholebody.heart import pericardium
 from regkit_nuclear.phantoms.wholebody.organs import NO_ORGAN, SIDES, part
 from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake
 
-# Middle of the kidneys: the right one is lower, pushed by the liver.
+# Centres of the kidneys: the right one is lower, because of the liver.
 _KIDNEYS = {"left": (58.0, 36.0, -118.0), "right": (-58.0, 38.0, -136.0)}
 
 
@@ -41,7 +41,7 @@ def cavity(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 
 def organ_space(frame: BodyFrame) -> Solid:
-    """Where organs of the belly can be: below the diaphragm, inside the walls, off the spine."""
+    """Return the space of abdominal organs, below the diaphragm and beside the spine."""
     spine = path([frame.spine_at(z) for z in (-260, -150, -60, 40)], 27)
     inside = (frame.cage | frame.belly).grown(-4)
     return ((inside & frame.below_diaphragm) - spine) - pericardium(frame).grown(3)
@@ -108,7 +108,7 @@ def kidneys(uptake: WholeBodyUptake, rng: np.random.Generator) -> list[PaintedPa
 
 
 def _liver_block(rng: np.random.Generator) -> Solid:
-    """Right of a curved left edge, above an oblique lower edge."""
+    """Return the region right of a curved left edge and above an oblique lower edge."""
     tip, low = uniform(rng, 24, 60), uniform(rng, -138, -112)
 
     def distance(p: Coordinates) -> Any:
@@ -120,7 +120,7 @@ def _liver_block(rng: np.random.Generator) -> Solid:
 
 
 def _tilt(side: float) -> np.ndarray:
-    """Upper poles lean to the spine and backwards."""
+    """Return the rotation of a kidney: the upper pole leans to the spine and backwards."""
     w = np.array((-side * 0.22, 0.26, 1.0))
     w /= np.linalg.norm(w)
     u = np.cross((0.0, 1.0, 0.0), w)
@@ -131,7 +131,7 @@ def _tilt(side: float) -> np.ndarray:
 def _adrenal(
     kidney: np.ndarray, name: str, side: float, uptake: WholeBodyUptake
 ) -> list[PaintedPart]:
-    """A body with two limbs, above and medial of the kidney."""
+    """Return an adrenal gland: a body with two limbs, above and medial of the kidney."""
     top = np.array((side * 34.0, 26.0 if side < 0 else 22.0, kidney[2] + 62))
     ends = top + np.array(((0.0, 16.0, -8.0), (side * 14.0, 10.0, -12.0)))
     limbs = path([ends[0], top, ends[1]], [4.2, 5.2, 4.2])
@@ -141,11 +141,12 @@ def _adrenal(
 def _ureter(
     kidney: np.ndarray, side: float, suv: float, rng: np.random.Generator
 ) -> list[PaintedPart]:
-    """Drops of urine on their way down."""
-    ways = np.array([kidney - (side * 20, 8, 30), (side * 38, 26, -225), (side * 34, 22, -325)])
+    """Return drops of urine in the ureter."""
+    ureter = np.array([kidney - (side * 20, 8, 30), (side * 38, 26, -225), (side * 34, 22, -325)])
     drops = []
     for _ in range(rng.integers(0, 3)):
-        place = uniform(rng, 0, 1.99)
-        leg, share = int(place), place % 1
-        drops.append(ball(ways[leg] + share * (ways[leg + 1] - ways[leg]), uniform(rng, 2.5, 4)))
+        position = uniform(rng, 0, 1.99)
+        section, fraction = int(position), position % 1
+        start, end = ureter[section : section + 2]
+        drops.append(ball(start + fraction * (end - start), uniform(rng, 2.5, 4)))
     return [part(drop, HU["water"], suv) for drop in drops]

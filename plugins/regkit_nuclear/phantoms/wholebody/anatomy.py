@@ -1,4 +1,4 @@
-"""The order in which a whole body is painted: later parts cover earlier ones."""
+"""The parts of a whole body in painting order: later parts cover earlier ones."""
 
 from __future__ import annotations
 

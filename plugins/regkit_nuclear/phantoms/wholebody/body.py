@@ -1,4 +1,4 @@
-"""Skin, fat, muscle, arms, legs and breasts: the outline of the body and what fills it."""
+"""Skin, fat, muscle, arms, legs and breasts."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def whole_body_outline(frame: BodyFrame, uptake: WholeBodyUptake) -> list[Painte
 
 
 def shoulder(side: float) -> tuple[float, float, float]:
-    """Return the middle of the humeral head."""
+    """Return the centre of the humeral head."""
     return side * 150, 14, 172
 
 
 def elbow(frame: BodyFrame, side: float) -> tuple[float, float, float]:
-    """Return where the humerus ends."""
+    """Return the distal end of the humerus."""
     return (side * 196, -12, 455) if frame.habitus.arms_up else (side * 200, 20, -125)
 
 

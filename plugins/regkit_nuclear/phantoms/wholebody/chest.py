@@ -75,7 +75,7 @@ def neck(uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 
 def _mediastinum(frame: BodyFrame) -> Solid:
-    """What is between the lungs: wide around spine and heart, thin behind the breastbone."""
+    """Return the mediastinum: wide around spine and heart, thin behind the sternum."""
 
     def distance(p: Coordinates) -> Any:
         half = 15 + 14 * np.exp(-(((p.y - 8) / 34) ** 2)) + 16 * np.exp(-(((p.y - 88) / 26) ** 2))
@@ -92,7 +92,7 @@ def _above(normal: np.ndarray, offset: float) -> Solid:
 
 
 def _density(p: Coordinates) -> Any:
-    """Lung is denser where it is lower: blood and collapse at the back of someone lying."""
+    """HU of lung, which is denser in the dependent, posterior part of a supine patient."""
     return HU["lung"] + 0.55 * p.y + 20 * np.exp((p.y - 70) / 25)
 
 

@@ -1,4 +1,4 @@
-"""The table of the CT scanner, straight and hollowed."""
+"""The table of the CT scanner, with a hollow surface."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _HALF_WIDTH_MM, _SAG_MM, _THICK_MM = 215.0, 22.0, 26.0
 
 
 def back_mm(habitus: WholeBodyHabitus) -> float:
-    """Return where the couch flattens the back, along y in the frame of the anatomy."""
+    """Return the y at which the couch flattens the back, in the frame of the anatomy."""
     return BACK_MM + 0.6 * habitus.fat_mm
 
 
 def couch(habitus: WholeBodyHabitus) -> list[PaintedPart]:
-    """Return a carbon shell around foam; PET does not see it."""
+    """Return a carbon shell around foam; it is not in the PET."""
     top = back_mm(habitus) * habitus.depth + habitus.offset_mm[1] + 3
     bounds = (
         np.array([-_HALF_WIDTH_MM, top - _SAG_MM - 5, -2000.0]),
@@ -36,6 +36,6 @@ def couch(habitus: WholeBodyHabitus) -> list[PaintedPart]:
 
     shell = Solid(distance, bounds)
     return [
-        PaintedPart(shell, {"ct": -180.0}, rigid=True),
-        PaintedPart(shell.grown(-3.0), {"ct": -940.0}, rigid=True),
+        PaintedPart(shell, {"ct": -180.0}, unwarped=True),
+        PaintedPart(shell.grown(-3.0), {"ct": -940.0}, unwarped=True),
     ]

@@ -1,7 +1,7 @@
-"""The anatomy's landmarks that many organs share: body wall, rib cage, belly, spine, diaphragm.
+"""Surfaces of the anatomy that many organs refer to: body wall, rib cage, belly, diaphragm, spine.
 
 Lengths are mm in the frame of the anatomy: a person of 1.70 m lying on the back, x to the left,
-y to posterior, z to superior; the heart is about z = 35, the hips z = -355, the chin z = 245.
+y to posterior, z to superior; the heart is at about z = 35, the hips z = -355, the chin z = 245.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LUMBAR, THORACIC, CERVICAL = (-240.0, -65.0), (-65.0, 205.0), (205.0, 318.0)
 
 @dataclass(frozen=True)
 class BodyFrame:
-    """The shared surfaces of one patient."""
+    """The common surfaces of one patient."""
 
     habitus: WholeBodyHabitus
 
@@ -67,7 +67,7 @@ class BodyFrame:
 
     @cached_property
     def below_diaphragm(self) -> Solid:
-        """Everything below the two domes of the diaphragm."""
+        """The space below the two domes of the diaphragm."""
         shift = np.float32(self.habitus.breathing_mm)
 
         def distance(p: Coordinates) -> Any:

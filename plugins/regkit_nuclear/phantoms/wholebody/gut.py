@@ -89,15 +89,15 @@ def colon(
 def _haustra(start: np.ndarray, end: np.ndarray, radius: float) -> Solid:
     count = max(int(np.linalg.norm(end - start) / 22), 1)
     tube = path([start, end], 0.8 * radius)
-    for share in (np.arange(count) + 0.5) / count:
-        tube = tube.blended(ball(start + share * (end - start), radius), 6)
+    for fraction in (np.arange(count) + 0.5) / count:
+        tube = tube.blended(ball(start + fraction * (end - start), radius), 6)
     return tube
 
 
 def _loop(space: Solid, uptake: WholeBodyUptake, rng: np.random.Generator) -> list[PaintedPart]:
-    """A piece of small bowel that meanders."""
-    at = np.array((uniform(rng, -62, 66), uniform(rng, -58, -6), uniform(rng, -300, -165)))
-    points = [at]
+    """Return the parts of a meandering loop of small bowel."""
+    start = np.array((uniform(rng, -62, 66), uniform(rng, -58, -6), uniform(rng, -300, -165)))
+    points = [start]
     for _ in range(3):
         step = rng.normal(0, 1, 3)
         points.append(points[-1] + step / np.linalg.norm(step) * uniform(rng, 24, 40))
@@ -105,5 +105,5 @@ def _loop(space: Solid, uptake: WholeBodyUptake, rng: np.random.Generator) -> li
     suv = uptake["small_bowel"] * uniform(rng, 0.6, 1.5)
     parts = [part(tube, HU["bowel"] + uniform(rng, -10, 10), suv, "small_bowel")]
     if chance(rng, 0.15):
-        parts.append(part(tube.grown(-4) & half_space((0, 1, 0), at[1]), HU["gas"], 0.5))
+        parts.append(part(tube.grown(-4) & half_space((0, 1, 0), start[1]), HU["gas"], 0.5))
     return parts

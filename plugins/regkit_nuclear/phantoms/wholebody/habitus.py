@@ -1,4 +1,4 @@
-"""How tall, wide and fat a patient is, and how the patient lies."""
+"""Size, build and position of a patient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERTEX_MM = 462.0
 
 @dataclass(frozen=True)
 class WholeBodyHabitus:
-    """What distinguishes the outlines of two patients.
+    """The size, build and position of a patient.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ class WholeBodyHabitus:
     width, depth
         Scales of the anatomy along x and y.
     fatness
-        0 lean to 1.4 obese.
+        Amount of fat, 0 lean to 1.3 obese.
     breathing_mm
-        Shift of the diaphragm, upwards positive.
+        Shift of the diaphragm, mm, upwards positive.
     arms_up
         Whether the arms lie beside the head.
     offset_mm
-        Where the patient lies off the middle of the scanner, along x and y.
+        Offset of the patient from the axis of the scanner along x and y.
     """
 
     female: bool

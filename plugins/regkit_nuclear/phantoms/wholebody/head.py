@@ -105,7 +105,7 @@ def _teeth() -> Solid:
 
 
 def _base_of_face() -> Solid:
-    """Where the orbits and the nose, not the vault, are."""
+    """Return the region of orbits and nose, which has no vault."""
     return ellipsoid((0, -84, 332), (46, 26, 22))
 
 
@@ -119,12 +119,12 @@ def _mastoids(uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 
 def _falx(p: Coordinates) -> Any:
-    """Negative in the cleft between the hemispheres, above the deep brain."""
+    """Signed distance of the cleft between the hemispheres, above the deep brain."""
     return np.maximum(np.abs(p.x) - 1.6, 392 + 0.1 * np.abs(p.y) - p.z)
 
 
 def _folds(p: Coordinates) -> Any:
-    """Depth of the cortex, in mm about its mean: gyri and sulci."""
+    """Variation of the depth of the cortex about its mean, mm: gyri and sulci."""
     waves = np.sin(p.x / 5.1 + p.z / 17) * np.cos(p.y / 6.3 + 0.7) + np.sin(
         p.z / 5.7 + p.y / 11
     ) * np.cos(p.x / 7.9)

@@ -20,13 +20,13 @@ def heart(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint fat, chambers and the myocardium of the left ventricle."""
     blood = (HU["blood"], uptake["blood"])
     muscle, cavity = _left_ventricle(frame)
-    ride = _ride(frame)
+    shift = _breathing_shift(frame)
     return [
         part(pericardium(frame), HU["fat"] + 10, uptake["fat"] * 1.5),
         part(_right_ventricle(frame).grown(3.5), HU["muscle"], 0.35 * uptake["myocardium"] + 0.8),
         part(_right_ventricle(frame), *blood, "right_ventricle"),
-        part(ellipsoid(np.add(ride, (-27, -12, 40)), (25, 30, 33)), *blood, "right_atrium"),
-        part(ellipsoid(np.add(ride, (4, 14, 60)), (34, 22, 26)), *blood, "left_atrium"),
+        part(ellipsoid(np.add(shift, (-27, -12, 40)), (25, 30, 33)), *blood, "right_atrium"),
+        part(ellipsoid(np.add(shift, (4, 14, 60)), (34, 22, 26)), *blood, "left_atrium"),
         part(muscle, HU["muscle"], uptake["myocardium"], "left_ventricle"),
         part(cavity, *blood, "left_ventricle"),
     ]
@@ -34,7 +34,7 @@ def heart(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 def vessels(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint aorta, venae cavae, pulmonary artery and the vessels of the pelvis."""
-    root = np.array((4.0, -14.0, 62.0)) + _ride(frame)
+    root = np.array((4.0, -14.0, 62.0)) + _breathing_shift(frame)
     arch = path(
         [root, (-12, -18, 92), (-6, -10, 116), (8, 12, 126), (20, 36, 114), (22, 42, 92)],
         [15, 15, 14.5, 14, 13.5, 13],
@@ -58,22 +58,22 @@ def vessels(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 
 def pericardium(frame: BodyFrame) -> Solid:
-    """Everything within the heart's sac."""
+    """Return the pericardium with all inside it."""
     muscle, _ = _left_ventricle(frame)
-    ride = _ride(frame)
-    right = ellipsoid(np.add(ride, (-14, -16, 36)), (40, 40, 42))
-    top = ellipsoid(np.add(ride, (4, 0, 62)), (38, 34, 34))
+    shift = _breathing_shift(frame)
+    right = ellipsoid(np.add(shift, (-14, -16, 36)), (40, 40, 42))
+    top = ellipsoid(np.add(shift, (4, 0, 62)), (38, 34, 34))
     return muscle.grown(6).blended(right, 20).blended(top, 20)
 
 
-def _ride(frame: BodyFrame) -> NDArray[np.float64]:
-    """Return how far breathing moves the heart, mm: it rides on the diaphragm."""
+def _breathing_shift(frame: BodyFrame) -> NDArray[np.float64]:
+    """Return the shift of the heart with the diaphragm, mm."""
     return np.array((0.0, 0.0, 0.7 * frame.habitus.breathing_mm))
 
 
 def _left_ventricle(frame: BodyFrame) -> tuple[Solid, Solid]:
-    """Myocardium with its cavity, and the cavity: half-ellipsoids cut at a slanted base."""
-    base = _BASE + _ride(frame)
+    """Return myocardium with cavity, and the cavity: half-ellipsoids cut at a slanted base."""
+    base = _BASE + _breathing_shift(frame)
     turn = _axes(_AXIS)
     behind_base = half_space(-_AXIS, float(-_AXIS @ base))
     outer = ellipsoid(base + 14 * _AXIS, (33, 33, 66), turn) & behind_base
@@ -82,7 +82,7 @@ def _left_ventricle(frame: BodyFrame) -> tuple[Solid, Solid]:
 
 
 def _right_ventricle(frame: BodyFrame) -> Solid:
-    centre = np.array((8.0, -38.0, 28.0)) + _ride(frame)
+    centre = np.array((8.0, -38.0, 28.0)) + _breathing_shift(frame)
     crescent = ellipsoid(centre, (25, 25, 48), _axes(np.array((0.86, -0.33, -0.39))))
     return crescent - _left_ventricle(frame)[0]
 

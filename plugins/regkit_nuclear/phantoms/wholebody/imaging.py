@@ -1,4 +1,4 @@
-"""From exact HU and SUV to what scanners show: blur and noise."""
+"""Blur and noise of the scanners, applied to exact HU and SUV."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from regkit.geometry.grid import Grid
 from regkit_nuclear.painting.shapes import Field
 
+# Standard deviation of the noise of CT, and resolution of PET; chosen by hand.
 CT_NOISE_HU = 14.0
 PET_FWHM_MM = 5.5
 # Relative noise of 10 % in the liver (SUV 2.25) in voxels of the reference size.
@@ -16,7 +17,7 @@ REFERENCE_VOXEL_MM3 = 2.8 * 2.8 * 3.8
 
 
 def ct_image(hu: Field, grid: Grid, rng: np.random.Generator) -> Field:
-    """Add noise to HU, a little correlated between neighbours, less of it in large voxels."""
+    """Add noise to HU, slightly correlated between neighbours and weaker in large voxels."""
     noise = _noise(hu.shape, (0.5, 0.5, 0.5), rng)
     return np.maximum(hu + np.float32(CT_NOISE_HU * _averaging(grid)) * noise, np.float32(-1024))
 
@@ -24,7 +25,7 @@ def ct_image(hu: Field, grid: Grid, rng: np.random.Generator) -> Field:
 def pet_image(suv: Field, grid: Grid, rng: np.random.Generator | None) -> Field:
     """Blur SUV by the scanner's resolution and add noise that grows with the square root.
 
-    Without a source of randomness there is no noise.
+    Without a random generator there is no noise.
     """
     sigma = tuple(PET_FWHM_MM / 2.3548 / s for s in reversed(grid.spacing))
     blurred: Field = gaussian_filter(suv, sigma, mode="nearest", truncate=3.0)
@@ -38,7 +39,7 @@ def pet_image(suv: Field, grid: Grid, rng: np.random.Generator | None) -> Field:
 
 
 def _noise(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> Field:
-    """White noise smoothed by a Gaussian (voxels), then brought back to deviation 1."""
+    """Return white noise smoothed by a Gaussian (voxels) and rescaled to standard deviation 1."""
     noise: Field = gaussian_filter(
         rng.standard_normal(shape, dtype=np.float32), sigma, mode="wrap", truncate=3.0
     )

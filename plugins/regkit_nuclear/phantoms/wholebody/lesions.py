@@ -13,7 +13,7 @@ from regkit_nuclear.painting.shapes import vector
 from regkit_nuclear.painting.solids import ellipsoid
 from regkit_nuclear.phantoms.wholebody.organs import part
 
-# Where lesions are found: middle and half-size of a box, largest radius (mm), HU.
+# Sites of lesions: centre and half-size of a box, largest radius (mm), HU.
 _SITES: dict[str, tuple[Vector3, Vector3, float, float]] = {
     "mediastinal node": ((4, 8, 96), (22, 22, 34), 13, 40),
     "cervical node": ((0, 8, 235), (40, 14, 28), 9, 40),
@@ -41,13 +41,13 @@ class Lesion:
 
 
 def draw_lesions(rng: np.random.Generator) -> tuple[Lesion, ...]:
-    """Draw none to six lesions; a third of patients has none."""
+    """Draw none to six lesions; a third of the patients have none."""
     count = max(int(rng.integers(-2, 7)), 0)
     return tuple(_draw_lesion(rng) for _ in range(count))
 
 
 def paint_lesions(lesions: tuple[Lesion, ...]) -> list[PaintedPart]:
-    """Paint lesions; the organs' labels stay."""
+    """Return the parts of the lesions; the labels of the organs are kept."""
     return [part(ellipsoid(each.centre, each.half_axes), each.hu, each.suv) for each in lesions]
 
 

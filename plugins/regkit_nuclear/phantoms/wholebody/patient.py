@@ -1,4 +1,4 @@
-"""A simulated whole-body FDG PET/CT patient: drawn numbers, and how they become images."""
+"""A simulated whole-body FDG PET/CT patient: drawn parameters, rendered as CT and PET."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from regkit_nuclear.phantoms.wholebody.lesions import Lesion, draw_lesions
 from regkit_nuclear.phantoms.wholebody.uptake import HU, WholeBodyUptake, draw_whole_body_uptake
 
 _AIR = {"ct": HU["air"], "pet": 0.0}
+# Standard deviation and wavelengths of the random deformation, mm; chosen by hand.
 _WARP_MM, _WAVELENGTHS_MM = 3.5, (160.0, 400.0)
 
 
 def whole_body_grid(coarser: int = 1) -> Grid:
     """Return the usual grid, 192 x 192 x 256 voxels (x, y, z) of 2.8 x 2.8 x 3.8 mm.
 
-    With `coarser` 2 or 3 the field of view is the same in voxels so many times larger; its
-    centre is the LPS origin.
+    `coarser` is a factor on the voxel size for about the same field of view, whose centre is the
+    LPS origin.
     """
     shape = (-(-256 // coarser), 192 // coarser, 192 // coarser)
     spacing = (2.8 * coarser, 2.8 * coarser, 3.8 * coarser)
@@ -42,12 +43,12 @@ def whole_body_grid(coarser: int = 1) -> Grid:
 
 @dataclass(frozen=True)
 class WholeBodyPatient:
-    """What was drawn for one patient; `render` shows the patient on a grid.
+    """The drawn parameters of one patient; `render` shows the patient on a grid.
 
     Parameters
     ----------
     seed
-        Source of all that is random, noise and details of organs included.
+        Seed of everything random, including noise and details of organs.
     habitus
         Size, shape and position.
     uptake
@@ -69,11 +70,11 @@ class WholeBodyPatient:
         Parameters
         ----------
         grid
-            Voxels of all three.
+            Grid of all three.
         pose
-            Maps points of the grid to points of the patient, LPS mm.
+            Map of points of the grid to points of the patient, LPS mm.
         noise
-            Whether scanners add noise; PET is blurred in any case.
+            Whether images are noisy; PET is blurred in any case.
         """
         painting = self._paint(grid, pose, ("ct", "pet"))
         ct, pet = self._images(painting, grid, noise)
@@ -97,7 +98,7 @@ class WholeBodyPatient:
 
     @cached_property
     def parts(self) -> list[PaintedPart]:
-        """Everything the patient consists of, in painting order."""
+        """All parts of the patient in painting order."""
         return anatomy.whole_body_parts(
             self.habitus, self.uptake, self.lesions, generator(self.seed, 1)
         )

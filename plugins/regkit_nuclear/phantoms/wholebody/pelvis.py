@@ -41,7 +41,7 @@ def muscles(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 def organs(
     frame: BodyFrame, uptake: WholeBodyUptake, rng: np.random.Generator
 ) -> list[PaintedPart]:
-    """Paint the bladder and what lies behind or below it."""
+    """Paint the bladder, and the uterus behind it or the prostate below it."""
     fill = uniform(rng, 0.7, 1.25)
     bladder = ellipsoid((0, -26, -352 + 10 * fill), (40 * fill, 32 * fill, 29 * fill))
     if frame.habitus.female:
@@ -61,7 +61,7 @@ def organs(
 
 
 def bones(uptake: WholeBodyUptake) -> list[PaintedPart]:
-    """Paint hip bones and femora: cortex first, then what is inside."""
+    """Paint hip bones and femora: cortex first, then marrow."""
     parts = []
     for name, side in SIDES:
         hip, femur = hip_bone(side), femur_bone(side)
@@ -77,7 +77,7 @@ def bones(uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 
 def hip_bone(side: float) -> Solid:
-    """One hip bone: wing, socket, pubis and ischium."""
+    """Return a hip bone: wing, socket, pubis and ischium."""
     socket = ellipsoid((side * 86, 8, -350), (31, 31, 31)) - ball((side * 96, HIP[1], HIP[2]), 26)
     inner = slab(0, *sorted((side * 52, side * 112)))
     pubis = path(
@@ -92,7 +92,7 @@ def hip_bone(side: float) -> Solid:
 
 
 def femur_bone(side: float) -> Solid:
-    """One femur: head, neck, trochanters and shaft."""
+    """Return a femur: head, neck, trochanters and shaft."""
     head = ball((side * HIP[0], HIP[1], HIP[2]), 23)
     neck = path([(side * 92, 6, -358), (side * 128, 14, -386)], [14, 15])
     trochanter = ellipsoid((side * 136, 18, -378), (13, 16, 20))
@@ -112,7 +112,7 @@ def _femur_marrow(side: float) -> Solid:
 
 
 def _wing(side: float) -> Solid:
-    """A piece of a bowl, from the sacrum round to the front spine, with an arched crest."""
+    """Return the wing of the ilium: part of a bowl, from the sacrum to the anterior spine."""
     bowl = ellipsoid((0, -26, -222), (124, 102, 112))
     shell = bowl - bowl.grown(-9)
 

@@ -131,13 +131,13 @@ def _canal(frame: BodyFrame) -> Callable[[Coordinates], Any]:
 
 
 def _discs(p: Coordinates) -> Any:
-    """Negative in the discs between the vertebrae."""
+    """Signed distance of the discs between the vertebrae."""
     phase = _phase(p.z)
     return (np.minimum(phase, 1 - phase) - np.float32(0.12)) * _PITCH(p.z)
 
 
 def _phase(z: Field) -> Field:
-    """0 at the lower end of a vertebra, 1 at its upper end."""
+    """Relative height within a vertebra: 0 at its lower end, 1 at its upper end."""
     return np.asarray(np.interp(z, VERTEBRAE, _LEVELS) % 1, dtype=np.float32)
 
 
@@ -165,14 +165,14 @@ def _rib_pattern(frame: BodyFrame) -> Callable[[Coordinates], Any]:
 
 
 def _costal_margin(p: Coordinates) -> Any:
-    """Negative above the arch where the ribs end in front."""
+    """Signed distance of the region above the costal arch, where the ribs end in front."""
     x = np.abs(p.x)
     margin = -32 - 0.85 * x - p.z - 1.5 * np.maximum(p.y - 10, 0)
     return margin * 0.7
 
 
 def _cartilage(p: Coordinates) -> Any:
-    """Negative in front, where ribs are cartilage: more of it lower down."""
+    """Signed distance of the anterior region of the costal cartilage, which widens downwards."""
     reach = np.clip(64 - 0.22 * (p.z - 60), 40, 96)
     return np.maximum(np.abs(p.x) - reach, p.y + 30)
 

@@ -34,7 +34,8 @@ HU: Mapping[str, float] = MappingProxyType(
     }
 )
 
-# Mean, standard deviation, lowest, highest; SUV an hour after injection, fasting patient.
+# Mean, standard deviation, lowest and highest SUV of a fasting patient an hour after injection;
+# chosen by hand.
 _SUV = {
     "fat": (0.25, 0.06, 0.1, 0.4),
     "muscle": (0.65, 0.12, 0.35, 1.0),
@@ -59,7 +60,8 @@ _SUV = {
     "uterus": (1.9, 0.5, 1.1, 3.5),
     "prostate": (1.5, 0.3, 1.0, 2.3),
 }
-# Median and standard deviation of the logarithm, lowest, highest: these vary over orders.
+# Median, standard deviation of the logarithm, lowest and highest SUV of tissues that vary by
+# orders of magnitude; chosen by hand.
 _SKEWED = {
     "myocardium": (2.6, 0.75, 0.8, 12.0),
     "colon": (1.6, 0.4, 0.8, 4.5),
