@@ -51,7 +51,9 @@ def ventricle_picture(reoriented: Reorientation, title: str) -> Image.Image:
     slices = _stacked([renderer.band(view, rows) for view, rows in ROWS])
     width = slices.width + POLAR + 3 * EDGE
     heading = draw_heading(_heading(reoriented, title), width, EDGE)
-    polar = _stacked([draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(reoriented.polar, POLAR)])
+    polar = _stacked(
+        [draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(reoriented.polar, POLAR)]
+    )
     height = heading.height + max(slices.height, polar.height) + EDGE
     canvas = Image.new("RGB", (width, height), PAPER)
     canvas.paste(heading, (0, 0))

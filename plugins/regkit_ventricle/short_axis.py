@@ -120,5 +120,6 @@ def _write_slices(
             turned = resample(reoriented.labels, grid, reoriented.transform)
             write_volume(turned, stage.path(f"{prefix}_sa_labels.nii.gz"))
     write_volume(
-        labels_on_image_grid(reoriented.labels, reoriented.image), stage.path(f"{prefix}_labels.nii.gz")
+        labels_on_image_grid(reoriented.labels, reoriented.image),
+        stage.path(f"{prefix}_labels.nii.gz"),
     )

@@ -189,7 +189,7 @@ def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
 @pytest.mark.parametrize(
     "bad",
     [
-        (lambda a: np.where(a > 0.5, np.nan, a), "voxels of the moving image are NaN or infinite"),
+        (lambda a: np.where(a > 0.5, np.nan, a), "voxels that are NaN or infinite"),
         (np.zeros_like, "the moving image is constant"),
     ],
 )
