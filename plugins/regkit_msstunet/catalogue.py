@@ -98,8 +98,9 @@ def build_reorienter(
         Voxels a side that become channels of one where the whole field of view is looked at: 1 as
         published, more for small models, whose first and last layers are otherwise dearest.
     localizer
-        What finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns it
-        from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have none.
+        Network that finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns
+        it from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have
+        none.
     zooms
         Shares of the field of view that a multi-scale network looks at, the whole first.
     mean

@@ -94,7 +94,7 @@ def pose_numbers(
     Parameters
     ----------
     transform
-        Maps LPS mm.
+        Rigid map of short-axis points to points of the cube, LPS mm.
     grid
         The cube.
     near

@@ -39,7 +39,7 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     Parameters
     ----------
     numbers
-        Of each scale, (batch, scales, 6).
+        Six numbers of each scale, (batch, scales, 6).
     truth
         The same for all scales, (batch, 6).
     """
@@ -83,9 +83,9 @@ def threshold_loss(
     numbers, truth
         See `reorientation_loss`.
     zooms
-        Of the scales; the mean over them counts.
+        Zooms of the scales, over which the mean is taken.
     coarser
-        Of so many voxels one is looked at, along each axis.
+        Stride of the voxels compared along each axis.
     """
     bright = (volume > volume.mean(dim=(1, 2, 3, 4), keepdim=True)).to(volume.dtype)
     losses = []
@@ -111,7 +111,7 @@ def segmentation_loss(
     labels
         0, 1, 2 as whole numbers, (batch, m, m, m).
     weights
-        Of the three.
+        Weights of the three.
     """
     shares = torch.softmax(logits, dim=1)
     true = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).to(shares.dtype)

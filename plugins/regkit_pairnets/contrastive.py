@@ -24,7 +24,7 @@ def info_nce(
     temperature: float = TEMPERATURE,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return how badly positions of aligned maps find each other, symmetric in the maps.
+    """Return the contrastive loss between positions of aligned maps, symmetric in the maps.
 
     A position of one map should resemble the same position of the other one more than other
     positions of the same pair. The loss is the logarithm of the number of positions for features
@@ -33,11 +33,11 @@ def info_nce(
     Parameters
     ----------
     first, second
-        Maps (batch, channels, d1, d2, d3) of aligned images; their lengths do not matter.
+        Feature maps (batch, channels, d1, d2, d3) of aligned images, of any length.
     positions
-        How many are drawn in each pair; all of them where there are fewer.
+        Number of positions drawn in each pair; all of them where there are fewer.
     temperature
-        What cosines are divided by.
+        Divisor of the cosines.
     generator
         Source of randomness on the device of the maps; torch's own if None.
 

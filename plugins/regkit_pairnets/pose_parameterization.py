@@ -55,14 +55,14 @@ class PoseParameterization:
         return (x, y, z) if self.axes == "xyz" else (z, y, x)
 
     def to_transform(self, numbers: ArrayLike, grid: Grid) -> AffineTransform:
-        """Return the map of fixed to moving points that the numbers of a network mean.
+        """Return the map of fixed to moving points that a network's numbers describe.
 
         Parameters
         ----------
         numbers
             Translations along and angles about x, y, z, shape (6,).
         grid
-            What both images were resampled to before the network saw them.
+            Grid on which the network saw both images.
 
         Raises
         ------

@@ -29,7 +29,7 @@ def normalized_to_lps(normalised: ArrayLike, fixed: Grid, moving: Grid) -> Affin
     normalised
         Map of fixed to moving normalised coordinates, [M | t], shape (3, 4).
     fixed, moving
-        Whose fields of view the coordinates are of.
+        Grids whose fields of view the coordinates span.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def without_shears(transform: AffineTransform, centre: Vector3) -> AffineTransfo
     Parameters
     ----------
     transform
-        Maps fixed to moving points, LPS mm; it must not mirror.
+        Map of fixed to moving points, LPS mm, that must not mirror.
     centre
         Fixed point that goes where it went.
     """

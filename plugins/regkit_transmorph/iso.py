@@ -50,12 +50,12 @@ class InstanceSpecific:
         along each axis.
         ``paper`` has the 15 raw numbers of the former only.
     levels, samples, bins
-        Of ``fast``: resolutions, the finest that of the voxels; points compared, bins of each
-        image.
+        Numbers of ``fast``: of resolutions, the finest that of the voxels; of points compared; of
+        histogram bins of each image.
     rate
-        Of ``paper``'s optimiser.
+        Learning rate of ``paper``'s optimizer.
     seed
-        Of where the points lie.
+        Seed of the sampled points.
     """
 
     measure: Literal["cr", "mi"] = "cr"

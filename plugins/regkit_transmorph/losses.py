@@ -44,7 +44,7 @@ def symmetric_loss(loss: Loss, moving: Tensor, fixed: Tensor, maps: Tensor) -> T
     moving, fixed
         Images from 0 to 1 on one grid, (batch, 1, d1, d2, d3).
     maps
-        Of fixed to moving normalised coordinates, (batch, 3, 4).
+        One map of fixed to moving normalized coordinates for each case, (batch, 3, 4).
     """
     forth = loss(warped(moving, maps), fixed)
     back = loss(warped(fixed, inverses(maps)), moving)
@@ -52,6 +52,6 @@ def symmetric_loss(loss: Loss, moving: Tensor, fixed: Tensor, maps: Tensor) -> T
 
 
 def warped(volumes: Tensor, maps: Tensor) -> Tensor:
-    """Look volumes up where maps (batch, 3, 4) take the voxels; zero beyond their edges."""
+    """Return volumes resampled through maps (batch, 3, 4), zero beyond their edges."""
     where = functional.affine_grid(maps.to(volumes), list(volumes.shape), align_corners=False)
     return functional.grid_sample(volumes, where, align_corners=False)

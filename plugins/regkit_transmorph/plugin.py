@@ -1,4 +1,4 @@
-"""What this package offers."""
+"""The methods that this package offers."""
 
 from collections.abc import Iterable
 

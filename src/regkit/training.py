@@ -1,4 +1,4 @@
-"""What `regkit train` asks of a method that learns, and what it is told meanwhile."""
+"""The contract between `regkit train` and a method: a job in, progress out."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class TrainingJob:
     data
         Name of a dataset that a plugin offers, or a dataset folder.
     folder
-        Where checkpoints, the log, the curve and at last the weights go.
+        Folder of checkpoints, log and curve, and of the weights at the end.
     preset
-        Name of a set of choices: loss, optimiser, schedule, size of the network.
+        Name of a set of values: loss, optimizer, schedule, size of the network.
     resume
-        Go on from the checkpoint in the folder; without it, a folder with one is refused.
+        Whether to go on from the checkpoint in the folder; if not, a folder with one is refused.
     steps
-        Number of steps in all; the preset's if None.
+        Total number of steps; the preset's if None.
     start
-        Weights to begin from: a name, or a ``.safetensors`` file with its card; random if empty.
+        Initial weights: a name, or a ``.safetensors`` file with its card; random if empty.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     cache
-        Folder for prepared cases, which trainings can share; one in `folder` if None.
+        Folder of preprocessed cases, which trainings can share; one in `folder` if None.
     changes
-        Choices that differ from the preset: name -> value.
+        Values that differ from the preset: key -> value.
     registry
-        Where to look up datasets.
+        Registry of methods and datasets.
     """
 
     method: str
@@ -55,16 +55,16 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is.
+    """The progress of a training.
 
     Parameters
     ----------
     stage
-        What is being done, for people.
+        Name of the current work, for people.
     done, total
-        Of that stage.
+        Numbers of pieces of that work that are done, and in all.
     facts
-        Numbers worth showing, such as the loss.
+        Numbers to show, such as the loss.
     """
 
     stage: str
@@ -77,7 +77,7 @@ class Trainer(Protocol):
     """Trains a method; its name goes into `MethodSpec.trainer`."""
 
     def __call__(self, job: TrainingJob) -> Iterator[TrainingProgress]:
-        """Train, and tell after every piece of work; at the end the weights are in the folder.
+        """Train, yielding after every piece of work; at the end the weights are in the folder.
 
-        Stopped at any moment, the checkpoint in the folder is whole.
+        Stopped at any moment, it leaves a complete checkpoint in the folder.
         """

@@ -42,7 +42,7 @@ class Weights:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        """What the card says.
+        """The content of the card.
 
         Raises
         ------
@@ -154,7 +154,7 @@ def open_weights(name: str, package: str) -> Weights:
 
 
 def why_missing(name: str) -> str:
-    """Say what to do about weights that are nowhere."""
+    """Return the message about missing weights: how to train and install them."""
     return (
         f"weights missing: regkit train {name} --data DATASET -o DIR, "
         "then regkit weights install FILE"

@@ -18,7 +18,7 @@ class AttentionGate(nn.Module):
     Parameters
     ----------
     channels
-        Of the skipped map.
+        Number of channels of the skipped map.
     gate
         Channels of the gate, whose map may be smaller.
     norm

@@ -21,9 +21,9 @@ class AttentionUNet(Segmenter):
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
     looks, zooms
-        Of inputs and outputs, for subclasses.
+        Zooms of inputs and outputs, for subclasses.
     folds
         Voxels a side that become channels of one, of each look and output, for subclasses; if
         none are given, the size's.

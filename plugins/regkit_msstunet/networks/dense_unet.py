@@ -58,7 +58,7 @@ class DenseUNet(Segmenter):
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
     """
 
     def __init__(self, size: NetworkSize) -> None:

@@ -1,4 +1,4 @@
-"""Where the ventricle is and how it lies: six numbers for each scale."""
+"""The published localizer: it predicts the ventricle's pose, six numbers for each scale."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MEAN_POSE = (-0.83, -1.14, 1.22, 0.19, -0.15, 0.29)
 class Localizer(nn.Module):
     """A ResNet-50 and one linear layer for each scale.
 
-    Before any training it says the mean pose.
+    Before any training it predicts the mean pose.
 
     Parameters
     ----------
     scales
-        How many.
+        Number of scales.
     width, norm, block_size
         See `regkit_msstunet.networks.reorienter.Reorienter`.
     mean
-        What it says at first.
+        Pose that the untrained network predicts.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Localizer(nn.Module):
 
 
 def pose_head(features: int, mean: Sequence[float]) -> nn.Linear:
-    """Build a linear layer that says the mean pose whatever it sees."""
+    """Build a linear layer that predicts the mean pose for any features."""
     head = nn.Linear(features, NUMBERS)
     nn.init.zeros_(head.weight)
     with torch.no_grad():

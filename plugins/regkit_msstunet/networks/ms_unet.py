@@ -28,7 +28,7 @@ class MSUNet(AttentionUNet):
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class Hourglasses(Segmenter):
     Parameters
     ----------
     size
-        How large they are.
+        Size of the networks.
     """
 
     def __init__(self, size: NetworkSize) -> None:
@@ -59,7 +59,7 @@ class OmegaNet(Reorienter):
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
     mean
         Six numbers that it says before it has learnt any.
     """

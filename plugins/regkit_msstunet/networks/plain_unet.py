@@ -68,7 +68,7 @@ class PlainUNet(Segmenter):
     Parameters
     ----------
     size
-        How large it is; its normalisation is always that of each channel alone.
+        Size of the network; its normalization is always that of each channel alone.
     """
 
     def __init__(self, size: NetworkSize) -> None:

@@ -103,9 +103,9 @@ def sample_cube(volume: Tensor, matrices: Tensor, size: int, mode: str = "biline
     Parameters
     ----------
     volume
-        What is sampled.
+        Volume to resample.
     matrices
-        From the cube's normalised coordinates to the volume's, shape (batch, 3, 4).
+        One map of the cube's normalized coordinates to each volume's, shape (batch, 3, 4).
     size
         Voxels along each side of the cube.
     mode

@@ -1,4 +1,4 @@
-"""What all networks here do: find the short axis in a volume, and label it there."""
+"""The base of this package's networks: they find the short axis and label the ventricle in it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HALVINGS = 16
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says of volumes, raw.
+    """The raw outputs of a network.
 
     Parameters
     ----------
     numbers
         Six for each scale, (batch, scales, 6); see `regkit_msstunet.networks.pose`.
     logits
-        Of background, myocardium and blood pool, (batch, 3, m, m, m), the finest first.
+        Logits of background, myocardium and blood pool, (batch, 3, m, m, m), the finest first.
     """
 
     numbers: Tensor
@@ -34,19 +34,19 @@ class Prediction:
 
 
 class Reorienter(nn.Module):
-    """A localiser says the pose, samplers look through it, a segmenter labels what they see.
+    """A localizer predicts the pose, the volume is resampled in it, and a segmenter labels it.
 
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
     localiser
-        None for a network that has to be told the pose.
+        Localizer; None for a network that labels a given pose.
     segmenter
-        Labels the ventricle.
+        Segmenter of the ventricle.
     joint
-        Whether the segmentation is to teach the localiser too; a training must tell networks for
-        which this is false the true pose.
+        Whether the segmentation loss trains the localizer, too; if not, the segmenter is trained
+        in the true pose.
 
     Raises
     ------
@@ -68,12 +68,12 @@ class Reorienter(nn.Module):
 
     @property
     def needs_pose(self) -> bool:
-        """Whether it labels a pose that somebody else has to find."""
+        """True for a network without a localizer, which labels a given pose."""
         return self.localiser is None
 
     @property
     def zooms(self) -> tuple[float, ...]:
-        """Which share of the field of view each of the logits covers."""
+        """The fraction of the field of view that each of the logits covers."""
         return self.segmenter.zooms
 
     def output_within(self, zoom: float) -> int:

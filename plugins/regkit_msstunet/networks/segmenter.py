@@ -1,4 +1,4 @@
-"""What all segmenters here have in common: looks at the reoriented volume in, logits out."""
+"""The base of the segmenters: views of the reoriented volume in, logits out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """How large a network is, and by what it finds the pose.
+    """The size of a network, and the kind of its localizer.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class NetworkSize:
         Voxels a side that become channels of one where the whole field of view is looked at: 1 as
         published, more for small models.
     localizer_width
-        Factor on the channels of a localiser, if another one than `width`; 0 for the same.
+        Factor on the channels of the localizer, if another one than `width`; 0 for the same.
     localizer
         ``resnet`` as published, or ``zooming``: see `regkit_msstunet.networks.zooming`.
     zooms
@@ -59,7 +59,7 @@ class Segmenter(nn.Module, ABC):
     Parameters
     ----------
     size
-        How large the network is.
+        Size of the network.
     looks
         Zooms of the looks that it wants: 1 covers the whole field of view.
     zooms

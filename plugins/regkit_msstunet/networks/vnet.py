@@ -41,7 +41,7 @@ class VNet(Segmenter):
     Parameters
     ----------
     size
-        How large it is.
+        Size of the network.
     """
 
     def __init__(self, size: NetworkSize) -> None:

@@ -1,10 +1,10 @@
-"""A localiser of few data: first where the ventricle is, then, closer, how it lies. Our own.
+"""A localizer that learns from few images: first the position, then, closer, the pose. Our own.
 
-The published trunk says place and turn from one look at the whole field of view, where the
-ventricle is a few blocks wide. Here a U-Net marks its centre, which is where most of the mark is
-and not a number to be learnt; then a small encoder looks closer, in the pose thought of so far,
-and says what is left to move. That is repeated, so that the encoder mostly sees ventricles that
-lie alike.
+The published trunk predicts position and rotation from the whole field of view, where the
+ventricle is a few blocks wide. Here a U-Net marks its center: the expected position under the
+mark, which is no number to be learnt. Then a small encoder sees a closer view in the pose found so
+far and predicts the correction. That is repeated, so that the encoder mostly sees ventricles in
+similar poses.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ UNIT = 0.2
 class ZoomingLocalizer(nn.Module):
     """A U-Net for the place, an encoder for what is left.
 
-    Before any training it says the mean pose.
+    Before any training it predicts the mean pose.
 
     Parameters
     ----------
     scales
-        How many sets of numbers: looks go by the first, and each says what is left to move.
+        Number of sets of six numbers; closer views are taken in the pose of the first set.
     grid
         Voxels along each side of the volume.
     width
         Factor on the channels.
     mean
-        What it says at first.
+        Pose that the untrained network predicts.
     """
 
     mean: Tensor

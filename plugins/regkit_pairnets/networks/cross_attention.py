@@ -21,7 +21,7 @@ class CrossAttention(nn.Module):
     Parameters
     ----------
     channels
-        Of each map; attention happens in half as many.
+        Number of channels of each map; attention happens in half as many.
     norm
         Kind of normalization.
     """
@@ -52,7 +52,7 @@ class MutualAttention(nn.Module):
     Parameters
     ----------
     channels
-        Of each map.
+        Number of channels of each map.
     norm
         Kind of normalization.
     """

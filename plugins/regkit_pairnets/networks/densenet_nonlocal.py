@@ -23,7 +23,7 @@ class MutualFusion(nn.Module):
     Parameters
     ----------
     channels
-        Of each stream.
+        Number of channels of each stream.
     """
 
     def __init__(self, channels: int) -> None:
@@ -45,7 +45,7 @@ class AttendThenFuse(nn.Module):
     Parameters
     ----------
     channels
-        Of each stream.
+        Number of channels of each stream.
     norm
         Kind of normalization.
     """

@@ -1,4 +1,4 @@
-"""What all networks of this package have in common: two volumes in, six numbers out."""
+"""The base of this package's networks: two volumes in, six numbers out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class PairNetwork(nn.Module, ABC):
     Parameters
     ----------
     grid_shape
-        Voxels along the axes of the tensors.
+        Number of voxels along the axes of the tensors.
     width
-        Factor on the channels.
+        Factor on the numbers of channels.
     least
-        Fewest voxels along each axis of which the network leaves any.
+        Least number of voxels along each axis that the network can pool.
     space_to_depth
         Blocks of this many voxels along each axis become the channels of one: 1 as published, 2
         for small models, whose first layers are otherwise dearest.
@@ -33,9 +33,9 @@ class PairNetwork(nn.Module, ABC):
     Attributes
     ----------
     seen_shape
-        What folding leaves of the grid.
+        Number of voxels along the axes after space-to-depth.
     inputs
-        Channels of each volume after folding.
+        Number of channels of each volume after space-to-depth.
 
     Raises
     ------

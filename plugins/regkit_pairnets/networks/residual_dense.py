@@ -19,7 +19,7 @@ class ResidualDenseBlock(nn.Module):
     Parameters
     ----------
     channels
-        Of the input, of the output, and how many every layer adds.
+        Number of channels of the input, of the output, and of those that every layer adds.
     norm
         Kind of normalization.
     layers

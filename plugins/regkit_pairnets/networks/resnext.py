@@ -26,7 +26,7 @@ class ResNeXtBottleneck(nn.Module):
     planes
         Half the channels of the output.
     stride
-        Of the grouped convolution.
+        Stride of the grouped convolution.
     norm
         Kind of normalization.
     """

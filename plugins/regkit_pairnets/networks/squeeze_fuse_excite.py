@@ -19,7 +19,7 @@ class SqueezeFuseExcite(nn.Module):
     Parameters
     ----------
     channels
-        Of each stream.
+        Number of channels of each stream.
     norm
         Kind of normalization, for `fuse_batchnorm`.
     fuse_batchnorm

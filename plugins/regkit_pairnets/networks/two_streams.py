@@ -1,4 +1,4 @@
-"""What the DenseNets share: a stream for each image, and the registration after them."""
+"""The base of the DenseNets: a stream for each image, and the registration after them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ class TwoStreamNetwork(PairNetwork):
     norm
         Kind of normalization.
     exchanges
-        What the streams exchange on each of the three levels, for a number of channels.
+        Builders of the module by which the streams exchange features on each of the three levels,
+        given a number of channels.
     poolings
-        After how many of the levels features are averaged over 2 x 2 x 2 voxels.
+        Number of levels after which features are averaged over 2 x 2 x 2 voxels.
     hidden
         Features between the fully connected layers.
     space_to_depth
-        As of `PairNetwork`; poolings that folding stands for are left out.
+        Side of the blocks of `PairNetwork`; poolings that they stand for are left out.
     """
 
     def __init__(
@@ -91,13 +92,13 @@ class TwoStreams(nn.Module):
     inputs
         Channels of each volume.
     channels
-        Of each stream on every level.
+        Number of channels of each stream on every level.
     norm
         Kind of normalization.
     exchanges
         One module for each level, from two maps to two maps of the same shapes.
     poolings
-        How many of the levels end with a pooling.
+        Number of levels that end with a pooling.
     """
 
     def __init__(

@@ -128,7 +128,7 @@ class BatchSampler:
         images
             The images.
         throughs
-            Maps of the grid's points to those of each image.
+            One map for each image, of the grid's points to the image's, LPS mm.
         in_air
             Whether each image has air, 0, around the body.
         """

@@ -35,7 +35,7 @@ class AffineHeads(nn.Module):
     Parameters
     ----------
     features
-        After flattening.
+        Number of features after flattening.
     hidden
         Features between the layers of each head.
     """
@@ -54,16 +54,16 @@ class AffineHeads(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What raw numbers mean, each (batch, n), in the network's normalised coordinates.
+    """The parts of affine maps in normalized coordinates, each (batch, n).
 
     Parameters
     ----------
     rotation, shear
-        In radians; shears go through the tangent.
+        Angles in radians; the tangent of the latter is the shear.
     scale
         Factors, 0 to 5.
     translation
-        In half extents of the field of view.
+        Translations in half extents of the field of view.
     """
 
     rotation: Tensor

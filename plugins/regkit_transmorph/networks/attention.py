@@ -19,7 +19,7 @@ class WindowAttention(nn.Module):
     Parameters
     ----------
     channels, heads
-        Of the tokens; each head has an equal share of the channels.
+        Numbers of channels of the tokens and of heads; a head has an equal part of the channels.
     window
         Tokens along each axis.
     """
@@ -40,7 +40,7 @@ class WindowAttention(nn.Module):
         Parameters
         ----------
         tokens
-            Of this shape, windows running faster than the batch.
+            Tokens of this shape, with windows running faster than the batch.
         separation
             Added to the attention, shape (windows, tokens, tokens); nothing if None.
         """

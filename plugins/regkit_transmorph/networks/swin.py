@@ -37,7 +37,7 @@ class PatchEmbedding(nn.Module):
     images
         Channels of the input.
     channels
-        Of the tokens.
+        Number of channels of the tokens.
     patch
         Voxels of a block along each axis; volumes are filled up with zeros.
     """
@@ -91,9 +91,9 @@ class Block(nn.Module):
     Parameters
     ----------
     channels, heads, window
-        As of `WindowAttention`.
+        Parameters of `WindowAttention`.
     shift
-        How far windows are moved, in tokens.
+        Shift of the windows in tokens.
     dropped
         Share of the branches that are left out in training.
     """
@@ -158,9 +158,9 @@ class Swin(nn.Module):
     images
         Channels of the input.
     channels
-        Of the first stage; each later one has twice as many.
+        Number of channels of the first stage; each later one has twice as many.
     depths, heads
-        Of each stage.
+        Numbers of blocks and of heads of each stage.
     window
         Tokens along each axis, at every stage.
     patch

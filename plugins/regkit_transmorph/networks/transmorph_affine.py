@@ -25,7 +25,7 @@ class TransMorphAffine(nn.Module):
     image_size
         Voxels along the axes of the tensors.
     channels
-        Of the first stage.
+        Number of channels of the first stage.
     depths, heads
         Blocks and attention heads of each stage.
     width

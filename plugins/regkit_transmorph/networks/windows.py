@@ -46,11 +46,11 @@ def shifted_window_mask(size: Size, window: Size, shift: Size, device: torch.dev
     Parameters
     ----------
     size
-        Of the map, multiples of the window.
+        Size of the map, a multiple of the window's.
     window, shift
-        In tokens.
+        Size and shift of the windows in tokens.
     device
-        Where the result is.
+        Device of the result.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where the patient is in a CT or PET, without table, cushions and air."""
+"""The mask of the patient in a CT or PET, without table, cushions and air."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the images is the CT, which the PET, and whether they are in HU and SUV."""
+"""The modalities of a pair: which image is the CT, which the PET; HU and SUV are checked."""
 
 from __future__ import annotations
 

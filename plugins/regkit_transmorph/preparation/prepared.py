@@ -29,11 +29,11 @@ class Prepared:
     Parameters
     ----------
     volume
-        From 0 to 1 on the grid of the image, without a modality: it is neither HU nor SUV.
+        Intensities from 0 to 1 on the grid of the image, without a modality: neither HU nor SUV.
     body
-        Where the patient is.
+        Mask of the patient.
     record
-        What was done, as plain data for `regkit.registrar.Estimate.diagnostics`.
+        Record of the preparation as plain data for `regkit.registrar.Estimate.diagnostics`.
     """
 
     volume: Volume
@@ -47,7 +47,7 @@ def prepare(volume: Volume, modality: str = "", window: Window | None = None) ->
     Parameters
     ----------
     volume
-        On any grid.
+        Image on any grid.
     modality
         ``ct`` or ``pet``, of an image that does not say.
     window

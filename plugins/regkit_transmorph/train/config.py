@@ -33,11 +33,11 @@ class TransMorphConfig(TrainingConfig):
         Number of voxels of an image that are compared with the other one, drawn anew in each step;
         those outside the other image do not count. 0 for all voxels and the published loss.
     bins, intensity_gamma
-        For `samples` above 0: number of histogram bins of each image; exponent on the moving
-        image's intensities before they are compared. Hot organs take most of the range of a PET,
-        and the rest falls into few bins; a root spreads it. On three simulated patients in voxels
-        of a centimeter, the peak of the correlation ratio was 5.8 mm from the truth without,
-        2.4 mm with a square root.
+        Number of histogram bins of each image, and exponent on the moving image's intensities
+        before they are compared; for `samples` above 0. Hot organs take most of the range of a
+        PET, and the rest falls into few bins; a root spreads it. On three simulated patients in
+        voxels of a centimeter, the peak of the correlation ratio was 5.8 mm from the truth
+        without, 2.4 mm with a square root.
     rotation_deg, max_shift_fraction, scale
         Half-ranges of the misplacement of each image by itself: angles; shifts in half the
         extent of the network's field of view; factors around 1.

@@ -25,7 +25,7 @@ class Misplacement:
     case
         Index of the cached case.
     fixed, moving
-        Maps of points of the network's grid to points of the case, both in its fixed space.
+        One map for each image, of the grid's points to points of the case in its fixed space.
     """
 
     case: int

@@ -30,7 +30,7 @@ class SampledLoss:
     samples
         Voxels of each image.
     bins
-        Of each image.
+        Number of histogram bins of each image.
     """
 
     measure: str
@@ -45,9 +45,9 @@ class SampledLoss:
         moving, fixed
             Images from 0 to 1 on one grid, (batch, 1, d1, d2, d3), NaN where unknown.
         maps
-            Of fixed to moving normalised coordinates, (batch, 3, 4).
+            One map of fixed to moving normalized coordinates for each case, (batch, 3, 4).
         seed
-            Of the voxels drawn.
+            Seed of the voxels drawn.
         """
         source = torch.Generator(fixed.device).manual_seed(seed)
         forth = self._similarity(moving, fixed, maps, source)

@@ -35,8 +35,8 @@ def read_dataclass(kind: type[T], content: Any, key: str = "") -> T:
         raise ValueError(message)  # noqa: TRY004 - one kind of error for all that is in a file
     inside = f"{key}." if key else ""
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    if renamed := renamed_key(content, fields):
-        raise ValueError(f"{inside}{renamed}" if inside else renamed)
+    if renamed := renamed_key(content, fields, inside):
+        raise ValueError(renamed)
     hints, values = get_type_hints(kind), {}
     for name, field in fields.items():
         if name in content:

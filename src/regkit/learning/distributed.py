@@ -42,7 +42,7 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files, preprocesses cases and validates."""
+        """True for the process that writes files, preprocesses cases and validates."""
         return self.rank == 0
 
     def barrier(self) -> None:

@@ -25,7 +25,7 @@ def sampling_grid(
     Parameters
     ----------
     throughs
-        Maps of points of `onto` to points of each image, LPS mm.
+        One map for each image, of points of `onto` to points of the image, LPS mm.
     onto
         Grid to resample onto.
     sources

@@ -131,7 +131,7 @@ def load_state(network: N, file: Path, name: str, prefix: str = "") -> N:
     name
         Name of the network on the card, for errors.
     prefix
-        Start of the names of the part's tensors in the file; empty for the whole network.
+        Prefix of the names of the part's tensors in the file; empty for the whole network.
 
     Raises
     ------

@@ -59,7 +59,7 @@ RENAMED: dict[str, tuple[str, ...]] = {
 }
 
 
-def renamed_key(keys: Iterable[str], known: Collection[str]) -> str | None:
+def renamed_key(keys: Iterable[str], known: Collection[str], inside: str = "") -> str | None:
     """Return a sentence about the first renamed key, or None if there is none.
 
     Parameters
@@ -68,9 +68,11 @@ def renamed_key(keys: Iterable[str], known: Collection[str]) -> str | None:
         Keys that somebody wrote.
     known
         Keys that are valid there.
+    inside
+        Key of the object that has them, with a dot at its end; empty at the top.
     """
     for key in keys:
         new = [name for name in RENAMED.get(key, ()) if name in known]
         if new and key not in known:
-            return f"'{key}' is called '{new[0]}' now"
+            return f"'{inside}{key}' is called '{inside}{new[0]}' now"
     return None

@@ -24,7 +24,7 @@ B = TypeVar("B")
 
 
 class Task(ABC, Generic[B]):
-    """How a network is trained; `regkit.learning.train_method` runs it.
+    """The training task of a method, which `regkit.learning.train_method` runs.
 
     A method's task sets the class attributes and implements the abstract methods.
 
