@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --durations=10
 PARALLEL := -n auto --dist worksteal
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.installed-docs
 T ?= # a room, file or test below tests/: make test T=io
 LONG := conformance or training or simulation or end_to_end or slow or gpu
 TESTS := $(addprefix tests/,$(strip $(T)))
@@ -14,7 +15,7 @@ TESTS := $(addprefix tests/,$(strip $(T)))
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: install debian demo test quick slow check clean
+.PHONY: install debian demo test quick slow check docs clean
 
 install: $(INSTALLED)
 
@@ -48,5 +49,13 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Only the documentation needs Sphinx, so `make test` does not wait for it.
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(PIP) install --quiet --editable '.[dev,docs]'
+	touch $@
+
+docs: $(DOCS_INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -n -E -q -b html docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) build dist demo
+	rm -rf $(VENV) build dist demo docs/_build docs/_generated

@@ -1,52 +1,99 @@
-"""Bring the generated parts of README.md up to date.
+"""Bring the table of results in README.md up to date, from benchmarks/results.
 
-    python benchmarks/readme.py [--picture]
+    python benchmarks/readme.py
 
-Between the markers `<!-- methods -->` and `<!-- /methods -->` stands the table of methods, between
-those of `weights` what the cards of shipped weights say, between those of `training cost`,
-`speed`, `capture`, `real pairs`, `whole bodies`, `ventricles`, `ventricle networks` and
-`paper tables` what was measured, from `benchmarks/results`; `--picture` paints docs/demo.png from
-the demo's pair and docs/ventricle.png from a simulated patient.
+It stands between the markers `<!-- results -->` and `<!-- /results -->`; every other table of
+what was measured is on the pages under docs/results, which are made when they are built.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
+from statistics import mean, median
+from typing import Any
 
-from PIL import Image
-
-from records import markdown
-from regkit.registry import default_registry
-from regkit.report.method_table import method_table
+from records import markdown, read
 
 ROOT = Path(__file__).parents[1]
-README, PICTURES = ROOT / "README.md", ROOT / "docs"
-# What runs, and the picture that it leaves -> the picture to keep.
-PAINTED = {
-    "demo.png": ((("demo", "-o", "."),), "registration.png"),
-    "ventricle.png": (
-        (
-            ("simulate", "lv-spect", "-n", "1", "-o", "cases"),
-            ("reorient", "cases/p0000/moving.nii.gz", "-o", "ventricle"),
-        ),
-        "ventricle.png",
-    ),
-}
+README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results"
-MEASURED = {
-    "training cost": RESULTS / "training_cost.md",
-    "speed": RESULTS / "speed.md",
-    "capture": RESULTS / "capture.md",
-    "real pairs": RESULTS / "real_pairs.md",
-    "whole bodies": RESULTS / "petct.md",
-    "ventricles": RESULTS / "ventricles.md",
-    "ventricle networks": RESULTS / "ventricle_networks.md",
-    "paper tables": RESULTS / "tables.md",
-}
+COLUMNS = ("images", "method", "result", "s a pair")
+
+
+def headline() -> str:
+    """Return the table of the README: real images first, then simulated ones."""
+    rows = [
+        *(_brain_small(), _brain_any(), _thighs(), _prostates()),
+        *(_cardiac("mi"), _cardiac("dusfe+iso"), _bodies(), _ventricles()),
+    ]
+    return markdown(COLUMNS, rows) + "\n"
+
+
+def _brain_small() -> tuple[str, ...]:
+    rows = _of("speed", method="fast-mi")
+    error = f"median TRE {_median(rows, 'tre_mm'):.2f} mm, {_above(rows, 2)} of {len(rows)} > 2 mm"
+    images = "**real:** averaged brains T1/T2 and T1/PD, moved up to 20° and 25 mm"
+    return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
+
+
+def _brain_any() -> tuple[str, ...]:
+    rows = _of("capture", set="brain", method="fast-mi")
+    error = f"median TRE {_median(rows, 'tre_mm'):.2f} mm, {_above(rows, 2)} of {len(rows)} > 2 mm"
+    images = "**real:** the same, any rotation, up to 100 mm"
+    return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
+
+
+def _thighs() -> tuple[str, ...]:
+    rows = _of("capture", set="pet-ct", method="fast-cr")
+    error = f"median TRE {_median(rows, 'tre_mm'):.1f} mm, {_above(rows, 5)} of {len(rows)} > 5 mm"
+    images = "**real:** PET/CT of thighs, moved up to 30° and 60 mm"
+    return images, "`fast-cr`", error, f"{_median(rows, 'wall_s'):.1f}"
+
+
+def _prostates() -> tuple[str, ...]:
+    rows, start = (_of("mr_trus", method=name) for name in ("attention-reg", "identity"))
+    dice, before = (mean(row["dice"] for row in group) for group in (rows, start))
+    images = f"**real:** MR and ultrasound of {len(rows)} prostates"
+    result = f"Dice {dice:.2f}, worse than centers aligned ({before:.2f})"
+    assert dice < before, "the README says worse"
+    return images, "`attention-reg`", result, f"{_median(rows, 'compute_s'):.1f}"
+
+
+def _cardiac(method: str) -> tuple[str, ...]:
+    table = next(row for row in read(RESULTS / "tables.jsonl") if row["table"] == "dusfe-1")
+    row = next(row for row in table["rows"] if row["method"] == method)
+    shift, turn = (row["here"][score]["mean"] for score in ("dt_mm", "dr_deg"))
+    images = f"simulated: cardiac SPECT/CT, {table['patients']} patients, {row['cases']} motions"
+    return images, f"`{method}`", f"ΔT {shift:.2f} mm, ΔR {turn:.2f}°", "-"
+
+
+def _bodies() -> tuple[str, ...]:
+    rows = _of("petct", dataset="simulated", method="transmorph-mi-iso")
+    dice = mean(row["scores"]["dice"] for row in rows)
+    images = f"simulated: whole-body PET/CT, {len(rows)} patients, affine"
+    seconds = f"{_median(rows, 'runtime_s'):.1f}"
+    return images, "`transmorph-mi-iso`", f"Dice of 40 organs {dice:.3f}", seconds
+
+
+def _ventricles() -> tuple[str, ...]:
+    method = "ms-st-unet+lv-walls+lv-axis"
+    rows = _of("ventricles", data="lv-pet", row=method)
+    dice = mean(row["scores"]["lv_my_seg_dice"] for row in rows)
+    images = f"simulated: PET of the left ventricle, {len(rows)} patients"
+    return images, f"`{method}`", f"Dice of the wall {dice:.3f}", f"{_median(rows, 'seconds'):.1f}"
+
+
+def _of(name: str, **wanted: str) -> list[dict[str, Any]]:
+    rows = read(RESULTS / f"{name}.jsonl")
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def _median(rows: list[dict[str, Any]], key: str) -> float:
+    return median(row[key] for row in rows)
+
+
+def _above(rows: list[dict[str, Any]], limit_mm: float) -> int:
+    return sum(row["tre_mm"] > limit_mm for row in rows)
 
 
 def replace_between(text: str, name: str, content: str) -> str:
@@ -58,48 +105,9 @@ def replace_between(text: str, name: str, content: str) -> str:
     return f"{before}<!-- {name} -->\n{content}<!-- /{name} -->{after}"
 
 
-def weights_table() -> str:
-    """Lay out the cards of all shipped weights as Markdown."""
-    lines = []
-    for file in sorted(ROOT.glob("plugins/*/shipped/*.json")):
-        card = json.loads(file.read_text(encoding="utf-8"))
-        about = card["about"]
-        size = file.with_suffix(".safetensors").stat().st_size / 1e6
-        scores = "; ".join(f"{k} {v:.3g}" for k, v in about["scores"]["validation"].items())
-        lines.append(
-            (f"`{card['method']}`", f"`{about['data']}`", about["steps"], f"{size:.1f}", scores)
-        )
-    columns = ("weights", "learnt from", "steps", "MB", "errors in validation")
-    return markdown(columns, lines) + "\n"
-
-
-def paint() -> None:
-    """Paint the pictures again, small enough to load quickly."""
-    for name, (commands, painted) in PAINTED.items():
-        with tempfile.TemporaryDirectory() as folder:
-            for words in commands:
-                subprocess.run([sys.executable, "-m", "regkit", *words], check=True, cwd=folder)
-            with Image.open(Path(folder, painted)) as drawn:
-                size = (1200, round(drawn.height * 1200 / drawn.width))
-                small = drawn.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-        file = PICTURES / name
-        file.parent.mkdir(exist_ok=True)
-        small.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            file, optimize=True
-        )
-        print(f"{name}: {file.stat().st_size // 1000} kB")
-
-
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    methods = method_table(default_registry(builtin_only=True).methods)
-    text = replace_between(text, "methods", methods)
-    text = replace_between(text, "weights", weights_table())
-    for name, file in MEASURED.items():
-        text = replace_between(text, name, file.read_text(encoding="utf-8"))
+    text = replace_between(README.read_text(encoding="utf-8"), "results", headline())
     README.write_text(text, encoding="utf-8")
-    if "--picture" in sys.argv:
-        paint()
 
 
 if __name__ == "__main__":

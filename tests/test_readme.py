@@ -1,25 +1,28 @@
 """The README tells the truth: its code runs, its tables and its plugin are the real ones."""
 
-import json
+import os
 import re
-import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from regkit.cli import app
+import pages
+import readme
 from regkit.cli.demo import simulated_pair
 from regkit.io import write_volume
 from regkit.registry import default_registry
-from regkit.report.method_table import method_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PLUGIN = ROOT / "examples" / "plugin_package"
+PICTURES = ROOT / "docs" / "_static"
+FILES = dict(
+    re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -28,7 +31,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory) -> Path:
-    """What `make demo` leaves behind, as far as the README uses it."""
+    """What `regkit demo` leaves behind, as far as the README uses it."""
     folder = tmp_path_factory.mktemp("painted")
     pair, _ = simulated_pair()
     write_volume(pair.fixed, folder / "pet.nii.gz")
@@ -43,74 +46,78 @@ def demo_files(painted: Path, tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 140
+
+
 @pytest.mark.end_to_end
 def test_the_python_runs(demo_files: Path, capsys) -> None:
-    for number, code in enumerate(blocks("python")):
-        exec(compile(code, f"README block {number}", "exec"), {"__name__": "readme"} | _plugin())
+    code = blocks("python")[0]
+    assert len([line for line in code.splitlines() if line]) == 8
+    exec(compile(code, "README", "exec"), {"__name__": "readme"})
     assert capsys.readouterr().out.startswith("OK")
     for name in ("ct_on_pet.nii.gz", "pet_to_ct.tfm", "ct_on_pet.png"):
         assert (demo_files / name).stat().st_size > 0
 
 
-def _plugin() -> dict[str, object]:
-    """What the excerpt of plugin.py imports further up in its file."""
-    from regkit import MethodSpec, hookimpl
-
-    return {"MethodSpec": MethodSpec, "hookimpl": hookimpl}
-
-
 @pytest.mark.end_to_end
 def test_the_commands_run(demo_files: Path) -> None:
-    assert run_commands(about="regkit resample") >= 5
+    (block,) = (block for block in blocks("sh") if "regkit resample" in block)
+    pages.run_commands(block)
+    assert len(pages.commands(block)) >= 4
     for name in ("registration.tfm", "registration.html", "chained.png", "ct_on_pet.nii.gz"):
         assert (demo_files / "out" / name).is_file()
 
 
-@pytest.mark.slow
-def test_the_comparison_runs(demo_files: Path) -> None:
-    assert run_commands(about="regkit benchmark") >= 4
-    for name in ("results/report.html", "results/summary.md", "again/records.jsonl"):
-        assert (demo_files / name).is_file()
-
-
-@pytest.mark.slow
-def test_the_training_runs(demo_files: Path) -> None:
-    assert run_commands(about="regkit train") >= 5
-    for name in ("out/heart.tfm", "trained/attention-reg.safetensors", "trained/curve.svg"):
-        assert (demo_files / name).is_file()
+def test_every_block_is_run_or_sets_up() -> None:
+    kinds = re.findall(r"^```(\w+)$", README, flags=re.MULTILINE)
+    assert sorted(kinds) == ["python", "python", "sh", "sh", "toml"]
+    set_up, commands = blocks("sh")
+    assert "make install" in set_up
+    assert "regkit resample" in commands
+    assert set(FILES.values()) == {blocks("python")[1], *blocks("toml")}
 
 
 @pytest.mark.end_to_end
-def test_the_ventricle_is_reoriented(demo_files: Path) -> None:
-    assert run_commands(about="regkit reorient") >= 2
-    for name in (
-        "ventricle.tfm",
-        "ventricle_sa.nii.gz",
-        "ventricle_segments.csv",
-        "ventricle.png",
-    ):
-        assert (demo_files / "out" / name).is_file()
+def test_the_plugin_works_word_for_word_in_an_empty_folder(tmp_path: Path) -> None:
+    """Its files install, regkit finds what they offer, and it keeps the contract."""
+    project, target = tmp_path / "project", tmp_path / "installed"
+    project.mkdir()
+    for name, text in FILES.items():
+        (project / name).write_text(text, encoding="utf-8")
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    run(*install, "--disable-pip-version-check", "--target", str(target), str(project))
+    path = os.pathsep.join([str(target), *sys.path])
+    assert "shift-edges" in run("-m", "regkit", "methods", PYTHONPATH=path)
+    assert ", 0 failed," in run("-m", "regkit", "check", "shift-edges", PYTHONPATH=path)
 
 
-def test_every_block_of_commands_is_run_or_sets_up() -> None:
-    for block in blocks("sh"):
-        assert any(
-            words in block
-            for words in (
-                *("make test", "regkit resample", "regkit train", "regkit benchmark"),
-                "regkit reorient",
-            )
-        )
+def run(*words: str, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
 
 
-def run_commands(about: str) -> int:
-    """Run every command of the blocks about something; return how many there are."""
-    lines = [line for block in blocks("sh") if about in block for line in block.splitlines()]
-    commands = [shlex.split(line)[1:] for line in lines if line.startswith("regkit ")]
-    for words in commands:
-        result = CliRunner().invoke(app, words)
-        assert result.exit_code == 0, (words, result.output)
-    return len(commands)
+def test_it_names_every_method_once() -> None:
+    section = README.partition("## Methods")[2].partition("Weights come")[0]
+    named = re.findall(r"`([a-z][a-z-]+)`", section)
+    methods = {offer.spec.name for offer in default_registry(builtin_only=True).methods}
+    assert sorted(named) == sorted(methods)
+
+
+def test_the_table_of_results_is_what_the_results_hold() -> None:
+    table = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", README, flags=re.DOTALL)
+    assert table is not None
+    assert table[1] == readme.headline(), "bring it up to date with: python benchmarks/readme.py"
+    rows = table[1].splitlines()[2:]
+    assert 6 <= len(rows) <= 8
+    assert all(row.startswith(("| **real:** ", "| simulated: ")) for row in rows)
 
 
 def test_the_make_targets_exist() -> None:
@@ -119,59 +126,14 @@ def test_the_make_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
-def test_the_table_of_methods_is_that_of_the_registry() -> None:
-    table = re.search(r"<!-- methods -->\n(.*?)<!-- /methods -->", README, flags=re.DOTALL)
-    assert table is not None
-    assert table[1] == method_table(default_registry(builtin_only=True).methods), (
-        "bring it up to date with: python benchmarks/readme.py"
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [
-        *(("paper tables", "tables.md"), ("speed", "speed.md"), ("capture", "capture.md")),
-        *(("ventricles", "ventricles.md"), ("ventricle networks", "ventricle_networks.md")),
-    ],
-)
-def test_what_was_measured_is_what_the_results_hold(name, file) -> None:
-    table = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)
-    assert table is not None
-    assert table[1] == (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8"), (
-        "bring it up to date with: python benchmarks/readme.py"
-    )
-
-
-def test_the_table_of_weights_is_that_of_the_cards() -> None:
-    table = re.search(r"<!-- weights -->\n(.*?)<!-- /weights -->", README, flags=re.DOTALL)
-    assert table is not None
-    cards = {
-        path.stem: json.loads(path.read_text()) for path in ROOT.glob("plugins/*/shipped/*.json")
-    }
-    rows = [line.split(" | ") for line in table[1].splitlines()[2:]]
-    assert {row[0].strip("| `") for row in rows} == set(cards)
-    for row in rows:
-        about = cards[row[0].strip("| `")]["about"]
-        assert (row[1], row[2]) == (f"`{about['data']}`", str(about["steps"]))
-
-
-def test_the_plugin_is_the_one_of_the_example() -> None:
-    files = re.findall(
-        r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL
-    )
-    assert [name for name, _ in files][-1] == "pyproject.toml"
-    for name, code in files:
-        assert code in (PLUGIN / name).read_text(encoding="utf-8")
-    assert files[0][1] == (PLUGIN / files[0][0]).read_text(encoding="utf-8")
-
-
 def test_what_it_links_to_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
-def test_the_picture_loads_quickly_and_is_sharp() -> None:
-    picture = ROOT / "docs" / "demo.png"
+@pytest.mark.parametrize("name", ["demo.png", "ventricle.png"])
+def test_pictures_load_quickly_and_are_sharp(name: str) -> None:
+    picture = PICTURES / name
     assert picture.stat().st_size < 600_000
     with Image.open(picture) as image:
         assert image.width >= 1000
@@ -179,9 +141,9 @@ def test_the_picture_loads_quickly_and_is_sharp() -> None:
 
 def test_it_names_no_package_index() -> None:
     """The short name on the index belongs to somebody else."""
-    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        assert "pip install regkit" not in text
+    documents = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    for document in (*documents, *pages.sources()):
+        assert "pip install regkit" not in document.read_text(encoding="utf-8")
 
 
 def test_the_citation_is_complete() -> None:
