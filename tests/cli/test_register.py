@@ -14,6 +14,8 @@ from regkit.io.transforms import read_transform, write_transform
 from regkit.registry import default_registry
 from regkit_classic.identity import Identity
 
+pytestmark = pytest.mark.end_to_end
+
 KEYS = {
     "regkit",
     "method",
@@ -212,7 +214,6 @@ def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_pat
     assert json.loads(result.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
 
 
-@pytest.mark.end_to_end
 def test_the_same_seed_and_one_thread_give_the_same_answer_to_the_last_digit(pair_files, tmp_path):
     for name in ("a", "b"):
         words = ["register", *pair_files, "--seed", "7", "--threads", "1", "-o", tmp_path / name]

@@ -23,6 +23,8 @@ from regkit_nuclear.spect.geometry import Orbit
 from regkit_nuclear.spect.projections import write_projections
 from spect_scenes import cylinder, frame
 
+pytestmark = pytest.mark.simulation
+
 GRID = frame(32, 16)
 TRUTH = rigid((0.0, 0.0, 8.0), (14.0, -9.0, 6.0), GRID.centre)
 

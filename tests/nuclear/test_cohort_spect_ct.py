@@ -47,7 +47,7 @@ def test_motions_fill_the_ranges_of_the_dusfe_paper():
     cohort = small("spect-ct", n=600)
     numbers = []
     for index in range(600):
-        motion, _ = cohort._draw(cohort.patient_seed(index), index % 2, (0.0, 0.0, 0.0))
+        motion, _ = cohort.draw_motion(cohort.patient_seed(index), index % 2, (0.0, 0.0, 0.0))
         found = rigid_parameters(motion, (0.0, 0.0, 0.0))
         numbers.append((*np.divide(found.translation_mm, MOTION_VOXEL_MM), *found.euler_deg))
     largest = np.abs(numbers).max(axis=0)
@@ -66,7 +66,7 @@ def test_the_moved_map_is_the_map_where_the_truth_says():
     """Rendering the moved patient agrees with resampling the patient who did not move."""
     thorax = SimulatedThorax.draw(3)
     still = render_thorax(thorax.patient, cubic_grid(32)).mu
-    motion = small("spect-ct", n=1)._draw(3, 0, (0.0, 0.0, 0.0))[0]
+    motion = small("spect-ct", n=1).draw_motion(3, 0, (0.0, 0.0, 0.0))[0]
     moved, _ = thorax.transmission(cubic_grid(32), motion, AxialCoverage())
     back = resample(moved, still.grid, motion)
     inside = moved.grid.contains(motion.map_points(_centres(still.grid)))
@@ -78,7 +78,7 @@ def test_the_moved_map_is_the_map_where_the_truth_says():
 
 
 def test_seen_from_is_the_inverse_of_the_motion():
-    motion = small("spect-ct", n=1)._draw(1, 0, (5.0, 6.0, 7.0))[0]
+    motion = small("spect-ct", n=1).draw_motion(1, 0, (5.0, 6.0, 7.0))[0]
     grid = replace(cubic_grid(8), spacing=(3.0, 4.0, 5.0))
     index = (1.0, 2.0, 5.0)
     there = motion.map_points(undo_motion(grid, motion).to_physical(index))

@@ -20,6 +20,8 @@ from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
 from spect_scenes import cylinder, frame
 
+pytestmark = pytest.mark.simulation
+
 RADIUS = 110.0
 
 

@@ -8,6 +8,8 @@ from scipy.spatial import Delaunay
 from regkit_nuclear.phantoms.thorax import ORGANS
 from thorax_patients import SEEDS, rendered, volumes_ml, where
 
+pytestmark = pytest.mark.simulation
+
 # Generous limits in ml around what anatomy books and CT studies of adults give; organs that the
 # field of view cuts (clavicles, humeri) or that only women have are looked at elsewhere.
 VOLUMES_ML = {

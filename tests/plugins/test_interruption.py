@@ -10,6 +10,8 @@ from phantoms import small_pair
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit_classic.interruption import stopping_on_interrupt
 
+pytestmark = pytest.mark.end_to_end
+
 
 def _endless() -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()

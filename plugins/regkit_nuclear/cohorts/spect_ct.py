@@ -119,7 +119,7 @@ class SpectCt(Cohort):
         seed = self.patient_seed(index)
         emission = _simulate_spect(self.settings, seed)
         subject, grid = emission.subject, emission.nac.grid
-        truth, coverage = self._draw(seed, index % self.motions, grid.centre)
+        truth, coverage = self.draw_motion(seed, index % self.motions, grid.centre)
         mu, organs = subject.transmission(grid, truth, coverage)
         images: dict[str, Any] = {} if emission.ac is None else {"ac": emission.ac}
         if self.projections:
@@ -154,7 +154,7 @@ class SpectCt(Cohort):
             self.device,
         )
 
-    def _draw(
+    def draw_motion(
         self, seed: int, number: int, centre: Vector3
     ) -> tuple[AffineTransform, AxialCoverage]:
         """Draw a motion and the slices that the CT covers."""
