@@ -62,7 +62,7 @@ class PerturbedPetCt(Cohort):
         available = len(_read(self.pairs)) * self.motions
         if self.n > available:
             raise ParameterError(
-                f"{self.pairs} has {available} cases with motions = {self.motions}, not {self.n}"
+                f"{self.pairs} makes {available} cases with motions = {self.motions}, not {self.n}"
             )
         super().__post_init__()
 
