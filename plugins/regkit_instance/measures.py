@@ -125,32 +125,43 @@ class SampledMetric:
 
     def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,), and the share of points that meet the moving image (B,)."""
-        scores, shares = np.empty(len(maps)), np.empty(len(maps))
-        self._each(lambda part: self._look_up(maps[part], scores[part], shares[part]), len(maps))
-        return scores, shares
+        scores, overlaps = np.empty(len(maps)), np.empty(len(maps))
+        to_index = self._to_index(maps)
+        self._for_each_batch(
+            lambda part: self._score_batch(to_index[part], scores[part], overlaps[part]), len(maps)
+        )
+        return scores, overlaps
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
         scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
-        self._each(
-            lambda part: self._differentiate(maps[part], scores[part], by_maps[part]), len(maps)
+        to_index = self._to_index(maps)
+        self._for_each_batch(
+            lambda part: self._differentiate(to_index[part], scores[part], by_maps[part]),
+            len(maps),
         )
         # The index is P (A x + t), so that what is known by the rows of P A belongs to P^T.
-        to_index = self.level.to_padded_index(self.origin)[:, :3]
-        return scores, np.asarray(np.einsum("ji,bjk->bik", to_index, by_maps))
+        linear = self.level.to_padded_index(self.origin)[:, :3]
+        return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
 
-    def _look_up(self, maps: FloatArray, scores: FloatArray, shares: FloatArray) -> None:
-        values = np.empty((len(maps), self._size), np.float32)
-        interpolate(self.level.array, self._to_index(maps), self.points.positions, values)
+    def _score_batch(
+        self, to_index: FloatArray, scores: FloatArray, overlaps: FloatArray
+    ) -> None:
+        """Fill in scores and overlaps of maps (B, 3, 4) from sample points to indices."""
+        values = np.empty((len(to_index), self._size), np.float32)
+        interpolate(self.level.array, to_index, self.points.positions, values)
         self.score(values, self._fewest, scores, NONE)
-        shares[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
+        overlaps[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
 
-    def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
-        values = np.empty((len(maps), self._size), np.float32)
-        gradients = np.empty((len(maps), 3, self._size), np.float32)
+    def _differentiate(
+        self, to_index: FloatArray, scores: FloatArray, by_maps: FloatArray
+    ) -> None:
+        """Fill in scores and derivatives by the entries of maps from sample points to indices."""
+        values = np.empty((len(to_index), self._size), np.float32)
+        gradients = np.empty((len(to_index), 3, self._size), np.float32)
         slopes = np.empty_like(values)
         positions = self.points.positions
-        gather(self.level.array, self._to_index(maps), positions, values, gradients)
+        gather(self.level.array, to_index, positions, values, gradients)
         self.score(values, self._fewest, scores, slopes)
         backpropagate(values, slopes, gradients, positions, by_maps)
 
@@ -160,8 +171,12 @@ class SampledMetric:
         indexed[:, :, 3] += matrix[:, 3]
         return np.asarray(indexed)
 
-    def _each(self, work: Callable[[slice], None], count: int) -> None:
-        """Do the work for all maps, a few at a time."""
+    def _for_each_batch(self, work: Callable[[slice], None], count: int) -> None:
+        """Do the work for batches of maps, on several threads.
+
+        Compiled loops treat each map on its own, in the same order of operations wherever in a
+        batch it is: results are exactly equal for any number of threads.
+        """
         rows = max(1, SAMPLES_AT_ONCE // max(self._size, 1))
         rows = max(1, min(rows, -(-count // self.threads)))
         parts = [slice(first, first + rows) for first in range(0, count, rows)]

@@ -310,7 +310,8 @@ def test_the_compiled_loops_over_patches_give_the_same_numbers(name: str) -> Non
     found, expected = (m.values_and_gradients(at) for m in (compiled, dense))
     np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5 * np.abs(expected[1]).max())
-    np.testing.assert_array_equal(compiled.values(at), found[0])
+    # Loops with and without derivatives round differently.
+    np.testing.assert_allclose(compiled.values(at), found[0], rtol=1e-6)
 
 
 def test_the_compiled_loops_over_edges_give_the_same_numbers() -> None:
@@ -326,7 +327,8 @@ def test_the_compiled_loops_over_edges_give_the_same_numbers() -> None:
     found, expected = (m.values_and_gradients(at) for m in (compiled, dense))
     np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5 * np.abs(expected[1]).max())
-    np.testing.assert_array_equal(compiled.values(at), found[0])
+    # Loops with and without derivatives round differently.
+    np.testing.assert_allclose(compiled.values(at), found[0], rtol=1e-6)
     nowhere = at + np.array([0, 0, 0, 1e4])
     assert (compiled.values_and_gradients(nowhere)[0] == -np.inf).all()
     assert (compiled.values_and_gradients(nowhere)[1] == 0).all()

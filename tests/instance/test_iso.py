@@ -198,7 +198,7 @@ def test_two_measures_together_are_their_sum() -> None:
     intensities, other = (images.measure(name, 0, 4000, 32) for name in ("mi", "cr"))
     maps = np.stack([np.eye(3, 4), NEAR.matrix[:3]])
     value, slope = WeightedSum(intensities, other, 3.0).values_and_gradients(maps)
-    np.testing.assert_array_equal(value, WeightedSum(intensities, other, 3.0).values(maps))
+    np.testing.assert_allclose(value, WeightedSum(intensities, other, 3.0).values(maps), rtol=1e-6)
     parts = [measure.values_and_gradients(maps) for measure in (intensities, other)]
     np.testing.assert_allclose(value, parts[0][0] + 3 * parts[1][0])
     np.testing.assert_allclose(slope, parts[0][1] + 3 * parts[1][1])
