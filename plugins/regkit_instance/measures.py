@@ -144,9 +144,7 @@ class SampledMetric:
         linear = self.level.to_padded_index(self.origin)[:, :3]
         return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
 
-    def _score_batch(
-        self, to_index: FloatArray, scores: FloatArray, overlaps: FloatArray
-    ) -> None:
+    def _score_batch(self, to_index: FloatArray, scores: FloatArray, overlaps: FloatArray) -> None:
         """Fill in scores and overlaps of maps (B, 3, 4) from sample points to indices."""
         values = np.empty((len(to_index), self._size), np.float32)
         interpolate(self.level.array, to_index, self.points.positions, values)
