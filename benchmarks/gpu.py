@@ -35,7 +35,11 @@ import records
 from regkit.geometry.grid import Grid
 from regkit_instance.torch_backend import point_sampler as looking
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.metrics import (
+    BatchMeasure,
+    gradient_field_measure,
+    point_metric,
+)
 from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
@@ -74,12 +78,12 @@ def scene(size: int, device: torch.device) -> tuple[PointSampler, Tensor]:
     return where, tiles(image(size, device, 0), PATCH).reshape(1, -1)
 
 
-def measure(name: str, where: PointSampler, fixed: Tensor) -> Dense:
+def measure(name: str, where: PointSampler, fixed: Tensor) -> BatchMeasure:
     if name == "ngf":
         slopes = torch.rand(where.points.shape, device=fixed.device)
-        return fields_of(where, slopes)
+        return gradient_field_measure(where, slopes)
     whole = PATCH**3 if name in ("lncc", "local-cr") else 1
-    return DenseMeasure(where, rule_of(name, fixed, BINS, whole))
+    return DenseMeasure(where, point_metric(name, fixed, BINS, whole))
 
 
 def maps(count: int, device: torch.device) -> Tensor:
@@ -150,7 +154,7 @@ def measures(options: argparse.Namespace, device: torch.device) -> Iterator[dict
 
 def compiled(options: argparse.Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
     """Compile a function with torch.compile and check its result against the original."""
-    looking.STEP[device.type] = options.size**3
+    looking.BATCH_VALUES[device.type] = options.size**3
     where, fixed = scene(options.size, device)
     at = maps(1, device)
     for name in ("mi", "cr"):

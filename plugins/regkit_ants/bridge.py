@@ -1,4 +1,4 @@
-"""To antspyx and back; both sides are LPS mm, ANTs' arrays are x, y, z."""
+"""Conversion to and from antspyx; both sides use LPS mm, arrays of ANTs are x, y, z."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from regkit.geometry.grid import Grid
 from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import Volume
@@ -27,17 +26,11 @@ def volume_to_ants(volume: Volume) -> Any:
     )
 
 
-def grid_from_ants(image: Any) -> Grid:
-    """Return the grid of a 3-D ``ants.ANTsImage``."""
-    x, y, z = image.shape
-    return Grid((z, y, x), image.spacing, image.origin, tuple(np.ravel(image.direction).tolist()))
-
-
 def write_affine(transform: AffineTransform, path: Path) -> None:
-    """Write an affine transform as ANTs reads it, a ``.mat`` file."""
+    """Write an affine transform to a ``.mat`` file for ANTs."""
     sitk.WriteTransform(transform_to_sitk(transform), str(path))
 
 
 def read_affine(path: Path) -> Transform:
-    """Read what ANTs wrote to a ``.mat`` file."""
+    """Read the transform of a ``.mat`` file of ANTs."""
     return transform_from_sitk(sitk.ReadTransform(str(path)))

@@ -22,31 +22,34 @@ from regkit.similarity.centering import center_pair
 from regkit.similarity.intensity import normalize_for_similarity
 from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
 
+# Step of the gradient descent and levels, as in the scripts of ANTs for linear registration.
 STEP = 0.1
-LARGEST_SEED = 2**31 - 2
-# Shrink factor, most steps, smoothing in voxels.
+MAX_SEED = 2**31 - 2
+# Shrink factor, largest number of steps, smoothing in voxels.
 LEVELS = ((8, 1000, 3), (4, 500, 2), (2, 250, 1), (1, 100, 0))
-FEWEST_VOXELS, COARSEST_VOXELS = 4, 16
-# Steps at full resolution cost as much as all others and pay only where voxels are large.
-SMALL_VOXELS = 500_000
+# Least voxels along an axis: of an image for ANTs, and of a level (chosen by hand).
+MIN_VOXELS, COARSEST_VOXELS = 4, 16
+# Steps at full resolution cost as much as all others together and help only with large voxels:
+# images with more voxels than this have none. Chosen by hand.
+MAX_FULL_RESOLUTION_VOXELS = 500_000
 
 
 @dataclass(frozen=True)
 class AntsLinear:
-    """Maximises Mattes mutual information with ``antsRegistration``.
+    """Registration by Mattes mutual information with ``antsRegistration``.
 
     The schedule of resolutions is the one of ANTs' own scripts for linear registration.
 
     Parameters
     ----------
     model
-        ``rigid``, or ``affine``, which follows a rigid stage.
+        Transform model: ``rigid``, or ``affine`` after a rigid stage.
     bins
-        Bins of the joint histogram along each axis.
+        Number of bins of the joint histogram along each axis.
     sampling_fraction
-        Share of the fixed voxels that are compared, on a regular pattern.
+        Fraction of the fixed voxels that are compared, in a regular pattern.
     seed
-        Of what is random in ANTs, 0 or more.
+        Seed of the random numbers of ANTs, 0 or more.
     """
 
     model: Literal["rigid", "affine"] = "rigid"
@@ -55,19 +58,19 @@ class AntsLinear:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values that ANTs would stumble over."""
-        check_ranges(self, bins=(5, 1024), sampling_fraction=(0.001, 1), seed=(0, LARGEST_SEED))
+        """Refuse values that ANTs cannot use."""
+        check_ranges(self, bins=(5, 1024), sampling_fraction=(0.001, 1), seed=(0, MAX_SEED))
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map improved by ANTs."""
+        """Return the initial map after the correction by ANTs."""
         _refuse_thin(pair)
-        near = center_pair(pair)
+        centered = center_pair(pair)
         with TemporaryDirectory(prefix="regkit-ants-") as folder:
             start, prefix = Path(folder, "start.mat"), Path(folder, "found")
-            write_affine(_linear(near.pair.start), start)
-            self._run(near.pair, start, prefix)
+            write_affine(_linear(centered.pair.start), start)
+            self._run(centered.pair, start, prefix)
             found = read_affine(prefix.with_name("found0GenericAffine.mat"))
-        return Estimate(near.to_original(found))
+        return Estimate(centered.to_original(found))
 
     def _run(self, pair: Pair, start: Path, prefix: Path) -> None:
         import ants  # noqa: PLC0415 - takes seconds
@@ -101,9 +104,9 @@ class AntsLinear:
 
 
 def _schedule(shape_zyx: tuple[int, int, int]) -> list[str]:
-    """Return the options for the resolutions that an image of this size is good for."""
+    """Return the options for the resolution levels of an image of this size."""
     levels = [v for v in LEVELS if max(shape_zyx) >= COARSEST_VOXELS * v[0]] or [LEVELS[-1]]
-    if np.prod(shape_zyx) > SMALL_VOXELS:
+    if np.prod(shape_zyx) > MAX_FULL_RESOLUTION_VOXELS:
         levels[-1] = (1, 0, 0)
     factors, steps, sigmas = ("x".join(map(str, column)) for column in zip(*levels, strict=True))
     return [
@@ -124,10 +127,10 @@ def _linear(start: Transform) -> AffineTransform:
 
 def _refuse_thin(pair: Pair) -> None:
     for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
-        if min(volume.grid.shape_zyx) < FEWEST_VOXELS:
+        if min(volume.grid.shape_zyx) < MIN_VOXELS:
             raise RegistrationError(
                 f"the {role} image has {volume.grid.shape_zyx} voxels (z, y, x); "
-                f"ANTs needs at least {FEWEST_VOXELS} along every axis"
+                f"ANTs needs at least {MIN_VOXELS} along every axis"
             )
 
 

@@ -1,4 +1,4 @@
-"""What this package offers."""
+"""The methods of this package."""
 
 from collections.abc import Iterable
 
@@ -22,6 +22,6 @@ def _spec(model: str, summary: str) -> MethodSpec:
 def regkit_methods() -> Iterable[MethodSpec]:
     """Offer the methods of this package."""
     return (
-        _spec("rigid", "rigid mutual information of ANTs (antspyx)"),
-        _spec("affine", "rigid, then affine mutual information of ANTs (antspyx)"),
+        _spec("rigid", "rigid Mattes mutual information with ANTs (antspyx)"),
+        _spec("affine", "rigid, then affine Mattes mutual information with ANTs (antspyx)"),
     )

@@ -23,14 +23,17 @@ from regkit.similarity.centering import center_pair
 from regkit.similarity.intensity import normalize_for_similarity
 from regkit.similarity.point_sample import in_field_of_view, sample_points
 
-LARGEST_SEED = 2**31 - 1
-FEWEST_VOXELS = 4
-LEAST_SHARE, LEAST_SHARE_IN_MASKS = 0.25, 0.02
+MAX_SEED = 2**31 - 1
+# Least number of voxels along an axis for elastix.
+MIN_VOXELS = 4
+# Least fraction of valid samples: the default of elastix. It is multiplied by the fraction of
+# points in both masks, or by the second number if that is larger (chosen by hand).
+MIN_VALID_FRACTION, MIN_MASK_FRACTION = 0.25, 0.02
 
 
 @dataclass(frozen=True)
 class ElastixRigid:
-    """Maximises Mattes mutual information with elastix and its default rigid parameter map.
+    """Registration by Mattes mutual information with the default rigid parameters of elastix.
 
     Adaptive stochastic gradient descent over four smoothed resolutions, with new random points
     at every step.
@@ -38,15 +41,15 @@ class ElastixRigid:
     Parameters
     ----------
     resolutions
-        Number of resolutions, each twice as smooth as the next.
+        Number of resolution levels, each twice as smooth as the next.
     samples
-        Random points of the fixed image at which it is compared, drawn anew at every step.
+        Number of random points of the fixed image, drawn anew at every step.
     iterations
-        Steps on each resolution.
+        Number of steps at each resolution level.
     seed
-        Of the random points, 0 or more.
+        Seed of the random points, 0 or more.
     threads
-        Number of threads; 0 leaves it to the library.
+        Number of threads; 0 for the default of ITK.
     """
 
     resolutions: int = 4
@@ -56,30 +59,30 @@ class ElastixRigid:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values that elastix would stumble over."""
+        """Refuse values that elastix cannot use."""
         check_ranges(
             self,
             resolutions=(1, 8),
             samples=(100, 1e9),
             iterations=(1, 1e6),
-            seed=(0, LARGEST_SEED),
+            seed=(0, MAX_SEED),
             threads=(0, 128),
         )
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map improved by elastix."""
+        """Return the initial map after the correction by elastix."""
         _refuse_thin(pair)
-        near = center_pair(pair)
+        centered = center_pair(pair)
         with warnings.catch_warnings():
             # Modules of ITK warn when they are imported, and crash where warnings are errors.
             warnings.simplefilter("ignore")
             elastix = _Elastix()
             with elastix.threads(self.threads):
-                found = elastix.run(near.pair, self._settings(near.pair))
-        return Estimate(near.to_original(found))
+                found = elastix.run(centered.pair, self._settings(centered.pair))
+        return Estimate(centered.to_original(found))
 
     def _settings(self, pair: Pair) -> dict[str, str]:
-        """Return what differs from the default parameter map of elastix, or may."""
+        """Return the entries that differ from the default parameter map of elastix."""
         return {
             "NumberOfResolutions": str(self.resolutions),
             "NumberOfSpatialSamples": str(self.samples),
@@ -88,7 +91,7 @@ class ElastixRigid:
             "WriteResultImage": "false",
             # By default up to 17 voxels are taken off a mask, and small ones vanish.
             "ErodeMask": "false",
-            "RequiredRatioOfValidSamples": str(_least_share(pair)),
+            "RequiredRatioOfValidSamples": str(_min_valid_fraction(pair)),
         }
 
 
@@ -139,7 +142,7 @@ class _Elastix:
 
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
-        """Let ITK use so many threads for now; its own choice with 0."""
+        """Set the number of threads of ITK within a context; 0 leaves the default."""
         threader = self._itk.MultiThreaderBase
         before = threader.GetGlobalDefaultNumberOfThreads()
         threader.SetGlobalDefaultNumberOfThreads(count or before)
@@ -182,7 +185,7 @@ class _Elastix:
 
 
 def _matrix(transform: Any) -> AffineTransform:
-    """Read off a linear map of ITK where it takes the origin and the unit vectors."""
+    """Return a linear map of ITK by the images of the origin and the unit vectors."""
     mapped = np.array([list(transform.TransformPoint(p)) for p in np.eye(4, 3, -1).tolist()])
     matrix = np.eye(4)
     matrix[:3, :3] = (mapped[1:] - mapped[0]).T
@@ -190,19 +193,19 @@ def _matrix(transform: Any) -> AffineTransform:
     return AffineTransform(matrix)
 
 
-def _least_share(pair: Pair) -> float:
-    """Return the share of points below which elastix gives up: its own, of those in the masks."""
+def _min_valid_fraction(pair: Pair) -> float:
+    """Return the least fraction of valid samples for elastix, relative to those in both masks."""
     if pair.moving_mask is None:
-        return LEAST_SHARE
+        return MIN_VALID_FRACTION
     points = sample_points(pair.fixed, pair.fixed_mask).points
     in_both = in_field_of_view(pair.moving, pair.moving_mask, pair.start.map_points(points))
-    return LEAST_SHARE * max(float(in_both.mean()), LEAST_SHARE_IN_MASKS)
+    return MIN_VALID_FRACTION * max(float(in_both.mean()), MIN_MASK_FRACTION)
 
 
 def _refuse_thin(pair: Pair) -> None:
     for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
-        if min(volume.grid.shape_zyx) < FEWEST_VOXELS:
+        if min(volume.grid.shape_zyx) < MIN_VOXELS:
             raise RegistrationError(
                 f"the {role} image has {volume.grid.shape_zyx} voxels (z, y, x); "
-                f"elastix needs at least {FEWEST_VOXELS} along every axis"
+                f"elastix needs at least {MIN_VOXELS} along every axis"
             )

@@ -1,4 +1,4 @@
-"""The method that does nothing: what the others are compared with."""
+"""The identity transform: the baseline of comparisons."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from regkit.registrar import Estimate, Pair
 
 @dataclass(frozen=True)
 class Identity:
-    """Returns the initial map."""
+    """Returns the initial map unchanged."""
 
     def register(self, pair: Pair) -> Estimate:
-        """Return `pair.initial`, identity if there is none."""
+        """Return `pair.initial`, or the identity transform without one."""
         return Estimate(pair.start)

@@ -1,4 +1,4 @@
-"""Ctrl-C during a long call into ITK, which would otherwise be noticed only after it."""
+"""Interruption of a long call into ITK by Ctrl-C, which has no effect before its end otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 @contextmanager
 def stopping_on_interrupt(method: sitk.ImageRegistrationMethod) -> Iterator[None]:
-    """Stop an optimiser after its current iteration on Ctrl-C, then raise `KeyboardInterrupt`.
+    """Stop an optimizer after its current iteration on Ctrl-C, then raise `KeyboardInterrupt`.
 
     An exception raised in a callback of ITK would print a traceback; a handler that asks ITK to
     stop does not. Python runs handlers between its own instructions only, hence the callback.

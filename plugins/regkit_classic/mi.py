@@ -24,42 +24,46 @@ from regkit.similarity.point_sample import sample_points, sample_points_in_mask
 from regkit_classic.interruption import stopping_on_interrupt
 from regkit_classic.pyramid import at_level, levels_mm
 
-# Steps shrink slowly: a random sample makes the measure rough, and a quicker descent stalls on it.
+# Constants without another origin were chosen by hand.
+# Factor by which steps shrink: random sampling makes the metric rough, and faster descents stall.
 RELAXATION = 0.75
+# Lengths of the first and last step of a level, as fractions of its spacing.
 FIRST_STEP, LAST_STEP = 0.5, 1e-3
+# Number of levels, the finest ones, at which the affine model is optimized.
 AFFINE_LEVELS = 2
-LARGEST_SEED = 2**31 - 2
+MAX_SEED = 2**31 - 2
+# Number of points with which initial and final map are compared.
 PROBE = 20_000
-# Of the information explained at the start; less is lost to a slightly different sharpness.
-KEPT = 0.9
+# Least similarity of the result relative to that of the initial map; interpolation changes it by
+# less.
+MIN_SIMILARITY_RATIO = 0.9
 
 
 @dataclass(frozen=True)
 class MutualInformation:
-    """Maximises mutual information over rigid or affine maps.
+    """Registration by Mattes mutual information over rigid or affine maps.
 
-    What lies outside the moving image (or a mask) is unknown and does not count. The map turns
-    about the centre of the fixed body and begins at the initial map. If the images tell less about
-    each other at the end than there, the search has lost its way: the initial map is returned,
-    with a warning.
+    Points outside the moving image (or a mask) are unknown and do not count. Rotations are about
+    the centre of the fixed body, and the search starts from the initial map. If the images are
+    less similar at its end, the search has diverged: the initial map is returned, with a warning.
 
     Parameters
     ----------
     model
-        ``rigid``, or ``affine``, which follows a rigid registration.
+        Transform model: ``rigid``, or ``affine`` after a rigid registration.
     levels
-        Number of resolutions, each twice as coarse as the next.
+        Number of resolution levels, each twice as coarse as the next.
     bins
-        Bins of the joint histogram along each axis.
+        Number of bins of the joint histogram along each axis.
     samples
-        Random points of the fixed image at which it is compared.
+        Number of random sample points of the fixed image.
     iterations
-        Most steps on a level.
+        Largest number of steps at a level.
     seed
-        Of the random points, 0 or more.
+        Seed of the random points, 0 or more.
     threads
-        Number of threads; 0 leaves it to the library. Only with one the answer is the same to the
-        last digit every time: more add up gradients in the order in which they finish.
+        Number of threads; 0 for the default of ITK. Results of the same seed are exactly equal, on
+        one CPU, with one thread only: several add up gradients in the order in which they finish.
     """
 
     model: Literal["rigid", "affine"] = "rigid"
@@ -71,21 +75,21 @@ class MutualInformation:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse values that ITK would stumble over, or take for something else."""
+        """Refuse values that ITK cannot use or takes to mean something else."""
         check_ranges(
             self,
             levels=(1, 8),
             bins=(5, 1024),
             samples=(100, 1e9),
             iterations=(1, 1e6),
-            seed=(0, LARGEST_SEED),
+            seed=(0, MAX_SEED),
             threads=(0, 1024),
         )
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after the motion found, and how the search went."""
-        near = normalize_scale(pair)
-        search = _Search(self, near)
+        """Return the initial map after the correction found, with the log of the search."""
+        centered = normalize_scale(pair)
+        search = _Search(self, centered)
         spacings = levels_mm(pair.fixed.grid, pair.moving.grid, self.levels)
         motion: sitk.Transform = sitk.Euler3DTransform()
         for spacing in spacings:
@@ -94,24 +98,26 @@ class MutualInformation:
             motion = _as_affine(motion)
             for spacing in spacings[-AFFINE_LEVELS:]:
                 search.improve(motion, spacing)
-        total = near.pair.start @ transform_from_sitk(motion)
-        return _unless_lost(pair, near.to_original(total), {"levels": search.log})
+        total = centered.pair.start @ transform_from_sitk(motion)
+        return _or_initial(pair, centered.to_original(total), {"levels": search.log})
 
 
 class _Search:
-    """One registration: the prepared images, and what happened on each level."""
+    """One registration: the normalized images, and the log of the levels."""
 
-    def __init__(self, settings: MutualInformation, near: CenteredPair) -> None:
+    def __init__(self, settings: MutualInformation, centered: CenteredPair) -> None:
         self._settings = settings
-        self._unit_mm = near.unit_mm
-        self._pair = pair = near.pair
+        self._unit_mm = centered.unit_mm
+        self._pair = pair = centered.pair
         self._fixed = normalize_for_similarity(pair.fixed, pair.fixed_mask)
         self._moving = normalize_for_similarity(pair.moving, pair.moving_mask)
-        self._share_in_mask = len(sample_points(pair.fixed, pair.fixed_mask, PROBE).points) / PROBE
+        self._fraction_in_mask = (
+            len(sample_points(pair.fixed, pair.fixed_mask, PROBE).points) / PROBE
+        )
         self.log: list[dict[str, Any]] = []
 
     def improve(self, motion: sitk.Transform, spacing_mm: float) -> None:
-        """Optimise a motion in place, at one resolution."""
+        """Optimize a motion in place, at one resolution."""
         spacing = spacing_mm / self._unit_mm
         fixed, moving = at_level(self._fixed, spacing), at_level(self._moving, spacing)
         method = self._method(motion, fixed.GetNumberOfPixels(), spacing)
@@ -138,13 +144,13 @@ class _Search:
         method = sitk.ImageRegistrationMethod()
         if settings.threads:
             method.SetNumberOfThreads(settings.threads)
-            # This is what makes the metric's gradient that of one thread.
+            # The order of the sums of the gradient depends on the work units, not on the threads.
             method.SetNumberOfWorkUnits(settings.threads)
         method.SetMetricAsMattesMutualInformation(settings.bins)
         method.SetMetricSamplingStrategy(method.RANDOM)
-        share = settings.samples / max(voxels * self._share_in_mask, 1)
+        fraction = settings.samples / max(voxels * self._fraction_in_mask, 1)
         # SimpleITK takes a seed of zero for "use the clock".
-        method.SetMetricSamplingPercentage(min(share, 1.0), settings.seed + 1)
+        method.SetMetricSamplingPercentage(min(fraction, 1.0), settings.seed + 1)
         method.SetInterpolator(sitk.sitkLinear)
         method.SetMovingInitialTransform(transform_to_sitk(self._pair.start))
         self._set_masks(method)
@@ -155,8 +161,8 @@ class _Search:
             relaxationFactor=RELAXATION,
             gradientMagnitudeTolerance=1e-8,
         )
-        # ITK gives a step its length before it weighs turns against shifts. In millimetres, where
-        # the centres already agree, the first step would turn the body by half a circle.
+        # ITK fixes the length of a step before it scales rotations against translations: in mm,
+        # the first step would rotate by half a turn where the centres agree already.
         method.SetOptimizerScales([1.0] * motion.GetNumberOfParameters())
         return method
 
@@ -167,17 +173,17 @@ class _Search:
             method.SetMetricMovingMask(_mask(self._pair.moving_mask))
 
 
-def _unless_lost(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Estimate:
-    """Return what was found, or where the search began if the images tell more there."""
+def _or_initial(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Estimate:
+    """Return the map found, or the initial map where the images are more similar under that."""
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE)
     start, end = (
         overlap_weighted_nmi(sample, pair.moving, transform, pair.moving_mask)
         for transform in (pair.start, found)
     )
-    if end >= KEPT * start:
+    if end >= MIN_SIMILARITY_RATIO * start:
         return Estimate(found, diagnostics=diagnostics)
     warning = (
-        "the search for mutual information lost its way and the initial map is returned; start "
+        "the search for mutual information diverged and the initial map is returned; start "
         "closer, mask what only one image shows, or try another method"
     )
     return Estimate(pair.start, diagnostics={**diagnostics, "warnings": [warning]})
@@ -203,8 +209,8 @@ def _in_words(error: RuntimeError) -> str:
     if "outside moving image buffer" in str(error):
         return (
             "too little of the fixed image maps inside the moving one; "
-            "start closer to the solution, or look at the masks"
+            "start closer to the solution, or check the masks"
         )
     if "spacing" in str(error):  # of the joint histogram, whose bins have no width
         return "one of the images is constant where they overlap (in the masks)"
-    return "the optimiser failed: " + str(error).strip().splitlines()[-1].split("): ")[-1]
+    return "the optimizer failed: " + str(error).strip().splitlines()[-1].split("): ")[-1]

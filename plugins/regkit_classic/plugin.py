@@ -1,10 +1,10 @@
-"""What this package offers."""
+"""The methods of this package."""
 
 from collections.abc import Iterable
 
 from regkit.plugin import MethodSpec, hookimpl
 
-EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
+INPUTS = frozenset({"initial", "fixed_mask", "moving_mask"})
 
 
 @hookimpl
@@ -14,30 +14,30 @@ def regkit_methods() -> Iterable[MethodSpec]:
         MethodSpec(
             name="identity",
             target="regkit_classic.identity:Identity",
-            summary="leaves the images where they are: the row every table needs",
+            summary="identity transform (baseline)",
             model="none",
             is_registration=False,
         ),
         MethodSpec(
             name="moments",
             target="regkit_classic.moments:Moments",
-            summary="brings centres of mass together, and principal axes if asked (axes=true)",
-            supports=EVERYTHING,
+            summary="alignment of centres of mass, and of principal axes with axes=true",
+            supports=INPUTS,
             initializer=True,
         ),
         MethodSpec(
             name="mi",
             target="regkit_classic.mi:MutualInformation",
-            summary="Mattes mutual information, rigid or affine, coarse to fine (SimpleITK)",
-            supports=EVERYTHING,
+            summary="Mattes mutual information, rigid or affine, multi-resolution (SimpleITK)",
+            supports=INPUTS,
             requires={"SimpleITK": "SimpleITK"},
             reference="doi:10.1109/TMI.2003.809072",
         ),
         MethodSpec(
             name="elastix-rigid",
             target="regkit_classic.elastix:ElastixRigid",
-            summary="rigid mutual information of elastix, its default parameters (itk-elastix)",
-            supports=EVERYTHING,
+            summary="rigid Mattes mutual information with default elastix (itk-elastix)",
+            supports=INPUTS,
             requires={"itk": "itk-elastix"},
             reference="doi:10.1109/TMI.2009.2035616",
         ),

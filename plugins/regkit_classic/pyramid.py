@@ -1,4 +1,4 @@
-"""Coarse to fine in millimetres, so that anisotropic and differently sampled images meet."""
+"""Resolution levels in millimetres, for anisotropic and differently sampled images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.geometry.volume import Volume
 
-# Beyond this many voxels across the field of view, motion is no better determined.
-FINEST_SHARE = 1 / 160
+# Spacing of the finest level as a fraction of the field of view, at least: finer voxels hardly
+# determine a motion better. Chosen by hand, as is the sigma of the smoothing in spacings.
+FINEST_FRACTION = 1 / 160
 SMOOTHING = 0.5
-# An axis is not made coarser than this; the filters of ITK need four voxels.
-COARSEST_VOXELS, FEWEST_VOXELS = 16, 4
+# Least number of voxels of an axis of a level (chosen by hand), and for the filters of ITK.
+COARSEST_VOXELS, MIN_VOXELS = 16, 4
 
 
 def levels_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
@@ -24,7 +25,7 @@ def levels_mm(fixed: Grid, moving: Grid, count: int) -> tuple[float, ...]:
     needs.
     """
     between = float(np.sqrt(_voxel_mm(fixed) * _voxel_mm(moving)))
-    finest = max(between, FINEST_SHARE * max(fixed.extent))
+    finest = max(between, FINEST_FRACTION * max(fixed.extent))
     return tuple(finest * 2**step for step in reversed(range(count)))
 
 
@@ -38,10 +39,10 @@ def at_level(volume: Volume, spacing_mm: float) -> sitk.Image:
     RegistrationError
         The volume is thinner than four voxels.
     """
-    if min(volume.grid.shape_zyx) < FEWEST_VOXELS:
+    if min(volume.grid.shape_zyx) < MIN_VOXELS:
         raise RegistrationError(
             f"an image of {volume.grid.shape_zyx} voxels (z, y, x) is too thin for 3-D "
-            f"registration, which needs at least {FEWEST_VOXELS} along every axis"
+            f"registration, which needs at least {MIN_VOXELS} along every axis"
         )
     image = volume_to_sitk(volume)
     factors = [

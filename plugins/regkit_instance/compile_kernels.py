@@ -13,7 +13,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair, Registrar
 from regkit_instance.fast import FastRegistration
-from regkit_instance.iso import InstanceOptimisation
+from regkit_instance.iso import InstanceOptimization
 
 
 def delete_compiled() -> None:
@@ -30,7 +30,7 @@ def compile_kernels() -> None:
     registrars: tuple[Registrar, ...] = (
         FastRegistration(samples=1000),
         FastRegistration("cr", samples=1000),
-        *(InstanceOptimisation(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
+        *(InstanceOptimization(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
     )
     for registrar in registrars:
         registrar.register(Pair(image, image))

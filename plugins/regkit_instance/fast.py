@@ -1,4 +1,4 @@
-"""The methods `fast-mi` and `fast-cr`."""
+"""The methods `fast-mi` and `fast-cr`: multi-start search over all rotations."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from regkit.errors import ParameterError
 from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
 
-LARGEST_SEED = 2**31 - 2
+MAX_SEED = 2**31 - 2
 
 
 @dataclass(frozen=True)
 class FastRegistration:
-    """Finds the linear map under which a measure of sampled intensities is highest.
+    """Multi-start registration that maximizes the similarity of sampled intensities.
 
-    Some two thousand starts (every rotation, the body in several places) are scored at a
-    coarse level, the best climb, and what is good enough goes on to the finer levels. What lies
-    outside the moving image (or a mask) is unknown and does not count.
+    About two thousand starts (all rotations, several positions of the body) are scored at a coarse
+    level. The best are optimized, and those with a good score go on to the finer levels. Points
+    outside the moving image (or a mask) are unknown and do not count.
 
     Parameters
     ----------
     measure
-        ``mi`` mutual information, ``nmi`` the normalised one, ``cr`` correlation ratio.
+        Similarity metric: ``mi`` mutual information, ``nmi`` normalized mutual information,
+        ``cr`` correlation ratio in both directions.
     model
-        ``rigid``, or ``similarity``, ``anisotropic`` (a scale along each fixed axis) or
-        ``affine``, which follow a rigid search and are held by a prior on their stretches.
+        Transform model: ``rigid``, ``similarity``, ``anisotropic`` (a scale along each fixed axis)
+        or ``affine``. All but ``rigid`` follow a rigid search and have a prior on stretches.
     starts
-        ``auto``; 1 begins at the initial map only; another number takes so many of the starts.
+        Number of starts: ``auto`` for all; 1 for the initial map only; else that many of them,
+        evenly chosen.
     levels
-        Most resolutions, each twice as coarse as the next.
+        Largest number of resolution levels, each twice as coarse as the next.
     samples
-        Points of the fixed image at which it is compared at the finest level.
+        Number of sample points of the fixed image at the finest level.
     bins
-        Bins of either image.
+        Number of histogram bins of either image.
     seed
-        Of where the points lie, 0 or more.
+        Seed of the positions of the sample points, 0 or more.
     threads
-        That share the starts; the result does not depend on them.
+        Number of threads; the result is exactly the same with any number of them.
     """
 
     measure: Literal["mi", "nmi", "cr"] = "mi"
@@ -57,15 +59,15 @@ class FastRegistration:
             levels=(1, 8),
             samples=(1000, 1e7),
             bins=(5, 250),
-            seed=(0, LARGEST_SEED),
+            seed=(0, MAX_SEED),
             threads=(1, 1024),
         )
         if self.starts != "auto" and self.starts < 1:
             raise ParameterError(f"starts must be auto, or at least 1, got {self.starts}")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map followed by the motion found, and how sure it is."""
-        from regkit_instance.multistart import MultiStartSettings, search  # noqa: PLC0415 - loads numba
+        """Return the initial map followed by the correction found, with its uncertainty."""
+        from regkit_instance.multistart import MultiStartSettings, multistart_registration  # noqa: PLC0415 - loads numba
 
         settings = MultiStartSettings(
             measure=self.measure,
@@ -77,4 +79,4 @@ class FastRegistration:
             seed=self.seed,
             threads=self.threads,
         )
-        return search(pair, settings)
+        return multistart_registration(pair, settings)

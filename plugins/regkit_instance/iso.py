@@ -1,4 +1,4 @@
-"""The method `iso`: instance-specific optimisation of any other method's result."""
+"""The method `iso`: instance-specific optimization of another method's result."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
 
 
 @dataclass(frozen=True)
-class InstanceOptimisation:
-    """Climbs from the initial map to the nearest peak of a measure of similarity.
+class InstanceOptimization:
+    """Local optimization of a similarity metric, starting from the initial map.
 
-    The last stage of a pipeline, as in ``dusfe+iso`` or ``moments+iso``. What lies outside the
-    moving image or a mask does not count. If the end is not better than the start, by the measure
-    and at full resolution, the start is kept.
+    The last stage of a pipeline, as in ``dusfe+iso`` or ``moments+iso``. Points outside the moving
+    image or a mask do not count. If the result does not score higher than the initial map at full
+    resolution, the initial map is returned.
 
     Parameters
     ----------
     measure
-        Mutual information (``mi``), the same normalised (``nmi``), correlation ratio both ways
-        (``cr``), in patches (``local-cr``), squared correlation in patches (``lncc``),
-        normalised gradient fields (``ngf``), or mutual information and gradient fields together
-        (``mi-ngf``), which edges keep from the shifts that attenuation causes.
+        Similarity metric: mutual information (``mi``), normalized mutual information (``nmi``),
+        correlation ratio in both directions (``cr``), the same in patches (``local-cr``), squared
+        correlation coefficient in patches (``lncc``), normalized gradient fields (``ngf``), or
+        mutual information and gradient fields together (``mi-ngf``), whose edges counteract the
+        bias of mutual information by attenuation.
     model
-        What the correction may be: ``rigid``, ``similarity`` or ``affine``. ``fast`` holds what is
-        more than rigid by a prior on its stretches; see `regkit_instance.stretch_prior`.
+        Transform model of the correction: ``rigid``, ``similarity`` or ``affine``. With ``fast``,
+        the last two have a prior on stretches; see `regkit_instance.stretch_prior`.
     preset
-        ``fast``: our pyramid and optimiser. ``paper``: the five scales and 620 steps of Chen et
-        al. 2024, arXiv 2409.13863, with the published loss for ``local-cr``, ``cr`` and ``mi``;
-        slow without a GPU, and for small corrections.
+        Schedule. ``fast``: the pyramid and optimizer of regkit. ``paper``: the five scales and 620
+        steps of Chen et al. 2024, arXiv 2409.13863, with the published loss for ``local-cr``,
+        ``cr`` and ``mi``; slow without a GPU, and for small corrections only.
     levels
-        Resolutions of ``fast``, each twice as coarse as the next.
+        Number of resolution levels of ``fast``, each twice as coarse as the next.
     finest_mm
-        Spacing of the finest of them in mm; 0 takes what the voxels and the field of view ask for.
+        Spacing of the finest level in mm; 0 chooses it by voxel size and field of view.
     samples
-        Points of the fixed image that ``fast`` compares.
+        Number of sample points of the fixed image, for ``fast``.
     bins
-        Of the intensities of each image, for ``fast``.
+        Number of histogram bins of each image, for ``fast``.
     rate
-        Step of ``paper``'s optimiser.
+        Learning rate of Adam, for ``paper``.
     seed
-        Of where the points lie.
+        Seed of the positions of the sample points, for ``fast``.
     device
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``auto`` is the CPU for ``fast``, and for
-        ``paper`` a GPU if there is one.
+        Device of the computation: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``auto`` is the CPU
+        for ``fast``, and for ``paper`` a GPU if there is one.
     """
 
     measure: MeasureName = "mi-ngf"
@@ -78,7 +79,7 @@ class InstanceOptimisation:
             raise ParameterError(f"device takes auto, cpu, cuda or cuda:N, got '{self.device}'")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after a correction, or as it was."""
+        """Return the corrected initial map, or the initial map where nothing scores higher."""
         return self._as_published(pair) if self.preset == "paper" else self._fast(pair)
 
     def _fast(self, pair: Pair) -> Estimate:
@@ -86,7 +87,7 @@ class InstanceOptimisation:
 
         device = None
         if self.device.startswith("cuda"):
-            from regkit_instance.torch_backend.bridge import device_named  # noqa: PLC0415 - loads torch
+            from regkit.learning.device import device_named  # noqa: PLC0415 - loads torch
 
             device = device_named(self.device)
         settings = RefinementSettings(

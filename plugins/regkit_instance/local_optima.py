@@ -1,4 +1,4 @@
-"""Which searches ended at the same place, and how well a place is determined."""
+"""Local optima that searches ended at, and the uncertainty of each."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 
-FLATTEST = 1e-4
-DESCRIBED = 5
+# Smallest curvature in 1/mm^2, an uncertainty of 100 mm: flatter directions are undetermined.
+MIN_CURVATURE = 1e-4
+# Optima in the diagnostics; further ones are of no use to a reader.
+MAX_REPORTED = 5
 
 
 @dataclass(frozen=True, eq=False)
 class LocalOptima:
-    """Different places that searches ended at, the best first.
+    """Distinct local optima, the one with the highest score first.
 
     Parameters
     ----------
     maps
-        Shape (K, 3, 4).
+        The optima, shape (K, 3, 4).
     values
-        Of the measure there, shape (K,).
+        Values of the optimized measure, shape (K,).
     scores
-        By which places are compared, shape (K,).
+        Scores by which optima are compared, shape (K,).
     counts
-        How many searches ended there, shape (K,).
+        Numbers of searches that ended at each optimum, shape (K,).
     """
 
     maps: FloatArray
@@ -37,83 +39,84 @@ class LocalOptima:
     scores: FloatArray
     counts: NDArray[np.int64]
 
-    def taken(self, which: NDArray[np.int64]) -> LocalOptima:
-        """Return some of the places, in a given order."""
+    def select(self, index: NDArray[np.int64]) -> LocalOptima:
+        """Return the optima with the given indices, in that order."""
         return LocalOptima(
-            self.maps[which], self.values[which], self.scores[which], self.counts[which]
+            self.maps[index], self.values[index], self.scores[index], self.counts[index]
         )
 
-    def best(self, most: int, nearly: float) -> LocalOptima:
-        """Return the best places, down to a share of the best one's score."""
-        good = np.flatnonzero(self.scores >= nearly * self.scores[0])
-        return self.taken(good[:most])
+    def best(self, count: int, min_ratio: float) -> LocalOptima:
+        """Return at most `count` optima with at least `min_ratio` of the highest score."""
+        good = np.flatnonzero(self.scores >= min_ratio * self.scores[0])
+        return self.select(good[:count])
 
     def nearest(self, to: FloatArray, body: FloatArray) -> int:
-        """Return which place is nearest to a map (3, 4)."""
+        """Return the index of the optimum nearest to a map (3, 4)."""
         return int(np.argmin(distances_mm(self.maps, to, body)))
 
-    def doubtful(self, share: float) -> bool:
-        """Tell whether a second place has this share of the best one's score, or there is none."""
-        return len(self.scores) < 2 or bool(self.scores[1] >= share * self.scores[0])
+    def is_ambiguous(self, ratio: float) -> bool:
+        """Return True if the second score is at least `ratio` of the best, or there is none."""
+        return len(self.scores) < 2 or bool(self.scores[1] >= ratio * self.scores[0])
 
-    def described(self, body: FloatArray) -> list[dict[str, float]]:
-        """Return the best few as plain data: how good, how far and how turned from the best."""
-        away = distances_mm(self.maps, self.maps[0], body)
+    def summary(self, body: FloatArray) -> list[dict[str, float]]:
+        """Return the best few as plain data, with distance and rotation from the best."""
+        from_best = distances_mm(self.maps, self.maps[0], body)
         return [
             {
                 "score_ratio": float(self.scores[k] / self.scores[0]),
-                "from_best_mm": float(away[k]),
-                "rotation_deg": _turn(self.maps[k], self.maps[0]),
+                "from_best_mm": float(from_best[k]),
+                "rotation_deg": _rotation_deg(self.maps[k], self.maps[0]),
                 "searches": int(self.counts[k]),
             }
-            for k in range(min(len(self.maps), DESCRIBED))
+            for k in range(min(len(self.maps), MAX_REPORTED))
         ]
 
 
 def cluster_optima(
-    maps: FloatArray, values: FloatArray, scores: FloatArray, body: FloatArray, apart_mm: float
+    maps: FloatArray, values: FloatArray, scores: FloatArray, body: FloatArray, radius_mm: float
 ) -> LocalOptima:
-    """Group the ends of searches: what is within `apart_mm` of a better one belongs to it."""
+    """Merge the ends of searches that lie within `radius_mm` of one with a higher score."""
     left = np.argsort(-scores, kind="stable")
     left = left[np.isfinite(scores[left])]
-    members, counts = [], []
+    optima, counts = [], []
     while len(left):
-        near = distances_mm(maps[left], maps[left[0]], body) <= apart_mm
-        members.append(left[0])
+        near = distances_mm(maps[left], maps[left[0]], body) <= radius_mm
+        optima.append(left[0])
         counts.append(near.sum())
         left = left[~near]
-    which = np.array(members, np.int64)
-    return LocalOptima(maps[which], values[which], scores[which], np.array(counts, np.int64))
+    index = np.array(optima, np.int64)
+    return LocalOptima(maps[index], values[index], scores[index], np.array(counts, np.int64))
 
 
 def distances_mm(maps: FloatArray, to: FloatArray, body: FloatArray) -> FloatArray:
-    """Root mean square distance between where maps (B, 3, 4) and another take a body (N, 3)."""
-    spread = body.T @ body / len(body)
-    apart = maps - to
-    turned = np.einsum("bij,jk,bik->b", apart[:, :, :3], spread, apart[:, :, :3])
-    return np.asarray(np.sqrt(np.maximum(turned, 0) + (apart[:, :, 3] ** 2).sum(axis=1)))
+    """Return the root mean square distances (B,) of a body (N, 3) under maps and under `to`."""
+    scatter = body.T @ body / len(body)
+    difference = maps - to
+    linear = np.einsum("bij,jk,bik->b", difference[:, :, :3], scatter, difference[:, :, :3])
+    return np.asarray(np.sqrt(np.maximum(linear, 0) + (difference[:, :, 3] ** 2).sum(axis=1)))
 
 
 def uncertainty_mm(
     measure: Measure, motion: Motion, peak: FloatArray, independent: float, step_mm: float
 ) -> float:
-    """Return how far the edge of the body may be from a peak, as a root mean square in mm.
+    """Return the uncertainty of an optimum at the edge of the body, as a root mean square in mm.
 
-    The number of independent samples times the information they give is a logarithm of a
-    likelihood; where it curves down by H, positions scatter with the covariance H^-1 (Laplace).
+    The mutual information times the number of independent samples is a log-likelihood; with the
+    curvature H at its maximum, the covariance of the position is H^-1 (Laplace's approximation).
 
     Parameters
     ----------
     measure
-        Information in nats a sample.
+        Mutual information in nats per sample.
     motion
-        Directions to go.
+        Transform model.
     peak
-        Map, shape (3, 4).
+        Map of the optimum, shape (3, 4).
     independent
         Number of independent samples.
     step_mm
-        Between the gradients whose difference gives H: small ones see the noise of samples.
+        Distance in mm of the gradients whose differences give H; small steps measure the noise of
+        the samples instead.
     """
     steps = np.concatenate([np.eye(motion.size), -np.eye(motion.size)]) * step_mm
     maps = motion.step(np.repeat(peak[None], len(steps), axis=0), steps)
@@ -121,8 +124,8 @@ def uncertainty_mm(
     slopes = motion.tangent(maps, by_maps)
     hessian = (slopes[motion.size :] - slopes[: motion.size]) / (2 * step_mm)
     curvatures = np.linalg.eigvalsh((hessian + hessian.T) / 2) * independent
-    return float(np.sqrt((1 / np.maximum(curvatures, FLATTEST)).sum()))
+    return float(np.sqrt((1 / np.maximum(curvatures, MIN_CURVATURE)).sum()))
 
 
-def _turn(one: FloatArray, other: FloatArray) -> float:
+def _rotation_deg(one: FloatArray, other: FloatArray) -> float:
     return rotation_angle(nearest_rotation(one[:, :3]) @ nearest_rotation(other[:, :3]).T)

@@ -1,4 +1,4 @@
-"""Similarity measures behind one interface: what the engine sees of them."""
+"""The interface of similarity measures, and those of sampled intensities."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
+from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
 from regkit_instance.numba_backend.cr import correlation_ratio
 from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.mi import mutual_information
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
 
-# Values and gradients of so many samples stay in a processor's own cache.
-SAMPLES_AT_ONCE = 60_000
-# Weight of edges beside mutual information, in `mi-ngf`. On 10 simulated patients of spect-ct's
-# validation split, from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3 leaves 0.97
-# and 0.16, 5 leaves 0.84 and 0.15, 10 leaves 0.77 and 0.15, edges alone 0.66 and 0.24.
-EDGES = 5.0
+# Maps times sample points per batch: values and gradients of so many fit the cache of a core.
+BATCH_SAMPLES = 60_000
+# Weight of gradient fields beside mutual information, in `mi-ngf`. On 10 simulated patients of the
+# validation split of spect-ct, from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3
+# leaves 0.97 and 0.16, 5 leaves 0.84 and 0.15, 10 leaves 0.77 and 0.15, gradients alone 0.66 and
+# 0.24.
+EDGE_WEIGHT = 5.0
 
-NONE = np.empty((0, 0), np.float32)
+NO_SLOPES = np.empty((0, 0), np.float32)
 
 
 class Measure(Protocol):
-    """How alike two images are under maps; larger is more alike.
+    """Similarity of two images as a function of the map between them; larger is more similar.
 
-    The images, points and settings are inside. `maps`, of shape (B, 3, 4), are matrices [A | t]
-    that take points of the fixed body, in mm from its centre, to moving points A x + t in mm
-    (LPS, x, y, z, about the centre that the measure was built with). Where too little of the
-    fixed sample meets the moving image, or one of them is constant there, the value is minus
-    infinity and the gradient zero; a value is never NaN.
+    Images, sample points and settings are attributes. `maps`, of shape (B, 3, 4), are matrices
+    [A | t] that take points x of the fixed body, in mm from its centre, to moving points A x + t
+    in mm (LPS, x, y, z, about the centre that the measure was built with). Where too few sample
+    points map inside the moving image, or an image is constant there, the value is minus infinity
+    and the gradient zero; a value is never NaN.
     """
 
     def values(self, maps: FloatArray) -> FloatArray:
@@ -46,24 +47,24 @@ class Measure(Protocol):
 
 
 class ScoreKernel(Protocol):
-    """A measure of moving values at sample points, whatever map they come from."""
+    """A similarity metric of moving values at the sample points."""
 
     def __call__(
-        self, values: NDArray[np.float32], fewest: int, scores: FloatArray, slopes: Any
+        self, values: NDArray[np.float32], min_points: int, scores: FloatArray, slopes: Any
     ) -> None:
         """Fill in scores (B,) of values (B, N); slopes (B, N) too, unless they have no rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
-    """The sum of two measures: a `Measure` whose peak is where both nearly have theirs.
+    """A `Measure` that is the weighted sum of two measures.
 
     Parameters
     ----------
     first, second
-        Of the same pair, about the same centre.
+        Measures of the same pair, about the same centre.
     weight
-        Of the second.
+        Weight of the second.
     """
 
     first: Measure
@@ -83,20 +84,20 @@ class WeightedSum:
 
 @dataclass(frozen=True, eq=False)
 class SampledMetric:
-    """A measure of the intensities at sample points of the fixed image.
+    """A `Measure` of the intensities at sample points of the fixed image.
 
     Parameters
     ----------
     points
-        Of the fixed image.
+        Sample points of the fixed image.
     level
         The moving image.
     origin
-        What positions and maps are about, LPS mm of the moving image.
+        Origin of positions and maps, LPS mm of the moving image.
     score
-        Compares the moving values with the fixed ones.
+        Kernel that compares the moving values with the fixed ones.
     threads
-        That share the maps of a batch; the numbers do not depend on them.
+        Number of threads; results are exactly the same with any number of them.
     """
 
     points: MetricPoints
@@ -106,25 +107,25 @@ class SampledMetric:
     threads: int = 1
 
     def with_score(self, name: str, bins: int) -> SampledMetric:
-        """Return another measure (see `score_by`) of the same points."""
-        return replace(self, score=score_by(name, self.points.values, bins))
+        """Return a measure with another metric (see `score_kernel`) of the same points."""
+        return replace(self, score=score_kernel(name, self.points.values, bins))
 
     def values(self, maps: FloatArray) -> FloatArray:
         """Return the similarity (B,) under each map."""
         return self.values_and_overlaps(maps)[0]
 
     def overlap_weighted_scores(self, maps: FloatArray) -> FloatArray:
-        """Return the similarity times the root of the share of points that overlap, (B,).
+        """Return the similarity times the square root of the overlap fraction, (B,).
 
-        The similarity alone makes the most of small overlaps, where chance is strong; times the
-        share itself, it would never leave a part of the body outside.
+        The similarity alone favours small overlaps, where chance is strong; times the fraction
+        itself, it would never leave a part of the body outside.
         """
-        scores, shares = self.values_and_overlaps(maps)
+        scores, overlaps = self.values_and_overlaps(maps)
         known = np.isfinite(scores)
-        return np.where(known, np.where(known, scores, 0.0) * np.sqrt(shares), -np.inf)
+        return np.where(known, np.where(known, scores, 0.0) * np.sqrt(overlaps), -np.inf)
 
     def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the similarity (B,), and the share of points that meet the moving image (B,)."""
+        """Return the similarity (B,), and the fraction of points inside the moving image (B,)."""
         scores, overlaps = np.empty(len(maps)), np.empty(len(maps))
         to_index = self._to_index(maps)
         self._for_each_batch(
@@ -140,7 +141,7 @@ class SampledMetric:
             lambda part: self._differentiate(to_index[part], scores[part], by_maps[part]),
             len(maps),
         )
-        # The index is P (A x + t), so that what is known by the rows of P A belongs to P^T.
+        # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
         linear = self.level.to_padded_index(self.origin)[:, :3]
         return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
 
@@ -148,7 +149,7 @@ class SampledMetric:
         """Fill in scores and overlaps of maps (B, 3, 4) from sample points to indices."""
         values = np.empty((len(to_index), self._size), np.float32)
         interpolate(self.level.array, to_index, self.points.positions, values)
-        self.score(values, self._fewest, scores, NONE)
+        self.score(values, self._min_points, scores, NO_SLOPES)
         overlaps[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
 
     def _differentiate(
@@ -160,7 +161,7 @@ class SampledMetric:
         slopes = np.empty_like(values)
         positions = self.points.positions
         gather(self.level.array, to_index, positions, values, gradients)
-        self.score(values, self._fewest, scores, slopes)
+        self.score(values, self._min_points, scores, slopes)
         backpropagate(values, slopes, gradients, positions, by_maps)
 
     def _to_index(self, maps: FloatArray) -> FloatArray:
@@ -175,7 +176,7 @@ class SampledMetric:
         Compiled loops treat each map on its own, in the same order of operations wherever in a
         batch it is: results are exactly equal for any number of threads.
         """
-        rows = max(1, SAMPLES_AT_ONCE // max(self._size, 1))
+        rows = max(1, BATCH_SAMPLES // max(self._size, 1))
         rows = max(1, min(rows, -(-count // self.threads)))
         parts = [slice(first, first + rows) for first in range(0, count, rows)]
         if self.threads == 1 or len(parts) == 1:
@@ -190,24 +191,24 @@ class SampledMetric:
         return int(self.points.positions.shape[1])
 
     @property
-    def _fewest(self) -> int:
-        return max(FEWEST_COUNTED, int(LEAST_OVERLAP * self._size))
+    def _min_points(self) -> int:
+        return max(MIN_POINTS, int(MIN_OVERLAP * self._size))
 
 
 def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
-    """Return the bin of each value in 0..1, all of the same width."""
+    """Return the bin of each value in 0..1, for bins of equal width."""
     return np.minimum((values * bins).astype(np.int64), bins - 1).astype(np.uint8)
 
 
-def score_by(name: str, values: NDArray[np.float32], bins: int) -> ScoreKernel:
-    """Return the score of a name (``mi``, ``nmi``, ``cr``) against fixed values in 0..1."""
+def score_kernel(name: str, values: NDArray[np.float32], bins: int) -> ScoreKernel:
+    """Return the kernel of a metric (``mi``, ``nmi``, ``cr``) for fixed values in 0..1."""
     classes = binned(values, bins)
-    whole = np.bincount(classes, minlength=bins).astype(np.float64)
+    fixed_counts = np.bincount(classes, minlength=bins).astype(np.float64)
     sizes = np.array((bins, bins))
     if name in ("mi", "nmi"):
-        return lambda v, fewest, scores, slopes: mutual_information(
-            v, classes, whole, fewest, name == "nmi", scores, slopes
+        return lambda v, min_points, scores, slopes: mutual_information(
+            v, classes, fixed_counts, min_points, name == "nmi", scores, slopes
         )
-    return lambda v, fewest, scores, slopes: correlation_ratio(
-        v, values, classes, sizes, fewest, scores, slopes
+    return lambda v, min_points, scores, slopes: correlation_ratio(
+        v, values, classes, sizes, min_points, scores, slopes
     )

@@ -1,8 +1,8 @@
 """Rigid, similarity and affine motions: steps in millimetres from the map reached so far.
 
 A map is a 3 x 4 matrix [A | t]: a point x of the fixed body, in mm from its centre, goes to
-A x + t. Measures know nothing but the twelve entries; a model says along which directions a map
-may move. Parameters are taken anew at each map, so that no rotation is special.
+A x + t. Measures take and differentiate the twelve entries; a model restricts the steps.
+Parameters are local to each map, so that no rotation is singular.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from regkit.geometry.grid import FloatArray
 
 Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
 PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}
-TINY = 1e-100
+# Keeps the axis of a rotation by zero finite.
+MIN_ANGLE = 1e-100
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The maps that a model allows, around any map.
+    """The steps that a transform model allows from any map.
 
     Parameters
     ----------
     model
-        ``rigid``: translation and rotation about the centre of the body (6 parameters);
-        ``similarity``: and one scale (7); ``anisotropic``: and a scale along each axis of the
-        fixed frame (9); ``affine``: any matrix (12).
+        Transform model. ``rigid``: translation and rotation about the centre of the body (6
+        parameters); ``similarity``: with one scale (7); ``anisotropic``: with a scale along each
+        axis of the fixed frame (9); ``affine``: any matrix (12).
     radius_mm
-        Distance of the edge of the body from its centre: a step of one moves it by about a mm.
+        Distance of the edge of the body from its centre in mm; a step of length one moves the
+        edge by about 1 mm.
     """
 
     model: Model
@@ -41,10 +43,10 @@ class Motion:
         """Number of parameters."""
         return PARAMETERS[self.model]
 
-    def step(self, maps: FloatArray, by: FloatArray) -> FloatArray:
+    def step(self, maps: FloatArray, steps: FloatArray) -> FloatArray:
         """Move maps (B, 3, 4) by steps (B, size) in mm; the first three are the translation."""
-        linear, shift = maps[:, :, :3], maps[:, :, 3] + by[:, :3]
-        rest = by[:, 3:] / self.radius_mm
+        linear, shift = maps[:, :, :3], maps[:, :, 3] + steps[:, :3]
+        rest = steps[:, 3:] / self.radius_mm
         if self.model == "affine":
             moved = linear + rest.reshape(-1, 3, 3)
         else:
@@ -78,7 +80,7 @@ AXIAL = ((2, 1), (0, 2), (1, 0))
 def rotations(vectors: FloatArray) -> FloatArray:
     """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians."""
     angle = np.linalg.norm(vectors, axis=1)
-    axis = vectors / np.maximum(angle, TINY)[:, None]
+    axis = vectors / np.maximum(angle, MIN_ANGLE)[:, None]
     x, y, z = axis.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
@@ -86,6 +88,6 @@ def rotations(vectors: FloatArray) -> FloatArray:
     return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))
 
 
-def stacked(linear: FloatArray, translation: FloatArray) -> FloatArray:
+def affine_maps(linear: FloatArray, translation: FloatArray) -> FloatArray:
     """Return maps (B, 3, 4) of matrices (B, 3, 3) and translations (B, 3) in mm."""
     return np.concatenate([linear, translation[:, :, None]], axis=2)

@@ -1,10 +1,10 @@
-"""What this package offers."""
+"""The methods of this package."""
 
 from collections.abc import Iterable
 
 from regkit.plugin import MethodSpec, hookimpl
 
-EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
+INPUTS = frozenset({"initial", "fixed_mask", "moving_mask"})
 NUMBA = {"numba": "numba"}
 
 
@@ -15,25 +15,25 @@ def regkit_methods() -> Iterable[MethodSpec]:
         MethodSpec(
             name="fast-mi",
             target="regkit_instance.fast:FastRegistration",
-            summary="mutual information, compiled, from many starts: any rotation, in a moment",
-            supports=EVERYTHING,
+            summary="multi-start mutual information, full rotation range, about 0.4 s",
+            supports=INPUTS,
             requires=NUMBA,
             reference="doi:10.1109/83.887976",
         ),
         MethodSpec(
             name="fast-cr",
             target="regkit_instance.fast:FastRegistration",
-            summary="correlation ratio both ways, compiled, from many starts",
-            supports=EVERYTHING,
+            summary="multi-start correlation ratio in both directions, full rotation range",
+            supports=INPUTS,
             requires=NUMBA,
             preset={"measure": "cr"},
             reference="doi:10.1007/BFb0056301",
         ),
         MethodSpec(
             name="iso",
-            target="regkit_instance.iso:InstanceOptimisation",
-            summary="refines another method's result (moments+iso) by any of six measures",
-            supports=EVERYTHING,
+            target="regkit_instance.iso:InstanceOptimization",
+            summary="refinement of another method's result (moments+iso) by one of seven metrics",
+            supports=INPUTS,
             requires=NUMBA,
             reference="arXiv:2409.13863",
         ),

@@ -1,4 +1,4 @@
-"""Where the fixed image is looked at: the body, and points spread evenly through it."""
+"""The body in the fixed image, and sample points spread evenly around it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from regkit.similarity.point_sample import PointSample, values_at
 from regkit_instance.numba_backend.interpolate import interpolate
 from regkit_instance.pyramid import Level
 
-# What surrounds a body tells where it ends: so many voxels of a level around it count.
+# Voxels of a level around the body that are sampled too: the surroundings show where it ends.
+# Chosen by hand, as is the smallest number of probe points from which a body can be found.
 MARGIN_VOXELS = 6
-FEWEST = 50
+MIN_BODY_POINTS = 50
 
 
 @dataclass(frozen=True, eq=False)
 class BodyRegion:
-    """What of the fixed image is to be aligned.
+    """The region of the fixed image to align.
 
     Parameters
     ----------
     points
         Points of the body after the initial map, LPS mm about `centre`, shape (N, 3).
     centre
-        Where the initial map takes the centre of the body, LPS mm of the moving image.
+        Centre of the body after the initial map, LPS mm of the moving image.
     radius_mm
-        Distance of the edge of the body from its centre.
+        Distance of the edge of the body from its centre in mm.
     box
         Lowest and highest index (z, y, x) of the body in the fixed image, shape (2, 3).
     """
@@ -43,12 +44,13 @@ class BodyRegion:
 
 @dataclass(frozen=True, eq=False)
 class MetricPoints:
-    """A sample of the fixed image at one resolution.
+    """Sample points of the fixed image at one resolution.
 
     Parameters
     ----------
     positions
-        After the initial map, mm about the body's centre, shape (3, N), float32, x, y, z.
+        Positions after the initial map, mm about the body's centre (x, y, z), shape (3, N),
+        float32.
     values
         Intensities from 0 to 1, shape (N,), float32.
     """
@@ -65,10 +67,10 @@ def find_body(pair: Pair, sample: PointSample) -> BodyRegion:
     RegistrationError
         The mask marks almost nothing.
     """
-    if len(sample.points) < FEWEST:
+    if len(sample.points) < MIN_BODY_POINTS:
         raise RegistrationError("the mask marks almost nothing of the image; draw a larger one")
     body = sample.points[sample.foreground]
-    if len(body) < FEWEST:
+    if len(body) < MIN_BODY_POINTS:
         body = sample.points
     mapped = pair.start.map_points(body)
     centre = mapped.mean(axis=0)
@@ -85,38 +87,38 @@ def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatA
     return np.stack([np.maximum(box[0] - margin, -0.5), np.minimum(box[1] + margin, top)])
 
 
-def stratified_points(  # noqa: PLR0917 - each says something else
+def stratified_points(  # noqa: PLR0917 - each has its own meaning
     pair: Pair, body: BodyRegion, level: Level, spacing_mm: float, count: int, seed: int
 ) -> MetricPoints:
-    """Spread points around the body: one at random in each of equal cells of a box.
+    """Return stratified random points: one in each of equal cells of a box around the body.
 
     Parameters
     ----------
     pair
         The images; the points lie in the fixed mask.
     body
-        Of the fixed image.
+        The body in the fixed image.
     level
-        Fixed image at the resolution wanted.
+        The fixed image at one resolution.
     spacing_mm
-        Of the level.
+        Spacing of the level in mm.
     count
-        About how many points, before a mask takes some away.
+        Approximate number of points, before those outside the mask are dropped.
     seed
-        Of where in its cell a point lies.
+        Seed of the positions within the cells.
     """
     grid = pair.fixed.grid
     low, high = _with_surroundings(body.box, grid, spacing_mm)
     sides = np.maximum((high - low) * grid.spacing[::-1], 1e-3)
     cells = _cells(sides, count)
     corner = np.stack(np.meshgrid(*map(np.arange, cells), indexing="ij"), -1).reshape(-1, 3)
-    share = (corner + np.random.default_rng(seed).random(corner.shape)) / cells
-    places = grid.to_physical(low + share * (high - low))
+    fraction = (corner + np.random.default_rng(seed).random(corner.shape)) / cells
+    points = grid.to_physical(low + fraction * (high - low))
     if pair.fixed_mask is not None:
-        places = places[values_at(pair.fixed_mask, places) != 0]
-    values = _values(level, places)
+        points = points[values_at(pair.fixed_mask, points) != 0]
+    values = _values(level, points)
     known = ~np.isnan(values)
-    mapped = pair.start.map_points(places[known]) - body.centre
+    mapped = pair.start.map_points(points[known]) - body.centre
     return MetricPoints(np.ascontiguousarray(mapped.T, dtype=np.float32), values[known])
 
 
@@ -124,17 +126,17 @@ def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
     """Divide a box into about `count` cells that are nearly cubes."""
     cells = np.ones(3)
     order = np.argsort(sides)  # a thin box has one layer
-    for place, axis in enumerate(order):
-        rest = sides[order[place:]]
-        share = (count / np.prod(cells) / np.prod(rest)) ** (1 / len(rest))
-        cells[axis] = max(1, round(sides[axis] * share))
+    for rank, axis in enumerate(order):
+        rest = sides[order[rank:]]
+        per_mm = (count / np.prod(cells) / np.prod(rest)) ** (1 / len(rest))
+        cells[axis] = max(1, round(sides[axis] * per_mm))
     return cells.astype(np.int64)
 
 
-def _values(level: Level, places: FloatArray) -> NDArray[np.float32]:
-    values = np.empty((1, len(places)), np.float32)
-    origin = places.mean(axis=0) if len(places) else np.zeros(3)
-    near = np.ascontiguousarray((places - origin).T, dtype=np.float32)
-    interpolate(level.array, level.to_padded_index(origin)[None], near, values)
+def _values(level: Level, points: FloatArray) -> NDArray[np.float32]:
+    values = np.empty((1, len(points)), np.float32)
+    origin = points.mean(axis=0) if len(points) else np.zeros(3)
+    centred = np.ascontiguousarray((points - origin).T, dtype=np.float32)
+    interpolate(level.array, level.to_padded_index(origin)[None], centred, values)
     found: NDArray[np.float32] = values[0]
     return found

@@ -1,4 +1,4 @@
-"""One image at several resolutions in millimetres, ready to be looked up quickly."""
+"""An image at several resolutions in millimetres, padded for fast interpolation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from regkit.similarity.intensity import (
 from regkit.similarity.point_sample import values_at
 from regkit_instance.numba_backend.downsample import downsample
 
-# Beyond this many voxels across the field of view, motion is no better determined.
-FINEST_SHARE = 1 / 160
-# An axis is not made coarser than this.
+# Spacing of the finest level as a fraction of the field of view, at least. Chosen by hand, as is
+# the next: finer voxels hardly determine a motion better.
+FINEST_FRACTION = 1 / 160
+# Least number of voxels of an axis, unless it has fewer already.
 COARSEST_VOXELS = 12
+# HU and values from 0 to 1: half of the scale for the 300 HU of soft tissue. Chosen by hand.
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
 
@@ -37,7 +39,7 @@ class Level:
         every side repeats the edges, so that points up to the edge of the field of view have
         eight neighbours. NaN is unknown.
     grid
-        Where the voxels without the padding are.
+        Grid of the voxels without the padding.
     """
 
     array: NDArray[np.float32]
@@ -59,23 +61,23 @@ def spacings_mm(
     finer than the field of view needs.
     """
     between = float(np.prod([*fixed.spacing, *moving.spacing]) ** (1 / 6))
-    finest = finest_mm or max(between, FINEST_SHARE * max(fixed.extent))
+    finest = finest_mm or max(between, FINEST_FRACTION * max(fixed.extent))
     return tuple(finest * 2**step for step in reversed(range(count)))
 
 
-def curve_of(values: FloatArray, modality: str, masked: bool) -> FloatArray:
-    """Return intensities and what they become, 0 to 1, shape (2, K).
+def intensity_curve(values: FloatArray, modality: str, masked: bool) -> FloatArray:
+    """Return the knots of a piecewise linear intensity curve and its values in 0..1, shape (2, K).
 
-    Of CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
+    For CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
 
     Parameters
     ----------
     values
-        A sample of an image.
+        Intensities of sample points.
     modality
-        Of the image, as in `Volume`.
+        Modality of the image, as in `Volume`.
     masked
-        Whether the sample is from a mask.
+        True if the points are from a mask.
 
     Raises
     ------
@@ -94,18 +96,19 @@ def pyramid(
     spacings: tuple[float, ...],
     mask: LabelMap | None = None,
 ) -> tuple[Level, ...]:
-    """Return an image at each spacing in mm (coarsest first), averaged, in one pass over it.
+    """Return block averages of an image at each spacing in mm (coarsest first), in one pass.
 
     Parameters
     ----------
     volume
         Any image.
     curve
-        Knots of the intensity curve, after `stabilize_variance`, and its values; see `curve_of`.
+        Knots of the intensity curve, after `stabilize_variance`, and its values; see
+        `intensity_curve`.
     spacings
-        Of the levels; every axis keeps at least twelve voxels, or those it has.
+        Spacings of the levels in mm; every axis keeps at least twelve voxels, or those it has.
     mask
-        What is outside it is unknown, on any grid.
+        Region, on any grid, outside of which voxels are unknown.
     """
     array = volume.array if mask is None else _masked(volume, mask)
     levels: list[Level] = []
@@ -114,7 +117,7 @@ def pyramid(
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
         ]
-        level = _shrunk(array, grid, factors, curve, root)
+        level = _downsampled(array, grid, factors, curve, root)
         levels.append(level)
         array, grid = level.array[1:-1, 1:-1, 1:-1], level.grid
         curve, root = np.array(((0.0, 1.0), (0.0, 1.0))), False
@@ -125,7 +128,7 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
     return max(1, min(round(wanted / spacing), voxels // COARSEST_VOXELS))
 
 
-def _shrunk(
+def _downsampled(
     array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray, root: bool
 ) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
@@ -135,7 +138,7 @@ def _shrunk(
     affine[:3, :3] *= factors
     out = np.empty(np.add(shape, 2), np.float32)
     downsample(_read_only(array), np.array(factors), np.array(first), curve, root, out)
-    # In loops of numba, slices take longer to compile than all else together.
+    # Not in the compiled loop: numba takes longer to compile these slices than all of it.
     out[0], out[-1] = out[1], out[-2]
     out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
     out[:, :, 0], out[:, :, -1] = out[:, :, 1], out[:, :, -2]

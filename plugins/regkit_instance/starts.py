@@ -1,17 +1,20 @@
-"""Where a search begins: rotations spread evenly over SO(3), and places for the body's centre."""
+"""Starts of a search: rotations spread evenly over SO(3), and positions of the body's centre."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.motion import stacked
+from regkit_instance.motion import affine_maps
 
-# So many rotations leave none further than about 30 degrees from the next.
+# With so many rotations, every rotation is at most about 30 degrees from one of them (a test
+# measures it).
 ROTATIONS = 300
-# Around the initial map the search is finer, and shifts are tried as well.
+# Around the initial map the search is finer: rotations up to an angle, of so many over SO(3), and
+# shifts by steps in radii of the body. Chosen by hand, as is the step of the extended starts.
 NEAR_ROTATIONS, NEAR_DEG, NEAR_STEP = 1000, 30.0, 0.4
-WIDER_STEP = 0.5
+EXTENDED_STEP = 0.5
+# Constants of the spiral, from the paper below.
 PHI, PSI = np.sqrt(2.0), 1.533751168755204288118041
 
 
@@ -32,20 +35,20 @@ def rotations_everywhere(count: int) -> FloatArray:
     return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
-def global_starts(places: FloatArray, radius_mm: float) -> FloatArray:
-    """Return maps (B, 3, 4) to begin from, the initial map (no motion) first.
+def global_starts(centres: FloatArray, radius_mm: float) -> FloatArray:
+    """Return start maps (B, 3, 4), the initial map (no motion) first.
 
-    Every rotation, with the body's centre where it is and at other places; and small rotations
-    with the centre on a lattice around where it is.
+    All rotations with the body's centre as the initial map has it and at the other positions, and
+    small rotations with the centre on a lattice around the initial one.
 
     Parameters
     ----------
-    places
-        Where else the centre may be, mm from where the initial map takes it, shape (N, 3).
+    centres
+        Other positions of the body's centre, mm relative to the initial one, shape (N, 3).
     radius_mm
-        Of the body; a share of it separates places.
+        Radius of the body in mm, to which the step of the lattice is proportional.
     """
-    shifts = np.concatenate([np.zeros((1, 3)), places])
+    shifts = np.concatenate([np.zeros((1, 3)), centres])
     far = _combined(rotations_everywhere(ROTATIONS), shifts)
     near = rotations_everywhere(NEAR_ROTATIONS)
     cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
@@ -55,31 +58,34 @@ def global_starts(places: FloatArray, radius_mm: float) -> FloatArray:
 
 
 def extended_starts(centre: FloatArray, radius_mm: float) -> FloatArray:
-    """Return maps (B, 3, 4): every rotation, the body's centre on a lattice around a place.
+    """Return maps (B, 3, 4) of all rotations with the body's centre on a lattice.
 
     Parameters
     ----------
     centre
-        Middle of the lattice, mm from where the initial map takes the body's centre, shape (3,).
+        Middle of the lattice, mm relative to the body's centre under the initial map, shape (3,).
     radius_mm
-        Of the body; a share of it separates places.
+        Radius of the body in mm, to which the step of the lattice is proportional.
     """
-    return _combined(rotations_everywhere(ROTATIONS), centre + _lattice(WIDER_STEP * radius_mm, 1))
+    return _combined(
+        rotations_everywhere(ROTATIONS), centre + _lattice(EXTENDED_STEP * radius_mm, 1)
+    )
 
 
 def subsample_starts(starts: FloatArray, count: int) -> FloatArray:
-    """Return so many of the starts, the initial map first and the others evenly spaced."""
-    which = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
-    return np.asarray(starts[np.unique(which)])
+    """Return `count` of the starts, the initial map first and the others evenly spaced."""
+    index = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
+    return np.asarray(starts[np.unique(index)])
 
 
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
-    every = np.repeat(rotations, len(shifts), axis=0)
-    return stacked(every, np.tile(shifts, (len(rotations), 1)))
+    """Return the maps (B, 3, 4) of every rotation with every shift."""
+    repeated = np.repeat(rotations, len(shifts), axis=0)
+    return affine_maps(repeated, np.tile(shifts, (len(rotations), 1)))
 
 
-def _lattice(step_mm: float, reach: int) -> FloatArray:
-    """Return places up to so many steps away along each axis, the middle first, (N, 3)."""
-    ticks = np.arange(-reach, reach + 1) * step_mm
-    places = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
-    return places[np.argsort((places**2).sum(axis=1), kind="stable")]
+def _lattice(step_mm: float, steps: int) -> FloatArray:
+    """Return points (N, 3) up to `steps` steps away along each axis, nearest first."""
+    ticks = np.arange(-steps, steps + 1) * step_mm
+    points = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
+    return points[np.argsort((points**2).sum(axis=1), kind="stable")]

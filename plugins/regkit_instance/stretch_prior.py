@@ -1,7 +1,7 @@
-"""What anatomy hardly does: a prior on how far an affine map stretches, compresses or shears.
+"""A prior against stretching, compression and shear by affine maps, which anatomy hardly does.
 
-Where a field of view shows little along an axis (a shaft of bone, a limb), images are as alike
-however they are stretched along it, or more so the less of the body is left to compare.
+Where a field of view shows little along an axis (a shaft of bone, a limb), stretching along it
+hardly changes the similarity, or increases it as less of the body is left to compare.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from regkit_instance.measures import Measure, WeightedSum
 from regkit_instance.motion import Motion
 from regkit_instance.prepared_pair import PreparedPair
 
-# Beside a measure between 0 and about 1, of so many samples: with more of them, the images say
-# more and the prior less. On 8 real thighs in PET and CT (benchmarks/petct.py, set sts), of some
-# 200,000 samples, correlation ratio left 38 mm without a prior, 23 mm with a weight of 0.2 and
-# 12 mm with one of 1; mutual information 21, 13 and 7 mm.
-MOST, SAMPLES = 1.0, 200_000
-FOLDED = 1e-6
+# Weight beside a similarity between 0 and about 1 from so many independent samples; it falls as
+# the number of samples grows. On 8 real thighs in PET and CT (benchmarks/petct.py, set sts), of
+# some 200,000 samples, correlation ratio left an error of 38 mm without a prior, 23 mm with a
+# weight of 0.2 and 12 mm with one of 1; mutual information 21, 13 and 7 mm.
+MAX_WEIGHT, REFERENCE_SAMPLES = 1.0, 200_000
+# Principal stretches at or below this count as folding: far below any anatomy.
+MIN_STRETCH = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class LogStretchPrior:
     Parameters
     ----------
     start
-        What maps follow: the linear part (3, 3) of the initial map, whose stretches count too.
+        Linear part of the initial map, shape (3, 3), which the maps follow and whose stretches
+        count too.
     """
 
     start: FloatArray
@@ -46,21 +48,21 @@ class LogStretchPrior:
         """Return the value (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
         total = maps[:, :, :3] @ self.start
         left, stretches, right = np.linalg.svd(total)
-        fine = (np.linalg.det(total) > 0) & (stretches[:, 2] > FOLDED)
-        logs = np.log(np.maximum(stretches, FOLDED))
-        by_stretch = -logs / np.maximum(stretches, FOLDED)
+        fine = (np.linalg.det(total) > 0) & (stretches[:, 2] > MIN_STRETCH)
+        logs = np.log(np.maximum(stretches, MIN_STRETCH))
+        by_stretch = -logs / np.maximum(stretches, MIN_STRETCH)
         by_maps = np.zeros_like(maps)
         by_maps[fine, :, :3] = ((left * by_stretch[:, None]) @ right @ self.start.T)[fine]
         return np.where(fine, -(logs**2).sum(axis=1) / 2, -np.inf), by_maps
 
 
 def with_stretch_prior(measure: Measure, motion: Motion, images: PreparedPair) -> Measure:
-    """Return a measure of images with the prior, where a motion may be more than a rigid one."""
+    """Return the measure plus the weighted prior; for rigid motions, the measure itself."""
     if motion.model == "rigid":
         return measure
     start = images.pair.start
     linear = start.matrix[:3, :3] if isinstance(start, AffineTransform) else np.eye(3)
-    if np.linalg.det(linear) <= 0:  # a start that reflects: who gave it means it
+    if np.linalg.det(linear) <= 0:  # an initial map that reflects is taken to be intended
         linear = np.eye(3)
-    weight = min(MOST, SAMPLES / images.independent())
+    weight = min(MAX_WEIGHT, REFERENCE_SAMPLES / images.independent_samples())
     return WeightedSum(measure, LogStretchPrior(linear), weight)

@@ -128,10 +128,10 @@ class InstanceSpecific:
         return TransMorph(self.weights, self.passes, self.device, self.model)
 
     def _searched(self, pair: Pair) -> Estimate:
-        from regkit_instance.multistart import MultiStartSettings, search  # noqa: PLC0415 - loads numba
+        from regkit_instance.multistart import MultiStartSettings, multistart_registration  # noqa: PLC0415 - loads numba
 
         settings = MultiStartSettings(self.measure, self.model, seed=self.seed)
-        return search(pair, settings)
+        return multistart_registration(pair, settings)
 
     def _refined(self, pair: Pair) -> Estimate:
         if self.iso_preset == "fast":

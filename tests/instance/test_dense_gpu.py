@@ -6,7 +6,7 @@ import torch
 
 from dense_scenes import MEASURES, maps, measure, related, scene
 from phantoms import MOTION, small_pair
-from regkit_instance.iso import InstanceOptimisation
+from regkit_instance.iso import InstanceOptimization
 from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
     correlation_ratio_loss,
@@ -70,7 +70,7 @@ def test_published_losses_are_those_of_the_cpu(cuda, loss) -> None:
 @pytest.mark.parametrize("name", MEASURES)
 def test_iso_ends_where_it_ends_on_the_cpu(cuda, name: str) -> None:
     pair = small_pair()
-    ends = [InstanceOptimisation(name, device=device).register(pair) for device in ("cpu", "cuda")]
+    ends = [InstanceOptimization(name, device=device).register(pair) for device in ("cpu", "cuda")]
     body = np.random.default_rng(0).uniform(-70, 70, (200, 3))
     one, other = (end.transform.map_points(body) for end in ends)
     assert np.linalg.norm(one - other, axis=1).mean() < 0.1

@@ -64,7 +64,7 @@ def test_warping_is_resampling_in_the_same_frame() -> None:
     images = _images(pair, torch.device("cpu"))
     free = 0.02 * torch.randn(15, generator=torch.Generator().manual_seed(0)).double()
     map_mm = map_of(free, "affine", images.half_mm)
-    warped, _ = images.warped(map_mm)
+    warped, _ = images.warp(map_mm)
     grid = pair.fixed.grid
     nz, ny, nx = grid.shape_zyx
     moving = pair.moving.with_array(images.moving[0, 0, :nz, :ny, :nx].numpy(), grid)

@@ -113,7 +113,7 @@ def test_small_steps_change_nothing(loss, monkeypatch) -> None:
         return value.detach(), image.grad
 
     at_once = value_and_slope()
-    monkeypatch.setattr(chunks, "LARGEST_STEP", 5_000)
+    monkeypatch.setattr(chunks, "MAX_CHUNK_NUMBERS", 5_000)
     for whole, stepped in zip(at_once, value_and_slope(), strict=True):
         torch.testing.assert_close(stepped, whole, rtol=1e-12, atol=1e-15)
 

@@ -25,7 +25,7 @@ from regkit.registry import Plugin, RegisteredSpec
 from regkit.testing import phantom_pairs
 from regkit.testing.conformance import MethodUnderTest, run_check
 from regkit.testing.phantom import thorax
-from regkit_instance.iso import InstanceOptimisation
+from regkit_instance.iso import InstanceOptimization
 from regkit_instance.measures import WeightedSum
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.torch_backend import chen2024 as published
@@ -53,7 +53,7 @@ def _error_mm(found: Transform, truth: Transform = MOTION) -> float:
 def test_every_measure_keeps_the_contract(measure: str, check: str) -> None:
     spec = MethodSpec(
         name="iso",
-        target="regkit_instance.iso:InstanceOptimisation",
+        target="regkit_instance.iso:InstanceOptimization",
         preset={"measure": measure},
         supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
     )
@@ -63,7 +63,7 @@ def test_every_measure_keeps_the_contract(measure: str, check: str) -> None:
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_the_end_is_at_least_as_good_as_the_start(measure: str) -> None:
-    iso = InstanceOptimisation(measure, samples=5000)
+    iso = InstanceOptimization(measure, samples=5000)
     start = MOTION @ NEAR
     pair = small_pair(initial=start)
     for _ in range(3):
@@ -81,7 +81,7 @@ def test_the_end_is_at_least_as_good_as_the_start(measure: str) -> None:
 def test_nothing_better_leaves_the_start_untouched() -> None:
     rng = np.random.default_rng(0)
     noise = Volume(rng.random(SMALL.shape_zyx), SMALL)
-    found = InstanceOptimisation("lncc").register(Pair(noise, noise))
+    found = InstanceOptimization("lncc").register(Pair(noise, noise))
     assert not found.diagnostics["improved"]
     assert _error_mm(found.transform, rigid()) == 0
 
@@ -91,7 +91,7 @@ def test_an_affine_motion_needs_the_affine_model() -> None:
     truth = AffineTransform.about(linear, (6, -5, 8), (0, 0, 0))
     pair = small_pair(truth, initial=NEAR)
     errors = {
-        model: _error_mm(InstanceOptimisation(model=model).register(pair).transform, truth)
+        model: _error_mm(InstanceOptimization(model=model).register(pair).transform, truth)
         for model in ("rigid", "affine")
     }
     assert errors["affine"] < 2 < min(errors["rigid"], _error_mm(pair.start, truth))
@@ -100,7 +100,7 @@ def test_an_affine_motion_needs_the_affine_model() -> None:
 def test_a_similarity_keeps_angles() -> None:
     truth = AffineTransform.about(1.07 * rigid((5, -4, 6)).matrix[:3, :3], (6, -5, 8), (0, 0, 0))
     pair = Pair(thorax(SMALL, "ct"), thorax(SMALL, "ct", truth))
-    found = InstanceOptimisation(model="similarity").register(pair).transform
+    found = InstanceOptimization(model="similarity").register(pair).transform
     linear = linear_part(found, (0.0, 0.0, 0.0))
     scale = np.cbrt(np.linalg.det(linear))
     assert scale == pytest.approx(1.07, abs=0.01)
@@ -114,7 +114,7 @@ def test_a_bent_start_stays_bent(measure: str) -> None:
     index = np.stack(np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij"), axis=-1)
     initial = DisplacementField(np.sin(grid.to_physical(index)[..., ::-1] / 60) * 8, grid)
     pair = small_pair(initial, initial=initial)
-    found = InstanceOptimisation(measure).register(pair).transform
+    found = InstanceOptimization(measure).register(pair).transform
     assert _error_mm(found, initial) < 3 < _error_mm(rigid(), initial)
 
 
@@ -131,7 +131,7 @@ def test_masks_that_never_meet_are_told(measure: str) -> None:
     pair = small_pair()
     pair = Pair(pair.fixed, pair.moving, LabelMap(here, SMALL), LabelMap(there, SMALL))
     with pytest.raises(RegistrationError, match="too little of the fixed image maps inside"):
-        InstanceOptimisation(measure).register(pair)
+        InstanceOptimization(measure).register(pair)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,14 @@ def test_masks_that_never_meet_are_told(measure: str) -> None:
 )
 def test_what_cannot_be_is_refused(values: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        InstanceOptimisation(**values)
+        InstanceOptimization(**values)
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_a_device_that_is_not_there_is_refused(preset: str) -> None:
+    iso = InstanceOptimization(preset=preset, device="cuda:99")
+    with pytest.raises(ParameterError, match=r"device takes auto.*'cuda:99' cannot be used here"):
+        iso.register(small_pair())
 
 
 class TestPaper:
@@ -160,7 +167,7 @@ class TestPaper:
         problem = phantom_pairs.oblique()
         near = AffineTransform.about(rigid((2, -2, 1)).matrix[:3, :3], (5, -4, 3), problem.centre)
         pair = dataclasses.replace(problem.pair, initial=problem.truth @ near)
-        iso = InstanceOptimisation(measure, preset="paper", rate=5e-4)
+        iso = InstanceOptimization(measure, preset="paper", rate=5e-4)
         estimate = iso.register(pair)
         assert problem.error_mm(estimate.transform) < 0.3 * problem.error_mm(pair.start)
         assert isinstance(estimate.transform, AffineTransform)
@@ -174,7 +181,7 @@ class TestPaper:
         near = AffineTransform.about(rigid((2, -2, 1)).matrix[:3, :3], (5, -4, 3), problem.centre)
         pair = dataclasses.replace(problem.pair, initial=problem.truth @ near)
         everywhere = dataclasses.replace(pair, fixed_mask=None, moving_mask=None)
-        iso = InstanceOptimisation("cr", preset="paper", rate=5e-4)
+        iso = InstanceOptimization("cr", preset="paper", rate=5e-4)
         masked, unmasked = (
             problem.error_mm(iso.register(p).transform) for p in (pair, everywhere)
         )
@@ -184,7 +191,7 @@ class TestPaper:
     def test_models(self, model: str, numbers: int) -> None:
         truth = AffineTransform.about(np.eye(3) * 1.05, (0, 0, 0), (0, 0, 0))
         pair = Pair(thorax(SMALL, "ct"), thorax(SMALL, "ct", truth))
-        iso = InstanceOptimisation("cr", model=model, preset="paper", rate=5e-4)
+        iso = InstanceOptimization("cr", model=model, preset="paper", rate=5e-4)
         linear = linear_part(iso.register(pair).transform, (0.0, 0.0, 0.0))
         assert np.cbrt(np.linalg.det(linear)) == pytest.approx(1.05, abs=0.015)
         scale = np.cbrt(np.linalg.det(linear))
@@ -194,7 +201,7 @@ class TestPaper:
 
 def test_two_measures_together_are_their_sum() -> None:
     """Values and derivatives; so the peak is where neither could gain what the other loses."""
-    images = PreparedPair.of(small_pair(), 1, 0)
+    images = PreparedPair.prepare(small_pair(), 1, 0)
     intensities, other = (images.measure(name, 0, 4000, 32) for name in ("mi", "cr"))
     maps = np.stack([np.eye(3, 4), NEAR.matrix[:3]])
     value, slope = WeightedSum(intensities, other, 3.0).values_and_gradients(maps)

@@ -6,7 +6,7 @@ from scipy.interpolate import BSpline
 
 from regkit import Grid
 from regkit.geometry.interpolation import trilinear
-from regkit_instance.limits import MARGIN
+from regkit_instance.metric_constants import MARGIN_BINS
 from regkit_instance.numba_backend.cr import correlation_ratio
 from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.mi import mutual_information
@@ -81,7 +81,7 @@ def test_slopes_are_carried_to_the_entries_of_the_map() -> None:
 def joint_of(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
     """Joint histogram with cubic B-spline windows, by scipy."""
     spline = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
-    at = 1.0 + (BINS - MARGIN) * values.astype(np.float64)
+    at = 1.0 + (BINS - MARGIN_BINS) * values.astype(np.float64)
     windows = np.nan_to_num(spline(np.arange(BINS)[None] - at[:, None]))
     return np.stack([windows[bins == f].sum(axis=0) for f in range(BINS)])
 
@@ -96,20 +96,20 @@ def sample(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return fixed, (fixed * BINS).astype(np.uint8), values
 
 
-def information(values: np.ndarray, bins: np.ndarray, normalised: bool) -> float:
+def information(values: np.ndarray, bins: np.ndarray, normalized: bool) -> float:
     whole, scores = np.bincount(bins, minlength=BINS).astype(float), np.empty(1)
-    mutual_information(values[None], bins, whole, 10, normalised, scores, NO_SLOPES)
+    mutual_information(values[None], bins, whole, 10, normalized, scores, NO_SLOPES)
     return float(scores[0])
 
 
-@pytest.mark.parametrize("normalised", [False, True])
-def test_information_is_that_of_the_joint_histogram(normalised) -> None:
+@pytest.mark.parametrize("normalized", [False, True])
+def test_information_is_that_of_the_joint_histogram(normalized) -> None:
     _, bins, values = sample()
     p = joint_of(values, bins) / len(values)
     assert p.sum() == pytest.approx(1)
     parts, joint = entropy(p.sum(0)) + entropy(p.sum(1)), entropy(p)
-    expected = parts / joint if normalised else parts - joint
-    assert information(values, bins, normalised) == pytest.approx(expected, rel=1e-5)
+    expected = parts / joint if normalized else parts - joint
+    assert information(values, bins, normalized) == pytest.approx(expected, rel=1e-5)
 
 
 def test_leaving_out_points_evenly_from_every_tissue_changes_nothing() -> None:
@@ -156,7 +156,7 @@ def test_the_correlation_ratio_is_the_variance_explained_both_ways() -> None:
     joint = joint_of(values, bins)
     weights = joint_of(values, bins).sum(axis=0)
     spline = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
-    at = 1.0 + (BINS - MARGIN) * values.astype(np.float64)
+    at = 1.0 + (BINS - MARGIN_BINS) * values.astype(np.float64)
     windows = np.nan_to_num(spline(np.arange(BINS)[None] - at[:, None]))
     window_means = windows.T @ fixed / np.maximum(weights, 1e-9)
     back = (weights * (window_means - fixed.mean()) ** 2).sum() / len(fixed) / fixed.var()

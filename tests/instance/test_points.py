@@ -29,7 +29,7 @@ def test_the_body_is_found_after_the_initial_map() -> None:
 
 def test_points_hold_what_the_level_shows_there() -> None:
     start = rigid((10, 0, 30), (40.0, 10.0, -20.0))
-    images = PreparedPair.of(Pair(CT, CT, initial=start), 1, 0)
+    images = PreparedPair.prepare(Pair(CT, CT, initial=start), 1, 0)
     level, body = images.fixed[0], images.body
     points = stratified_points(images.pair, body, level, 9.0, 500, 3)
     places = start.inverse().map_points(points.positions.T + body.centre)
@@ -38,7 +38,7 @@ def test_points_hold_what_the_level_shows_there() -> None:
 
 
 def test_points_are_spread_evenly_and_repeat_with_their_seed() -> None:
-    images = PreparedPair.of(Pair(CT, CT), 1, 0)
+    images = PreparedPair.prepare(Pair(CT, CT), 1, 0)
     draws = [
         stratified_points(images.pair, images.body, images.fixed[0], 9.0, 1000, s)
         for s in (1, 1, 2)
@@ -54,7 +54,7 @@ def test_points_are_spread_evenly_and_repeat_with_their_seed() -> None:
 
 def test_points_lie_in_the_fixed_mask() -> None:
     mask = LabelMap((np.indices(SMALL.shape_zyx)[2] > 20).astype(np.uint8), SMALL)
-    images = PreparedPair.of(Pair(CT, CT, fixed_mask=mask), 1, 0)
+    images = PreparedPair.prepare(Pair(CT, CT, fixed_mask=mask), 1, 0)
     points = stratified_points(images.pair, images.body, images.fixed[0], 9.0, 1000, 0)
     places = points.positions.T + images.body.centre
     assert points.positions.shape[1] > 300
@@ -63,7 +63,7 @@ def test_points_lie_in_the_fixed_mask() -> None:
 
 def test_a_thin_image_gets_one_layer_of_points() -> None:
     thin = Volume(np.random.default_rng(0).random((1, 40, 60)), Grid((1, 40, 60)))
-    images = PreparedPair.of(Pair(thin, thin), 1, 0)
+    images = PreparedPair.prepare(Pair(thin, thin), 1, 0)
     points = stratified_points(images.pair, images.body, images.fixed[0], 1.0, 600, 0)
     assert 500 < points.positions.shape[1] < 700
 
@@ -76,7 +76,7 @@ def test_a_mask_of_almost_nothing_is_refused() -> None:
 
 
 def test_a_map_that_takes_nearly_all_points_outside_has_no_score() -> None:
-    measure = PreparedPair.of(Pair(CT, CT), 1, 0).measure("mi", 0, 4000, 12)
+    measure = PreparedPair.prepare(Pair(CT, CT), 1, 0).measure("mi", 0, 4000, 12)
     maps = np.tile(np.eye(3, 4), (200, 1, 1))
     maps[:, :, 3] = np.linspace(0, 400, 200)[:, None]
     scores, shares = measure.values_and_overlaps(maps)

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from regkit_instance.local_optima import cluster_optima, distances_mm, uncertainty_mm
-from regkit_instance.motion import Motion, rotations, stacked
-from regkit_instance.optimiser import climb
+from regkit_instance.motion import Motion, affine_maps, rotations
+from regkit_instance.optimizer import maximize
 from regkit_instance.starts import (
     extended_starts,
     global_starts,
@@ -45,13 +45,13 @@ def turned(degrees: float, shift: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     axis, way = rng.normal(size=(2, 3))
     axis *= np.deg2rad(degrees) / np.linalg.norm(axis)
-    return stacked(rotations(axis[None]), (way * shift / np.linalg.norm(way))[None])[0]
+    return affine_maps(rotations(axis[None]), (way * shift / np.linalg.norm(way))[None])[0]
 
 
 def test_every_start_climbs_to_the_peak_in_few_steps() -> None:
     hill = Hill(turned(25, 30, 1))
     starts = np.stack([turned(40, 50, seed) for seed in range(2, 12)])
-    peaks = climb(hill, RIGID, starts, 5.0, 0.01, 60)
+    peaks = maximize(hill, RIGID, starts, 5.0, 0.01, 60)
     assert distances_mm(peaks.maps, hill.peak, BODY).max() < 0.05
     assert peaks.evaluations < 30 * len(starts)
 
@@ -59,15 +59,15 @@ def test_every_start_climbs_to_the_peak_in_few_steps() -> None:
 def test_a_start_ends_at_the_same_place_alone_and_among_others() -> None:
     hill = Hill(turned(25, 30, 1))
     starts = np.stack([turned(40, 50, seed) for seed in range(2, 6)])
-    together = climb(hill, RIGID, starts, 5.0, 0.01, 60).maps
-    alone = climb(hill, RIGID, starts[2:3], 5.0, 0.01, 60).maps[0]
+    together = maximize(hill, RIGID, starts, 5.0, 0.01, 60).maps
+    alone = maximize(hill, RIGID, starts[2:3], 5.0, 0.01, 60).maps[0]
     assert together[2] == pytest.approx(alone, abs=1e-9)
 
 
 def test_more_parameters_reach_an_affine_peak() -> None:
     peak = turned(10, 5, 1)
     peak[:, :3] = peak[:, :3] @ np.array([[1.1, 0.05, 0], [0, 0.9, 0], [0, 0.02, 1.05]])
-    found = climb(Hill(peak), Motion("affine", 80.0), np.eye(3, 4)[None], 5.0, 0.001, 200)
+    found = maximize(Hill(peak), Motion("affine", 80.0), np.eye(3, 4)[None], 5.0, 0.001, 200)
     assert found.maps[0] == pytest.approx(peak, abs=1e-3)
 
 
@@ -75,7 +75,7 @@ def test_a_start_that_meets_nothing_stays_and_disturbs_no_other() -> None:
     hill = Hill(turned(25, 30, 1))
     lost = turned(0, 0, 0)
     lost[:, 3] = 900.0
-    peaks = climb(hill, RIGID, np.stack([lost, turned(5, 5, 3)]), 5.0, 0.01, 60)
+    peaks = maximize(hill, RIGID, np.stack([lost, turned(5, 5, 3)]), 5.0, 0.01, 60)
     assert peaks.values[0] == -np.inf
     np.testing.assert_array_equal(peaks.maps[0], lost)
     assert distances_mm(peaks.maps[1:], hill.peak, BODY)[0] < 0.05
@@ -115,16 +115,16 @@ def test_searches_that_end_together_are_one_place() -> None:
     assert found.scores.tolist() == [0.9, 0.6]
     assert found.values.tolist() == [1.8, 1.2]
     assert found.counts.tolist() == [2, 3]
-    assert found.described(BODY)[1]["from_best_mm"] == pytest.approx(49)
+    assert found.summary(BODY)[1]["from_best_mm"] == pytest.approx(49)
     assert len(found.best(5, 0.7).maps) == 1
 
 
 def test_a_search_is_doubtful_if_the_second_place_is_nearly_as_good() -> None:
     maps = np.stack([turned(0, shift, 1) for shift in (0, 50, 100)])
     found = cluster_optima(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), BODY, 5.0)
-    assert found.doubtful(0.87)
-    assert not found.doubtful(0.95)
-    assert found.best(1, 0.0).doubtful(0.95)  # one place: nothing was compared
+    assert found.is_ambiguous(0.87)
+    assert not found.is_ambiguous(0.95)
+    assert found.best(1, 0.0).is_ambiguous(0.95)  # one place: nothing was compared
     assert found.nearest(turned(0, 90, 1), BODY) == 2
 
 

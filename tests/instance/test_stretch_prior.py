@@ -74,7 +74,9 @@ def test_stretches_of_the_initial_map_count() -> None:
 def images_of(side: int, initial: AffineTransform | None = None) -> PreparedPair:
     grid = Grid((side,) * 3, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
     values = np.random.default_rng(0).random(grid.shape_zyx)
-    return PreparedPair.of(Pair(Volume(values, grid), Volume(values, grid), initial=initial), 1, 0)
+    return PreparedPair.prepare(
+        Pair(Volume(values, grid), Volume(values, grid), initial=initial), 1, 0
+    )
 
 
 def test_only_motions_that_stretch_are_held() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from regkit import AffineTransform, Grid, Volume, resample, rigid
 from regkit.geometry.rotation import rotation_matrix
-from regkit_ants.bridge import grid_from_ants, read_affine, volume_to_ants, write_affine
+from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
 
 ants = pytest.importorskip("ants")
 
@@ -29,7 +29,7 @@ def _volume(grid: Grid) -> Volume:
 def test_every_voxel_is_where_it_was(grid: Grid) -> None:
     volume = _volume(grid)
     image = volume_to_ants(volume)
-    assert grid_from_ants(image).matches(grid, tolerance=1e-5)
+    assert image.shape == grid.shape_zyx[::-1]
     for z, y, x in ((0, 0, 0), (1, 2, 3), (6, 0, 8)):
         assert image[x, y, z] == volume.array[z, y, x]
         point = ants.transform_index_to_physical_point(image, [x, y, z])

@@ -69,7 +69,7 @@ def test_an_image_without_a_body_in_its_mask_is_refused() -> None:
     beside = Grid((2, 2, 2), origin=(900.0, 0.0, 0.0))
     mask = LabelMap(np.ones((2, 2, 2), dtype=np.uint8), beside)
     pair = Pair(pair.fixed, pair.moving, fixed_mask=mask)
-    with pytest.raises(RegkitError, match="shows no body"):
+    with pytest.raises(RegkitError, match="has no foreground"):
         Moments().register(pair)
 
 

@@ -6,7 +6,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.metrics import (
+    BatchMeasure,
+    gradient_field_measure,
+    point_metric,
+)
 from regkit_instance.torch_backend.ngf import gradient_images
 from regkit_instance.torch_backend.point_sampler import PointSampler
 
@@ -43,8 +47,8 @@ def maps(pairs: int = 2, count: int = 3, size: float = 0.04, seed: int = 1) -> T
 
 def moving_values(where: PointSampler) -> Tensor:
     """Return the moving values at the points under the identity, (pairs, points)."""
-    (look,) = where.looks(maps(len(where.points), 1, 0.0).to(where.points.device))
-    return look.values[:, 0]
+    (sampled,) = where.sample(maps(len(where.points), 1, 0.0).to(where.points.device))
+    return sampled.values[:, 0]
 
 
 def related(where: PointSampler, seed: int = 2) -> Tensor:
@@ -55,18 +59,18 @@ def related(where: PointSampler, seed: int = 2) -> Tensor:
     return 0.1 * noise + 0.9 * (2 * values - 1).square()
 
 
-def measure(where: PointSampler, name: str, fixed: Tensor | None = None) -> Dense:
+def measure(where: PointSampler, name: str, fixed: Tensor | None = None) -> BatchMeasure:
     """Return a measure between related fixed values and the moving images."""
     if name == "ngf":
         pairs = [one_of(where, pair) for pair in range(len(where.points))]
-        return _Together([fields_of(pair, _fixed_gradients(pair)) for pair in pairs])
+        return _Together([gradient_field_measure(pair, _fixed_gradients(pair)) for pair in pairs])
     whole = SIDE**3 if name in ("lncc", "local-cr") else 1
     fixed = related(where) if fixed is None else fixed
-    return DenseMeasure(where, rule_of(name, fixed, BINS, whole))
+    return DenseMeasure(where, point_metric(name, fixed, BINS, whole))
 
 
 def one_of(where: PointSampler, pair: int) -> PointSampler:
-    """Return the scene of one pair."""
+    """Return the sampler of one pair."""
     part = slice(pair, pair + 1)
     return PointSampler(where.points[part], where.moving[part], where.to_index[part])
 
@@ -77,15 +81,15 @@ def _fixed_gradients(where: PointSampler) -> Tensor:
     thrice = PointSampler(
         where.points.repeat_interleave(3, 0), images, where.to_index.repeat_interleave(3, 0)
     )
-    (look,) = thrice.looks(maps(3, 1, 0.0).to(where.points.device))
-    field = look.values.view(1, 3, -1)
+    (sampled,) = thrice.sample(maps(3, 1, 0.0).to(where.points.device))
+    field = sampled.values.view(1, 3, -1)
     return field + 0.2 * field.roll(1, 1)
 
 
 class _Together:
     """Measures of one pair each, as one of all pairs."""
 
-    def __init__(self, parts: list[Dense]) -> None:
+    def __init__(self, parts: list[BatchMeasure]) -> None:
         self.parts = parts
 
     def values(self, maps: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Compiled loops over sample points, one file per measure."""
+"""Compiled loops over sample points, one file for each metric."""

@@ -1,4 +1,4 @@
-"""How every loop is compiled: cached on disk, without the interpreter's lock, NaN respected.
+"""Compilation of all loops: cached on disk, without the interpreter's lock, with NaN.
 
 The cache notices changes of a loop's own file, not of the files that it calls: after changing
 those, run ``python -m regkit_instance.compile_kernels``, which compiles everything anew.
@@ -13,7 +13,8 @@ from numba import njit
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
-# Sums may be reordered and fused, which is the same on every run; NaN marks what is unknown.
+# Sums may be reordered and fused with products: exactly repeatable on one CPU, equal to rounding
+# between CPUs and between loops. NaN and infinity keep their meaning.
 ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
 
 
@@ -22,6 +23,6 @@ def compiled(loop: Loop) -> Loop:
     options = {"nogil": True, "error_model": "numpy", "fastmath": ARITHMETIC}
     try:
         made: Loop = njit(cache=True, **options)(loop)
-    except RuntimeError:  # there is nowhere to keep it: it is compiled anew by every program
+    except RuntimeError:  # no writable folder for the cache: every process compiles anew
         made = njit(**options)(loop)
     return made

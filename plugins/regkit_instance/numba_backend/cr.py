@@ -1,8 +1,8 @@
 """Correlation ratio of values at sample points, in both directions.
 
-The share of the variance of one image that the intensity of the other explains, averaged over
-both ways. Roche et al. 1998, doi:10.1007/BFb0056301. The fixed side is binned once; the moving
-side falls into cubic B-spline windows, which makes the measure smooth in the map.
+The fraction of the variance of one image explained by the intensities of the other, averaged over
+both directions. Roche et al. 1998, doi:10.1007/BFb0056301. The fixed side is binned once; the
+moving side falls into cubic B-spline windows, which makes the measure smooth in the map.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from regkit_instance.limits import MARGIN, SMALLEST
+from regkit_instance.metric_constants import MARGIN_BINS, MIN_VARIANCE
 from regkit_instance.numba_backend.compiled import compiled
-from regkit_instance.numba_backend.windows import place, slope, windows
+from regkit_instance.numba_backend.windows import bin_position, spline_slope, spline_weights
 
 
 @compiled
@@ -31,7 +31,7 @@ def explained_by_fixed(values: Any, bins: Any, counts: Any, means: Any) -> tuple
             squares += v * v
             known += 1.0
     for k in range(counts.shape[0]):
-        means[k] /= max(counts[k], SMALLEST)
+        means[k] /= max(counts[k], MIN_VARIANCE)
     mean = total / max(known, 1.0)
     return mean, squares / max(known, 1.0) - mean * mean
 
@@ -51,8 +51,8 @@ def explained_by_moving(
         known += 1.0
         total += f
         squares += f * f
-        k, t = place(values[i], counts.shape[0])
-        first, second, third, fourth = windows(t)
+        k, t = bin_position(values[i], counts.shape[0])
+        first, second, third, fourth = spline_weights(t)
         counts[k - 1] += first
         counts[k] += second
         counts[k + 1] += third
@@ -62,16 +62,16 @@ def explained_by_moving(
         means[k + 1] += third * f
         means[k + 2] += fourth * f
     for k in range(counts.shape[0]):
-        means[k] /= max(counts[k], SMALLEST)
+        means[k] /= max(counts[k], MIN_VARIANCE)
     mean = total / max(known, 1.0)
     return known, mean, squares / max(known, 1.0) - mean * mean
 
 
 @compiled
-def ratio(
+def correlation_ratios(
     values: Any, fixed: Any, bins: Any, noise: float, of_fixed: Any, of_moving: Any, slopes: Any
 ) -> tuple[float, float]:
-    """Compare some values with the fixed ones, both ways.
+    """Return the correlation ratios of values and fixed values, and the slopes.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ def ratio(
     Returns
     -------
     tuple of float
-        How many values counted; the mean of both ratios, -1 if a side is constant.
+        The number of known values; the mean of both ratios, -1 if a side is constant.
     """
     counts_f, means_f, counts_m, means_m = of_fixed[0], of_fixed[1], of_moving[0], of_moving[1]
     v_mean, v_variance = explained_by_fixed(values, bins, counts_f, means_f)
     known, f_mean, f_variance = explained_by_moving(values, fixed, counts_m, means_m)
     slopes[:] = 0.0
-    if v_variance < SMALLEST or f_variance < SMALLEST:
+    if v_variance < MIN_VARIANCE or f_variance < MIN_VARIANCE:
         return known, -1.0
     v_variance += noise
     f_variance += noise
@@ -109,24 +109,24 @@ def ratio(
         return known, 0.5 * (forth + back)
     size = counts_m.shape[0]
     by_value = 1.0 / (known * v_variance)
-    by_window = 0.5 * (size - MARGIN) / (known * f_variance)
+    by_window = 0.5 * (size - MARGIN_BINS) / (known * f_variance)
     for i in range(values.shape[0]):
         v = values[i]
         if v != v:
             continue
-        # The mean of its fixed bin moves with a value, and so does the variance of all.
+        # A value changes the mean of its fixed bin and the variance of all values.
         forward = by_value * (means_f[bins[i]] - v_mean - forth * (v - v_mean))
-        k, t = place(v, size)
+        k, t = bin_position(v, size)
         twice = 2.0 * (fixed[i] - f_mean)
         a, b, c, d = means_m[k - 1], means_m[k], means_m[k + 1], means_m[k + 2]
         a, b, c, d = a * (twice - a), b * (twice - b), c * (twice - c), d * (twice - d)
-        slopes[i] = forward + by_window * slope(a, b, c, d, t)
+        slopes[i] = forward + by_window * spline_slope(a, b, c, d, t)
     return known, 0.5 * (forth + back)
 
 
 @compiled
 def correlation_ratio(
-    values: Any, fixed: Any, bins: Any, sizes: Any, fewest: int, scores: Any, slopes: Any
+    values: Any, fixed: Any, bins: Any, sizes: Any, min_points: int, scores: Any, slopes: Any
 ) -> None:
     """Score rows of moving values against the fixed ones.
 
@@ -138,10 +138,10 @@ def correlation_ratio(
         Fixed value and its bin at each point, shape (N,).
     sizes
         Number of fixed and of moving bins.
-    fewest
-        Fewest values that must count for a score.
+    min_points
+        Smallest number of values for a score.
     scores
-        Filled, shape (B,), from 0 to 1; minus infinity where too few count or a side is constant.
+        Filled, shape (B,), from 0 to 1; minus infinity where too few are known or constant.
     slopes
         Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
     """
@@ -149,8 +149,8 @@ def correlation_ratio(
     nowhere = np.empty(0, np.float32)
     for b in range(values.shape[0]):
         row = slopes[b] if slopes.shape[0] > 0 else nowhere
-        known, score = ratio(values[b], fixed, bins, 0.0, of_fixed, of_moving, row)
+        known, score = correlation_ratios(values[b], fixed, bins, 0.0, of_fixed, of_moving, row)
         scores[b] = score
-        if known < fewest or score < 0.0:
+        if known < min_points or score < 0.0:
             scores[b] = -np.inf
             row[:] = 0.0

@@ -1,4 +1,4 @@
-"""Averaged copies of an image, its intensities brought to 0..1, in one pass over it."""
+"""Block averages of an image with intensities mapped to 0..1, in one pass over it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from regkit_instance.numba_backend.compiled import compiled
 def downsample(
     array: Any, factors: Any, first: Any, curve: Any, square_root: bool, out: Any
 ) -> None:
-    """Average blocks of voxels, their intensities first brought to 0..1.
+    """Average blocks of voxels, their intensities first mapped to 0..1 by a curve.
 
     Parameters
     ----------
     array
-        Intensities, shape (z, y, x), float32; NaN is unknown, and left out of the average.
+        Intensities, shape (z, y, x), float32; NaN is unknown and left out of the average.
     factors
         Voxels per block along z, y, x.
     first
         Index of the first voxel of the first block.
     curve
-        Rising intensities and what they become, from 0 to 1, shape (2, K); straight between
-        them, clipped beyond.
+        Knots of a piecewise linear curve, shape (2, K): rising intensities and their values from
+        0 to 1; clipped beyond.
     square_root
-        Take the root of intensities (negative ones are zero) first.
+        True to take the square root of intensities (negative ones are zero) first.
     out
-        Filled but for its outermost voxels, float32, one voxel larger than the blocks on every
+        Filled except for its outermost voxels, float32, one voxel larger than the blocks on every
         side.
     """
     nz, ny, nx = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
@@ -53,7 +53,7 @@ def downsample(
 
 @compiled
 def through_curve(array: Any, curve: Any, square_root: bool, row: Any, known: Any) -> bool:
-    """Bring a row of intensities to 0..1, unknown ones to 0, and tell whether there are any."""
+    """Map a row of intensities to 0..1, unknown ones to 0; return True if there are such."""
     zero, one = np.float32(0.0), np.float32(1.0)
     unknown = 0
     for i in range(array.shape[0]):

@@ -1,7 +1,7 @@
-"""Values and gradients of a moving image at mapped points, and what they mean for the map.
+"""Values and gradients of a moving image at mapped points, and the chain rule for the map.
 
-Every measure of intensities is a function of these values only: its derivative by the map is its
-derivative by each value, carried through the gradients found here.
+Every metric of intensities is a function of these values only: its derivatives by the map follow
+from its derivatives by the values and the gradients found here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> 
     Parameters
     ----------
     volume
-        Shape (z + 2, y + 2, x + 2), float32, edges repeated once all around; NaN is unknown.
+        Padded volume, shape (z + 2, y + 2, x + 2), float32, edges repeated once on every side;
+        NaN is unknown.
     maps
-        Shape (B, 3, 4): points to indices (z, y, x) of the padded volume.
+        Affine maps from points to indices (z, y, x) of the padded volume, shape (B, 3, 4).
     points
-        Shape (3, N), float32, x, y, z in mm.
+        Points x, y, z in mm, shape (3, N), float32.
     values
         Filled with the values, shape (B, N), float32; NaN outside the field of view.
     gradients
@@ -63,7 +64,7 @@ def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> 
 
 @compiled
 def interpolate(volume: Any, maps: Any, points: Any, values: Any) -> None:
-    """Fill in the values that `gather` would, without gradients."""
+    """Interpolate as `gather` does, without gradients; equal to it to rounding."""
     top_z, top_y, top_x = volume.shape[0] - 1.5, volume.shape[1] - 1.5, volume.shape[2] - 1.5
     for b in range(maps.shape[0]):
         m = maps[b]
@@ -96,11 +97,11 @@ def backpropagate(values: Any, slopes: Any, gradients: Any, points: Any, by_maps
     Parameters
     ----------
     values, gradients
-        As `gather` left them.
+        Values and gradients from `gather`.
     slopes
-        Derivative of the measure by each value, shape (B, N), float32.
+        Derivatives of the metric by the values, shape (B, N), float32.
     points
-        Shape (3, N).
+        Points x, y, z in mm, shape (3, N).
     by_maps
         Filled, shape (B, 3, 4), float64.
     """

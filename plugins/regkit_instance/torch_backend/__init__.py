@@ -1,1 +1,1 @@
-"""Measures of similarity on any torch device: values and gradients of many starts at once."""
+"""Similarity metrics on any torch device: values and gradients of many maps at once."""

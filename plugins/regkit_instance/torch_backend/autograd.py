@@ -1,4 +1,4 @@
-"""Scores of maps with their derivatives, for losses."""
+"""Scores of maps as differentiable functions, for losses."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regkit_instance.torch_backend.metrics import Dense
+from regkit_instance.torch_backend.metrics import BatchMeasure
 
 
-def scored(measure: Dense, maps: Tensor) -> Tensor:
+def differentiable_scores(measure: BatchMeasure, maps: Tensor) -> Tensor:
     """Return the scores (pairs, maps) of maps (pairs, maps, 3, 4), differentiable in the maps.
 
-    Scores and derivatives come from the same two passes, whatever the maps' type and device.
+    Scores and derivatives are computed together, for maps of any type and on any device.
     """
-    scores: Tensor = _Scored.apply(measure, maps)  # type: ignore[no-untyped-call]
+    scores: Tensor = _Scores.apply(measure, maps)  # type: ignore[no-untyped-call]
     return scores
 
 
-class _Scored(torch.autograd.Function):
-    """A measure of maps, whose derivatives it brings along."""
+class _Scores(torch.autograd.Function):
+    """A measure of maps as a function of autograd."""
 
     @staticmethod
-    def forward(ctx: Any, measure: Dense, maps: Tensor) -> Tensor:
+    def forward(ctx: Any, measure: BatchMeasure, maps: Tensor) -> Tensor:
         scores, gradients = measure.values_and_gradients(maps.double())
         ctx.save_for_backward(gradients.to(maps))
         return scores

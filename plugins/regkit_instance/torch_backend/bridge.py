@@ -1,4 +1,4 @@
-"""One pair of the engine as a scene on a device, and its dense measure as the engine calls it."""
+"""One pair of the engine on a torch device, and its measures behind the interface of numpy."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit_instance.pyramid import Level
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.metrics import (
+    BatchMeasure,
+    gradient_field_measure,
+    point_metric,
+)
 from regkit_instance.torch_backend.point_sampler import PointSampler
 
 
 @dataclass(frozen=True, eq=False)
-class OnDevice:
-    """A dense measure of one pair: a `regkit_instance.measures.Measure`."""
+class TorchMeasure:
+    """A torch measure of one pair as a `regkit_instance.measures.Measure`."""
 
-    measure: Dense
+    measure: BatchMeasure
     device: torch.device
 
     def values(self, maps: FloatArray) -> FloatArray:
@@ -37,41 +40,21 @@ class OnDevice:
         return torch.from_numpy(np.ascontiguousarray(maps, np.float64))[None].to(self.device)
 
 
-def device_named(name: str) -> torch.device:
-    """Return a torch device: ``auto`` is the first GPU if there is one.
-
-    Raises
-    ------
-    ParameterError
-        There is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ParameterError(
-            f"there is no device '{name}' that torch can use here; take auto or cpu"
-        ) from error
-    return device
-
-
-def scene_of(
+def sampler_on(
     positions: NDArray[np.float32], level: Level, origin: FloatArray, device: torch.device
 ) -> PointSampler:
-    """Put a sample and a moving image on a device.
+    """Return the sampler of sample points and a moving image on a device.
 
     Parameters
     ----------
     positions
-        Fixed points, mm about the body's centre, shape (3, N).
+        Fixed points, mm about the body's centre, x, y, z, shape (3, N).
     level
         The moving image.
     origin
-        What positions and maps are about, LPS mm of the moving image.
+        Origin of positions and maps, LPS mm of the moving image.
     device
-        Where to.
+        Device of all tensors.
     """
     tensors = (
         torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
@@ -80,41 +63,42 @@ def scene_of(
     return PointSampler(*tensors)
 
 
-def measure_on(
-    scene: PointSampler, name: str, values: NDArray[np.float32], bins: int, whole: int = 1
-) -> OnDevice:
+def intensity_measure(
+    sampler: PointSampler, name: str, values: NDArray[np.float32], bins: int, patch_size: int = 1
+) -> TorchMeasure:
     """Return a measure of intensities.
 
     Parameters
     ----------
-    scene
-        Of one pair.
+    sampler
+        Sampler of one pair.
     name
-        ``mi``, ``nmi``, ``cr``; or ``lncc``, ``local-cr``, whose points come in patches.
+        Name of the metric: ``mi``, ``nmi``, ``cr``; or ``lncc``, ``local-cr``, of points in
+        patches.
     values
         Fixed intensities in 0..1 at its points, shape (N,); NaN in patches only.
     bins
-        Of each image.
-    whole
-        Points of a patch.
+        Number of histogram bins of each image.
+    patch_size
+        Number of points of a patch.
     """
-    fixed = torch.from_numpy(values)[None].to(scene.points.device)
-    rule = rule_of(name, fixed, bins, whole)
-    return OnDevice(DenseMeasure(scene, rule), scene.points.device)
+    fixed = torch.from_numpy(values)[None].to(sampler.points.device)
+    metric = point_metric(name, fixed, bins, patch_size)
+    return TorchMeasure(DenseMeasure(sampler, metric), sampler.points.device)
 
 
-def gradient_fields_on(scene: PointSampler, fixed_gradients: NDArray[np.float32]) -> OnDevice:
+def gradient_measure(sampler: PointSampler, fixed_gradients: NDArray[np.float32]) -> TorchMeasure:
     """Return the measure ``ngf``.
 
     Parameters
     ----------
-    scene
-        Of one pair.
+    sampler
+        Sampler of one pair.
     fixed_gradients
-        By mm (x, y, z) at its points, shape (3, N).
+        Fixed gradients by mm (x, y, z) at the points, shape (3, N).
     """
-    fixed = torch.from_numpy(fixed_gradients)[None].to(scene.points)
-    return OnDevice(fields_of(scene, fixed), scene.points.device)
+    fixed = torch.from_numpy(fixed_gradients)[None].to(sampler.points)
+    return TorchMeasure(gradient_field_measure(sampler, fixed), sampler.points.device)
 
 
 def _array(tensor: Tensor) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A pair refined as published: both images on the fixed grid, from 0 to 1, zero beyond it."""
+"""The published refinement of a pair: both images on the fixed grid, 0 to 1, zero outside."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.learning.device import device_named
 from regkit.registrar import Estimate, Pair
 from regkit.similarity.intensity import normalize_for_similarity
-from regkit_instance.torch_backend.bridge import device_named
 from regkit_instance.torch_backend.chen2024_schedule import (
     FACTORS,
     ITERATIONS,
@@ -23,7 +23,7 @@ from regkit_instance.torch_backend.chen2024_schedule import (
     Model,
     descend,
 )
-from regkit_instance.torch_backend.losses import loss_named
+from regkit_instance.torch_backend.losses import loss_by_name
 
 
 def refine_chen2024(
@@ -36,13 +36,13 @@ def refine_chen2024(
     pair
         The images.
     measure
-        See `regkit_instance.torch_backend.losses.loss_named`.
+        Name of the loss, see `regkit_instance.torch_backend.losses.loss_by_name`.
     model
-        What the correction may be.
+        Transform model of the correction.
     rate
-        Of the optimiser.
+        Learning rate of Adam.
     device_name
-        Where torch computes.
+        Device of torch, as for `regkit.learning.device.device_named`.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def refine_chen2024(
     device = device_named(device_name)
     found = descend(
         _images(pair, device),
-        loss_named(measure),
+        loss_by_name(measure),
         model,
         rate,
         factors=FACTORS,
@@ -77,7 +77,7 @@ def refine_chen2024(
 
 
 def _finite(loss: float) -> float | None:
-    """Return a loss as JSON can hold it: on the coarsest scales too little may be left."""
+    """Return a loss, or None for NaN, which JSON lacks: coarse scales may have no overlap left."""
     return loss if np.isfinite(loss) else None
 
 
@@ -89,13 +89,13 @@ def _images(pair: Pair, device: torch.device) -> CommonGrid:
     in_fixed = _mask(pair.fixed_mask, grid, IDENTITY) if masked else None
     in_moving = _mask(pair.moving_mask, grid, pair.start) if masked else None
     moving = resample(moving, grid, pair.start)
-    extent = np.multiply(_filled_shape(grid.shape_zyx)[::-1], grid.spacing)
+    extent = np.multiply(_padded_shape(grid.shape_zyx)[::-1], grid.spacing)
     half = torch.tensor(extent / 2, dtype=torch.float32, device=device)
     return CommonGrid(
-        _filled(fixed.array, device),
-        _filled(moving.array, device),
-        None if in_fixed is None else _filled(in_fixed, device),
-        None if in_moving is None else _filled(in_moving, device),
+        _padded(fixed.array, device),
+        _padded(moving.array, device),
+        None if in_fixed is None else _padded(in_fixed, device),
+        None if in_moving is None else _padded(in_moving, device),
         half,
     )
 
@@ -113,20 +113,20 @@ def _mask(mask: LabelMap | None, grid: Grid, through: Transform) -> NDArray[Any]
     return resample(marked, grid, through).array.astype(np.float32)
 
 
-def _filled(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Fill an image up with zeros, at the ends of its axes, to multiples of the largest factor."""
-    missing = np.subtract(_filled_shape(array.shape), array.shape)
-    filled = np.pad(array, [(0, int(m)) for m in missing])
-    return torch.from_numpy(filled)[None, None].to(device)
+def _padded(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Pad an image with zeros, at the ends of its axes, to multiples of the largest factor."""
+    missing = np.subtract(_padded_shape(array.shape), array.shape)
+    padded = np.pad(array, [(0, int(m)) for m in missing])
+    return torch.from_numpy(padded)[None, None].to(device)
 
 
-def _filled_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _padded_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(-(-n // FACTORS[0]) * FACTORS[0] for n in shape)
 
 
 def _physical(map_mm: FloatArray, grid: Grid) -> AffineTransform:
-    """Return a map about the filled grid's centre, along its axes, as one in LPS mm."""
-    centre = grid.to_physical((np.array(_filled_shape(grid.shape_zyx)) - 1) / 2)
+    """Return the LPS map of a map about the centre of the padded grid, along its axes."""
+    centre = grid.to_physical((np.array(_padded_shape(grid.shape_zyx)) - 1) / 2)
     axes = np.reshape(grid.direction, (3, 3))
     linear = axes @ map_mm[:, :3].astype(np.float64) @ axes.T
     return AffineTransform.about(linear, axes @ map_mm[:, 3], centre)

@@ -1,7 +1,7 @@
-"""The refinement of Chen et al. 2024: raw affine numbers, five scales, one Adam for all of them.
+"""The refinement schedule of Chen et al. 2024: raw affine parameters, five scales, one Adam.
 
-arXiv 2409.13863. Both images are on one grid and averaged over 16, 8, 4, 2 and 1 voxels each way;
-the numbers of the affine map go on from scale to scale, and so do the moments of the optimiser.
+arXiv 2409.13863. Both images are on one grid and averaged over 16, 8, 4, 2 and 1 voxels along each
+axis; affine parameters and the moments of the optimizer are kept from scale to scale.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from regkit_instance.torch_backend.raw_affine import (
     raw_matrix,
 )
 
+# Of the published code.
 FACTORS = (16, 8, 4, 2, 1)
 ITERATIONS = (100, 100, 120, 140, 160)
 RATE = 1e-4
@@ -32,68 +33,68 @@ FREE: dict[Model, int] = {"rigid": 6, "similarity": 7, "affine": NUMBERS}
 
 @dataclass(frozen=True, eq=False)
 class CommonGrid:
-    """Two images on one grid, as the network has them.
+    """Two images on one grid.
 
     Parameters
     ----------
     fixed, moving
-        In 0..1, shape (1, 1, z, y, x), every axis a multiple of the largest factor.
-    fixed_counts, moving_counts
-        What of them counts, of the same shape; None if all does.
+        Intensities in 0..1, shape (1, 1, z, y, x), every axis a multiple of the largest factor.
+    fixed_weights, moving_weights
+        Weights of the voxels in 0..1, of the same shape; None if all are 1.
     half_mm
         Half the extent of the grid along its x, y, z, shape (3,).
     """
 
     fixed: Tensor
     moving: Tensor
-    fixed_counts: Tensor | None
-    moving_counts: Tensor | None
+    fixed_weights: Tensor | None
+    moving_weights: Tensor | None
     half_mm: Tensor
 
-    def averaged(self, factor: int) -> CommonGrid:
-        """Return the images averaged over blocks of `factor` voxels each way."""
+    def downsample(self, factor: int) -> CommonGrid:
+        """Return the images averaged over blocks of `factor` voxels along each axis."""
         fixed, moving, in_fixed, in_moving = (
             None if image is None else functional.avg_pool3d(image, factor)
-            for image in (self.fixed, self.moving, self.fixed_counts, self.moving_counts)
+            for image in (self.fixed, self.moving, self.fixed_weights, self.moving_weights)
         )
         if fixed is None or moving is None:
             raise AssertionError("an image was lost")
         return CommonGrid(fixed, moving, in_fixed, in_moving, self.half_mm)
 
-    def warped(self, map_mm: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the moving image under a map (3, 4) about the grid's centre, and what counts.
+    def warp(self, map_mm: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the moving image warped by a map (3, 4) about the grid's centre, and the weights.
 
-        The map is in mm along the grid's x, y, z. Beyond its edges the moving image is zero, and
-        counts unless masks say what does.
+        The map is in mm along the grid's x, y, z. Outside its field of view the moving image is
+        zero, with weight 1 unless there are masks.
         """
         scale = torch.cat([self.half_mm, self.half_mm.new_ones(1)])
-        normalised = map_mm * scale / self.half_mm[:, None]
+        normalized = map_mm * scale / self.half_mm[:, None]
         where = functional.affine_grid(
-            normalised[None], list(self.fixed.shape), align_corners=False
+            normalized[None], list(self.fixed.shape), align_corners=False
         )
         warped = functional.grid_sample(self.moving, where, align_corners=False)
-        if self.moving_counts is None:
-            return warped, self.fixed_counts
-        there = functional.grid_sample(self.moving_counts, where.detach(), align_corners=False)
-        return warped, there if self.fixed_counts is None else there * self.fixed_counts
+        if self.moving_weights is None:
+            return warped, self.fixed_weights
+        there = functional.grid_sample(self.moving_weights, where.detach(), align_corners=False)
+        return warped, there if self.fixed_weights is None else there * self.fixed_weights
 
 
-# Of a map (3, 4) in mm, once the images are known.
+# A loss of a map (3, 4) in mm, between given images.
 Loss = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Where the schedule ended.
+    """Result of the schedule.
 
     Parameters
     ----------
     map_mm
-        Shape (3, 4), about the centre of the grid, mm along its x, y, z.
+        Map about the centre of the grid, mm along its x, y, z, shape (3, 4).
     losses
-        Of each scale, when it was left.
+        Last loss of each scale.
     before, after
-        Loss at full resolution of no motion and of the motion found.
+        Losses at full resolution of no motion and of the motion found.
     """
 
     map_mm: Tensor
@@ -111,35 +112,35 @@ def descend(
     factors: tuple[int, ...] = FACTORS,
     iterations: tuple[int, ...] = ITERATIONS,
 ) -> Descent:
-    """Follow the schedule from no motion at all.
+    """Run the schedule from no motion.
 
     As published, the map returned is that of the last loss computed, before the last step.
 
     Parameters
     ----------
     images
-        What to align.
+        Images to align.
     loss_of
-        Returns the loss of a map (3, 4) in mm between images.
+        Function from images to the loss of a map (3, 4) in mm.
     model
-        ``affine`` has all fifteen numbers. The rotation of the others is one in millimetres,
-        which on a grid that is no cube the published one is not.
+        Transform model. ``affine`` has all fifteen published parameters. The others rotate in
+        millimetres, as the published rotation does on a cubic grid only.
     rate
-        Of Adam. The published code has 1e-4, which moves a number by 0.06 at most.
+        Learning rate of Adam. The published 1e-4 changes a parameter by 0.06 at most.
     factors, iterations
-        Of the scales.
+        Downsampling factors and numbers of steps of the scales.
     """
     free = torch.zeros(FREE[model], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([free], lr=rate)
+    optimizer = torch.optim.Adam([free], lr=rate)
     losses, last = [], free.detach().clone()
     for factor, count in zip(factors, iterations, strict=True):
-        loss = loss_of(images.averaged(factor))
+        loss = loss_of(images.downsample(factor))
         for _ in range(count):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             last = free.detach().clone()
             value = loss(map_of(free, model, images.half_mm))
             value.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
         losses.append(float(value.detach()))
     with torch.no_grad():
         still = torch.zeros_like(last)
@@ -150,7 +151,7 @@ def descend(
 
 
 def map_of(free: Tensor, model: Model, half_mm: Tensor) -> Tensor:
-    """Return the map (3, 4) in mm of a model's free numbers, which are on the CPU."""
+    """Return the map (3, 4) in mm of a model's free parameters, which are on the CPU."""
     if model == "affine":
         unit, raw = half_mm, free
     else:

@@ -1,4 +1,4 @@
-"""Sums over voxels that never hold more than a chunk of what they add up."""
+"""Sums over voxels in chunks, to bound the memory of their terms."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Numbers that one step may spread out: 16 MiB in single precision.
-LARGEST_STEP = 1 << 22
+# Largest number of terms in memory at once: 16 MiB in single precision. Chosen by hand.
+MAX_CHUNK_NUMBERS = 1 << 22
 
 Terms = Callable[..., Tensor]
 
@@ -18,16 +18,17 @@ def chunked_sum(terms: Terms, width: int, *tensors: Tensor) -> Tensor:
     """Return the sum over all columns of `terms`, differentiable in the tensors.
 
     The backward pass computes every chunk again instead of keeping it, so that memory grows with
-    the number of voxels only, not with what each of them is spread out to.
+    the number of voxels, not with the number of terms. Sums over chunks of other sizes agree to
+    rounding, not exactly.
 
     Parameters
     ----------
     terms
-        Takes (rows, chunk) of every tensor and returns their sum over the chunk, (rows, ...).
+        Function of chunks (rows, voxels) of all tensors that returns sums over them, (rows, ...).
     width
-        How many numbers `terms` spreads a voxel out to: the bins of a histogram, say.
+        Number of terms per voxel: the bins of a histogram, for example.
     *tensors
-        Shape (rows, voxels) each.
+        Inputs, each of shape (rows, voxels).
     """
     total: Tensor = _ChunkedSum.apply(terms, width, *tensors)  # type: ignore[no-untyped-call]
     return total
@@ -73,12 +74,12 @@ def _fill(into: tuple[Tensor, ...], terms: Terms, inputs: list[Tensor], slope: T
 
 
 def _rows(width: int, tensors: tuple[Tensor, ...]) -> Iterator[tuple[Tensor, ...]]:
-    """Split tensors into groups of rows: patches are small, and many of them fit a step."""
-    count = max(1, LARGEST_STEP // (width * tensors[-1].shape[1]))
+    """Split tensors into groups of rows: patches are small, and many of them fit a chunk."""
+    count = max(1, MAX_CHUNK_NUMBERS // (width * tensors[-1].shape[1]))
     return zip(*(torch.split(tensor, count) for tensor in tensors), strict=True)
 
 
 def _columns(width: int, tensors: tuple[Tensor, ...]) -> Iterator[tuple[Tensor, ...]]:
     """Split tensors into groups of columns."""
-    count = max(1, LARGEST_STEP // (width * tensors[-1].shape[0]))
+    count = max(1, MAX_CHUNK_NUMBERS // (width * tensors[-1].shape[0]))
     return zip(*(torch.split(tensor, count, dim=1) for tensor in tensors), strict=True)

@@ -1,4 +1,10 @@
-"""Sums into bins that come out the same in whatever order they are added up."""
+"""Sums into bins that do not depend on the order of the terms.
+
+Terms are rounded to multiples of a power of two, so that double precision adds them up without
+rounding. Equal terms give exactly equal sums, in any order, on any device. The terms themselves
+are interpolated and multiplied values, which differ in their last bits between devices, CPUs and
+chunk sizes; so do the sums then.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +13,37 @@ import math
 import torch
 from torch import Tensor
 
-# A double holds every whole number up to 2**53; one bit is for rounding up.
+# A double holds every patch_size number up to 2**53; one bit is for rounding up.
 BITS = 52
-# Histograms side by side on a GPU, so that few threads add to one and the same bin at a time.
+# Copies of a histogram on a GPU, so that fewer threads add to the same bin; chosen by hand.
 COPIES = 64
 
 
-def quantised(terms: Tensor, most: int) -> Tensor:
-    """Round numbers in [-1, 1] so that sums of up to `most` of them have no rounding error.
+def quantize(terms: Tensor, max_terms: int) -> Tensor:
+    """Round numbers in [-1, 1] so that sums of up to `max_terms` have no rounding error.
 
     Returns
     -------
     Tensor
-        float64, off by at most `most` * 2**-53.
+        float64, off by at most `max_terms` * 2**-53.
     """
-    scale = 2.0 ** (BITS - math.ceil(math.log2(max(most, 2))))
+    scale = 2.0 ** (BITS - math.ceil(math.log2(max(max_terms, 2))))
     return (terms.double() * scale).round_() / scale
 
 
-def sums_in_bins(terms: list[Tensor], bins: Tensor, count: int, most: int) -> Tensor:
-    """Add up terms by bin, the same to the last digit on any device and in any order.
+def histogram_sums(terms: list[Tensor], bins: Tensor, count: int, max_terms: int) -> Tensor:
+    """Return the sums of terms by bin, exactly the same in any order of the terms.
 
     Parameters
     ----------
     terms
         Numbers in [-1, 1], each of shape (pairs, maps, points).
     bins
-        Bin of each point, int64, shape (pairs, maps, points); minus one does not count.
+        Bin of each point, int64, shape (pairs, maps, points); points with -1 do not count.
     count
         Number of bins.
-    most
-        Largest number of terms that is ever added up, over all calls that are summed.
+    max_terms
+        Largest number of terms of a sum, over all calls whose results are added.
 
     Returns
     -------
@@ -48,12 +54,12 @@ def sums_in_bins(terms: list[Tensor], bins: Tensor, count: int, most: int) -> Te
     copies = COPIES if bins.is_cuda else 1
     rows = torch.arange(pairs * maps, device=bins.device).view(pairs, maps, 1) * copies
     copy = torch.arange(points, device=bins.device) % copies
-    # Each histogram has a bin more, the first, for what does not count.
+    # The first bin of each histogram holds the points that do not count.
     flat = ((rows + copy) * (count + 1) + bins + 1).reshape(-1)
     sums = torch.zeros(
         (len(terms), pairs * maps * copies * (count + 1)), dtype=torch.float64, device=bins.device
     )
     for total, term in zip(sums, terms, strict=True):
-        total.scatter_add_(0, flat, quantised(term, most).reshape(-1))
+        total.scatter_add_(0, flat, quantize(term, max_terms).reshape(-1))
     by_copy = sums.view(len(terms), pairs, maps, copies, count + 1)
     return by_copy.sum(3)[..., 1:].permute(1, 2, 0, 3)

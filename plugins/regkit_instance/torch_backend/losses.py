@@ -1,4 +1,4 @@
-"""The losses that the published schedule can follow: published ones, and our measures."""
+"""The losses of the published schedule: published ones, and the measures of regkit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.measures import EDGES
-from regkit_instance.torch_backend.autograd import scored
+from regkit_instance.measures import EDGE_WEIGHT
+from regkit_instance.torch_backend.autograd import differentiable_scores
 from regkit_instance.torch_backend.chen2024_schedule import CommonGrid, Loss
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.metrics import Dense, fields_of, rule_of
+from regkit_instance.torch_backend.metrics import (
+    BatchMeasure,
+    gradient_field_measure,
+    point_metric,
+)
 from regkit_instance.torch_backend.ngf import gradient_images
 from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.reference_cr import (
@@ -31,29 +35,29 @@ from regkit_instance.torch_backend.tiles import tiles
 BINS = 32
 
 
-def loss_named(name: str) -> Callable[[CommonGrid], Loss]:
-    """Return the loss of a measure; `CommonGrid` first, a map (3, 4) in mm then.
+def loss_by_name(name: str) -> Callable[[CommonGrid], Loss]:
+    """Return a function from the images to their loss, which is a function of a map (3, 4) in mm.
 
     ``local-cr``, ``cr``, ``local-mi`` and ``mi`` are the published losses; with masks, which these
-    do not know, their variants that count voxels. Others are minus our own measures.
+    lack, weighted variants of them. The others are negative measures of regkit.
     """
     if name in ("local-cr", "cr", "mi", "local-mi"):
         return partial(_published, name)
-    return _together if name == "mi-ngf" else partial(_measured, name)
+    return _mi_and_gradients if name == "mi-ngf" else partial(_own, name)
 
 
-def _together(images: CommonGrid) -> Loss:
-    intensities, edges = (_measured(name, images) for name in ("mi", "ngf"))
+def _mi_and_gradients(images: CommonGrid) -> Loss:
+    intensities, edges = (_own(name, images) for name in ("mi", "ngf"))
 
     def loss(map_mm: Tensor) -> Tensor:
-        return intensities(map_mm) + EDGES * edges(map_mm)
+        return intensities(map_mm) + EDGE_WEIGHT * edges(map_mm)
 
     return loss
 
 
 def _published(name: str, images: CommonGrid) -> Loss:
     def loss(map_mm: Tensor) -> Tensor:
-        warped, counts = images.warped(map_mm)
+        warped, counts = images.warp(map_mm)
         if name == "mi":
             return mutual_information_loss(warped, images.fixed, 0.5, 1e-8, counts=counts)
         if name == "local-mi":
@@ -65,40 +69,42 @@ def _published(name: str, images: CommonGrid) -> Loss:
     return loss
 
 
-def _measured(name: str, images: CommonGrid) -> Loss:
+def _own(name: str, images: CommonGrid) -> Loss:
     moving = images.moving[0]
-    if images.moving_counts is not None:
-        moving = torch.where(images.moving_counts[0] > 0, moving, torch.nan)
+    if images.moving_weights is not None:
+        moving = torch.where(images.moving_weights[0] > 0, moving, torch.nan)
     fixed = images.fixed[0, 0]
-    if images.fixed_counts is not None:
-        fixed = torch.where(images.fixed_counts[0, 0] > 0, fixed, torch.nan)
+    if images.fixed_weights is not None:
+        fixed = torch.where(images.fixed_weights[0, 0] > 0, fixed, torch.nan)
     to_index = _to_index(images)
     points = _points(images)
     measure = _measure(name, fixed, points, _padded(moving), to_index)
 
     def loss(map_mm: Tensor) -> Tensor:
-        return -scored(measure, map_mm[None, None])[0, 0]
+        return -differentiable_scores(measure, map_mm[None, None])[0, 0]
 
     return loss
 
 
-def _measure(name: str, fixed: Tensor, points: Tensor, moving: Tensor, to_index: Tensor) -> Dense:
+def _measure(
+    name: str, fixed: Tensor, points: Tensor, moving: Tensor, to_index: Tensor
+) -> BatchMeasure:
     if name == "ngf":
         slopes = _fixed_gradients(fixed, to_index)
         known = slopes.isfinite().all(dim=1)[0]
-        scene = PointSampler(points.flatten(1)[None, :, known], moving, to_index)
-        return fields_of(scene, slopes[:, :, known])
+        sampler = PointSampler(points.flatten(1)[None, :, known], moving, to_index)
+        return gradient_field_measure(sampler, slopes[:, :, known])
     if name == "lncc":
         there = tiles(torch.ones_like(fixed), PATCH).reshape(1, -1)
         values = tiles(fixed, PATCH).reshape(1, -1)
         values = torch.where(there > 0, values, torch.nan)
-        places = tiles(points, PATCH).reshape(1, 3, -1)
-        scene, whole = PointSampler(places, moving, to_index), PATCH**3
+        patch_points = tiles(points, PATCH).reshape(1, 3, -1)
+        sampler, patch_size = PointSampler(patch_points, moving, to_index), PATCH**3
     else:
         known = fixed.isfinite()
-        values, whole = fixed[known][None], 1
-        scene = PointSampler(points[:, known][None], moving, to_index)
-    return DenseMeasure(scene, rule_of(name, values, BINS, whole))
+        values, patch_size = fixed[known][None], 1
+        sampler = PointSampler(points[:, known][None], moving, to_index)
+    return DenseMeasure(sampler, point_metric(name, values, BINS, patch_size))
 
 
 def _padded(images: Tensor) -> Tensor:
@@ -106,7 +112,7 @@ def _padded(images: Tensor) -> Tensor:
 
 
 def _points(images: CommonGrid) -> Tensor:
-    """Return where voxels are, mm (x, y, z) about the grid's centre, shape (3, z, y, x)."""
+    """Return the voxel centres, mm (x, y, z) about the grid's centre, shape (3, z, y, x)."""
     shape = images.fixed.shape[2:]
     axes = [
         (torch.arange(n).to(images.half_mm) - (n - 1) / 2) * (2 * half / n)

@@ -1,4 +1,4 @@
-"""How a measure of looked-up values becomes a measure of maps, with its derivatives."""
+"""Measures of maps, with derivatives, from metrics of sampled values."""
 
 from __future__ import annotations
 
@@ -11,59 +11,64 @@ from torch import Tensor
 from regkit_instance.torch_backend.point_sampler import PointSampler, SampledValues
 
 
-class Rule(Protocol):
-    """What a measure makes of the values of the moving images at the sample points."""
+class PointMetric(Protocol):
+    """A similarity metric of the values of the moving images at the sample points."""
 
     @property
-    def whole(self) -> int:
-        """Points that belong together, the voxels of a patch say; one if each is on its own."""
+    def patch_size(self) -> int:
+        """Number of points of a patch; 1 for metrics without patches."""
 
-    def tally(self, look: SampledValues) -> Tensor:
-        """Return what is added up over the points, float64, shape (pairs, maps, ...)."""
+    def accumulate(self, sampled: SampledValues) -> Tensor:
+        """Return sums over the points, float64, shape (pairs, maps, ...)."""
 
     def score(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Return the score (pairs, maps), minus infinity where there is none, and a table.
 
-        The table says what `slopes` needs to know, shape (pairs, maps, ...).
+        The table, shape (pairs, maps, ...), holds the coefficients that `slopes` needs.
         """
 
-    def slopes(self, look: SampledValues, table: Tensor) -> Tensor:
-        """Return the derivative of the score by each value, (pairs, maps, points)."""
+    def slopes(self, sampled: SampledValues, table: Tensor) -> Tensor:
+        """Return the derivatives of the score by the values, (pairs, maps, points)."""
 
 
 @dataclass(frozen=True, eq=False)
 class DenseMeasure:
-    """Scores maps of many pairs at once; larger is more alike.
+    """Scores of maps of many pairs at once; larger is more similar.
 
-    Two passes over the points: one adds up statistics, the other carries the derivative of the
-    score back through them. Nothing is kept in between but the statistics.
+    A first pass over the points accumulates sums, a second one backpropagates the derivatives of
+    the score. Only the sums are kept in between.
 
     Parameters
     ----------
-    scene
-        The samples and the moving images.
-    rule
-        The measure.
+    sampler
+        Sample points and moving images.
+    metric
+        Similarity metric of the sampled values.
     """
 
-    scene: PointSampler
-    rule: Rule
+    sampler: PointSampler
+    metric: PointMetric
 
     def values(self, maps: Tensor) -> Tensor:
         """Return the scores (pairs, maps) of maps (pairs, maps, 3, 4), all float64."""
-        return self.rule.score(self._sums(maps))[0]
+        return self.metric.score(self._sums(maps))[0]
 
     def values_and_gradients(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores and their derivatives by the entries of the maps.
 
         Where the score is minus infinity the derivatives are zero.
         """
-        scores, table = self.rule.score(self._sums(maps))
+        scores, table = self.metric.score(self._sums(maps))
         gradients = torch.zeros_like(maps)
-        for look in self.scene.looks(maps, self.rule.whole):
-            gradients += self.scene.carry(look, self.rule.slopes(look, table), maps)
+        for sampled in self.sampler.sample(maps, self.metric.patch_size):
+            gradients += self.sampler.backpropagate(
+                sampled, self.metric.slopes(sampled, table), maps
+            )
         return scores, torch.where(scores.isfinite()[..., None, None], gradients, 0.0)
 
     def _sums(self, maps: Tensor) -> Tensor:
-        tallies = [self.rule.tally(look) for look in self.scene.looks(maps, self.rule.whole)]
-        return torch.stack(tallies).sum(0)
+        sums = [
+            self.metric.accumulate(sampled)
+            for sampled in self.sampler.sample(maps, self.metric.patch_size)
+        ]
+        return torch.stack(sums).sum(0)

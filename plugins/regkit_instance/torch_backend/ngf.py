@@ -1,4 +1,4 @@
-"""Normalised gradient fields: edges of both images point the same way, or the opposite one.
+"""Normalized gradient fields: edges of both images with equal or opposite directions.
 
 Haber and Modersitzki 2006, doi:10.1007/11866763_89.
 """
@@ -19,22 +19,22 @@ class GradientFields:
 
     Parameters
     ----------
-    scene
-        Of the gradients of the moving images by mm (x, y, z): three images of every pair, one
-        after the other, each with the points of its pair.
+    sampler
+        Sampler of the gradients of the moving images by mm (x, y, z): three images of every pair,
+        one after the other, each with the points of its pair.
     directions
-        Gradient of the fixed image at each point by mm, divided by its length and somewhat more,
-        so that weak ones are short; shape (pairs, 3, points).
+        Gradients of the fixed image at the points, divided by the root of squared length plus
+        squared weak length, so that weak ones are short; shape (pairs, 3, points).
     weak
-        Length of a gradient of the moving images that counts as weak, shape (pairs,).
-    fewest
-        Fewest points that must meet the moving image for a score.
+        Length of a moving gradient below which it counts as weak, shape (pairs,).
+    min_points
+        Smallest number of points inside the moving image for a score.
     """
 
-    scene: PointSampler
+    sampler: PointSampler
     directions: Tensor
     weak: Tensor
-    fewest: int
+    min_points: int
 
     def values(self, maps: Tensor) -> Tensor:
         """Return the scores (pairs, maps) of maps (pairs, maps, 3, 4), all float64."""
@@ -45,42 +45,46 @@ class GradientFields:
         return self._run(maps, with_gradients=True)
 
     def _run(self, maps: Tensor, with_gradients: bool) -> tuple[Tensor, Tensor]:
-        thrice = maps.repeat_interleave(3, dim=0)
+        per_axis = maps.repeat_interleave(3, dim=0)
         counted, total = (maps.new_zeros(maps.shape[:2]) for _ in range(2))
         gradients = torch.zeros_like(maps)
-        for look in self.scene.looks(thrice):
-            count, alike, by_value, by_linear = self._compare(look, maps)
+        for sampled in self.sampler.sample(per_axis):
+            count, cosines, by_value, by_linear = self._compare(sampled, maps)
             counted += count
-            total += alike
+            total += cosines
             if with_gradients:
-                by_maps = self.scene.carry(look, by_value, thrice)
+                by_maps = self.sampler.backpropagate(sampled, by_value, per_axis)
                 gradients += by_maps.view(-1, 3, *by_maps.shape[1:]).sum(1)
                 gradients[..., :3] += by_linear
-        known = (counted >= self.fewest) & (total > 0)
-        share = 1 / counted.clamp(min=1)
-        scores = torch.where(known, total * share, -torch.inf)
-        return scores, torch.where(known[..., None, None], gradients * share[..., None, None], 0.0)
+        known = (counted >= self.min_points) & (total > 0)
+        weight = 1 / counted.clamp(min=1)
+        scores = torch.where(known, total * weight, -torch.inf)
+        return scores, torch.where(
+            known[..., None, None], gradients * weight[..., None, None], 0.0
+        )
 
-    def _compare(self, look: SampledValues, maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _compare(
+        self, sampled: SampledValues, maps: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return count and sum of cosines, and derivatives by gradients and linear parts."""
-        pairs, count, points = len(maps), maps.shape[1], look.values.shape[2]
-        field = look.values.view(pairs, 3, count, points).transpose(1, 2)
+        pairs, count, points = len(maps), maps.shape[1], sampled.values.shape[2]
+        field = sampled.values.view(pairs, 3, count, points).transpose(1, 2)
         known = field.isfinite().all(dim=2, keepdim=True)
         field = torch.where(known, field, 0.0)
         linear = maps[..., :3].to(field.dtype)
-        # The gradient of the warped image: that of the moving one, turned back.
-        turned = linear.mT @ field
-        still = torch.where(known, self.directions[:, None, :, look.columns], 0.0)
+        # Gradient of the warped image, by the chain rule.
+        warped = linear.mT @ field
+        fixed = torch.where(known, self.directions[:, None, :, sampled.columns], 0.0)
         length = (
-            turned.square().sum(2, keepdim=True)
+            warped.square().sum(2, keepdim=True)
             + self.weak.to(field)[:, None, None, None].square()
         )
-        dot = (turned * still).sum(2, keepdim=True)
-        alike = dot.square() / length
-        by_turned = 2 / length * (dot * still - alike * turned)
-        by_field = (linear @ by_turned).transpose(1, 2).reshape(look.values.shape)
-        by_linear = (field @ by_turned.mT).double()
-        return known.sum((2, 3)), alike.double().sum((2, 3)), by_field, by_linear
+        dot = (warped * fixed).sum(2, keepdim=True)
+        cosines = dot.square() / length
+        by_warped = 2 / length * (dot * fixed - cosines * warped)
+        by_field = (linear @ by_warped).transpose(1, 2).reshape(sampled.values.shape)
+        by_linear = (field @ by_warped.mT).double()
+        return known.sum((2, 3)), cosines.double().sum((2, 3)), by_field, by_linear
 
 
 def gradient_images(moving: Tensor, to_index: Tensor) -> Tensor:
@@ -89,7 +93,7 @@ def gradient_images(moving: Tensor, to_index: Tensor) -> Tensor:
     Parameters
     ----------
     moving, to_index
-        As of `PointSampler`.
+        Images and maps, as for `PointSampler`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Sample points of fixed images, and moving images looked up where maps take them."""
+"""Sample points of fixed images, and moving images interpolated at the mapped points."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-# Values looked up at a time: those of one step fit a cache, or keep all of a GPU busy.
-STEP = {"cpu": 1 << 15, "cuda": 1 << 22}
+# Values interpolated per batch: as many as fit a cache, or keep a GPU busy. Chosen by hand.
+BATCH_VALUES = {"cpu": 1 << 15, "cuda": 1 << 22}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +20,11 @@ class SampledValues:
     Parameters
     ----------
     values
-        Shape (pairs, maps, points); NaN outside the field of view and where the image is.
+        Values, shape (pairs, maps, points); NaN outside the field of view and near unknown voxels.
     gradients
         Derivatives by the index (z, y, x), shape (pairs, maps, 3, points).
     columns
-        Which points of the sample these are.
+        Slice of the sample points.
     """
 
     values: Tensor
@@ -34,79 +34,81 @@ class SampledValues:
 
 @dataclass(frozen=True, eq=False)
 class PointSampler:
-    """Samples of fixed images and the moving images they are compared with, on one device.
+    """Sample points of fixed images and the moving images of many pairs, on one device.
 
     Every pair has its own points and image, of the same number and shape.
 
     Parameters
     ----------
     points
-        Of the fixed bodies, mm (x, y, z) from their centres, shape (pairs, 3, points).
+        Sample points of the fixed bodies, mm (x, y, z) from their centres, shape (pairs, 3,
+        points).
     moving
-        Images in 0..1, shape (pairs, z + 2, y + 2, x + 2): edges are repeated once all around;
+        Moving images in 0..1, shape (pairs, z + 2, y + 2, x + 2): edges repeated on every side;
         NaN is unknown.
     to_index
-        Maps moving points, mm (x, y, z), to indices (z, y, x) of the padded images; float64,
-        shape (pairs, 3, 4).
+        Affine maps from moving points, mm (x, y, z), to indices (z, y, x) of the padded images,
+        float64, shape (pairs, 3, 4).
     """
 
     points: Tensor
     moving: Tensor
     to_index: Tensor
 
-    def looks(self, maps: Tensor, whole: int = 1) -> Iterator[SampledValues]:
-        """Look the moving images up, some of the points after the other.
+    def sample(self, maps: Tensor, patch_size: int = 1) -> Iterator[SampledValues]:
+        """Interpolate the moving images at the mapped points, in batches of points.
+
+        Batches of other sizes give values that agree to rounding, not exactly.
 
         Parameters
         ----------
         maps
-            Of fixed to moving points, float64, shape (pairs, maps, 3, 4).
-        whole
-            Points that belong together: each step has a multiple of so many.
+            Affine maps from fixed to moving points, float64, shape (pairs, maps, 3, 4).
+        patch_size
+            Number of points of a patch; each batch has whole patches.
         """
-        into = self._into_volumes(maps)
+        to_index = self._to_volume_index(maps)
         count, rows = self.points.shape[2], maps.shape[0] * maps.shape[1]
-        step = max(1, STEP[self.moving.device.type] // (rows * whole)) * whole
+        step = max(1, BATCH_VALUES[self.moving.device.type] // (rows * patch_size)) * patch_size
         for start in range(0, count, step):
-            yield self._look(into, slice(start, min(start + step, count)))
+            yield self._sample_columns(to_index, slice(start, min(start + step, count)))
 
-    def carry(self, look: SampledValues, slopes: Tensor, maps: Tensor) -> Tensor:
+    def backpropagate(self, sampled: SampledValues, slopes: Tensor, maps: Tensor) -> Tensor:
         """Turn derivatives by values into derivatives by the entries of the maps.
 
         Parameters
         ----------
-        look
-            What was looked up.
+        sampled
+            Values from `sample`.
         slopes
-            Derivative by each value, shape (pairs, maps, points); of any number where the value
-            is NaN.
+            Derivatives by the values, shape (pairs, maps, points); ignored where the value is NaN.
         maps
-            As for `looks`.
+            Affine maps, as for `sample`.
 
         Returns
         -------
         Tensor
             float64, shape (pairs, maps, 3, 4).
         """
-        known = look.values.isfinite()[:, :, None]
-        by_index = torch.where(known, look.gradients * slopes[:, :, None], 0.0)
-        points = self.points[:, None, :, look.columns].expand(-1, maps.shape[1], -1, -1)
+        known = sampled.values.isfinite()[:, :, None]
+        by_index = torch.where(known, sampled.gradients * slopes[:, :, None], 0.0)
+        points = self.points[:, None, :, sampled.columns].expand(-1, maps.shape[1], -1, -1)
         by_linear = (by_index @ points.mT).double()
         by_shift = by_index.sum(-1, keepdim=True).double()
         return self.to_index[:, None, :, :3].mT @ torch.cat([by_linear, by_shift], dim=-1)
 
-    def _into_volumes(self, maps: Tensor) -> Tensor:
-        """Return the maps of fixed points to indices of the padded images."""
+    def _to_volume_index(self, maps: Tensor) -> Tensor:
+        """Return the maps from fixed points to indices of the padded images."""
         linear, shift = self.to_index[:, None, :, :3], self.to_index[:, None, :, 3:]
-        into = linear @ maps
-        into[..., 3:] += shift
-        return into
+        to_index = linear @ maps
+        to_index[..., 3:] += shift
+        return to_index
 
-    def _look(self, into: Tensor, columns: slice) -> SampledValues:
+    def _sample_columns(self, to_index: Tensor, columns: slice) -> SampledValues:
         points = self.points[:, None, :, columns]
-        into = into.to(points.dtype)
-        index = into[..., :3] @ points + into[..., 3:]
-        # Half a voxel beyond the outermost centres an image ends.
+        to_index = to_index.to(points.dtype)
+        index = to_index[..., :3] @ points + to_index[..., 3:]
+        # An image ends half a voxel beyond the outermost centres.
         sides = zip(index.unbind(2), self.moving.shape[1:], strict=True)
         z, y, x = ((at >= 0.5) & (at <= size - 1.5) for at, size in sides)
         within = z & y & x
@@ -128,9 +130,9 @@ class PointSampler:
         ]
 
 
-def _trilinear(corners: list[Tensor], shares: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+def _trilinear(corners: list[Tensor], fractions: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Interpolate between eight corners; return values and derivatives by z, y, x."""
-    wz, wy, wx = shares
+    wz, wy, wx = fractions
     by_x = [corners[i + 1] - corners[i] for i in range(0, 8, 2)]
     edges = [torch.addcmul(corners[2 * i], by_x[i], wx) for i in range(4)]
     by_y = [edges[1] - edges[0], edges[3] - edges[2]]

@@ -1,9 +1,9 @@
-"""The affine map of the PET/CT network by its raw numbers, differentiable.
+"""The affine map of the PET/CT network as a differentiable function of its raw parameters.
 
 Chen et al. 2024, arXiv 2409.13863. In coordinates that run from -1 to 1 between the edges of the
 fixed field of view, x along its last axis: shear times scale times the rotations about z, y and
-x, then the translation. Every rotation turns by minus its angle, and shears go through the
-tangent, as the published network has them.
+x, then the translation. Rotations are by the negative angles, and shears are tangents, as in the
+published network.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ NUMBERS = 15
 
 
 def raw_matrix(raw: Tensor) -> Tensor:
-    """Return the matrix [M | t], shape (3, 4), of fixed to moving normalised coordinates.
+    """Return the matrix [M | t], shape (3, 4), of fixed to moving normalized coordinates.
 
     Parameters
     ----------
     raw
-        Rotation (3) and shear (6) in units of pi, clamped to one; scale (3), less one, from -1
-        to 4; translation (3). Shape (15,), in this order: rotation, scale, translation, shear.
+        Raw parameters, shape (15,): rotation (3) in units of pi, clamped to -1..1; scale (3) minus
+        one, from -1 to 4; translation (3); shear (6) in units of pi, clamped to -1..1.
     """
     angles = raw[ROTATION].clamp(-1, 1) * math.pi
     scale = (1 + raw[SCALE]).clamp(0, 5)

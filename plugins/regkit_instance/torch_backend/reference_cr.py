@@ -1,12 +1,12 @@
-"""Correlation ratio of images as a differentiable loss, of whole images and in patches.
+"""Correlation ratio of images as a differentiable loss, of patch_size images and in patches.
 
-What share of an image's variance another image explains, with Gaussian Parzen windows.
+The fraction of an image's variance explained by another image, with Gaussian Parzen windows.
 Roche et al. 1998, doi:10.1007/BFb0056301; as a loss, Chen et al. 2024, arXiv 2409.13863.
 
 ``reference`` gives the numbers of the loss published with the latter: values are divided by
 three, intensities are not clamped to the bins, and the patches reach beyond the image, where both
 images are taken for zero, or wrap around. ``clean`` does none of this: it is close to -1 for
-images that follow from each other, and what is beyond the image does not count.
+images that are functions of each other, and points beyond the image do not count.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from regkit_instance.torch_backend.chunks import chunked_sum
-from regkit_instance.torch_backend.tiles import check_alike, rows, tiles
+from regkit_instance.torch_backend.tiles import check_same_shape, rows, tiles
 
 Mode = Literal["reference", "clean"]
 
 BINS = 32
 PATCH = 9
-# Squared distance in bins beyond which a window is nothing; smaller exponentials would be
-# subnormal numbers, with which processors are slow.
-FURTHEST = 80.0
+# Squared distance in bins beyond which a window is constant: smaller exponentials are subnormal
+# numbers in single precision, with which processors are slow.
+MAX_SQUARED_DISTANCE = 80.0
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """What the published loss does, or does differently for patches."""
+    """Constants of the published loss, of its variant for patches, or of the clean one."""
 
     divisor: float = 1.0
     degrees_lost: int = 0
@@ -50,7 +50,7 @@ _LOCAL = _Variant(3.0, 1, 1e-5, 1e-5, 0.0)
 def correlation_ratio_loss(
     one: Tensor, other: Tensor, mode: Mode = "reference", counts: Tensor | None = None
 ) -> Tensor:
-    """Return minus the mean of what share each image explains of the other.
+    """Return minus the mean correlation ratio of both directions.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ def correlation_ratio_loss(
     mode
         ``reference`` or ``clean``, see above.
     counts
-        How much each voxel counts, from 0 to 1; all count fully if None.
+        Weights of the voxels from 0 to 1; all 1 if None.
 
     Raises
     ------
     ParameterError
         The shapes differ.
     """
-    check_alike(one, other)
+    check_same_shape(one, other)
     x, y = (rows(_within_bins(image, mode)) for image in (one, other))
     variant = _GLOBAL if mode == "reference" else _CLEAN
     there = torch.ones_like(x[:1, :1]).expand_as(x) if counts is None else rows(counts)
@@ -88,9 +88,9 @@ def local_correlation_ratio_loss(
     Parameters
     ----------
     counts
-        How much each voxel counts, from 0 to 1; all count fully if None. ``clean`` only.
+        Weights of the voxels from 0 to 1; all 1 if None. ``clean`` only.
     """
-    check_alike(one, other)
+    check_same_shape(one, other)
     x, y = (_within_bins(image, mode) for image in (one, other))
     shifts = (0, -(patch // 2))
     if mode == "reference":
@@ -106,11 +106,11 @@ def _wrapped(x: Tensor, y: Tensor, patch: int, shift: int) -> Tensor:
 
 
 def _counted(x: Tensor, y: Tensor, counts: Tensor, patch: int, shift: int) -> Tensor:
-    """Every voxel counts once: a patch weighs as much as it has of the image."""
+    """Return the loss where each patch is weighted by its part of the image."""
     border = [-shift % patch, 0] * 3
     a, b, there = (tiles(functional.pad(t, border), patch) for t in (x, y, counts))
-    share = there.sum(1)
-    return -(_explained(a, b, there, _CLEAN) * share).sum() / share.sum().clamp(min=1)
+    weight = there.sum(1)
+    return -(_explained(a, b, there, _CLEAN) * weight).sum() / weight.sum().clamp(min=1)
 
 
 def _within_bins(image: Tensor, mode: Mode) -> Tensor:
@@ -136,7 +136,7 @@ def _bin_sums(bins: int, x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
     directions = []
     for explained, given in ((x, y), (y, x)):
         distance = (given[:, None] - centres[:, None]) * (bins - 1)
-        windows = torch.exp(-distance.square().clamp(max=FURTHEST))
+        windows = torch.exp(-distance.square().clamp(max=MAX_SQUARED_DISTANCE))
         terms = torch.stack([counts, counts * explained], dim=-1)
         directions.append(windows @ terms)
     return torch.stack(directions, dim=1)

@@ -1,7 +1,7 @@
 """Mutual information of images as a differentiable loss, with Gaussian Parzen windows.
 
-The numbers are those of the losses published with the networks that regkit reproduces, their
-small biases included: an image and a constant share a little less than nothing.
+The numbers are those of the losses published with the networks that regkit reproduces, including
+their small biases: the information of an image and a constant is slightly negative.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regkit_instance.torch_backend.chunks import chunked_sum
-from regkit_instance.torch_backend.tiles import check_alike, rows, tiles
+from regkit_instance.torch_backend.tiles import check_same_shape, rows, tiles
 
 BINS = 32
 PATCH = 5
@@ -33,21 +33,21 @@ def mutual_information_loss(
         Shape (..., d1, d2, d3), intensities in [0, 1], clamped to it; the mean over leading axes
         is taken.
     variance
-        Of the windows, in squared bins. The network with mutual information of Chen et al. 2024,
-        arXiv 2409.13863, is trained with 0.5 and an `epsilon` of 1e-8.
+        Variance of the windows in squared bins. The mutual information network of Chen et al.
+        2024, arXiv 2409.13863, is trained with 0.5 and an `epsilon` of 1e-8.
     epsilon
         Added where a logarithm is taken.
     counts
-        How much each voxel counts, from 0 to 1; all count fully if None.
+        Weights of the voxels from 0 to 1; all 1 if None.
 
     Raises
     ------
     ParameterError
         The shapes differ.
     """
-    check_alike(one, other)
+    check_same_shape(one, other)
     there = torch.ones_like(rows(one)[:1, :1]) if counts is None else rows(counts)
-    return -_shared(rows(one), rows(other), there, variance, epsilon).mean()
+    return -_information(rows(one), rows(other), there, variance, epsilon).mean()
 
 
 def local_mutual_information_loss(
@@ -61,20 +61,20 @@ def local_mutual_information_loss(
 ) -> Tensor:
     """Return the loss in cubes of `patch` voxels a side, averaged over them.
 
-    Beyond the image both images are taken for zero, unless `counts` says what counts: then a cube
-    weighs as much as it has of that. Parameters as for `mutual_information_loss`.
+    Beyond the image both images are taken for zero. With `counts`, each cube is weighted by the
+    sum of its weights instead. Other parameters as for `mutual_information_loss`.
     """
-    check_alike(one, other)
+    check_same_shape(one, other)
     x, y = tiles(one, patch), tiles(other, patch)
     if counts is None:
-        return -_shared(x, y, torch.ones_like(x[:1, :1]), variance, epsilon).mean()
+        return -_information(x, y, torch.ones_like(x[:1, :1]), variance, epsilon).mean()
     there = tiles(counts, patch)
-    share = there.sum(1)
-    shared = _shared(x, y, there, variance, epsilon)
-    return -(shared * share).sum() / share.sum().clamp(min=1)
+    weight = there.sum(1)
+    information = _information(x, y, there, variance, epsilon)
+    return -(information * weight).sum() / weight.sum().clamp(min=1)
 
 
-def _shared(x: Tensor, y: Tensor, counts: Tensor, variance: float, epsilon: float) -> Tensor:
+def _information(x: Tensor, y: Tensor, counts: Tensor, variance: float, epsilon: float) -> Tensor:
     """Return the mutual information of every row; shapes (rows, voxels)."""
     counts = counts.expand_as(x)
     sums = chunked_sum(partial(_joint, BINS, variance), 2 * BINS, x, y, counts)
@@ -88,7 +88,7 @@ def _joint(bins: int, variance: float, x: Tensor, y: Tensor, counts: Tensor) -> 
 
 
 def _windows(bins: int, variance: float, values: Tensor) -> Tensor:
-    """Return what share of each voxel is in each bin, (rows, bins, voxels)."""
+    """Return the fraction of each voxel in each bin, (rows, bins, voxels)."""
     centres = torch.linspace(0, 1, bins, dtype=values.dtype, device=values.device)
     distance = (values.clamp(0, 1)[:, None] - centres[:, None]) * (bins - 1)
     return torch.softmax(-distance.square() / (2 * variance), dim=1)

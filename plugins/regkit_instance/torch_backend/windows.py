@@ -1,8 +1,8 @@
 """Cubic B-spline Parzen windows as polynomials between bins.
 
 A value lies in the interval between two bins and adds to the four around it. All four windows are
-cubic in its place t within the interval, so the sums of 1, t, t^2, t^3 by interval say as much as
-a histogram, and a derivative by the value is a quadratic looked up by interval.
+cubic in its position t within the interval, so the sums of 1, t, t^2, t^3 by interval determine
+the histogram, and a derivative by the value is quadratic in t, with coefficients by interval.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from regkit_instance.limits import MARGIN
+from regkit_instance.metric_constants import MARGIN_BINS
 
 # Coefficients of 1, t, t^2, t^3, one window after the other.
 CUBICS = (
@@ -26,19 +26,19 @@ CUBICS = (
 
 @dataclass(frozen=True)
 class Windows:
-    """A number of bins for values from 0 to 1."""
+    """Parzen windows of a number of bins for values from 0 to 1."""
 
     bins: int
 
     @property
     def intervals(self) -> int:
-        """Number of intervals where a value may be; only the brightest is in the last."""
-        return self.bins - MARGIN + 1
+        """Number of intervals of values; only the value 1 is in the last."""
+        return self.bins - MARGIN_BINS + 1
 
-    def place(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the interval of each value, int64, and its place there; -1 and 0 for NaN."""
+    def locate(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the interval of each value, int64, and its position there; -1 and 0 for NaN."""
         known = values.isfinite()
-        at = torch.where(known, values, 0.0) * (self.bins - MARGIN)
+        at = torch.where(known, values, 0.0) * (self.bins - MARGIN_BINS)
         low = at.floor()
         return torch.where(known, low.to(torch.int64), -1), at - low
 
@@ -59,13 +59,13 @@ class Windows:
             Coefficients of 1, t, t^2, shape (..., 3, intervals).
         """
         around = by_bins.unfold(-1, 4, 1)
-        by_t = _derivatives(by_bins.dtype, by_bins.device) * (self.bins - MARGIN)
+        by_t = _derivatives(by_bins.dtype, by_bins.device) * (self.bins - MARGIN_BINS)
         return by_t @ around.mT
 
 
 @cache
 def _cubics(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the coefficients, powers by windows; put on a device only once."""
+    """Return the coefficients, powers by windows; copied to a device only once."""
     return torch.tensor(CUBICS, dtype=dtype, device=device).mT
 
 
@@ -83,14 +83,14 @@ def powers(t: Tensor) -> list[Tensor]:
 
 
 def table_lookup(table: Tensor, at: Tensor) -> Tensor:
-    """Look numbers up in a table of each row.
+    """Return entries of a table of each row.
 
     Parameters
     ----------
     table
-        Shape (pairs, maps, entries).
+        Tables, shape (pairs, maps, entries).
     at
-        Entries, int64, shape (pairs, maps, points); minus one counts as zero.
+        Indices of entries, int64, shape (pairs, maps, points); -1 counts as 0.
 
     Returns
     -------

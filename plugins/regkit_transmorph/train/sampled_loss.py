@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.torch_backend.autograd import scored
+from regkit_instance.torch_backend.autograd import differentiable_scores
 from regkit_instance.torch_backend.measure import DenseMeasure
-from regkit_instance.torch_backend.metrics import rule_of
+from regkit_instance.torch_backend.metrics import point_metric
 from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_transmorph.networks.affine import inverses
 
@@ -26,7 +26,7 @@ class SampledLoss:
     Parameters
     ----------
     measure
-        ``cr`` or ``mi``, as of `regkit_instance.torch_backend.metrics.rule_of`.
+        ``cr`` or ``mi``, as of `regkit_instance.torch_backend.metrics.point_metric`.
     samples
         Voxels of each image.
     bins
@@ -61,9 +61,9 @@ class SampledLoss:
         points, values = self._drawn(fixed[:, 0], source)
         padded = functional.pad(moving, [1] * 6, mode="replicate")[:, 0]
         to_index = _to_index(moving).expand(len(moving), 3, 4)
-        rule = rule_of(self.measure, values, self.bins)
+        rule = point_metric(self.measure, values, self.bins)
         measure = DenseMeasure(PointSampler(points, padded, to_index), rule)
-        scores = scored(measure, maps[:, None])[:, 0]
+        scores = differentiable_scores(measure, maps[:, None])[:, 0]
         return torch.where(scores.isfinite(), scores, torch.zeros_like(scores))
 
     def _drawn(self, images: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The compiled measure of gradients: whether edges of both images meet."""
+"""The compiled measure of normalized gradient fields: alignment of the edges of both images."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.limits import FEWEST_COUNTED, LEAST_OVERLAP
-from regkit_instance.measures import SAMPLES_AT_ONCE
-from regkit_instance.neighbourhoods import Edges
+from regkit_instance.measures import BATCH_SAMPLES
+from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
+from regkit_instance.neighborhood_points import GradientPoints
 from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.pyramid import Level
 
-NONE = np.empty((0, 0, 0), np.float32)
-FAINTEST = 1e-12
+NO_SLOPES = np.empty((0, 0, 0), np.float32)
+# Keeps the measure of a constant image finite.
+MIN_GRADIENT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class EdgeMeasure:
-    """Normalised gradient fields of a pair: a `regkit_instance.measures.Measure`.
+class GradientFieldMeasure:
+    """Normalized gradient fields of a pair: a `regkit_instance.measures.Measure`.
 
     Parameters
     ----------
     positions
         Fixed points, mm about the body's centre, shape (3, N), float32.
     directions
-        Of the fixed gradients there; of length up to one, shape (3, N), float32.
+        Directions of the fixed gradients there, with lengths up to one, shape (3, N), float32.
     images
-        Gradients of the moving image by mm, x, y, z, each padded as a level is.
+        Gradients of the moving image by mm, x, y, z, each padded like a level.
     to_index
-        Maps moving points, mm about the body's centre, to padded indices, shape (3, 4).
+        Map from moving points, mm about the body's centre, to padded indices, shape (3, 4).
     weak
-        Length of a moving gradient that counts as weak.
+        Length of a moving gradient below which it counts as weak.
     """
 
     positions: NDArray[np.float32]
@@ -45,22 +46,22 @@ class EdgeMeasure:
     weak: float
 
     @classmethod
-    def of(cls, edges: Edges, level: Level, origin: FloatArray) -> Self:
-        """Compare a sample of the fixed image with a moving one; see `Sampled` for the rest.
+    def of(cls, points: GradientPoints, level: Level, origin: FloatArray) -> Self:
+        """Return the measure of sample points and a moving image; see `SampledMetric`.
 
         A gradient is weak when it is shorter than the mean of its image.
         """
-        steep = np.square(edges.slopes).sum(axis=0)
-        faint = max(float(np.sqrt(steep).mean()), FAINTEST)
+        squared = np.square(points.gradients).sum(axis=0)
+        weak = max(float(np.sqrt(squared).mean()), MIN_GRADIENT)
         to_index = level.to_padded_index(origin)
         images = _gradients(level.array, to_index)
         lengths = np.sqrt(np.square(images).sum(axis=0))
         return cls(
-            edges.positions,
-            (edges.slopes / np.sqrt(steep + faint**2)).astype(np.float32),
+            points.positions,
+            (points.gradients / np.sqrt(squared + weak**2)).astype(np.float32),
             images,
             to_index,
-            max(float(np.nanmean(lengths)), FAINTEST),
+            max(float(np.nanmean(lengths)), MIN_GRADIENT),
         )
 
     def values(self, maps: FloatArray) -> FloatArray:
@@ -69,8 +70,8 @@ class EdgeMeasure:
         for part in self._parts(len(maps)):
             fields = self._fields(len(maps[part]))
             for image, field in zip(self.images, fields, strict=True):
-                interpolate(image, self._indexed(maps[part]), self.positions, field)
-            self._score(fields, maps[part], scores[part], NONE)
+                interpolate(image, self._to_index(maps[part]), self.positions, field)
+            self._score(fields, maps[part], scores[part], NO_SLOPES)
         return scores
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -84,14 +85,14 @@ class EdgeMeasure:
         fields = self._fields(len(maps))
         by_index = np.empty((3, len(maps), *fields.shape[::2]), np.float32)
         for image, field, slope in zip(self.images, fields, by_index, strict=True):
-            gather(image, self._indexed(maps), self.positions, field, slope)
+            gather(image, self._to_index(maps), self.positions, field, slope)
         slopes = np.zeros_like(fields)
         by_linear = self._score(fields, maps, scores, slopes)
         by_maps[:] = 0.0
-        carried = np.empty_like(by_maps)
-        for field, slope, pull in zip(fields, by_index, slopes, strict=True):
-            backpropagate(field, pull, slope, self.positions, carried)
-            by_maps += np.einsum("ji,bjk->bik", self.to_index[:, :3], carried)
+        from_axis = np.empty_like(by_maps)
+        for field, gradient, slope in zip(fields, by_index, slopes, strict=True):
+            backpropagate(field, slope, gradient, self.positions, from_axis)
+            by_maps += np.einsum("ji,bjk->bik", self.to_index[:, :3], from_axis)
         by_maps[:, :, :3] += by_linear
 
     def _score(
@@ -103,21 +104,21 @@ class EdgeMeasure:
     ) -> FloatArray:
         """Fill in scores and slopes; return the derivatives by the linear parts alone."""
         by_linear = np.empty((len(maps), 3, 3))
-        fewest = max(FEWEST_COUNTED, int(LEAST_OVERLAP * fields.shape[2]))
-        limits, linear = np.array((self.weak, fewest)), np.ascontiguousarray(maps[:, :, :3])
+        min_points = max(MIN_POINTS, int(MIN_OVERLAP * fields.shape[2]))
+        limits, linear = np.array((self.weak, min_points)), np.ascontiguousarray(maps[:, :, :3])
         gradient_fields(fields, self.directions, linear, limits, scores, slopes, by_linear)
         return by_linear
 
     def _fields(self, count: int) -> NDArray[np.float32]:
         return np.empty((3, count, self.positions.shape[1]), np.float32)
 
-    def _indexed(self, maps: FloatArray) -> FloatArray:
-        indexed = np.einsum("ij,bjk->bik", self.to_index[:, :3], maps)
-        indexed[:, :, 3] += self.to_index[:, 3]
-        return np.asarray(indexed)
+    def _to_index(self, maps: FloatArray) -> FloatArray:
+        to_index = np.einsum("ij,bjk->bik", self.to_index[:, :3], maps)
+        to_index[:, :, 3] += self.to_index[:, 3]
+        return np.asarray(to_index)
 
     def _parts(self, count: int) -> list[slice]:
-        rows = max(1, SAMPLES_AT_ONCE // max(self.positions.shape[1], 1))
+        rows = max(1, BATCH_SAMPLES // max(self.positions.shape[1], 1))
         return [slice(first, first + rows) for first in range(0, count, rows)]
 
 
