@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from regkit.errors import ParameterError
-from regkit.geometry.grid import Grid, Vector3
-from regkit.learning import ImageDomain, ModelCard, centered_grid
+from regkit.learning import PairCard
 from regkit.learning.domain_guard import FEATURE_NAMES
 from regkit.registration.parameters import check_each, check_ranges
 from regkit_pairnets.pose_parameterization import PoseParameterization
@@ -17,55 +16,43 @@ InputOrder = Literal["fixed-moving", "moving-fixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairNetCard(ModelCard):
+class PairNetCard(PairCard):
     """The card of a pair network's weights.
 
     Parameters
     ----------
-    shape_zyx, spacing
-        Grid that the network sees: number of voxels, mm.
     parameterization
         Meaning of the network's six numbers.
     input_order
         Order of the two inputs.
     output_scale
         Factors from the six outputs to the numbers of the parameterization.
-    fixed, moving
-        Images of training.
     fill_value
         Intensity outside an image; intensities of images lie within 0 and 1.
     """
 
     package: ClassVar[str] = "regkit_pairnets"
 
-    shape_zyx: tuple[int, int, int]
-    spacing: Vector3
     parameterization: PoseParameterization
     input_order: InputOrder
     output_scale: Six
-    fixed: ImageDomain
-    moving: ImageDomain
     fill_value: float = -0.5
 
     def __post_init__(self) -> None:
         """Refuse what no training writes."""
-        super().__post_init__()
         if self.network != self.method:
             raise ParameterError(f"weights of {self.network} cannot be those of {self.method}")
         check_each(self, 1, 4096, "shape_zyx")
         check_each(self, 1e-3, 1e3, "spacing")
         check_each(self, -1e9, 1e9, "output_scale")
         check_ranges(self, fill_value=(-1e9, 1e9))
+        super().__post_init__()
         for domain in (self.fixed, self.moving):
             check_each(domain, 1e-3, 1e5, "extent_mm")
             check_each(domain, -1e9, 1e9, "center_of_mass_offset_mm")
             if not domain.ranges.keys() <= FEATURE_NAMES.keys():
                 known, got = ", ".join(FEATURE_NAMES), ", ".join(domain.ranges)
                 raise ParameterError(f"ranges may be of {known}, got {got}")
-
-    def grid(self, center: Vector3) -> Grid:
-        """Return the network's grid around a point, LPS mm: upright, as in training."""
-        return centered_grid(center, self.shape_zyx, self.spacing)
 
     def build_network(self) -> Any:
         """Return the network with random weights."""

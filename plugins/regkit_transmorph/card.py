@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regkit.errors import ParameterError
-from regkit.geometry.grid import Grid, Vector3
-from regkit.learning import ImageDomain, ModelCard, centered_grid
+from regkit.learning import ImageDomain, PairCard
 from regkit.learning.domain_guard import Range
 
 
@@ -30,32 +29,19 @@ class WindowedDomain(ImageDomain):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransMorphCard(ModelCard):
+class TransMorphCard(PairCard):
     """The card of TransMorph's weights; `network` is a variant of `build_transmorph`.
 
     Parameters
     ----------
-    shape_zyx, spacing
-        Grid that the network sees: number of voxels, mm.
     fixed, moving
-        Images of training.
+        Images of training, with their windows.
     """
 
     package: ClassVar[str] = "regkit_transmorph"
 
-    shape_zyx: tuple[int, int, int]
-    spacing: Vector3
     fixed: WindowedDomain
     moving: WindowedDomain
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        super().__post_init__()
-        self.grid((0.0, 0.0, 0.0))
-
-    def grid(self, center: Vector3) -> Grid:
-        """Return the network's grid around a point, LPS mm: upright, as in training."""
-        return centered_grid(center, self.shape_zyx, self.spacing)
 
     def build_network(self) -> Any:
         """Return the network with random weights."""

@@ -110,3 +110,14 @@ def test_a_registrar_is_defined_without_torch() -> None:
         "NetworkInputs, centered_grid, register_with_model; assert 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_third_party_imports_the_kit_by_its_names() -> None:
+    """Every name that the kit announces is there."""
+    import regkit.learning as kit
+
+    assert {"PairCard", "LearnedMethod", "Task", "train_method", "load_model"} <= set(kit.__all__)
+    for name in kit.__all__:
+        assert getattr(kit, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        _ = kit.absent

@@ -238,7 +238,7 @@ fsync = os.fsync
 
 def dies(handle):
     # The whole is written but not yet in its place, or only half of it is.
-    if (Path(folder) / checkpoint.NAME).exists():
+    if (Path(folder) / checkpoint.CHECKPOINT_NAME).exists():
         if moment == "half":
             os.ftruncate(handle, os.fstat(handle).st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)

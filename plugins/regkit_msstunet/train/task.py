@@ -60,6 +60,7 @@ class ReorientationTask(Task[ReorientationBatch]):
     card_class = ReorientationCard
     must_match = ("grid_size", "spacing_mm", "intensity_gamma")
     logged_metrics = ("loss", "my_dice", "rot_mse")
+    load_case = staticmethod(read_ventricle)
     data_aliases = {"both": "lv-spect,lv-pet"}  # noqa: RUF012 - a ClassVar of the base
 
     config: ReorientationConfig
@@ -106,11 +107,6 @@ class ReorientationTask(Task[ReorientationBatch]):
     def prepare_case(case: Case, config: ReorientationConfig) -> tuple[Arrays, Facts]:
         """Preprocess the moving image of a case and its labels."""
         return cache_ventricle(case, config.spacing_mm, config.intensity_gamma)
-
-    @staticmethod
-    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> VentricleCase:
-        """Return a case of the cache."""
-        return read_ventricle(tensors, facts)
 
     def build_network(self) -> Reorienter:
         """Return the network with random weights, which predicts the mean pose."""

@@ -18,9 +18,8 @@ from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.learning import (
     CachedPair,
     Task,
-    domain_features,
     image_facts,
-    measure_domain,
+    measure_pair_domains,
     pair_arrays,
     preprocess,
     read_pair,
@@ -36,7 +35,7 @@ from regkit_pairnets.networks.attention_reg import AttentionReg
 from regkit_pairnets.networks.initialise import fan_in_normal
 from regkit_pairnets.networks.pair_network import PairNetwork
 from regkit_pairnets.train.augmentation import Augmentation, sample_augmentation
-from regkit_pairnets.train.batch_sampler import FILL_VALUE, ROLES, BatchSampler, MotionBatch
+from regkit_pairnets.train.batch_sampler import FILL_VALUE, BatchSampler, MotionBatch
 from regkit_pairnets.train.config import PairNetConfig
 from regkit_pairnets.train.validation import (
     best_passes,
@@ -74,6 +73,7 @@ class MotionTask(Task[MotionBatch]):
         "output_scale",
     )
     logged_metrics = ("loss", "dt_mm", "dr_deg")
+    load_case = staticmethod(read_pair)
 
     config: PairNetConfig
 
@@ -112,11 +112,6 @@ class MotionTask(Task[MotionBatch]):
             "moving": image_facts(pair.moving, moving, config.moving),
         }
         return pair_arrays(fixed, moving), facts
-
-    @staticmethod
-    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> CachedPair:
-        """Return a cached pair; its facts have the focus of the scans, ``focus_mm``."""
-        return read_pair(tensors, facts)
 
     def build_network(self) -> PairNetwork:
         """Return the network with random weights."""
@@ -163,21 +158,12 @@ class MotionTask(Task[MotionBatch]):
 
     def measured_fields(self) -> Mapping[str, Any]:
         """Return the domains of the fixed and the moving images of training."""
-        features: tuple[list[dict[str, float]], ...] = ([], [])
-        sampler = self.train_sampler
-        for number in range(DOMAIN_CASES):
-            seed = (self.config.seed, number, DOMAIN_SEED)
-            one = sample_augmentation(self.config, sampler.cases, sampler.grid, seed)
-            for place, images in enumerate(sampler.resampled([one])):
-                features[place].append(domain_features(images[0].cpu().numpy(), voxel_mm=0.0))
-        return {
-            role: measure_domain(
-                features[place],
-                [case.facts[role] for case in self.cases],
-                min(self.config.spacing) / 2,
-            )
-            for place, role in enumerate(ROLES)
-        }
+        config, sampler = self.config, self.train_sampler
+        seeds = ((config.seed, number, DOMAIN_SEED) for number in range(DOMAIN_CASES))
+        drawn = (sample_augmentation(config, sampler.cases, sampler.grid, s) for s in seeds)
+        seen = ([i[0].cpu().numpy() for i in sampler.resampled([one])] for one in drawn)
+        facts = [case.facts for case in self.cases]
+        return measure_pair_domains(seen, facts, min(config.spacing) / 2)
 
     def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the number of passes that is best on the held-out cases, and its scores."""

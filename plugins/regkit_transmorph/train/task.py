@@ -14,9 +14,8 @@ from regkit.learning import (
     CachedPair,
     Task,
     antialias_downsample,
-    domain_features,
     image_facts,
-    measure_domain,
+    measure_pair_domains,
     pair_arrays,
     read_pair,
     train_method,
@@ -56,6 +55,7 @@ class UnsupervisedTask(Task[ImageBatch]):
     config_class = TransMorphConfig
     card_class = TransMorphCard
     logged_metrics = ("loss", "tre_mm")
+    load_case = staticmethod(read_pair)
 
     config: TransMorphConfig
 
@@ -91,11 +91,6 @@ class UnsupervisedTask(Task[ImageBatch]):
             preparation = {"preparation": dict(ready.record)}
             facts[role] = image_facts(given, smooth[-1], modality) | preparation
         return pair_arrays(*smooth), facts
-
-    @staticmethod
-    def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> CachedPair:
-        """Return a cached pair."""
-        return read_pair(tensors, facts)
 
     def build_network(self) -> TransMorphAffine:
         """Return the network with random weights."""
@@ -133,25 +128,22 @@ class UnsupervisedTask(Task[ImageBatch]):
 
     def measured_fields(self) -> Mapping[str, Any]:
         """Return the domains of the fixed and the moving images of training."""
-        features: tuple[list[dict[str, float]], ...] = ([], [])
-        for number in range(DOMAIN_CASES):
-            seed = (self.config.seed, number, DOMAIN_SEED)
-            one = sample_misplacement(self.config, len(self.cases), self.config.grid, seed)
-            for place, image in enumerate(self.train_sampler.pair(one)):
-                seen = image[0, 0].cpu().numpy()
-                features[place].append(domain_features(seen, voxel_mm=0.0))
-        return {role: self._domain(role, features[place]) for place, role in enumerate(ROLES)}
-
-    def _domain(self, role: str, features: Sequence[Mapping[str, float]]) -> WindowedDomain:
-        config, facts = self.config, [case.facts[role] for case in self.cases]
-        measured = measure_domain(features, facts, min(config.spacing) / 2)
-        return WindowedDomain(
-            modalities=measured.modalities,
-            # Whole bodies are scanned at any length: the grid fits those of its own size.
-            extent_mm=config.grid.extent,
-            ranges=measured.ranges,
-            window=getattr(config, f"{role}_window"),
-        )
+        config, sampler = self.config, self.train_sampler
+        seeds = ((config.seed, number, DOMAIN_SEED) for number in range(DOMAIN_CASES))
+        drawn = (sample_misplacement(config, len(self.cases), config.grid, s) for s in seeds)
+        seen = ([i[0, 0].cpu().numpy() for i in sampler.pair(one)] for one in drawn)
+        facts = [case.facts for case in self.cases]
+        measured = measure_pair_domains(seen, facts, min(config.spacing) / 2)
+        return {
+            role: WindowedDomain(
+                modalities=domain.modalities,
+                # Whole bodies are scanned at any length: the grid fits those of its own size.
+                extent_mm=config.grid.extent,
+                ranges=domain.ranges,
+                window=getattr(config, f"{role}_window"),
+            )
+            for role, domain in measured.items()
+        }
 
 
 def batch_loss_for(config: TransMorphConfig) -> BatchLoss:

@@ -3,15 +3,14 @@
 A learned method is five small pieces; everything else is here. Import them from `regkit.learning`;
 names are imported on first use, and torch only by those that need it::
 
-    class MyCard(ModelCard):                  # JSON beside the weights; frozen, kw_only dataclass
+    class MyCard(PairCard):                   # JSON beside the weights; frozen, kw_only dataclass
         package = "my_package"                # has the folders shipped/ and presets/
-        fixed: ImageDomain; moving: ImageDomain
         def build_network(self): ...
 
     class MyMethod(LearnedMethod):            # the registrar that the MethodSpec names
         card, weights = MyCard, "my-method"   # weights, passes and device are its parameters
         def infer(self, pair, trained, passes):
-            inputs = NetworkInputs(preprocess(...), preprocess(...), centered_grid(...))
+            inputs = NetworkInputs(preprocess(...), preprocess(...), trained.card.grid(...))
             return register_with_model(pair, trained, inputs, estimate, passes)
 
     class MyConfig(TrainingConfig): ...       # presets/fast.toml has a table [my-method]
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from regkit.learning.domain_guard import domain_features as domain_features
     from regkit.learning.domain_guard import domain_warnings as domain_warnings
     from regkit.learning.domain_guard import measure_domain as measure_domain
+    from regkit.learning.domain_guard import measure_pair_domains as measure_pair_domains
     from regkit.learning.grid_sampling import grid_sample as grid_sample
     from regkit.learning.grid_sampling import outside_mask as outside_mask
     from regkit.learning.grid_sampling import sampling_grid as sampling_grid
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from regkit.learning.model import load_model as load_model
     from regkit.learning.network_grid import center_on_body as center_on_body
     from regkit.learning.network_grid import centered_grid as centered_grid
+    from regkit.learning.pair_card import PairCard as PairCard
     from regkit.learning.preprocessing import antialias_downsample as antialias_downsample
     from regkit.learning.preprocessing import fill_unknown as fill_unknown
     from regkit.learning.preprocessing import pad_in_plane as pad_in_plane
@@ -79,13 +80,17 @@ _HOMES = {
         "case_cache": ("CaseCache",),
         "device": ("device_named",),
         "distributed": ("DistributedContext",),
-        "domain_guard": ("ImageDomain", "domain_features", "domain_warnings", "measure_domain"),
+        "domain_guard": (
+            "ImageDomain", "domain_features", "domain_warnings", "measure_domain",
+            "measure_pair_domains",
+        ),
         "grid_sampling": ("grid_sample", "outside_mask", "sampling_grid"),
         "iterative": ("NetworkInputs", "recursive_registration", "register_with_model"),
         "loop": ("command_line", "train_method"),
         "method": ("LearnedMethod",),
         "model": ("TrainedModel", "load_model"),
         "network_grid": ("center_on_body", "centered_grid"),
+        "pair_card": ("PairCard",),
         "preprocessing": ("antialias_downsample", "fill_unknown", "pad_in_plane", "preprocess"),
         "task": ("Task",),
         "training_config": ("TrainingConfig", "read_training_config"),

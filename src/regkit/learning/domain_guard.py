@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +112,32 @@ def measure_domain(
         center_of_mass_offset_mm=tuple(offset),
         ranges=ranges,
     )
+
+
+def measure_pair_domains(
+    seen: Iterable[Sequence[NDArray[np.float32]]],
+    facts: Sequence[Mapping[str, Any]],
+    network_voxel_mm: float,
+) -> dict[str, ImageDomain]:
+    """Return the domains of the ``fixed`` and the ``moving`` images of a training.
+
+    Parameters
+    ----------
+    seen
+        Fixed and moving image of many cases as the network saw them in training.
+    facts
+        Facts of each case; those of its images under ``fixed`` and ``moving``.
+    network_voxel_mm
+        Voxel size of `measure_domain`.
+    """
+    features: dict[str, list[dict[str, float]]] = {"fixed": [], "moving": []}
+    for images in seen:
+        for role, image in zip(features, images, strict=True):
+            features[role].append(domain_features(image, voxel_mm=0.0))
+    return {
+        role: measure_domain(found, [case[role] for case in facts], network_voxel_mm)
+        for role, found in features.items()
+    }
 
 
 def domain_warnings(
