@@ -80,31 +80,28 @@ def build_reorienter(
     Parameters
     ----------
     grid_size
-        Voxels along each side of the volume, 128 as published; a multiple of 16 times `fold`.
+        Voxels along each side of the volume, 128 as published; a multiple of 16 `space_to_depth`.
     name
-        ``ms-st-unet``: pose and labels learnt jointly at three scales. ``rot2-seg2``: the same
-        network, both learnt separately. ``rot1-seg1``: both at one scale. ``seg2``, ``seg1``:
-        labels at three scales or one, of a pose that is told. ``v-net``, ``dense-u-net`` and
-        ``u-net`` (in the manner of nnU-Net) label one look in the pose of a localiser of their
-        own; ``omega-net`` is a cascade of U-Nets.
+        ``ms-st-unet``: pose and labels learnt jointly at three scales; ``rot2-seg2``: learnt
+        separately; ``rot1-seg1``: at one scale. ``seg2``, ``seg1``: labels only, at three scales
+        or one, in a given pose. ``v-net``, ``dense-u-net`` and ``u-net`` (in the manner of
+        nnU-Net): labels in the pose of a localizer. ``omega-net``: a cascade of U-Nets.
     width
         Factor on the channels.
     localizer_width
-        Factor on those of the localiser instead, which has most of the weights and costs least;
-        0 for `width`.
+        Factor on the channels of the localizer, which has most of the weights; 0 for `width`.
     norm
         ``batch`` as published, or ``group``.
     space_to_depth
-        Voxels a side that become channels of one where the whole field of view is looked at: 1 as
-        published, more for small models, whose first and last layers are otherwise dearest.
+        Side in voxels of the blocks that become channels at the scale of the whole field of view:
+        1 as published; more makes the first and last layers of small models cheaper.
     localizer
-        Network that finds the pose: ``resnet`` as published, or ``zooming``, our own, which learns
-        it from far fewer images. ``omega-net`` always has its own, ``seg1`` and ``seg2`` have
-        none.
+        Network that finds the pose: ``resnet`` as published, or ``zooming``, our own, for fewer
+        images. ``omega-net`` has its own; ``seg1`` and ``seg2`` have none.
     zooms
-        Shares of the field of view that a multi-scale network looks at, the whole first.
+        Fractions of the field of view at the scales of the network, 1 first.
     mean
-        Six numbers that the network says before it has learnt any.
+        Six pose parameters that an untrained network returns.
 
     Returns
     -------
@@ -120,14 +117,18 @@ def build_reorienter(
     """
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
-    if localizer not in get_args(LocalizerKind):
-        kinds = " or ".join(f"'{kind}'" for kind in get_args(LocalizerKind))
-        raise ParameterError(f"localizer takes {kinds}, got '{localizer}'")
+    _check_localizer(localizer)
     size = NetworkSize(
         grid_size, width, norm, space_to_depth, localizer_width, localizer, _three(zooms)
     )
     check_grid(size)
     return NETWORKS[name](size, mean)
+
+
+def _check_localizer(localizer: str) -> None:
+    if localizer not in get_args(LocalizerKind):
+        kinds = " or ".join(f"'{kind}'" for kind in get_args(LocalizerKind))
+        raise ParameterError(f"localizer takes {kinds}, got '{localizer}'")
 
 
 def _three(zooms: Sequence[float]) -> Zooms:
