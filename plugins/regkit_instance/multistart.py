@@ -106,7 +106,7 @@ class MultiStartSearch:
         for level in range(count):
             found = self._refine(level, maps, self.rigid)
             maps = found.maps
-        found, motion = self._best_first(found), self.rigid
+        found, motion = self.best_first(found), self.rigid
         if self.settings.model != "rigid":
             motion = replace(self.rigid, model=self.settings.model)
             for level in range(max(count - AFFINE_LEVELS, 0), count):
@@ -216,14 +216,14 @@ class MultiStartSearch:
             return best
         return found.select(np.r_[np.arange(len(best.maps)), index])
 
-    def _best_first(self, found: LocalOptima) -> LocalOptima:
+    def best_first(self, found: LocalOptima) -> LocalOptima:
         """Put first the best of the well-determined optima.
 
         Of optima with equal scores, that is the nearest to the initial map.
         """
         if len(found.maps) == 1:
             return found
-        uncertainties = np.array([self._uncertainty_mm(self.rigid, peak) for peak in found.maps])
+        uncertainties = np.array([self.uncertainty_mm(self.rigid, peak) for peak in found.maps])
         uncertain = uncertainties > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]
         found = found.select(np.argsort(uncertain, kind="stable"))
         equal = np.sort(uncertain) == uncertain.min()
@@ -232,7 +232,8 @@ class MultiStartSearch:
         first = int(np.argmin(np.where(equal, from_initial, np.inf)))
         return found.select(np.r_[first, np.delete(np.arange(len(found.maps)), first)])
 
-    def _uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
+    def uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
+        """Return by how many mm noise alone may move a local optimum."""
         information = self.finest.with_score("mi", self.settings.bins)
         step = CURVATURE_STEP_VOXELS * self.images.spacings[-1]
         samples = self.images.independent_samples()
@@ -240,7 +241,7 @@ class MultiStartSearch:
 
     def _report(self, motion: Motion, found: LocalOptima) -> None:
         """Fill in the diagnostics and warnings about the result."""
-        uncertainty = self._uncertainty_mm(motion, found.maps[0])
+        uncertainty = self.uncertainty_mm(motion, found.maps[0])
         self.diagnostics |= {
             "similarity": float(found.values[0]),
             "levels": self.levels,
@@ -250,9 +251,10 @@ class MultiStartSearch:
         if uncertainty > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]:
             self.warnings.append(UNCERTAIN.format(uncertainty))
         if len(found.maps) > 1:
-            self._report_second_best(found)
+            self.report_second_best(found)
 
-    def _report_second_best(self, found: LocalOptima) -> None:
+    def report_second_best(self, found: LocalOptima) -> None:
+        """Add the second best optimum to the diagnostics; warn where it is nearly as good."""
         ratio = float(found.scores[1] / found.scores[0])
         best, body = found.maps[0], self.images.body.points
         distance = float(distances_mm(found.maps[1:2], best, body)[0])

@@ -8,7 +8,7 @@ from phantoms import SMALL
 from regkit import AffineTransform, Pair, resample, rigid
 from regkit.testing import phantom_pairs
 from regkit.testing.phantom import thorax
-from regkit_instance.torch_backend.chen2024 import _images, _physical
+from regkit_instance.torch_backend.chen2024 import affine_in_lps, on_common_grid
 from regkit_instance.torch_backend.chen2024_schedule import FREE, CommonGrid, descend, map_of
 from regkit_instance.torch_backend.raw_affine import raw_matrix
 
@@ -61,14 +61,14 @@ def test_maps_of_few_numbers_keep_angles_in_millimetres(model) -> None:
 
 def test_warping_is_resampling_in_the_same_frame() -> None:
     pair = phantom_pairs.oblique().pair
-    images = _images(pair, torch.device("cpu"))
+    images = on_common_grid(pair, torch.device("cpu"))
     free = 0.02 * torch.randn(15, generator=torch.Generator().manual_seed(0)).double()
     map_mm = map_of(free, "affine", images.half_mm)
     warped, _ = images.warp(map_mm)
     grid = pair.fixed.grid
     nz, ny, nx = grid.shape_zyx
     moving = pair.moving.with_array(images.moving[0, 0, :nz, :ny, :nx].numpy(), grid)
-    expected = resample(moving, grid, _physical(map_mm.numpy(), grid)).array
+    expected = resample(moving, grid, affine_in_lps(map_mm.numpy(), grid)).array
     inner = (slice(4, -4),) * 3
     found = warped[0, 0, :nz, :ny, :nx].numpy()
     np.testing.assert_allclose(found[inner], expected[inner], atol=2e-3)
@@ -103,8 +103,8 @@ def test_the_correction_follows_the_initial_map() -> None:
     inner = (0, 0, *(slice(8, 28),) * 3)
     aligned, apart = (
         float((images.fixed - images.moving)[inner].abs().mean())
-        for images in (_images(pair, torch.device("cpu")) for pair in pairs)
+        for images in (on_common_grid(pair, torch.device("cpu")) for pair in pairs)
     )
     assert aligned < 0.2 * apart
     still = torch.eye(3, 4)
-    assert _physical(still.numpy(), SMALL) == AffineTransform(np.eye(4))
+    assert affine_in_lps(still.numpy(), SMALL) == AffineTransform(np.eye(4))

@@ -146,21 +146,21 @@ def test_another_position_is_told_for_what_it_is(share, words) -> None:
     away = np.concatenate([np.eye(3), [[50.0], [0.0], [0.0]]], axis=1)
     scores = np.array([1.0, share])
     found = LocalOptima(np.stack([np.eye(3, 4), away]), scores, scores, np.ones(2, np.int64))
-    search._report_second_best(found)
+    search.report_second_best(found)
     assert search.warnings == [
         f"a position 50 mm away makes the images {words} ({share:.1%} of the score here)"
     ]
 
 
 def test_of_equal_positions_the_one_nearest_to_the_initial_map_is_taken(monkeypatch) -> None:
-    monkeypatch.setattr(MultiStartSearch, "_uncertainty_mm", lambda *_: 0.0)
+    monkeypatch.setattr(MultiStartSearch, "uncertainty_mm", lambda *_: 0.0)
     search = MultiStartSearch(
         PreparedPair.prepare(small_pair(), 1, 0), MultiStartSettings(levels=1)
     )
     maps = np.tile(np.eye(3, 4), (3, 1, 1))
     maps[:, 0, 3] = (50.0, 20.0, 0.0)
     scores = np.array([1.0, 0.995, 0.9])
-    found = search._best_first(LocalOptima(maps, scores, scores, np.ones(3, np.int64)))
+    found = search.best_first(LocalOptima(maps, scores, scores, np.ones(3, np.int64)))
     assert found.maps[:, 0, 3].tolist() == [20.0, 50.0, 0.0]
 
 

@@ -51,7 +51,7 @@ def refine_chen2024(
     """
     device = device_named(device_name)
     found = descend(
-        _images(pair, device),
+        on_common_grid(pair, device),
         loss_by_name(measure),
         model,
         rate,
@@ -59,7 +59,7 @@ def refine_chen2024(
         iterations=ITERATIONS,
     )
     improved = found.after < found.before
-    correction = _physical(found.map_mm.numpy(), pair.fixed.grid) if improved else IDENTITY
+    correction = affine_in_lps(found.map_mm.numpy(), pair.fixed.grid) if improved else IDENTITY
     return Estimate(
         pair.start @ correction,
         diagnostics={
@@ -81,7 +81,8 @@ def _finite(loss: float) -> float | None:
     return loss if np.isfinite(loss) else None
 
 
-def _images(pair: Pair, device: torch.device) -> CommonGrid:
+def on_common_grid(pair: Pair, device: torch.device) -> CommonGrid:
+    """Return both images, and the masks if there are any, on the fixed grid, filled up."""
     grid = pair.fixed.grid
     fixed = _from_zero_to_one(pair.fixed, pair.fixed_mask)
     moving = _from_zero_to_one(pair.moving, pair.moving_mask)
@@ -124,7 +125,7 @@ def _padded_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(-(-n // FACTORS[0]) * FACTORS[0] for n in shape)
 
 
-def _physical(map_mm: FloatArray, grid: Grid) -> AffineTransform:
+def affine_in_lps(map_mm: FloatArray, grid: Grid) -> AffineTransform:
     """Return the LPS map of a map about the centre of the padded grid, along its axes."""
     centre = grid.to_physical((np.array(_padded_shape(grid.shape_zyx)) - 1) / 2)
     axes = np.reshape(grid.direction, (3, 3))
