@@ -11,15 +11,19 @@ from torch.nn import functional
 from regkit_msstunet.networks.pose import pull_back, rotation, sample_cube, wrap_angles
 from regkit_msstunet.networks.segmenter import CLASSES, voxels_within
 
+# Of the Dice losses, so that empty classes have one; chosen by hand.
 SMOOTH = 1e-5
+# Weight of the rotation beside the translation, as in Ni et al.
 ROTATION = 10.0
-# Points on the axes of the short-axis frame, in half-widths from its origin; weight of their way.
+# Distance of points on the axes of the short-axis frame from its origin, in half-widths, and weight
+# of their errors; chosen by hand.
 REACH, WAY = 0.25, 40.0
-# Of background, myocardium and blood pool.
+# Weights of background, myocardium and blood pool, as in Ni et al.
 CLASS_WEIGHTS = (1.0, 3.0, 1.0)
-# Voxels of an output from a ventricle that are near to it; weight of the others in cross entropy.
+# Distance in voxels of an output within which cross entropy counts in full around a ventricle, and
+# the weight of all other voxels; chosen by hand.
 NEAR, FAR_WEIGHT = 3, 0.05
-# Of the outputs of deep supervision, the finest first.
+# Weights of the outputs in deep supervision, the finest first; chosen by hand.
 LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from regkit.errors import ParameterError
 
+# Positions drawn in each pair, and the temperature; chosen by hand.
 POSITIONS = 256
 TEMPERATURE = 0.07
 

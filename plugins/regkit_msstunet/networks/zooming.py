@@ -21,14 +21,16 @@ from regkit_msstunet.networks.localizer import MEAN_POSE, pose_head
 from regkit_msstunet.networks.plain_unet import CHANNELS, UNet, block
 from regkit_msstunet.networks.pose import NUMBERS, compose_motion, pull_back, sample_cube
 
-# Voxels a side of what is looked at, whole and close; the latter covers this share.
+# Voxels a side of the whole and the closer views, and the fraction of the field of view that the
+# latter cover; chosen by hand, like all sizes below.
 SIDE, ZOOM = 32, 0.4
+# Number of closer views, one after the other.
 CLOSER_LOOKS = 3
-# Levels of the encoder, and units between its features and the numbers.
+# Levels of the encoder, and hidden units between its features and the six numbers.
 LEVELS, HIDDEN = 4, 256
-# Standard deviation of where the centre is expected around the mean, in half-widths.
+# Standard deviation of the expected center around the mean, in half-widths.
 EXPECTED = 0.2
-# What one unit of the encoder's output means in rad and in half-widths.
+# Rotation in rad and translation in half-widths of one unit of the encoder's output.
 UNIT = 0.2
 
 
