@@ -15,8 +15,8 @@ from regkit_msstunet.networks.segmenter import CLASSES, voxels_within
 SMOOTH = 1e-5
 # Weight of the rotation beside the translation, as in Ni et al.
 ROTATION = 10.0
-# Distance of points on the axes of the short-axis frame from its origin, in half-widths, and weight
-# of their errors; chosen by hand.
+# Distance of points on the axes of the short-axis frame from its origin, in half-widths, and the
+# weight of their errors; chosen by hand.
 REACH, WAY = 0.25, 40.0
 # Weights of background, myocardium and blood pool, as in Ni et al.
 CLASS_WEIGHTS = (1.0, 3.0, 1.0)
