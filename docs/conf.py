@@ -77,6 +77,7 @@ numpydoc_show_class_members = False
 # ---- look
 html_theme = "pydata_sphinx_theme"
 html_title = "regkit"
+html_sidebars = {"glossary": [], "release-notes": [], "index": []}
 html_static_path = ["_static"]
 html_css_files = ["regkit.css"]
 html_show_sourcelink = False

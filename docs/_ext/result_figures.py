@@ -31,6 +31,9 @@ STYLE = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+SMOOTHED = (
+    20  # parts of a training's log, each of which a point of its smooth curve is the mean of
+)
 Groups = Mapping[str, Sequence[float]]
 
 
@@ -208,14 +211,14 @@ def ventricle_networks() -> Figure:
 
 
 def training_curves() -> Figure:
-    """Draw the loss of every training, smoothed over fifty lines of its log."""
+    """Draw the loss of every training, smoothed over a twentieth of its log."""
     files = sorted((RESULTS / "training").glob("*.csv"))
     figure, axes = panels(4, 1.6, rows=-(-len(files) // 4))
     for ax, file in zip(axes, files, strict=False):
         with file.open(encoding="utf-8") as stream:
             rows = [row for row in csv.DictReader(stream) if row.get("loss")]
         steps, loss = (np.array([float(row[key]) for row in rows]) for key in ("step", "loss"))
-        width = min(50, len(loss))
+        width = max(1, len(loss) // SMOOTHED)
         smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
         ax.plot(steps, loss, color="#c9dcef", linewidth=0.6)
         ax.plot(steps[width - 1 :], smooth, color=COLORS[0], linewidth=1)
