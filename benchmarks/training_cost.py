@@ -74,8 +74,8 @@ def whole_course(method: str, preset: str) -> int:
     """Return how many steps a preset has for a method."""
     import regkit_pairnets
     from regkit.learning import read_training_config
+    from regkit.learning.training_job import TrainingJob
     from regkit.registry import default_registry
-    from regkit.training import TrainingJob
     from regkit_pairnets.train.config import PairNetConfig
 
     job = TrainingJob(method, DATA[method], Path(), default_registry(), preset=preset)

@@ -61,7 +61,7 @@ class MethodSpec(Spec):
         Package whose folder ``shipped`` may hold the method's trained weights, for a method that
         needs some; see `regkit.weights`. It aligns only images like those it was trained on.
     trainer
-        Import target of the function that trains it, a `regkit.training.Trainer`.
+        Import target of the function that trains it, a `regkit.learning.training_job.Trainer`.
     initializer
         True for a fast and robust method whose result is a good initial transform:
         ``--init auto`` considers it.

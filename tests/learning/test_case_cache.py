@@ -13,8 +13,8 @@ from regkit.datasets.folder import read_dataset
 from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.learning.case_cache import CaseCache
 from regkit.learning.training_data import open_training_data
+from regkit.learning.training_job import TrainingJob
 from regkit.registry import default_registry
-from regkit.training import TrainingJob
 from small_training import write_cases
 
 

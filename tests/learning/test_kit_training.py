@@ -19,10 +19,10 @@ from regkit.errors import FileFormatError, ParameterError
 from regkit.learning import DistributedContext, load_model
 from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.learning.optimizer import update_ema
+from regkit.learning.training_job import TrainingJob
 from regkit.learning.training_state import Training
 from regkit.registrar import Pair
 from regkit.registry import default_registry
-from regkit.training import TrainingJob
 from regkit.weights import Weights
 from small_training import write_cases
 from toy_method import ToyCard, ToyConfig, ToyMethod, ToyTask, ball, train_toy
@@ -112,7 +112,7 @@ import sys
 from pathlib import Path
 import torch
 from regkit.registry import default_registry
-from regkit.training import TrainingJob
+from regkit.learning.training_job import TrainingJob
 from toy_method import train_toy
 
 torch.set_num_threads(1)

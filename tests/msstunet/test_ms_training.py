@@ -16,9 +16,9 @@ from regkit.errors import FileFormatError, ParameterError, UnknownNameError
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
 from regkit.learning.training_cases import open_case_caches
+from regkit.learning.training_job import TrainingJob
 from regkit.registrar import Pair
 from regkit.registry import default_registry
-from regkit.training import TrainingJob
 from regkit_msstunet import reorienter_names
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.train import task

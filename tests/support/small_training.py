@@ -8,9 +8,9 @@ from regkit import Grid, rigid
 from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
+from regkit.learning.training_job import TrainingJob
 from regkit.registry import default_registry
 from regkit.testing.phantom import thorax
-from regkit.training import TrainingJob
 
 GRID = Grid((20, 20, 20), (18.0, 18.0, 18.0), (-171.0, -171.0, -171.0))
 TINY = {

@@ -129,5 +129,5 @@ class ToyTask(Task[Any]):
 
 
 def train_toy(job):
-    """Train the toy; a `regkit.training.Trainer`."""
+    """Train the toy; a `regkit.learning.training_job.Trainer`."""
     return train_method(job, ToyTask)

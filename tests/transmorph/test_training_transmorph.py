@@ -17,9 +17,9 @@ from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.geometry.transform import AffineTransform
 from regkit.learning import CachedImage, CachedPair
+from regkit.learning.training_job import TrainingJob
 from regkit.registry import default_registry
 from regkit.testing.phantom import thorax
-from regkit.training import TrainingJob
 from regkit_instance.torch_backend.reference_cr import correlation_ratio_loss
 from regkit_transmorph.affine_parameterization import lps_to_normalized
 from regkit_transmorph.losses import symmetric_loss, warped

@@ -16,7 +16,7 @@ from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.learning import Task, domain_features, measure_domain, train_method
 from regkit.learning.case_cache import Arrays, Facts
-from regkit.training import TrainingJob, TrainingProgress
+from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit_msstunet.card import ReorientationCard
 from regkit_msstunet.catalogue import build_reorienter
 from regkit_msstunet.geometry import cube
@@ -49,7 +49,7 @@ DOMAIN_CASES = 200
 
 
 def train_reorienter(job: TrainingJob) -> Iterator[TrainingProgress]:
-    """Train the reorientation of the left ventricle; a `regkit.training.Trainer`."""
+    """Train the reorientation of the left ventricle; a `regkit.learning.training_job.Trainer`."""
     return train_method(job, ReorientationTask)
 
 

@@ -27,7 +27,7 @@ from regkit.learning import (
     truth_fact,
 )
 from regkit.learning.case_cache import Arrays, Facts
-from regkit.training import TrainingJob, TrainingProgress
+from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit_pairnets.card import PairNetCard
 from regkit_pairnets.catalogue import build_pair_network
 from regkit_pairnets.contrastive import info_nce
@@ -54,7 +54,7 @@ DOMAIN_SEED = 1 << 40
 
 
 def train_pair_network(job: TrainingJob) -> Iterator[TrainingProgress]:
-    """Train one of the pair networks; a `regkit.training.Trainer`."""
+    """Train one of the pair networks; a `regkit.learning.training_job.Trainer`."""
     return train_method(job, MotionTask)
 
 

@@ -22,7 +22,7 @@ from regkit.learning import (
     truth_fact,
 )
 from regkit.learning.case_cache import Arrays, Facts
-from regkit.training import TrainingJob, TrainingProgress
+from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit_transmorph.card import TransMorphCard, WindowedDomain
 from regkit_transmorph.catalogue import build_transmorph
 from regkit_transmorph.losses import LOSSES, symmetric_loss
@@ -45,7 +45,7 @@ DOMAIN_SEED = 1 << 40
 
 
 def train_transmorph(job: TrainingJob) -> Iterator[TrainingProgress]:
-    """Train `transmorph-cr` or `transmorph-mi`; a `regkit.training.Trainer`."""
+    """Train `transmorph-cr` or `transmorph-mi`; a `regkit.learning.training_job.Trainer`."""
     return train_method(job, UnsupervisedTask)
 
 

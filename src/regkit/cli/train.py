@@ -15,7 +15,7 @@ from regkit.cli.options import COMPUTATION, OUTPUT, Device
 from regkit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from regkit.training import TrainingJob, TrainingProgress
+    from regkit.learning.training_job import TrainingJob, TrainingProgress
 
 TRAINING = "Training"
 
@@ -118,8 +118,8 @@ def train_command(
     same learning curve.
     """
     _configure_openmp(threads)
+    from regkit.learning.training_job import TrainingJob
     from regkit.registration.parameters import parse_assignment
-    from regkit.training import TrainingJob
 
     registry = current_registry()
     trainer = registry.method(method).load_trainer()

@@ -16,8 +16,8 @@ from torch import Tensor
 from regkit.datasets.case import Case, Dataset, IndexedDataset
 from regkit.errors import FileFormatError
 from regkit.io.atomic_output import atomic_output
+from regkit.learning.training_job import TrainingProgress
 from regkit.parallel import map_unordered
-from regkit.training import TrainingProgress
 from regkit.weights import SUFFIX
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]

@@ -17,8 +17,8 @@ from regkit.learning.log import write_log
 from regkit.learning.task import Task
 from regkit.learning.training_cases import build_caches, open_case_caches
 from regkit.learning.training_config import TrainingConfig, read_training_config
+from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit.learning.training_state import Training
-from regkit.training import TrainingJob, TrainingProgress
 from regkit.weights import Weights, open_weights
 
 # Columns of the log that are no scores of validation.
@@ -26,7 +26,7 @@ NO_SCORES = frozenset({"step", "loss", "learning_rate", "seconds"})
 
 
 def train_method(job: TrainingJob, task: type[Task[Any]]) -> Iterator[TrainingProgress]:
-    """Train a method: the body of a `regkit.training.Trainer`.
+    """Train a method: the body of a `regkit.learning.training_job.Trainer`.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from regkit.learning.case_cache import Arrays, Facts
 from regkit.learning.export import write_weights
 from regkit.learning.model import load_state
 from regkit.learning.training_config import TrainingConfig
-from regkit.training import TrainingJob
+from regkit.learning.training_job import TrainingJob
 from regkit.weights import Weights
 
 B = TypeVar("B")

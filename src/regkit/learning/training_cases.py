@@ -14,7 +14,7 @@ from regkit.learning.case_cache import CaseCache
 from regkit.learning.task import Task
 from regkit.learning.training_config import TrainingConfig
 from regkit.learning.training_data import open_training_data
-from regkit.training import TrainingJob, TrainingProgress
+from regkit.learning.training_job import TrainingJob, TrainingProgress
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 from regkit.errors import ParameterError
 from regkit.learning.card import MAX_PASSES
 from regkit.learning.renamed_keys import renamed_key
+from regkit.learning.training_job import TrainingJob
 from regkit.registration.parameters import check_each, check_ranges, configure
 from regkit.registry import suggest
-from regkit.training import TrainingJob
 
 C = TypeVar("C", bound="TrainingConfig")
 

@@ -12,7 +12,7 @@ from typing import Any
 from regkit.datasets.case import Dataset
 from regkit.datasets.folder import FILE_KEYS, build_dataset, read_dataset
 from regkit.errors import ParameterError
-from regkit.training import TrainingJob
+from regkit.learning.training_job import TrainingJob
 
 
 @dataclass(frozen=True)
