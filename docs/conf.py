@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # notebooks run beside each other
 os.environ["TTY_COMPATIBLE"] = "0"  # no progress bars and colors in the output of cells
-os.environ["COLUMNS"] = "100"  # of tables that commands print
+os.environ["COLUMNS"] = "80"  # of tables that commands print
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 STARTUP = HERE / "_build" / "ipython" / "profile_default" / "startup"
 STARTUP.mkdir(parents=True, exist_ok=True)
@@ -82,6 +82,7 @@ html_static_path = ["_static"]
 html_css_files = ["regkit.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # these are fetched, which a browser refuses from a folder
 html_theme_options = {
     "logo": {"text": "regkit"},
     "show_toc_level": 2,
