@@ -109,13 +109,13 @@ def test_a_rigid_part_does_not_follow_the_warp():
 
     bent, stiff = (
         paint(
-            [PaintedPart(ball((0, 0, 0), 10), {"ct": 1.0}, rigid=rigid_)],
+            [PaintedPart(ball((0, 0, 0), 10), {"ct": 1.0}, unwarped=unwarped)],
             GRID,
             IDENTITY,
             {"ct": 0.0},
             warp,
         )
-        for rigid_ in (False, True)
+        for unwarped in (False, True)
     )
     columns = np.arange(44) * 2.5 - 53.75
     for painting, expected in ((bent, -20), (stiff, 0)):
