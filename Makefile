@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --durations=10
 PARALLEL := -n auto --dist worksteal
 INSTALLED := $(VENV)/.installed
+EXAMPLES := examples/plugin_package examples/learned_package
 DOCS_INSTALLED := $(VENV)/.installed-docs
 T ?= # a room, file or test below tests/: make test T=io
 LONG := conformance or training or simulation or end_to_end or slow or gpu
@@ -19,12 +20,12 @@ export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt examples/plugin_package/pyproject.toml
+$(INSTALLED): pyproject.toml constraints.txt $(EXAMPLES:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "regkit needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --editable '.[dev]'
-	$(PIP) install --quiet --no-deps --editable examples/plugin_package
+	$(PIP) install --quiet --no-deps $(EXAMPLES:%=--editable %)
 	$(BIN)/python -m regkit_instance.compile_kernels # takes seconds, once
 	touch $@
 

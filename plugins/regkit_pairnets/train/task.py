@@ -18,13 +18,9 @@ from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.learning import (
     CachedPair,
     Task,
-    image_facts,
     measure_pair_domains,
-    pair_arrays,
-    preprocess,
-    read_pair,
+    prepare_pair,
     train_method,
-    truth_fact,
 )
 from regkit.learning.case_cache import Arrays, Facts
 from regkit.learning.training_job import TrainingJob, TrainingProgress
@@ -99,19 +95,12 @@ class MotionTask(Task[MotionBatch]):
 
     @staticmethod
     def prepare_case(case: Case, config: PairNetConfig) -> tuple[Arrays, Facts]:
-        """Preprocess both images of a case with a rigid truth."""
-        truth, pair = case.truth, case.pair
+        """Preprocess both images of a case with a rigid truth; add its focus, ``focus_mm``."""
+        truth = case.truth
         if not isinstance(truth, AffineTransform) or not truth.is_rigid:
             raise ParameterError(f"case {case.id} has no rigid truth to learn from")
-        fixed = preprocess(pair.fixed, config.fixed, config.spacing, pair.fixed_mask)
-        moving = preprocess(pair.moving, config.moving, config.spacing, pair.moving_mask)
-        facts = {
-            "truth": truth_fact(truth),
-            "focus_mm": _focus(case).tolist(),
-            "fixed": image_facts(pair.fixed, fixed, config.fixed),
-            "moving": image_facts(pair.moving, moving, config.moving),
-        }
-        return pair_arrays(fixed, moving), facts
+        arrays, facts = prepare_pair(case, config.fixed, config.moving, config.spacing)
+        return arrays, {**facts, "focus_mm": _focus(case).tolist()}
 
     def build_network(self) -> PairNetwork:
         """Return the network with random weights."""

@@ -9,13 +9,7 @@ import torch
 from torch import Tensor
 
 from regkit.geometry.transform import AffineTransform
-from regkit.learning import (
-    CachedImage,
-    CachedPair,
-    grid_sample,
-    outside_mask,
-    sampling_grid,
-)
+from regkit.learning import CachedImage, CachedPair
 from regkit_transmorph.train.config import TransMorphConfig
 from regkit_transmorph.train.misplacement import Misplacement
 
@@ -87,7 +81,4 @@ class ImageSampler:
         through
             Map of the grid's points to the image's.
         """
-        coordinates = sampling_grid([through], self.grid, [image.grid], self.device)
-        values = grid_sample([image.tensor], coordinates).clamp(0, 1)
-        outside = outside_mask(coordinates, [image.grid]).any(dim=0)
-        return values.masked_fill(outside, float("nan"))[:, None]
+        return image.resampled(self.grid, through).clamp(0, 1)[:, None]

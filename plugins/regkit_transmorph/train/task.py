@@ -17,7 +17,6 @@ from regkit.learning import (
     image_facts,
     measure_pair_domains,
     pair_arrays,
-    read_pair,
     train_method,
     truth_fact,
 )

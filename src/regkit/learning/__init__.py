@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from regkit.learning.cached_pair import CachedPair as CachedPair
     from regkit.learning.cached_pair import image_facts as image_facts
     from regkit.learning.cached_pair import pair_arrays as pair_arrays
+    from regkit.learning.cached_pair import prepare_pair as prepare_pair
     from regkit.learning.cached_pair import read_pair as read_pair
     from regkit.learning.cached_pair import truth_fact as truth_fact
     from regkit.learning.card import ModelCard as ModelCard
@@ -74,7 +75,8 @@ _HOMES = {
     name: module
     for module, names in {
         "cached_pair": (
-            "CachedImage", "CachedPair", "image_facts", "pair_arrays", "read_pair", "truth_fact",
+            "CachedImage", "CachedPair", "image_facts", "pair_arrays",
+            "prepare_pair", "read_pair", "truth_fact",
         ),
         "card": ("ModelCard",),
         "case_cache": ("CaseCache",),

@@ -11,10 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regkit.geometry.grid import Grid
+from regkit.datasets.case import Case
+from regkit.geometry.grid import Grid, Vector3
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import Volume
+from regkit.learning.grid_sampling import grid_sample, outside_mask, sampling_grid
 from regkit.learning.network_grid import center_of_mass
+from regkit.learning.preprocessing import preprocess
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,20 @@ class CachedImage:
     def on(self, device: torch.device) -> CachedImage:
         """Return the image with its voxels on a device."""
         return replace(self, tensor=self.tensor.to(device))
+
+    def resampled(self, onto: Grid, through: AffineTransform) -> Tensor:
+        """Return the image on a grid, (1, z, y, x), NaN outside its field of view.
+
+        Parameters
+        ----------
+        onto
+            Grid to resample onto.
+        through
+            Map of the grid's points to the image's, LPS mm.
+        """
+        coordinates = sampling_grid([through], onto, [self.grid], self.tensor.device)
+        outside = outside_mask(coordinates, [self.grid]).any(dim=0)
+        return grid_sample([self.tensor], coordinates).masked_fill(outside, float("nan"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +76,31 @@ class CachedPair:
     def on(self, device: torch.device) -> CachedPair:
         """Return the pair with its images on a device."""
         return replace(self, fixed=self.fixed.on(device), moving=self.moving.on(device))
+
+
+def prepare_pair(
+    case: Case, fixed: str, moving: str, spacing: Vector3
+) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
+    """Preprocess both images of a case: return the arrays and facts that `read_pair` takes.
+
+    Parameters
+    ----------
+    case
+        The original case.
+    fixed, moving
+        Modalities of images that do not say.
+    spacing
+        Voxel size of the network along x, y, z in mm.
+    """
+    pair = case.pair
+    one = preprocess(pair.fixed, fixed, spacing, pair.fixed_mask)
+    other = preprocess(pair.moving, moving, spacing, pair.moving_mask)
+    facts = {
+        "truth": truth_fact(case.truth),
+        "fixed": image_facts(pair.fixed, one, fixed),
+        "moving": image_facts(pair.moving, other, moving),
+    }
+    return pair_arrays(one, other), facts
 
 
 def image_facts(original: Volume, preprocessed: Volume, modality: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
+from regkit.learning.cached_pair import read_pair
 from regkit.learning.card import ModelCard
 from regkit.learning.case_cache import Arrays, Facts
 from regkit.learning.export import write_weights
@@ -68,9 +69,12 @@ class Task(ABC, Generic[B]):
         """Refuse a training that cannot work, before any case is preprocessed."""
 
     @staticmethod
-    @abstractmethod
     def cache_key(config: Any) -> Sequence[Any]:
-        """Return all of the configuration that `prepare_case` depends on, as plain data."""
+        """Return all of the configuration that `prepare_case` depends on, as plain data.
+
+        By default all fields that the method adds to `TrainingConfig`.
+        """
+        return [v for k, v in config.to_json().items() if not hasattr(TrainingConfig, k)]
 
     @staticmethod
     @abstractmethod
@@ -78,9 +82,9 @@ class Task(ABC, Generic[B]):
         """Preprocess a case once: return arrays by name, and plain data about them."""
 
     @staticmethod
-    @abstractmethod
     def load_case(tensors: Mapping[str, Tensor], facts: Facts) -> Any:
-        """Return a case of the cache in the form that `batch` uses."""
+        """Return a case of the cache in the form that `batch` uses; by default a `CachedPair`."""
+        return read_pair(tensors, facts)
 
     @abstractmethod
     def build_network(self) -> nn.Module:

@@ -1,0 +1,1 @@
+"""A learned registration method for regkit, from another package."""

@@ -1,0 +1,69 @@
+"""The card of the weights and the method that uses them; torch is imported on use."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from regkit import AffineTransform, Estimate, Grid, Pair, Volume
+from regkit.geometry.rigid import rigid
+from regkit.learning import (
+    ImageDomain,
+    LearnedMethod,
+    ModelCard,
+    NetworkInputs,
+    centered_grid,
+    preprocess,
+    register_with_model,
+)
+
+UNITS = (20.0, 20.0, 20.0, 5.0, 5.0, 5.0)  # mm and degrees of an output of 1, about the motions'
+SPACING = (13.6, 13.6, 13.6)  # 32 voxels span a SPECT scan, 435 mm
+
+
+def network_grid(image: Grid) -> Grid:
+    """Return the grid that the network sees, around the fixed image."""
+    return centered_grid(image.centre, (32, 32, 32), SPACING)
+
+
+def to_transform(outputs, grid: Grid) -> AffineTransform:
+    """Return the map of fixed to moving points that six outputs mean."""
+    numbers = np.asarray(outputs) * UNITS
+    return rigid(numbers[3:], numbers[:3], grid.centre)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyCard(ModelCard):
+    """The card of the weights, with the images of training for the domain guard."""
+
+    package: ClassVar = "regkit_tiny"
+    fixed: ImageDomain
+    moving: ImageDomain
+
+    def build_network(self):
+        """Return the network with random weights."""
+        from regkit_tiny.network import TinyNetwork
+
+        return TinyNetwork(**self.switches)
+
+
+@dataclass(frozen=True)
+class TinyRegressor(LearnedMethod):
+    """Rigid registration by a small network, in several passes."""
+
+    card: ClassVar = TinyCard
+    weights: str = "tiny-regressor"
+
+    def infer(self, pair: Pair, trained, passes: int) -> Estimate:
+        """Return the initial transform followed by the motion found."""
+        grid = network_grid(pair.fixed.grid)
+        inputs = NetworkInputs(
+            preprocess(pair.fixed, "spect", SPACING, pair.fixed_mask),
+            preprocess(pair.moving, "mu", SPACING, pair.moving_mask),
+            grid,
+        )
+
+        def estimate(fixed: Volume, moving: Volume) -> AffineTransform:
+            return to_transform(trained.predict(fixed.array, moving.array)[0], grid)
+
+        return register_with_model(pair, trained, inputs, estimate, passes)
