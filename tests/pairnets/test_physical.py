@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit import AffineTransform, Grid, Volume, rigid
+from regkit import AffineTransform, Grid, rigid
 from regkit.errors import TransformError
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import transform_to_sitk
@@ -169,6 +169,6 @@ def test_axes_of_tensors(convention, place) -> None:
     grid = Grid((4, 5, 6))
     array = np.zeros((4, 5, 6))
     array[1, 2, 3] = 1  # z, y, x
-    seen = convention.array(Volume(array, grid))
+    seen = convention.ordered(array)
     assert seen.shape == convention.shape(grid)
     assert np.argwhere(seen).tolist() == [list(place)]
