@@ -69,7 +69,6 @@ class MotionTask(Task[MotionBatch]):
         "output_scale",
     )
     logged_metrics = ("loss", "dt_mm", "dr_deg")
-    load_case = staticmethod(read_pair)
 
     config: PairNetConfig
 

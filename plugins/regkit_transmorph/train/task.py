@@ -54,7 +54,6 @@ class UnsupervisedTask(Task[ImageBatch]):
     config_class = TransMorphConfig
     card_class = TransMorphCard
     logged_metrics = ("loss", "tre_mm")
-    load_case = staticmethod(read_pair)
 
     config: TransMorphConfig
 

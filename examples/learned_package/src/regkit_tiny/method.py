@@ -8,22 +8,15 @@ import numpy as np
 from regkit import AffineTransform, Estimate, Grid, Pair, Volume
 from regkit.geometry.rigid import rigid
 from regkit.learning import (
-    ImageDomain,
     LearnedMethod,
-    ModelCard,
     NetworkInputs,
-    centered_grid,
+    PairCard,
     preprocess,
     register_with_model,
 )
 
 UNITS = (20.0, 20.0, 20.0, 5.0, 5.0, 5.0)  # mm and degrees of an output of 1, about the motions'
-SPACING = (13.6, 13.6, 13.6)  # 32 voxels span a SPECT scan, 435 mm
-
-
-def network_grid(image: Grid) -> Grid:
-    """Return the grid that the network sees, around the fixed image."""
-    return centered_grid(image.centre, (32, 32, 32), SPACING)
+SHAPE_ZYX, SPACING = (32, 32, 32), (13.6, 13.6, 13.6)  # spans a SPECT scan, 435 mm
 
 
 def to_transform(outputs, grid: Grid) -> AffineTransform:
@@ -33,12 +26,10 @@ def to_transform(outputs, grid: Grid) -> AffineTransform:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TinyCard(ModelCard):
-    """The card of the weights, with the images of training for the domain guard."""
+class TinyCard(PairCard):
+    """The card of the weights."""
 
     package: ClassVar = "regkit_tiny"
-    fixed: ImageDomain
-    moving: ImageDomain
 
     def build_network(self):
         """Return the network with random weights."""
@@ -56,7 +47,7 @@ class TinyRegressor(LearnedMethod):
 
     def infer(self, pair: Pair, trained, passes: int) -> Estimate:
         """Return the initial transform followed by the motion found."""
-        grid = network_grid(pair.fixed.grid)
+        grid = trained.card.grid(pair.fixed.grid.centre)
         inputs = NetworkInputs(
             preprocess(pair.fixed, "spect", SPACING, pair.fixed_mask),
             preprocess(pair.moving, "mu", SPACING, pair.moving_mask),

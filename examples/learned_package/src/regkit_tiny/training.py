@@ -8,8 +8,15 @@ from torch.nn.functional import l1_loss
 
 from regkit.geometry.rigid import rigid, rigid_parameters
 from regkit.geometry.transform import IDENTITY
-from regkit.learning import Task, TrainingConfig, measure_pair_domains, prepare_pair, train_method
-from regkit_tiny.method import SPACING, UNITS, TinyCard, network_grid
+from regkit.learning import (
+    Task,
+    TrainingConfig,
+    centered_grid,
+    measure_pair_domains,
+    prepare_pair,
+    train_method,
+)
+from regkit_tiny.method import SHAPE_ZYX, SPACING, UNITS, TinyCard
 from regkit_tiny.network import TinyNetwork
 
 
@@ -50,7 +57,7 @@ class TinyTask(Task):
 
     def images(self, case, pose, found):
         """Return both images (1, z, y, x) as the network sees them."""
-        grid = network_grid(case.fixed.grid)
+        grid = centered_grid(case.fixed.grid.centre, SHAPE_ZYX, SPACING)
         return case.fixed.resampled(grid, pose), case.moving.resampled(grid, found @ pose)
 
     def outputs(self, case, pose, found):
@@ -84,8 +91,13 @@ class TinyTask(Task):
 
     def card_fields(self):
         """Return the fields of the card that say how the network is built and used."""
-        switches = {"width": self.config.width}
-        return {"network": "tiny", "switches": switches, "passes": self.config.passes}
+        return {
+            "network": "tiny",
+            "switches": {"width": self.config.width},
+            "passes": self.config.passes,
+            "shape_zyx": SHAPE_ZYX,
+            "spacing": SPACING,
+        }
 
     def measured_fields(self):
         """Return the domains of both images of training, for the guard."""
