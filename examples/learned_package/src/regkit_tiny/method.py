@@ -33,7 +33,7 @@ class TinyCard(PairCard):
 
     def build_network(self):
         """Return the network with random weights."""
-        from regkit_tiny.network import TinyNetwork
+        from .network import TinyNetwork
 
         return TinyNetwork(**self.switches)
 

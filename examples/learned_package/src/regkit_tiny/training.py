@@ -16,8 +16,9 @@ from regkit.learning import (
     prepare_pair,
     train_method,
 )
-from regkit_tiny.method import SHAPE_ZYX, SPACING, UNITS, TinyCard
-from regkit_tiny.network import TinyNetwork
+
+from .method import SHAPE_ZYX, SPACING, UNITS, TinyCard
+from .network import TinyNetwork
 
 
 def train_tiny_regressor(job):
