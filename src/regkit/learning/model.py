@@ -52,7 +52,7 @@ class TrainedModel(Generic[C]):
             Inputs of the network in its order, each without the axes of batch and channel.
         """
         inputs = [
-            torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
+            torch.from_numpy(np.array(image, order="C"))[None, None].to(self.device)
             for image in images
         ]
         with torch.inference_mode():
