@@ -8,7 +8,7 @@ from regkit.plugin import MethodSpec, hookimpl
 def _spec(model: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=f"ants-{model}",
-        target="regkit_ants.linear:AntsLinear",
+        target="regkit_ants.registration:AntsLinear",
         summary=summary,
         model=model,
         supports=frozenset({"initial", "fixed_mask", "moving_mask"}),

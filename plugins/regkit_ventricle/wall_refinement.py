@@ -11,7 +11,7 @@ from regkit.registrar import Estimate, Pair
 
 if TYPE_CHECKING:
     from regkit_ventricle.surfaces import Surfaces
-    from regkit_ventricle.walls import Walls
+    from regkit_ventricle.wall_fit import Walls
 
 # Labels are kept if the fit determines the thickness no better than this (networks err by
 # 0.6 mm), mm, or if the R^2 of the model of the image is lower than this; chosen by hand.
@@ -30,7 +30,7 @@ class WallRefinement:
     """Fits the wall of the ventricle in the labels of the method before it to the image.
 
     Networks tend to segment walls of a usual thickness. This method estimates the thickness
-    together with the blur of the image; see `regkit_ventricle.walls`. Epicardium and endocardium
+    together with the blur of the image; see `regkit_ventricle.wall_fit`. Epicardium and endocardium
     are each moved by one distance; the pose stays. The labels are kept as they were if the image
     does not determine the thickness within 0.4 mm, if a surface would move by almost 2 mm, or if
     the wall would get a hole; in SPECT this is the rule. The result is only as good as the model:
@@ -73,7 +73,7 @@ def _fitted(pair: Pair, found: Estimate) -> tuple[Surfaces, Walls]:
     from regkit_ventricle.labels import ventricle_of  # noqa: PLC0415
     from regkit_ventricle.surfaces import surfaces_of  # noqa: PLC0415
     from regkit_ventricle.verdict import STRAY_CHECK  # noqa: PLC0415
-    from regkit_ventricle.walls import SURROUNDINGS_MM, fit_walls  # noqa: PLC0415
+    from regkit_ventricle.wall_fit import SURROUNDINGS_MM, fit_walls  # noqa: PLC0415
 
     assert found.labels is not None  # noqa: S101 - checked by the caller
     ventricle = ventricle_of(found.labels)

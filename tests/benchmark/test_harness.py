@@ -13,9 +13,15 @@ from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import remaining_tasks, run_benchmark
 from regkit.benchmark.local_executor import run_local
-from regkit.benchmark.plan import CONFIG_FILE, Plan, parse_methods, read_plan, with_parameters
+from regkit.benchmark.plan import (
+    CONFIG_FILE,
+    BenchmarkTask,
+    Plan,
+    parse_methods,
+    read_plan,
+    with_parameters,
+)
 from regkit.benchmark.records import RECORDS_FILE, new_record, read_records
-from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 

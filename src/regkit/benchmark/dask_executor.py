@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.plan import Plan
+from regkit.benchmark.plan import BenchmarkTask, Plan
 from regkit.benchmark.records import Record
-from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
+from regkit.benchmark.worker_client import WorkerClient
 from regkit.errors import BenchmarkError, MissingDependencyError, RegkitError
 
 # Long enough for a scheduler that has just started; chosen by hand.

@@ -9,9 +9,8 @@ from statistics import fmean
 from typing import TypeAlias
 
 from regkit.benchmark.local_executor import run_local
-from regkit.benchmark.plan import CONFIG_FILE, Plan, read_plan, write_plan
+from regkit.benchmark.plan import CONFIG_FILE, BenchmarkTask, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
-from regkit.benchmark.worker_client import BenchmarkTask
 from regkit.errors import BenchmarkError
 from regkit.registry import default_registry
 

@@ -7,9 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from regkit.benchmark.plan import Plan
+from regkit.benchmark.plan import BenchmarkTask, Plan
 from regkit.benchmark.records import Record
-from regkit.benchmark.worker_client import BenchmarkTask, WorkerClient
+from regkit.benchmark.worker_client import WorkerClient
 
 
 def run_local(

@@ -124,6 +124,25 @@ class Plan:
         return replace(self, methods=before.methods + new)
 
 
+@dataclass(frozen=True)
+class BenchmarkTask:
+    """One case and one method.
+
+    Parameters
+    ----------
+    index
+        Index of the case in the dataset.
+    case
+        Id of the case.
+    method
+        Label of the method.
+    """
+
+    index: int
+    case: str
+    method: str
+
+
 def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...]:
     """Return the methods of the command line's ``-m`` options.
 

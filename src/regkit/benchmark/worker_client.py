@@ -1,76 +1,23 @@
-"""Client of a worker process: sends it cases and survives its crashes and hangs."""
+"""Client of worker processes: sends them cases and survives their crashes and hangs."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import select
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from regkit.benchmark.memory import resident_mb
-from regkit.benchmark.plan import Method, Plan
+from regkit.benchmark.plan import BenchmarkTask, Method, Plan
 from regkit.benchmark.records import Record, new_record
-from regkit.errors import BenchmarkError, OutputError
-from regkit.parallel import THREAD_VARIABLES
-from regkit.statistics.summary_files import one_line
+from regkit.benchmark.worker_process import MethodUnavailable, WorkerDied, WorkerProcess
+from regkit.errors import BenchmarkError
 
 logger = logging.getLogger(__name__)
 
-# Limit for importing a method's libraries, which the time limit of a case does not cover; chosen
-# by hand. A longer time limit of the plan holds for this too.
-START_TIMEOUT_S = 300.0
-# Interval at which the memory is compared with the limit; chosen by hand.
-MEMORY_CHECK_S = 0.1
-# Longest wait of one call of `select`, which refuses very long ones; chosen by hand.
-MAX_WAIT_S = 600.0
 # A method that failed to start this often is not started again; chosen by hand.
 MAX_START_ATTEMPTS = 2
-# By name, because a system without a signal has no such attribute of `signal`.
-SIGNAL_MEANINGS = {
-    "SIGSEGV": "segmentation fault",
-    "SIGABRT": "aborted by its own check",
-    "SIGKILL": "the system does this when memory runs out",
-    "SIGBUS": "bus error",
-    "SIGILL": "illegal instruction",
-    "SIGFPE": "arithmetic error",
-}
-
-
-@dataclass(frozen=True)
-class BenchmarkTask:
-    """One case and one method.
-
-    Parameters
-    ----------
-    index
-        Index of the case in the dataset.
-    case
-        Id of the case.
-    method
-        Label of the method.
-    """
-
-    index: int
-    case: str
-    method: str
-
-
-class WorkerDied(Exception):  # noqa: N818 - an event, not a programming error
-    """A worker process that ended or had to be ended; the text is the reason."""
-
-
-class MethodUnavailable(Exception):  # noqa: N818
-    """A method that cannot run in this environment; the text is the reason."""
 
 
 class WorkerClient:
@@ -165,158 +112,3 @@ def check_system(memory_mb: int) -> None:
         )
     if memory_mb and not resident_mb(os.getpid()):
         logger.warning("the limit of %d MB is not enforced: it needs /proc of Linux", memory_mb)
-
-
-class WorkerProcess:
-    """A worker process; `regkit.benchmark.worker` describes the messages.
-
-    Parameters
-    ----------
-    plan
-        The benchmark.
-    label
-        Label of the method that it runs.
-    """
-
-    def __init__(self, plan: Plan, label: str) -> None:
-        self.label = label
-        self.parameters: dict[str, Any] = {}
-        self.is_dead = False
-        self._is_killed = False
-        self._plan = plan
-        self._buffer = b""
-        self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this
-        child_in, self._requests = os.pipe()
-        self._replies, child_out = os.pipe()
-        command = [sys.executable, "-P", "-m", "regkit.benchmark.worker"]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - this same interpreter
-                [*command, str(child_in), str(child_out)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(child_in, child_out),
-                # An interrupt typed at the terminal is handled by the harness, not by the method.
-                start_new_session=True,
-                env=_environment(plan.threads),
-            )
-        finally:
-            os.close(child_in)
-            os.close(child_out)
-
-    def start(self) -> None:
-        """Wait until the method is loaded.
-
-        Raises
-        ------
-        WorkerDied, MethodUnavailable, BenchmarkError
-            The process crashed, the method is not available, or its set-up is wrong.
-        """
-        self._send({"plan": self._plan.as_dict(), "method": self.label})
-        try:
-            reply = self._receive(max(START_TIMEOUT_S, self._plan.timeout_s))
-        except WorkerDied:
-            self.kill()
-            raise
-        if "ready" in reply:
-            self.parameters = reply["ready"]
-            return
-        self.kill()
-        raise (MethodUnavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
-
-    def run(self, task: BenchmarkTask, folder: str) -> dict[str, Any]:
-        """Run the method on a case; return the facts of its record, also where the process dies.
-
-        Raises
-        ------
-        OutputError
-            The benchmark folder cannot be written, which is no failure of the method.
-        """
-        self._output.seek(0)  # the process shares this file position
-        self._output.truncate()
-        self._send({"index": task.index, "case": task.case, "folder": folder})
-        facts: dict[str, Any] = {}
-        now, since = "reading the case", time.monotonic()
-        try:
-            while True:
-                reply = self._receive(self._plan.timeout_s)
-                if "done" in reply:
-                    return dict(reply["done"])
-                if "stopped" in reply:
-                    raise OutputError(
-                        f"{reply['stopped']} (run the same command again to continue)"
-                    )
-                facts = dict(reply["stage"])
-                now, since = facts.pop("now"), time.monotonic()
-        except WorkerDied as reason:
-            if now == "registering":
-                facts["runtime_s"] = round(time.monotonic() - since, 4)
-            self.is_dead = True
-            self.kill()
-            return facts | {"status": "failed", "error": f"{reason} while {now}"}
-
-    def kill(self) -> None:
-        """End the process and everything it has started."""
-        if not self._is_killed:  # later, another process may have this number
-            self._is_killed = True
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def __del__(self) -> None:
-        """Close the pipes and the output file."""
-        for descriptor in (self._requests, self._replies):
-            with suppress(OSError):
-                os.close(descriptor)
-        self._output.close()
-
-    def _send(self, request: Mapping[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # then the reply says why
-            os.write(self._requests, json.dumps(request).encode() + b"\n")
-
-    def _receive(self, seconds: float) -> dict[str, Any]:
-        """Return the next reply; raise `WorkerDied` if none comes in time."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._buffer:
-            self._wait(deadline, seconds)
-            received = os.read(self._replies, 1 << 16)
-            if not received:
-                raise WorkerDied(self._exit_reason())
-            self._buffer += received
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return dict(json.loads(line))
-
-    def _wait(self, deadline: float, seconds: float) -> None:
-        """Wait for something to read, within the limits of time and memory."""
-        limit = self._plan.memory_mb
-        while (remaining_s := deadline - time.monotonic()) > 0:
-            pause = min(remaining_s, MEMORY_CHECK_S if limit else MAX_WAIT_S)
-            ready, _, _ = select.select([self._replies], [], [], pause)
-            if ready:
-                return
-            if limit and resident_mb(self._process.pid) > limit:
-                raise WorkerDied(f"needed more than {limit} MB of memory (--memory) and was ended")
-        raise WorkerDied(f"gave no answer for {seconds:g} s (--timeout) and was ended")
-
-    def _exit_reason(self) -> str:
-        """Return how the process ended, with the last line of its output."""
-        code = self._process.wait()
-        if code < 0:
-            name = signal.Signals(-code).name
-            reason = SIGNAL_MEANINGS.get(name, "")
-            ended = f"the process was ended by {name}"
-            ended += f" ({reason})" if reason else ""
-        else:
-            ended = f"the process ended by itself with exit code {code}"
-        self._output.seek(max(0, self._output.seek(0, os.SEEK_END) - 4096))
-        lines = self._output.read().replace(b"\0", b"").decode(errors="replace").splitlines()
-        last_line = next(filter(None, map(one_line, reversed(lines))), "")
-        return f"{ended}, saying '{last_line[:200]}'," if last_line else ended
-
-
-def _environment(threads: int) -> dict[str, str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if threads:
-        environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    return environment

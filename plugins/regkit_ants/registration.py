@@ -20,7 +20,7 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.parameters import check_ranges
 from regkit.similarity.centering import center_pair
 from regkit.similarity.intensity import normalize_for_similarity
-from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
+from regkit_ants.conversion import read_affine, volume_to_ants, write_affine
 
 # Step of the gradient descent and levels, as in the scripts of ANTs for linear registration.
 STEP = 0.1

@@ -8,7 +8,7 @@ import pytest
 from phantoms import MOTION, SMALL, small_pair
 from regkit import AffineTransform, DisplacementField, Grid, LabelMap, Pair, Transform, Volume
 from regkit.errors import RegistrationError
-from regkit_ants.linear import AntsLinear
+from regkit_ants.registration import AntsLinear
 
 pytest.importorskip("ants")
 

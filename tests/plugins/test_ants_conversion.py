@@ -5,7 +5,7 @@ import pytest
 
 from regkit import AffineTransform, Grid, Volume, resample, rigid
 from regkit.geometry.rotation import rotation_matrix
-from regkit_ants.bridge import read_affine, volume_to_ants, write_affine
+from regkit_ants.conversion import read_affine, volume_to_ants, write_affine
 
 ants = pytest.importorskip("ants")
 

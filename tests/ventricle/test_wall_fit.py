@@ -16,8 +16,8 @@ from regkit.registrar import Refiner
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.surfaces import surfaces_of
+from regkit_ventricle.wall_fit import SURROUNDINGS_MM, fit_walls
 from regkit_ventricle.wall_refinement import NO_LABELS, WallRefinement
-from regkit_ventricle.walls import SURROUNDINGS_MM, fit_walls
 from ventricle_shells import POSE, Shell, box, cube
 
 pytestmark = pytest.mark.simulation
