@@ -82,7 +82,7 @@ def build_reorienter(
     grid_size
         Voxels along each side of the volume, 128 as published; a multiple of 16 `space_to_depth`.
     name
-        ``ms-st-unet``: pose and labels learnt jointly at three scales; ``rot2-seg2``: learnt
+        ``ms-st-unet``: pose and labels trained jointly at three scales; ``rot2-seg2``: trained
         separately; ``rot1-seg1``: at one scale. ``seg2``, ``seg1``: labels only, at three scales
         or one, in a given pose. ``v-net``, ``dense-u-net`` and ``u-net`` (in the manner of
         nnU-Net): labels in the pose of a localizer. ``omega-net``: a cascade of U-Nets.
@@ -96,8 +96,8 @@ def build_reorienter(
         Side in voxels of the blocks that become channels at the scale of the whole field of view:
         1 as published; more makes the first and last layers of small models cheaper.
     localizer
-        Network that finds the pose: ``resnet`` as published, or ``zooming``, our own, for fewer
-        images. ``omega-net`` has its own; ``seg1`` and ``seg2`` have none.
+        Network that predicts the pose: ``resnet`` as published, or ``zooming`` (not published) for
+        fewer images. Unused by ``omega-net``, ``seg1`` and ``seg2``.
     zooms
         Fractions of the field of view at the scales of the network, 1 first.
     mean
@@ -113,7 +113,7 @@ def build_reorienter(
     UnknownNameError
         There is no such network.
     ParameterError
-        A switch cannot take its value, or the grid is too small or cannot be folded.
+        A parameter is invalid, or the grid is too small or no multiple of 16 `space_to_depth`.
     """
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
@@ -132,11 +132,11 @@ def _check_localizer(localizer: str) -> None:
 
 
 def _three(zooms: Sequence[float]) -> Zooms:
-    """Return zooms that a multi-scale network can have."""
-    falling = all(closer < look for look, closer in pairwise([*zooms, 0.0]))
-    if len(zooms) != len(ZOOMS) or zooms[0] != 1 or not falling:
+    """Return the zooms, three decreasing fractions, as a tuple."""
+    decreasing = all(closer < wider for wider, closer in pairwise([*zooms, 0.0]))
+    if len(zooms) != len(ZOOMS) or zooms[0] != 1 or not decreasing:
         raise ParameterError(
-            f"zooms takes three falling shares of the field of view, 1 first, got {list(zooms)}"
+            f"zooms must be three decreasing fractions, the first 1, got {list(zooms)}"
         )
     whole, closer, closest = map(float, zooms)
     return whole, closer, closest

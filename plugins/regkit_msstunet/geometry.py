@@ -1,11 +1,11 @@
-"""Between the six numbers of a network and a rigid map in LPS mm.
+"""Conversion between the pose parameters of a network and a rigid map in LPS mm.
 
-A network looks at a cube of voxels, upright in LPS. Its numbers (see
-`regkit_msstunet.networks.pose`) say where the points of the short-axis frame are in that cube: x
-to the lateral wall, y to the inferior wall, z to the base. Both are counted from -1 to 1 between
-the centres of the outermost voxels, so that one unit is as long in either.
+The input of a network is a cube of voxels whose axes are those of LPS. Its six pose parameters
+(see `regkit_msstunet.networks.pose`) map points of the short-axis frame (x to the lateral wall, y
+to the inferior wall, z to the base) to points of that cube. Both are in normalized coordinates,
+-1 to 1 between the centers of the outermost voxels, so that one unit has the same length in both.
 
-Table 2 of Ni et al. has translations of the other sign, which is of their images' axes.
+Table 2 of Ni et al. has translations of the opposite sign, because their image axes differ.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from regkit.geometry.transform import AffineTransform
 from regkit.learning import centered_grid
 from regkit_ventricle.reorientation_angles import euler_angles_yxz, rotation_matrix_yxz
 
-# Of a voxel: how near voxels of two grids are that are the same ones.
+# Tolerance in voxels within which voxels of two grids coincide; rounding only.
 MEET = 1e-6
 
 
 def cube(size: int, spacing_mm: float, centre: Vector3 = (0.0, 0.0, 0.0)) -> Grid:
-    """Return an upright cube of `size` voxels a side around a point in LPS mm."""
+    """Return a cube of `size` voxels a side along the axes of LPS, around a point in mm."""
     return centered_grid(centre, (size,) * 3, (spacing_mm,) * 3)
 
 
 def zoomed(grid: Grid, zoom: float, size: int) -> Grid:
-    """Return the middle of a cube around the origin as another one of `size` voxels a side.
+    """Return the central fraction `zoom` of a cube around the origin, `size` voxels a side.
 
-    Its outermost voxels are as far out as `zoom` times those of the first.
+    Its outermost voxels are `zoom` times as far from the origin as those of `grid`.
     """
     return cube(size, 2 * half_width_mm(grid) * zoom / (size - 1))
 
 
 def refined(grid: Grid, finer: int) -> Grid:
-    """Return a grid of so many times finer voxels, among which are all of the first."""
+    """Refine a grid by the factor `finer`, keeping its voxel centers."""
     nz, ny, nx = (finer * (n - 1) + 1 for n in grid.shape_zyx)
     x, y, z = (step / finer for step in grid.spacing)
     return replace(grid, shape_zyx=(nz, ny, nx), spacing=(x, y, z))
 
 
 def moved_grid(grid: Grid, pose: AffineTransform) -> Grid:
-    """Return where a rigid map takes the voxels of a grid."""
+    """Return a grid moved by a rigid map."""
     return Grid.from_affine(grid.shape_zyx, pose.matrix @ grid.affine)
 
 
 def meets(onto: Grid, frame: Grid) -> bool:
-    """Return whether all voxels of a grid are voxels of another, were that endless."""
+    """Return whether all voxels of a grid are voxels of the infinite extension of another grid."""
     corner_and_steps = frame.to_index(onto.to_physical(np.eye(4, 3, -1)))
     return bool(np.allclose(corner_and_steps, np.round(corner_and_steps), rtol=0, atol=MEET))
 
@@ -63,14 +63,14 @@ def half_width_mm(grid: Grid) -> float:
 
 
 def pose_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
-    """Return the map of short-axis points to points of a cube, LPS mm, that numbers mean.
+    """Return the map of short-axis points to points of a cube, LPS mm, of pose parameters.
 
     Parameters
     ----------
     numbers
         alpha, beta, gamma in rad about y, x, z, and three translations in half-widths, shape (6,).
     grid
-        The cube that the network saw.
+        Cube that is the input of the network.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def pose_transform(numbers: ArrayLike, grid: Grid) -> AffineTransform:
 def pose_numbers(
     transform: AffineTransform, grid: Grid, near: ArrayLike = (0.0, 0.0, 0.0)
 ) -> FloatArray:
-    """Return the numbers (6,) of a rigid map of short-axis points to points of a cube.
+    """Return the pose parameters (6,) of a rigid map of short-axis points to points of a cube.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def pose_numbers(
     grid
         The cube.
     near
-        Angles in rad: of the sets of angles that make a rotation, the nearest to these is meant.
+        Reference angles in rad: of the equivalent sets of angles the nearest to these is returned.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class FramePrediction:
 
 
 def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) -> Estimate:
-    """Reorient the moving image; arguments as of `regkit.learning.LearnedMethod.infer`."""
+    """Reorient the moving image; see `regkit.learning.LearnedMethod.infer` for the parameters."""
     card, moving = trained.card, pair.moving
     ready = preprocess_emission(moving, card.spacing_mm, card.intensity_gamma, pair.moving_mask)
     mass = center_of_mass(ready)
@@ -109,8 +109,8 @@ def _given_pose(pair: Pair, origin: AffineTransform) -> AffineTransform:
 def _view(pose: AffineTransform | None, card: ReorientationCard) -> AffineTransform:
     """Return the map of the network's cube to the moving image.
 
-    The first pass is upright around the body. Later passes see the ventricle, as far as its pose
-    is known by then, around the origin in the mean pose of training: the easiest one.
+    The first pass is upright around the body. Later passes resample the image such that the
+    ventricle, as far as its pose is known, is at the origin in the mean pose of training.
     """
     if pose is None:
         return IDENTITY
@@ -126,23 +126,23 @@ def _predict(
     given: AffineTransform | None,
 ) -> tuple[list[AffineTransform], FramePrediction]:
     """Return poses of short-axis points in the moving image, the last the best, and its labels."""
-    seen = torch.from_numpy(resample(ready, grid, view).array.copy())[None, None]
-    volume = seen.to(trained.device)
+    array = resample(ready, grid, view).array.copy()
+    volume = torch.from_numpy(array)[None, None].to(trained.device)
     with torch.inference_mode():
-        approach, context = trained.network.locate(volume)
+        estimates, context = trained.network.locate(volume)
         if given is not None:
             six = pose_numbers(AffineTransform(view.inverse().matrix @ given.matrix), grid)
-            approach = [torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]]
-        place = trained.network.output_within(trained.card.label_fov)
-        logits = trained.network.segment(volume, approach[-1], context, place)[0]
-        shares = probabilities(logits)[0].float().cpu().numpy()
-    frame = zoomed(trained.card.grid(), trained.network.zooms[place], shares.shape[-1])
-    if given is not None:  # exactly, not as the six numbers once more
-        return [given], FramePrediction(shares, frame, given)
-    found = [numbers[0].double().cpu().numpy() for numbers in approach]
-    through = found[-1][min(place, len(found[-1]) - 1)]
+            estimates = [torch.tensor(six, dtype=torch.float32, device=trained.device)[None, None]]
+        output = trained.network.output_within(trained.card.label_fov)
+        logits = trained.network.segment(volume, estimates[-1], context, output)[0]
+        classes = probabilities(logits)[0].float().cpu().numpy()
+    frame = zoomed(trained.card.grid(), trained.network.zooms[output], classes.shape[-1])
+    if given is not None:  # exact, without the rounding of its six parameters
+        return [given], FramePrediction(classes, frame, given)
+    found = [numbers[0].double().cpu().numpy() for numbers in estimates]
+    through = found[-1][min(output, len(found[-1]) - 1)]
     poses = [view @ pose_transform(numbers[0], grid) for numbers in found]
-    return poses, FramePrediction(shares, frame, view @ pose_transform(through, grid))
+    return poses, FramePrediction(classes, frame, view @ pose_transform(through, grid))
 
 
 def _labels(predicted: FramePrediction) -> LabelMap:
@@ -178,7 +178,7 @@ def _truncation_warning(predicted: FramePrediction) -> list[str]:
     if area <= MAX_BORDER_CM2:
         return []
     words = f"the ventricle is cut off: {area:.0f} cm2 of it are at the border of the"
-    return [f"{words} {predicted.frame.extent[0]:.0f} mm that the network looks at closely"]
+    return [f"{words} {predicted.frame.extent[0]:.0f} mm field of view of the labels"]
 
 
 def _rotation_between(one: AffineTransform, other: AffineTransform) -> float:

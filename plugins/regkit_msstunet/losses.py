@@ -1,4 +1,4 @@
-"""The compound loss of Ni et al.: pose, outline of the body in it, and labels in it."""
+"""The losses of Ni et al. (pose, thresholded image, segmentation), and alternatives to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 from regkit_msstunet.networks.pose import pull_back, rotation, sample_cube, wrap_angles
 from regkit_msstunet.networks.segmenter import CLASSES, voxels_within
 
-# Of the Dice losses, so that empty classes have one; chosen by hand.
+# Smoothing term of the Dice losses, which defines them for empty classes; chosen by hand.
 SMOOTH = 1e-5
 # Weight of the rotation beside the translation, as in Ni et al.
 ROTATION = 10.0
 # Distance of points on the axes of the short-axis frame from its origin, in half-widths, and the
 # weight of their errors; chosen by hand.
-REACH, WAY = 0.25, 40.0
+ARM, POINT_WEIGHT = 0.25, 40.0
 # Weights of background, myocardium and blood pool, as in Ni et al.
 CLASS_WEIGHTS = (1.0, 3.0, 1.0)
 # Distance in voxels of an output within which cross entropy counts in full around a ventricle, and
@@ -52,24 +52,24 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
 
 
 def point_distance_loss(numbers: Tensor, truth: Tensor) -> Tensor:
-    """Return 40 times how far points on the short-axis frame's axes are off along x, y and z.
+    """Return 40 times the mean absolute error of points on the axes of the short-axis frame.
 
-    The mean over six points, a quarter of the half-width from the origin. Instead of
-    `reorientation_loss`, whose angles are large for the smallest of turns where beta is near to a
-    quarter turn: where the base lies straight behind the apex.
+    The error is the mean along x, y and z over six points, a quarter of the half-width from the
+    origin. It replaces `reorientation_loss`, whose angles jump for the smallest rotation near the
+    gimbal lock (beta at 90 degrees), where the base lies straight behind the apex.
 
     Parameters
     ----------
     numbers, truth
         See `reorientation_loss`.
     """
-    away = REACH * (rotation(numbers[..., :3]) - rotation(truth[:, None, :3]))
+    offset = ARM * (rotation(numbers[..., :3]) - rotation(truth[:, None, :3]))
     shift = (numbers[..., 3:] - truth[:, None, 3:])[..., None]
-    return WAY * ((away + shift).abs().mean() + (away - shift).abs().mean()) / 2
+    return POINT_WEIGHT * ((offset + shift).abs().mean() + (offset - shift).abs().mean()) / 2
 
 
 def dice_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Return 1 less the Dice coefficient of shares (batch, ...), the mean over the batch."""
+    """Return 1 - soft Dice of probabilities (batch, ...), averaged over the batch."""
     one, other = found.flatten(1), true.flatten(1)
     both, sizes = (one * other).sum(1), one.sum(1) + other.sum(1)
     return (1 - (2 * both + SMOOTH) / (sizes + SMOOTH)).mean()
@@ -78,16 +78,16 @@ def dice_loss(found: Tensor, true: Tensor) -> Tensor:
 def threshold_loss(
     volume: Tensor, numbers: Tensor, truth: Tensor, zooms: Sequence[float], coarser: int = 1
 ) -> Tensor:
-    """Return how far the bright half of a volume, reoriented, is from where it belongs.
+    """Return the Dice loss of a thresholded volume in the predicted and the true pose.
 
     Parameters
     ----------
     volume
-        Taken as one where it is above its own mean, else as zero; (batch, 1, n, n, n).
+        Volume to binarize at its mean intensity, (batch, 1, n, n, n).
     numbers, truth
         See `reorientation_loss`.
     zooms
-        Zooms of the scales, over which the mean is taken.
+        Fractions of the field of view of the scales, over which the loss is averaged.
     coarser
         Stride of the voxels compared along each axis.
     """
@@ -111,17 +111,17 @@ def segmentation_loss(
     Parameters
     ----------
     logits
-        (batch, 3, m, m, m).
+        Logits of the three classes, (batch, 3, m, m, m).
     labels
-        0, 1, 2 as whole numbers, (batch, m, m, m).
+        Labels 0, 1, 2 as integers, (batch, m, m, m).
     weights
-        Weights of the three.
+        Weights of the three classes.
     """
-    shares = torch.softmax(logits, dim=1)
-    true = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).to(shares.dtype)
+    predicted = torch.softmax(logits, dim=1)
+    true = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).to(predicted.dtype)
     losses = [
-        weight * dice_loss(shares[:, place], true[:, place])
-        for place, weight in enumerate(weights)
+        weight * dice_loss(predicted[:, label], true[:, label])
+        for label, weight in enumerate(weights)
     ]
     return torch.stack(losses).sum()
 
@@ -129,7 +129,7 @@ def segmentation_loss(
 def deep_supervision_loss(
     logits: Sequence[Tensor], labels: Sequence[Tensor], weights: Sequence[float] = CLASS_WEIGHTS
 ) -> Tensor:
-    """Return the segmentation loss of all outputs, the coarser the less."""
+    """Return the weighted sum of the segmentation losses of all outputs."""
     losses = [
         weight * segmentation_loss(one, true, weights)
         for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
@@ -138,20 +138,20 @@ def deep_supervision_loss(
 
 
 def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
-    """Return the cross entropy of all outputs for each voxel of a ventricle, the coarser the less.
+    """Return the weighted sum of the cross entropies of all outputs, per ventricle voxel.
 
-    Unlike Dice, near a ventricle it is least where shares are as likely as they say, so that
-    volumes are right on average where the image does not show where a wall ends. Voxels far from
-    one weigh little: that they are background is soon learnt, and would be all for long.
+    Unlike Dice, it rewards calibrated probabilities, so that volumes are unbiased where the image
+    does not show the end of a wall. The far background is down-weighted because it is learned
+    quickly and would dominate.
     """
     losses = [
-        weight * _surprise(one, true.long())
+        weight * _weighted_cross_entropy(one, true.long())
         for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
     ]
     return torch.stack(losses).sum()
 
 
-def _surprise(logits: Tensor, labels: Tensor) -> Tensor:
+def _weighted_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     ventricle = labels > 0
     near = ventricle.to(logits.dtype)[:, None]
     for _ in range(NEAR):

@@ -1,9 +1,9 @@
-"""Between a network's normalised coordinates and affine maps in LPS mm.
+"""Conversion between a network's normalized coordinates and affine maps in LPS mm.
 
-Arrays are z, y, x; anything in millimetres is x, y, z in LPS. Normalised coordinates are x, y, z
-along the axes of a grid, wherever these point, and run from -1 to 1 between the edges of its
-field of view. Where this is no cube, a normalised rotation is none in millimetres: a map must be
-carried over as a whole, and only then be taken apart.
+Arrays are z, y, x; anything in millimetres is x, y, z in LPS. Normalized coordinates are x, y, z
+along the axes of a grid, of any direction, and run from -1 to 1 between the edges of its field of
+view. Unless this is a cube, a rotation in normalized coordinates is not a rotation in millimetres:
+convert a map as a whole before decomposing it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Model = Literal["anisotropic", "affine"]
 
 
 def normalized_to_lps(normalised: ArrayLike, fixed: Grid, moving: Grid) -> AffineTransform:
-    """Return the map in LPS mm that a normalised one is.
+    """Return the map in LPS mm of a map in normalized coordinates.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def lps_to_normalized(transform: AffineTransform, fixed: Grid, moving: Grid) -> 
 
 
 def without_shears(transform: AffineTransform, centre: Vector3) -> AffineTransform:
-    """Return the map of nine parameters that an affine one of twelve becomes without its shears.
+    """Return an affine map without its shears: nine of its twelve parameters.
 
     Its linear part is a rotation after a scale along each axis of the patient, LPS; both are those
     of the polar decomposition.
@@ -60,7 +60,7 @@ def without_shears(transform: AffineTransform, centre: Vector3) -> AffineTransfo
     transform
         Map of fixed to moving points, LPS mm, that must not mirror.
     centre
-        Fixed point that goes where it went.
+        Point of the fixed image, LPS mm, whose image under the map does not change.
     """
     rotation = nearest_rotation(transform.matrix[:3, :3])
     scaled = rotation * np.diag(rotation.T @ transform.matrix[:3, :3])
@@ -69,7 +69,7 @@ def without_shears(transform: AffineTransform, centre: Vector3) -> AffineTransfo
 
 
 def shape_of(transform: AffineTransform) -> dict[str, object]:
-    """Return what a map does to lengths and angles along the axes of the patient, LPS, as data.
+    """Return the determinant, scales and shears of a map along the axes of the patient, LPS.
 
     Returns
     -------
@@ -78,13 +78,13 @@ def shape_of(transform: AffineTransform) -> dict[str, object]:
         rest of U, where the linear part is R U with a rotation R and a symmetric U. Both are None
         for a map that mirrors.
     """
-    told: dict[str, object] = {"determinant": transform.determinant}
+    shape: dict[str, object] = {"determinant": transform.determinant}
     if transform.determinant <= 0:
-        return told | {"scales": None, "shears": None}
+        return shape | {"scales": None, "shears": None}
     linear = transform.matrix[:3, :3]
     u = nearest_rotation(linear).T @ linear
     shears = [float(u[0, 1]), float(u[0, 2]), float(u[1, 2])]
-    return told | {"scales": np.diag(u).tolist(), "shears": shears}
+    return shape | {"scales": np.diag(u).tolist(), "shears": shears}
 
 
 def _frame(grid: Grid) -> FloatArray:

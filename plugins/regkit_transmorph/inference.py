@@ -89,15 +89,15 @@ def _register(
     total = found.transform
     if model == "anisotropic" and isinstance(total, AffineTransform):
         total = without_shears(total, grid.centre)  # passes without shears compose to some
-    own = {
+    extra = {
         "preparation": {"fixed": dict(fixed.record), "moving": dict(moving.record)},
         "shape": shape_of(total) if isinstance(total, AffineTransform) else None,
     }
-    return replace(found, transform=total, diagnostics={**found.diagnostics, **own})
+    return replace(found, transform=total, diagnostics={**found.diagnostics, **extra})
 
 
 def _is_swapped(pair: Pair, card: TransMorphCard) -> bool:
-    """Return whether the images are those of training the other way round."""
+    """Return whether the modalities are those of training with fixed and moving swapped."""
     given = [image.modality for image in (pair.fixed, pair.moving)]
     trained = [domain.modality for domain in (card.fixed, card.moving)]
     return given == trained[::-1] != trained
@@ -106,7 +106,7 @@ def _is_swapped(pair: Pair, card: TransMorphCard) -> bool:
 def _register_swapped(
     pair: Pair, trained: TrainedModel[TransMorphCard], passes: int, model: Model
 ) -> Estimate:
-    """Register the images the other way round, and invert the transform."""
+    """Register with fixed and moving swapped, and invert the transform."""
     start = pair.start
     if not isinstance(start, AffineTransform):
         raise RegistrationError(
@@ -119,8 +119,8 @@ def _register_swapped(
     back = found.transform.inverse()
     if model == "anisotropic":
         back = without_shears(back, pair.fixed.grid.centre)
-    own = {"swapped": True, "shape": shape_of(back)}
-    return Estimate(back, diagnostics={**found.diagnostics, **own})
+    extra = {"swapped": True, "shape": shape_of(back)}
+    return Estimate(back, diagnostics={**found.diagnostics, **extra})
 
 
 def _prepare_masked(volume: Volume, domain: WindowedDomain, mask: LabelMap | None) -> Prepared:

@@ -1,4 +1,4 @@
-"""The methods `transmorph-mi-iso` and `transmorph-cr-iso`: a start, then the pair's optimum."""
+"""The methods `transmorph-mi-iso` and `transmorph-cr-iso`: instance-specific optimization."""
 
 from __future__ import annotations
 
@@ -20,40 +20,43 @@ from regkit_transmorph.registrar import TransMorph
 
 Start = Literal["auto", "network", "search", "initial"]
 LARGEST_SEED = 2**31 - 2
-# What may be missing: a search does without.
+# Weights that `auto` may lack; it falls back to the search.
 USUAL_WEIGHTS = ("transmorph-cr", "transmorph-mi")
 
 
 @dataclass(frozen=True)
 class InstanceSpecific:
-    """Starts from a trained network, or without one, and optimises the affine map for the pair.
+    """Optimizes the affine map of one pair, from a network's estimate, a search or an initial map.
 
     Chen et al. 2024, arXiv 2409.13863.
 
     Parameters
     ----------
     measure
-        Correlation ratio both ways (``cr``) or mutual information (``mi``).
+        Similarity: correlation ratio in both directions (``cr``) or mutual information (``mi``).
     start
-        ``network`` needs weights; ``search`` climbs from many places and rotations; ``initial``
-        takes the initial map. ``auto`` is ``network`` where there are weights whose domain guard
-        has no doubts, else ``search``; the diagnostics say which.
+        Start of the optimization: ``network`` for the estimate of `weights`, ``search`` for a
+        multi-start search, ``initial`` for the initial transform, or ``auto``: ``network`` where
+        the weights are installed and their domain guard gives no warning, else ``search``. The
+        diagnostics record the choice.
     weights, passes, device
         See `regkit_transmorph.registrar.TransMorph`.
     iso_preset
-        ``fast``: the pyramid and optimiser of the method ``iso``, of whole images. ``paper``: the
-        published five scales and 620 steps of the measure in patches, over the raw numbers of a
-        correction of the start, in the windows of `regkit_transmorph.preparation` and without the
-        table; slow without a GPU.
+        Optimizer: ``fast`` for the pyramid of the method ``iso`` and the similarity of whole
+        images, or ``paper`` for the published five scales and 620 steps over the 15 raw
+        parameters of a correction of the start, with the similarity of patches, on images
+        preprocessed like the network's and without the table; slow without a GPU.
     model
-        ``affine``, 12 parameters, or ``anisotropic``, 9: the start after a rotation and a scale
-        along each axis.
-        ``paper`` has the 15 raw numbers of the former only.
-    levels, samples, bins
-        Numbers of ``fast``: of resolutions, the finest that of the voxels; of points compared; of
-        histogram bins of each image.
+        Transform: ``affine`` (12 parameters) or ``anisotropic`` (9: rotation, translation and a
+        scale along each axis). ``paper`` takes ``affine`` only.
+    levels
+        Number of resolution levels of ``fast``; the finest has the size of the voxels.
+    samples
+        Number of sampled points of ``fast``.
+    bins
+        Number of histogram bins per image of ``fast``.
     rate
-        Learning rate of ``paper``'s optimizer.
+        Learning rate of ``paper``.
     seed
         Seed of the sampled points.
     """
@@ -86,7 +89,7 @@ class InstanceSpecific:
             raise ParameterError(f"iso_preset 'paper' is affine only, got model '{self.model}'")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the start after its refinement."""
+        """Return the optimized start."""
         pair, assumed = infer_modalities(pair)
         start, how = self._started(pair)
         found = self._refined(replace(pair, initial=start.transform))
@@ -96,25 +99,25 @@ class InstanceSpecific:
             if self.model == "anisotropic":
                 total = without_shears(total, pair.fixed.grid.centre)
             shape = {"shape": shape_of(total)}
-        # Without those of a start that was left for another one.
-        doubts = (start.diagnostics.get("warnings", ()), found.diagnostics.get("warnings", ()))
-        warnings = [*assumed, *(word for words in doubts for word in words)]
-        told = {**found.diagnostics, **how, **shape, "warnings": warnings}
-        return Estimate(total, diagnostics={**told, "started": start.diagnostics})
+        # Warnings of a network's estimate that was replaced by the search are in `how`.
+        both = (start.diagnostics.get("warnings", ()), found.diagnostics.get("warnings", ()))
+        warnings = [*assumed, *(warning for some in both for warning in some)]
+        diagnostics = {**found.diagnostics, **how, **shape, "warnings": warnings}
+        return Estimate(total, diagnostics={**diagnostics, "started": start.diagnostics})
 
     def _started(self, pair: Pair) -> tuple[Estimate, dict[str, str]]:
-        """Return the start, which it is, and why it is not the network's if that was wanted."""
+        """Return the start, and the record of its kind and why it is not the network's."""
         if self.start == "initial":
             return Estimate(pair.start), {"start": "initial"}
         if self.start == "network":
             return self._network().register(pair), {"start": "network"}
-        why = self._doubts(pair) if self.start == "auto" else "it was asked for"
+        why = self._network_estimate(pair) if self.start == "auto" else "requested by start=search"
         if isinstance(why, Estimate):
             return why, {"start": "network"}
         return self._searched(pair), {"start": "search", "why": why}
 
-    def _doubts(self, pair: Pair) -> Estimate | str:
-        """Return what the network finds, or why it is not to be trusted."""
+    def _network_estimate(self, pair: Pair) -> Estimate | str:
+        """Return the network's estimate, or the reason not to use it."""
         usual = self.weights in USUAL_WEIGHTS
         if usual and find_weights(self.weights, "regkit_transmorph") is None:
             return f"there are no weights {self.weights}"
@@ -141,7 +144,7 @@ class InstanceSpecific:
     def _refined_fast(self, pair: Pair) -> Estimate:
         from regkit_instance.refinement import RefinementSettings, refine  # noqa: PLC0415 - loads numba
 
-        # Averaged over larger voxels, or rooted, a body's outline moves, and scales follow it.
+        # On coarser voxels, or after a square root, the body's outline moves and biases scales.
         finest = float(np.prod([*pair.fixed.grid.spacing, *pair.moving.grid.spacing]) ** (1 / 6))
         settings = RefinementSettings(
             self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
@@ -150,20 +153,20 @@ class InstanceSpecific:
             pair, fixed=clip_hot_uptake(pair.fixed), moving=clip_hot_uptake(pair.moving)
         )
         found = refine(ready, settings)
-        given = {"fixed": pair.fixed, "moving": pair.moving}
-        told = {role: preprocessing_record(image) for role, image in given.items()}
-        return replace(found, diagnostics={**found.diagnostics, "preparation": told})
+        images = {"fixed": pair.fixed, "moving": pair.moving}
+        record = {role: preprocessing_record(image) for role, image in images.items()}
+        return replace(found, diagnostics={**found.diagnostics, "preparation": record})
 
     def _refined_as_published(self, pair: Pair) -> Estimate:
         from regkit_instance.torch_backend import chen2024 as published  # noqa: PLC0415 - loads torch
 
         kinds = {pair.fixed.modality, pair.moving.modality}
-        told: dict[str, Any] = {}
+        record: dict[str, Any] = {}
         if kinds <= UNITS.keys():
             fixed, moving = prepare(pair.fixed), prepare(pair.moving)
-            told = {"fixed": dict(fixed.record), "moving": dict(moving.record)}
+            record = {"fixed": dict(fixed.record), "moving": dict(moving.record)}
             pair = replace(pair, fixed=fixed.volume, moving=moving.volume)
         found = published.refine_chen2024(
             pair, f"local-{self.measure}", "affine", self.rate, self.device
         )
-        return replace(found, diagnostics={**found.diagnostics, "preparation": told})
+        return replace(found, diagnostics={**found.diagnostics, "preparation": record})

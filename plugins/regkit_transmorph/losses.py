@@ -1,4 +1,4 @@
-"""The losses that the networks were published with: minus how alike warped images are, both ways.
+"""The published losses: negative similarity of the warped images, in both directions.
 
 Chen et al. 2024, arXiv 2409.13863. The measures themselves are those of
 `regkit_instance.torch_backend.reference_cr` and `regkit_instance.torch_backend.reference_mi`.

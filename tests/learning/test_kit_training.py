@@ -172,7 +172,7 @@ def test_initial_weights_must_be_of_the_same_network(whole, tmp_path) -> None:
     copy.write_bytes(file.read_bytes())
     card = json.loads((whole / "toy.json").read_text()) | {"switches": {"bias": False}}
     copy.with_suffix(".json").write_text(json.dumps(card))
-    with pytest.raises(FileFormatError, match="nothing to begin from: switches"):
+    with pytest.raises(FileFormatError, match="cannot initialize this training: switches"):
         task.start_from(Weights(copy, "file"))
 
 

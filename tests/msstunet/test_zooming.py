@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from regkit.errors import ParameterError
 from regkit_msstunet import build_reorienter
 from regkit_msstunet.networks.pose import angles, compose_motion, pull_back, rotation, sample_cube
-from regkit_msstunet.networks.zooming import CLOSER_LOOKS, ZoomingLocalizer
+from regkit_msstunet.networks.zooming import CORRECTIONS, ZoomingLocalizer
 
 MEAN = (-0.83, -1.14, 1.22, 0.19, -0.15, 0.29)
 
@@ -27,7 +27,7 @@ def marked(grid: int, at, width=0.15) -> torch.Tensor:
 def test_before_training_it_says_the_mean_pose(grid) -> None:
     localiser = ZoomingLocalizer(3, grid, 0.125, MEAN)
     found = localiser(torch.rand(2, 1, grid, grid, grid))
-    assert len(found) == 1 + CLOSER_LOOKS
+    assert len(found) == 1 + CORRECTIONS
     for numbers in found:  # the mark's tail is cut at the edge of the field of view
         torch.testing.assert_close(numbers, torch.tensor(MEAN).expand(2, 3, 6), atol=1e-3, rtol=0)
 

@@ -126,7 +126,7 @@ def test_folded_networks_look_at_every_voxel(name) -> None:
 
 
 def test_grids_that_do_not_fold_are_refused() -> None:
-    with pytest.raises(ParameterError, match="8 x 9 x 8 voxels cannot be folded in blocks of 2"):
+    with pytest.raises(ParameterError, match="8 x 9 x 8 voxels cannot be split into blocks of 2"):
         build_pair_network("dusfe", (8, 9, 8), space_to_depth=2)
     with pytest.raises(ParameterError, match="dvnet has no switch 'space_to_depth'"):
         build_pair_network("dvnet", (8, 8, 8), space_to_depth=2)

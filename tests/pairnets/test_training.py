@@ -214,7 +214,9 @@ def test_a_training_begins_from_weights(cases, whole, tmp_path) -> None:
 def test_weights_to_begin_from_that_cannot_be(cases, whole, tmp_path) -> None:
     with pytest.raises(FileFormatError, match=r"there are no weights nowhere\.safetensors"):
         run(job(cases, tmp_path / "a", start="nowhere.safetensors"))
-    with pytest.raises(FileFormatError, match=r"nothing to begin from: switches .*0.0625.*0.125"):
+    with pytest.raises(
+        FileFormatError, match=r"cannot initialize this training: switches .*0.0625.*0.125"
+    ):
         run(job(cases, tmp_path / "b", start=str(whole / "dvnet.safetensors"), width=0.125))
     with pytest.raises(MissingDependencyError, match="weights missing"):
         run(job(cases, tmp_path / "c", start="nothing"))

@@ -102,8 +102,8 @@ class ToyTask(Task[Any]):
     def build_network(self):
         return ShiftNetwork()
 
-    def batch(self, step, places):
-        shifts = [self._shift(seed) for seed in self.case_seeds(step, places)]
+    def batch(self, step, indices):
+        shifts = [self._shift(seed) for seed in self.case_seeds(step, indices)]
         fixed = torch.stack([torch.from_numpy(ball(0.0).array.copy())] * len(shifts))
         moving = torch.stack([torch.from_numpy(ball(x).array.copy()) for x in shifts])
         return fixed[:, None], moving[:, None], torch.tensor(shifts)[:, None].float() / 10.0

@@ -114,7 +114,7 @@ def test_an_image_that_does_not_say_is_taken_for_what_it_is_told():
         (Volume(pet().array * 5000, GRID, "pet"), "must be in SUV; .* names the tag"),
         (Volume(pet().array, GRID, "mr"), "a CT and a PET are needed, got .* 'mr'"),
         (Volume(pet().array, GRID), "modality 'unknown'; say what it is with --fixed-modality"),
-        (Volume(np.full(GRID.shape_zyx, -1000.0), GRID, "ct"), "no body is seen"),
+        (Volume(np.full(GRID.shape_zyx, -1000.0), GRID, "ct"), "no body is visible"),
     ],
 )
 def test_what_cannot_be_prepared_is_said(image, words):

@@ -1,4 +1,4 @@
-"""Attention gates: what is deeper says which parts of a skipped map matter.
+"""Attention gates: deeper features weight the skip connection.
 
 Oktay et al. 2018, arXiv:1804.03999, as in the public 3-D network.
 """
@@ -13,14 +13,14 @@ from regkit_msstunet.networks.layers import enlarged, norm_layer
 
 
 class AttentionGate(nn.Module):
-    """Weights a skipped map by how well it fits a gate.
+    """Weights the features of a skip connection by a gating signal.
 
     Parameters
     ----------
     channels
-        Number of channels of the skipped map.
+        Number of channels of the skip connection.
     gate
-        Channels of the gate, whose map may be smaller.
+        Number of channels of the gating signal, whose map may be smaller.
     norm
         ``batch`` as published, or ``group``.
     """
@@ -36,9 +36,9 @@ class AttentionGate(nn.Module):
         )
 
     def forward(self, skipped: Tensor, gate: Tensor) -> Tensor:
-        """Return the skipped map, weighted."""
-        seen = self.theta(skipped)
-        fits = torch.relu(seen + enlarged(self.phi(gate), seen))
-        share = enlarged(torch.sigmoid(self.psi(fits)), skipped)
-        weighted: Tensor = self.combine(self.weigh(share * skipped))
+        """Return the weighted features of the skip connection."""
+        projected = self.theta(skipped)
+        joint = torch.relu(projected + enlarged(self.phi(gate), projected))
+        attention = enlarged(torch.sigmoid(self.psi(joint)), skipped)
+        weighted: Tensor = self.combine(self.weigh(attention * skipped))
         return weighted

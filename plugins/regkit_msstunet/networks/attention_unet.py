@@ -1,4 +1,4 @@
-"""The 3-D attention U-Net, on one look at the volume."""
+"""The 3-D attention U-Net, on one view of the volume."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class AttentionUNet(Segmenter):
     ----------
     size
         Size of the network.
-    looks, zooms
-        Zooms of inputs and outputs, for subclasses.
-    folds
-        Voxels a side that become channels of one, of each look and output, for subclasses; if
-        none are given, the size's.
-    joined
-        Channels that join the second and the third level, for subclasses.
+    views, zooms
+        Fractions of the field of view of inputs and outputs, for subclasses.
+    blocks
+        Space-to-depth block size in voxels of each view and output, for subclasses; if empty,
+        that of `size`.
+    extra
+        Numbers of additional input channels of the second and third level, for subclasses.
     """
 
     def __init__(
         self,
         size: NetworkSize,
-        looks: Sequence[float] = (1.0,),
+        views: Sequence[float] = (1.0,),
         zooms: Sequence[float] = (1.0, 1.0, 1.0),
-        folds: Sequence[int] = (),
-        joined: Sequence[int] = (0, 0),
+        blocks: Sequence[int] = (),
+        extra: Sequence[int] = (0, 0),
     ) -> None:
-        super().__init__(size, looks, zooms)
+        super().__init__(size, views, zooms)
         norm = size.norm
-        self.folds = tuple(folds) or (size.space_to_depth,) * len(zooms)
+        self.blocks = tuple(blocks) or (size.space_to_depth,) * len(zooms)
         a, b, c, d, e = (scale_channels(n, size.width) for n in CHANNELS)
-        into = (self.folds[0] ** 3, a + joined[0], b + joined[1], c, d)
+        into = (self.blocks[0] ** 3, a + extra[0], b + extra[1], c, d)
         self.encoders = nn.ModuleList(
             double_conv(i, o, norm) for i, o in zip(into, (a, b, c, d, e), strict=True)
         )
@@ -56,36 +56,36 @@ class AttentionUNet(Segmenter):
             for skipped, deeper in ((a, b), (b, c), (c, d), (d, e))
         )
         self.outputs = nn.ModuleList(
-            to_classes(n, fold) for n, fold in zip((a, b, c), self.folds, strict=True)
+            to_classes(n, block) for n, block in zip((a, b, c), self.blocks, strict=True)
         )
 
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of three levels."""
-        seen = [space_to_depth(look, fold) for look, fold in zip(looks, self.folds, strict=False)]
-        e1 = self.encoders[0](seen[0])
-        e2 = self.encoders[1](self.deeper(e1, 0, seen, numbers))
-        e3 = self.encoders[2](self.deeper(e2, 1, seen, numbers))
+        inputs = [space_to_depth(v, block) for v, block in zip(views, self.blocks, strict=False)]
+        e1 = self.encoders[0](inputs[0])
+        e2 = self.encoders[1](self.deeper(e1, 0, inputs, numbers))
+        e3 = self.encoders[2](self.deeper(e2, 1, inputs, numbers))
         e4 = self.encoders[3](functional.max_pool3d(e3, 2))
-        centre = self.encoders[4](functional.max_pool3d(e4, 2))
-        skipped = self.gates[2](e4, self.gate(centre))
-        u4 = self.decoders[3](cat([skipped, enlarged(centre, e4)], 1))
+        e5 = self.encoders[4](functional.max_pool3d(e4, 2))
+        skipped = self.gates[2](e4, self.gate(e5))
+        u4 = self.decoders[3](cat([skipped, enlarged(e5, e4)], 1))
         u3 = self.decoders[2](cat([self.gates[1](e3, u4), enlarged(u4, e3)], 1))
         decoded = [u3]
-        if finest < 2:  # else the dearer levels would be for nothing
-            wide = self.shallower(u3, e2, 1)
-            u2 = self.decoders[1](cat([self.gates[0](e2, wide), wide], 1))
+        if finest < 2:  # outputs that are not needed cost most of the time
+            back = self.shallower(u3, e2, 1)
+            u2 = self.decoders[1](cat([self.gates[0](e2, back), back], 1))
             decoded.insert(0, u2)
         if finest < 1:
             u1 = self.decoders[0](cat([e1, self.shallower(decoded[0], e1, 0)], 1))
             decoded.insert(0, u1)
         first = len(self.outputs) - len(decoded)
         logits = [
-            depth_to_space(self.outputs[level](features), self.folds[level])
+            depth_to_space(self.outputs[level](features), self.blocks[level])
             for level, features in enumerate(decoded, first)
         ]
         return tuple(logits[finest - first :])
@@ -94,12 +94,12 @@ class AttentionUNet(Segmenter):
         self,
         features: Tensor,
         level: int,  # noqa: ARG002 - for subclasses
-        seen: Sequence[Tensor],  # noqa: ARG002
+        inputs: Sequence[Tensor],  # noqa: ARG002
         numbers: Sequence[Tensor],  # noqa: ARG002
     ) -> Tensor:
-        """Return what the next level sees of a level's features."""
+        """Return the input of the next level from a level's features."""
         return functional.max_pool3d(features, 2)
 
     def shallower(self, features: Tensor, like: Tensor, level: int) -> Tensor:  # noqa: ARG002
-        """Return what a level sees of the next one's features."""
+        """Return the next level's features on the grid of a level."""
         return enlarged(features, like)

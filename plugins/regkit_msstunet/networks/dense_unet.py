@@ -17,7 +17,7 @@ LAYERS = 4
 
 
 class DenseBlock(nn.Module):
-    """Layers that each see what all before them made, and one that sums up.
+    """Densely connected 3 x 3 x 3 convolutions and a final 1 x 1 x 1 convolution.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class DenseBlock(nn.Module):
 
 
 class DenseUNet(Segmenter):
-    """Dense U-Net on one look at the volume.
+    """Dense U-Net on one view of the volume.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class DenseUNet(Segmenter):
 
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],  # noqa: ARG002
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
-        """Return logits of the whole look."""
-        features = self.down[0](space_to_depth(looks[0], self.size.space_to_depth))
+        """Return logits of the whole field of view."""
+        features = self.down[0](space_to_depth(views[0], self.size.space_to_depth))
         skipped = []
         for block in self.down[1:]:
             skipped.append(features)

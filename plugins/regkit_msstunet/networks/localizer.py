@@ -44,7 +44,7 @@ class Localizer(nn.Module):
         self.heads = nn.ModuleList(pose_head(self.trunk.features, mean) for _ in range(scales))
 
     def forward(self, volume: Tensor) -> list[Tensor]:
-        """Return numbers (batch, scales, 6) of a volume (batch, 1, n, n, n): of one look."""
+        """Return one estimate of the pose (batch, scales, 6) of volumes (batch, 1, n, n, n)."""
         features = self.trunk(space_to_depth(volume, self.block_size))
         return [torch.stack([head(features) for head in self.heads], dim=1)]
 

@@ -1,7 +1,8 @@
 """A cascade in the manner of Omega-Net. Vigneault et al. 2018, doi:10.1016/j.media.2018.05.008.
 
-A U-Net labels the volume as it comes; its deepest features say the pose. Two more U-Nets label
-the volume in that pose, each shown what the one before found.
+A U-Net labels the volume before any reorientation; the pose is predicted from its deepest
+features. Two more U-Nets label the volume in that pose, each from the image and the segmentation
+of the previous one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HIDDEN = 384
 
 
 class Hourglasses(Segmenter):
-    """Two U-Nets one after the other on one look, and on what was found before.
+    """Two U-Nets one after the other, each on the image and the previous segmentation.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ class Hourglasses(Segmenter):
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__(size, zooms=(1.0, 1.0))
-        shown = size.space_to_depth**3 * (1 + CLASSES)
-        nets = [UNet(shown, size.width) for _ in range(2)]
+        channels = size.space_to_depth**3 * (1 + CLASSES)
+        nets = [UNet(channels, size.width) for _ in range(2)]
         self.nets = nn.ModuleList(nets)
         self.outputs = nn.ModuleList(
             to_classes(net.channels[0], size.space_to_depth) for net in nets
@@ -40,28 +41,28 @@ class Hourglasses(Segmenter):
 
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],  # noqa: ARG002
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
         """Return logits of the last U-Net and of the one before."""
-        look, found = (space_to_depth(look, self.size.space_to_depth) for look in looks)
+        image, previous = (space_to_depth(view, self.size.space_to_depth) for view in views)
         logits = []
         for net, output in zip(self.nets, self.outputs, strict=True):
-            found = output(net(cat([look, found], 1))[0])
-            logits.append(depth_to_space(found, self.size.space_to_depth))
+            previous = output(net(cat([image, previous], 1))[0])
+            logits.append(depth_to_space(previous, self.size.space_to_depth))
         return tuple(reversed(logits))[finest:]
 
 
 class OmegaNet(Reorienter):
-    """The cascade.
+    """A U-Net that also predicts the pose, followed by two U-Nets in that pose.
 
     Parameters
     ----------
     size
         Size of the network.
     mean
-        Six numbers that it says before it has learnt any.
+        Pose predicted by the untrained network, six parameters.
     """
 
     def __init__(self, size: NetworkSize, mean: Sequence[float]) -> None:
@@ -78,11 +79,11 @@ class OmegaNet(Reorienter):
 
     @property
     def needs_pose(self) -> bool:
-        """It finds the pose by itself."""
+        """False: the first U-Net predicts the pose."""
         return False
 
     def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
-        """Return numbers (batch, 1, 6) of one look, and logits of the volume as it came."""
+        """Return one estimate of the pose (batch, 1, 6), and logits of the unrotated volume."""
         features = self.first(space_to_depth(volume, self.size.space_to_depth))
         numbers = self.head(self.hidden(features[-1]))[:, None]
         return [numbers], depth_to_space(self.first_output(features[0]), self.size.space_to_depth)
@@ -90,10 +91,10 @@ class OmegaNet(Reorienter):
     def segment(
         self, volume: Tensor, numbers: Tensor, context: Tensor | None = None, finest: int = 0
     ) -> tuple[Tensor, ...]:
-        """Return logits of both later U-Nets, through numbers (batch, 1, 6)."""
-        found = self.locate(volume)[1] if context is None else context
-        assert found is not None  # noqa: S101 - as `locate` returned it
+        """Return logits of both later U-Nets in the pose of numbers (batch, 1, 6)."""
+        unrotated = self.locate(volume)[1] if context is None else context
+        assert unrotated is not None  # noqa: S101 - as `locate` returned it
         matrices = pull_back(numbers[:, 0], 1.0)
-        looks = [sample_cube(seen, matrices, self.size.grid) for seen in (volume, found)]
-        logits: tuple[Tensor, ...] = self.segmenter(looks, [numbers[:, 0]], finest)
+        views = [sample_cube(one, matrices, self.size.grid) for one in (volume, unrotated)]
+        logits: tuple[Tensor, ...] = self.segmenter(views, [numbers[:, 0]], finest)
         return logits

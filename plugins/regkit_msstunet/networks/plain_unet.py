@@ -63,7 +63,7 @@ class UNet(nn.Module):
 
 
 class PlainUNet(Segmenter):
-    """Plain U-Net on one look at the volume.
+    """Plain U-Net on one view of the volume.
 
     Parameters
     ----------
@@ -80,15 +80,15 @@ class PlainUNet(Segmenter):
 
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],  # noqa: ARG002
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
-        """Return logits of three levels of the whole look."""
+        """Return logits of three levels, all of the whole field of view."""
         levels = list(
             zip(
                 self.outputs,
-                self.net(space_to_depth(looks[0], self.size.space_to_depth)),
+                self.net(space_to_depth(views[0], self.size.space_to_depth)),
                 strict=False,
             )
         )

@@ -1,9 +1,9 @@
-"""The six numbers that a network says, as maps of normalised coordinates.
+"""The pose parameters predicted by a network, as maps of normalized coordinates.
 
 Coordinates run from -1 to 1 between the centres of the outermost voxels (align_corners), in the
-order x, y, z: last, middle and first axis of a tensor. The numbers are the angles alpha, beta,
-gamma about y, x, z in rad, and the translation t. A point p of the reoriented frame, at a zoom s,
-is in the image at s R p + t, with R = Ry(alpha) Rx(beta) Rz(gamma): Eq. 1 of Ni et al.
+order x, y, z: last, middle and first axis of a tensor. The six parameters are the angles alpha,
+beta, gamma about y, x, z in rad, and the translation t. A point p of the reoriented frame, at a
+zoom s, is in the image at s R p + t, with R = Ry(alpha) Rx(beta) Rz(gamma): Eq. 1 of Ni et al.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 NUMBERS = 6
-# Cosine of beta below which alpha and gamma cannot be told apart.
+# Cosine of beta below which alpha and gamma are not unique (gimbal lock).
 LOCKED = 1e-6
 
 
 def wrap_angles(angles: Tensor) -> Tensor:
-    """Return angles in rad from -pi up to pi: the short way round."""
+    """Return angles in rad wrapped into [-pi, pi)."""
     return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
 
 
@@ -43,8 +43,8 @@ def angles(matrices: Tensor, near: Tensor) -> Tensor:
     matrices
         Rotations.
     near
-        Angles in rad, (3,): of the sets of angles that make a rotation, the nearest to these is
-        meant.
+        Reference angles in rad, (3,): of the equivalent sets of angles the nearest to these is
+        returned.
     """
     cosine = matrices[..., [0, 2], [2, 2]].square().sum(-1).clamp_min(LOCKED**2).sqrt()
     beta = torch.atan2(-matrices[..., 1, 2], cosine)
@@ -74,9 +74,9 @@ def compose_motion(numbers: Tensor, motion: Tensor, near: Tensor) -> Tensor:
     numbers
         A pose.
     motion
-        Numbers of a map within the frame of that pose, which is made before the pose.
+        Pose parameters of a rigid motion within the frame of that pose, applied before the pose.
     near
-        Angles that those returned are near to.
+        Reference angles in rad; see `angles`.
     """
     turn = rotation(numbers[..., :3])
     shift = (turn @ motion[..., 3:, None])[..., 0]
@@ -92,7 +92,7 @@ def pull_back(numbers: Tensor, zoom: float) -> Tensor:
     numbers
         Shape (batch, 6).
     zoom
-        Share of the field of view that the frame covers; it does not scale the translation.
+        Fraction of the field of view that the frame covers; it does not scale the translation.
     """
     return torch.cat([zoom * rotation(numbers[:, :3]), numbers[:, 3:, None]], dim=-1)
 
@@ -121,8 +121,8 @@ def sample_cube(volume: Tensor, matrices: Tensor, size: int, mode: str = "biline
 def between(source: Tensor, target: Tensor, zoom: float) -> Tensor:
     """Return matrices (batch, 3, 4) from a target scale's frame to a source scale's.
 
-    Angles and translations of the two scales are subtracted, as published: right as far as both
-    looks agree, which is to first order.
+    Angles and translations of the two scales are subtracted, as published, which is exact to first
+    order in their difference.
 
     Parameters
     ----------

@@ -24,7 +24,8 @@ class Prediction:
     Parameters
     ----------
     numbers
-        Six for each scale, (batch, scales, 6); see `regkit_msstunet.networks.pose`.
+        Six pose parameters for each scale, (batch, scales, 6); see
+        `regkit_msstunet.networks.pose`.
     logits
         Logits of background, myocardium and blood pool, (batch, 3, m, m, m), the finest first.
     """
@@ -40,35 +41,36 @@ class Reorienter(nn.Module):
     ----------
     size
         Size of the network.
-    localiser
-        Localizer; None for a network that labels a given pose.
+    localizer
+        Localizer; None for a network that labels the volume in a given pose.
     segmenter
         Segmenter of the ventricle.
     joint
-        Whether the segmentation loss trains the localizer, too; if not, the segmenter is trained
+        Whether the segmentation loss trains the localizer too; otherwise the segmenter is trained
         in the true pose.
 
     Raises
     ------
     ParameterError
-        The grid is too small for the network, or cannot be folded.
+        The grid is too small for the network, or no multiple of what it divides by.
     """
 
     def __init__(
         self,
         size: NetworkSize,
-        localiser: Localizer | ZoomingLocalizer | None,
+        localizer: Localizer | ZoomingLocalizer | None,
         segmenter: Segmenter,
         joint: bool = True,
     ) -> None:
         super().__init__()
         check_grid(size)
-        self.size, self.joint = size, joint and localiser is not None
-        self.localiser, self.segmenter = localiser, segmenter
+        self.size, self.joint = size, joint and localizer is not None
+        # "localiser" is a key of the weights' files.
+        self.localiser, self.segmenter = localizer, segmenter
 
     @property
     def needs_pose(self) -> bool:
-        """True for a network without a localizer, which labels a given pose."""
+        """True for a network without a localizer, which labels the volume in a given pose."""
         return self.localiser is None
 
     @property
@@ -77,15 +79,15 @@ class Reorienter(nn.Module):
         return self.segmenter.zooms
 
     def output_within(self, zoom: float) -> int:
-        """Return which of the logits to read: the finest that cover no more than this share.
+        """Return the index of the finest output covering at most `zoom` of the field of view.
 
-        Where all cover more, those that cover least.
+        If all cover more, return the index of the output that covers least.
         """
-        within = (i for i, own in enumerate(self.zooms) if own <= zoom)
+        within = (i for i, covered in enumerate(self.zooms) if covered <= zoom)
         return next(within, self.zooms.index(min(self.zooms)))
 
     def forward(self, volume: Tensor) -> Prediction:
-        """Return numbers and logits of volumes (batch, 1, n, n, n).
+        """Predict the pose parameters and logits of volumes (batch, 1, n, n, n).
 
         Raises
         ------
@@ -96,13 +98,14 @@ class Reorienter(nn.Module):
         if volume.ndim != 5 or volume.shape[1:] != (1, n, n, n):
             shape = " x ".join(map(str, volume.shape))
             raise ParameterError(f"the network takes batch x 1 x {n} x {n} x {n}, got {shape}")
-        approach, context = self.locate(volume)
-        return Prediction(approach[-1], self.segment(volume, approach[-1], context))
+        estimates, context = self.locate(volume)
+        return Prediction(estimates[-1], self.segment(volume, estimates[-1], context))
 
     def locate(self, volume: Tensor) -> tuple[list[Tensor], Tensor | None]:
-        """Return numbers (batch, scales, 6), zeros without a localiser, and what else was seen.
+        """Return successive estimates of the pose, the last is the best, and context features.
 
-        Of the numbers that a localiser thought of one after the other, the last are the best.
+        An estimate is (batch, scales, 6), zeros without a localizer. The context features are for
+        `segment`; None if the network has none.
         """
         if self.localiser is None:
             return [volume.new_zeros(len(volume), 1, 6)], None
@@ -112,26 +115,26 @@ class Reorienter(nn.Module):
         self,
         volume: Tensor,
         numbers: Tensor,
-        context: Tensor | None = None,  # noqa: ARG002 - of cascades
+        context: Tensor | None = None,  # noqa: ARG002 - for cascades
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
-        """Return logits of volumes looked at through numbers (batch, scales, 6).
+        """Return logits of volumes resampled in the pose of numbers (batch, scales, 6).
 
-        Where there are fewer scales than looks, the last one's serve for the rest. Logits finer
-        than the output `finest` are left out.
+        Where there are fewer scales than views, the last scale is reused. Outputs finer than the
+        index `finest` are not computed.
         """
-        zooms = self.segmenter.looks
+        zooms = self.segmenter.views
         scales = [numbers[:, min(i, numbers.shape[1] - 1)] for i in range(len(zooms))]
-        looks = [
+        views = [
             sample_cube(volume, pull_back(six, zoom), voxels_within(self.size.grid, zoom))
             for six, zoom in zip(scales, zooms, strict=True)
         ]
-        logits: tuple[Tensor, ...] = self.segmenter(looks, scales, finest)
+        logits: tuple[Tensor, ...] = self.segmenter(views, scales, finest)
         return logits
 
 
 def check_grid(size: NetworkSize) -> None:
-    """Refuse a size that a U-Net cannot have."""
+    """Refuse a grid that the U-Nets cannot halve, and a width that is not positive."""
     step = HALVINGS * size.space_to_depth
     if size.space_to_depth < 1 or size.grid < step or size.grid % step:
         raise ParameterError(
@@ -142,5 +145,5 @@ def check_grid(size: NetworkSize) -> None:
 
 
 def probabilities(logits: Tensor) -> Tensor:
-    """Return the shares of the classes, which sum to one."""
+    """Return the class probabilities of logits."""
     return torch.softmax(logits, dim=1)

@@ -44,7 +44,8 @@ class ResNet50(nn.Module):
     Parameters
     ----------
     inputs
-        Channels of the volume; where it was folded, the stem's kernel is 3 and not 7.
+        Number of channels of the volume; above one (space-to-depth), the stem's kernel is 3
+        instead of 7.
     width
         Factor on the channels.
     norm

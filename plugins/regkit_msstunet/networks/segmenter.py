@@ -17,7 +17,7 @@ Zooms: TypeAlias = tuple[float, float, float]
 ZOOMS: Zooms = (1.0, 0.5, 0.25)
 # Background, myocardium, blood pool.
 CLASSES = 3
-# Shares such as 31 / 95 are not exact in binary.
+# Fractions such as 31 / 95 are not exact in binary.
 ROUNDING = 1e-6
 
 
@@ -34,14 +34,14 @@ class NetworkSize:
     norm
         ``batch`` as published, or ``group``.
     space_to_depth
-        Voxels a side that become channels of one where the whole field of view is looked at: 1 as
-        published, more for small models.
+        Side in voxels of the blocks that become channels, in the view of the whole field of view:
+        1 as published, more for small models.
     localizer_width
-        Factor on the channels of the localizer, if another one than `width`; 0 for the same.
+        Factor on the channels of the localizer; 0 for `width`.
     localizer
         ``resnet`` as published, or ``zooming``: see `regkit_msstunet.networks.zooming`.
     zooms
-        Shares of the field of view that a multi-scale network looks at, the whole first.
+        Fractions of the field of view covered by the views of a multi-scale network, 1 first.
     """
 
     grid: int
@@ -54,53 +54,53 @@ class NetworkSize:
 
 
 class Segmenter(nn.Module, ABC):
-    """Labels the ventricle in reoriented looks at a volume.
+    """Labels the ventricle in reoriented views of a volume at several zooms.
 
     Parameters
     ----------
     size
         Size of the network.
-    looks
-        Zooms of the looks that it wants: 1 covers the whole field of view.
+    views
+        Fractions of the field of view of its inputs: 1 is the whole.
     zooms
-        Zooms of the logits that it returns, the finest first.
+        Fractions of the field of view of its outputs, the finest output first.
     """
 
     def __init__(
-        self, size: NetworkSize, looks: Sequence[float] = (1.0,), zooms: Sequence[float] = (1.0,)
+        self, size: NetworkSize, views: Sequence[float] = (1.0,), zooms: Sequence[float] = (1.0,)
     ) -> None:
         super().__init__()
-        self.size, self.looks, self.zooms = size, tuple(looks), tuple(zooms)
+        self.size, self.views, self.zooms = size, tuple(views), tuple(zooms)
 
     @abstractmethod
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
-        """Return logits (batch, 3, m, m, m), one of each of `zooms`.
+        """Return logits (batch, 3, m, m, m), one tensor for each of `zooms`.
 
         Parameters
         ----------
-        looks
-            One of each of the zooms wanted, (batch, 1, n * zoom, ...).
+        views
+            One view per input zoom, (batch, 1, n * zoom, ...).
         numbers
-            The six numbers (batch, 6) by which each was taken.
+            Six pose parameters (batch, 6) of each view.
         finest
-            Place among `zooms` of the finest logits that are wanted: finer ones are left out.
+            Index in `zooms` of the finest output needed; finer ones are not computed.
         """
 
 
 def voxels_within(voxels: int, zoom: float) -> int:
-    """Return how many voxels, of as many along a side of a volume, a share of it holds.
+    """Return the number of voxels along a side of the central fraction `zoom` of a volume.
 
-    Of 128, half and a quarter hold 64 and 32. A share of a whole number of steps between voxels,
-    as of 31 / 95 of 96, makes voxels of exactly the same size: 32.
+    Half and a quarter of 128 voxels are 64 and 32. Voxels keep their exact size where the fraction
+    is a whole number of steps between voxels: 31 / 95 of 96 voxels is 32.
     """
     return int(zoom * (voxels - 1) + ROUNDING) + 1
 
 
 def to_classes(channels: int, block_size: int) -> nn.Conv3d:
-    """Build the layer from features to the logits of a block of voxels."""
+    """Build the 1 x 1 x 1 convolution from features to the logits of a block of voxels."""
     return nn.Conv3d(channels, CLASSES * block_size**3, 1)

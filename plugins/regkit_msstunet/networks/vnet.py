@@ -36,7 +36,7 @@ class Stage(nn.Module):
 
 
 class VNet(Segmenter):
-    """V-Net on one look at the volume.
+    """V-Net on one view of the volume.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class VNet(Segmenter):
 
     def forward(
         self,
-        looks: Sequence[Tensor],
+        views: Sequence[Tensor],
         numbers: Sequence[Tensor],  # noqa: ARG002
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
-        """Return logits of the whole look."""
-        features = self.enter(space_to_depth(looks[0], self.size.space_to_depth))
+        """Return logits of the whole field of view."""
+        features = self.enter(space_to_depth(views[0], self.size.space_to_depth))
         features = self.down[0](features, features)
         skipped = []
         for halve, stage in zip(self.halve, self.down[1:], strict=True):

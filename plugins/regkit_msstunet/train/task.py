@@ -116,14 +116,14 @@ class ReorientationTask(Task[ReorientationBatch]):
         """Return the network, or its localizer alone."""
         if self.config.start_with == "localizer":
             assert self.network.localiser is not None  # noqa: S101 - see `check`
-            return self.network.localiser, "localiser."
+            return self.network.localiser, "localiser."  # a key of the weights' files
         return super().initial_part()
 
-    def batch(self, step: int, places: Sequence[int]) -> ReorientationBatch:
+    def batch(self, step: int, indices: Sequence[int]) -> ReorientationBatch:
         """Draw cases and resample them."""
         config = self.config
         fraction = (config.segmentation_batch_size or config.batch_size) / config.batch_size
-        segmented = ceil(fraction * len(places))
+        segmented = ceil(fraction * len(indices))
         augmentations = [
             sample_pose(
                 config,
@@ -133,27 +133,27 @@ class ReorientationTask(Task[ReorientationBatch]):
                 seed,
                 unaugmented=config.segment_unaugmented and number < segmented,
             )
-            for number, seed in enumerate(self.case_seeds(step, places))
+            for number, seed in enumerate(self.case_seeds(step, indices))
         ]
         return self.train_sampler.batch(augmentations, segmented)
 
     def loss(self, batch: ReorientationBatch, step: int) -> Tensor:  # noqa: ARG002 - always the same
-        """Return the compound loss of pose, outline and labels."""
+        """Return the sum of the pose losses and the segmentation losses."""
         network = self.network
         volume = batch.volume.contiguous(memory_format=torch.channels_last_3d)
         truth = batch.numbers
-        approach, context = network.locate(volume)
-        numbers = approach[-1]
+        estimates, context = network.locate(volume)
+        numbers = estimates[-1]
         through = _segmenter_poses(network, numbers, truth, batch.teacher_forced)
-        some = len(batch.labels[0])
-        seen = None if context is None else context[:some]
+        labeled = len(batch.labels[0])
+        context = None if context is None else context[:labeled]
         config = self.config
         finest = 0 if config.deep_supervision else network.output_within(config.label_fov)
-        logits = network.segment(volume[:some], through[:some], seen, finest)
+        logits = network.segment(volume[:labeled], through[:labeled], context, finest)
         loss = self._label_loss([one.float() for one in logits], batch.labels[finest:])
         if network.needs_pose:
             return loss
-        return loss + self._pose_loss(volume, [one.float() for one in approach], truth)
+        return loss + self._pose_loss(volume, [one.float() for one in estimates], truth)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return errors of pose and labels on the held-out cases."""
@@ -172,9 +172,9 @@ class ReorientationTask(Task[ReorientationBatch]):
         cases = sampler.cases[:: max(1, len(sampler.cases) // DOMAIN_CASES)]
         examined, features = PoseSampler(self.config, cases, (), self.device), []
         for number, case in enumerate(cases):
-            own = native_pose(case, sampler.grid, self.config)
-            seen = examined.image(PoseAugmentation(number, own)).cpu().numpy()
-            image = domain_features(seen, 0.0)
+            pose = native_pose(case, sampler.grid, self.config)
+            array = examined.image(PoseAugmentation(number, pose)).cpu().numpy()
+            image = domain_features(array, 0.0)
             features.append({k: image[k] for k in ("mean", "std")} | _ventricle_features(case))
         facts = [case.facts for case in self.cases]
         domain = measure_domain(features, facts, self.config.spacing_mm)
@@ -186,15 +186,15 @@ class ReorientationTask(Task[ReorientationBatch]):
             return loss
         return loss + self.config.cross_entropy_weight * cross_entropy(logits, labels)
 
-    def _pose_loss(self, volume: Tensor, approach: Sequence[Tensor], truth: Tensor) -> Tensor:
+    def _pose_loss(self, volume: Tensor, estimates: Sequence[Tensor], truth: Tensor) -> Tensor:
         losses = {"angles": reorientation_loss, "point_distance": point_distance_loss}
         pose_loss = losses[self.config.pose_loss]
-        loss = torch.stack([pose_loss(numbers, truth) for numbers in approach]).mean()
+        loss = torch.stack([pose_loss(numbers, truth) for numbers in estimates]).mean()
         if self.config.threshold_weight == 0:
             return loss
-        zooms, stride = self.network.segmenter.looks, self.config.threshold_stride
-        outline = threshold_loss(volume, approach[-1], truth, zooms, stride)
-        return loss + self.config.threshold_weight * outline
+        zooms, stride = self.network.segmenter.views, self.config.threshold_stride
+        thresholded = threshold_loss(volume, estimates[-1], truth, zooms, stride)
+        return loss + self.config.threshold_weight * thresholded
 
 
 def mean_pose(config: ReorientationConfig, cases: Sequence[VentricleCase]) -> FloatArray:

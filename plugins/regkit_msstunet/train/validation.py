@@ -50,8 +50,8 @@ def _score(
     network: Any, sampler: PoseSampler, mean_pose: FloatArray, number: int, device: torch.device
 ) -> dict[str, float]:
     grid = sampler.grid
-    own = native_pose(sampler.cases[number], grid, sampler.config)
-    true, back = pose_transform(own, grid), pose_transform(mean_pose, grid).inverse()
+    native = native_pose(sampler.cases[number], grid, sampler.config)
+    true, back = pose_transform(native, grid), pose_transform(mean_pose, grid).inverse()
     view, errors = IDENTITY, []
     for _ in range(1 if network.needs_pose else sampler.config.passes):
         left = pose_numbers(view.inverse() @ true, grid, mean_pose[:3])
@@ -63,12 +63,12 @@ def _score(
         if network.needs_pose:
             numbers = batch.numbers.to(device)[:, None]
         pose = view @ pose_transform(numbers[0, 0].double().cpu().numpy(), grid)
-        errors.append(pose_numbers(pose, grid, own[:3]) - own)
+        errors.append(pose_numbers(pose, grid, native[:3]) - native)
         view = pose @ back
-    place = network.output_within(sampler.config.label_fov)
+    output = network.output_within(sampler.config.label_fov)
     with torch.inference_mode():
-        logits = network.segment(volume, numbers, context, place)[0]
-    found, target = logits.argmax(dim=1).cpu(), batch.labels[place].cpu()
+        logits = network.segment(volume, numbers, context, output)[0]
+    found, target = logits.argmax(dim=1).cpu(), batch.labels[output].cpu()
     scores = {name: _dice(found == label, target == label) for name, label in STRUCTURES.items()}
     for name, error in (("", errors[-1]), ("_pass1", errors[0])):
         scores[f"rot_mse{name}"] = float((error[:3] ** 2).mean())

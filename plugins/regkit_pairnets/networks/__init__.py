@@ -1,1 +1,1 @@
-"""The networks, one in each file, and the blocks they share."""
+"""The networks, one in each file, and the blocks common to them."""

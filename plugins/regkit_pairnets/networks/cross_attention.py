@@ -1,4 +1,4 @@
-"""Attention between the feature maps of two images, anywhere to anywhere."""
+"""Cross-attention between all positions of the feature maps of two images."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from regkit_pairnets.networks.convolution import Convolution
 
 
 class CrossAttention(nn.Module):
-    """Add to one map its own values, gathered by where the other map's features resemble it.
+    """Cross-attention of two feature maps (query: other, key and value: this) with a residual.
 
     Non-local block of Song et al. 2022, doi:10.1016/j.media.2022.102612: embedded Gaussian
-    without the usual division by the root of the number of channels. What the other map asks for
-    at a position is added to this map at that position.
+    without the usual division by the square root of the number of channels.
 
     Parameters
     ----------
     channels
-        Number of channels of each map; attention happens in half as many.
+        Number of channels of each map; queries, keys and values have half as many.
     norm
         Kind of normalization.
     """
@@ -35,19 +34,19 @@ class CrossAttention(nn.Module):
         self.out = nn.Sequential(Convolution(inner, channels, 1), normalization(norm, channels))
 
     def forward(self, this: Tensor, other: Tensor) -> Tensor:
-        """Return `this` (batch, channels, ...) with what `other`, of the same shape, asked for."""
-        gathered = functional.scaled_dot_product_attention(
-            _listed(self.query(other)),
-            _listed(self.key(this)),
-            _listed(self.value(this)),
+        """Return `this` (batch, channels, ...) plus its values attended to by `other`."""
+        attended = functional.scaled_dot_product_attention(
+            _flatten(self.query(other)),
+            _flatten(self.key(this)),
+            _flatten(self.value(this)),
             scale=1.0,
         )
-        mapped = gathered.transpose(1, 2).reshape(-1, gathered.shape[2], *this.shape[2:])
+        mapped = attended.transpose(1, 2).reshape(-1, attended.shape[2], *this.shape[2:])
         return this + cast("Tensor", self.out(mapped))
 
 
 class MutualAttention(nn.Module):
-    """Two cross attentions; both read the maps as they come in.
+    """Cross-attention in both directions, each from the input maps.
 
     Parameters
     ----------
@@ -67,6 +66,6 @@ class MutualAttention(nn.Module):
         return self.first(first, second), self.second(second, first)
 
 
-def _listed(features: Tensor) -> Tensor:
+def _flatten(features: Tensor) -> Tensor:
     """Return features (batch, channels, ...) as (batch, positions, channels)."""
     return features.flatten(2).transpose(1, 2)

@@ -18,7 +18,7 @@ RECONSTRUCTED_HIDDEN = (128, 16)
 
 
 class MutualFusion(nn.Module):
-    """A 3 x 3 x 3 convolution for each stream over both, its own features first.
+    """A 3 x 3 x 3 convolution per stream over both streams, with the stream's features first.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class PairNetwork(nn.Module, ABC):
     Raises
     ------
     ParameterError
-        The grid is too small or cannot be folded, or the width is not positive.
+        The grid is too small or cannot be split into blocks, or the width is not positive.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PairNetwork(nn.Module, ABC):
             raise ParameterError(f"width takes a positive factor, got {width}")
         if space_to_depth < 1 or any(n % space_to_depth for n in grid_shape):
             raise ParameterError(
-                f"a grid of {_times(grid_shape)} voxels cannot be folded in blocks of "
+                f"a grid of {_times(grid_shape)} voxels cannot be split into blocks of "
                 f"{space_to_depth}"
             )
         self.grid_shape = grid_shape

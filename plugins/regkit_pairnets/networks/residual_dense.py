@@ -40,7 +40,7 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape."""
-        seen = features
+        concatenated = features
         for layer in self.layers:
-            seen = torch.cat([seen, layer(seen)], dim=1)
-        return cast("Tensor", self.merge(seen)) + features
+            concatenated = torch.cat([concatenated, layer(concatenated)], dim=1)
+        return cast("Tensor", self.merge(concatenated)) + features

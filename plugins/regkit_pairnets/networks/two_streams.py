@@ -126,7 +126,7 @@ class TwoStreams(nn.Module):
 
 
 class NoExchange(nn.Module):
-    """Streams that do not look at each other."""
+    """Streams that do not exchange features."""
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Return both as they are."""

@@ -109,10 +109,10 @@ class MotionTask(Task[MotionBatch]):
             fan_in_normal(network)
         return network
 
-    def batch(self, step: int, places: Sequence[int]) -> MotionBatch:
+    def batch(self, step: int, indices: Sequence[int]) -> MotionBatch:
         """Draw cases and resample them."""
-        augmentations = [self._sample(step, seed) for seed in self.case_seeds(step, places)]
-        seed = step * self.config.batch_size + places[0]
+        augmentations = [self._sample(step, seed) for seed in self.case_seeds(step, indices)]
+        seed = step * self.config.batch_size + indices[0]
         return self.train_sampler.batch(augmentations, seed)
 
     def loss(self, batch: MotionBatch, step: int) -> Tensor:
@@ -149,9 +149,9 @@ class MotionTask(Task[MotionBatch]):
         config, sampler = self.config, self.train_sampler
         seeds = ((config.seed, number, DOMAIN_SEED) for number in range(DOMAIN_CASES))
         drawn = (sample_augmentation(config, sampler.cases, sampler.grid, s) for s in seeds)
-        seen = ([i[0].cpu().numpy() for i in sampler.resampled([one])] for one in drawn)
+        arrays = ([i[0].cpu().numpy() for i in sampler.resampled([one])] for one in drawn)
         facts = [case.facts for case in self.cases]
-        return measure_pair_domains(seen, facts, min(config.spacing) / 2)
+        return measure_pair_domains(arrays, facts, min(config.spacing) / 2)
 
     def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the number of passes that is best on the held-out cases, and its scores."""

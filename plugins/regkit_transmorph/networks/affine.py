@@ -20,7 +20,7 @@ from regkit_instance.torch_backend.raw_affine import (
 DAMPED = 0.1
 LEAK = 0.01
 HIDDEN = 100
-# Deviations of the last layers' random weights and biases: both images start nearly in place.
+# Deviations of the last layers' random weights and biases: the untrained map is near the identity.
 SPREADS = {
     "rotation": (3, 1e-3, 1e-3),
     "scale": (3, 1e-2, 1e-2),

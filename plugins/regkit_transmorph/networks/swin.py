@@ -1,4 +1,4 @@
-"""The Swin transformer that TransMorph reads volumes with.
+"""The Swin transformer that is the encoder of TransMorph.
 
 Chen et al. 2022, doi:10.1016/j.media.2022.102615, without the convolutional decoder.
 """
@@ -22,15 +22,15 @@ from regkit_transmorph.networks.windows import (
     shifted_window_mask,
 )
 
-# Most of the residual branches of the last block that are left out in training.
-DROPPED = 0.3
+# Drop probability of the residual branches of the last block in training (stochastic depth).
+MAX_DROP_PROB = 0.3
 MLP_RATIO = 4
 
 Shifts: TypeAlias = tuple[Size, ...]
 
 
 class PatchEmbedding(nn.Module):
-    """Blocks of voxels become tokens: a strided convolution and a normalisation.
+    """Embeds blocks of voxels as tokens: a strided convolution and a layer normalization.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class PatchEmbedding(nn.Module):
     channels
         Number of channels of the tokens.
     patch
-        Voxels of a block along each axis; volumes are filled up with zeros.
+        Voxels of a block along each axis; volumes are padded with zeros.
     """
 
     def __init__(self, images: int, channels: int, patch: int) -> None:
@@ -58,9 +58,9 @@ class PatchEmbedding(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """Eight neighbouring tokens become one of twice the channels."""
+    """Merges eight neighboring tokens into one with twice the channels."""
 
-    # Which neighbours follow which, offsets along the three axes.
+    # Order in which the neighbors are concatenated, as offsets along the three axes.
     ORDER = (
         (0, 0, 0),
         (1, 0, 0),
@@ -78,7 +78,7 @@ class PatchMerging(nn.Module):
         self.reduce = nn.Linear(8 * channels, 2 * channels, bias=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return a map of half the size, which is rounded up."""
+        """Return a map of half the size, rounded up."""
         even = pad_to_windows(tokens, (2, 2, 2))
         eighths = [even[:, i::2, j::2, k::2] for i, j, k in self.ORDER]
         merged: Tensor = self.reduce(self.norm(torch.cat(eighths, dim=-1)))
@@ -86,7 +86,7 @@ class PatchMerging(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention in windows, then two layers for each token, both added to what comes in.
+    """Window attention, then a two-layer perceptron per token, each with a residual connection.
 
     Parameters
     ----------
@@ -94,18 +94,18 @@ class Block(nn.Module):
         Parameters of `WindowAttention`.
     shift
         Shift of the windows in tokens.
-    dropped
-        Share of the branches that are left out in training.
+    drop_prob
+        Probability that a residual branch is dropped in training.
     """
 
     def __init__(
-        self, channels: int, heads: int, window: Size, shift: Size, dropped: float
+        self, channels: int, heads: int, window: Size, shift: Size, drop_prob: float
     ) -> None:
         super().__init__()
         self.window, self.shift = window, shift
         self.norm_attention = nn.LayerNorm(channels)
         self.attention = WindowAttention(channels, heads, window)
-        self.drop = DropBranch(dropped)
+        self.drop = DropBranch(drop_prob)
         self.norm_mlp = nn.LayerNorm(channels)
         hidden = MLP_RATIO * channels
         self.mlp = nn.Sequential(
@@ -133,21 +133,27 @@ class Block(nn.Module):
 
 
 class DropBranch(nn.Module):
-    """Leaves a branch out for some of the batch, in training only.
+    """Stochastic depth: drops a residual branch for random samples of a batch, in training only.
 
     Huang et al. 2016, doi:10.1007/978-3-319-46493-0_39.
+
+    Parameters
+    ----------
+    probability
+        Probability that the branch is dropped.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, probability: float) -> None:
         super().__init__()
-        self.share = share
+        self.probability = probability
 
     def forward(self, branch: Tensor) -> Tensor:
-        """Return the branch, scaled up, or nothing."""
-        if not self.training or self.share == 0:
+        """Return the branch, zero for dropped samples and scaled up for the others."""
+        if not self.training or self.probability == 0:
             return branch
         kept = torch.empty(branch.shape[0], *[1] * (branch.ndim - 1), device=branch.device)
-        return branch * kept.bernoulli_(1 - self.share).to(branch) / (1 - self.share)
+        keep_prob = 1 - self.probability
+        return branch * kept.bernoulli_(keep_prob).to(branch) / keep_prob
 
 
 class Swin(nn.Module):
@@ -184,12 +190,12 @@ class Swin(nn.Module):
         super().__init__()
         self.checkpointing = checkpointing
         self.embed = PatchEmbedding(images, channels, patch)
-        shares = iter(torch.linspace(0, DROPPED, sum(depths), device="cpu").tolist())
+        drop_probs = iter(torch.linspace(0, MAX_DROP_PROB, sum(depths), device="cpu").tolist())
         half: Size = tuple(w // 2 for w in window)  # type: ignore[assignment]
         shifts: Shifts = ((0, 0, 0), half)
         self.stages = nn.ModuleList(
             nn.ModuleList(
-                Block(channels << stage, heads[stage], window, shifts[i % 2], next(shares))
+                Block(channels << stage, heads[stage], window, shifts[i % 2], next(drop_probs))
                 for i in range(depth)
             )
             for stage, depth in enumerate(depths)

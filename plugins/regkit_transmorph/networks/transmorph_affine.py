@@ -29,7 +29,7 @@ class TransMorphAffine(nn.Module):
     depths, heads
         Blocks and attention heads of each stage.
     width
-        Factor on the channels; heads share them, so they stay multiples of their number.
+        Factor on the channels, which are rounded to multiples of the number of heads.
     patch
         Voxels of a token along each axis.
     window
@@ -132,7 +132,7 @@ def _window(image_size: Size) -> Size:
 
 
 def _shared(channels: float, heads: Sequence[int]) -> int:
-    """Return the number of channels nearest to a wanted one that every stage's heads can share."""
+    """Return the multiple of every stage's number of heads nearest to a number of channels."""
     least = math.lcm(*(count // math.gcd(count, 1 << stage) for stage, count in enumerate(heads)))
     return max(1, round(channels / least)) * least
 

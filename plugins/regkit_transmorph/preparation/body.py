@@ -76,7 +76,7 @@ def _largest(tissue: Mask, spacing_zyx: NDArray[np.float64]) -> Mask:
     if count == 0:
         pieces, count = ndimage.label(tissue)
     if count == 0:
-        raise RegistrationError("no body is seen in the image: nothing in it is bright enough")
+        raise RegistrationError("no body is visible in the image: nothing in it is bright enough")
     core = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
     away = ndimage.distance_transform_edt(~core, sampling=spacing_zyx)
     return np.asarray(tissue & (away <= reach))

@@ -1,4 +1,4 @@
-"""PET and CT as an optimisation of a single pair by correlation ratio wants them."""
+"""PET clipped at SUV 5 for the optimization of a single pair."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 from regkit.geometry.volume import Volume
 from regkit_transmorph.preparation.prepared import UNITS
 
-# SUV above which is brain, heart, bladder and lesions, which would outweigh all the rest.
+# SUV above which there are brain, heart, bladder and lesions, which would dominate the similarity.
 HOT_SUV = 5.0
 
 
 def clip_hot_uptake(volume: Volume) -> Volume:
-    """Return PET in SUV clipped and otherwise as it is; any other image unchanged.
+    """Return PET clipped at SUV 5; any other image unchanged.
 
-    The square root that rigid registration takes of PET evens out noise, but pushes the blurred
-    outline of the body outward, and a map that may scale follows. Without it, and compared at
-    the size of the voxels, whole bodies are aligned to 0.3 mm; see ``benchmarks/petct.py``.
-    The result has no modality, so that nobody takes the root.
+    The square root that rigid registration takes of PET stabilizes the noise, but moves the
+    blurred outline of the body outward, which biases the scales of an affine map. Without it, and
+    compared at the size of the voxels, whole bodies are aligned to 0.3 mm; see
+    ``benchmarks/petct.py``.
+    The result has no modality, so that no later step takes the square root.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def clip_hot_uptake(volume: Volume) -> Volume:
 
 
 def preprocessing_record(volume: Volume) -> dict[str, Any]:
-    """Return what was done with an image before its refinement, as plain data."""
+    """Return the record of an image's preprocessing before its refinement, as plain data."""
     kind = volume.modality
-    told: dict[str, Any] = {"modality": kind, "unit": UNITS.get(kind, ""), "body_mask": False}
-    return told | ({"highest_suv": HOT_SUV} if kind == "pet" else {})
+    record: dict[str, Any] = {"modality": kind, "unit": UNITS.get(kind, ""), "body_mask": False}
+    return record | ({"highest_suv": HOT_SUV} if kind == "pet" else {})

@@ -1,1 +1,1 @@
-"""Training of TransMorph without any truth: what is learnt is to make images alike."""
+"""Unsupervised training of TransMorph by image similarity."""

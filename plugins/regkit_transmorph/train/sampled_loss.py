@@ -21,7 +21,7 @@ from regkit_transmorph.networks.affine import inverses
 
 @dataclass(frozen=True)
 class SampledLoss:
-    """Minus the mean similarity of the images, looked up from either of them.
+    """Negative similarity of the images at sampled points, averaged over both directions.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ class SampledLoss:
         points, values = [], []
         for image in flat:
             known = image.isfinite().nonzero()[:, 0]
-            places = torch.randint(
+            indices = torch.randint(
                 len(known), (self.samples,), generator=source, device=images.device
             )
-            chosen = known[places]
+            chosen = known[indices]
             points.append(_normalised(chosen, images.shape[1:]))
             values.append(image[chosen])
         return torch.stack(points), torch.stack(values)

@@ -96,17 +96,17 @@ class UnsupervisedTask(Task[ImageBatch]):
         switches = {**config.switches, "checkpointing": config.checkpointing}
         return build_transmorph(config.variant, config.shape_zyx, **switches)
 
-    def batch(self, step: int, places: Sequence[int]) -> ImageBatch:
+    def batch(self, step: int, indices: Sequence[int]) -> ImageBatch:
         """Draw cases and resample them."""
         count, grid = len(self.cases), self.config.grid
-        seeds = self.case_seeds(step, places)
+        seeds = self.case_seeds(step, indices)
         drawn = [sample_misplacement(self.config, count, grid, seed) for seed in seeds]
-        return self.train_sampler.batch(drawn, seed=step * self.config.batch_size + places[0])
+        return self.train_sampler.batch(drawn, seed=step * self.config.batch_size + indices[0])
 
     def loss(self, batch: ImageBatch, step: int) -> Tensor:  # noqa: ARG002 - the same in every step
-        """Return the dissimilarity of the images under the network's maps, both ways."""
-        own = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=own):  # for the branches that are dropped
+        """Return the negative similarity under the network's maps, in both directions."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):  # stochastic depth draws random numbers
             torch.manual_seed(batch.seed)
             raw = self.network(*batch.inputs())
         # On the CPU: hundreds of operations on single numbers.
@@ -129,13 +129,13 @@ class UnsupervisedTask(Task[ImageBatch]):
         config, sampler = self.config, self.train_sampler
         seeds = ((config.seed, number, DOMAIN_SEED) for number in range(DOMAIN_CASES))
         drawn = (sample_misplacement(config, len(self.cases), config.grid, s) for s in seeds)
-        seen = ([i[0, 0].cpu().numpy() for i in sampler.pair(one)] for one in drawn)
+        arrays = ([i[0, 0].cpu().numpy() for i in sampler.pair(one)] for one in drawn)
         facts = [case.facts for case in self.cases]
-        measured = measure_pair_domains(seen, facts, min(config.spacing) / 2)
+        measured = measure_pair_domains(arrays, facts, min(config.spacing) / 2)
         return {
             role: WindowedDomain(
                 modalities=domain.modalities,
-                # Whole bodies are scanned at any length: the grid fits those of its own size.
+                # Whole-body scans have any length; the grid fits scans of its size.
                 extent_mm=config.grid.extent,
                 ranges=domain.ranges,
                 window=getattr(config, f"{role}_window"),

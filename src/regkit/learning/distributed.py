@@ -16,7 +16,7 @@ TIMEOUT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """The place of this process among those that train together.
+    """The rank of this process, and the number of processes that train together.
 
     Parameters
     ----------

@@ -79,11 +79,10 @@ def slice_axis(grid: Grid) -> int:
 
 
 def pad_in_plane(volume: Volume, margin_mm: float) -> Volume:
-    """Pad an image within its transaxial slices: by air where 0 is air, elsewhere by its border.
+    """Pad an image within its transaxial slices: by air where 0 is air, else by its edge values.
 
-    A scanner sees past the whole body, but not past one that lies obliquely: its border would
-    be drawn out to a beam that no body has. Nothing is added beyond the first and last slice,
-    where the body goes on and is unknown.
+    Air, because edge padding would extend an oblique body into an artificial bar. Nothing is
+    added beyond the first and last slice, where the body continues and is unknown.
 
     Parameters
     ----------

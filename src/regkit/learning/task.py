@@ -91,15 +91,15 @@ class Task(ABC, Generic[B]):
         """Return the network with random weights; torch is seeded already."""
 
     @abstractmethod
-    def batch(self, step: int, places: Sequence[int]) -> B:
-        """Return a part of a step's batch; runs on another thread, during the step before.
+    def batch(self, step: int, indices: Sequence[int]) -> B:
+        """Return a part of a step's batch; runs on another thread, during the previous step.
 
         Parameters
         ----------
         step
             Number of the step, from 0.
-        places
-            Places within the batch; everything random must be seeded with `case_seeds`, so that
+        indices
+            Indices within the batch; everything random must be seeded with `case_seeds`, so that
             resumed and distributed trainings see the same cases.
         """
 
@@ -136,9 +136,9 @@ class Task(ABC, Generic[B]):
         """Return the part of the network that initial weights go into, and its tensors' prefix."""
         return self.network, ""
 
-    def case_seeds(self, step: int, places: Sequence[int]) -> list[tuple[int, int, int]]:
-        """Return a seed for each place of a step's batch."""
-        return [(self.config.seed, step, place) for place in places]
+    def case_seeds(self, step: int, indices: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Return a seed for each index within a step's batch."""
+        return [(self.config.seed, step, index) for index in indices]
 
     def start_from(self, weights: Weights) -> None:
         """Load initial weights before the first step.
@@ -146,7 +146,7 @@ class Task(ABC, Generic[B]):
         Raises
         ------
         FileFormatError
-            They are of another network, or were trained for other inputs or outputs.
+            The weights are of another network, or were trained for other inputs or outputs.
         """
         card = self.card_class.from_json(weights.card, weights.file)
         ours = self.card_fields()
@@ -154,8 +154,8 @@ class Task(ABC, Generic[B]):
             theirs = getattr(card, name)
             if theirs != ours[name]:
                 raise FileFormatError(
-                    f"{weights.file} is nothing to begin from: {name} {theirs} on its card, "
-                    f"{ours[name]} in this training"
+                    f"{weights.file} cannot initialize this training: {name} {theirs} on its "
+                    f"card, {ours[name]} in this training"
                 )
         part, prefix = self.initial_part()
         load_state(part, weights.file, card.network, prefix)

@@ -148,8 +148,8 @@ class Training(Generic[B]):
         return future.result()
 
     def _load(self, step: int) -> Future[B]:
-        places = range(self.context.rank, self.config.batch_size, self.context.world_size)
-        return self._loader.submit(self.task.batch, step, places)
+        indices = range(self.context.rank, self.config.batch_size, self.context.world_size)
+        return self._loader.submit(self.task.batch, step, indices)
 
     def _update(self, batch: B) -> float:
         """Update the weights; return the loss before."""
