@@ -272,6 +272,14 @@ def test_an_unknown_name_suggests_close_ones() -> None:
         default_registry().method("identiti")
 
 
+@pytest.mark.parametrize(("old", "new"), [("lv", "lv-axis"), ("walls", "lv-walls")])
+def test_a_former_name_is_refused_with_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(
+        UnknownNameError, match=f"no method is called '{old}'; it is now called '{new}'"
+    ):
+        default_registry().method(old)
+
+
 def test_an_unknown_name_may_be_of_a_plugin_that_is_left_out() -> None:
     with pytest.raises(UnknownNameError, match=r"see `regkit plugins`: classic, nuclear\)"):
         Registry(disabled=["classic", "nuclear"]).method("mi")

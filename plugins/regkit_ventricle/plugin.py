@@ -14,6 +14,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             target="regkit_ventricle.long_axis_refinement:LongAxisRefinement",
             summary="short-axis planes along the long axis of the labels (ms-st-unet+lv-axis)",
             is_registration=False,
+            former_names=frozenset({"lv"}),
         ),
         MethodSpec(
             name="lv-walls",
@@ -21,6 +22,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             summary="left-ventricular wall surfaces fitted to the image (ms-st-unet+lv-walls)",
             supports=frozenset({"moving_mask"}),
             is_registration=False,
+            former_names=frozenset({"walls"}),
         ),
     )
 

@@ -32,12 +32,15 @@ class Spec:
         One line for listings.
     requires
         Packages needed at run time: import name -> name to install with pip.
+    former_names
+        Names that it had in earlier versions; an error for one of them says the new name.
     """
 
     name: str
     target: str
     summary: str = ""
     requires: Mapping[str, str] = field(default_factory=dict)
+    former_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,7 +218,9 @@ class Registry:
         entries = tuple(entries)
         found = [entry for entry in entries if entry.spec.name == name]
         if not found:
-            hint = suggest(name, {entry.spec.name for entry in entries})
+            renamed = (e.spec.name for e in entries if name in e.spec.former_names)
+            hint = next((f"it is now called '{new}'" for new in renamed), "")
+            hint = hint or suggest(name, {entry.spec.name for entry in entries})
             raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.disabled_hint}")
         if len(found) > 1:
             owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
