@@ -17,7 +17,7 @@ from records import markdown, read
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results"
-COLUMNS = ("images", "method", "result", "s a pair")
+COLUMNS = ("images", "method", "result", "s per pair")
 
 
 def headline() -> str:
@@ -54,7 +54,7 @@ def _prostates() -> tuple[str, ...]:
     rows, start = (_of("mr_trus", method=name) for name in ("attention-reg", "identity"))
     dice, before = (mean(row["dice"] for row in group) for group in (rows, start))
     images = f"**real:** MR and ultrasound of {len(rows)} prostates"
-    result = f"Dice {dice:.2f}, worse than centers aligned ({before:.2f})"
+    result = f"Dice {dice:.2f}, worse than aligning the image centers ({before:.2f})"
     assert dice < before, "the README says worse"
     return images, "`attention-reg`", result, f"{_median(rows, 'compute_s'):.1f}"
 

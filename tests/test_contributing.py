@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names rooms, files and commands that exist."""
+"""CONTRIBUTING.md names layers, files and commands that exist."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def rooms(folder: Path) -> set[str]:
+def packages(folder: Path) -> set[str]:
     """Return the packages and modules of a folder, without those that Python itself needs."""
     names = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
     return {name for name in names if not name.startswith("__")}
@@ -15,7 +15,7 @@ def rooms(folder: Path) -> set[str]:
 
 def first_column(heading: str) -> set[str]:
     """Return the names in the first column of the table with a heading."""
-    table = TEXT.split(f"| {heading} | what it knows |")[1].split("\n\n")[0]
+    table = TEXT.split(f"| {heading} | contents |")[1].split("\n\n")[0]
     return {
         name
         for row in table.splitlines()[2:]
@@ -23,9 +23,9 @@ def first_column(heading: str) -> set[str]:
     }
 
 
-def test_every_room_is_described() -> None:
-    assert first_column("room") == rooms(ROOT / "src" / "regkit")
-    assert first_column("plugin") == rooms(ROOT / "plugins")
+def test_every_package_is_described() -> None:
+    assert first_column("layer") == packages(ROOT / "src" / "regkit")
+    assert first_column("plugin") == packages(ROOT / "plugins")
 
 
 def test_the_files_it_names_exist() -> None:

@@ -231,18 +231,18 @@ def training_curves() -> Figure:
 
 
 def learned_cost() -> Figure:
-    """Draw seconds a pair of the weights that come with regkit."""
+    """Draw seconds per pair of the weights that come with regkit."""
     rows = [r for r in records("learned_cost") if r["what"].startswith("shipped")]
     figure, (axes,) = panels(1, 1.8)
-    bars(axes, {row["method"]: row["s"] for row in rows}, "s a pair, 2 threads")
+    bars(axes, {row["method"]: row["s"] for row in rows}, "s per pair, 2 threads")
     return figure
 
 
 def training_cost() -> Figure:
-    """Draw seconds a step of the published sizes."""
+    """Draw seconds per step of the published sizes."""
     rows = records("training_cost")
     figure, (axes,) = panels(1, 2.0)
-    bars(axes, {row["method"]: row["s_per_step"] for row in rows}, f"s a step, {rows[0]['on']}")
+    bars(axes, {row["method"]: row["s_per_step"] for row in rows}, f"s per step, {rows[0]['on']}")
     return figure
 
 
@@ -280,7 +280,7 @@ def cost() -> Figure:
     rows = [row for row in records("cost") if row["what"] == "size"]
     figure, (axes,) = panels(1, 2.4)
     axes.plot([row["size"] for row in rows], [row["wall_s"] for row in rows], "o-")
-    axes.set(xlabel="voxels a side", ylabel="s", xscale="log", ylim=(0, None))
+    axes.set(xlabel="voxels per side", ylabel="s", xscale="log", ylim=(0, None))
     axes.set_xticks([row["size"] for row in rows], [str(row["size"]) for row in rows])
     return figure
 
@@ -290,7 +290,7 @@ def simulation_cost() -> Figure:
     rows = [row for row in records("simulators") if row["what"] == "cost"]
     seconds = {row["cohort"]: row["median_s"]["wall"] for row in rows}
     figure, (axes,) = panels(1, 1.8)
-    bars(axes, seconds, "median s a case")
+    bars(axes, seconds, "median s per case")
     return figure
 
 
@@ -306,7 +306,7 @@ def gpu() -> Figure:
     """Draw milliseconds of dense measures on a GPU."""
     rows = [row for row in records("gpu") if row["what"] == "measure"]
     figure, (axes,) = panels(1, 2.0)
-    label = f"ms for value and gradient, {rows[0]['size']} voxels a side, {rows[0]['device']}"
+    label = f"ms for value and gradient, {rows[0]['size']} voxels per side, {rows[0]['device']}"
     bars(axes, {row["measure"]: 1e3 * row["value_and_gradient_s"] for row in rows}, label)
     return figure
 

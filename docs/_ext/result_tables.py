@@ -63,7 +63,7 @@ def prostates() -> str:
 
 
 def learned_cost() -> str:
-    """Return seconds a pair of learned methods."""
+    """Return seconds per pair of learned methods."""
     columns = ("method", "run", "passes", "s", "CPU s", "threads")
     keys = ("what", "looks", "s", "cpu_s", "threads")
     return markdown_table(columns, _cells("learned_cost", keys, lambda row: "method" in row))
@@ -106,7 +106,7 @@ def simulation_cost() -> str:
         )
         for r in rows
     ]
-    columns = ("cohort", "median s a case", "median CPU s", "slowest s", "peak memory MB")
+    columns = ("cohort", "median s per case", "median CPU s", "slowest s", "peak memory MB")
     return markdown_table((*columns, "threads"), lines)
 
 
@@ -180,7 +180,7 @@ def cost_by_size() -> str:
         (r["size"], r["images_mb"], r["wall_s"], r["memory_of_images"], f"{r['tre_mm']:.2f}")
         for r in rows
     ]
-    columns = ("voxels a side", "both images MB", "s", "memory / images", "TRE mm")
+    columns = ("voxels per side", "both images MB", "s", "memory / images", "TRE mm")
     return markdown_table(columns, lines)
 
 
@@ -205,7 +205,7 @@ def gpu_measures() -> str:
         )
         for r in rows
     ]
-    columns = ("measure", "voxels a side", "value ms", "value and gradient ms")
+    columns = ("measure", "voxels per side", "value ms", "value and gradient ms")
     return markdown_table((*columns, "times the floor", "memory / images"), lines)
 
 
