@@ -14,22 +14,21 @@ from regkit_msstunet.card import ReorientationCard
 class LearnedReorientation(LearnedMethod):
     """Reorientation of the left ventricle to its short axis, and its labels, by a trained network.
 
-    The moving image is a transaxial one. The fixed image says where the short-axis frame is: its
-    origin is the centre of the fixed field of view; its x, y, z are the ventricle's lateral,
-    inferior and base directions. The content of the fixed image does not matter, and neither does
-    an initial transform: the network sees the moving image only, on its own upright grid.
+    The moving image is transaxial. The fixed image defines the short-axis frame: its origin is the
+    centre of the fixed field of view; its x, y, z are the ventricle's lateral, inferior and base
+    directions. The intensities of the fixed image are not used, and neither is an initial
+    transform: the input of the network is the moving image, resampled on an upright grid.
 
-    The labels are 1 for myocardium and 2 for the blood pool. They lie where the ventricle is in
-    the moving image, on voxels of their own: in the short-axis planes found, finer than the
-    image's.
+    The labels are 1 for myocardium and 2 for the blood pool, in the space of the moving image, on
+    a finer grid along the short-axis planes.
 
     Parameters
     ----------
     weights
         Name of installed or shipped weights, or a ``.safetensors`` file with its card.
     passes
-        Number of passes of the network; ``auto`` for that of the card. Later passes see the
-        ventricle in the mean pose of training.
+        Number of passes of the network; ``auto`` for that of the card. Later passes
+        resample the ventricle in the mean pose of training.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """

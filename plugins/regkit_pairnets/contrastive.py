@@ -1,8 +1,8 @@
 """Contrastive pre-training: features of two modalities agree where the images are aligned.
 
-Announced, and not described, by Song et al. 2022 (doi:10.1016/j.media.2022.102612). What is here
-is our own: InfoNCE (van den Oord et al. 2018, arXiv:1807.03748) between positions of aligned
-pairs, on the feature maps of the streams before any attention.
+Announced, and not described, by Song et al. 2022 (doi:10.1016/j.media.2022.102612). This
+implementation is independent of theirs: InfoNCE (van den Oord et al. 2018, arXiv:1807.03748)
+between positions of aligned pairs, on the feature maps of the streams before any attention.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def info_nce(
     """Return the contrastive loss between positions of aligned maps, symmetric in the maps.
 
     A position of one map should resemble the same position of the other one more than other
-    positions of the same pair. The loss is the logarithm of the number of positions for features
-    that tell nothing, and near zero for features that tell all.
+    positions of the same pair. The loss is the logarithm of the number of positions for
+    uninformative features, and near zero for features that identify every position.
 
     Parameters
     ----------

@@ -1,10 +1,11 @@
-"""Between the six numbers of a network and a rigid map in LPS mm.
+"""Conversion between the six pose parameters of a network and a rigid map in LPS mm.
 
-Arrays are z, y, x; anything in millimetres is x, y, z in LPS; the numbers of a network are along
-and about the axes x, y, z of the grid that it looked at, wherever these point.
+Arrays are z, y, x; anything in millimetres is x, y, z in LPS; the parameters of a network are
+along and about the axes x, y, z of its input grid, of any direction.
 
-A network says how the moving image has to move to match the fixed one: turned about x, then y,
-then z (R = Rz Ry Rx), then shifted. regkit maps points from fixed to moving, the other way.
+A network predicts the motion of the moving image onto the fixed one: a rotation about x, then y,
+then z (R = Rz Ry Rx), then a translation. regkit's transforms are the inverse: they map points
+from fixed to moving.
 """
 
 from __future__ import annotations

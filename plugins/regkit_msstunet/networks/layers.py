@@ -1,4 +1,4 @@
-"""The layers that all networks here are made of."""
+"""The layers common to the networks."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def double_conv(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
 
 
 def enlarged(volume: Tensor, like: Tensor) -> Tensor:
-    """Interpolate a map to the size of another one; voxels keep their edges."""
+    """Interpolate a map to the size of another one, with the same field of view."""
     return functional.interpolate(volume, like.shape[2:], mode="trilinear", align_corners=False)

@@ -1,7 +1,7 @@
 """A plain U-Net in the manner of nnU-Net. Isensee et al. 2021, doi:10.1038/s41592-020-01008-z.
 
 Instance normalisation, leaky rectifiers, strided convolutions down and transposed ones up, and
-outputs at three levels; nothing of its choices by data.
+outputs at three levels; without its configuration from the data.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Features of each level of a U-Net; also of use within cascades.
+    """A U-Net that returns the features of each level; also used within cascades.
 
     Parameters
     ----------

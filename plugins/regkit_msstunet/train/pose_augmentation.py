@@ -1,6 +1,6 @@
 """Random poses and intensities of a reorienter's training images.
 
-Everything is decided by a seed, the step and the place in the batch, so that resumed and
+Everything is decided by a seed, the step and the index in the batch, so that resumed and
 distributed trainings see the same images.
 """
 

@@ -128,10 +128,10 @@ class PoseSampler:
 
 
 def _softened(inside: Tensor) -> Tensor:
-    """Return probabilities (1, 1, z, y, x) that place a border between voxels.
+    """Return a mask smoothed to probabilities (1, 1, z, y, x), for resampling.
 
-    Without, a border is half way between two voxels. A cube of voxels a little larger than twice
-    those of the labels then sees all borders too far out, by up to half a voxel.
+    Without smoothing, a cube whose voxels are a little larger than twice those of the labels gets
+    all borders too far out, by up to half a voxel.
     """
     probabilities = functional.avg_pool3d(inside.float(), 2, 1, 1)
     return functional.avg_pool3d(probabilities, 2, 1)

@@ -1,6 +1,6 @@
 """Random motions, poses, fields of view and intensities of a pair network's training cases.
 
-Everything is decided by a seed, the step and the place in the batch, so that resumed and
+Everything is decided by a seed, the step and the index in the batch, so that resumed and
 distributed trainings see the same cases.
 """
 

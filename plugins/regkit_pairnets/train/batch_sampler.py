@@ -89,23 +89,23 @@ class BatchSampler:
     def pairs(self, augmentations: Sequence[Augmentation]) -> tuple[Tensor, Tensor]:
         """Return fixed and moving images (batch, z, y, x) with augmented intensities."""
         fixed, moving = (
-            self._augmented(images, augmentations, place)
-            for place, images in enumerate(self.resampled(augmentations))
+            self._augmented(images, augmentations, role)
+            for role, images in enumerate(self.resampled(augmentations))
         )
         return fixed, moving
 
     def resampled(self, augmentations: Sequence[Augmentation]) -> tuple[Tensor, Tensor]:
         """Return fixed and moving images (batch, z, y, x) on the grid, NaN where unknown."""
         cases = [self.cases[a.case] for a in augmentations]
-        placed = [
+        poses = [
             AffineTransform.shift(case.fixed.grid.centre) @ a.joint
             for case, a in zip(cases, augmentations, strict=True)
         ]
         moved = [
-            case.truth @ place @ a.motion.inverse()
-            for case, place, a in zip(cases, placed, augmentations, strict=True)
+            case.truth @ pose @ a.motion.inverse()
+            for case, pose, a in zip(cases, poses, augmentations, strict=True)
         ]
-        fixed = self.resample([c.fixed for c in cases], placed, self._in_air(augmentations, 0))
+        fixed = self.resample([c.fixed for c in cases], poses, self._in_air(augmentations, 0))
         in_air = self._in_air(augmentations, 1)
         moving = self.resample([c.moving for c in cases], moved, in_air)
         return fixed, self._truncated(
@@ -140,11 +140,11 @@ class BatchSampler:
         values = self._continued(values, (outside & ~across).any(dim=0), in_air)
         return values.masked_fill((outside & across).any(dim=0), float("nan"))
 
-    def _in_air(self, augmentations: Sequence[Augmentation], place: int) -> list[bool]:
-        return [m in INTENSITY_WINDOWS for m in self._modalities(augmentations, place)]
+    def _in_air(self, augmentations: Sequence[Augmentation], role: int) -> list[bool]:
+        return [m in INTENSITY_WINDOWS for m in self._modalities(augmentations, role)]
 
-    def _modalities(self, augmentations: Sequence[Augmentation], place: int) -> list[str]:
-        return [self.cases[a.case].facts[ROLES[place]]["modality"] for a in augmentations]
+    def _modalities(self, augmentations: Sequence[Augmentation], role: int) -> list[str]:
+        return [self.cases[a.case].facts[ROLES[role]]["modality"] for a in augmentations]
 
     def _truncated(
         self, values: Tensor, fields: Sequence[FieldOfView], in_air: Sequence[bool]
@@ -164,23 +164,23 @@ class BatchSampler:
         return values.masked_fill(where & air & ~values.isnan(), 0.0)
 
     def _augmented(
-        self, images: Tensor, augmentations: Sequence[Augmentation], place: int
+        self, images: Tensor, augmentations: Sequence[Augmentation], role: int
     ) -> Tensor:
         # Absolute units stay as they are.
         gammas = [
-            1.0 if absolute else a.gamma[place]
-            for absolute, a in zip(self._in_air(augmentations, place), augmentations, strict=True)
+            1.0 if absolute else a.gamma[role]
+            for absolute, a in zip(self._in_air(augmentations, role), augmentations, strict=True)
         ]
         images = images ** self._columns([[gamma] for gamma in gammas])[0]
-        images = images + torch.stack([self._noise(a, place) for a in augmentations])
+        images = images + torch.stack([self._noise(a, role) for a in augmentations])
         return torch.nan_to_num(images, nan=FILL_VALUE)
 
-    def _noise(self, augmentation: Augmentation, place: int) -> Tensor:
-        if augmentation.noise[place] == 0:
+    def _noise(self, augmentation: Augmentation, role: int) -> Tensor:
+        if augmentation.noise[role] == 0:
             return torch.zeros(self.grid.shape_zyx, device=self.device)
-        source = torch.Generator(self.device).manual_seed(augmentation.seed + place)
+        source = torch.Generator(self.device).manual_seed(augmentation.seed + role)
         noise = torch.randn(self.grid.shape_zyx, generator=source, device=self.device)
-        return augmentation.noise[place] * noise
+        return augmentation.noise[role] * noise
 
     def _columns(self, rows: Sequence[Sequence[float] | NDArray[np.float64]]) -> Tensor:
         """Return numbers or booleans of every image, (numbers, images, 1, 1, 1)."""

@@ -89,10 +89,10 @@ def recursive_registration(
     """
     if count < 1:
         raise ParameterError(f"a network takes one pass or more, got {count}")
-    seen = resample(fixed, grid, outside=np.nan)
+    fixed_input = resample(fixed, grid, outside=np.nan)
     total = initial
     for _ in range(count):
-        total = total @ estimate(seen, resample(moving, grid, total, outside=np.nan))
+        total = total @ estimate(fixed_input, resample(moving, grid, total, outside=np.nan))
         yield total
 
 
@@ -120,10 +120,10 @@ def register_with_model(
     passes
         Number of passes.
     """
-    seen: list[Volume] = []
+    last_inputs: list[Volume] = []
 
     def estimate_and_keep(fixed: Volume, moving: Volume) -> AffineTransform:
-        seen[:] = fixed, moving
+        last_inputs[:] = fixed, moving
         return estimate(fixed, moving)
 
     images = inputs.fixed, inputs.moving, inputs.grid
@@ -133,7 +133,7 @@ def register_with_model(
     ]
     moved = [mean_displacement_mm(one, other, inputs.grid) for one, other in pairwise(totals)]
     warnings = [
-        *pair_warnings(pair, seen, trained.card),
+        *pair_warnings(pair, last_inputs, trained.card),
         *convergence_warnings(moved, min(inputs.grid.spacing)),
     ]
     diagnostics = {**trained.diagnostics, "pass_displacement_mm": moved, "warnings": warnings}
@@ -161,19 +161,19 @@ def convergence_warnings(moved_mm: Sequence[float], voxel_mm: float) -> list[str
     return [f"the last of {len(moved_mm)} passes still moved the image by {moved_mm[-1]:.1f} mm"]
 
 
-def pair_warnings(pair: Pair, seen: Sequence[Volume], card: Any) -> Iterator[str]:
+def pair_warnings(pair: Pair, inputs: Sequence[Volume], card: Any) -> Iterator[str]:
     """Yield sentences on how both images of a pair differ from those of training.
 
     Parameters
     ----------
     pair
         The original images.
-    seen
-        Fixed and moving image as the network saw them last.
+    inputs
+        Last fixed and moving input of the network.
     card
         Card with ``fixed`` and ``moving`` of type `ImageDomain`.
     """
-    for role, image in zip(("fixed", "moving"), seen, strict=True):
+    for role, image in zip(("fixed", "moving"), inputs, strict=True):
         original: Volume = getattr(pair, role)
         domain: ImageDomain = getattr(card, role)
         unit = unit_mismatch(original.array, original.modality or domain.modality)
