@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class AntsLinear:
     seed
         Seed of the random numbers of ANTs, 0 or more.
     """
+
+    RENAMED_PARAMETERS: ClassVar[dict[str, str]] = {"share": "sampling_fraction"}
 
     model: Literal["rigid", "affine"] = "rigid"
     bins: int = 32

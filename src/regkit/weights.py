@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -161,7 +161,9 @@ def why_missing(name: str) -> str:
     )
 
 
-def install(file: Path, methods: Iterable[str]) -> Weights:
+def install(
+    file: Path, methods: Iterable[str], check: Callable[[Weights], None] = lambda _: None
+) -> Weights:
     """Copy weights and their card into the user's folder, whole or not at all.
 
     Parameters
@@ -170,6 +172,8 @@ def install(file: Path, methods: Iterable[str]) -> Weights:
         A safetensors file with its card beside it.
     methods
         Names of methods that use weights.
+    check
+        Function that refuses weights whose card their method cannot read.
 
     Raises
     ------
@@ -188,6 +192,7 @@ def install(file: Path, methods: Iterable[str]) -> Weights:
             f"{file} is for the method '{weights.method}', which no plugin offers; "
             f"there is {', '.join(known) or 'none that uses weights'}"
         )
+    check(weights)
     from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - loads numpy, which a listing must not
 
     home = weights_home()

@@ -48,6 +48,19 @@ def test_train_install_and_register(tmp_path, home) -> None:
     assert result["method"] == "dvnet"
 
 
+def test_weights_whose_card_is_of_another_version_are_not_installed(tmp_path, home) -> None:
+    shipped = Path(json.loads(run("weights", "list", "--json").stdout)[0]["file"])
+    copy = tmp_path / shipped.name
+    copy.write_bytes(shipped.read_bytes())
+    card = json.loads(shipped.with_suffix(".json").read_text())
+    card["switches"]["fold"] = 2  # a key of version 0.1
+    copy.with_suffix(".json").write_text(json.dumps(card))
+    refused = CliRunner().invoke(app, ["weights", "install", str(copy)])
+    assert refused.exit_code == 1
+    assert "space_to_depth" in refused.stderr
+    assert not (home / copy.name).exists()
+
+
 def test_methods_without_weights_say_how_to_get_them() -> None:
     listed = {m["name"]: m["problem"] for m in json.loads(run("methods", "--json").stdout)}
     for row in json.loads(run("weights", "list", "--json").stdout):

@@ -56,7 +56,9 @@ def test_fields_with_defaults_may_be_missing() -> None:
     ],
 )
 def test_a_wrong_key_is_named_with_file_and_value(change, says) -> None:
-    expected = f"^the card of toy.json cannot be used: {says}; was it written by another version"
+    expected = (
+        f"^the card of toy.json cannot be used: {says}; weights of another version must be removed"
+    )
     with pytest.raises(FileFormatError, match=expected):
         ToyCard.from_json(plain() | change, "toy.json")
 

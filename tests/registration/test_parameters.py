@@ -182,6 +182,12 @@ def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
     ("method", "key", "value", "words"),
     [
         ("mi", "bins", 0, r"mi: bins must be from 5 to 1024, got 0"),
+        (
+            "ants-rigid",
+            "share",
+            0.1,
+            r"no parameter 'share'; it is now called 'sampling_fraction'",
+        ),
         ("mi", "levels", 99, r"mi: levels must be from 1 to 8, got 99"),
         ("mi", "samples", -3, r"mi: samples must be from 100 to 1e\+09, got -3"),
         ("mi", "seed", 2**40, r"mi: seed must be from 0 to .*, got 1099511627776"),

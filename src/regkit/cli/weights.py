@@ -57,8 +57,15 @@ def install_weights(file: WeightsFile) -> None:
     """Copy weights and their card to the user's folder; methods prefer them to shipped ones."""
     from regkit.weights import install
 
-    installed = install(file, _methods_with_weights())
+    installed = install(file, _methods_with_weights(), _check_card)
     typer.echo(f"{installed.method}: installed as {installed.file}")
+
+
+def _check_card(weights: Weights) -> None:
+    """Refuse weights whose card their method cannot read, such as that of another version."""
+    method = current_registry().method(weights.method).load()
+    if card := getattr(method, "card", None):
+        card.from_json(weights.card, weights.file)
 
 
 def _methods_with_weights() -> dict[str, MethodSpec]:

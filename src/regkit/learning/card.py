@@ -87,7 +87,8 @@ class ModelCard(ABC):
             _check_switches(card.switches)
         except (ValueError, RegkitError) as error:
             raise FileFormatError(
-                f"the card of {source} cannot be used: {error}; was it written by another version?"
+                f"the card of {source} cannot be used: {error}; weights of another version must "
+                "be removed or replaced"
             ) from error
         return card
 

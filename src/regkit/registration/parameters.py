@@ -68,12 +68,33 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
     known = parameters_of(target)
     for key in values:
         if key not in known:
-            raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
+            raise ParameterError(unknown_parameter(name, key, [target]))
     fitted = {key: _fit(value, known[key], name) for key, value in values.items()}
     try:
         return target(**fitted)
     except ParameterError as error:
         raise ParameterError(f"{name}: {error}") from error
+
+
+def unknown_parameter(name: str, key: str, targets: Iterable[Any]) -> str:
+    """Return the words of an error about a parameter that no target has.
+
+    Parameters
+    ----------
+    name
+        Name of the method or methods.
+    key
+        Name that was given.
+    targets
+        Classes or functions whose parameters are meant. A class that has renamed some says so in
+        its ``RENAMED_PARAMETERS``, old name -> new name.
+    """
+    known: set[str] = set()
+    for target in targets:
+        if new := getattr(target, "RENAMED_PARAMETERS", {}).get(key):
+            return f"{name} has no parameter '{key}'; it is now called '{new}'"
+        known |= parameters_of(target).keys()
+    return f"{name} has no parameter '{key}'; {suggest(key, known)}"
 
 
 def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:

@@ -14,9 +14,9 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.registrar import Estimate, Pair, Refiner, Registrar
-from regkit.registration.parameters import configure, parameters_of
+from regkit.registration.parameters import configure, parameters_of, unknown_parameter
 from regkit.registration.verdict import Verdict, assess
-from regkit.registry import Registry, default_registry, suggest
+from regkit.registry import Registry, default_registry
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,7 @@ def _assign(
             )
         takers = [owner] if dot else [name for name, has in known.items() if bare in has]
         if not takers:
-            everything = {p for has in known.values() for p in has}
-            names = " and ".join(known)
-            raise ParameterError(f"{names} has no parameter '{key}'; {suggest(key, everything)}")
+            raise ParameterError(unknown_parameter(" and ".join(known), key, targets.values()))
         for name in takers:
             assigned[name][bare] = value
     return assigned

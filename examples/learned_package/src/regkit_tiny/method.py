@@ -7,13 +7,8 @@ import numpy as np
 
 from regkit import AffineTransform, Estimate, Grid, Pair, Volume
 from regkit.geometry.rigid import rigid
-from regkit.learning import (
-    LearnedMethod,
-    NetworkInputs,
-    PairCard,
-    preprocess,
-    register_with_model,
-)
+from regkit.learning import LearnedMethod, NetworkInputs, PairCard, preprocess
+from regkit.learning.iterative import register_with_model
 
 UNITS = (20.0, 20.0, 20.0, 5.0, 5.0, 5.0)  # mm and degrees of an output of 1, about the motions'
 SHAPE_ZYX, SPACING = (32, 32, 32), (13.6, 13.6, 13.6)  # spans a SPECT scan, 435 mm

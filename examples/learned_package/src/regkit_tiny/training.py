@@ -36,8 +36,7 @@ class TinyConfig(TrainingConfig):
 class TinyTask(Task):
     """Regression of the motion between a fixed and a moving image."""
 
-    config_class, card_class = TinyConfig, TinyCard
-    must_match = ("switches",)
+    config_class, card_class, must_match = TinyConfig, TinyCard, ("switches",)
     logged_metrics = ("loss", "dt_mm", "dr_deg")
 
     @staticmethod
@@ -85,20 +84,15 @@ class TinyTask(Task):
         """Return the errors of one pass over the held-out cases, in mm and degrees."""
         fixed, moving, outputs = self.collate([(c, IDENTITY, IDENTITY) for c in self.held_out])
         with torch.no_grad():
-            errors = (network(fixed, moving) - outputs).abs().mean(dim=0).cpu() * torch.tensor(
-                UNITS
-            )
-        return {"dt_mm": errors[:3].mean().item(), "dr_deg": errors[3:].mean().item()}
+            errors = (network(fixed, moving) - outputs).abs().mean(dim=0).cpu()
+        shifts, angles = (errors * torch.tensor(UNITS)).view(2, 3).mean(dim=1).tolist()
+        return {"dt_mm": shifts, "dr_deg": angles}
 
     def card_fields(self):
         """Return the fields of the card that say how the network is built and used."""
-        return {
-            "network": "tiny",
-            "switches": {"width": self.config.width},
-            "passes": self.config.passes,
-            "shape_zyx": SHAPE_ZYX,
-            "spacing": SPACING,
-        }
+        grid = {"shape_zyx": SHAPE_ZYX, "spacing": SPACING}
+        switches = {"width": self.config.width}
+        return {"network": "tiny", "switches": switches, "passes": self.config.passes} | grid
 
     def measured_fields(self):
         """Return the domains of both images of training, for the guard."""
