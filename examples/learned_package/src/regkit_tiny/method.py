@@ -16,8 +16,8 @@ SHAPE_ZYX, SPACING = (32, 32, 32), (13.6, 13.6, 13.6)  # spans a SPECT scan, 435
 
 def to_transform(outputs, grid: Grid) -> AffineTransform:
     """Return the map of fixed to moving points that six outputs mean."""
-    numbers = np.asarray(outputs) * UNITS
-    return rigid(numbers[3:], numbers[:3], grid.centre)
+    shift, angles = np.split(np.asarray(outputs) * UNITS, 2)
+    return rigid(angles, shift, grid.centre)
 
 
 @dataclass(frozen=True, kw_only=True)

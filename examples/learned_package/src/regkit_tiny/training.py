@@ -96,6 +96,6 @@ class TinyTask(Task):
 
     def measured_fields(self):
         """Return the domains of both images of training, for the guard."""
-        drawn = (self.images(*self.draw(number)) for number in range(200))
-        seen = ([image[0].cpu().numpy() for image in images] for images in drawn)
+        pairs = (self.images(*self.draw(number)) for number in range(200))
+        seen = ([image[0].cpu().numpy() for image in pair] for pair in pairs)
         return measure_pair_domains(seen, [case.facts for case in self.cases], SPACING[0])
