@@ -43,11 +43,9 @@ class TinyRegressor(LearnedMethod):
     def infer(self, pair: Pair, trained, passes: int) -> Estimate:
         """Return the initial transform followed by the motion found."""
         grid = trained.card.grid(pair.fixed.grid.centre)
-        inputs = NetworkInputs(
-            preprocess(pair.fixed, "spect", SPACING, pair.fixed_mask),
-            preprocess(pair.moving, "mu", SPACING, pair.moving_mask),
-            grid,
-        )
+        spect = preprocess(pair.fixed, "spect", SPACING, pair.fixed_mask)
+        mu_map = preprocess(pair.moving, "mu", SPACING, pair.moving_mask)
+        inputs = NetworkInputs(spect, mu_map, grid)
 
         def estimate(fixed: Volume, moving: Volume) -> AffineTransform:
             return to_transform(trained.predict(fixed.array, moving.array)[0], grid)
