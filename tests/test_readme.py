@@ -80,7 +80,7 @@ def test_every_block_is_run_or_sets_up() -> None:
 
 @pytest.mark.end_to_end
 def test_the_plugin_works_word_for_word_in_an_empty_folder(tmp_path: Path) -> None:
-    """Its files install, regkit finds what they offer, and it keeps the contract."""
+    """Its files install, regkit finds what they offer, and it satisfies the contract."""
     project, target = tmp_path / "project", tmp_path / "installed"
     project.mkdir()
     for name, text in FILES.items():

@@ -261,7 +261,7 @@ def test_methods_metrics_and_datasets_are_found_by_name(plugin: MakePlugin) -> N
     assert registry.metric("a").spec.unit == "mm"
     assert registry.metric("a").load()(4.0) == 2.0
     assert registry.dataset("c").load().__name__ == "cos"
-    with pytest.raises(UnknownNameError, match="no metric is called 'b'; there is a"):
+    with pytest.raises(UnknownNameError, match="no score is called 'b'; available: a"):
         registry.metric("b")
 
 
@@ -287,8 +287,8 @@ def test_an_unknown_name_may_be_of_a_plugin_that_is_left_out() -> None:
 
 def test_suggestions() -> None:
     assert suggest("dusf", ["dusfe", "mi"]) == "did you mean dusfe?"
-    assert suggest("zzz", ["mi", "ants"]) == "there is ants, mi"
-    assert suggest("zzz", []) == "there is none"
+    assert suggest("zzz", ["mi", "ants"]) == "available: ants, mi"
+    assert suggest("zzz", []) == "available: none"
 
 
 def test_nothing_installed_is_broken() -> None:

@@ -91,7 +91,7 @@ def test_cards_that_are_none(tmp_path, home, card, says) -> None:
 
 
 def test_weights_of_an_unknown_method(tmp_path) -> None:
-    with pytest.raises(FileFormatError, match="no plugin offers; there is a, b"):
+    with pytest.raises(FileFormatError, match="no plugin offers; methods with weights: a, b"):
         install(write(tmp_path / "out", "mine"), ["b", "a"])
 
 

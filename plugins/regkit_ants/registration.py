@@ -64,7 +64,7 @@ class AntsLinear:
         check_ranges(self, bins=(5, 1024), sampling_fraction=(0.001, 1), seed=(0, MAX_SEED))
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after the correction by ANTs."""
+        """Return the initial transform after the correction by ANTs."""
         _refuse_thin(pair)
         centered = center_pair(pair)
         with TemporaryDirectory(prefix="regkit-ants-") as folder:

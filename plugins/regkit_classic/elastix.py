@@ -70,7 +70,7 @@ class ElastixRigid:
         )
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after the correction by elastix."""
+        """Return the initial transform after the correction by elastix."""
         _refuse_thin(pair)
         centered = center_pair(pair)
         with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from regkit.registrar import Estimate, Pair
 
 @dataclass(frozen=True)
 class Identity:
-    """Returns the initial map unchanged."""
+    """Returns the initial transform unchanged."""
 
     def register(self, pair: Pair) -> Estimate:
         """Return `pair.initial`, or the identity transform without one."""

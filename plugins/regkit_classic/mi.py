@@ -34,8 +34,8 @@ AFFINE_LEVELS = 2
 MAX_SEED = 2**31 - 2
 # Number of points with which initial and final map are compared.
 PROBE = 20_000
-# Least similarity of the result relative to that of the initial map; interpolation changes it by
-# less.
+# Least similarity of the result relative to that of the initial transform; interpolation changes
+# it by less.
 MIN_SIMILARITY_RATIO = 0.9
 
 
@@ -44,8 +44,8 @@ class MutualInformation:
     """Registration by Mattes mutual information over rigid or affine maps.
 
     Points outside the moving image (or a mask) are unknown and do not count. Rotations are about
-    the centre of the fixed body, and the search starts from the initial map. If the images are
-    less similar at its end, the search has diverged: the initial map is returned, with a warning.
+    the centre of the fixed body, and the search starts from the initial transform. If the images
+    are less similar at its end, the initial transform is returned, with a warning.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class MutualInformation:
         )
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map after the correction found, with the log of the search."""
+        """Return the initial transform after the correction found, with the log of the search."""
         centered = normalize_scale(pair)
         search = _Search(self, centered)
         spacings = levels_mm(pair.fixed.grid, pair.moving.grid, self.levels)
@@ -174,7 +174,7 @@ class _Search:
 
 
 def _or_initial(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Estimate:
-    """Return the map found, or the initial map where the images are more similar under that."""
+    """Return the transform found, or the initial one where the images are more similar."""
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE)
     start, end = (
         overlap_weighted_nmi(sample, pair.moving, transform, pair.moving_mask)
@@ -183,8 +183,8 @@ def _or_initial(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Es
     if end >= MIN_SIMILARITY_RATIO * start:
         return Estimate(found, diagnostics=diagnostics)
     warning = (
-        "the search for mutual information diverged and the initial map is returned; start "
-        "closer, mask what only one image shows, or try another method"
+        "the result was less similar than the initial transform, which is returned; if that is "
+        "not good enough, mask what only one image shows, or try another method"
     )
     return Estimate(pair.start, diagnostics={**diagnostics, "warnings": [warning]})
 

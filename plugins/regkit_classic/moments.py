@@ -25,11 +25,12 @@ SIGNS = ((1.0, 1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0
 
 @dataclass(frozen=True)
 class Moments:
-    """Maps the centre of the fixed body to that of the moving one, after the initial map.
+    """Maps the centre of the fixed body to that of the moving one, after the initial transform.
 
     Centres of mass are misleading where fields of view or masks truncate the bodies differently,
-    as those of ultrasound and MR do. So the centres of the common part under the initial map and
-    the initial map itself are candidates too; that with the highest similarity is returned.
+    as those of ultrasound and MR do. So the centres of the common part under the initial transform
+    and the initial transform itself are candidates too; that with the highest similarity is
+    returned.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Moments:
     axes: bool = False
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map, alone or with a shift or a rigid motion after it."""
+        """Return the initial transform, alone or with a shift or a rigid motion after it."""
         fixed = _body(sample_points_in_mask(pair.fixed, pair.fixed_mask, POINTS), "fixed")
         moving = _body(sample_points_in_mask(pair.moving, pair.moving_mask, POINTS), "moving")
         candidates: list[Transform] = [pair.start]
@@ -70,7 +71,7 @@ def _body(sample: PointSample, role: str) -> FloatArray:
 def _common_part(
     pair: Pair, fixed: FloatArray, moving: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the points (N, 3) of both bodies that the other image shows under the initial map."""
+    """Return the points (N, 3) of both bodies that the other image shows at the start."""
     if not isinstance(pair.start, AffineTransform):  # another inverse takes long, or is none
         return fixed[:0], moving[:0]
     in_moving = in_field_of_view(pair.moving, pair.moving_mask, pair.start.map_points(fixed))

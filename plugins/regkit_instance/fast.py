@@ -23,14 +23,14 @@ class FastRegistration:
     Parameters
     ----------
     measure
-        Similarity metric: ``mi`` mutual information, ``nmi`` normalized mutual information,
+        Similarity measure: ``mi`` mutual information, ``nmi`` normalized mutual information,
         ``cr`` correlation ratio in both directions.
     model
         Transform model: ``rigid``, ``similarity``, ``anisotropic`` (a scale along each fixed axis)
         or ``affine``. All but ``rigid`` follow a rigid search and have a prior on stretches.
     starts
-        Number of starts: ``auto`` for all; 1 for the initial map only; else that many of them,
-        evenly chosen.
+        Number of starts: ``auto`` for all; 1 for the initial transform only; else that many of
+        them, evenly chosen.
     levels
         Largest number of resolution levels, each twice as coarse as the next.
     samples
@@ -66,7 +66,7 @@ class FastRegistration:
             raise ParameterError(f"starts must be auto, or at least 1, got {self.starts}")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the initial map followed by the correction found, with its uncertainty."""
+        """Return the initial transform followed by the correction found, with its uncertainty."""
         from regkit_instance.multistart import MultiStartSettings, multistart_registration  # noqa: PLC0415 - loads numba
 
         settings = MultiStartSettings(

@@ -15,16 +15,16 @@ MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
 
 @dataclass(frozen=True)
 class InstanceOptimization:
-    """Local optimization of a similarity metric, starting from the initial map.
+    """Local optimization of a similarity measure, starting from the initial transform.
 
     The last stage of a pipeline, as in ``dusfe+iso`` or ``moments+iso``. Points outside the moving
-    image or a mask do not count. If the result does not score higher than the initial map at full
-    resolution, the initial map is returned.
+    image or a mask do not count. If the result does not score higher than the initial transform at
+    full resolution, the initial transform is returned.
 
     Parameters
     ----------
     measure
-        Similarity metric: mutual information (``mi``), normalized mutual information (``nmi``),
+        Similarity measure: mutual information (``mi``), normalized mutual information (``nmi``),
         correlation ratio in both directions (``cr``), the same in patches (``local-cr``), squared
         correlation coefficient in patches (``lncc``), normalized gradient fields (``ngf``), or
         mutual information and gradient fields together (``mi-ngf``), whose edges counteract the
@@ -79,7 +79,7 @@ class InstanceOptimization:
             raise ParameterError(f"device takes auto, cpu, cuda or cuda:N, got '{self.device}'")
 
     def register(self, pair: Pair) -> Estimate:
-        """Return the corrected initial map, or the initial map where nothing scores higher."""
+        """Return the corrected initial transform, or that itself where nothing scores higher."""
         return self._as_published(pair) if self.preset == "paper" else self._fast(pair)
 
     def _fast(self, pair: Pair) -> Estimate:

@@ -25,7 +25,7 @@ GLOBAL_SAMPLES, GLOBAL_BINS = 700, 16
 GLOBAL_CANDIDATES, GLOBAL_EVALUATIONS = 32, 15
 # Largest number of optima that go on to the next level; their least score relative to the best.
 MAX_CANDIDATES, KEEP_RATIO = 12, 0.8
-# Least score, relative to the best, of the optimum reached from the initial map to go on.
+# Least score, relative to the best, of the optimum reached from the initial transform to go on.
 INITIAL_KEEP_RATIO = 0.6
 # Optima with at least this score relative to the best count as equal: the nearest one is taken.
 TIE_RATIO = 0.99
@@ -97,7 +97,7 @@ class MultiStartSearch:
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
         self.warnings: list[str] = []
-        self.from_initial = 0  # index of the candidate that the initial map led to
+        self.from_initial = 0  # index of the candidate that the initial transform led to
 
     def run(self) -> Estimate:
         """Search globally, refine level by level, then add the parameters of non-rigid models."""
@@ -117,7 +117,7 @@ class MultiStartSearch:
         return Estimate(self._total(found.maps[0]), diagnostics=self.diagnostics)
 
     def _global_search(self) -> FloatArray:
-        """Score all starts at the coarsest level; optimize from the best and the initial map."""
+        """Score all starts at the coarsest level; optimize from the best and the initial one."""
         settings = self.settings
         if settings.starts == 1:
             return np.eye(3, 4)[None]
@@ -197,14 +197,14 @@ class MultiStartSearch:
         if len(found.maps) == 0:
             raise RegistrationError(
                 "too little of the fixed image maps inside the moving one from any start, or "
-                "one of them is constant there; give an initial map, or check the masks"
+                "one of them is constant there; give an initial transform, or check the masks"
             )
         return found
 
     def _candidates(self, found: LocalOptima, from_initial: FloatArray) -> LocalOptima:
-        """Return the optima that go on: the best, and the one reached from the initial map.
+        """Return the optima that go on: the best, and the one reached from the initial transform.
 
-        Optima far from the initial map may score higher at a coarse level only.
+        Optima far from the initial transform may score higher at a coarse level only.
         """
         best = found.best(MAX_CANDIDATES, KEEP_RATIO)
         index = found.nearest(from_initial, self.images.body.points)
@@ -219,7 +219,7 @@ class MultiStartSearch:
     def best_first(self, found: LocalOptima) -> LocalOptima:
         """Put first the best of the well-determined optima.
 
-        Of optima with equal scores, that is the nearest to the initial map.
+        Of optima with equal scores, that is the nearest to the initial transform.
         """
         if len(found.maps) == 1:
             return found

@@ -31,7 +31,7 @@ class PatchPoints:
     Parameters
     ----------
     positions
-        Positions after the initial map, mm about the body's centre (x, y, z), shape (3, N),
+        Positions after the initial transform, mm about the body's centre (x, y, z), shape (3, N),
         float32.
     values
         Intensities from 0 to 1, shape (N,), float32; NaN outside the image or its mask.
@@ -96,7 +96,7 @@ class GradientPoints:
     positions
         Positions, as for `PatchPoints`.
     gradients
-        Gradients by mm (x, y, z), in the frame after the initial map, shape (3, N), float32.
+        Gradients by mm (x, y, z), in the frame after the initial transform, shape (3, N), float32.
     """
 
     positions: NDArray[np.float32]

@@ -27,9 +27,9 @@ class BodyRegion:
     Parameters
     ----------
     points
-        Points of the body after the initial map, LPS mm about `centre`, shape (N, 3).
+        Points of the body after the initial transform, LPS mm about `centre`, shape (N, 3).
     centre
-        Centre of the body after the initial map, LPS mm of the moving image.
+        Centre of the body after the initial transform, LPS mm of the moving image.
     radius_mm
         Distance of the edge of the body from its centre in mm.
     box
@@ -49,7 +49,7 @@ class MetricPoints:
     Parameters
     ----------
     positions
-        Positions after the initial map, mm about the body's centre (x, y, z), shape (3, N),
+        Positions after the initial transform, mm about the body's centre (x, y, z), shape (3, N),
         float32.
     values
         Intensities from 0 to 1, shape (N,), float32.

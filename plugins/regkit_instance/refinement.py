@@ -1,4 +1,4 @@
-"""Local optimization of any measure from the initial map, coarse to fine, on a CPU or a GPU."""
+"""Local optimization of any measure from the initial transform, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RefinementSettings:
 def refine(
     pair: Pair, settings: RefinementSettings, device: torch.device | None = None
 ) -> Estimate:
-    """Return the local optimum reached from the initial map, or that map if it scores higher.
+    """Return the local optimum reached from the initial transform, or that if it scores higher.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def refine(
     Raises
     ------
     RegistrationError
-        An image is constant, or the images overlap too little under the initial map.
+        An image is constant, or the images overlap too little under the initial transform.
     """
     return _Refinement(pair, settings, device).run()
 
@@ -80,7 +80,7 @@ class _Refinement:
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> Estimate:
-        """Optimize at every level, and compare the result with the initial map at the last."""
+        """Optimize at every level; compare the result with the initial transform at the last."""
         start = np.eye(3, 4)[None]
         found = start
         for level in range(len(self.images.spacings)):

@@ -10,8 +10,9 @@ from regkit_instance.motion import affine_maps
 # With so many rotations, every rotation is at most about 30 degrees from one of them (a test
 # measures it).
 ROTATIONS = 300
-# Around the initial map the search is finer: rotations up to an angle, of so many over SO(3), and
-# shifts by steps in radii of the body. Chosen by hand, as is the step of the extended starts.
+# Around the initial transform the search is finer: rotations up to an angle, of so many over
+# SO(3), and shifts by steps in radii of the body. Chosen by hand, as is the step of the extended
+# starts.
 NEAR_ROTATIONS, NEAR_DEG, NEAR_STEP = 1000, 30.0, 0.4
 EXTENDED_STEP = 0.5
 # Constants of the spiral, from the paper below.
@@ -36,10 +37,10 @@ def rotations_everywhere(count: int) -> FloatArray:
 
 
 def global_starts(centres: FloatArray, radius_mm: float) -> FloatArray:
-    """Return start maps (B, 3, 4), the initial map (no motion) first.
+    """Return start maps (B, 3, 4), the initial transform (no motion) first.
 
-    All rotations with the body's centre as the initial map has it and at the other positions, and
-    small rotations with the centre on a lattice around the initial one.
+    All rotations with the body's centre as the initial transform has it and at the other
+    positions, and small rotations with the centre on a lattice around the initial one.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def extended_starts(centre: FloatArray, radius_mm: float) -> FloatArray:
     Parameters
     ----------
     centre
-        Middle of the lattice, mm relative to the body's centre under the initial map, shape (3,).
+        Middle of the lattice, mm relative to the body's centre under the initial transform, shape
+        (3,).
     radius_mm
         Radius of the body in mm, to which the step of the lattice is proportional.
     """
@@ -73,7 +75,7 @@ def extended_starts(centre: FloatArray, radius_mm: float) -> FloatArray:
 
 
 def subsample_starts(starts: FloatArray, count: int) -> FloatArray:
-    """Return `count` of the starts, the initial map first and the others evenly spaced."""
+    """Return `count` of the starts, the initial transform first and the others evenly spaced."""
     index = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
     return np.asarray(starts[np.unique(index)])
 

@@ -34,8 +34,8 @@ class LogStretchPrior:
     Parameters
     ----------
     start
-        Linear part of the initial map, shape (3, 3), which the maps follow and whose stretches
-        count too.
+        Linear part of the initial transform, shape (3, 3), which the maps follow and whose
+        stretches count too.
     """
 
     start: FloatArray
@@ -62,7 +62,7 @@ def with_stretch_prior(measure: Measure, motion: Motion, images: PreparedPair) -
         return measure
     start = images.pair.start
     linear = start.matrix[:3, :3] if isinstance(start, AffineTransform) else np.eye(3)
-    if np.linalg.det(linear) <= 0:  # an initial map that reflects is taken to be intended
+    if np.linalg.det(linear) <= 0:  # an initial transform that reflects is taken to be intended
         linear = np.eye(3)
     weight = min(MAX_WEIGHT, REFERENCE_SAMPLES / images.independent_samples())
     return WeightedSum(measure, LogStretchPrior(linear), weight)

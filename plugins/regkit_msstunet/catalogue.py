@@ -116,7 +116,7 @@ def build_reorienter(
         A parameter is invalid, or the grid is too small or no multiple of 16 `space_to_depth`.
     """
     if name not in NETWORKS:
-        raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
+        raise UnknownNameError(f"no network is called '{name}'; available: {', '.join(NETWORKS)}")
     _check_localizer(localizer)
     size = NetworkSize(
         grid_size, width, norm, space_to_depth, localizer_width, localizer, _three(zooms)

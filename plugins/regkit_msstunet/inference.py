@@ -102,7 +102,9 @@ def _given_pose(pair: Pair, origin: AffineTransform) -> AffineTransform:
     """Return the pose for a network without a localizer: the initial transform."""
     start = pair.start @ origin.inverse()
     if not (isinstance(start, AffineTransform) and start.is_rigid):
-        raise RegistrationError("these weights label a given pose, and take a rigid initial map")
+        raise RegistrationError(
+            "these weights label a given pose, and take a rigid initial transform"
+        )
     return start
 
 

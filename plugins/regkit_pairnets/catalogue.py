@@ -59,7 +59,7 @@ def build_pair_network(name: str, grid_shape: GridShape, **switches: Any) -> Pai
         It has no such switch, a switch cannot take its value, or the grid is too small.
     """
     if name not in NETWORKS:
-        raise UnknownNameError(f"no network is called '{name}'; there are {', '.join(NETWORKS)}")
+        raise UnknownNameError(f"no network is called '{name}'; available: {', '.join(NETWORKS)}")
     kind = NETWORKS[name]
     check_switches(kind, name, switches)
     return kind(grid_shape, **switches)

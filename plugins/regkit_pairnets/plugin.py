@@ -6,22 +6,26 @@ from regkit.plugin import MethodSpec, hookimpl
 
 EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
 NEEDS = {"torch": "torch", "safetensors": "safetensors"}
-CHEN = "Chen et al. 2022, MICCAI, cross-modality registration of cardiac SPECT and CT"
+CHEN = (
+    "Chen et al. 2022, Dual-Branch Squeeze-Fusion-Excitation Module for Cross-Modality "
+    "Registration of Cardiac SPECT and CT, MICCAI, arXiv:2206.05278"
+)
+CARDIAC = "for cardiac SPECT (fixed) and attenuation map (moving)"
 
 
 @hookimpl
 def regkit_methods() -> Iterable[MethodSpec]:
     """Offer the learned rigid methods."""
     return (
-        _learned("dvnet", "two shallow streams, fused late; of SPECT and mu-map"),
-        _learned("msreg", "ResNeXt-50 over both images; of SPECT and mu-map"),
-        _learned("densenet", "two densely connected streams; of SPECT and mu-map"),
-        _learned("densenet-nonlocal", "DenseNet with cross attention; of SPECT and mu-map"),
-        _learned("dusfe", "DenseNet with squeeze-fuse-excitation; of SPECT and mu-map"),
+        _learned("dvnet", f"two shallow streams, fused late, {CARDIAC}"),
+        _learned("msreg", f"ResNeXt-50 over both images, {CARDIAC}"),
+        _learned("densenet", f"two densely connected streams, {CARDIAC}"),
+        _learned("densenet-nonlocal", f"DenseNet with cross attention, {CARDIAC}"),
+        _learned("dusfe", f"DenseNet with squeeze-fusion-excitation, {CARDIAC}"),
         _learned(
             "attention-reg",
-            "cross-modal attention; of prostate MR and ultrasound",
-            "doi:10.1016/j.media.2022.102612",
+            "cross-modal attention, for prostate MR and ultrasound",
+            "Song et al. 2022, Medical Image Analysis, doi:10.1016/j.media.2022.102612",
         ),
     )
 

@@ -12,10 +12,12 @@ from regkit_pairnets.card import PairNetCard
 
 @dataclass(frozen=True)
 class LearnedRegistration(LearnedMethod):
-    """Rigid registration by a trained network that reads the motion off both images.
+    """Rigid registration by a trained network that estimates the motion from both images.
 
     The network sees both images on its own grid around the fixed image. Each pass corrects the
     transform so far. A domain guard warns when the images are not like those of training.
+    The weights that come with regkit were trained on simulated patients only: they have seen no
+    clinical image.
 
     Parameters
     ----------

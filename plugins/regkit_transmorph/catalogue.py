@@ -52,7 +52,7 @@ def build_transmorph(variant: str, image_size: Size, **switches: Any) -> TransMo
     """
     if variant not in VARIANTS:
         raise UnknownNameError(
-            f"TransMorph has no variant '{variant}'; there are {', '.join(VARIANTS)}"
+            f"TransMorph has no variant '{variant}'; available: {', '.join(VARIANTS)}"
         )
     check_switches(TransMorphAffine, "TransMorph", switches)
     return TransMorphAffine(image_size, **{**VARIANTS[variant], **switches})

@@ -110,7 +110,7 @@ def _register_swapped(
     start = pair.start
     if not isinstance(start, AffineTransform):
         raise RegistrationError(
-            "these weights take a fixed CT and a moving PET, and an initial map that is not "
+            "these weights take a fixed CT and a moving PET, and an initial transform that is not "
             "affine cannot be turned about; swap the images"
         )
     images = pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask

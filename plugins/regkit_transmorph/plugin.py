@@ -6,7 +6,10 @@ from regkit.plugin import MethodSpec, hookimpl
 
 EVERYTHING = frozenset({"initial", "fixed_mask", "moving_mask"})
 NEEDS = {"torch": "torch", "safetensors": "safetensors"}
-CHEN = "arXiv:2409.13863"
+CHEN = (
+    "Chen et al. 2024, Unsupervised Learning of Multi-modal Affine Registration for PET/CT, "
+    "arXiv:2409.13863"
+)
 MEASURES = {"mi": "mutual information", "cr": "correlation ratio"}
 
 
@@ -21,7 +24,7 @@ def _network(measure: str) -> MethodSpec:
     return MethodSpec(
         name=name,
         target="regkit_transmorph.registrar:TransMorph",
-        summary=f"transformer trained by {MEASURES[measure]}; of whole-body PET and CT",
+        summary=f"transformer trained by {MEASURES[measure]}, for whole-body CT and PET",
         model="affine",
         supports=EVERYTHING,
         requires=NEEDS,
@@ -36,7 +39,7 @@ def _refined(measure: str) -> MethodSpec:
     return MethodSpec(
         name=f"transmorph-{measure}-iso",
         target="regkit_transmorph.iso:InstanceSpecific",
-        summary=f"the same or a search, then {MEASURES[measure]} optimised for the pair",
+        summary=f"TransMorph or multi-start search, refined on the pair by {MEASURES[measure]}",
         model="affine",
         supports=EVERYTHING,
         requires={**NEEDS, "numba": "numba"},

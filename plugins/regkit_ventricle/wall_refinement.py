@@ -34,10 +34,9 @@ class WallRefinement:
     endocardium are each moved by one distance; the pose stays. The labels are kept as they were
     if the image does not determine the thickness within 0.4 mm, if a surface would move by almost
     2 mm, or if the wall would get a hole; in SPECT this is the rule. The result is only as good
-    as the model:
-    uptake that differs between the inner and the outer part of the wall, or high uptake all around
-    it, makes the wall seem thinner or thicker than it is. Without labels the initial transform is
-    returned.
+    as the model: uptake that differs between the inner and the outer part of the wall, or high
+    uptake all around it, makes the wall seem thinner or thicker than it is. Without labels the
+    initial transform is returned.
     """
 
     def register(self, pair: Pair) -> Estimate:

@@ -36,7 +36,7 @@ class Pair:
 
     @property
     def start(self) -> Transform:
-        """The initial map, identity when none was given."""
+        """The initial transform, identity when none was given."""
         return IDENTITY if self.initial is None else self.initial
 
 

@@ -196,7 +196,7 @@ class Registry:
 
     def metric(self, name: str) -> RegisteredSpec[MetricSpec]:
         """Return the metric of a name, as `method` does."""
-        return self._only(self.metrics, name, "metric")
+        return self._only(self.metrics, name, "score")
 
     def dataset(self, name: str) -> RegisteredSpec[DatasetSpec]:
         """Return the dataset of a name, as `method` does."""
@@ -255,13 +255,13 @@ def default_registry(builtin_only: bool = False) -> Registry:
     return Registry(disabled=[name.strip() for name in disabled], builtin_only=builtin_only)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return a hint with the known names closest to a word, or with all of them."""
+def suggest(word: str, known: Iterable[str], heading: str = "available") -> str:
+    """Return a hint with the known names closest to a word, or with all of them, as a list."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return f"there is {', '.join(known)}" if known else "there is none"
+    return f"{heading}: {', '.join(known) or 'none'}"
 
 
 def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySpec]:

@@ -190,7 +190,7 @@ def install(
     if weights.method not in known:
         raise FileFormatError(
             f"{file} is for the method '{weights.method}', which no plugin offers; "
-            f"there is {', '.join(known) or 'none that uses weights'}"
+            f"methods with weights: {', '.join(known) or 'none'}"
         )
     check(weights)
     from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - loads numpy, which a listing must not

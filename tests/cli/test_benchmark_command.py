@@ -49,7 +49,7 @@ def test_a_folder_is_run_scored_and_summarised(run, dataset, tmp_path):
     done = run("benchmark", dataset, "-m", "identity,moments", "-o", out)
     assert done.exit_code == 0, done.stderr
     assert "mine: 2 cases" in done.stdout
-    assert f"Everything is in {out}" in done.stdout
+    assert f"Results are in {out}" in done.stdout
     assert done.stderr == ""  # no progress where nobody watches
     assert {f.name for f in out.iterdir()} >= {
         "config.toml",

@@ -81,7 +81,7 @@ def test_methods_without_weights_say_how_to_get_them() -> None:
         (["train", "dvnet", "--data", "spect-tc", "-o", "out"], "did you mean spect-ct"),
         (
             ["train", "dvnet", "--data", "spect-ct", "-o", "out", "--preset", "slow"],
-            "no preset is called 'slow'; there is fast, paper",
+            "no preset is called 'slow'; available: fast, paper",
         ),
         (
             ["train", "dvnet", "--data", "spect-ct", "-o", "out", "--device", "cuda:99"],

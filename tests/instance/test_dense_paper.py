@@ -96,7 +96,7 @@ def test_the_map_is_that_of_the_last_loss_before_the_last_step() -> None:
 
 
 def test_the_correction_follows_the_initial_map() -> None:
-    """Images that are apart as the initial map says need no correction."""
+    """Images that are apart as the initial transform says need no correction."""
     truth = rigid((10, -20, 30), (40, -30, 20))
     fixed, moving = thorax(SMALL, "ct"), thorax(SMALL, "ct", truth)
     pairs = Pair(fixed, moving, initial=truth), Pair(fixed, moving)

@@ -231,7 +231,7 @@ def test_switches_that_cannot_be(switches, says) -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(UnknownNameError, match="no network is called 'w-net'; there are ms-st"):
+    with pytest.raises(UnknownNameError, match="no network is called 'w-net'; available: ms-st"):
         build_reorienter(32, "w-net")
 
 

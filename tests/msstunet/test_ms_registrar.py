@@ -275,7 +275,7 @@ def test_weights_that_label_a_pose_take_the_initial_one(told) -> None:
     assert dict(overlaps(found.labels, phantom))[1] > 0.93
     told(needs_pose=True)
     stretched = replace(case.pair, initial=AffineTransform(np.diag([2.0, 1, 1, 1])))
-    with pytest.raises(RegistrationError, match="take a rigid initial map"):
+    with pytest.raises(RegistrationError, match="take a rigid initial transform"):
         LearnedReorientation().register(stretched)
 
 

@@ -81,7 +81,7 @@ def test_group_norm_does_the_same_in_training_as_in_use(name) -> None:
 
 
 def test_an_unknown_network_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="no network is called 'voxelmorph'; there are dv"):
+    with pytest.raises(UnknownNameError, match="no network is called 'voxelmorph'; available: dv"):
         build_pair_network("voxelmorph", (8, 8, 8))
 
 

@@ -157,7 +157,7 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
     assert result.verdict.status != "OK"
     assert "the fixed image is ct, and dvnet was trained on spect" in words
     assert "the moving image's mean intensity is 0." in words
-    assert "voxel size in mm is 8, and dvnet was trained on 0 to 4" in words
+    assert "voxel size in mm is 8; the training images of dvnet had at most 4" in words
     assert "the moving image is" not in words  # a CT stands in for a mu-map
 
 
@@ -231,8 +231,18 @@ def test_a_card_that_no_training_writes(change, says) -> None:
     ("learnt", "low", "high", "says"),
     [
         ("mu", -1000.0, 1500.0, r"moving image runs from -1000 to 1500: no attenuation per cm"),
-        ("mu", 0.0, 900.0, "no attenuation per cm; of a CT in HU, say ct"),
-        ("ct", 0.0, 0.25, "no CT in HU; of attenuation per cm, say mu"),
+        (
+            "mu",
+            0.0,
+            900.0,
+            "not an attenuation map in 1/cm; if it is a CT in HU, give `--moving-modality ct`",
+        ),
+        (
+            "ct",
+            0.0,
+            0.25,
+            "not a CT in HU; if it is an attenuation map in 1/cm, give `--moving-modality mu`",
+        ),
         ("mu", 0.0, 0.3, None),
         ("ct", -1024.0, 1500.0, None),
     ],

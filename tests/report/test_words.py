@@ -184,7 +184,7 @@ def test_without_a_fixed_image_the_origin_is_the_centre():
 @pytest.mark.parametrize(
     ("diagonal", "said"),
     [
-        ((1, 1, 1), "1.000000: volumes are kept"),
+        ((1, 1, 1), "1.000000: volumes are preserved"),
         ((1.1, 1, 1), "1.100000: volumes grow by 10.00 %"),
         ((1, 0.5, 1), "0.500000: volumes shrink by 50.00 %"),
         ((-1, 1, 1), "a reflection: it swaps left and right"),

@@ -174,7 +174,7 @@ class IgnoresInitial(Centroid):
 
 
 class WrongOrder(Centroid):
-    """Finds the increment in the moving frame and puts it before the initial map."""
+    """Finds the increment in the moving frame and puts it before the initial transform."""
 
     def total(self, pair: Pair, increment: AffineTransform) -> Transform:
         return pair.start @ increment

@@ -110,7 +110,7 @@ def test_a_mistake_fails_only_checks_it_concerns(toy: str) -> None:
 def test_what_is_not_declared_is_said_so() -> None:
     found = {o.check: o for o in run_checks(offer("Centroid", supports=frozenset()))}
     assert found["supports initial"] == CheckResult(
-        "supports initial", "not declared", "it does not support an initial map"
+        "supports initial", "not declared", "it does not support an initial transform"
     )
     assert found["supports both masks"].why == "it does not support a fixed mask and moving mask"
     assert {found[check].status for check in MASKS} == {"not declared"}

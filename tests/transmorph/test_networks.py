@@ -145,7 +145,7 @@ def test_switches_of_small_networks(switches) -> None:
 @pytest.mark.parametrize(
     ("arguments", "switches", "error", "says"),
     [
-        (("mi", CUBE), {}, UnknownNameError, "no variant 'mi'; there are cr, original"),
+        (("mi", CUBE), {}, UnknownNameError, "no variant 'mi'; available: cr, original"),
         (("cr", CUBE), {"wdth": 1}, ParameterError, "no switch 'wdth'; it has"),
         (("cr", CUBE), {"width": 0}, ParameterError, "width takes a positive number, got 0"),
         (("cr", CUBE), {"depths": (2, 2)}, ParameterError, "one number each for every stage"),

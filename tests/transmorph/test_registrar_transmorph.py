@@ -155,7 +155,10 @@ def test_the_guard_tells_the_verdict_why(monkeypatch) -> None:
     words = "; ".join(result.verdict.reasons)
     assert result.verdict.status != "OK"
     assert "the moving image's mean intensity is 0." in words
-    assert "the fixed image's voxel size in mm is 8, and transmorph-cr was trained on" in words
+    assert (
+        "the fixed image's voxel size in mm is 8; the training images of transmorph-cr had"
+        in words
+    )
     assert "the last of 2 passes still moved the image by 80.0 mm" in words
 
 

@@ -29,7 +29,7 @@ from regkit_instance.torch_backend.losses import loss_by_name
 def refine_chen2024(
     pair: Pair, measure: str, model: Model, rate: float, device_name: str
 ) -> Estimate:
-    """Refine the initial map by the schedule of `chen2024_schedule`.
+    """Refine the initial transform by the schedule of `chen2024_schedule`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-# A double holds every patch_size number up to 2**53; one bit is for rounding up.
+# A double holds every whole number up to 2**53; one bit is for rounding up.
 BITS = 52
 # Copies of a histogram on a GPU, so that fewer threads add to the same bin; chosen by hand.
 COPIES = 64

@@ -1,4 +1,4 @@
-"""Correlation ratio of images as a differentiable loss, of patch_size images and in patches.
+"""Correlation ratio of images as a differentiable loss, of whole images and in patches.
 
 The fraction of an image's variance explained by another image, with Gaussian Parzen windows.
 Roche et al. 1998, doi:10.1007/BFb0056301; as a loss, Chen et al. 2024, arXiv 2409.13863.

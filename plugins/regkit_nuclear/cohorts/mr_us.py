@@ -60,7 +60,7 @@ class MrUs(Cohort):
                 f"distance_mm takes 0 <= low <= high <= {SIDE_MM}, got {low}, {high}"
             )
         if self.size < 8:
-            raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
+            raise ParameterError(f"size must be at least 8 voxels, got {self.size}")
         draw_prostate_patient(0, self.push_mm).deformation  # noqa: B018 - refuses a push beyond its range
         super().__post_init__()
 

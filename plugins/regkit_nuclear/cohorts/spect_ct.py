@@ -105,7 +105,7 @@ class SpectCt(Cohort):
         if not 1 <= self.motions <= 26:
             raise ParameterError(f"motions takes 1 to 26, got {self.motions}")
         if self.size < 8:
-            raise ParameterError(f"size takes 8 voxels or more, got {self.size}")
+            raise ParameterError(f"size must be at least 8 voxels, got {self.size}")
         check_device(self.device)
         super().__post_init__()
 

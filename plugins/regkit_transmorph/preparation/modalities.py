@@ -29,9 +29,9 @@ def infer_modalities(pair: Pair) -> tuple[Pair, list[str]]:
     assumed = [role for role, image in images.items() if not image.modality]
     for role in assumed:
         images[role] = replace(images[role], modality=USUAL[role])
-    for image in images.values():
+    for role, image in images.items():
         if image.modality in UNITS:
-            check_unit(image, image.modality)
+            check_unit(image, image.modality, role if role in assumed else "")
     words = [
         f"the {role} image does not say what it is and was taken for a {USUAL[role].upper()}; "
         f"see --{role}-modality"

@@ -17,6 +17,12 @@ Window = tuple[float, float]
 # Chen et al. 2024, arXiv 2409.13863.
 WINDOWS: Mapping[str, Window] = {"ct": (-300.0, 300.0), "pet": (0.0, 15.0)}
 UNITS = {"ct": "HU", "pet": "SUV"}
+# Reasons for which an image in another unit is refused, with the finding.
+REFUSALS = {
+    "ct": "the CT must be in HU, with air about -1000; {}",
+    "pet": "the PET must be in SUV; {}. Give the DICOM series: regkit turns it into SUV, or names "
+    "the tag that is missing for it",
+}
 # A CT that has nothing as dark as fat, and a PET whose brightest hundredth is brighter than any
 # patient's, are in another unit.
 LIGHTEST_HU, LARGEST_SUV = -50.0, 200.0
@@ -78,21 +84,36 @@ def prepare(volume: Volume, modality: str = "", window: Window | None = None) ->
     return Prepared(Volume(array, volume.grid), body, record)
 
 
-def check_unit(volume: Volume, kind: str) -> None:
-    """Refuse a CT that is not in HU, or a PET that is not in SUV, with a `RegistrationError`."""
+def check_unit(volume: Volume, kind: str, assumed_role: str = "") -> None:
+    """Refuse a CT that is not in HU, or a PET that is not in SUV, with a `RegistrationError`.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    kind
+        ``ct`` or ``pet``.
+    assumed_role
+        ``fixed`` or ``moving``, if the modality of the image was assumed; empty if it was given.
+    """
+    finding = _other_unit(volume, kind)
+    if not finding:
+        return
+    if assumed_role:
+        raise RegistrationError(
+            f"the {assumed_role} image was taken for a {kind.upper()} but is not in "
+            f"{UNITS[kind]}: {finding}; give --{assumed_role}-modality"
+        )
+    raise RegistrationError(REFUSALS[kind].format(finding))
+
+
+def _other_unit(volume: Volume, kind: str) -> str:
+    """Return the finding that shows that an image is in another unit; empty if none does."""
     if kind == "ct":
         lowest = float(volume.array.min())
-        if lowest > LIGHTEST_HU:
-            raise RegistrationError(
-                f"the CT must be in HU, with air about -1000; its lowest value is {lowest:g}"
-            )
-        return
+        return f"its lowest value is {lowest:g}" if lowest > LIGHTEST_HU else ""
     bright = float(np.quantile(volume.array, 0.99))
-    if bright > LARGEST_SUV:
-        raise RegistrationError(
-            f"the PET must be in SUV; a hundredth of its values are above {bright:.4g}. Give the "
-            "DICOM series: regkit turns it into SUV, or names the tag that is missing for it"
-        )
+    return f"a hundredth of its values are above {bright:.4g}" if bright > LARGEST_SUV else ""
 
 
 def _amounts(volume: Volume, kind: str, body: LabelMap) -> dict[str, float]:

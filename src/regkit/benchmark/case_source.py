@@ -56,7 +56,7 @@ class DatasetRef:
         if not Path(self.place).exists():
             raise UnknownNameError(
                 f"'{self.place}' is neither a dataset nor a dataset folder; "
-                f"there is {', '.join(sorted(available)) or 'no dataset'}{registry.disabled_hint}"
+                f"available: {', '.join(sorted(available)) or 'none'}{registry.disabled_hint}"
             )
         if self.parameters:
             raise BenchmarkError(

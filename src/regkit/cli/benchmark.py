@@ -50,7 +50,7 @@ Limit = Annotated[
 Split = Annotated[
     str,
     typer.Option(
-        metavar=SPLIT_VALUES, rich_help_panel=DATASET, help="Part of the dataset. By default all."
+        metavar=SPLIT_VALUES, rich_help_panel=DATASET, help="Part of the dataset. Default: all."
     ),
 ]
 DatasetParameters = Annotated[
@@ -76,7 +76,7 @@ MethodsSeed = Annotated[
     int | None,
     typer.Option(
         rich_help_panel=COMPUTATION,
-        help="Seed of the methods; the same seed gives the same result. By default 0.",
+        help="Seed of the methods; the same seed gives the same result. Default: 0.",
     ),
 ]
 MethodsDevice = Annotated[
@@ -84,7 +84,7 @@ MethodsDevice = Annotated[
     typer.Option(
         metavar=DEVICE_VALUES,
         rich_help_panel=COMPUTATION,
-        help="Device for methods that can use a GPU. By default auto.",
+        help="Device for methods that can use a GPU. Default: auto.",
     ),
 ]
 ConfigFile = Annotated[
@@ -100,7 +100,7 @@ WorkerThreads = Annotated[
     typer.Option(
         min=0,
         rich_help_panel=COMPUTATION,
-        help="Number of CPU threads of each process. By default the cores divided by --workers.",
+        help="Number of CPU threads of each process. Default: the cores divided by --workers.",
     ),
 ]
 Timeout = Annotated[
@@ -109,7 +109,8 @@ Timeout = Annotated[
         min=0.001,
         metavar="SECONDS",
         rich_help_panel=COMPUTATION,
-        help="Time limit of a method on one case, in seconds. By default 3600.",
+        help="Time limit of each stage of a case (reading, registering, scoring), in seconds. "
+        "Default: 3600.",
     ),
 ]
 MemoryLimit = Annotated[
@@ -118,7 +119,7 @@ MemoryLimit = Annotated[
         min=0,
         metavar="MB",
         rich_help_panel=COMPUTATION,
-        help="Memory limit of a process, in MB; 0 for none. By default none.",
+        help="Memory limit of a process, in MB; 0 for none. Default: none.",
     ),
 ]
 DaskAddress = Annotated[
@@ -132,7 +133,7 @@ DaskAddress = Annotated[
 RetryFailed = Annotated[
     bool,
     typer.Option(
-        "--retry-failed", rich_help_panel=COMPUTATION, help="Run the failed records again."
+        "--retry-failed", rich_help_panel=COMPUTATION, help="Run the failed cases again."
     ),
 ]
 Baseline = Annotated[
@@ -170,8 +171,8 @@ def benchmark_command(
 
     Every method runs in its own process: a crash, a timeout or a lack of memory is one failed
     record. If interrupted, the same command continues. Without DATASET, --config or config.toml of
-    the output folder defines the benchmark, and options override it. With --compare and neither,
-    nothing is run.
+    the output folder defines the benchmark, and options override it. With --compare but
+    neither DATASET nor a configuration, only the comparison is made.
     """
     request = BenchmarkRequest(
         folder=output,

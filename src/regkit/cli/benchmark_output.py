@@ -79,7 +79,7 @@ def print_summary(summary: Summary, folder: Path) -> None:
             console.print(Text(f"  {note}"))
         for method, reason in dataset.unavailable.items():
             console.print(Text(f"  {method} could not run: {reason}"))
-    console.print(Text(f"Everything is in {folder}; the tables are in {folder / 'summary.md'}"))
+    console.print(Text(f"Results are in {folder}; the tables are in {folder / 'summary.md'}"))
 
 
 def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Table:

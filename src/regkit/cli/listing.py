@@ -35,7 +35,7 @@ def methods_command(as_json: AsJson = False) -> None:
         )
         for method in methods
     ]
-    print_table(("method", "model", "supports", "plugin", "status", "summary"), rows)
+    print_table(("method", "default model", "supports", "plugin", "status", "summary"), rows)
     for plugin in registry.plugins:
         if plugin.problem:
             typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}")

@@ -102,7 +102,7 @@ Margins = Annotated[
         metavar="SCORE=VALUE",
         rich_help_panel=OUTPUT,
         help="Equivalence margin of a score, in the unit of the score, such as dt_mm=3.4; "
-        "repeatable. By default the margins of the last summary.",
+        "repeatable. Default: the margins of the last summary.",
     ),
 ]
 FromFormat = Annotated[
@@ -110,6 +110,6 @@ FromFormat = Annotated[
     typer.Option(
         "--from",
         metavar="FORMAT",
-        help=f"Format of the transform file: {TRANSFORM_FORMATS}. By default by its content.",
+        help=f"Format of the transform file: {TRANSFORM_FORMATS}. Default: by content.",
     ),
 ]

@@ -50,7 +50,7 @@ Initializer = Annotated[
         metavar="auto|identity|centre|METHOD|FILE",
         rich_help_panel=METHOD,
         help="Initial transform: identity (trust the headers), centre (align the fields of view), "
-        "the result of a method, or a transform file. By default auto: the one of highest "
+        "the result of a method, or a transform file. Default: auto, the one of highest "
         "similarity among identity, centre and the initializers of plugins.",
     ),
 ]
@@ -75,7 +75,7 @@ FixedModality = Annotated[
     typer.Option(
         metavar=MODALITIES,
         rich_help_panel=IMAGES,
-        help="Modality of the fixed image (mu: attenuation map). By default that of the file.",
+        help="Modality of the fixed image (mu: attenuation map). Default: that of the file.",
     ),
 ]
 MovingModality = Annotated[
@@ -83,7 +83,7 @@ MovingModality = Annotated[
     typer.Option(
         metavar=MODALITIES,
         rich_help_panel=IMAGES,
-        help="Modality of the moving image (mu: attenuation map). By default that of the file.",
+        help="Modality of the moving image (mu: attenuation map). Default: that of the file.",
     ),
 ]
 CheckInverse = Annotated[
@@ -121,8 +121,9 @@ def register_command(
     """Register MOVING to FIXED, and assess whether the result can be trusted.
 
     Writes PREFIX.tfm (the transform: it maps points of FIXED to points of MOVING, LPS mm;
-    PREFIX.h5 if deformable), PREFIX_warped.nii.gz (MOVING on the grid of FIXED), PREFIX.json (the
-    record) and PREFIX.png (before and after); PREFIX_labels.nii.gz if the method segments.
+    PREFIX.h5 if deformable), PREFIX_warped.nii.gz (MOVING resampled onto the grid of FIXED),
+    PREFIX.json (the record) and PREFIX.png (before and after); PREFIX_labels.nii.gz if the method
+    segments.
     Exit code 3: done, but the verdict is FAIL.
     """
     request = RegisterRequest(

@@ -31,7 +31,7 @@ SegmentationMethod = Annotated[
         "-m",
         "--method",
         rich_help_panel=METHOD,
-        help="Method that finds labels. By default the one that the frame names, see "
+        help="Method that finds labels. Default: the one that the frame names, see "
         "`regkit show FRAME`.",
     ),
 ]
@@ -49,14 +49,14 @@ FrameOption = Annotated[
         "--to",
         metavar="FRAME",
         rich_help_panel=METHOD,
-        help="Standard frame; `regkit plugins` lists them. By default the only one.",
+        help="Standard frame; `regkit plugins` lists them. Default: the only installed frame.",
     ),
 ]
 Modality = Annotated[
     str,
     typer.Option(
         rich_help_panel=IMAGES,
-        help="Modality of the image. By default that of the file; `regkit show FRAME` lists those "
+        help="Modality of the image. Default: that of the file; `regkit show FRAME` lists those "
         "that the frame is made for.",
     ),
 ]

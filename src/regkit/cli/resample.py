@@ -1,4 +1,4 @@
-"""``regkit resample``: resample a moving image on the grid of a fixed one."""
+"""``regkit resample``: resample a moving image onto the grid of a fixed one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def resample_command(
     outside: FillValue = 0.0,
     from_format: FromFormat = None,
 ) -> None:
-    """Resample MOVING on the grid of FIXED through a saved transform.
+    """Resample MOVING onto the grid of FIXED through a saved transform.
 
     The transform maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING`
     writes it. Interpolation is linear.
@@ -70,4 +70,4 @@ def resample_command(
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     through = through.inverse() if inverse else through
     write_volume(resample(volume, grid, through, outside), output)
-    typer.echo(f"{output}: {moving} on the grid of {onto}, through {transform}")
+    typer.echo(f"{output}: {moving} resampled onto the grid of {onto}, through {transform}")

@@ -1,4 +1,4 @@
-"""``regkit show``: the description and the parameters of a method, metric, dataset or frame."""
+"""``regkit show``: the description and the parameters of a method, score, dataset or frame."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from regkit.registry import RegisteredSpec, Registry
 
 OfferedName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A method, metric, dataset or standard frame.")
+    str, typer.Argument(metavar="NAME", help="A method, score, dataset or standard frame.")
 ]
+
+# What users call the things that each class of spec describes.
+KINDS = {
+    "MethodSpec": "method",
+    "MetricSpec": "score",
+    "DatasetSpec": "dataset",
+    "FrameSpec": "standard frame",
+}
 
 
 def show_command(name: OfferedName) -> None:
-    """Describe a method, metric, dataset or standard frame: what it does, parameters, source."""
+    """Describe a method, score, dataset or standard frame: what it does, parameters, source."""
     registered = _registered(name, current_registry())
     typer.echo(f"{name}: {registered.spec.summary}\n")
     print_table(("", ""), _facts(registered), header=False)
@@ -36,7 +44,7 @@ def show_command(name: OfferedName) -> None:
 
 
 def _registered(name: str, registry: Registry) -> RegisteredSpec[Any]:
-    """Return the method, metric, dataset or frame of a name."""
+    """Return the method, score, dataset or frame of a name."""
     from regkit.registry import suggest
 
     names: set[str] = set()
@@ -51,7 +59,7 @@ def _registered(name: str, registry: Registry) -> RegisteredSpec[Any]:
             return find(name)
         names |= offered
     raise UnknownNameError(
-        f"no method, metric, dataset or frame is called '{name}'; "
+        f"no method, score, dataset or frame is called '{name}'; "
         f"{suggest(name, names)}{registry.disabled_hint}"
     )
 
@@ -60,8 +68,8 @@ def _facts(registered: RegisteredSpec[Any]) -> list[tuple[str, str]]:
     """Return the fields of a spec as rows, without the empty ones."""
     spec, owner = registered.spec, registered.owner
     facts = {
-        "kind": type(spec).__name__.removesuffix("Spec").lower(),
-        "model": getattr(spec, "model", ""),
+        "kind": KINDS[type(spec).__name__],
+        "default model": getattr(spec, "model", ""),
         "supports": _joined(getattr(spec, "supports", ())),
         "unit": getattr(spec, "unit", ""),
         "better": getattr(spec, "better", ""),

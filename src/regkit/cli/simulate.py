@@ -23,7 +23,7 @@ DatasetName = Annotated[
 ]
 NumberOfCases = Annotated[
     int | None,
-    typer.Option("-n", "--number", min=1, help="Number of cases. By default that of the dataset."),
+    typer.Option("-n", "--number", min=1, help="Number of cases. Default: that of the dataset."),
 ]
 CohortSeed = Annotated[
     int | None,

@@ -63,7 +63,7 @@ Steps = Annotated[
     typer.Option(
         min=1,
         rich_help_panel=TRAINING,
-        help="Total number of optimizer steps. By default that of the preset.",
+        help="Total number of optimizer steps. Default: that of the preset.",
     ),
 ]
 StartWeights = Annotated[
@@ -71,7 +71,7 @@ StartWeights = Annotated[
     typer.Option(
         metavar="NAME|FILE",
         rich_help_panel=TRAINING,
-        help="Weights to start from, such as the shipped ones. By default random.",
+        help="Weights to start from, such as the shipped ones. Default: random.",
     ),
 ]
 PresetOverrides = Annotated[
@@ -86,7 +86,7 @@ PresetOverrides = Annotated[
 TorchThreads = Annotated[
     int | None,
     typer.Option(
-        min=1, rich_help_panel=COMPUTATION, help="Number of CPU threads. By default all cores."
+        min=1, rich_help_panel=COMPUTATION, help="Number of CPU threads. Default: all cores."
     ),
 ]
 CacheFolder = Annotated[
@@ -112,7 +112,7 @@ def train_command(
     threads: TorchThreads = None,
     cache: CacheFolder = None,
 ) -> None:
-    """Train a learned method; the folder then holds its weights and their card.
+    """Train a learned method; writes its weights and their card to the folder.
 
     After an interruption, even a kill, the same command with --resume continues and gives the
     same learning curve.

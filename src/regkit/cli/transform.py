@@ -54,7 +54,7 @@ FormatOrFrom = Annotated[
         "--format",
         "--from",
         metavar="FORMAT",
-        help=f"Format of the transform file: {TRANSFORM_FORMATS}. By default by its content.",
+        help=f"Format of the transform file: {TRANSFORM_FORMATS}. Default: by content.",
     ),
 ]
 ToFormat = Annotated[
@@ -62,7 +62,7 @@ ToFormat = Annotated[
     typer.Option(
         "--to",
         metavar="FORMAT",
-        help=f"Format of OUT: {TRANSFORM_FORMATS}. By default by its suffix.",
+        help=f"Format of OUT: {TRANSFORM_FORMATS}. Default: by suffix.",
     ),
 ]
 

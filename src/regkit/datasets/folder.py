@@ -130,7 +130,9 @@ def build_dataset(name: str, parameters: Mapping[str, Any], registry: Registry) 
     known = signature(target).parameters
     for key in parameters:
         if key not in known:
-            raise ParameterError(f"{name} has no parameter '{key}'; {suggest(key, known)}")
+            raise ParameterError(
+                f"{name} has no parameter '{key}'; {suggest(key, known, 'its parameters')}"
+            )
     return cast("Dataset", target(**parameters))
 
 
@@ -175,7 +177,7 @@ def _load(index: Path) -> dict[str, Any]:
         # Windows programs write a byte order mark in front of UTF-8.
         content = json.loads(index.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        others = sorted(file.name for file in index.parent.glob("*.json"))
+        others = [f.name for f in sorted(index.parent.glob("*.json")) if _may_be_dataset(f)]
         hint = f"; give the JSON file itself if it is {' or '.join(others[:3])}" if others else ""
         raise FileFormatError(
             f"{index.parent} is not a dataset folder: there is no {index.name} in it{hint}"
@@ -187,6 +189,15 @@ def _load(index: Path) -> dict[str, Any]:
             f"{index}: a dataset is a JSON object, got a {type(content).__name__}"
         )
     return content
+
+
+def _may_be_dataset(file: Path) -> bool:
+    """Return whether a JSON file lists cases, in the form of regkit or of Learn2Reg."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and bool(content.keys() & {"cases", *LEARN2REG_PAIRS})
 
 
 def _check(index: Path, entries: list[dict[str, Any]]) -> None:

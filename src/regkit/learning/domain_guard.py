@@ -22,7 +22,7 @@ MU_TOLERANCE, MU_MAX = 0.1, 5.0
 FEATURE_NAMES = {
     "mean": "mean intensity",
     "std": "contrast",
-    "known_fraction": "share of the field of view that is shown",
+    "known_fraction": "fraction of the network's field of view that the image covers",
     "voxel_mm": "voxel size in mm",
 }
 # Weights for attenuation maps take a CT: `regkit.learning.preprocessing` scales both to the same
@@ -174,13 +174,20 @@ def domain_warnings(
         value, slack = features.get(name, low), TOLERANCE * (high - low)
         if not low - slack <= value <= high + slack:
             yield (
-                f"the {role} image's {names.get(name, name)} is {value:.3g}, and {method} "
-                f"was trained on {low:.3g} to {high:.3g}"
+                f"the {role} image's {names.get(name, name)} is {value:.3g}; the training images "
+                f"of {method} had {_range_text(value, low, high)}"
             )
 
 
-def unit_mismatch(values: NDArray[Any], modality: str) -> str | None:
-    """Return why an image cannot be in the unit of a modality, or None.
+def _range_text(value: float, low: float, high: float) -> str:
+    """Return the range of training in words; a lower end of 0 is left out above the range."""
+    if low == high:
+        return f"always {high:.3g}"
+    return f"at most {high:.3g}" if not low and value > high else f"{low:.3g} to {high:.3g}"
+
+
+def unit_mismatch(values: NDArray[Any], modality: str, role: str) -> str | None:
+    """Return a sentence on an image that cannot be in the unit of a modality, or None.
 
     Parameters
     ----------
@@ -188,10 +195,18 @@ def unit_mismatch(values: NDArray[Any], modality: str) -> str | None:
         Original intensities.
     modality
         Modality that the image is taken for.
+    role
+        ``fixed`` or ``moving``, for the sentence.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if modality == "mu" and (low < -MU_TOLERANCE or high > MU_MAX):
-        return f"runs from {low:g} to {high:g}: no attenuation per cm; of a CT in HU, say ct"
+        return (
+            f"the {role} image runs from {low:g} to {high:g}: not an attenuation map in 1/cm; "
+            f"if it is a CT in HU, give `--{role}-modality ct`"
+        )
     if modality == "ct" and low >= -MU_TOLERANCE and high <= MU_MAX:
-        return f"runs from {low:g} to {high:g}: no CT in HU; of attenuation per cm, say mu"
+        return (
+            f"the {role} image runs from {low:g} to {high:g}: not a CT in HU; "
+            f"if it is an attenuation map in 1/cm, give `--{role}-modality mu`"
+        )
     return None

@@ -36,6 +36,6 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
     state = {key: t.detach().cpu().contiguous() for key, t in network.state_dict().items()}
     with atomic_output(folder) as stage:
         weights = stage.path(f"{method}{SUFFIX}")
-        weights.write_bytes(save(state))  # its own writer would let nobody else read them
+        weights.write_bytes(save(state))  # `save_file` creates files readable by the owner only
         text = json.dumps({**card, "sha256": sha256(weights)}, indent=1) + "\n"
         stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")

@@ -176,8 +176,8 @@ def pair_warnings(pair: Pair, inputs: Sequence[Volume], card: Any) -> Iterator[s
     for role, image in zip(("fixed", "moving"), inputs, strict=True):
         original: Volume = getattr(pair, role)
         domain: ImageDomain = getattr(card, role)
-        unit = unit_mismatch(original.array, original.modality or domain.modality)
+        unit = unit_mismatch(original.array, original.modality or domain.modality, role)
         if unit:
-            yield f"the {role} image {unit} (--{role}-modality)"
+            yield unit
         features = domain_features(image.array, max(original.grid.spacing))
         yield from domain_warnings(domain, card.method, role, original.modality, features)

@@ -12,7 +12,7 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("pose", "dt_mm", "mm", "mean absolute error of the three translations"),
         _score("pose", "dr_deg", "deg", "mean absolute error of the three Euler angles"),
         _score("pose", "rotation_deg", "deg", "angle between estimated and true rotation"),
-        _score("pose", "tre_mm", "mm", "mean distance of mapped points from where they belong"),
+        _score("pose", "tre_mm", "mm", "mean distance of mapped points from their true positions"),
         _score("intensity", "nmse_pct", "%", "normalized squared error of the warped image"),
         _score("intensity", "nmae_pct", "%", "normalized absolute error of the warped image"),
         _score("segmentation", "dice", "", "mean Dice coefficient of the labels", "higher"),

@@ -30,7 +30,7 @@ def rotation_deg(evaluation: Evaluation) -> float:
 
 
 def tre_mm(evaluation: Evaluation) -> float:
-    """Target registration error: mean distance in mm of mapped points from where they belong."""
+    """Target registration error: mean distance of mapped points from their true positions, mm."""
     fixed, moving = evaluation.points
     mapped = evaluation.result.transform.map_points(fixed)
     return float(np.linalg.norm(mapped - moving, axis=1).mean())

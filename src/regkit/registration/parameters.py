@@ -94,7 +94,7 @@ def unknown_parameter(name: str, key: str, targets: Iterable[Any]) -> str:
         if new := getattr(target, "RENAMED_PARAMETERS", {}).get(key):
             return f"{name} has no parameter '{key}'; it is now called '{new}'"
         known |= parameters_of(target).keys()
-    return f"{name} has no parameter '{key}'; {suggest(key, known)}"
+    return f"{name} has no parameter '{key}'; {suggest(key, known, 'its parameters')}"
 
 
 def check_ranges(method: Any, **ranges: tuple[float, float]) -> None:

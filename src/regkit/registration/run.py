@@ -98,7 +98,7 @@ def run(
     registrar
         The method, with its parameters.
     pair
-        The images, masks and initial map.
+        The images, masks and initial transform.
     name
         Name of the method in the result and in errors; its class name by default.
     check_inverse

@@ -12,6 +12,7 @@ from regkit.geometry.transform import Transform
 from regkit.registrar import Pair
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
+    MAX_LOOSENESS_MM,
     evaluation_sample,
     measure_result,
 )
@@ -189,11 +190,15 @@ def _peak_offset(m: Measures, voxel_mm: float) -> Issue | None:
 
 def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
     limit = max(LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS * voxel_mm)
+    motion = m["looseness_mm"]
+    if motion < MAX_LOOSENESS_MM:
+        cost = f"{motion:.0f} mm of motion costs only {LOOSENESS_LOSS:.0%}"
+    else:
+        cost = f"more than {motion:.0f} mm of motion costs less than {LOOSENESS_LOSS:.0%}"
     return _issue(
-        f"the position is loosely determined: in some direction {m['looseness_mm']:.0f} mm of "
-        f"motion cost only {LOOSENESS_LOSS:.0%} of the similarity inside the body; compare the "
-        "images by eye",
-        check=m["looseness_mm"] > limit,
+        f"the position is loosely determined: in some direction {cost} of the similarity inside "
+        "the body; compare the images by eye",
+        check=motion > limit,
     )
 
 

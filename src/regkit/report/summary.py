@@ -52,5 +52,5 @@ def _measures(measures: Mapping[str, float]) -> str:
         f"  {measures['overlap']:.0%} of the fixed body maps into the moving image; similarity "
         f"{measures['similarity']:.3f}, {measures['gain_over_start']:+.3f} over the initial "
         f"transform, {measures['gain_over_identity']:+.3f} over the identity "
-        "(1: independent images, 2: identical images)\n"
+        "(1: independent, 2: each image determines the other)\n"
     )

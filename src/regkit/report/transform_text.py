@@ -39,7 +39,7 @@ TURNS = (
 MODELS = {
     "identity": "identity: no motion",
     "translation": "translation: a shift without rotation",
-    "rigid": "rigid: rotation and translation; distances are kept",
+    "rigid": "rigid: rotation and translation; distances are preserved",
     "similarity": "similarity: rotation, translation and one scale for all directions",
     "affine": "affine: rotation, translation, scales and shears",
     "displacement field": "displacement field: a shift for every point",
@@ -192,7 +192,7 @@ def _volume_change(determinant: float) -> str:
         return "singular: the map has no inverse"
     percent = (determinant - 1) * 100
     if abs(percent) < 0.005:
-        return "volumes are kept"
+        return "volumes are preserved"
     return f"volumes {'grow' if percent > 0 else 'shrink'} by {abs(percent):.2f} %"
 
 

@@ -19,7 +19,7 @@ from regkit.similarity.point_sample import sample_points
 
 @dataclass(frozen=True, eq=False)
 class CenteredPair:
-    """A pair whose fixed body, and where the initial map takes it, are at the origin.
+    """A pair whose fixed body, and where the initial transform takes it, are at the origin.
 
     Only headers change, no voxel. Build it with `center_pair` or `normalize_scale`; `pair` counts
     lengths in units of `unit_mm`.

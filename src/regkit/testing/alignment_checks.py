@@ -116,7 +116,7 @@ def improves_alignment(subject: MethodUnderTest) -> None:
 
 
 def leaves_images_where_they_are(subject: MethodUnderTest) -> None:
-    """Check that a method that does not align returns the initial map on every grid."""
+    """Check that a method that does not align returns the initial transform on every grid."""
     require_declared(not subject.spec.is_registration, "it aligns images")
     for build in (*phantom_pairs.GRIDS.values(), phantom_pairs.from_afar):
         pair = build().pair
@@ -135,8 +135,10 @@ def sizes_may_differ(subject: MethodUnderTest) -> None:
 
 
 def supports_initial(subject: MethodUnderTest) -> None:
-    """Check that the map returned includes the initial map, composed in the right order."""
-    require_declared("initial" in subject.spec.supports, "it does not support an initial map")
+    """Check that the map returned includes the initial transform, composed in the right order."""
+    require_declared(
+        "initial" in subject.spec.supports, "it does not support an initial transform"
+    )
     _require_general(subject)
     problem = phantom_pairs.from_afar()
     found = subject.register(problem.pair).transform

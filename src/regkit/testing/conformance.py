@@ -100,7 +100,7 @@ def method_tests(name: str, registry: Registry | None = None) -> Any:
     def test(check: str) -> None:
         report_check(check, subject())
 
-    test.__doc__ = f"The method '{name}' keeps regkit's contract."
+    test.__doc__ = f"The method '{name}' satisfies regkit's contract."
     # Collected under any name in the test module.
     test.__test__ = True  # type: ignore[attr-defined]
     return test

@@ -66,7 +66,7 @@ class Problem:
 
     @property
     def start_mm(self) -> float:
-        """Error of the initial map."""
+        """Error of the initial transform."""
         return self.error_mm(self.pair.start)
 
 
@@ -196,7 +196,7 @@ def sizes() -> Problem:
 
 
 def from_afar(miss: AffineTransform = IDENTITY) -> Problem:
-    """Return images that overlap only under their initial map, the truth after `miss`."""
+    """Return images that overlap only under their initial transform, the truth after `miss`."""
     centre = FAR_MOTION.map_points((0.0, 0.0, 0.0))
     moving = covering(axes=FAR_MOTION.matrix[:3, :3], centre=centre)
     return pose_problem(covering(), moving, motion=FAR_MOTION, initial=FAR_MOTION @ miss)

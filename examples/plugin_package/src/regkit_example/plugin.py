@@ -20,7 +20,7 @@ def regkit_metrics():
         MetricSpec(
             name="worst_tre_mm",
             target="regkit_example.worst:worst_tre_mm",
-            summary="largest distance of mapped points from where they belong",
+            summary="largest distance of mapped points from their true positions",
             unit="mm",
         )
     ]

@@ -137,9 +137,10 @@ def _initialized(pair: Pair, init: str) -> Pair:
     if is_initializer(init, registry):
         return replace(pair, initial=initial_transform(init, pair, registry))
     if not file.is_file():
-        hint = suggest(init, initializer_names(registry))
+        methods = {method.spec.name for method in registry.methods}
+        hint = suggest(init, methods | {*initializer_names(registry)})
         raise ParameterError(
-            f"--init '{init}' is neither a transform file nor an initializer; {hint}"
+            f"--init '{init}': no such file, and no initializer or method of this name; {hint}"
         )
     return replace(
         pair, initial=read_transform(file, fixed=pair.fixed.grid, moving=pair.moving.grid)
