@@ -89,7 +89,8 @@ def test_a_folder_without_an_index_is_no_dataset(tmp_path):
 
 
 def test_a_folder_with_another_index_is_told_which(tmp_path):
-    (tmp_path / "X_dataset.json").write_text("{}")
+    (tmp_path / "X_dataset.json").write_text('{"cases": []}')
+    (tmp_path / "A_registration.json").write_text('{"method": "mi"}')
     with pytest.raises(
         FileFormatError, match=r"give the JSON file itself if it is X_dataset\.json"
     ):

@@ -138,6 +138,22 @@ def test_a_smooth_cylinder_of_noise_is_held_loosely_however_well_its_outline_fit
     assert assess(small_pair(), MOTION).measures["looseness_mm"] < 10
 
 
+@pytest.mark.parametrize(
+    ("looseness_mm", "words"),
+    [
+        (40.0, "some direction 40 mm of motion costs only 5% of"),
+        (100.0, "some direction more than 100 mm of motion costs less than 5% of"),
+    ],
+)
+def test_the_looseness_is_given_as_a_lower_limit_where_it_was_capped(
+    monkeypatch, looseness_mm, words
+):
+    measures = {**assess(small_pair(), MOTION).measures, "looseness_mm": looseness_mm}
+    monkeypatch.setattr("regkit.registration.verdict.measure_result", lambda *_: measures)
+    (reason,) = assess(small_pair(), MOTION).reasons
+    assert words in reason
+
+
 def test_every_reason_has_a_number_and_says_what_to_do():
     shrunk = AffineTransform.about(np.diag([0.5, 1.5, 1.4]), (90.0, 0, 0), (0, 0, 0))
     pair = small_pair(initial=MOTION)

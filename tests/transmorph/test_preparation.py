@@ -122,6 +122,13 @@ def test_what_cannot_be_prepared_is_said(image, words):
         prepare(image)
 
 
+def test_an_image_taken_for_a_ct_in_vain_asks_for_its_modality():
+    pair = Pair(Volume(pet().array, GRID), Volume(ct().array, GRID))
+    words = "the fixed image was taken for a CT but is not in HU: .*; give --fixed-modality"
+    with pytest.raises(RegistrationError, match=words):
+        infer_modalities(pair)
+
+
 def test_a_thin_piece_alone_is_better_than_nothing():
     array = np.full(GRID.shape_zyx, -1000.0)
     array[20, 30:32] = 40
