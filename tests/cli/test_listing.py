@@ -209,7 +209,7 @@ def test_show_explains_what_is_missing(elsewhere: dict[str, str]) -> None:
     [
         (
             ["show", "dicce"],
-            "no method, metric, dataset or frame is called 'dicce'; did you mean dice",
+            "no method, score, dataset or frame is called 'dicce'; did you mean dice",
         ),
         (["check", "identiti"], "no method is called 'identiti'; did you mean identity"),
         (["check", "needy"], "needy needs no-such: pip install no-such"),
