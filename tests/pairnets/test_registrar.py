@@ -230,7 +230,12 @@ def test_a_card_that_no_training_writes(change, says) -> None:
 @pytest.mark.parametrize(
     ("learnt", "low", "high", "says"),
     [
-        ("mu", -1000.0, 1500.0, r"moving image runs from -1000 to 1500: no attenuation per cm"),
+        (
+            "mu",
+            -1000.0,
+            1500.0,
+            r"moving image runs from -1000 to 1500: not an attenuation map in 1/cm",
+        ),
         (
             "mu",
             0.0,
