@@ -29,7 +29,7 @@ SMALL_VOXELS = 64
 
 @dataclass(frozen=True)
 class Greedy:
-    """Rigid normalised mutual information of greedy, from a rigid initial map.
+    """Rigid normalised mutual information of greedy, from a rigid initial transform.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ USUAL_WEIGHTS = ("transmorph-cr", "transmorph-mi")
 
 @dataclass(frozen=True)
 class InstanceSpecific:
-    """Optimizes the affine map of one pair, from a network's estimate, a search or an initial map.
+    """Optimizes the affine map of one pair, from a network's estimate, a search or `initial`.
 
     Chen et al. 2024, arXiv 2409.13863.
 

@@ -9,7 +9,7 @@ def regkit_methods():
         MethodSpec(
             name="tiny-regressor",
             target="regkit_tiny.method:TinyRegressor",
-            summary="small network trained in minutes; of SPECT and mu-map",
+            summary="small network trained in minutes, for SPECT and attenuation map",
             supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
             requires={"torch": "torch", "safetensors": "safetensors"},
             weights="regkit_tiny",
