@@ -119,8 +119,16 @@ def test_a_dataset_that_changed_in_between_is_noticed(tmp_path):
     run_benchmark(plan, tmp_path / "run", on_progress=change)
     assert [(r["case"], r["status"], r["error"]) for r in read_records(tmp_path / "run")] == [
         ("a", "ok", None),
-        ("b", "failed", "the dataset has case c where b was; it must not change"),
-        ("c", "failed", "the dataset has case b where c was; it must not change"),
+        (
+            "b",
+            "failed",
+            "the dataset has case c in place of b; it must not change during a benchmark",
+        ),
+        (
+            "c",
+            "failed",
+            "the dataset has case b in place of c; it must not change during a benchmark",
+        ),
     ]
 
 
@@ -142,7 +150,7 @@ def test_a_warp_is_kept_as_a_file(tmp_path):
 def test_a_method_that_changes_the_images_fails(tmp_path):
     run_benchmark(plan_of("scribbles"), tmp_path)
     errors = {record["error"] for record in read_records(tmp_path)}
-    assert errors == {"the method changed the images that it was given"}
+    assert errors == {"the method changed its input images; it must copy them first"}
 
 
 def test_only_one_of_the_copies_of_a_method_that_forks_answers(tmp_path):

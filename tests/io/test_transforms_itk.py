@@ -88,7 +88,9 @@ def test_a_bspline_is_refused(tmp_path):
 
 def test_a_2d_transform_is_refused(tmp_path):
     sitk.WriteTransform(sitk.Euler2DTransform(), str(tmp_path / "flat.tfm"))
-    with pytest.raises(TransformError, match=r"flat\.tfm: the transform is 2-D"):
+    with pytest.raises(
+        TransformError, match=r"flat\.tfm: the transform must be 3-D, got a 2-D one"
+    ):
         read_transform(tmp_path / "flat.tfm")
 
 
