@@ -136,13 +136,13 @@ def test_what_cannot_be_is_refused(name):
         ("spect-ct", {"amount": -1.0}, "amount takes 0 to 3"),
         ("spect-ct", {"counts": 0.0}, "counts takes a number above 0"),
         ("pet-ct", {"amount": 50.0}, "amount takes 0 to 3"),
-        ("spect-ct", {"size": 4}, "size takes 8"),
+        ("spect-ct", {"size": 4}, "size must be at least 8"),
         ("lv-pet", {"size": 33}, "even number of voxels"),
         ("lv-spect", {"size": 8}, "even number of voxels"),
         ("pet-ct", {"coarser": 0}, "coarser takes"),
         ("mr-us", {"distance_mm": (5.0, 1.0)}, "distance_mm takes"),
         ("mr-us", {"push_mm": 100.0}, "push_mm of the probe takes 0 to 20"),
-        ("mr-us", {"size": 2}, "size takes 8"),
+        ("mr-us", {"size": 2}, "size must be at least 8"),
     ],
 )
 def test_options_beyond_their_range_are_refused(name, options, words):
