@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real images in {folder.parent.name}/{folder.name}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def demo_images(tmp_path_factory) -> Path:
+    """What `regkit demo` leaves behind, as far as README and pages use it."""
+    from regkit.cli.demo import simulated_pair
+    from regkit.io import write_volume
+
+    folder = tmp_path_factory.mktemp("demo-images")
+    pair, _ = simulated_pair()
+    write_volume(pair.fixed, folder / "pet.nii.gz")
+    write_volume(pair.moving, folder / "ct.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def demo_files(demo_images: Path, tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(demo_images, "demo")
+    return tmp_path

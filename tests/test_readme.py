@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,8 +12,6 @@ from PIL import Image
 
 import pages
 import readme
-from regkit.cli.demo import simulated_pair
-from regkit.io import write_volume
 from regkit.registry import default_registry
 
 ROOT = Path(__file__).parents[1]
@@ -27,23 +24,6 @@ FILES = dict(
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def painted(tmp_path_factory) -> Path:
-    """What `regkit demo` leaves behind, as far as the README uses it."""
-    folder = tmp_path_factory.mktemp("painted")
-    pair, _ = simulated_pair()
-    write_volume(pair.fixed, folder / "pet.nii.gz")
-    write_volume(pair.moving, folder / "ct.nii.gz")
-    return folder
-
-
-@pytest.fixture
-def demo_files(painted: Path, tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(painted, "demo")
-    return tmp_path
 
 
 def test_it_is_short() -> None:
