@@ -9,12 +9,14 @@ INSTALLED := $(VENV)/.installed
 EXAMPLES := examples/plugin_package examples/learned_package
 DOCS_INSTALLED := $(VENV)/.installed-docs
 T ?= # a room, file or test below tests/: make test T=io
-LONG := conformance or training or simulation or end_to_end or slow or gpu
+LONG := conformance or training or simulation or registration or end_to_end or slow or gpu
 TESTS := $(addprefix tests/,$(strip $(T)))
 
 # What is built and what is installed are both pinned; pip reads the one or the other variable.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+# Tests start many processes; each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install debian demo test quick slow check docs clean
 
@@ -39,7 +41,7 @@ test: install
 	$(PYTEST) $(PARALLEL) -m "not slow and not gpu" $(TESTS)
 
 quick: install
-	$(PYTEST) $(PARALLEL) -m "not ($(LONG))" $(TESTS)
+	$(PYTEST) $(PARALLEL) --hypothesis-profile=quick -m "not ($(LONG))" $(TESTS)
 
 slow: install
 	$(PYTEST) -m "slow and not gpu" $(TESTS)

@@ -14,6 +14,7 @@ from hypothesis import settings
 
 # The same examples on every machine, however busy it is.
 settings.register_profile("regkit", deadline=None, derandomize=True)
+settings.register_profile("quick", settings.get_profile("regkit"), max_examples=10)
 settings.load_profile("regkit")
 
 

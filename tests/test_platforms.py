@@ -27,6 +27,7 @@ print(sum(name.startswith("regkit") for name in sys.modules))
 """
 
 
+@pytest.mark.end_to_end
 def test_every_module_of_the_core_imports_without_what_only_posix_has():
     done = subprocess.run(
         [sys.executable, "-c", PROBE], capture_output=True, text=True, check=False

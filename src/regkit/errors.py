@@ -1,5 +1,10 @@
 """The errors that regkit raises on purpose: one line with the fault, the value and a remedy."""
 
+import re
+
+# Escape sequences that colour text or move the cursor of a terminal.
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
 
 class RegkitError(Exception):
     """Base of all errors that a user can cause and fix."""
@@ -51,3 +56,9 @@ class RegistrationError(RegkitError):
 
 class BenchmarkError(RegkitError):
     """A benchmark that cannot be run, continued or compared."""
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, without terminal escape sequences and control characters."""
+    plain = _ESCAPE.sub("", text)
+    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())

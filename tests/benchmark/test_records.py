@@ -85,6 +85,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path):
         read_records(tmp_path)
 
 
+@pytest.mark.end_to_end
 def test_a_writer_killed_again_and_again_loses_and_doubles_nothing(tmp_path):
     told = -1
     for seed in range(6):

@@ -10,6 +10,8 @@ import pytest
 from regkit.registry import default_registry
 from regkit.report.method_table import method_table
 
+pytestmark = pytest.mark.end_to_end
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 

@@ -154,6 +154,7 @@ def test_a_device_that_is_not_there_is_refused(preset: str) -> None:
         iso.register(small_pair())
 
 
+@pytest.mark.registration
 class TestPaper:
     """The published schedule, cut short."""
 

@@ -13,6 +13,8 @@ from regkit.registration.run import run
 from regkit.similarity.point_sample import sample_points
 from regkit.testing.phantom_pairs import distance_mm
 
+pytestmark = pytest.mark.registration
+
 
 def moved(volume: Volume, by: AffineTransform) -> Volume:
     grid = Grid.from_affine(volume.grid.shape_zyx, by.matrix @ volume.grid.affine)

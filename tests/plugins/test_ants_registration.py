@@ -10,6 +10,8 @@ from regkit import AffineTransform, DisplacementField, Grid, LabelMap, Pair, Tra
 from regkit.errors import RegistrationError
 from regkit_ants.registration import AntsLinear
 
+pytestmark = pytest.mark.registration
+
 pytest.importorskip("ants")
 
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))

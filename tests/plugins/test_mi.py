@@ -24,6 +24,8 @@ from regkit.similarity.point_sample import sample_points
 from regkit.testing.phantom import thorax
 from regkit_classic.mi import MutualInformation
 
+pytestmark = pytest.mark.registration
+
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))
 
 

@@ -22,6 +22,8 @@ from regkit.report.viewer import MAX_VOXELS, licences, scene
 from regkit.statistics import StatisticsSettings, summarize
 from regkit.testing.phantom import thorax
 
+pytestmark = pytest.mark.end_to_end
+
 needs_browser = pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
 
 

@@ -29,6 +29,8 @@ from regkit.statistics.agreement import Agreement
 from regkit.statistics.summary import StatisticsSettings
 from regkit.testing.phantom import thorax
 
+pytestmark = pytest.mark.end_to_end
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "file-formats.md"
 GRID = Grid((14, 12, 16), (20, 19, 22), (-165, -110, -135))
 MOTION = rigid((0, 0, 4), (12, 0, -8))

@@ -14,7 +14,6 @@ from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
 from regkit.statistics.summary_files import (
     format_value,
-    one_line,
     summary_csv,
     summary_json,
     summary_markdown,
@@ -249,11 +248,6 @@ def test_scores_that_could_not_be_computed_are_told() -> None:
 )
 def test_numbers_of_any_size_are_short(value: float, words: str) -> None:
     assert format_value(value) == words
-
-
-def test_text_from_elsewhere_is_one_plain_line() -> None:
-    text = "\x1b[31mred\x1b[0m\n \x07 ring\t\x00end \N{LATIN SMALL LETTER U WITH DIAERESIS}\n"
-    assert one_line(text) == "red ring end \N{LATIN SMALL LETTER U WITH DIAERESIS}"
 
 
 def test_costs_are_of_completed_runs_and_not_tested() -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.datasets.case import Case
-from regkit.errors import BenchmarkError, OutputError, RegkitError
+from regkit.errors import BenchmarkError, OutputError, RegkitError, one_line
 from regkit.geometry.transform import AffineTransform
 from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
@@ -26,7 +26,6 @@ from regkit.registrar import Pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry
-from regkit.statistics.summary_files import one_line
 
 TRANSFORMS_FOLDER = "transforms"
 # Characters of an error message in a record; chosen by hand.

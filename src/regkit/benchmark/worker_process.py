@@ -16,9 +16,8 @@ from typing import Any
 
 from regkit.benchmark.memory import resident_mb
 from regkit.benchmark.plan import BenchmarkTask, Plan
-from regkit.errors import BenchmarkError, OutputError
+from regkit.errors import BenchmarkError, OutputError, one_line
 from regkit.parallel import THREAD_VARIABLES
-from regkit.statistics.summary_files import one_line
 
 # Limit for importing a method's libraries, which the time limit of a case does not cover; chosen
 # by hand. A longer time limit of the plan holds for this too.

@@ -12,6 +12,7 @@ import typer
 
 from regkit.cli.context import current_registry
 from regkit.cli.progress import progress_bar
+from regkit.errors import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,8 +31,6 @@ LEADING_SCORES = ("dt_mm", "dr_deg", "tre_mm", "dice", "hd95_mm", "runtime_s")
 def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
     """Show the records done, the time remaining and failures; yield the function that updates."""
     from rich.progress import TextColumn, TimeElapsedColumn
-
-    from regkit.statistics.summary_files import one_line
 
     with progress_bar(TimeElapsedColumn(), TextColumn("{task.fields[remaining]}")) as bar:
         task = bar.add_task("starting", total=None, remaining="")
@@ -86,7 +85,7 @@ def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Tabl
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.summary_files import counted, format_mean, format_value, one_line
+    from regkit.statistics.summary_files import counted, format_mean, format_value
 
     title = f"{one_line(dataset.dataset)}: {counted(dataset.cases, 'case')}"
     table = Table(title=Text(title), title_justify="left")

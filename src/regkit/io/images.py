@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from regkit.errors import FileFormatError, OutputError, RegkitError
+from regkit.errors import FileFormatError, OutputError, RegkitError, one_line
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
@@ -102,9 +102,8 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
         ) from error
     except Exception as error:
         # A damaged file can make a format's library raise anything.
-        raise FileFormatError(
-            f"{path}: cannot be read, is it damaged? ({_one_line(error)})"
-        ) from error
+        cause = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
+        raise FileFormatError(f"{path}: cannot be read, is it damaged? ({cause})") from error
 
 
 def _reader(path: Path) -> str:
@@ -141,7 +140,3 @@ def _compact(volume: Volume) -> Volume:
         if limits.min <= lowest and highest <= limits.max:
             return volume.with_array(volume.array.astype(kind))
     return volume
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join([f"{type(error).__name__}:", *str(error).split()]).removesuffix(":")

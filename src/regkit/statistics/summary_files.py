@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from dataclasses import fields
 
+from regkit.errors import one_line
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary, Summary
 
-# Escape sequences that color text or move the cursor of a terminal.
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 METHOD_HEADER = (
     "| method | cases | failed | mean [95 % interval] | SD | median | 30 % are worse than "
     "| 5 % are worse than | worst | mean rank |\n|---|--:|--:|---|--:|--:|--:|--:|--:|--:|\n"
@@ -67,12 +65,6 @@ def format_value(value: float | None, nothing: str = "-") -> str:
 def counted(number: int, what: str) -> str:
     """Return a number with its noun, singular or plural: ``1 case`` or ``2 cases``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def one_line(text: str) -> str:
-    """Return text on one line, without terminal escape sequences and control characters."""
-    plain = ESCAPE.sub("", text)
-    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
 
 def format_p(p: float | None) -> str:
