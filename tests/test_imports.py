@@ -7,6 +7,8 @@ import pytest
 
 from regkit.testing.declaration_checks import HEAVY
 
+pytestmark = pytest.mark.end_to_end
+
 PROBE = """
 import sys
 from regkit.__main__ import main

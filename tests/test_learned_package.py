@@ -18,7 +18,7 @@ from small_training import write_cases
 
 PACKAGE = Path(__file__).parents[1] / "examples" / "learned_package"
 
-test_tiny_regressor = method_tests("tiny-regressor")
+test_tiny_regressor = pytest.mark.conformance(method_tests("tiny-regressor"))
 
 
 CHANGES = {"batch_size": 4, "warmup": 2, "log_every": 10, "checkpoint_every": 10}

@@ -17,7 +17,7 @@ from regkit.testing import method_tests
 
 PACKAGE = Path(__file__).parents[1] / "examples" / "plugin_package"
 
-test_edge_shift = method_tests("edge-shift")
+test_edge_shift = pytest.mark.conformance(method_tests("edge-shift"))
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,7 @@ def test_means_and_numbers_are_those_of_the_shared_cases():
     assert count_unmatched(made(tre), made(tre[:12])) == (8, 0)
 
 
+@pytest.mark.simulation
 def test_noise_is_seldom_called_a_change():
     """Two runs of a method that is random: at most 5 % of the comparisons may cry wolf."""
     wrong = 0

@@ -21,6 +21,8 @@ from regkit_instance.local_optima import LocalOptima
 from regkit_instance.multistart import MultiStartSearch, MultiStartSettings
 from regkit_instance.prepared_pair import PreparedPair
 
+pytestmark = pytest.mark.registration
+
 METHODS = ("fast-mi", "fast-cr")
 # As far as a PET and a CT of 9 mm voxels can tell.
 CLOSE_MM = 2.0

@@ -30,6 +30,8 @@ from regkit_instance.measures import WeightedSum
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.torch_backend import chen2024 as published
 
+pytestmark = pytest.mark.registration
+
 SLOW = pytest.param("local-cr", marks=pytest.mark.slow)
 MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", SLOW)
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))
@@ -154,7 +156,6 @@ def test_a_device_that_is_not_there_is_refused(preset: str) -> None:
         iso.register(small_pair())
 
 
-@pytest.mark.registration
 class TestPaper:
     """The published schedule, cut short."""
 

@@ -326,6 +326,7 @@ def test_a_card_survives_json() -> None:
     assert ReorientationCard.from_json(json.loads(json.dumps(plain.to_json())), "x") == plain
 
 
+@pytest.mark.conformance
 @pytest.mark.slow
 def test_installed_weights_keep_the_contract(trained) -> None:
     offer = default_registry().method("ms-st-unet")

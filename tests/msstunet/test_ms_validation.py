@@ -19,6 +19,8 @@ from regkit_msstunet.train.pose_augmentation import native_pose
 from regkit_msstunet.train.pose_sampler import PoseSampler
 from regkit_msstunet.train.validation import validate_reorientation
 
+pytestmark = pytest.mark.training
+
 LOOKS = 3
 CHOICES = ReorientationConfig(grid_size=48, spacing_mm=6.8, intensity_gamma=0.5, passes=LOOKS)
 USUAL = np.add(NUMBERS, (0.05, -0.04, 0.03, 0.02, -0.01, 0.03))

@@ -25,6 +25,7 @@ def test_dusfe_motions_have_the_papers_mean_misalignment():
     assert np.abs(angles).mean() == pytest.approx(8.33, rel=0.02)
 
 
+@pytest.mark.simulation
 def test_the_means_are_those_of_the_ranges_in_the_long_run():
     translations, angles = parameters(dusfe_motion, 10_000)
     assert np.abs(translations).mean() == pytest.approx(6.8 * 20 / 6, rel=0.01)

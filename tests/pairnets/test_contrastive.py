@@ -68,6 +68,7 @@ def test_positions_are_drawn_anew_and_repeatably() -> None:
     assert loss(0) != loss(1)
 
 
+@pytest.mark.training
 def test_streams_learn_to_agree_across_modalities() -> None:
     torch.manual_seed(0)
     network = build_pair_network("attention-reg", (8, 16, 16), width=0.25)

@@ -268,6 +268,7 @@ def test_a_scan_in_another_unit_is_doubted(monkeypatch, learnt, low, high, says)
         assert re.search(says, words)
 
 
+@pytest.mark.conformance
 def test_installed_weights_make_a_method(trained) -> None:
     offer = default_registry().method("dvnet")
     assert offer.problem == ""

@@ -18,6 +18,8 @@ from regkit import (
 from regkit.testing.phantom import thorax
 from regkit_classic.moments import Moments
 
+pytestmark = pytest.mark.registration
+
 BODY = np.random.default_rng(0).uniform(-70, 70, (100, 3))
 
 

@@ -33,6 +33,7 @@ def test_motions_stay_within_their_limits() -> None:
         assert np.linalg.norm(motion.map_points(CENTRE) - CENTRE) <= 25
 
 
+@pytest.mark.simulation
 def test_any_rotation_means_the_haar_measure() -> None:
     turns = np.array([motion.matrix[:3, :3] for motion in _motions(180, 0, 4000)])
     # Of uniform rotations every entry has mean 0 and mean square 1/3, and (pi - 2)/(2 pi) of the

@@ -13,6 +13,8 @@ from regkit.statistics.bootstrap import Means, draw_patients
 from regkit.statistics.paired_tests import sign_flips, wilcoxon
 from statistics_records import clustered
 
+pytestmark = pytest.mark.simulation
+
 RUNS = 2000
 PATIENTS = 25
 

@@ -17,6 +17,8 @@ from regkit_instance.torch_backend import chen2024 as published
 from regkit_transmorph.iso import InstanceSpecific
 from transmorph_weights import ANYTHING, card, domain, write_weights
 
+pytestmark = pytest.mark.registration
+
 GRID = phantom_pairs.covering()
 TRUTH = AffineTransform.about(
     rigid((6, -5, 9)).matrix[:3, :3] @ np.diag([1.07, 0.94, 1.05]), (12, -15, 20), (0, 0, 0)

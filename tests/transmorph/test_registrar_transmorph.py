@@ -187,6 +187,7 @@ def test_a_card_survives_json() -> None:
     assert TransMorphCard.from_json(json.loads(json.dumps(card().to_json())), "x") == card()
 
 
+@pytest.mark.conformance
 def test_installed_weights_make_a_method(trained) -> None:
     offer = default_registry().method("transmorph-cr")
     assert offer.problem == ""

@@ -121,6 +121,7 @@ def shown():
     return measure_ventricle(image, labels, POSE)
 
 
+@pytest.mark.end_to_end
 def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
     assert shown.verdict.status == "OK", shown.verdict.reasons
     drawn = np.asarray(ventricle_picture(shown, "truth").convert("L"), float)

@@ -6,6 +6,7 @@ For tests and the demo: its truth is exact, it has no symmetry, and it is painte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,8 @@ PARTS = (
 AIR = {"ct": -1000.0, "pet": 0.0}
 
 
+# Checks and tests ask for the same few images again and again.
+@lru_cache(maxsize=16)
 def thorax(
     grid: Grid, contrast: Contrast = "ct", pose: Transform = IDENTITY, noise: float = 0.0
 ) -> Volume:
