@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -36,6 +37,13 @@ def with_a_scar(x, y, z):
 
 def scan(sigma=2.6, along=2.6, *, uptake=everywhere, grid=None, noise=0.0):
     """Return what a scanner of a known resolution shows of a shell in a body."""
+    image = resample(_blurred_shell(sigma, along, uptake), grid or cube(3.0))
+    rough = np.random.default_rng(5).standard_normal(image.array.shape)
+    return image.with_array(image.array + np.float32(noise) * rough.astype(np.float32))
+
+
+@cache
+def _blurred_shell(sigma, along, uptake):
     points = FINE.to_physical(np.moveaxis(np.indices(FINE.shape_zyx), 0, -1))
     activity = np.zeros(FINE.shape_zyx)
     # Eight points of every voxel.
@@ -46,12 +54,10 @@ def scan(sigma=2.6, along=2.6, *, uptake=everywhere, grid=None, noise=0.0):
         whole, cavity = SHELL.inside(x, y, z, 0.0), SHELL.inside(x, y, z, SHELL.wall)
         activity += np.where(cavity, 0.15, np.where(whole, uptake(x, y, z), 0.1)) / 8
     widths = np.divide((along, sigma, sigma), 1.5)
-    blurred = Volume(gaussian_filter(activity, widths).astype(np.float32), FINE, "pet")
-    image = resample(blurred, grid or cube(3.0))
-    rough = np.random.default_rng(5).standard_normal(image.array.shape)
-    return image.with_array(image.array + np.float32(noise) * rough.astype(np.float32))
+    return Volume(gaussian_filter(activity, widths).astype(np.float32), FINE, "pet")
 
 
+@cache
 def labels_of(shell=SHELL):
     """Return labels of a shell on its own planes, as fine as a network's."""
     planes = box((1.0, 1.0, 1.0), np.eye(3), 120.0, AffineTransform(np.eye(4)))
