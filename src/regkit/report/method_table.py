@@ -1,4 +1,4 @@
-"""Render the README's table of methods."""
+"""Table of methods, as Markdown."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def method_table(registered: Iterable[RegisteredSpec[MethodSpec]]) -> str:
 
 def _row(spec: MethodSpec) -> str:
     masks = " and ".join(role for role in ("fixed", "moving") if f"{role}_mask" in spec.supports)
-    start = "a first guess" if "initial" in spec.supports else "scratch"
+    start = "an initial transform" if "initial" in spec.supports else "nothing"
     cells = (f"`{spec.name}`", spec.model, start, masks or "none", spec.summary)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
