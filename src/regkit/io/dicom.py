@@ -51,6 +51,11 @@ def read_folder(folder: Path) -> RawImage:
     return _to_suv(raw, headers)
 
 
+def image_files(path: Path) -> list[Path]:
+    """Return the DICOM files that hold the image of a path, in the order of their names."""
+    return list(_one_series(_headers(path))) if path.is_dir() else [path]
+
+
 def read_suv_conversion(path: Path) -> SuvConversion:
     """Return the conversion of a PET folder or file to SUV, that of the first slice.
 
