@@ -18,7 +18,8 @@ from regkit.io.dicom_pixels import stored_values
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_native_output
 from regkit.io.raw_image import RawImage
-from regkit.io.suv import SUV_ATTRIBUTES, SuvConversion, suv_conversions
+from regkit.io.real_world_values import MAPPING, RESCALE, header_scale
+from regkit.io.suv import SUV_ATTRIBUTES, SuvConversion, implausible_suv, suv_conversions
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,8 @@ _MODALITIES = {"CT": "ct", "PT": "pet", "MR": "mr", "US": "us", "NM": "spect"}
 _ATTRIBUTES = [
     "Modality", "SeriesInstanceUID", "SeriesDescription", "ImageType", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "ImagePositionPatient",
-    "ImageOrientationPatient", "PixelSpacing", "SpacingBetweenSlices", "RescaleSlope",
-    "RescaleIntercept", "DetectorInformationSequence", "SliceVector",
+    "ImageOrientationPatient", "PixelSpacing", "SpacingBetweenSlices", *RESCALE, MAPPING,
+    "DetectorInformationSequence", "SliceVector",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", *SUV_ATTRIBUTES,
 ]  # fmt: skip
 # Series that an error message lists; chosen by hand.
@@ -119,6 +120,9 @@ def _assemble(headers: Headers) -> tuple[RawImage, list[Any]]:
     header = headers[ordered[0].path]
     shape = (len(ordered), int(header.Rows), int(header.Columns))
     modality = _MODALITIES.get(str(header.get("Modality")), "")
+    remark = header_scale(header).remark
+    if remark:
+        logger.warning("%s", remark)
     raw = RawImage(_pixel_values(ordered, shape), affine, modality)
     return raw, [headers[frame.path] for frame in ordered]
 
@@ -128,11 +132,16 @@ def _to_suv(raw: RawImage, headers: list[Any]) -> RawImage:
     if raw.modality != "pet":
         return raw
     try:
-        factors = [conversion.factor for conversion in suv_conversions(headers)]
+        conversions = suv_conversions(headers)
     except FileFormatError as error:
         logger.warning("the PET stays in the unit of its file, it is not in SUV: %s", error)
         return raw
+    factors = [conversion.factor for conversion in conversions]
     raw.array[:] *= np.array(factors, np.float32)[:, None, None]
+    voxel_ml = abs(np.linalg.det(raw.affine[:3, :3])) / 1e3
+    remarks = [*conversions[0].remarks, *implausible_suv(raw.array, conversions[0], voxel_ml)]
+    for remark in remarks:
+        logger.warning("PET in SUV: %s", remark)
     return raw
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import FloatArray
+from regkit.io.real_world_values import MAPPING, RESCALE, value_scale
 
 # Slices nearer than this have the same position; chosen by hand, far below any slice spacing.
 SAME_POSITION_MM = 0.01
@@ -24,8 +25,8 @@ _FRAME_ATTRIBUTES = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
-    "RescaleSlope",
-    "RescaleIntercept",
+    *RESCALE,
+    MAPPING,
 )
 _FRAME_MACROS = (
     "PlanePositionSequence",
@@ -121,10 +122,9 @@ def _frame(attributes: Any, path: Path, number: int) -> DicomFrame:
     rows, columns = _numbers(attributes, "PixelSpacing", 2).tolist()
     if min(rows, columns) <= 0:
         raise GeometryError(f"pixel spacing must be positive, got {rows}, {columns} mm")
-    slope, intercept = attributes.get("RescaleSlope"), attributes.get("RescaleIntercept")
-    slope = 1.0 if slope is None or slope == "" else float(slope)
+    scale = value_scale(attributes)
     return DicomFrame(
-        path, number, position, cosines * [columns, rows], slope, float(intercept or 0)
+        path, number, position, cosines * [columns, rows], scale.slope, scale.intercept
     )
 
 
@@ -152,13 +152,14 @@ def _enhanced(header: Any, path: Path) -> list[DicomFrame]:
     """Return the frames of an enhanced multi-frame object, from its functional groups."""
     shared = _macros((header.get("SharedFunctionalGroupsSequence") or [{}])[0])
     return [
-        _frame(_merged([*_macros(group), *shared]), path, number)
+        _frame(_merged([*_macros(group), *shared, {MAPPING: header.get(MAPPING)}]), path, number)
         for number, group in enumerate(header.PerFrameFunctionalGroupsSequence)
     ]
 
 
 def _macros(group: Any) -> list[Any]:
-    return [group[name][0] for name in _FRAME_MACROS if group.get(name)]
+    """Return the parts of a functional group that concern a frame, and the group itself."""
+    return [*(group[name][0] for name in _FRAME_MACROS if group.get(name)), group]
 
 
 def _nuclear(header: Any, path: Path) -> list[DicomFrame]:

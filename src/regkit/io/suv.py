@@ -6,29 +6,57 @@ decayed to the moment to which the image was corrected (DICOM PS3.3, C.8.9.1 PET
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-from pydicom.valuerep import DA, DT, TM
+import numpy as np
+from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
+from regkit.io.decay import decay_interval
+from regkit.io.dicom_values import (
+    bounded_number,
+    keyword_and_tag,
+    optional_number,
+    private_value,
+    required_value,
+)
+from regkit.io.nuclides import HALF_LIVES_S, named_nuclide
+from regkit.io.real_world_values import header_scale, pet_units, suv_type
+from regkit.io.scan_times import (
+    GE_GROUP,
+    GE_SCAN_START,
+    TIME_ATTRIBUTES,
+    ScanTimes,
+    decay_correction,
+    scan_times,
+)
 
-# Attributes needed of a slice's header, besides those of all images.
+PHILIPS_CREATOR, PHILIPS_GROUP = "Philips PET Private Group", 0x7053
+PHILIPS_SUV, PHILIPS_ACTIVITY = 0x00, 0x09
+# Attributes needed of a slice's header, besides those of all images; private ones with the
+# element that reserves their block.
 SUV_ATTRIBUTES = (
-    "Units", "SUVType", "DecayCorrection", "PatientWeight", "ActualFrameDuration",
-    "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime",
-    "RadiopharmaceuticalInformationSequence",
+    "Units", "SUVType", "PatientWeight", *TIME_ATTRIBUTES,
+    PHILIPS_GROUP << 16 | 0x0010, PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_SUV,
+    PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_ACTIVITY,
+    GE_GROUP << 16 | 0x0010, GE_GROUP << 16 | 0x1000 | GE_SCAN_START,
 )  # fmt: skip
-SUV, ACTIVITY = "GML", "BQML"
-DAY = timedelta(days=1)
+SUV, ACTIVITY, COUNTS = "GML", "BQML", "CNTS"
 # Plausible injected activities, Bq; some headers give MBq against the standard and are below.
-# Both ranges are chosen by hand, wide enough for every patient.
+# These ranges are chosen by hand, wide enough for every patient and nuclide.
 DOSE_LIMITS_BQ = (1e5, 1e11)
 WEIGHT_LIMITS_KG = (0.2, 700.0)
+HALF_LIFE_LIMITS_S = (1.0, 1e8)
+# Difference between the header's half-life and that of the nuclide it names that is remarked on;
+# chosen by hand, above what published values differ by.
+HALF_LIFE_TOLERANCE = 0.05
+# SUV beyond belief: no image is mostly hotter, none lacks a voxel above, and none holds more
+# activity than was injected; chosen by hand, far from every patient.
+MEDIAN_SUV_LIMIT, PEAK_SUV_LIMIT, INJECTED_FRACTION_LIMIT = 50.0, 0.01, 2.0
+# Voxels that the median is taken of, at most; chosen by hand, for speed.
+_MEDIAN_VOXELS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,29 +68,45 @@ class SuvConversion:
     factor
         SUV per unit of the file.
     units
-        Units of the file: ``BQML`` (Bq/ml) or ``GML`` (SUV already).
+        Units of the file: ``BQML`` (Bq/ml), ``GML`` (SUV already) or ``CNTS`` (Philips' counts).
     suv_type
         ``BW``, by body weight; for a file in SUV, the header's SUVType.
     decay_correction
-        ``START`` of the scan, ``ADMIN`` (injection) or ``NONE``; empty for a file in SUV.
+        ``START`` of the scan, ``ADMIN`` (injection) or ``NONE``; empty where no decay is computed.
     weight_kg, dose_bq, half_life_s
-        Weight of the patient, injected activity, half-life of the nuclide; 0 for a file in SUV.
+        Weight of the patient, injected activity, half-life of the nuclide; None where not used.
+    activity_factor
+        Philips' factor from counts to Bq/ml, where it is used.
     decay_s
-        Time from the injection to the time to which the values are decay-corrected.
+        Time from the injection to the time to which the values are decay-corrected; negative
+        where the injection came later.
+    injection, reference
+        These two times, ISO 8601 in the scanner's time zone; without a date where the clock alone
+        counts.
+    reference_source
+        Attribute that the reference time was taken from.
+    remarks
+        Sentences for the user about what was assumed or is unusual.
     """
 
     factor: float
     units: str
     suv_type: str = "BW"
     decay_correction: str = ""
-    weight_kg: float = 0.0
-    dose_bq: float = 0.0
-    half_life_s: float = 0.0
-    decay_s: float = 0.0
+    weight_kg: float | None = None
+    dose_bq: float | None = None
+    activity_factor: float | None = None
+    half_life_s: float | None = None
+    decay_s: float | None = None
+    injection: str = ""
+    reference: str = ""
+    reference_source: str = ""
+    remarks: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
-        """Return plain data for a record, without zeros and empty texts."""
-        return {key: value for key, value in asdict(self).items() if value}
+        """Return plain data for a record, without what is not used."""
+        known = asdict(self) | {"remarks": list(self.remarks)}
+        return {key: value for key, value in known.items() if value not in (None, "", [])}
 
 
 def suv_conversions(headers: Sequence[Any]) -> list[SuvConversion]:
@@ -79,135 +123,116 @@ def suv_conversions(headers: Sequence[Any]) -> list[SuvConversion]:
         The series cannot be converted to SUV; the message names the missing or impossible
         attribute with its tag.
     """
-    earliest = min((t for t in map(_acquisition_time, headers) if t is not None), default=None)
-    return [_conversion(header, earliest) for header in headers]
+    scan = scan_times(headers)
+    return [_conversion(header, scan) for header in headers]
 
 
-def _conversion(header: Any, earliest: datetime | None) -> SuvConversion:
-    units = str(_value(header, "Units"))
+def implausible_suv(
+    values: NDArray[Any], conversion: SuvConversion, voxel_ml: float
+) -> tuple[str, ...]:
+    """Return remarks on SUV that no patient or phantom has.
+
+    Parameters
+    ----------
+    values
+        SUV, shape (z, y, x).
+    conversion
+        Conversion of the first slice; its weight tells how much activity was injected, in SUV.
+    voxel_ml
+        Volume of a voxel in ml.
+    """
+    step = int(np.ceil((values.size / _MEDIAN_VOXELS) ** (1 / 3))) or 1
+    some = values[::step, ::step, ::step]
+    positive = some[some > 0]
+    if not positive.size:
+        return ()
+    peak, median = float(values.max()), float(np.median(positive))
+    grams = 1e3 * (conversion.weight_kg or np.inf)
+    fraction = float(values.sum(dtype=np.float64)) * voxel_ml / grams
+    check = "check dose, weight, times and units in the header"
+    if median > MEDIAN_SUV_LIMIT:
+        return (f"an SUV of {median:.4g} (median) is beyond belief; {check}",)
+    if fraction > INJECTED_FRACTION_LIMIT:
+        return (f"the image holds {fraction:.3g} times the injected activity; {check}",)
+    if peak < PEAK_SUV_LIMIT:
+        return (f"an SUV of {peak:.2g} (maximum) is beyond belief; {check}",)
+    return ()
+
+
+def _conversion(header: Any, scan: ScanTimes) -> SuvConversion:
+    scale = header_scale(header)
+    units = pet_units(scale) or str(required_value(header, "Units"))
     if units == SUV:
-        return SuvConversion(1.0, units, str(header.get("SUVType") or "BW"))
-    if units != ACTIVITY:
-        raise FileFormatError(
-            f"{_keyword_and_tag('Units')} is {units}; only BQML (Bq/ml) and GML (SUV) are known"
-        )
-    weight = _number(header, "PatientWeight", WEIGHT_LIMITS_KG, "kg")
-    radiopharmaceutical = _value(header, "RadiopharmaceuticalInformationSequence")[0]
-    dose = _number(radiopharmaceutical, "RadionuclideTotalDose", DOSE_LIMITS_BQ, "Bq")
-    correction = str(_value(header, "DecayCorrection"))
-    if correction == "ADMIN":
-        return SuvConversion(1e3 * weight / dose, units, "BW", correction, weight, dose)
-    half_life = _number(radiopharmaceutical, "RadionuclideHalfLife", (1.0, 1e8), "s")
-    decay_s = _decay_s(header, radiopharmaceutical, correction, earliest, half_life)
-    remaining_bq = dose * 2 ** (-decay_s / half_life)
-    factor = 1e3 * weight / remaining_bq
-    return SuvConversion(factor, units, "BW", correction, weight, dose, half_life, decay_s)
-
-
-def _decay_s(
-    header: Any,
-    radiopharmaceutical: Any,
-    correction: str,
-    earliest: datetime | None,
-    half_life: float,
-) -> float:
-    """Return the seconds from the injection to the time that a slice's values refer to."""
-    if correction == "START":
-        scan = _event_time(header, "Series")
-        # A series derived later has a later time; the scan began with its first slice.
-        if scan is None or (earliest is not None and earliest < scan):
-            scan = earliest
-        if scan is None:
-            raise FileFormatError(f"{_keyword_and_tag('SeriesTime')} is missing")
-        return _seconds_since_injection(radiopharmaceutical, scan)
-    if correction != "NONE":
-        raise FileFormatError(
-            f"{_keyword_and_tag('DecayCorrection')} is {correction}; "
-            "only START, ADMIN and NONE are known"
-        )
-    scan = _acquisition_time(header)
-    if scan is None:
-        raise FileFormatError(f"{_keyword_and_tag('AcquisitionTime')} is missing")
-    frame_s = float(header.get("ActualFrameDuration") or 0) / 1e3
-    return _seconds_since_injection(radiopharmaceutical, scan) + _mean_activity_time_s(
-        frame_s, half_life
+        return SuvConversion(1.0, units, suv_type(scale) or str(header.get("SUVType") or "BW"))
+    suv_factor, activity_factor = map(
+        optional_number,
+        (
+            private_value(header, PHILIPS_CREATOR, PHILIPS_GROUP, element)
+            for element in (PHILIPS_SUV, PHILIPS_ACTIVITY)
+        ),
+    )
+    if units == COUNTS and suv_factor > 0:
+        return SuvConversion(suv_factor, units)
+    if units == COUNTS and activity_factor > 0:
+        return _from_activity(header, scan, units, activity_factor)
+    if units == ACTIVITY:
+        return _from_activity(header, scan, units, None)
+    raise FileFormatError(
+        f"{keyword_and_tag('Units')} is {units}; only BQML (Bq/ml), GML (SUV) and CNTS with "
+        "Philips' factors (7053,1000) or (7053,1009) are known"
     )
 
 
-def _mean_activity_time_s(frame_s: float, half_life_s: float) -> float:
-    """Return the time within a frame at which the activity equals the frame's average."""
-    decays = math.log(2) * frame_s / half_life_s
-    if decays < 1e-9:
-        return frame_s / 2
-    return math.log(decays / -math.expm1(-decays)) * half_life_s / math.log(2)
-
-
-def _seconds_since_injection(radiopharmaceutical: Any, scan: datetime) -> float:
-    """Return the seconds from the injection to a time within the day after it.
-
-    De-identification may shift the date of the injection but not those of the scan: a date that
-    puts the injection outside the 24 hours before the scan is ignored.
-    """
-    start = radiopharmaceutical.get("RadiopharmaceuticalStartDateTime")
-    clock = radiopharmaceutical.get("RadiopharmaceuticalStartTime")
-    if not start and not clock:
-        raise FileFormatError(f"{_keyword_and_tag('RadiopharmaceuticalStartTime')} is missing")
-    if start:
-        injected = _parsed("RadiopharmaceuticalStartDateTime", DT, start).replace(tzinfo=None)
-        if timedelta(0) <= scan - injected < DAY:
-            return float((scan - injected).total_seconds())
-    at = _parsed("RadiopharmaceuticalStartTime", TM, clock) if clock else injected.time()
-    elapsed = scan - datetime.combine(scan.date(), at)
-    return float((elapsed % DAY).total_seconds())
-
-
-def _acquisition_time(header: Any) -> datetime | None:
-    return _event_time(header, "Acquisition")
-
-
-def _event_time(header: Any, event: str) -> datetime | None:
-    """Return the date and time of an event; without a date, on an arbitrary day."""
-    clock, day = header.get(f"{event}Time"), header.get(f"{event}Date")
-    if not clock:
-        return None
-    at: time = _parsed(f"{event}Time", TM, clock)
-    on: date = _parsed(f"{event}Date", DA, day) if day else date(2000, 1, 1)
-    return datetime.combine(on, at)
-
-
-def _parsed(keyword: str, kind: Any, value: Any) -> Any:
-    try:
-        parsed = kind(value)
-    except (TypeError, ValueError):
-        parsed = None
-    if parsed is None:
-        raise FileFormatError(f"{_keyword_and_tag(keyword)} is not a date or time: '{value}'")
-    return parsed
-
-
-def _value(header: Any, keyword: str) -> Any:
-    value = header.get(keyword)
-    if value is None or value == "" or (isinstance(value, Sequence) and not len(value)):
-        raise FileFormatError(f"{_keyword_and_tag(keyword)} is missing")
-    return value
-
-
-def _number(header: Any, keyword: str, limits: tuple[float, float], unit: str) -> float:
-    value = _value(header, keyword)
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise FileFormatError(f"{_keyword_and_tag(keyword)} is not a number: '{value}'") from error
-    low, high = limits
-    if not low <= number <= high:
-        raise FileFormatError(
-            f"{_keyword_and_tag(keyword)} is {number:g} {unit}, which is impossible "
-            f"({low:g} to {high:g} {unit} is possible)"
+def _from_activity(
+    header: Any, scan: ScanTimes, units: str, activity_factor: float | None
+) -> SuvConversion:
+    """Return the conversion of activity per ml, or of counts that a factor turns into it."""
+    weight = bounded_number(header, "PatientWeight", WEIGHT_LIMITS_KG, "kg", ("g", 1e-3))
+    drugs = required_value(header, "RadiopharmaceuticalInformationSequence")
+    dose = bounded_number(drugs[0], "RadionuclideTotalDose", DOSE_LIMITS_BQ, "Bq", ("MBq", 1e6))
+    remarks = (
+        () if len(drugs) == 1 else (f"of {len(drugs)} radiopharmaceuticals, the first is used",)
+    )
+    correction = decay_correction(header)
+    factor = 1e3 * weight / dose * (activity_factor or 1.0)
+    if correction == "ADMIN":
+        return SuvConversion(
+            factor, units, "BW", correction, weight, dose, activity_factor, remarks=remarks
         )
-    return number
+    half_life, half_life_remarks = _half_life(drugs[0])
+    found = decay_interval(header, drugs[0], half_life, scan)
+    return SuvConversion(
+        factor * 2 ** (found.seconds / half_life),
+        units,
+        "BW",
+        correction,
+        weight,
+        dose,
+        activity_factor,
+        half_life,
+        found.seconds,
+        found.injection,
+        found.reference,
+        found.reference_source,
+        (*remarks, *half_life_remarks, *found.remarks),
+    )
 
 
-def _keyword_and_tag(keyword: str) -> str:
-    """Return an attribute's keyword and tag, as DICOM header viewers show them."""
-    tag = tag_for_keyword(keyword) or 0
-    return f"{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
+def _half_life(radiopharmaceutical: Any) -> tuple[float, tuple[str, ...]]:
+    """Return the half-life in seconds, that of the header or else of the nuclide it names."""
+    keyword = "RadionuclideHalfLife"
+    nuclide = named_nuclide(radiopharmaceutical)
+    if nuclide and optional_number(radiopharmaceutical.get(keyword)) <= 0:
+        half_life = HALF_LIVES_S[nuclide]
+        remark = (
+            f"{keyword_and_tag(keyword)} is missing: that of {nuclide}, {half_life:g} s, is used"
+        )
+        return half_life, (remark,)
+    half_life = bounded_number(
+        radiopharmaceutical, keyword, HALF_LIFE_LIMITS_S, "s", ("days", 86400.0)
+    )
+    usual = HALF_LIVES_S.get(nuclide, half_life)
+    if abs(half_life / usual - 1) <= HALF_LIFE_TOLERANCE:
+        return half_life, ()
+    told = f"{keyword_and_tag(keyword)} is {half_life:g} s, but the header names {nuclide}"
+    return half_life, (f"{told} with {usual:g} s; the former is used",)

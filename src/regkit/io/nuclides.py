@@ -1,0 +1,65 @@
+"""Know the half-lives of the nuclides of PET, for headers that name the nuclide only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# Half-lives in seconds: NUBASE2020 (Kondev et al., Chinese Phys. C 45 (2021) 030001), rounded to
+# four digits; F-18, Cu-64, Zr-89, Rb-82 and Ga-68 as scanners write them, within 0.5 % of it.
+HALF_LIVES_S = {
+    "C-11": 1221.8, "N-13": 597.9, "O-15": 122.24, "F-18": 6586.2, "K-38": 458.2,
+    "Sc-43": 14008.0, "Sc-44": 14550.0, "Mn-52": 483100.0, "Cu-61": 12020.0, "Cu-62": 580.3,
+    "Cu-64": 45721.0, "Ga-66": 33490.0, "Ga-68": 4062.6, "Br-76": 58320.0, "Rb-82": 75.6,
+    "Y-86": 53060.0, "Y-90": 230550.0, "Zr-89": 282276.0, "Tc-94m": 3120.0, "I-124": 360800.0,
+    "Tb-152": 63000.0,
+}  # fmt: skip
+_ELEMENTS = {
+    "C": "carbon", "N": "nitrogen", "O": "oxygen", "F": "fluorine", "K": "potassium",
+    "Sc": "scandium", "Mn": "manganese", "Cu": "copper", "Ga": "gallium", "Br": "bromine",
+    "Rb": "rubidium", "Y": "yttrium", "Zr": "zirconium", "Tc": "technetium", "I": "iodine",
+    "Tb": "terbium",
+}  # fmt: skip
+
+
+def named_nuclide(radiopharmaceutical: Any) -> str:
+    """Return the nuclide that a radiopharmaceutical's header names, as ``F-18``; else "".
+
+    Parameters
+    ----------
+    radiopharmaceutical
+        Item of the Radiopharmaceutical Information Sequence; its codes and names are searched.
+    """
+    codes = [
+        item
+        for keyword in ("RadionuclideCodeSequence", "RadiopharmaceuticalCodeSequence")
+        for item in radiopharmaceutical.get(keyword) or []
+    ]
+    names = [str(code.get("CodeMeaning") or "") for code in codes]
+    names += [str(radiopharmaceutical.get("Radiopharmaceutical") or "")]
+    names += [_standard_name(code) for code in codes]
+    return next((found for found in map(_nuclide_in, names) if found), "")
+
+
+def _nuclide_in(text: str) -> str:
+    for nuclide in HALF_LIVES_S:
+        symbol, mass = nuclide.split("-")
+        element = rf"(?:{symbol}|{_ELEMENTS[symbol]})"
+        either_order = (
+            rf"(?<!\d){mass}[^a-z0-9]*{element}(?![a-z])"
+            rf"|(?<![a-z]){element}[^a-z0-9]*{mass}(?![a-z0-9])"
+        )
+        if re.search(either_order, text, re.IGNORECASE):
+            return nuclide
+    return ""
+
+
+def _standard_name(code: Any) -> str:
+    """Return the name that DICOM's list of PET nuclides (CID 4020) gives to a code."""
+    from pydicom.sr.codedict import Code, codes  # noqa: PLC0415 - slow to load, seldom needed
+
+    given = Code(
+        str(code.get("CodeValue") or ""), str(code.get("CodingSchemeDesignator") or ""), ""
+    )
+    nuclides = codes.cid4020
+    return next((name for name in nuclides.dir() if getattr(nuclides, name) == given), "")
