@@ -86,7 +86,7 @@ def test_a_header_without_its_voxels(tmp_path):
     _refused(tmp_path / "image.mhd", "voxel data are missing")
     _write(tmp_path / "other.nhdr")
     next(tmp_path.glob("other.raw*")).unlink()
-    _refused(tmp_path / "other.nhdr", "damaged|missing")
+    _refused(tmp_path / "other.nhdr", "voxel data are missing")
     nib.Nifti1Pair(np.zeros((3, 4, 5), np.float32), np.eye(4)).to_filename(tmp_path / "pair.img")
     (tmp_path / "pair.img").unlink()
     _refused(tmp_path / "pair.hdr", r"its other half pair\.img is missing")
@@ -163,7 +163,7 @@ def test_impossible_affines(column, match, tmp_path):
 
 
 @pytest.mark.parametrize("qform_code", [0, 1])
-@pytest.mark.parametrize("size", [0, -2, np.nan])
+@pytest.mark.parametrize("size", [0, np.nan])
 def test_impossible_spacing_in_a_nifti(qform_code, size, tmp_path):
     pixdim = np.array([1, 1, size, 1, 1, 1, 1, 1])
     _nifti(tmp_path / "image.nii", sform_code=0, qform_code=qform_code, pixdim=pixdim)
@@ -186,15 +186,18 @@ def test_impossible_metaimage_headers(old, new, match, tmp_path):
     _refused(tmp_path / "image.mha", match, RegkitError)
 
 
-@pytest.mark.parametrize("directions", [b"(0,0,0) (0,2,0) (0,0,3)", b"(1,0,0) (1,0,0) (0,0,3)",
-                                        b"(1,0,0) (0,2,0) (0,0,nan)"])  # fmt: skip
-def test_impossible_nrrd_headers(directions, tmp_path):
+@pytest.mark.parametrize(
+    ("directions", "match"),
+    [(b"(0,0,0) (0,2,0) (0,0,3)", "positive"), (b"(1,0,0) (1,0,0) (0,0,3)", "singular"),
+     (b"(1,0,0) (0,2,0) (0,0,nan)", "a number that is not finite")],
+)  # fmt: skip
+def test_impossible_nrrd_headers(directions, match, tmp_path):
     _write(tmp_path / "image.nrrd")
     content = (tmp_path / "image.nrrd").read_bytes()
     assert b"(1,0,0) (0,2,0) (0,0,3)" in content
     changed = content.replace(b"(1,0,0) (0,2,0) (0,0,3)", directions, 1)
     (tmp_path / "image.nrrd").write_bytes(changed)
-    _refused(tmp_path / "image.nrrd", "positive|singular|damaged")
+    _refused(tmp_path / "image.nrrd", match)
 
 
 def test_a_size_that_no_file_can_hold(tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regkit.errors import FileFormatError
+from regkit.io.content_kind import is_transform_kind, kind_of_content
 
 # Enough for every signature below, the one of DICOM after 128 bytes, inside gzip too.
 SIGNATURE_BYTES = 2048
@@ -52,11 +53,9 @@ _MAGIC = {
     b"BM": "a BMP picture",
     b"PK\x03\x04": "a ZIP archive",
     b"%PDF": "a PDF document",
-    b"\x89HDF": "HDF5",
+    b"\x89HDF": "an HDF5 file (of ITK transforms or MINC)",
     b"CDF\x01": "MINC",
     b"NRRD": "NRRD",
-    b"ObjectType": "MetaImage",
-    b"NDims": "MetaImage",
     b"\x00\x00\x00\x01\x00\x00": "MGH",
 }
 _NIFTI_HEADER_SIZES = {
@@ -79,6 +78,8 @@ def format_to_read(path: Path, head: bytes) -> Format:
     if named is None:
         if found == "DICOM":  # DICOM files often have no suffix
             return next(known for known in FORMATS if known.name == found)
+        if found and found != "text" and not any(known.name == found for known in FORMATS):
+            raise FileFormatError(f"is {found}, not an image that can be read{_hint(found)}")
         raise FileFormatError(f"unknown suffix; known ones are {_listed(FORMATS)}")
     if found and found != named.name and not (found == "NIfTI" and "NIfTI" in named.name):
         raise FileFormatError(
@@ -108,10 +109,7 @@ def signature(head: bytes) -> str:
             return name
     if head[:4] in _NIFTI_HEADER_SIZES:
         return "NIfTI"
-    # Control characters other than white space mark binary content.
-    if head and all(byte >= 32 or byte in b"\t\n\f\r" for byte in head[:256]):
-        return "text"
-    return ""
+    return kind_of_content(head)
 
 
 def is_dicom(path: Path) -> bool:
@@ -125,6 +123,12 @@ def is_dicom(path: Path) -> bool:
 def _by_suffix(path: Path) -> Format | None:
     name = path.name.lower()
     return next((known for known in FORMATS if name.endswith(known.suffixes)), None)
+
+
+def _hint(found: str) -> str:
+    if is_transform_kind(found):
+        return ": give it where a transform is asked for"
+    return f"; suffixes of images are {_listed(FORMATS)}"
 
 
 def _listed(formats: tuple[Format, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,11 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
 from regkit.io.shear import resample_sheared
+
+logger = logging.getLogger(__name__)
+
+# No scanner has coarser voxels; beyond them the unit is doubtful. Chosen by hand.
+LARGEST_VOXEL_MM = 100.0
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
@@ -93,7 +99,7 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
             raw = _imported(_reader(path))(path)
-        return resample_sheared(raw, kind, modality or raw.modality, path)
+        volume = resample_sheared(raw, kind, modality or raw.modality, path)
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
     except PermissionError as error:
@@ -101,9 +107,22 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
             f"{path}: permission denied; check the file's permissions"
         ) from error
     except Exception as error:
-        # A damaged file can make a format's library raise anything.
+        # A format's library can raise anything at a file that is damaged or just unusual.
         cause = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
-        raise FileFormatError(f"{path}: cannot be read, is it damaged? ({cause})") from error
+        raise FileFormatError(f"{path}: cannot be read ({cause})") from error
+    _check_scale(volume, path)
+    return volume
+
+
+def _check_scale(volume: Volume, path: Path) -> None:
+    """Warn of voxels that no scanner has: the header's unit may be wrong."""
+    largest = max(volume.grid.spacing)
+    if largest > LARGEST_VOXEL_MM:
+        logger.warning(
+            "%s has voxels of %.4g mm: check the unit in its header, or the image will not align",
+            path,
+            largest,
+        )
 
 
 def _reader(path: Path) -> str:

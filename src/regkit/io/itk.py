@@ -13,12 +13,20 @@ from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.geometry.volume import Volume
+from regkit.io.metaimage_header import metaimage_statements
 from regkit.io.native_output import suppress_native_output
+from regkit.io.nrrd_header import nrrd_statements
 from regkit.io.raw_image import RawImage, real_type, volume_shape
+from regkit.io.text_header import HeaderStatements, header_fields
 
 logger = logging.getLogger(__name__)
 
-_PATIENT_SPACES = ("right-anterior-superior", "left-anterior-superior", "left-posterior-superior")
+# Values that ITK takes where a header states none.
+_ASSUMED = {
+    "voxel size": "voxels of 1 mm",
+    "position": "first voxel at zero",
+    "orientation": "axes along L, P and S",
+}
 
 
 def read_itk_image(path: Path) -> RawImage:
@@ -29,17 +37,17 @@ def read_itk_image(path: Path) -> RawImage:
     try:
         with suppress_native_output():
             reader.ReadImageInformation()
-            if reader.GetNumberOfComponents() > 1:
-                real_type("V3")
+            _check_components(reader)
             shape = volume_shape(reader.GetSize())
             image = reader.Execute()
     except RuntimeError as error:
         raise FileFormatError(_reason(str(error))) from error
-    if reader.HasMetaDataKey("NRRD_space"):
-        _check_space(reader.GetMetaData("NRRD_space"), path)
     array = sitk.GetArrayFromImage(image)
     real_type(array.dtype)
-    return RawImage(array.reshape(shape), _affine(image))
+    stated = _statements(path)
+    affine = _affine(image)
+    affine[:3] *= stated.mm_per_unit[:, None]
+    return RawImage(array.reshape(shape), affine, stated.modality)
 
 
 def write_itk_image(volume: Volume, path: Path) -> None:
@@ -65,9 +73,29 @@ def _affine(image: sitk.Image) -> FloatArray:
     return affine
 
 
-def _check_space(space: str, path: Path) -> None:
-    if space.lower() not in _PATIENT_SPACES:
-        logger.warning("%s is in the space '%s', not in a patient space: read as LPS", path, space)
+def _check_components(reader: sitk.ImageFileReader) -> None:
+    """Refuse colors, and vectors of three real numbers, which are displacement fields."""
+    if reader.GetPixelID() in (sitk.sitkVectorFloat32, sitk.sitkVectorFloat64):
+        raise FileFormatError(
+            f"holds vectors of {reader.GetNumberOfComponents()} numbers, as a displacement field "
+            "(a transform) does; one number per voxel is needed"
+        )
+    if reader.GetNumberOfComponents() > 1:
+        real_type("V3")
+
+
+def _statements(path: Path) -> HeaderStatements:
+    """Return the statements of the header; what ITK assumes for missing ones is logged."""
+    is_nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
+    stated = (nrrd_statements if is_nrrd else metaimage_statements)(header_fields(path), path)
+    if stated.missing:
+        logger.warning(
+            "%s states no %s; assumed, as a guess: %s",
+            path,
+            ", no ".join(stated.missing),
+            ", ".join(_ASSUMED[what] for what in stated.missing),
+        )
+    return stated
 
 
 def _reason(message: str) -> str:
@@ -76,9 +104,11 @@ def _reason(message: str) -> str:
         return "voxel spacing must be positive numbers; the header has zero or none"
     if "Bad direction" in message:
         return "the direction matrix is singular; give orthonormal direction cosines"
+    if "space vector coefficients" in message:
+        return "a space direction has a number that is not finite"
     if "fread got only" in message or "bytes but received" in message:
         return "the file is truncated: it holds fewer voxels than its header says"
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    if "File cannot be read" in message:
+    if "File cannot be read" in message or "couldn't open" in message:
         return "the file is truncated or its voxel data are missing"
-    return f"the file is damaged ({lines[-1]})"
+    return f"ITK cannot read it: {lines[-1] if lines else 'no reason given'}"

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from regkit.errors import FileFormatError, GeometryError
-from regkit.geometry.grid import FloatArray
+from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
+from regkit.io.nifti_geometry import nifti_affine
 from regkit.io.raw_bytes import decode_voxels, read_bytes, rescale
-from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
+from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape
 
 logger = logging.getLogger(__name__)
 
-_MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
-# Header sizes of NIfTI-1 and NIfTI-2, which start each file.
+# Header sizes of NIfTI-1 and NIfTI-2, which start each file and tell its byte order.
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+# Intents of displacement fields: those of NIfTI-1, and those of FSL's fnirt and topup.
+_WARP_INTENTS = {
+    1006: "intent DISPVECT",
+    **dict.fromkeys((2006, 2007, 2008, 2009), "of FSL's fnirt"),
+    **dict.fromkeys((2016, 2017, 2018), "of FSL's topup"),
+}
+_MAX_DIMENSION = 7  # NIfTI-1 standard
 _PAIRS = {"hdr": "img", "img": "hdr"}
 
 
@@ -29,16 +36,12 @@ def read_nifti(path: Path) -> RawImage:
     header_path, data_path = _files(path)
     content = read_bytes(header_path)
     header = _header(content)
+    _check_kind(header)
     single = bytes(header["magic"]).startswith(b"n+")
     data = content if single or data_path == header_path else read_bytes(data_path)
-    # Voxels of a single file cannot start before its header and extension flag end.
-    start = max(int(header["vox_offset"]), int(header["sizeof_hdr"]) + 4 if single else 0)
-    array = decode_voxels(
-        data, header.get_data_dtype(), volume_shape(header.get_data_shape()), start
-    )
-    slope, intercept = header.get_slope_inter()
-    array = rescale(array, 1.0 if slope is None else slope, intercept or 0.0)
-    return RawImage(array, _affine(header, path))
+    shape = volume_shape(header.get_data_shape())
+    array = decode_voxels(data, _voxel_type(header), shape, _start(header, single))
+    return RawImage(rescale(array, *_scaling(header, path)), nifti_affine(header, path))
 
 
 def write_nifti(volume: Volume, path: Path) -> None:
@@ -82,7 +85,7 @@ def _header(content: bytes) -> Any:
         if kind is not None and len(content) < kind.sizeof_hdr:
             raise FileFormatError("the file is truncated: it ends inside its header")
         if kind is not None:
-            header = kind(content[: kind.sizeof_hdr], check=False)
+            header = kind(content[: kind.sizeof_hdr], "<" if order == "little" else ">", False)
             if bytes(header["magic"])[:2] in (b"n+", b"ni"):
                 return header
             raise FileFormatError(
@@ -91,26 +94,42 @@ def _header(content: bytes) -> Any:
     raise FileFormatError("is not NIfTI: its first bytes are no NIfTI header")
 
 
-def _affine(header: Any, path: Path) -> FloatArray:
-    """Return the matrix from (z, y, x) to LPS mm; the sform is preferred, as nibabel does."""
-    if header["sform_code"] > 0:
-        matrix = header.get_sform()
-    elif header["qform_code"] > 0:
-        _check_spacing(header)
-        header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
-        matrix = header.get_qform()
-    else:
-        # As ITK reads such files: image axes along L, P, S and the first voxel at zero.
-        logger.warning("%s has neither sform nor qform: position and left/right are a guess", path)
-        _check_spacing(header)
-        x, y, z = (float(size) for size in header["pixdim"][1:4])
-        matrix = np.diag([-x, -y, z, 1.0])
-    affine = lps_from_ras(matrix)
-    affine[:3] *= _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    return affine
+def _check_kind(header: Any) -> None:
+    """Refuse impossible dimensions, and transforms: by their intent or by their 5-D vectors."""
+    intent, dim = int(header["intent_code"]), [int(n) for n in header["dim"]]
+    if not 1 <= dim[0] <= _MAX_DIMENSION:
+        raise FileFormatError(f"its number of dimensions, dim[0], must be 3 to 7, got {dim[0]}")
+    if intent in _WARP_INTENTS or (dim[0] == 5 and dim[4] <= 1 < dim[5] <= 3):
+        kind = _WARP_INTENTS.get(intent, "vectors in 5-D, as ANTs and ITK write a warp")
+        raise FileFormatError(
+            f"is a displacement field ({kind}): a transform, not an image; give the image that "
+            "it warps"
+        )
 
 
-def _check_spacing(header: Any) -> None:
-    sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
-    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
-        raise GeometryError(f"voxel spacing must be positive, got {sizes.tolist()} mm in pixdim")
+def _voxel_type(header: Any) -> Any:
+    try:
+        return header.get_data_dtype()
+    except nib.spatialimages.HeaderDataError as error:
+        code = int(header["datatype"])
+        raise FileFormatError(
+            f"its voxel type, NIfTI code {code}, cannot be read; save it as float32"
+        ) from error
+
+
+def _start(header: Any, single: bool) -> int:
+    """Return the offset of the voxels; those of a single file cannot lie in its header."""
+    stated = float(header["vox_offset"])
+    offset = int(stated) if math.isfinite(stated) else 0
+    return max(offset, int(header["sizeof_hdr"]) + 4 if single else 0)
+
+
+def _scaling(header: Any, path: Path) -> tuple[float, float]:
+    """Return slope and intercept; a slope of zero or NaN means that there is no scaling."""
+    slope, intercept = (float(header[field]) for field in ("scl_slope", "scl_inter"))
+    if slope == 0 or not math.isfinite(slope):
+        return 1.0, 0.0
+    if not math.isfinite(intercept):
+        logger.warning("%s has the intercept %g in scl_inter: 0 is assumed", path, intercept)
+        return slope, 0.0
+    return slope, intercept

@@ -46,9 +46,10 @@ def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:
     """
     sizes = [int(n) for n in shape_xyz]
     listed = " x ".join(map(str, sizes))
-    if not sizes or min(sizes) < 1:
+    # An axis beyond the third that is not used may have the size 0 or 1.
+    if not sizes or min(sizes[:3]) < 1:
         raise FileFormatError(f"the header's size {listed or 'is empty'} is impossible: damaged")
-    frames = math.prod(sizes[3:])
+    frames = math.prod(max(n, 1) for n in sizes[3:])
     if frames > 1:
         raise FileFormatError(
             f"holds {frames} frames ({len(sizes)}-D, {listed}); one 3-D image is needed: "
