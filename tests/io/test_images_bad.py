@@ -163,7 +163,7 @@ def test_impossible_affines(column, match, tmp_path):
 
 
 @pytest.mark.parametrize("qform_code", [0, 1])
-@pytest.mark.parametrize("size", [0, np.nan])
+@pytest.mark.parametrize("size", [0, -2, np.nan])
 def test_impossible_spacing_in_a_nifti(qform_code, size, tmp_path):
     pixdim = np.array([1, 1, size, 1, 1, 1, 1, 1])
     _nifti(tmp_path / "image.nii", sform_code=0, qform_code=qform_code, pixdim=pixdim)
@@ -277,3 +277,44 @@ def test_impossible_numbers_in_a_header_give_no_warning_of_numpy(tmp_path):
     content[30:78] = b"\x7f\x7f\xff\xff" * 12  # spacing and directions: the largest float32
     path.write_bytes(content)
     _refused(path, "geometry|finite|spacing", RegkitError)
+
+
+def _warp(path, shape, **fields) -> None:
+    _nifti(path, np.zeros(shape, np.float32), **fields)
+
+
+def test_transforms_given_as_images_are_named(tmp_path):
+    _warp(tmp_path / "1Warp.nii.gz", (4, 5, 6, 1, 3), intent_code=1007)
+    _refused(tmp_path / "1Warp.nii.gz", "is a displacement field .vectors in 5-D, as ANTs and ITK")
+    _warp(tmp_path / "fnirt.nii", (4, 5, 6, 3), intent_code=2006)
+    _refused(tmp_path / "fnirt.nii", "displacement field .of FSL's fnirt.: a transform, not an im")
+    vectors = sitk.Image([4, 5, 6], sitk.sitkVectorFloat32, 3)
+    for suffix in ("mha", "nrrd"):
+        sitk.WriteImage(vectors, str(tmp_path / f"field.{suffix}"))
+        _refused(tmp_path / f"field.{suffix}", "holds vectors of 3 numbers, as a displacement")
+    affine = sitk.AffineTransform(3)
+    for suffix, kind in (("tfm", "ITK transform file"), ("mat", r"ITK transform file \(.mat\)")):
+        sitk.WriteTransform(affine, str(tmp_path / f"a.{suffix}"))
+        _refused(tmp_path / f"a.{suffix}", f"is an {kind}, not an image .*transform is asked for")
+    sitk.WriteTransform(affine, str(tmp_path / "a.h5"))
+    _refused(tmp_path / "a.h5", "is an HDF5 file")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [("a.xfm", "MNI Transform File\n%\nTransform_Type = Linear;\n", "an MNI transform file"),
+     ("a.txt", '// by hand\n(Transform "EulerTransform")\n', "an elastix transform parameter"),
+     ("p.txt", '(Registration "MultiResolutionRegistration")\n', "an elastix parameter file"),
+     ("a.lta", "type      = 1\nnxforms   = 1\nmean      = 0 0 0\n", "a FreeSurfer transform"),
+     ("a.mat", "1 0 0 4\n0 1 0 -7.5\n0 0 1 9e0\n0 0 0 1\n", "a matrix of numbers"),
+     ("h.mat", "0x1p+0 0x0p+0 0x0p+0 -0x1.8p+1\n" * 4, "a matrix of numbers"),
+     ("F.fcsv", "# Markups fiducial file version = 4.11\n", "a landmark file of 3D Slicer"),
+     ("F.mrk.json", '{"@schema": "x",\n"markups": []}', "a landmark file of 3D Slicer"),
+     ("registration.json", '{"regkit": "0.1.0"}', "a record of regkit"),
+     ("a.json", '{"Modality": "MR"}', "a JSON file"), ("a.xml", "<?xml version='1'?>", "an XML")],
+)  # fmt: skip
+def test_text_files_given_as_images_are_named(name, text, kind, tmp_path):
+    (tmp_path / name).write_text(text)
+    _refused(tmp_path / name, f"is {kind}")
+    (tmp_path / "image.nii").write_text(text)
+    _refused(tmp_path / "image.nii", f"the name says NIfTI but the content is {kind}")

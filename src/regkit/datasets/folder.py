@@ -11,7 +11,9 @@ from typing import Any, cast
 
 from regkit.datasets.case import Case, Dataset
 from regkit.errors import FileFormatError, ParameterError
+from regkit.geometry.grid import FloatArray
 from regkit.io import read_labels, read_landmarks, read_volume
+from regkit.io.landmark_pairs import read_landmark_pairs
 from regkit.io.transforms import read_transform
 from regkit.registrar import Pair
 from regkit.registration.parameters import configure
@@ -91,6 +93,7 @@ class DatasetFolder:
             read(read_labels, "moving_mask"),
             read(read_transform, "initial"),
         )
+        fixed_landmarks, moving_landmarks = _landmarks(paths)
         return Case(
             id=entry["id"],
             pair=pair,
@@ -98,11 +101,22 @@ class DatasetFolder:
             group=entry.get("group") or entry["id"],
             fixed_labels=read(read_labels, "fixed_labels"),
             moving_labels=read(read_labels, "moving_labels"),
-            fixed_landmarks=read(read_landmarks, "fixed_landmarks"),
-            moving_landmarks=read(read_landmarks, "moving_landmarks"),
+            fixed_landmarks=fixed_landmarks,
+            moving_landmarks=moving_landmarks,
             extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS}
             | {k: self.folder / file for k, file in entry.get(ATTACHED, {}).items()},
         )
+
+
+def _landmarks(paths: Mapping[str, Path]) -> tuple[FloatArray | None, FloatArray | None]:
+    """Return the landmarks of a case, in pairs if both images have them."""
+    fixed, moving = paths.get("fixed_landmarks"), paths.get("moving_landmarks")
+    if fixed is not None and moving is not None:
+        return read_landmark_pairs(fixed, moving)
+    return (
+        None if fixed is None else read_landmarks(fixed),
+        None if moving is None else read_landmarks(moving),
+    )
 
 
 def build_dataset(name: str, parameters: Mapping[str, Any], registry: Registry) -> Dataset:

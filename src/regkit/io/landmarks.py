@@ -13,20 +13,46 @@ import csv
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from regkit.errors import FileFormatError, GeometryError, RegkitError
 from regkit.geometry.grid import FloatArray
 from regkit.io.atomic_output import atomic_output
 from regkit.io.markups import read_fcsv, read_markups_json
+from regkit.io.point_table import UNDEFINED, PointTable
 
 CONVENTIONS = {"LPS": np.array([1.0, 1.0, 1.0]), "RAS": np.array([-1.0, -1.0, 1.0])}
 
+# Names of the column of labels, the first that is there.
+_LABEL_COLUMNS = ("label", "name")
 _HEADER = "# regkit landmarks, {} mm"
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """The landmarks of a file.
+
+    Parameters
+    ----------
+    points
+        Shape (N, 3): x, y, z in LPS mm, in the order of the file; NaN for a point that the file
+        marks as undefined or missing.
+    labels
+        Name of every point; empty for one without a name.
+    """
+
+    points: FloatArray
+    labels: tuple[str, ...]
+
+    @property
+    def defined(self) -> NDArray[np.bool_]:
+        """Whether each point has a position, shape (N,)."""
+        return np.asarray(np.isfinite(self.points).all(axis=1))
 
 
 def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
@@ -35,7 +61,8 @@ def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
     Returns
     -------
     FloatArray
-        Shape (N, 3): x, y, z in LPS mm, in the order of the file.
+        Shape (N, 3): x, y, z in LPS mm, in the order of the file. Points that the file marks as
+        undefined or missing are left out.
 
     Raises
     ------
@@ -43,18 +70,28 @@ def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
         The file is missing, states no convention, has no points, or has a line that is not a
         point; the message names the line.
     """
+    landmarks = read_labeled_landmarks(path)
+    return landmarks.points[landmarks.defined]
+
+
+def read_labeled_landmarks(path: str | os.PathLike[str]) -> Landmarks:
+    """Read points with their labels, undefined ones included; see `read_landmarks`."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8-sig")
-        convention, points = _parse(file.name.lower(), text)
-        if not points:
+        table = _parse(file.name.lower(), text)
+        if not table.points:
             raise FileFormatError("holds no points")
+        points = np.multiply(table.points, CONVENTIONS[table.convention]).astype(np.float64)
+        landmarks = Landmarks(points, table.labels)
+        if not landmarks.defined.any():
+            raise FileFormatError("all its points are marked as undefined or missing")
     except RegkitError as error:
         raise type(error)(f"{file}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise FileFormatError(f"{file}: cannot be read ({reason})") from error
-    return np.asarray(np.multiply(points, CONVENTIONS[convention]), dtype=np.float64)
+    return landmarks
 
 
 def write_landmarks(
@@ -108,12 +145,14 @@ def _text(array: FloatArray, convention: str, labels: Sequence[str] | None) -> s
     return lines.getvalue()
 
 
-def _parse(name: str, text: str) -> tuple[str, list[list[float]]]:
+def _parse(name: str, text: str) -> PointTable:
     if name.endswith(".fcsv"):
         return read_fcsv(text)
     if name.endswith(".json"):
         return read_markups_json(text)
-    return _convention(text), _points(text)
+    rows = _rows(text)
+    points, labels = tuple(point for point, _ in rows), tuple(label for _, label in rows)
+    return PointTable(_convention(text), points, labels)
 
 
 def _convention(text: str) -> str:
@@ -127,29 +166,39 @@ def _convention(text: str) -> str:
     return str(stated.pop())
 
 
-def _points(text: str) -> list[list[float]]:
-    columns = (0, 1, 2)
-    points: list[list[float]] = []
+def _rows(text: str) -> list[tuple[tuple[float, ...], str]]:
+    """Return the position and the label of each point."""
+    columns = {"x": 0, "y": 1, "z": 2}
+    rows: list[tuple[tuple[float, ...], str]] = []
     header_seen = False
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         cells = [cell.strip() for cell in next(csv.reader([line]))]
         names = [cell.lower() for cell in cells]
-        if not header_seen and not points and {"x", "y", "z"} <= set(names):
-            columns = (names.index("x"), names.index("y"), names.index("z"))
+        if not header_seen and not rows and {"x", "y", "z"} <= set(names):
+            columns = {name: column for column, name in reversed(list(enumerate(names)))}
             header_seen = True
             continue
-        points.append(_point(cells, columns, number))
-    return points
+        rows.append((_point(cells, columns, number), _label(cells, columns)))
+    return rows
 
 
-def _point(cells: list[str], columns: tuple[int, int, int], number: int) -> list[float]:
+def _label(cells: list[str], columns: Mapping[str, int]) -> str:
+    column = next((columns[name] for name in _LABEL_COLUMNS if name in columns), len(cells))
+    return cells[column] if column < len(cells) else ""
+
+
+def _point(cells: list[str], columns: Mapping[str, int], number: int) -> tuple[float, ...]:
+    """Return a position; `UNDEFINED` where x, y and z are all empty or NaN."""
+    position = [cells[columns[axis]] if columns[axis] < len(cells) else None for axis in "xyz"]
+    if all(cell is not None and cell.lower() in {"", "nan"} for cell in position):
+        return UNDEFINED
     try:
-        point = [float(cells[column]) for column in columns]
-    except (IndexError, ValueError):
-        point = []
-    if not point or not np.isfinite(point).all():
+        point = tuple(float(cell) for cell in position if cell is not None)
+    except ValueError:
+        point = ()
+    if len(point) != 3 or not np.isfinite(point).all():
         got = ",".join(cells)
         raise FileFormatError(f"line {number} is not a point x,y,z: '{got[:60]}'")
     return point

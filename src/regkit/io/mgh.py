@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -24,8 +23,9 @@ _VERSION = b"\x00\x00\x00\x01"
 _TYPES = (np.uint8, np.int16, np.int32, np.float32)
 # Byte of the int16 that says whether the header states the place (FreeSurfer's MGH format).
 _GOOD_RAS_BYTE = 28
-# Unsigned 16-bit integers of newer versions of FreeSurfer (mri.h), which nibabel does not know.
-_USHORT = 10
+# Byte of the voxel type, an int32, and the types that it names (FreeSurfer's mri.h).
+_TYPE_BYTE = 20
+_READABLE = {0: ">u1", 1: ">i4", 3: ">f4", 4: ">i2", 10: ">u2"}
 
 
 def read_mgh(path: Path) -> RawImage:
@@ -35,19 +35,21 @@ def read_mgh(path: Path) -> RawImage:
         raise FileFormatError("the file is truncated: it ends inside its header")
     if content[:4] != _VERSION:
         raise FileFormatError("is not MGH: its first bytes are no MGH header")
-    header_class = nib.MGHImage.header_class
+    code = int.from_bytes(content[_TYPE_BYTE : _TYPE_BYTE + 4], "big")
+    if code not in _READABLE:
+        raise FileFormatError(f"its MGH voxel type {code} cannot be read; save it as float")
     # The footer is not needed; nibabel pads it.
-    header = header_class.from_fileobj(io.BytesIO(content[:HEADER_BYTES]), check=False)
+    head = content[:HEADER_BYTES]
     if int.from_bytes(content[_GOOD_RAS_BYTE : _GOOD_RAS_BYTE + 2], "big", signed=True) <= 0:
-        # FreeSurfer's own assumption, which nibabel shares.
         logger.warning(
-            "%s states no place: coronal slices, voxels of 1 mm and the center at zero are a guess",
+            "%s states no place; assumed, as a guess, as FreeSurfer does: coronal slices, voxels "
+            "of 1 mm, the center at zero",
             path,
         )
-        header._set_affine_default()
-    array = decode_voxels(
-        content, _voxel_type(header), volume_shape(header["dims"]), HEADER_BYTES
-    )
+        # nibabel makes the same assumption where the flag is 0.
+        head = head[:_GOOD_RAS_BYTE] + bytes(2) + head[_GOOD_RAS_BYTE + 2 :]
+    header = nib.MGHImage.header_class.from_fileobj(io.BytesIO(head), check=False)
+    array = decode_voxels(content, _READABLE[code], volume_shape(header["dims"]), HEADER_BYTES)
     return RawImage(array, lps_from_ras(header.get_affine()))
 
 
@@ -59,13 +61,3 @@ def write_mgh(volume: Volume, path: Path) -> None:
         )
     image = nib.MGHImage(volume.array.T, ras_from_lps(volume.grid.affine))
     write_nibabel_image(image, path, compressed=path.name.lower().endswith("z"))
-
-
-def _voxel_type(header: Any) -> Any:
-    code = int(header["type"])
-    if code == _USHORT:
-        return np.dtype(">u2")
-    try:
-        return header.get_data_dtype()
-    except KeyError as error:
-        raise FileFormatError(f"its MGH voxel type {code} cannot be read") from error

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
-import numpy as np
 
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
@@ -28,6 +27,7 @@ _WARP_INTENTS = {
     **dict.fromkeys((2016, 2017, 2018), "of FSL's topup"),
 }
 _MAX_DIMENSION = 7  # NIfTI-1 standard
+_NO_TYPES = (0, 1, 255)  # of unknown type, single bits, and "all" types
 _PAIRS = {"hdr": "img", "img": "hdr"}
 
 
@@ -108,13 +108,10 @@ def _check_kind(header: Any) -> None:
 
 
 def _voxel_type(header: Any) -> Any:
-    try:
+    code = int(header["datatype"])
+    if code in nib.nifti1.data_type_codes and code not in _NO_TYPES:
         return header.get_data_dtype()
-    except nib.spatialimages.HeaderDataError as error:
-        code = int(header["datatype"])
-        raise FileFormatError(
-            f"its voxel type, NIfTI code {code}, cannot be read; save it as float32"
-        ) from error
+    raise FileFormatError(f"its voxel type, NIfTI code {code}, cannot be read; save it as float32")
 
 
 def _start(header: Any, single: bool) -> int:

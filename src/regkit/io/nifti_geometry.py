@@ -70,12 +70,12 @@ def _index_to_ras(header: Any, path: Path) -> FloatArray:
             return sform
         logger.warning("%s has a singular sform: its qform is used", path)
     if has_qform:
-        _check_sizes(header, path)
+        _check_sizes(header)
         _check_quaternion(header, path)
         return _qform(header)
     # As ITK reads such files: image axes along L, P, S and the first voxel at zero.
     logger.warning("%s has neither sform nor qform: position and left/right are a guess", path)
-    _check_sizes(header, path)
+    _check_sizes(header)
     x, y, z = _sizes(header)
     return np.diag([-x, -y, z, 1.0])
 
@@ -105,22 +105,24 @@ def _check_quaternion(header: Any, path: Path) -> None:
 
 
 def _sizes(header: Any) -> FloatArray:
-    """Return the voxel sizes of pixdim; of negative ones the amount, as ITK and nibabel do."""
-    return np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64))
+    return np.asarray(header["pixdim"][1:4], dtype=np.float64)
 
 
-def _check_sizes(header: Any, path: Path) -> None:
-    sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
-    if not (np.isfinite(sizes).all() and (sizes != 0).all()):
+def _are_positive(sizes: FloatArray) -> bool:
+    return bool(np.isfinite(sizes).all() and (sizes > 0).all())
+
+
+def _check_sizes(header: Any) -> None:
+    """Refuse sizes that are not positive: of negative ones ITK flips the axis, nibabel does not."""
+    sizes = _sizes(header)
+    if not _are_positive(sizes):
         raise GeometryError(f"voxel spacing must be positive, got {sizes.tolist()} mm in pixdim")
-    if (sizes < 0).any():
-        logger.warning("%s has negative voxel sizes in pixdim: the sign is ignored", path)
 
 
 def _compare(header: Any, sform: FloatArray, path: Path) -> None:
     """Warn if sform and qform put the image at different places."""
     sizes = _sizes(header)
-    if not (np.isfinite([*sizes, *_quaternion(header)]).all() and sizes.min() > 0):
+    if not (_are_positive(sizes) and np.isfinite(_quaternion(header)).all()):
         return  # a damaged qform says nothing about the sform
     ends = [(0, max(int(n) - 1, 0)) for n in header["dim"][1:4]]
     corners = np.array([(*corner, 1) for corner in itertools.product(*ends)]).T
@@ -138,7 +140,7 @@ def _compare(header: Any, sform: FloatArray, path: Path) -> None:
 
 def _compare_sizes(header: Any, sform: FloatArray, path: Path) -> None:
     """Warn if pixdim states other voxel sizes than the sform."""
-    stated = _sizes(header)
+    stated = np.abs(_sizes(header))
     used = np.linalg.norm(sform[:3, :3], axis=0)
     if _is_invertible(sform) and not np.allclose(stated, used, rtol=_NEGLIGIBLE_SIZE, atol=0):
         logger.warning(

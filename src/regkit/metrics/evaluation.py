@@ -56,11 +56,12 @@ class Evaluation:
     def points(self) -> tuple[FloatArray, FloatArray]:
         """Fixed points (N, 3) and their true positions in the moving image, LPS mm.
 
-        These are the landmarks if the case has any, else points of the fixed body under the truth.
+        These are the landmarks if the case has any, without those that are NaN in one image, else
+        points of the fixed body under the truth.
         """
         fixed, moving = self.case.fixed_landmarks, self.case.moving_landmarks
         if fixed is not None and moving is not None:
-            return fixed, moving
+            return _defined_pairs(fixed, moving, self.case.id)
         sample = sample_points(self.case.pair.fixed)
         body = sample.points[sample.foreground]
         return body, self.truth.map_points(body)
@@ -81,6 +82,22 @@ class Evaluation:
         shift = transform.map_points(centre) - np.asarray(centre)
         angles = euler_angles(nearest_rotation(linear_part(transform, centre)))
         return shift, np.asarray(angles)
+
+
+def _defined_pairs(
+    fixed: FloatArray, moving: FloatArray, case: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return the landmarks that have a position in both images."""
+    fixed, moving = np.asarray(fixed, np.float64), np.asarray(moving, np.float64)
+    if fixed.shape != moving.shape:
+        raise RegkitError(
+            f"case {case} has {len(fixed)} fixed and {len(moving)} moving landmarks; as many of "
+            "both are needed, in the same order"
+        )
+    both = np.isfinite(fixed).all(axis=1) & np.isfinite(moving).all(axis=1)
+    if not both.any():
+        raise NotKnownError(f"case {case} has no landmark with a position in both images")
+    return fixed[both], moving[both]
 
 
 Metric: TypeAlias = Callable[[Evaluation], float]
