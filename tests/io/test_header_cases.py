@@ -50,7 +50,7 @@ def test_the_files_are_read_where_they_are(file_cases, caplog):
         np.testing.assert_allclose(volume.grid.origin, origin, atol=1e-4, err_msg=name)
         assert len(caplog.messages) == bool(says), name
         assert says in caplog.text, name
-        assert volume.array[0, 0, 0] == 100, name
+        assert volume.array.min() == 100, name
 
 
 def test_what_is_no_image_is_named(file_cases):

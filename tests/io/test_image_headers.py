@@ -266,7 +266,7 @@ def test_unsigned_integers_of_freesurfer(tmp_path, caplog):
 @pytest.mark.parametrize("good_ras", [0, -1])
 def test_an_mgh_without_a_place(good_ras, tmp_path, caplog):
     volume = _read(write_mgh(tmp_path / "a.mgh", good_ras=good_ras), caplog)
-    assert "states no place: coronal slices, voxels of 1 mm and the center at" in caplog.text
+    assert "states no place; assumed, as a guess, as FreeSurfer does: coronal" in caplog.text
     judge = nib.MGHImage.from_bytes(write_mgh(tmp_path / "b.mgh", good_ras=0).read_bytes()).affine
     corner = volume.grid.to_physical(np.zeros((1, 3)))[0]
     np.testing.assert_allclose(corner, judge[:3, 3] * [-1, -1, 1])

@@ -64,7 +64,7 @@ def test_labels_pair_points_whatever_their_order(fixed, moving, tmp_path, caplog
 
 def test_points_without_labels_keep_their_order(tmp_path, caplog):
     first = _csv(tmp_path / "f.csv", POINTS, LABELS)
-    a, b = read_landmark_pairs(first, _csv(tmp_path / "m.csv", POINTS[ORDER]))
+    _, b = read_landmark_pairs(first, _csv(tmp_path / "m.csv", POINTS[ORDER]))
     np.testing.assert_allclose(b, POINTS[ORDER])
     with pytest.raises(FileFormatError, match="4 and 3 landmarks cannot be paired by their order"):
         read_landmark_pairs(first, _csv(tmp_path / "n.csv", POINTS[:3]))
@@ -166,7 +166,7 @@ def test_tre_of_the_identity_is_zero_in_any_order(tmp_path):
 
 def test_tre_leaves_out_points_that_are_nan(tmp_path):
     case = _case(tmp_path, *[_csv(tmp_path / f"{n}.csv", POINTS, LABELS) for n in "fm"])
-    moving = POINTS + [3, 0, 4]
+    moving = POINTS + np.array([3, 0, 4])
     moving[1] = np.nan
     holed = Case("a", case.pair, fixed_landmarks=POINTS, moving_landmarks=moving)
     assert tre_mm(Evaluation(holed, _Result())) == pytest.approx(5)

@@ -22,8 +22,8 @@ def read_landmark_pairs(fixed: Path, moving: Path) -> tuple[FloatArray, FloatArr
     """Read corresponding points from two landmark files.
 
     Points are paired by their labels where both files have some and no label stands twice in a
-    file, and by their order otherwise. Points that either file marks as undefined or missing are left out,
-    and so are labels that only one file has, with a warning in the log.
+    file, and by their order otherwise. Points that either file marks as undefined or missing are
+    left out, and so are labels that only one file has, with a warning in the log.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def read_landmark_pairs(fixed: Path, moving: Path) -> tuple[FloatArray, FloatArr
     if rows is None:
         rows = _rows_by_order(first, second, names)
     pairs = first.points[rows[0]], second.points[rows[1]]
-    both = np.isfinite(pairs).all(axis=(0, 2))
+    both = np.asarray(np.isfinite(pairs).all(axis=(0, 2)))
     if not both.any():
         raise FileFormatError(f"{names}: no landmark has a position in both files")
     if not both.all():

@@ -51,7 +51,7 @@ class Landmarks:
 
     @property
     def defined(self) -> NDArray[np.bool_]:
-        """Whether each point has a position, shape (N,)."""
+        """A mask of the points that have a position, shape (N,)."""
         return np.asarray(np.isfinite(self.points).all(axis=1))
 
 

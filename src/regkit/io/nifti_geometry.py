@@ -113,7 +113,7 @@ def _are_positive(sizes: FloatArray) -> bool:
 
 
 def _check_sizes(header: Any) -> None:
-    """Refuse sizes that are not positive: of negative ones ITK flips the axis, nibabel does not."""
+    """Refuse sizes that are not positive: of a negative one ITK flips the axis, nibabel not."""
     sizes = _sizes(header)
     if not _are_positive(sizes):
         raise GeometryError(f"voxel spacing must be positive, got {sizes.tolist()} mm in pixdim")
