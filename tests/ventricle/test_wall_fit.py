@@ -71,10 +71,14 @@ def thicker(by_mm: float) -> Shell:
     return Shell(SHELL.radius + by_mm / 2, SHELL.depth + by_mm / 2, SHELL.wall + by_mm)
 
 
-def fitted(image, labels, mask=None):
+@cache
+def surfaces(labels):
     ventricle = ventricle_of(labels)
-    surfaces = surfaces_of(ventricle, long_axis(ventricle), SURROUNDINGS_MM)
-    return fit_walls(image, surfaces, POSE, mask)
+    return surfaces_of(ventricle, long_axis(ventricle), SURROUNDINGS_MM)
+
+
+def fitted(image, labels, mask=None):
+    return fit_walls(image, surfaces(labels), POSE, mask)
 
 
 def refined(image, labels):
