@@ -122,13 +122,14 @@ class Hangs(Misbehaving):
 
 
 class Eats(Misbehaving):
-    """Grows until it is ended; were it not, at half a gigabyte it would give up."""
+    """Grows to half a gigabyte and waits to be ended; were it not, it would give up."""
 
     def misbehave(self) -> Estimate:
         hoard = []
         while len(hoard) < 50:
             hoard.append(np.ones(10_000_000, np.uint8))
             time.sleep(0.02)
+        time.sleep(60)
         raise AssertionError
 
 
@@ -138,6 +139,7 @@ hoard = []
 while len(hoard) < 50:
     hoard.append(bytearray(b"x" * 10_000_000))
     time.sleep(0.02)
+time.sleep(60)
 """
 
 
