@@ -70,7 +70,9 @@ def test_a_suffix_of_two_formats_asks(tmp_path):
 
 
 def test_an_unknown_suffix_lists_the_known(tmp_path):
-    with pytest.raises(FileFormatError, match=r"unknown suffix '\.xyz'.* use one of \.h5, "):
+    with pytest.raises(
+        FileFormatError, match=r"unknown suffix '\.xyz'.* use one of \.dcm, \.h5, "
+    ):
         write_transform(TRUTH, tmp_path / "t.xyz")
 
 

@@ -15,7 +15,7 @@ OUTPUT = "Output"
 
 DEVICE_VALUES = "auto|cpu|cuda|cuda:N"
 SPLIT_VALUES = "train|validation|test"
-TRANSFORM_FORMATS = "itk, ants, lta, fsl, ras, json"
+TRANSFORM_FORMATS = "itk, ants, lta, fsl, ras, json, dicom"
 
 FixedImage = Annotated[
     Path, typer.Argument(metavar="FIXED", help="Fixed image: a file or a folder of DICOM slices.")

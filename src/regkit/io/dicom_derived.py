@@ -70,7 +70,7 @@ REFORMATTING = ("113072", "Multiplanar reformatting", "DCM")
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
-    """How an image was derived.
+    """Words, code and attributes that describe how an image was derived.
 
     Parameters
     ----------

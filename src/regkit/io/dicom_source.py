@@ -10,6 +10,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from regkit.errors import FileFormatError
 from regkit.io.dicom import image_files
@@ -73,7 +74,7 @@ def read_dicom_source(path: Path) -> DicomSource:
     FileFormatError
         The path is not DICOM, or an image of a class that regkit does not write.
     """
-    if not path.exists() or not is_dicom(path):
+    if not is_dicom_image(path):
         raise FileFormatError(
             f"{path}: is not DICOM, so patient, study and frame of reference are unknown; DICOM "
             "output needs DICOM images"
@@ -90,6 +91,11 @@ def read_dicom_source(path: Path) -> DicomSource:
             f"is written for {', '.join(STORAGE)}"
         )
     return source
+
+
+def is_dicom_image(path: Path) -> bool:
+    """Return whether a path exists and is read as DICOM."""
+    return path.exists() and is_dicom(path)
 
 
 def warn_of_other_patient(fixed: DicomSource, moving: DicomSource) -> None:
@@ -111,6 +117,14 @@ def reference_to(header: Any) -> Dataset:
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
     return item
+
+
+def related_series(image: DicomSource) -> Dataset:
+    """Return an item of a Referenced Series Sequence with every file of an image."""
+    series = Dataset()
+    series.SeriesInstanceUID = image.first.SeriesInstanceUID
+    series.ReferencedInstanceSequence = Sequence(image.references())
+    return series
 
 
 def _acquired(header: Any) -> tuple[str, str, int]:

@@ -9,6 +9,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.transform import Transform
 from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms.ants import ANTS
+from regkit.io.transforms.dicom import DICOM_REGISTRATION
 from regkit.io.transforms.format import ImageGrids, TransformFormat
 from regkit.io.transforms.fsl import FSL
 from regkit.io.transforms.itk import ITK
@@ -17,7 +18,7 @@ from regkit.io.transforms.lta import LTA
 from regkit.io.transforms.ras import RAS
 
 # The first that recognizes a file reads it.
-FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON)
+FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON, DICOM_REGISTRATION)
 
 
 def read_transform(

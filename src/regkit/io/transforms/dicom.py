@@ -1,0 +1,39 @@
+"""The format of DICOM Spatial Registration objects; pydicom is imported on first use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.io.formats import signature
+from regkit.io.transforms.format import ImageGrids, TransformFormat
+
+
+def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001
+    return signature(start) == "DICOM"
+
+
+def _read(path: Path, images: ImageGrids) -> AffineTransform:
+    from regkit.io.transforms.spatial_registration import (  # noqa: PLC0415
+        read_spatial_registration,
+    )
+
+    return read_spatial_registration(path, images)
+
+
+def _write(transform: Transform, path: Path, images: ImageGrids) -> None:
+    from regkit.io.transforms.spatial_registration import (  # noqa: PLC0415
+        write_registration_of,
+    )
+
+    write_registration_of(transform, path, images)
+
+
+DICOM_REGISTRATION = TransformFormat(
+    name="dicom",
+    title="DICOM Spatial Registration: moving to fixed, LPS mm; names both images if given",
+    suffixes=(".dcm",),
+    recognizes=_recognizes,
+    read=_read,
+    write=_write,
+)

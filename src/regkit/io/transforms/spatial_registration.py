@@ -1,0 +1,267 @@
+"""Read and write DICOM Spatial Registration objects (PS3.3 C.20.2).
+
+Such an object has its own coordinate system, here that of the fixed image, and one matrix for each
+image, which maps the image's points into it, LPS mm. The matrix of the moving image is thus the
+inverse of regkit's map from fixed to moving points.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeformableSpatialRegistrationStorage,
+    ExplicitVRLittleEndian,
+    SpatialRegistrationStorage,
+)
+
+from regkit.errors import FileFormatError, TransformError
+from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import SAME, AffineTransform, Transform
+from regkit.io.dicom_image import decimals, uid_of
+from regkit.io.dicom_required import code_item
+from regkit.io.dicom_source import DicomSource, is_dicom_image, read_dicom_source, related_series
+from regkit.io.transforms.format import ImageGrids, require_affine
+from regkit.version import installed_version
+
+logger = logging.getLogger(__name__)
+
+# Patient and study, which the object shares with the moving image.
+SHARED_ATTRIBUTES = (
+    "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
+    "PatientSex", "PatientAge", "PatientIdentityRemoved", "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID",
+    "StudyDescription", "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+# Frame of Reference Transformation Matrix Type (C.20.2.1.2) by the model of a transform.
+MATRIX_TYPES = {
+    "identity": "RIGID",
+    "translation": "RIGID",
+    "rigid": "RIGID",
+    "similarity": "RIGID_SCALE",
+    "affine": "AFFINE",
+}
+IMAGE_CONTENT = ("125024", "Image Content-based Alignment", "DCM")
+
+
+def write_spatial_registration(
+    transform: Transform,
+    path: Path,
+    fixed: DicomSource | None,
+    moving: DicomSource | None,
+) -> None:
+    """Write a linear transform as a Spatial Registration object.
+
+    Parameters
+    ----------
+    transform
+        Map of fixed to moving points, LPS mm.
+    path
+        File to write.
+    fixed, moving
+        The images; None if unknown: a new frame of reference then stands for that of the image.
+
+    Raises
+    ------
+    TransformError
+        The transform is not linear.
+    NotInvertibleError
+        Its matrix is singular.
+    """
+    affine = require_affine(transform)
+    dataset = _patient_and_study(moving or fixed, affine)
+    frames = [
+        _frame(image, affine, role) for image, role in ((fixed, "fixed"), (moving, "moving"))
+    ]
+    dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = frames[0], None
+    dataset.RegistrationSequence = Sequence(
+        [
+            _registration(frames[0], fixed, AffineTransform(np.eye(4))),
+            _registration(frames[1], moving, affine.inverse()),
+        ]
+    )
+    _add_instance_references(dataset, [image for image in (fixed, moving) if image])
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def write_registration_of(transform: Transform, path: Path, images: ImageGrids) -> None:
+    """Write a linear transform between two images, which may be unknown or not DICOM."""
+    write_spatial_registration(transform, path, _source(images.fixed), _source(images.moving))
+
+
+def read_spatial_registration(path: Path, images: ImageGrids) -> AffineTransform:
+    """Read the map from fixed to moving points; the images choose among several registrations."""
+    dataset = _read_registration(path)
+    items = [(item, _matrix_of(item)) for item in dataset.RegistrationSequence]
+    fixed, moving = _item_of(items, images.fixed), _item_of(items, images.moving)
+    if fixed is None or moving is None or fixed is moving:
+        fixed, moving = _by_matrices(dataset, items)
+    return AffineTransform(moving).inverse() @ AffineTransform(fixed)
+
+
+def _patient_and_study(source: DicomSource | None, affine: AffineTransform) -> Dataset:
+    dataset, header = Dataset(), source.first if source else Dataset()
+    for name in SHARED_ATTRIBUTES:
+        if name in header:
+            dataset[name] = header[name]
+    for name in (
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"),
+        *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
+    ):
+        if name not in dataset:
+            setattr(dataset, name, None)
+    now = datetime.now(UTC).astimezone()
+    dataset.ContentDate, dataset.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S.%f")
+    made = f"{now.isoformat()} {affine.matrix.tolist()}"
+    if "StudyInstanceUID" not in dataset:
+        dataset.StudyInstanceUID = uid_of(made, "study")
+    dataset.SOPClassUID = SpatialRegistrationStorage
+    dataset.SOPInstanceUID, dataset.SeriesInstanceUID = uid_of(made, "object"), uid_of(made)
+    dataset.Modality, dataset.Laterality = "REG", None
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.SeriesDescription = "registration by regkit"
+    dataset.SeriesDate, dataset.SeriesTime = dataset.ContentDate, dataset.ContentTime
+    dataset.ContentLabel, dataset.ContentDescription = "REGISTRATION", "fixed and moving image"
+    dataset.ContentCreatorName = None
+    dataset.Manufacturer = dataset.ManufacturerModelName = "regkit"
+    dataset.DeviceSerialNumber, dataset.SoftwareVersions = "none", installed_version()
+    return dataset
+
+
+def _frame(image: DicomSource | None, affine: AffineTransform, role: str) -> str:
+    """Return the UID of an image's frame of reference; a new one for an unknown image."""
+    if image is not None:
+        return image.frame_of_reference
+    logger.warning(
+        "the frame of reference of the %s image is unknown, so a new one stands for it and no "
+        "workstation will apply the registration; give the DICOM image (--%s)",
+        role,
+        role,
+    )
+    return uid_of(str(affine.matrix.tolist()), role)
+
+
+def _registration(frame: str, image: DicomSource | None, to_fixed: AffineTransform) -> Dataset:
+    item, matrix, registration = Dataset(), Dataset(), Dataset()
+    item.FrameOfReferenceUID = frame
+    if image is not None:
+        item.ReferencedImageSequence = Sequence(image.references())
+    matrix.FrameOfReferenceTransformationMatrixType = MATRIX_TYPES[to_fixed.model]
+    matrix.FrameOfReferenceTransformationMatrix = decimals(to_fixed.matrix.ravel())
+    registration.MatrixSequence = Sequence([matrix])
+    registration.RegistrationTypeCodeSequence = Sequence([code_item(*IMAGE_CONTENT)])
+    item.MatrixRegistrationSequence = Sequence([registration])
+    return item
+
+
+def _add_instance_references(dataset: Dataset, images: list[DicomSource]) -> None:
+    """Name every image of the object by study and series (Common Instance Reference, C.12.2)."""
+    here, elsewhere = [], []
+    for image in dict.fromkeys(images):
+        series = related_series(image)
+        if image.first.StudyInstanceUID == dataset.StudyInstanceUID:
+            here.append(series)
+            continue
+        study = Dataset()
+        study.StudyInstanceUID = image.first.StudyInstanceUID
+        study.ReferencedSeriesSequence = Sequence([series])
+        elsewhere.append(study)
+    if here:
+        dataset.ReferencedSeriesSequence = Sequence(here)
+    if elsewhere:
+        dataset.StudiesContainingOtherReferencedInstancesSequence = Sequence(elsewhere)
+
+
+def _read_registration(path: Path) -> Any:
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        kind = dataset.get("SOPClassUID")
+    except Exception as error:  # pydicom raises many types on damaged files
+        raise FileFormatError(f"it is damaged DICOM ({error})") from error
+    if kind == DeformableSpatialRegistrationStorage:
+        raise TransformError(
+            "it is a DICOM Deformable Spatial Registration; of DICOM, regkit reads rigid and "
+            "affine registrations only"
+        )
+    if kind != SpatialRegistrationStorage:
+        name = kind.name if kind else f"object of modality {dataset.get('Modality', 'unknown')}"
+        raise FileFormatError(f"it is a DICOM {name}, not a Spatial Registration")
+    if not dataset.get("RegistrationSequence"):
+        raise FileFormatError("it is a DICOM Spatial Registration without a registration")
+    return dataset
+
+
+def _matrix_of(item: Any) -> FloatArray:
+    """Return the matrix from an item's images to the object's coordinates.
+
+    Several matrices of an item are in the order of their product (Equation C.20.2-2).
+    """
+    product = np.eye(4)
+    registrations = item.get("MatrixRegistrationSequence") or [Dataset()]
+    parts = registrations[0].get("MatrixSequence")
+    if not parts:
+        raise FileFormatError("a registration lacks its matrix: is the file cut short?")
+    for part in parts:
+        numbers = part.get("FrameOfReferenceTransformationMatrix") or ()
+        if len(numbers) != 16:
+            raise FileFormatError(
+                f"a Frame of Reference Transformation Matrix needs 16 numbers, got {len(numbers)}"
+            )
+        product = product @ np.reshape([float(value) for value in numbers], (4, 4))
+    return product
+
+
+def _item_of(items: list[tuple[Any, FloatArray]], image: Any) -> FloatArray | None:
+    """Return the matrix of the item that is about an image; None without or with several."""
+    source = _source(image)
+    if source is None:
+        return None
+    header = source.first
+    by_image = [matrix for item, matrix in items if _refers_to(item, header.SOPInstanceUID)]
+    frame = header.get("FrameOfReferenceUID")
+    by_frame = [matrix for item, matrix in items if item.get("FrameOfReferenceUID") == frame]
+    found = by_image or by_frame
+    return found[0] if len(found) == 1 else None
+
+
+def _refers_to(item: Any, instance: str) -> bool:
+    references = item.get("ReferencedImageSequence") or ()
+    return any(reference.get("ReferencedSOPInstanceUID") == instance for reference in references)
+
+
+def _by_matrices(
+    dataset: Any, items: list[tuple[Any, FloatArray]]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the matrices of the fixed and of the moving image.
+
+    The fixed image is the one that defines the object's coordinates: its matrix is the identity.
+    """
+    moving = [matrix for _, matrix in items if not np.allclose(matrix, np.eye(4), atol=SAME)]
+    if not moving:
+        return np.eye(4), np.eye(4)
+    if len(moving) == 1:
+        return np.eye(4), moving[0]
+    own = dataset.get("FrameOfReferenceUID")
+    fixed = [matrix for item, matrix in items if item.get("FrameOfReferenceUID") == own]
+    if len(items) == 2 and len(fixed) == 1:
+        other = next(matrix for _, matrix in items if matrix is not fixed[0])
+        return fixed[0], other
+    raise TransformError(
+        f"it registers {len(moving)} images to one frame of reference; say which two are meant: "
+        "give their DICOM images (--fixed, --moving)"
+    )
+
+
+def _source(image: Any) -> DicomSource | None:
+    path = getattr(image, "path", image)
+    is_known = isinstance(path, Path) and is_dicom_image(path)
+    return read_dicom_source(path) if is_known else None
