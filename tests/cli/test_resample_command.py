@@ -84,7 +84,7 @@ def test_the_result_lies_on_the_fixed_grid(run, files):
 def test_an_fsl_matrix_finds_its_images(run, files):
     write_transform(T, files / "t.mat", format="fsl", fixed=FIXED, moving=MOVING)
     expected = resample(run, files, "moving.nii.gz")
-    found = resample(run, files, "moving.nii.gz", "--transform", files / "t.mat")
+    found = resample(run, files, "moving.nii.gz", "--transform", files / "t.mat", "--force")
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regkit.cli.context import current_registry
-from regkit.cli.options import OutputFolder
+from regkit.cli.options import Force, OutputFolder
 from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest, register_files
 from regkit.cli.result_output import exit_on_fail
 
@@ -28,14 +28,17 @@ DemoMethod = Annotated[
 ]
 
 
-def demo_command(out: OutputFolder = Path("demo"), method: DemoMethod = DEFAULT_METHOD) -> None:
+def demo_command(
+    out: OutputFolder = Path("demo"), method: DemoMethod = DEFAULT_METHOD, force: Force = False
+) -> None:
     """Register a simulated PET and CT of a thorax, and compare with the true transform.
 
     Simulates both images from one phantom that moved between the scans, writes them as files, and
-    registers the files as `regkit register` does. Takes less than a minute.
+    registers the files as `regkit register` does. Takes less than a minute. Files of another run
+    are kept, unless --force is given.
     """
     _require_method(method)
-    truth = _write_pair(out)
+    truth = _write_pair(out, force)
     request = RegisterRequest(
         out / FIXED,
         out / MOVING,
@@ -44,6 +47,7 @@ def demo_command(out: OutputFolder = Path("demo"), method: DemoMethod = DEFAULT_
         fixed_modality="pet",
         moving_modality="ct",
         report=True,
+        force=force,
     )
     saved = register_files(request)
     _print(request, saved, truth, _errors(request, saved, truth))
@@ -71,14 +75,15 @@ def simulated_pair() -> tuple[Pair, Transform]:
     return Pair(fixed, thorax(ct, "ct", truth, noise=0.03)), truth
 
 
-def _write_pair(folder: Path) -> Transform:
-    from regkit.io import write_volume
+def _write_pair(folder: Path, force: bool) -> Transform:
+    from regkit.io import atomic_output, write_volume
     from regkit.io.transforms import write_transform
 
     pair, truth = simulated_pair()
-    write_volume(pair.fixed, folder / FIXED)
-    write_volume(pair.moving, folder / MOVING)
-    write_transform(truth, folder / TRUTH)
+    with atomic_output(folder, replace=force) as stage:
+        write_volume(pair.fixed, stage.path(FIXED))
+        write_volume(pair.moving, stage.path(MOVING))
+        write_transform(truth, stage.path(TRUTH))
     return truth
 
 

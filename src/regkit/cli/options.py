@@ -14,6 +14,7 @@ COMPUTATION = "Computation"
 OUTPUT = "Output"
 
 DEVICE_VALUES = "auto|cpu|cuda|cuda:N"
+DTYPE_VALUES = "uint8, int16, uint16, int32, float32"
 SPLIT_VALUES = "train|validation|test"
 TRANSFORM_FORMATS = "itk, ants, lta, fsl, ras, json, dicom"
 
@@ -31,13 +32,34 @@ OutputPrefix = Annotated[
         "--output",
         metavar="PREFIX",
         rich_help_panel=OUTPUT,
-        help="Prefix of the output files, or a folder for them.",
+        help="Prefix of the output files, or a folder for them. The suffix of an image or "
+        "transform is dropped: x.nii.gz writes x.json and so on.",
     ),
 ]
 OutputFolder = Annotated[
     Path,
     typer.Option(
         "-o", "--output", metavar="FOLDER", rich_help_panel=OUTPUT, help="The output folder."
+    ),
+]
+DType = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        rich_help_panel=OUTPUT,
+        help=f"Type of the voxels of the resampled image: {DTYPE_VALUES}. Whole numbers are "
+        "rounded to the nearest; values that TYPE cannot hold are clipped, with a warning. "
+        "Default: the integer type of MOVING if its file has one (the next larger if a fill value "
+        "needs it), else float32.",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace files of another run. Without it, only a re-run of the same command "
+        "replaces files. Inputs are never replaced.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -15,7 +15,9 @@ from regkit.cli.options import (
     OUTPUT,
     AsJson,
     Device,
+    DType,
     FixedImage,
+    Force,
     MovingImage,
     OutputPrefix,
     ParametersFile,
@@ -116,6 +118,8 @@ def register_command(
     output: OutputPrefix = DEFAULT_PREFIX,
     check_inverse: CheckInverse = False,
     report: Report = False,
+    dtype: DType = "",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Register MOVING to FIXED, and assess whether the result can be trusted.
@@ -123,7 +127,8 @@ def register_command(
     Writes PREFIX.tfm (the transform: it maps points of FIXED to points of MOVING, LPS mm;
     PREFIX.h5 if deformable), PREFIX_warped.nii.gz (MOVING resampled onto the grid of FIXED),
     PREFIX.json (the record) and PREFIX.png (before and after); PREFIX_labels.nii.gz if the method
-    segments.
+    segments. Files of another run are kept: registering other images, or with another method or
+    options, to the same PREFIX needs --force.
     Exit code 3: done, but the verdict is FAIL.
     """
     request = RegisterRequest(
@@ -139,6 +144,8 @@ def register_command(
         moving_modality=moving_modality,
         check_inverse=check_inverse,
         report=report,
+        dtype=dtype,
+        force=force,
     )
     request.settings.limit_threads()
     with redirect_stdout(sys.stderr):  # output of methods must not mix with the result

@@ -14,6 +14,7 @@ from regkit.cli.options import (
     METHOD,
     AsJson,
     Device,
+    Force,
     MovingImage,
     OutputPrefix,
     ParametersFile,
@@ -74,12 +75,14 @@ def reorient_command(
     seed: Seed = 0,
     threads: Threads = 0,
     output: OutputPrefix = DEFAULT_PREFIX,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Reorient an organ in MOVING to its standard frame, and measure it.
 
     Writes the transform, the reoriented images and labels, a picture and the measurements;
-    `regkit show FRAME` names the files. Exit code 3: done, but the verdict is FAIL.
+    `regkit show FRAME` names the files. Files of another run are kept, unless --force
+    is given. Exit code 3: done, but the verdict is FAIL.
     """
     request = ReorientRequest(
         moving=moving,
@@ -89,6 +92,7 @@ def reorient_command(
         labels=labels,
         modality=modality,
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
+        force=force,
     )
     request.settings.limit_threads()
     with redirect_stdout(sys.stderr):  # output of methods must not mix with the result

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regkit.cli.options import FromFormat, MovingImage
+from regkit.cli.options import DType, Force, FromFormat, MovingImage
 
 FixedGrid = Annotated[
     Path, typer.Option("--onto", "-f", metavar="FIXED", help="Image that defines the output grid.")
@@ -52,22 +52,29 @@ def resample_command(
     labels: IsLabelMap = False,
     inverse: Inverse = False,
     outside: FillValue = 0.0,
+    dtype: DType = "",
     from_format: FromFormat = None,
+    force: Force = False,
 ) -> None:
     """Resample MOVING onto the grid of FIXED through a saved transform.
 
     The transform maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING`
-    writes it. Interpolation is linear.
+    writes it. Interpolation is linear. An existing output is kept, unless the new one is the same
+    or --force is given.
     """
     from regkit.geometry.resampling import resample
-    from regkit.io import read_labels, read_volume, write_volume
+    from regkit.io import atomic_output, read_labels, read_volume, write_volume
+    from regkit.io.images import check_writable
     from regkit.io.transforms import read_transform
 
+    check_writable(output, dtype)
     volume = read_labels(moving) if labels else read_volume(moving)
     grid = read_volume(onto).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
     fixed, other = (volume.grid, grid) if inverse else (grid, volume.grid)
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     through = through.inverse() if inverse else through
-    write_volume(resample(volume, grid, through, outside), output)
+    resampled = resample(volume, grid, through, outside)
+    with atomic_output(output.parent, (moving, onto, transform), force) as stage:
+        write_volume(resampled, stage.path(output.name), dtype)
     typer.echo(f"{output}: {moving} resampled onto the grid of {onto}, through {transform}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regkit.cli.options import TRANSFORM_FORMATS, AsJson, FromFormat
+from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
 
 if TYPE_CHECKING:
     from regkit.geometry.grid import Grid
+    from regkit.geometry.transform import Transform
 
 app = typer.Typer(
     name="transform",
@@ -21,7 +23,14 @@ app = typer.Typer(
 )
 
 TransformFile = Annotated[Path, typer.Argument(metavar="T", help="Transform file.")]
-OutFile = Annotated[Path, typer.Argument(metavar="OUT", help="The transform file to write.")]
+OutFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="The transform file to write. A file of other contents that "
+        "exists is kept, unless --force is given.",
+    ),
+]
 FirstTransform = Annotated[
     Path,
     typer.Argument(metavar="A", help="Transform from the fixed image to an intermediate one."),
@@ -107,13 +116,14 @@ def convert_transform(
     to_format: ToFormat = None,
     fixed: FixedFile = None,
     moving: MovingFile = None,
+    force: Force = False,
 ) -> None:
     """Write a transform in another format."""
-    from regkit.io.transforms import read_transform, write_transform
+    from regkit.io.transforms import read_transform
 
     grids = {"fixed": _grid(fixed), "moving": _grid(moving)}
     found = read_transform(transform, format=from_format, **grids)
-    write_transform(found, out, format=to_format, **grids)
+    _write(found, out, (transform, fixed, moving), force, format=to_format, **grids)
     typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
@@ -125,16 +135,18 @@ def invert_transform(
     to_format: ToFormat = None,
     fixed: FixedFile = None,
     moving: MovingFile = None,
+    force: Force = False,
 ) -> None:
     """Write the inverse of a transform: OUT maps points of the moving image to the fixed image.
 
     The moving image of T is the fixed image of OUT.
     """
-    from regkit.io.transforms import read_transform, write_transform
+    from regkit.io.transforms import read_transform
 
     grids = _grid(fixed), _grid(moving)
     found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
-    write_transform(found.inverse(), out, format=to_format, fixed=grids[1], moving=grids[0])
+    how = {"format": to_format, "fixed": grids[1], "moving": grids[0]}
+    _write(found.inverse(), out, (transform, fixed, moving), force, **how)
     typer.echo(f"{out}: maps moving points of {transform} back to its fixed points")
 
 
@@ -147,19 +159,35 @@ def compose_transforms(
     fixed: FixedFile = None,
     moving: MovingFile = None,
     middle: MiddleFile = None,
+    force: Force = False,
 ) -> None:
     """Compose two transforms into one: OUT(x) = B(A(x)).
 
     A maps points of the fixed image to an intermediate image, and B maps those to the moving
     image. FSL matrices need all three images.
     """
-    from regkit.io.transforms import read_transform, write_transform
+    from regkit.io.transforms import read_transform
 
     grids = _grid(fixed), _grid(middle), _grid(moving)
     a = read_transform(first, fixed=grids[0], moving=grids[1])
     b = read_transform(second, fixed=grids[1], moving=grids[2])
-    write_transform(b @ a, out, format=to_format, fixed=grids[0], moving=grids[2])
+    how = {"format": to_format, "fixed": grids[0], "moving": grids[2]}
+    _write(b @ a, out, (first, second, fixed, middle, moving), force, **how)
     typer.echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
+
+
+def _write(
+    transform: Transform, out: Path, inputs: Iterable[Path | None], force: bool, **how: Any
+) -> None:
+    """Write a transform; a file with other contents is replaced by force only."""
+    from regkit.cli.requests.rerun import same_transform
+    from regkit.io import atomic_output
+    from regkit.io.transforms import write_transform
+
+    with atomic_output(out.parent, inputs, force) as stage:
+        new = stage.path(out.name)
+        write_transform(transform, new, **how)
+        stage.replace = force or same_transform(new, out)
 
 
 def _grid(image: Path | None) -> Grid | None:

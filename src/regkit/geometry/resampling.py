@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def resample(
     Returns
     -------
     AnyVolume
-        A volume of the type and modality of `moving`.
+        A volume of the class, modality and file type of `moving`.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def resample(
     resampler.SetDefaultPixelValue(float(outside))
     warped = volume_from_sitk(resampler.Execute(volume_to_sitk(moving)), like=moving)
     # Header numbers may change in the last digit on their way through ITK.
-    return warped.with_array(warped.array, onto)
+    return replace(moving, array=warped.array, grid=onto)
 
 
 def _fits(value: float, kind: np.dtype[Any]) -> bool:

@@ -29,6 +29,9 @@ class Volume:
     modality
         One of ``ct`` (HU), ``mu`` (attenuation map, 1/cm), ``spect``, ``pet``, ``mr``, ``us``,
         or empty when unknown.
+    file_dtype
+        Integer type of the voxels in the file that the volume was read from, such as ``int16``;
+        empty for other types and for new arrays. `resample` keeps it, and `write_volume` uses it.
 
     Raises
     ------
@@ -39,6 +42,7 @@ class Volume:
     array: NDArray[Any]
     grid: Grid
     modality: str = ""
+    file_dtype: str = ""
 
     def __post_init__(self) -> None:
         array = self._typed(np.asarray(self.array)).view()
@@ -70,7 +74,7 @@ class Volume:
         return f"<{type(self).__name__} {modality}{self.grid.summary}, {self.array.dtype}>"
 
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
-        """Return a volume of the same type and modality with another array (and grid)."""
+        """Return a volume of the same class and modality with another array (and grid)."""
         return type(self)(array, grid or self.grid, self.modality)
 
     def _repr_html_(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from regkit.errors import OutputError
+from regkit.errors import OutputError, RegkitError
 
 # Numbers of operating-system errors that only writing raises: whatever file such an error
 # names, it is the output that failed.
@@ -28,11 +29,16 @@ class OutputStage:
         Temporary folder inside `target`: on the same file system, so that moving is renaming.
     inputs
         Files that must not be replaced.
+    replace
+        True to replace any other file that exists; False to replace only one of the same contents.
     """
 
-    def __init__(self, target: Path, hidden: Path, inputs: Iterable[Path] = ()) -> None:
+    def __init__(
+        self, target: Path, hidden: Path, inputs: Iterable[Path] = (), replace: bool = True
+    ) -> None:
         self.target = target
         self.hidden = hidden
+        self.replace = replace
         self._inputs = [path for path in inputs if path.is_file()]
         self._stale: set[Path] = set()
 
@@ -54,13 +60,13 @@ class OutputStage:
         self._stale.add(self.target / name)
 
     def publish(self) -> None:
-        """Move every staged file into place, replacing older ones."""
+        """Move every staged file into place, replacing older ones if that is allowed."""
         files = sorted(path for path in self.hidden.rglob("*") if path.is_file())
         moves = [(path, self.target / path.relative_to(self.hidden)) for path in files]
         # Whatever can fail is done before the first file is replaced.
-        for _, final in moves:
-            if final.is_file() and any(final.samefile(path) for path in self._inputs):
-                raise OutputError(f"{final} is an input and would be lost; choose another prefix")
+        for path, final in moves:
+            if final.is_file():
+                self._check_replaceable(path, final)
         for _, final in moves:
             final.parent.mkdir(parents=True, exist_ok=True)
         for path, final in moves:
@@ -68,10 +74,19 @@ class OutputStage:
         for old in self._stale.difference(final for _, final in moves):
             old.unlink(missing_ok=True)
 
+    def _check_replaceable(self, staged: Path, existing: Path) -> None:
+        if any(existing.samefile(path) for path in self._inputs):
+            raise OutputError(f"{existing} is an input and would be lost; choose another name")
+        if not (self.replace or filecmp.cmp(staged, existing, shallow=False)):
+            raise OutputError(
+                f"{existing} exists, with other contents; choose another name, or replace it with "
+                "--force"
+            )
+
 
 @contextmanager
 def atomic_output(
-    folder: str | os.PathLike[str], inputs: Iterable[Path | None] = ()
+    folder: str | os.PathLike[str], inputs: Iterable[Path | None] = (), replace: bool = True
 ) -> Iterator[OutputStage]:
     """Write files into a folder so that all of them appear, or none.
 
@@ -84,18 +99,21 @@ def atomic_output(
         Folder in which the files appear; made, with its parents, when missing.
     inputs
         Files that must not be replaced; None stands for one that was not given.
+    replace
+        True to replace any other file that exists; False to replace only one of the same contents.
 
     Raises
     ------
     OutputError
         The folder cannot be made or written, the disk is full, a file is too large, a folder has a
-        file's name, a file would replace an input.
+        file's name, a file would replace an input, or another file without `replace`.
     """
     target = Path(folder)
     missing = [path for path in (target, *target.parents) if not path.exists()]
     try:
         with _hidden_folder(target) as hidden:
-            stage = OutputStage(target, hidden, [path for path in inputs if path is not None])
+            given = [path for path in inputs if path is not None]
+            stage = OutputStage(target, hidden, given, replace)
             yield stage
             stage.publish()
     except BaseException as error:
@@ -115,11 +133,11 @@ def _hidden_folder(target: Path) -> Iterator[Path]:
         raise OutputError(output_error_message(target, error)) from error
     try:
         yield hidden
-    except OutputError as error:
+    except RegkitError as error:
         message = str(error)
         if str(hidden) not in message:
             raise
-        raise OutputError(message.replace(str(hidden), str(target))) from error
+        raise type(error)(message.replace(str(hidden), str(target))) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from regkit.io.dicom_frames import DicomFrame, frames_of, stack_frames
 from regkit.io.dicom_pixels import stored_values
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_native_output
-from regkit.io.raw_image import RawImage
+from regkit.io.raw_image import RawImage, whole_type
 from regkit.io.real_world_values import MAPPING, RESCALE, header_scale
 from regkit.io.suv import SUV_ATTRIBUTES, SuvConversion, implausible_suv, suv_conversions
 
@@ -123,7 +124,8 @@ def _assemble(headers: Headers) -> tuple[RawImage, list[Any]]:
     remark = header_scale(header).remark
     if remark:
         logger.warning("%s", remark)
-    raw = RawImage(_pixel_values(ordered, shape), affine, modality)
+    scaling = [number for frame in ordered for number in (frame.slope, frame.intercept)]
+    raw = RawImage(_pixel_values(ordered, shape), affine, modality, whole_type("int16", *scaling))
     return raw, [headers[frame.path] for frame in ordered]
 
 
@@ -142,7 +144,7 @@ def _to_suv(raw: RawImage, headers: list[Any]) -> RawImage:
     remarks = [*conversions[0].remarks, *implausible_suv(raw.array, conversions[0], voxel_ml)]
     for remark in remarks:
         logger.warning("PET in SUV: %s", remark)
-    return raw
+    return replace(raw, dtype="")
 
 
 def _pixel_values(ordered: list[DicomFrame], shape: tuple[int, int, int]) -> NDArray[Any]:

@@ -13,6 +13,11 @@ from regkit.io.content_kind import is_transform_kind, kind_of_content
 SIGNATURE_BYTES = 2048
 
 
+# Types of voxels that every viewer reads; those of MGH are FreeSurfer's.
+DTYPES = ("uint8", "int16", "uint16", "int32", "float32")
+MGH_DTYPES = ("uint8", "int16", "int32", "float32")
+
+
 @dataclass(frozen=True)
 class Format:
     """An image format.
@@ -26,18 +31,21 @@ class Format:
     reader, writer
         ``"module:function"`` below `regkit.io`, imported on first use since each brings a
         library along; empty when regkit does not write the format.
+    dtypes
+        Types of the voxels of written files.
     """
 
     name: str
     suffixes: tuple[str, ...]
     reader: str
     writer: str = ""
+    dtypes: tuple[str, ...] = DTYPES
 
 
 FORMATS = (
     Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti"),
     Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti"),
-    Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh"),
+    Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
     Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),
     Format("MetaImage", (".mha", ".mhd"), "itk:read_itk_image", "itk:write_itk_image"),
     Format("DICOM", (".dcm", ".ima"), "dicom:read_dicom"),

@@ -6,16 +6,25 @@ import difflib
 import importlib
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from regkit.errors import FileFormatError, OutputError, RegkitError, one_line
+from regkit.errors import FileFormatError, OutputError, ParameterError, RegkitError, one_line
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import atomic_output
-from regkit.io.formats import SIGNATURE_BYTES, format_to_read, format_to_write
+from regkit.io.formats import (
+    DTYPES,
+    SIGNATURE_BYTES,
+    Format,
+    format_to_read,
+    format_to_write,
+)
+from regkit.io.raw_image import whole_type
 from regkit.io.shear import resample_sheared
+from regkit.io.voxel_types import typed
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +73,8 @@ def read_labels(path: str | os.PathLike[str]) -> LabelMap:
     return _read(Path(path), LabelMap, "")
 
 
-def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a volume as float32, or a label map in the smallest integer type that holds it.
+def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") -> None:
+    """Write a volume; an older file of this name is replaced.
 
     Parameters
     ----------
@@ -74,24 +83,50 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     path
         Its suffix chooses the format: .nii, .nii.gz, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd.
         Missing folders are made; the file appears whole or not at all.
+    dtype
+        Type of the voxels: uint8, int16, uint16, int32 or float32. For whole numbers, values are
+        rounded to the nearest, and those outside the type are clipped, with a warning in the log.
+        When empty, the type of the file that the volume was read from if that was an integer
+        type, the next larger that holds the values, else float32; of a label map, the smallest
+        that holds the labels.
 
     Raises
     ------
     FileFormatError
-        The suffix is none of these, or the format cannot hold the label values.
+        The suffix is none of these, or the format cannot hold the type or the label values.
+    ParameterError
+        The type is none of these, or cannot hold the labels.
     OutputError
         The folder cannot be written.
     """
     target = Path(path)
-    write = _imported(format_to_write(target).writer)
+    write = _imported(check_writable(target, dtype).writer)
     with atomic_output(target.parent) as stage:
         path = stage.path(target.name)
         try:
-            write(_compact(volume), path)
+            write(typed(volume, dtype, format_to_write(target), target), path)
         except FileFormatError as error:
             raise FileFormatError(f"{target}: {error}") from error
         except RuntimeError as error:  # SimpleITK raises it for every failure
             raise OutputError(f"cannot write {target}: is the disk full?") from error
+
+
+def check_writable(path: Path, dtype: str = "") -> Format:
+    """Return the format that a file's name asks for; refuse other suffixes and voxel types.
+
+    Raises
+    ------
+    FileFormatError, ParameterError
+        As `write_volume`.
+    """
+    found = format_to_write(path)
+    if dtype and dtype not in DTYPES:
+        raise ParameterError(f"unknown voxel type '{dtype}'; use one of {', '.join(DTYPES)}")
+    if dtype and dtype not in found.dtypes:
+        raise FileFormatError(
+            f"{path}: {found.name} cannot hold {dtype}; use one of {', '.join(found.dtypes)}"
+        )
+    return found
 
 
 def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
@@ -100,6 +135,7 @@ def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
         with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
             raw = _imported(_reader(path))(path)
         volume = resample_sheared(raw, kind, modality or raw.modality, path)
+        volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
     except PermissionError as error:
@@ -148,14 +184,3 @@ def _missing(path: Path) -> str:
 def _imported(target: str) -> Any:
     module, _, function = target.partition(":")
     return getattr(importlib.import_module(f"regkit.io.{module}"), function)
-
-
-def _compact(volume: Volume) -> Volume:
-    if not isinstance(volume, LabelMap):
-        return volume
-    lowest, highest = int(volume.array.min()), int(volume.array.max())
-    for kind in (np.uint8, np.int16, np.int32):  # types that every format can hold
-        limits = np.iinfo(kind)
-        if limits.min <= lowest and highest <= limits.max:
-            return volume.with_array(volume.array.astype(kind))
-    return volume

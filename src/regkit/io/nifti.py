@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import math
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+from isal import igzip
 
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.nifti_geometry import nifti_affine
 from regkit.io.raw_bytes import decode_voxels, read_bytes, rescale
-from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape
+from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
 
 logger = logging.getLogger(__name__)
+
+# Of isal's 0 to 3. On a CT, level 2 gives the size of zlib's level 1 in a fifth of its time, and
+# level 3 no smaller files (benchmarks/write_speed.py).
+LEVEL = 2
 
 # Header sizes of NIfTI-1 and NIfTI-2, which start each file and tell its byte order.
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -41,7 +45,9 @@ def read_nifti(path: Path) -> RawImage:
     data = content if single or data_path == header_path else read_bytes(data_path)
     shape = volume_shape(header.get_data_shape())
     array = decode_voxels(data, _voxel_type(header), shape, _start(header, single))
-    return RawImage(rescale(array, *_scaling(header, path)), nifti_affine(header, path))
+    scaling = _scaling(header, path)
+    dtype = whole_type(array.dtype, *scaling)
+    return RawImage(rescale(array, *scaling), nifti_affine(header, path), dtype=dtype)
 
 
 def write_nifti(volume: Volume, path: Path) -> None:
@@ -60,8 +66,9 @@ def write_nibabel_image(image: Any, path: Path, compressed: bool) -> None:
         if not compressed:
             image.to_stream(raw)
             return
-        # No name and no time in the gzip header; level 1 is several times faster than 9.
-        with gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
+        # No name and no time in the gzip header.
+        packed = igzip.GzipFile("", "wb", LEVEL, raw, mtime=0)  # type: ignore[no-untyped-call]
+        with packed:
             image.to_stream(packed)
 
 

@@ -29,11 +29,14 @@ class RawImage:
         4 x 4 matrix from array index (z, y, x, 1) to LPS mm; may be sheared or singular.
     modality
         One of `regkit.geometry.volume.MODALITIES`; empty when the file has none.
+    dtype
+        Integer type of the file's voxels, if its scaling keeps them whole; else empty.
     """
 
     array: NDArray[Any]
     affine: FloatArray
     modality: str = ""
+    dtype: str = ""
 
 
 def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:
@@ -69,6 +72,13 @@ def real_type(dtype: Any) -> np.dtype[Any]:
     if kind.kind not in "iufb":
         raise FileFormatError("holds colors or vectors; one number per voxel is needed")
     return kind
+
+
+def whole_type(stored: Any, *scaling: float) -> str:
+    """Return the name of an integer type whose values stay whole when scaled; else nothing."""
+    kind: np.dtype[Any] = np.dtype(stored)
+    whole = kind.kind in "iu" and all(float(number).is_integer() for number in scaling)
+    return kind.name if whole else ""
 
 
 def lps_from_ras(ijk_to_ras: Any) -> FloatArray:

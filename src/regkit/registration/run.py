@@ -117,7 +117,9 @@ def run(
     backward = _estimate(registrar, _swapped(pair), name).transform if check_inverse else None
     warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
     verdict = assess(pair, estimate.transform, warnings, backward)
-    return RegistrationResult(name, _plain(registrar), pair, estimate, verdict, compute_s)
+    return RegistrationResult(
+        name, plain_parameters(registrar), pair, estimate, verdict, compute_s
+    )
 
 
 def register(
@@ -179,7 +181,7 @@ def _swapped(pair: Pair) -> Pair:
     return Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, initial)
 
 
-def _plain(registrar: Registrar) -> dict[str, Any]:
+def plain_parameters(registrar: Registrar) -> dict[str, Any]:
     """Return the parameters of a registrar, those of its stages included, as plain data."""
     if dataclasses.is_dataclass(registrar) and not isinstance(registrar, type):
         return dataclasses.asdict(registrar)

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class Inputs:
         Seconds to read the images and to compute the initial transform.
     init
         Value of ``--init``.
+    run_id
+        Digest of all that decides the result; see `regkit.cli.requests.rerun`.
     """
 
     fixed: Path | None = None
@@ -40,6 +43,7 @@ class Inputs:
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     init: str = ""
+    run_id: str = ""
 
 
 def registration_record(
@@ -67,6 +71,7 @@ def registration_record(
         "inputs": _inputs(pair, inputs),
         "start": {"init": inputs.init, "matrix": linear_fit(pair.start, centre).matrix.tolist()},
         "diagnostics": to_plain_data(result.estimate.diagnostics),
+        "run_id": inputs.run_id,
         "versions": versions(),
     }
 
@@ -108,7 +113,7 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
 def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
     known = {
         "path": "" if path is None else str(path),
-        "sha256": "" if path is None else _sha256(path),
+        "sha256": "" if path is None else sha256_of(path),
         "shape_zyx": list(volume.grid.shape_zyx),
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,
@@ -128,12 +133,22 @@ def _suv(path: Path) -> dict[str, Any]:
         return {"suv": {"missing": str(error)}}
 
 
-def _sha256(path: Path) -> str:
-    """Hash a file, or the files of a folder in the order of their names."""
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file, or of the files of a folder in the order of their names."""
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    return _sha256(*map(_state, files if path.is_dir() else [path]))
+
+
+def _state(file: Path) -> tuple[Path, int, int]:
+    state = file.stat()
+    return file, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=8)  # a run needs the digests of its inputs twice
+def _sha256(*states: tuple[Path, int, int]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.is_file():
-            with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+    for file, _, _ in states:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Not every registration writes these: files of an earlier run must not stay beside the new ones.
 OPTIONAL_ENDINGS = (".tfm", ".h5", "_labels.nii.gz", ".html")
+ENDINGS = (".json", "_warped.nii.gz", ".png", *OPTIONAL_ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def save_registration(
     inputs: Inputs,
     *,
     report: bool = False,
+    dtype: str = "",
     since: float | None = None,
 ) -> Saved:
     """Write a registration's files.
@@ -55,6 +57,8 @@ def save_registration(
         Sources of the pair.
     report
         Choice of PREFIX.html as a further file.
+    dtype
+        Type of the resampled image's voxels; see `regkit.io.write_volume`.
     since
         Time at which writing started, by `time.perf_counter`; the time of the call if None.
     """
@@ -65,7 +69,7 @@ def save_registration(
     linear = isinstance(result.transform, AffineTransform)
     transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
     write_transform(result.transform, transform_file)
-    write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"))
+    write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
     if result.estimate.labels is not None:
         labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
         write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))

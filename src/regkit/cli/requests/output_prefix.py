@@ -12,7 +12,8 @@ def output_prefix(output: str, default_name: str) -> Path:
     Parameters
     ----------
     output
-        Prefix, or folder (existing, or ending in a slash).
+        Prefix, or folder (existing, or ending in a slash). The suffix of an image or a transform
+        is dropped from a prefix.
     default_name
         Prefix within a folder.
 
@@ -29,4 +30,17 @@ def output_prefix(output: str, default_name: str) -> Path:
         raise OutputError(f"{output}: no home folder of that user is known") from error
     if output.endswith(("/", os.sep)) or path.is_dir():
         return path / default_name
-    return path
+    return path.with_name(_without_suffix(path.name)) if path.name else path
+
+
+def _without_suffix(name: str) -> str:
+    """Return a file's name without the suffix of an image or transform, if it has one."""
+    from regkit.io.formats import FORMATS
+    from regkit.io.transforms import FORMATS as TRANSFORMS
+
+    suffixes = {suffix for image in FORMATS for suffix in image.suffixes}
+    suffixes |= {suffix for transform in TRANSFORMS for suffix in transform.suffixes}
+    for suffix in sorted(suffixes, key=len, reverse=True):  # .nii.gz before .nii
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name

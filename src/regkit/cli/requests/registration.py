@@ -11,6 +11,7 @@ from regkit.cli.context import current_registry
 from regkit.cli.progress import status_spinner
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.output_prefix import output_prefix
+from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
     from regkit.registrar import Pair
@@ -45,6 +46,10 @@ class RegisterRequest:
         True to register the images in exchanged roles too, and compare.
     report
         True to write the HTML page.
+    dtype
+        Type of the voxels of the resampled image; empty for that of the moving image's file.
+    force
+        True to replace files of another run.
     """
 
     fixed: Path
@@ -59,6 +64,8 @@ class RegisterRequest:
     moving_modality: str = ""
     check_inverse: bool = False
     report: bool = False
+    dtype: str = ""
+    force: bool = False
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -81,7 +88,9 @@ def register_files(request: RegisterRequest) -> Saved:
     )
     prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
     inputs = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
-    with atomic_output(prefix.parent, inputs) as stage:
+    identity = run_id(request, registrar)
+    replace_files = may_replace(prefix, identity, request.force)
+    with atomic_output(prefix.parent, inputs, replace_files) as stage:
         with status_spinner("reading"):
             pair = _read_pair(request)
         load_s = time.perf_counter() - started
@@ -95,9 +104,14 @@ def register_files(request: RegisterRequest) -> Saved:
             from regkit.report.save import save_registration
 
             masks = request.fixed_mask, request.moving_mask
-            sources = Inputs(request.fixed, request.moving, load_s, start_s, *masks, init)
+            sources = Inputs(
+                request.fixed, request.moving, load_s, start_s, *masks, init, identity
+            )
             return save_registration(
-                result, prefix.name, stage, sources, report=request.report, since=since
+                *(result, prefix.name, stage, sources),
+                report=request.report,
+                dtype=request.dtype,
+                since=since,
             )
 
 

@@ -11,6 +11,7 @@ from regkit.cli.context import current_registry
 from regkit.cli.progress import status_spinner
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.output_prefix import output_prefix
+from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
     from regkit.plugin import FrameSpec
@@ -42,6 +43,8 @@ class ReorientRequest:
         Modality; empty for that of the file.
     settings
         Parameters, device, seed and threads of the methods.
+    force
+        True to replace files of another run.
     """
 
     moving: Path
@@ -51,6 +54,7 @@ class ReorientRequest:
     labels: Path | None = None
     modality: str = ""
     settings: MethodSettings = field(default_factory=MethodSettings)
+    force: bool = False
 
 
 def reorient_file(request: ReorientRequest) -> Saved:
@@ -73,7 +77,9 @@ def reorient_file(request: ReorientRequest) -> Saved:
     frame: StandardFrame = registered.load()()
     name, registrar = _named_method(request, registered.spec, frame)
     prefix = output_prefix(request.output, DEFAULT_PREFIX)
-    with atomic_output(prefix.parent, (request.moving, request.labels)) as stage:
+    identity = run_id(request, registrar)
+    replace = may_replace(prefix, identity, request.force)
+    with atomic_output(prefix.parent, (request.moving, request.labels), replace) as stage:
         with status_spinner("reading"):
             moving = read_volume(request.moving, request.modality)
         load_s = time.perf_counter() - started
@@ -82,7 +88,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
             pair = Pair(pair.fixed, moving, initial=align_centers(pair))
             result = run(registrar, pair, name)
         with status_spinner("measuring and writing"):
-            inputs = Inputs(moving=request.moving, load_s=load_s, init="centre")
+            inputs = Inputs(moving=request.moving, load_s=load_s, init="centre", run_id=identity)
             return frame.save(result, prefix.name, stage, inputs)
 
 
