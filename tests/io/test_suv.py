@@ -1,76 +1,19 @@
 """SUV from the headers of PET: made files with known answers, and a real one."""
 
-from pathlib import Path
-
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    ExplicitVRLittleEndian,
-    PositronEmissionTomographyImageStorage,
-    generate_uid,
-)
+from tests.support.pet_series import HALF_LIFE_S, INJECTION, pet_series, slice_factors
 
 from regkit import read_volume
 from regkit.errors import FileFormatError
 from regkit.io.dicom import read_suv_conversion
 
-HALF_LIFE_S = 6586.2  # of F-18
-# 70 kg, 350 MBq, scanned an hour after the injection, image corrected to the start of the scan.
-USUAL = {
-    "Units": "BQML", "DecayCorrection": "START", "PatientWeight": "70",
-    "SeriesDate": "20260302", "SeriesTime": "103000",
-    "AcquisitionDate": "20260302", "AcquisitionTime": "103000",
-}  # fmt: skip
-INJECTION = {
-    "RadionuclideTotalDose": "350e6",
-    "RadionuclideHalfLife": str(HALF_LIFE_S),
-    "RadiopharmaceuticalStartTime": "093000.00",
-}
 AFTER_AN_HOUR = 70e3 / (350e6 * 0.5 ** (3600 / HALF_LIFE_S))
-PIXELS = np.random.default_rng(0).integers(0, 30000, (3, 4, 5))
-
-
-def series(folder: Path, slices=({}, {}, {}), injection=INJECTION, **attributes) -> Path:
-    """Write a PET; attributes that are None are left out."""
-    drug = Dataset()
-    for name, value in injection.items():
-        setattr(drug, name, value)
-    uid = generate_uid()
-    for place, own in enumerate(slices):
-        file = Dataset()
-        file.file_meta = FileMetaDataset()
-        file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        file.SOPClassUID, file.SOPInstanceUID = (
-            PositronEmissionTomographyImageStorage,
-            generate_uid(),
-        )
-        file.SeriesInstanceUID, file.Modality = uid, "PT"
-        file.Rows, file.Columns = PIXELS.shape[1:]
-        file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
-        file.BitsAllocated = file.BitsStored = 16
-        file.HighBit, file.PixelRepresentation = 15, 1
-        file.ImagePositionPatient = [0, 0, 3 * place]
-        file.ImageOrientationPatient, file.PixelSpacing = [1, 0, 0, 0, 1, 0], [4, 4]
-        file.RescaleSlope, file.RescaleIntercept = 0.5, 0
-        file.RadiopharmaceuticalInformationSequence = [drug]
-        for name, value in {**USUAL, **attributes, **own}.items():
-            if value is not None:
-                setattr(file, name, value)
-        file.PixelData = PIXELS[place].astype("<i2").tobytes()
-        folder.mkdir(parents=True, exist_ok=True)
-        file.save_as(folder / f"{place}.dcm", enforce_file_format=True)
-    return folder
-
-
-def factors(folder: Path) -> np.ndarray:
-    """Return what each slice was multiplied by."""
-    return (read_volume(folder).array / (0.5 * np.maximum(PIXELS, 1))).max(axis=(1, 2))
 
 
 def test_activity_is_decayed_from_the_injection_to_the_start_of_the_scan(tmp_path):
-    np.testing.assert_allclose(factors(series(tmp_path)), AFTER_AN_HOUR, rtol=1e-6)
+    np.testing.assert_allclose(slice_factors(pet_series(tmp_path)), AFTER_AN_HOUR, rtol=1e-6)
     known = read_suv_conversion(tmp_path)
     assert known.factor == pytest.approx(AFTER_AN_HOUR)
     assert (known.weight_kg, known.dose_bq, known.decay_s) == (70, 350e6, 3600)
@@ -81,32 +24,32 @@ def test_later_bed_positions_share_the_start(tmp_path):
     """And a series that was computed later began when its first slice was acquired."""
     slices = [{"AcquisitionTime": clock} for clock in ("103600", "103000", "103300")]
     for when in ("103000", "150000"):
-        folder = series(tmp_path / when, slices, SeriesTime=when)
-        np.testing.assert_allclose(factors(folder), AFTER_AN_HOUR, rtol=1e-6)
+        folder = pet_series(tmp_path / when, slices, SeriesTime=when)
+        np.testing.assert_allclose(slice_factors(folder), AFTER_AN_HOUR, rtol=1e-6)
 
 
 def test_values_corrected_to_the_injection_do_not_decay_again(tmp_path):
     injection = {"RadionuclideTotalDose": "350e6"}  # neither clock nor half-life is needed
-    folder = series(tmp_path, injection=injection, DecayCorrection="ADMIN")
-    np.testing.assert_allclose(factors(folder), 70e3 / 350e6, rtol=1e-6)
+    folder = pet_series(tmp_path, injection=injection, DecayCorrection="ADMIN")
+    np.testing.assert_allclose(slice_factors(folder), 70e3 / 350e6, rtol=1e-6)
 
 
 def test_values_without_correction_decay_with_their_own_frame(tmp_path):
     """The judge integrates the decay over each frame of twenty minutes."""
     frame_s = 1200.0
     slices = [{"AcquisitionTime": clock} for clock in ("103000", "105000", "111000")]
-    folder = series(
+    folder = pet_series(
         tmp_path, slices, DecayCorrection="NONE", ActualFrameDuration=str(int(frame_s * 1e3))
     )
     seconds = np.linspace(0, frame_s, 100_001)
-    for found, start_s in zip(factors(folder), (3600, 4800, 6000), strict=True):
+    for found, start_s in zip(slice_factors(folder), (3600, 4800, 6000), strict=True):
         left = 350e6 * np.mean(0.5 ** ((start_s + seconds) / HALF_LIFE_S))
         assert found == pytest.approx(70e3 / left, rel=1e-5)
 
 
 def test_suv_stays_as_it_is(tmp_path):
-    folder = series(tmp_path, Units="GML", PatientWeight=None)
-    np.testing.assert_allclose(factors(folder), 1.0, rtol=1e-6)
+    folder = pet_series(tmp_path, Units="GML", PatientWeight=None)
+    np.testing.assert_allclose(slice_factors(folder), 1.0, rtol=1e-6)
     assert read_suv_conversion(folder).as_data() == {
         "factor": 1.0,
         "units": "GML",
@@ -126,10 +69,10 @@ def test_suv_stays_as_it_is(tmp_path):
 )
 def test_a_scan_after_midnight(tmp_path, injection):
     known = {k: v for k, v in INJECTION.items() if "Start" not in k}
-    folder = series(
+    folder = pet_series(
         tmp_path, injection=known | injection, SeriesTime="005000", AcquisitionTime="005000"
     )
-    np.testing.assert_allclose(factors(folder), AFTER_AN_HOUR, rtol=1e-6)
+    np.testing.assert_allclose(slice_factors(folder), AFTER_AN_HOUR, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -166,16 +109,16 @@ def test_a_scan_after_midnight(tmp_path, injection):
     ],
 )
 def test_what_is_missing_is_named(tmp_path, caplog, attributes, injection, words):
-    folder = series(tmp_path, injection=injection, **attributes)
+    folder = pet_series(tmp_path, injection=injection, **attributes)
     with pytest.raises(FileFormatError, match=words):
         read_suv_conversion(folder)
     # The image can be read all the same, in the unit of the file.
-    np.testing.assert_allclose(factors(folder), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(slice_factors(folder), 1.0, rtol=1e-6)
     assert "not in SUV: " in caplog.text
 
 
 def test_what_is_no_pet_has_no_suv(tmp_path):
-    folder = series(tmp_path, Modality="CT")
+    folder = pet_series(tmp_path, Modality="CT")
     with pytest.raises(FileFormatError, match="is no DICOM PET"):
         read_suv_conversion(folder)
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from tests.support.pet_series import DATED, pet_series
 
 from regkit import read_volume, register
 from regkit.report.record import Inputs, registration_record, to_plain_data
@@ -45,3 +46,12 @@ def test_a_pet_tells_how_it_became_suv(shared_data):
     told = record["inputs"]["moving"]["suv"]
     assert told == {"factor": 1.0, "units": "GML", "suv_type": "BW"}
     assert "suv" not in record["inputs"]["fixed"]
+
+
+def test_a_pet_tells_what_is_beyond_belief(tmp_path):
+    folder = pet_series(tmp_path, injection=DATED | {"RadionuclideTotalDose": "350e3"})
+    pet = read_volume(folder)
+    result = register(pet, pet, "identity")
+    told = registration_record(result, "out.tfm", Inputs(folder, folder), 0.0)
+    (remark,) = told["inputs"]["fixed"]["suv"]["remarks"]
+    assert "is beyond belief" in remark

@@ -18,6 +18,7 @@ from regkit.io.scan_times import (
     ScanTimes,
     decay_correction,
     event_time,
+    frame_duration_s,
     nearest_to,
     reference_times,
 )
@@ -133,7 +134,8 @@ def _by_clock(
     if found.seconds > MOST_HALF_LIVES * half_life_s:
         raise FileFormatError(
             f"{doubt}, and by the clock alone {length} lie between the injection and "
-            f"{found.reference_source}: nothing would be left to image"
+            f"{found.reference_source}, so that nothing would be left to image; is the half-life "
+            f"of {half_life_s:g} s right?"
         )
     return replace(found, remarks=(f"{doubt}: the clock alone counts, {length}",))
 
@@ -178,7 +180,10 @@ def _length(seconds: float, half_life_s: float) -> str:
 def _reference_remarks(header: Any, found: DecayInterval, scan: ScanTimes) -> tuple[str, ...]:
     """Return a remark where the reference time is not the one that the standard names."""
     standard = ("SeriesTime", "DecayCorrectionDateTime")
-    if decay_correction(header) != "START" or found.reference_source in standard:
+    if decay_correction(header) == "NONE" and not frame_duration_s(header):
+        missing = keyword_and_tag("ActualFrameDuration")
+        return (f"{missing} is missing: the activity at the start of each frame counts",)
+    if decay_correction(header) == "NONE" or found.reference_source in standard:
         return ()
     series, name = event_time(header, "Series", scan), keyword_and_tag("SeriesTime")
     if series is None:

@@ -163,7 +163,7 @@ def _mean_activity(header: Any, half_life_s: float, scan: ScanTimes) -> Moment:
     acquired = event_time(header, "Acquisition", scan)
     if acquired is None:
         raise FileFormatError(f"{keyword_and_tag('AcquisitionTime')} is missing or no time")
-    within = mean_activity_time_s(_frame_s(header), half_life_s)
+    within = mean_activity_time_s(frame_duration_s(header), half_life_s)
     return replace(acquired, at=acquired.at + timedelta(seconds=within))
 
 
@@ -178,13 +178,14 @@ def _start_by_frame_reference(header: Any, half_life_s: float, scan: ScanTimes) 
     It is the offset of the frame's mean activity, in ms, from the start of the scan.
     """
     offset_s = optional_number(header.get("FrameReferenceTime")) / 1e3
-    if offset_s <= 0 or not _frame_s(header) or not header.get("AcquisitionTime"):
+    if offset_s <= 0 or not frame_duration_s(header) or not header.get("AcquisitionTime"):
         return None
     mean = _mean_activity(header, half_life_s, scan)
     return replace(mean, at=mean.at - timedelta(seconds=offset_s), source="FrameReferenceTime")
 
 
-def _frame_s(header: Any) -> float:
+def frame_duration_s(header: Any) -> float:
+    """Return the duration of a slice's frame in seconds; 0 where it is missing."""
     return max(optional_number(header.get("ActualFrameDuration")), 0.0) / 1e3
 
 

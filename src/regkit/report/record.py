@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -118,19 +118,23 @@ def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,
     }
-    return known if path is None or volume.modality != "pet" else known | _suv(path)
+    return known if path is None or volume.modality != "pet" else known | _suv(volume, path)
 
 
-def _suv(path: Path) -> dict[str, Any]:
+def _suv(volume: Volume, path: Path) -> dict[str, Any]:
     """Return the conversion of a DICOM PET to SUV, or the reason that there is none."""
     if not is_dicom(path):
         return {}
     from regkit.io.dicom import read_suv_conversion  # noqa: PLC0415 - loads pydicom, which few need
+    from regkit.io.suv import implausible_suv  # noqa: PLC0415
 
     try:
-        return {"suv": read_suv_conversion(path).as_data()}
+        conversion = read_suv_conversion(path)
     except FileFormatError as error:
         return {"suv": {"missing": str(error)}}
+    voxel_ml = math.prod(volume.grid.spacing) / 1e3
+    doubts = implausible_suv(volume.array, conversion, voxel_ml)
+    return {"suv": replace(conversion, remarks=(*conversion.remarks, *doubts)).as_data()}
 
 
 def sha256_of(path: Path) -> str:

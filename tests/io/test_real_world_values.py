@@ -1,0 +1,150 @@
+"""Real World Value Mappings: the scale of files without rescale attributes."""
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, generate_uid
+from tests.support.pet_series import DATED, HALF_LIFE_S, PIXELS, pet_series
+
+from regkit import read_volume
+from regkit.io.dicom import read_suv_conversion
+
+PER_BQ = 70e3 / (350e6 * 0.5 ** (3600 / HALF_LIFE_S))
+
+
+def mapping(slope: float | None, intercept: float = 0.0, unit: str = "") -> Dataset:
+    item = Dataset()
+    if slope is None:
+        item.RealWorldValueLUTData = [1.0, 2.0, 4.0]
+    else:
+        item.RealWorldValueSlope, item.RealWorldValueIntercept = slope, intercept
+    if unit:
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", unit
+        item.MeasurementUnitsCodeSequence = [code]
+    return item
+
+
+def pet(folder, items: list[Dataset], **attributes):
+    """Write a PET that has mappings and, unless it is given, no RescaleSlope."""
+    bare = {"RescaleSlope": None, "RescaleIntercept": None}
+    return pet_series(
+        folder, injection=DATED, RealWorldValueMappingSequence=items, **(bare | attributes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "units", "factor"),
+    [
+        ([mapping(2.5)], "BQML", 2.5 * PER_BQ),
+        ([mapping(2.5, unit="Bq/ml")], None, 2.5 * PER_BQ),
+        ([mapping(2.5e-4, unit="{SUVbw}g/ml")], None, 2.5e-4),
+        ([mapping(2.5e-4, unit="g/ml{SUVbw}")], "BQML", 2.5e-4),
+        ([mapping(2.5, unit="Bq/ml"), mapping(3e-4, unit="{SUVlbm}g/ml")], "BQML", 3e-4),
+        ([mapping(2.5), mapping(2.5)], "BQML", 2.5 * PER_BQ),
+    ],
+)
+def test_pet_without_a_slope(tmp_path, items, units, factor):
+    folder = pet(tmp_path, items, Units=units)
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * factor, rtol=1e-5)
+
+
+def test_the_type_of_suv_is_that_of_the_mapping(tmp_path):
+    folder = pet(tmp_path, [mapping(2.5e-4, unit="{SUVlbm}g/ml")])
+    known = read_suv_conversion(folder)
+    assert (known.units, known.suv_type) == ("GML", "LBM")
+
+
+def test_a_slope_wins(tmp_path):
+    folder = pet(tmp_path, [mapping(9.0)], RescaleSlope=0.5, RescaleIntercept=0)
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 0.5 * PER_BQ, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        ([mapping(None)], "is a lookup table, which is not used"),
+        ([mapping(2.0, unit="1"), mapping(3.0, unit="1")], "differs between ranges"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_told(tmp_path, caplog, items, words):
+    folder = pet(tmp_path, items, Units="CNTS")
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS, rtol=1e-6)
+    assert words in caplog.text
+
+
+def test_the_mapping_that_is_chosen_is_told(tmp_path, caplog):
+    items = [mapping(2.5, unit="Bq/ml"), mapping(3e-4, unit="{SUVbw}g/ml")]
+    read_volume(pet(tmp_path, items))
+    assert (
+        "of 2 Real World Value Mappings (Bq/ml, {SUVbw}g/ml), that in {SUVbw}g/ml" in caplog.text
+    )
+
+
+def multiframe(path, sop_class=NuclearMedicineImageStorage, modality="NM", **attributes):
+    """Write one file with all slices."""
+    file = Dataset()
+    file.file_meta = FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file.SOPClassUID, file.SOPInstanceUID = sop_class, generate_uid()
+    file.SeriesInstanceUID, file.Modality = generate_uid(), modality
+    file.NumberOfFrames, file.Rows, file.Columns = PIXELS.shape
+    file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
+    file.BitsAllocated = file.BitsStored = 16
+    file.HighBit, file.PixelRepresentation = 15, 1
+    for name, value in attributes.items():
+        setattr(file, name, value)
+    file.PixelData = PIXELS.astype("<i2").tobytes()
+    file.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(2.5, 0.0), (0.01, 3.0), (1e-3, -1.0)])
+def test_a_tomogram_with_a_mapping_only(tmp_path, slope, intercept):
+    detector = Dataset()
+    detector.ImagePositionPatient = [0, 0, 0]
+    detector.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    path = multiframe(
+        tmp_path / "nm.dcm", ImageType=["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"],
+        DetectorInformationSequence=[detector], PixelSpacing=[4, 4], SpacingBetweenSlices=3,
+        RealWorldValueMappingSequence=[mapping(slope, intercept, "Bq/ml")],
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        read_volume(path).array, slope * PIXELS + intercept, rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("identity", [True, False])
+def test_an_enhanced_pet_with_a_mapping(tmp_path, shared, identity):
+    """Each frame has its own slope, or all share one; an unspecified identity is no scale."""
+    common, plane, measures = Dataset(), Dataset(), Dataset()
+    plane.ImageOrientationPatient, measures.PixelSpacing = [1, 0, 0, 0, 1, 0], [4, 4]
+    common.PlaneOrientationSequence, common.PixelMeasuresSequence = [plane], [measures]
+    slopes = np.full(3, 2.0) if shared else np.array([2.0, 3.0, 4.0])
+    groups = []
+    for place, slope in enumerate(slopes):
+        group, position, rescale = Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = [0, 0, 3 * place]
+        group.PlanePositionSequence = [position]
+        rescale.RescaleSlope, rescale.RescaleIntercept, rescale.RescaleType = 1, 0, "US"
+        if identity:
+            group.PixelValueTransformationSequence = [rescale]
+        if not shared:
+            group.RealWorldValueMappingSequence = [mapping(float(slope), unit="Bq/ml")]
+        groups.append(group)
+    if shared:
+        common.RealWorldValueMappingSequence = [mapping(2.0, unit="Bq/ml")]
+    drug = Dataset()
+    for name, value in DATED.items():
+        setattr(drug, name, value)
+    path = multiframe(
+        tmp_path / "pet.dcm", pydicom.uid.EnhancedPETImageStorage, "PT",
+        SharedFunctionalGroupsSequence=[common], PerFrameFunctionalGroupsSequence=groups,
+        RadiopharmaceuticalInformationSequence=[drug], PatientWeight="70",
+        DecayCorrected="YES", DecayCorrectionDateTime="20260302103000",
+    )  # fmt: skip
+    expected = PIXELS * slopes[:, None, None] * PER_BQ
+    np.testing.assert_allclose(read_volume(path).array, expected, rtol=1e-5)
+    assert read_suv_conversion(path).reference_source == "DecayCorrectionDateTime"
