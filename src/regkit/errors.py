@@ -18,6 +18,13 @@ class FileFormatError(RegkitError):
     """A file that is missing, unreadable, truncated, or not of the format its name promises."""
 
 
+class SelectionError(FileFormatError):
+    """Several images where one is needed and none is chosen, or a choice that none fits.
+
+    Its notes hold a table of the images, where there is one.
+    """
+
+
 class OutputError(RegkitError):
     """A file or folder that cannot be written."""
 

@@ -99,7 +99,7 @@ def test_content_that_belies_the_suffix(tmp_path):
     _refused(tmp_path / "zipped.nii.gz", "the name says NIfTI but the content is text")
     for name in ("slice.dcm.gz", "slice.dcm"):
         (tmp_path / name).write_bytes(gzip.compress(bytes(128) + b"DICM" + bytes(64)))
-        _refused(tmp_path / name, r"is a compressed DICOM file; unpack it \(gunzip\) first")
+        _refused(tmp_path / name, "its header is cut short|without an image|cut short")
     Image.new("L", (8, 8)).save(tmp_path / "picture.png")
     (tmp_path / "picture.png").rename(tmp_path / "picture.nii.gz")
     _refused(tmp_path / "picture.nii.gz", "the content is a PNG picture")
@@ -254,10 +254,11 @@ def test_real_odd_files_give_a_volume_or_one_line(shared_data, capfd):
     assert all(line.startswith(f"{path}: ") and "\n" not in line for path, line in refused)
     assert sorted(read) == [
         "anatomical.nii", "dicom_vsseg001_3slices", "enh.dcm", "low_res.nii.gz", "mha.mha",
-        "minimal.nii.gz", "ras.hdr", "ras.img", "reoriented_anat_moved.nii",
-        "resampled_anat_moved.nii", "shear.nii.gz", "someones_anatomy.nii.gz",
+        "minimal.nii.gz", "philips_mprage.dcm.gz", "ras.hdr", "ras.img",
+        "reoriented_anat_moved.nii", "resampled_anat_moved.nii", "rtdose.dcm", "rtdose_expb.dcm",
+        "rtdose_rle.dcm", "shear.nii.gz", "someones_anatomy.nii.gz",
         "someones_epi.nii.gz",
-        "standard.nii.gz", "tests_data",
+        "standard.nii.gz",
     ]  # fmt: skip
 
 

@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from regkit.cli.context import settings
-from regkit.errors import RegkitError
+from regkit.errors import RegkitError, SelectionError
 
 EXIT_ERROR = 1
+EXIT_USAGE = 2
 EXIT_VERDICT_FAIL = 3
 OUTPUT_OPTIONS = ("-o", "--output")
 
@@ -58,7 +59,8 @@ def _reported_errors() -> Iterator[None]:
     except Exception as error:
         if settings.debug:
             raise
-        _fail(_message(error))
+        code = EXIT_USAGE if isinstance(error, SelectionError) else EXIT_ERROR
+        _fail("\n".join([_message(error), *getattr(error, "__notes__", [])]), code)
 
 
 def _message(error: Exception) -> str:
@@ -73,7 +75,7 @@ def _message(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {text} (run again with --debug for details)"
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = EXIT_ERROR) -> NoReturn:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     typer.secho(f"regkit: {message}", err=True, fg=None if plain else typer.colors.RED)
-    raise typer.Exit(EXIT_ERROR)
+    raise typer.Exit(code)

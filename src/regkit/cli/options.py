@@ -11,6 +11,7 @@ import typer
 IMAGES = "Images"
 METHOD = "Method"
 COMPUTATION = "Computation"
+SELECTION = "Choice of an image in DICOM folders and files"
 OUTPUT = "Output"
 
 DEVICE_VALUES = "auto|cpu|cuda|cuda:N"
@@ -25,6 +26,16 @@ MovingImage = Annotated[
     Path,
     typer.Argument(metavar="MOVING", help="Moving image: a file or a folder of DICOM slices."),
 ]
+# Help of the options that `regkit.cli.image_selection` adds to commands.
+SERIES_HELP = (
+    "Series of a folder that holds several: its number in the table that is printed without this "
+    "option, its SeriesInstanceUID, or words of its description."
+)
+FRAME_HELP = (
+    "Number, from 1, of the volume of a series or file that holds several (gates, time points, "
+    "echoes); without this option they are listed."
+)
+WINDOW_HELP = "Number, from 1, of the energy window of a nuclear-medicine image."
 OutputPrefix = Annotated[
     str,
     typer.Option(

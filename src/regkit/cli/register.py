@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     IMAGES,
     METHOD,
@@ -101,6 +102,7 @@ Report = Annotated[
 ]
 
 
+@chooses_images(fixed="fixed", moving="moving")
 def register_command(
     fixed: FixedImage,
     moving: MovingImage,
@@ -121,6 +123,8 @@ def register_command(
     dtype: DType = "",
     force: Force = False,
     as_json: AsJson = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Register MOVING to FIXED, and assess whether the result can be trusted.
 
@@ -146,6 +150,7 @@ def register_command(
         report=report,
         dtype=dtype,
         force=force,
+        selections=selections,
     )
     request.settings.limit_threads()
     with redirect_stdout(sys.stderr):  # output of methods must not mix with the result

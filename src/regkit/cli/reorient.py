@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     IMAGES,
     METHOD,
@@ -63,6 +64,7 @@ Modality = Annotated[
 ]
 
 
+@chooses_images(moving="moving")
 def reorient_command(
     moving: MovingImage,
     frame: FrameOption = None,
@@ -77,6 +79,8 @@ def reorient_command(
     output: OutputPrefix = DEFAULT_PREFIX,
     force: Force = False,
     as_json: AsJson = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Reorient an organ in MOVING to its standard frame, and measure it.
 
@@ -91,6 +95,7 @@ def reorient_command(
         method=method,
         labels=labels,
         modality=modality,
+        selection=selections["moving"],
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         force=force,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import DType, Force, FromFormat, MovingImage
 
 FixedGrid = Annotated[
@@ -44,6 +45,7 @@ FillValue = Annotated[
 ]
 
 
+@chooses_images(fixed="onto", moving="moving")
 def resample_command(
     moving: MovingImage,
     onto: FixedGrid,
@@ -55,6 +57,8 @@ def resample_command(
     dtype: DType = "",
     from_format: FromFormat = None,
     force: Force = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Resample MOVING onto the grid of FIXED through a saved transform.
 
@@ -63,13 +67,14 @@ def resample_command(
     or --force is given.
     """
     from regkit.geometry.resampling import resample
-    from regkit.io import atomic_output, read_labels, read_volume, write_volume
-    from regkit.io.images import check_writable
+    from regkit.io import atomic_output, write_volume
+    from regkit.io.images import check_writable, read_selected_labels, read_selected_volume
     from regkit.io.transforms import read_transform
 
     check_writable(output, dtype)
-    volume = read_labels(moving) if labels else read_volume(moving)
-    grid = read_volume(onto).grid
+    read = read_selected_labels if labels else read_selected_volume
+    volume = read(moving, selections["moving"])
+    grid = read_selected_volume(onto, selections["fixed"]).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
     fixed, other = (volume.grid, grid) if inverse else (grid, volume.grid)
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)

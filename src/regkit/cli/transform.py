@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
 
 if TYPE_CHECKING:
     from regkit.geometry.grid import Grid
     from regkit.geometry.transform import Transform
+    from regkit.io.selection import ImageSelection
 
 app = typer.Typer(
     name="transform",
@@ -77,12 +79,15 @@ ToFormat = Annotated[
 
 
 @app.command("show")
+@chooses_images(fixed="fixed", moving="moving")
 def show_transform(
     transform: TransformFile,
     fixed: FixedFile = None,
     moving: MovingFile = None,
     from_format: FormatOrFrom = None,
     as_json: AsJson = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Describe a transform: direction, motion in mm and degrees, matrices in every convention.
 
@@ -92,7 +97,7 @@ def show_transform(
     from regkit.io.transforms import read_transform
     from regkit.report.description import describe
 
-    grids = _grid(fixed), _grid(moving)
+    grids = _grid(fixed, selections["fixed"]), _grid(moving, selections["moving"])
     found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
     description = describe(found, *grids)
     if as_json:
@@ -109,6 +114,7 @@ def show_transform(
 
 
 @app.command("convert")
+@chooses_images(fixed="fixed", moving="moving")
 def convert_transform(
     transform: TransformFile,
     out: OutFile,
@@ -117,17 +123,21 @@ def convert_transform(
     fixed: FixedFile = None,
     moving: MovingFile = None,
     force: Force = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Write a transform in another format."""
     from regkit.io.transforms import read_transform
 
-    grids = {"fixed": _grid(fixed), "moving": _grid(moving)}
+    images = {"fixed": fixed, "moving": moving}
+    grids = {role: _grid(image, selections[role]) for role, image in images.items()}
     found = read_transform(transform, format=from_format, **grids)
     _write(found, out, (transform, fixed, moving), force, format=to_format, **grids)
     typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
 @app.command("invert")
+@chooses_images(fixed="fixed", moving="moving")
 def invert_transform(
     transform: TransformFile,
     out: OutFile,
@@ -136,6 +146,8 @@ def invert_transform(
     fixed: FixedFile = None,
     moving: MovingFile = None,
     force: Force = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Write the inverse of a transform: OUT maps points of the moving image to the fixed image.
 
@@ -143,7 +155,7 @@ def invert_transform(
     """
     from regkit.io.transforms import read_transform
 
-    grids = _grid(fixed), _grid(moving)
+    grids = _grid(fixed, selections["fixed"]), _grid(moving, selections["moving"])
     found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
     how = {"format": to_format, "fixed": grids[1], "moving": grids[0]}
     _write(found.inverse(), out, (transform, fixed, moving), force, **how)
@@ -151,6 +163,7 @@ def invert_transform(
 
 
 @app.command("compose")
+@chooses_images(fixed="fixed", middle="middle", moving="moving")
 def compose_transforms(
     first: FirstTransform,
     second: SecondTransform,
@@ -160,6 +173,8 @@ def compose_transforms(
     moving: MovingFile = None,
     middle: MiddleFile = None,
     force: Force = False,
+    *,
+    selections: Selections,
 ) -> None:
     """Compose two transforms into one: OUT(x) = B(A(x)).
 
@@ -168,7 +183,8 @@ def compose_transforms(
     """
     from regkit.io.transforms import read_transform
 
-    grids = _grid(fixed), _grid(middle), _grid(moving)
+    images = {"fixed": fixed, "middle": middle, "moving": moving}
+    grids = [_grid(image, selections[role]) for role, image in images.items()]
     a = read_transform(first, fixed=grids[0], moving=grids[1])
     b = read_transform(second, fixed=grids[1], moving=grids[2])
     how = {"format": to_format, "fixed": grids[0], "moving": grids[2]}
@@ -190,7 +206,7 @@ def _write(
         stage.replace = force or same_transform(new, out)
 
 
-def _grid(image: Path | None) -> Grid | None:
-    from regkit.io import read_volume
+def _grid(image: Path | None, selection: ImageSelection) -> Grid | None:
+    from regkit.io.images import read_selected_volume
 
-    return None if image is None else read_volume(image).grid
+    return None if image is None else read_selected_volume(image, selection).grid

@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 
 from regkit.errors import FileFormatError
+from regkit.io.dicom_headers import open_dicom
 
 # Attributes that GDCM needs to decode pixels; without those of the rescaling, so that it
 # returns stored values.
@@ -26,6 +27,8 @@ _PIXEL_ATTRIBUTES = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData",
 )  # fmt: skip
+# Elements that hold pixels: integers, 32-bit and 64-bit floats (PS3.3, C.7.6.24).
+_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def stored_values(path: Path) -> NDArray[Any]:
@@ -34,13 +37,18 @@ def stored_values(path: Path) -> NDArray[Any]:
     Raises
     ------
     FileFormatError
-        The pixels are missing, truncated or cannot be decoded.
+        The pixels are missing, truncated or cannot be decoded, or there are more of them than
+        the header says.
     """
-    dataset = pydicom.dcmread(path, force=True)
-    if "PixelData" not in dataset:
-        raise FileFormatError(f"{path.name} has no pixel data")
+    with open_dicom(path) as stream:
+        dataset = pydicom.dcmread(stream, force=True)
+        held = [name for name in _PIXEL_DATA if name in dataset]
+    if not held:
+        raise FileFormatError(f"{path.name} has no pixel data, or they are cut short")
     syntax = dataset.file_meta.get("TransferSyntaxUID") or _guessed_syntax(dataset)
     dataset.file_meta.TransferSyntaxUID = syntax
+    if not syntax.is_compressed:
+        _check_frame_count(dataset, len(dataset[held[0]].value or b""), path)
     try:
         if syntax.is_compressed and syntax.is_encapsulated and syntax != RLELossless:
             pixels = _decoded_by_gdcm(dataset)
@@ -51,6 +59,18 @@ def stored_values(path: Path) -> NDArray[Any]:
         reason = " ".join(str(error).split())[-200:]
         raise FileFormatError(f"the pixels of {path.name} cannot be decoded ({reason})") from error
     return np.asarray(pixels).reshape((-1, *pixels.shape[-2:]))
+
+
+def _check_frame_count(dataset: Any, held: int, path: Path) -> None:
+    """Raise an error for pixel data of a whole frame more than the header's number of frames."""
+    bits = int(dataset.get("BitsAllocated") or 8)
+    frame = int(dataset.Rows) * int(dataset.Columns) * bits // 8
+    stated = int(dataset.get("NumberOfFrames") or 1)
+    if frame and held >= frame * (stated + 1):
+        raise FileFormatError(
+            f"{path.name} contradicts itself: its pixel data hold {held // frame} frames, "
+            f"NumberOfFrames says {stated}; export it again"
+        )
 
 
 def _guessed_syntax(dataset: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from regkit.errors import FileFormatError
 from regkit.io.content_kind import is_transform_kind, kind_of_content
@@ -42,15 +43,20 @@ class Format:
     dtypes: tuple[str, ...] = DTYPES
 
 
+DICOM = Format("DICOM", (".dcm", ".ima", ".dcm.gz", ".ima.gz"), "dicom:read_dicom")
 FORMATS = (
     Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti"),
     Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti"),
     Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
     Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),
     Format("MetaImage", (".mha", ".mhd"), "itk:read_itk_image", "itk:write_itk_image"),
-    Format("DICOM", (".dcm", ".ima"), "dicom:read_dicom"),
+    DICOM,
 )
 
+# The elements that files without preamble begin with are of the file meta information, or those
+# of the dataset up to SOP Class UID (0008,0016); a UID, the longest of them, has 64 characters.
+_LAST_FIRST_ELEMENT = 0x0018
+_LONGEST_FIRST_VALUE = 64
 _GZIP = b"\x1f\x8b"
 _MAGIC = {
     b"\x89PNG": "a PNG picture",
@@ -81,11 +87,9 @@ def format_to_read(path: Path, head: bytes) -> Format:
     """
     found = signature(head)
     named = _by_suffix(path)
-    if found == "DICOM" and head[:2] == _GZIP:
-        raise FileFormatError("is a compressed DICOM file; unpack it (gunzip) first")
     if named is None:
         if found == "DICOM":  # DICOM files often have no suffix
-            return next(known for known in FORMATS if known.name == found)
+            return DICOM
         if found and found != "text" and not any(known.name == found for known in FORMATS):
             raise FileFormatError(f"is {found}, not an image that can be read{_hint(found)}")
         raise FileFormatError(f"unknown suffix; known ones are {_listed(FORMATS)}")
@@ -110,7 +114,8 @@ def signature(head: bytes) -> str:
     """Return the kind of a file from its first bytes: a format's name, a phrase, or empty."""
     if head[:2] == _GZIP:
         return signature(_unzipped(head))
-    if head[128:132] == b"DICM":  # the preamble may hold anything, a TIFF header too
+    # The preamble may hold anything, a TIFF header too; some files lack it.
+    if head[128:132] == b"DICM" or _begins_with_element(head):
         return "DICOM"
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
@@ -125,7 +130,22 @@ def is_dicom(path: Path) -> bool:
     if path.is_dir():
         return True
     with path.open("rb") as file:
-        return signature(file.read(132)) == "DICOM"
+        return signature(file.read(SIGNATURE_BYTES)) == "DICOM"
+
+
+def _begins_with_element(head: bytes) -> bool:
+    """Return whether content begins with an element of DICOM's group 2 or 8.
+
+    Their first elements have a value representation of two letters (PS3.5, 7.1.2) or, implicit,
+    a short even length.
+    """
+    order: Literal["little", "big"] = "little" if head[1:2] == b"\0" else "big"
+    group, element = (int.from_bytes(head[at : at + 2], order) for at in (0, 2))
+    if len(head) < 8 or group not in (2, 8) or element > _LAST_FIRST_ELEMENT:
+        return False
+    length = int.from_bytes(head[4:8], "little")
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    return explicit or (order == "little" and length % 2 == 0 and length <= _LONGEST_FIRST_VALUE)
 
 
 def _by_suffix(path: Path) -> Format | None:

@@ -8,21 +8,30 @@ import logging
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from regkit.errors import FileFormatError, OutputError, ParameterError, RegkitError, one_line
+from regkit.errors import (
+    FileFormatError,
+    OutputError,
+    ParameterError,
+    RegkitError,
+    SelectionError,
+    one_line,
+)
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import (
+    DICOM,
     DTYPES,
     SIGNATURE_BYTES,
     Format,
     format_to_read,
     format_to_write,
 )
-from regkit.io.raw_image import whole_type
+from regkit.io.raw_image import RawImage, whole_type
+from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.shear import resample_sheared
 from regkit.io.voxel_types import typed
 
@@ -34,16 +43,26 @@ LARGEST_VOXEL_MM = 100.0
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 
-def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
+def read_volume(
+    path: str | os.PathLike[str],
+    modality: str = "",
+    *,
+    series: str = "",
+    frame: int = 0,
+    window: int = 0,
+) -> Volume:
     """Read a 3-D image.
 
     Parameters
     ----------
     path
-        A .nii, .nii.gz, .hdr/.img, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd file, a folder that
-        holds one DICOM series, or a multi-frame DICOM file.
+        A .nii, .nii.gz, .hdr/.img, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd file, a folder of DICOM
+        files, that of a whole study too, or a multi-frame DICOM file.
     modality
         One of `regkit.geometry.volume.MODALITIES`; when empty, that of the file (DICOM only).
+    series, frame, window
+        DICOM series, volume and energy window among several, as in
+        `regkit.io.selection.ImageSelection`; empty and 0 for the only one.
 
     Returns
     -------
@@ -56,21 +75,42 @@ def read_volume(path: str | os.PathLike[str], modality: str = "") -> Volume:
     ------
     FileFormatError
         The file is missing, unreadable, truncated, not 3-D, or not of its name's format.
+    SelectionError
+        The path holds several series or volumes, and none is chosen; the message lists them.
     GeometryError
         The header's geometry is impossible.
     """
-    return _read(Path(path), Volume, modality)
+    return read_selected_volume(path, ImageSelection(series, frame, window), modality)
 
 
-def read_labels(path: str | os.PathLike[str]) -> LabelMap:
+def read_labels(
+    path: str | os.PathLike[str], *, series: str = "", frame: int = 0, window: int = 0
+) -> LabelMap:
     """Read a segmentation of whole numbers from any file that `read_volume` reads.
+
+    Parameters
+    ----------
+    path, series, frame, window
+        Image, and the choice in it, as `read_volume` takes them.
 
     Raises
     ------
     FileFormatError, GeometryError
         As `read_volume`; also when values are fractional.
     """
-    return _read(Path(path), LabelMap, "")
+    return read_selected_labels(path, ImageSelection(series, frame, window))
+
+
+def read_selected_volume(
+    path: str | os.PathLike[str], selection: ImageSelection, modality: str = ""
+) -> Volume:
+    """Read the chosen 3-D image, as `read_volume` does."""
+    return _read(Path(path), Volume, modality, selection)
+
+
+def read_selected_labels(path: str | os.PathLike[str], selection: ImageSelection) -> LabelMap:
+    """Read the chosen segmentation, as `read_labels` does."""
+    return _read(Path(path), LabelMap, "", selection)
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") -> None:
@@ -129,15 +169,17 @@ def check_writable(path: Path, dtype: str = "") -> Format:
     return found
 
 
-def _read(path: Path, kind: type[AnyVolume], modality: str) -> AnyVolume:
+def _read(
+    path: Path, kind: type[AnyVolume], modality: str, selection: ImageSelection
+) -> AnyVolume:
     """Read a file; every failure becomes an error of one line that names the file."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
-            raw = _imported(_reader(path))(path)
+            raw = _read_raw(path, selection)
         volume = resample_sheared(raw, kind, modality or raw.modality, path)
         volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
     except RegkitError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise _located(path, error) from error
     except PermissionError as error:
         raise FileFormatError(
             f"{path}: permission denied; check the file's permissions"
@@ -161,16 +203,35 @@ def _check_scale(volume: Volume, path: Path) -> None:
         )
 
 
-def _reader(path: Path) -> str:
+def _located(path: Path, error: RegkitError) -> RegkitError:
+    """Return an error that names the file, with the notes of the error."""
+    located = type(error)(f"{path}: {error}")
+    for note in getattr(error, "__notes__", []):
+        located.add_note(note)
+    return located
+
+
+def _read_raw(path: Path, selection: ImageSelection) -> RawImage:
+    found = _format(path)
+    read = _imported(found.reader)
+    if found == DICOM:
+        return cast("RawImage", read(path, selection))
+    if selection != ONLY_IMAGE:
+        options = ", ".join(f"--{option}" for option in selection.as_data())
+        raise SelectionError(f"is {found.name}; {options} can only choose within DICOM")
+    return cast("RawImage", read(path))
+
+
+def _format(path: Path) -> Format:
     if path.is_dir():
-        return "dicom:read_folder"
+        return DICOM
     if not path.exists():
         raise FileFormatError(_missing(path))
     with path.open("rb") as file:
         head = file.read(SIGNATURE_BYTES)
     if not head:
         raise FileFormatError("the file is empty (0 bytes)")
-    return format_to_read(path, head).reader
+    return format_to_read(path, head)
 
 
 def _missing(path: Path) -> str:

@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError
 from regkit.io.raw_image import real_type
 
+GZIP_SIGNATURE = b"\x1f\x8b"
+
+
+def is_gzipped(path: Path) -> bool:
+    """Return whether a file's content is gzip, whatever its name says."""
+    with path.open("rb") as stream:
+        return stream.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
+
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes; gzip content is unpacked and its check sum verified."""
     raw = path.read_bytes()
-    if raw[:2] != b"\x1f\x8b":
+    if not raw.startswith(GZIP_SIGNATURE):
         return raw
     try:
         return gzip.decompress(raw)

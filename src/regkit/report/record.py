@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.formats import is_dicom
+from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
 from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit
@@ -34,6 +35,8 @@ class Inputs:
         Value of ``--init``.
     run_id
         Digest of all that decides the result; see `regkit.cli.requests.rerun`.
+    selections
+        Choice in each image of several series or volumes, by role: fixed, moving.
     """
 
     fixed: Path | None = None
@@ -44,6 +47,7 @@ class Inputs:
     moving_mask: Path | None = None
     init: str = ""
     run_id: str = ""
+    selections: Mapping[str, ImageSelection] = field(default_factory=dict)
 
 
 def registration_record(
@@ -106,22 +110,27 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
         "moving_mask": (pair.moving_mask, inputs.moving_mask),
     }
     return {
-        role: _input(volume, path) for role, (volume, path) in given.items() if volume is not None
+        role: _input(volume, path, inputs.selections.get(role, ONLY_IMAGE))
+        for role, (volume, path) in given.items()
+        if volume is not None
     }
 
 
-def _input(volume: Volume, path: Path | None) -> dict[str, Any]:
+def _input(volume: Volume, path: Path | None, selection: ImageSelection) -> dict[str, Any]:
     known = {
         "path": "" if path is None else str(path),
         "sha256": "" if path is None else sha256_of(path),
         "shape_zyx": list(volume.grid.shape_zyx),
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,
+        **selection.as_data(),
     }
-    return known if path is None or volume.modality != "pet" else known | _suv(volume, path)
+    if path is None or volume.modality != "pet":
+        return known
+    return known | _suv(volume, path, selection)
 
 
-def _suv(volume: Volume, path: Path) -> dict[str, Any]:
+def _suv(volume: Volume, path: Path, selection: ImageSelection) -> dict[str, Any]:
     """Return the conversion of a DICOM PET to SUV, or the reason that there is none."""
     if not is_dicom(path):
         return {}
@@ -129,7 +138,7 @@ def _suv(volume: Volume, path: Path) -> dict[str, Any]:
     from regkit.io.suv import implausible_suv  # noqa: PLC0415
 
     try:
-        conversion = read_suv_conversion(path)
+        conversion = read_suv_conversion(path, selection)
     except FileFormatError as error:
         return {"suv": {"missing": str(error)}}
     voxel_ml = math.prod(volume.grid.spacing) / 1e3

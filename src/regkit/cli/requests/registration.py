@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
+    from regkit.io.selection import ImageSelection
     from regkit.registrar import Pair
     from regkit.report.save import Saved
 
@@ -50,6 +52,8 @@ class RegisterRequest:
         Type of the voxels of the resampled image; empty for that of the moving image's file.
     force
         True to replace files of another run.
+    selections
+        Choice in each image of several series or volumes, by role: fixed, moving.
     """
 
     fixed: Path
@@ -66,6 +70,7 @@ class RegisterRequest:
     report: bool = False
     dtype: str = ""
     force: bool = False
+    selections: Mapping[str, ImageSelection] = field(default_factory=dict)
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -105,7 +110,8 @@ def register_files(request: RegisterRequest) -> Saved:
 
             masks = request.fixed_mask, request.moving_mask
             sources = Inputs(
-                request.fixed, request.moving, load_s, start_s, *masks, init, identity
+                *(request.fixed, request.moving, load_s, start_s, *masks, init, identity),
+                selections=request.selections,
             )
             return save_registration(
                 *(result, prefix.name, stage, sources),
@@ -116,12 +122,19 @@ def register_files(request: RegisterRequest) -> Saved:
 
 
 def _read_pair(request: RegisterRequest) -> Pair:
-    from regkit.io import read_labels, read_volume
+    from regkit.io import read_labels
+    from regkit.io.images import read_selected_volume
+    from regkit.io.selection import ONLY_IMAGE
     from regkit.registrar import Pair
 
+    chosen = request.selections
     return Pair(
-        read_volume(request.fixed, request.fixed_modality),
-        read_volume(request.moving, request.moving_modality),
+        read_selected_volume(
+            request.fixed, chosen.get("fixed", ONLY_IMAGE), request.fixed_modality
+        ),
+        read_selected_volume(
+            request.moving, chosen.get("moving", ONLY_IMAGE), request.moving_modality
+        ),
         None if request.fixed_mask is None else read_labels(request.fixed_mask),
         None if request.moving_mask is None else read_labels(request.moving_mask),
     )

@@ -14,6 +14,7 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
+    from regkit.io.selection import ImageSelection
     from regkit.plugin import FrameSpec
     from regkit.registrar import Registrar
     from regkit.registry import RegisteredSpec
@@ -41,6 +42,8 @@ class ReorientRequest:
         Segmentation file to use instead of a method.
     modality
         Modality; empty for that of the file.
+    selection
+        Choice in an image of several series or volumes; None for the only one.
     settings
         Parameters, device, seed and threads of the methods.
     force
@@ -53,6 +56,7 @@ class ReorientRequest:
     method: str | None = None
     labels: Path | None = None
     modality: str = ""
+    selection: ImageSelection | None = None
     settings: MethodSettings = field(default_factory=MethodSettings)
     force: bool = False
 
@@ -66,8 +70,9 @@ def reorient_file(request: ReorientRequest) -> Saved:
         The record of the reorientation, and the files written.
     """
     started = time.perf_counter()
-    from regkit.io import read_volume
     from regkit.io.atomic_output import atomic_output
+    from regkit.io.images import read_selected_volume
+    from regkit.io.selection import ONLY_IMAGE
     from regkit.registrar import Pair
     from regkit.registration.initialization import align_centers
     from regkit.registration.run import run
@@ -81,14 +86,21 @@ def reorient_file(request: ReorientRequest) -> Saved:
     replace = may_replace(prefix, identity, request.force)
     with atomic_output(prefix.parent, (request.moving, request.labels), replace) as stage:
         with status_spinner("reading"):
-            moving = read_volume(request.moving, request.modality)
+            selection = request.selection or ONLY_IMAGE
+            moving = read_selected_volume(request.moving, selection, request.modality)
         load_s = time.perf_counter() - started
         with status_spinner(f"reorienting with {name}"):
             pair = Pair(frame.fixed(moving), moving)
             pair = Pair(pair.fixed, moving, initial=align_centers(pair))
             result = run(registrar, pair, name)
         with status_spinner("measuring and writing"):
-            inputs = Inputs(moving=request.moving, load_s=load_s, init="centre", run_id=identity)
+            inputs = Inputs(
+                moving=request.moving,
+                load_s=load_s,
+                init="centre",
+                run_id=identity,
+                selections={"moving": selection},
+            )
             return frame.save(result, prefix.name, stage, inputs)
 
 
