@@ -243,7 +243,7 @@ def test_the_record_says_where_it_began_and_where_it_looked(run, pair_files, tmp
     assert marked["path"] == str(mask)
     assert marked["sha256"] == hashlib.sha256(mask.read_bytes()).hexdigest()
     assert "fixed_mask" not in record["inputs"]
-    record = json.loads(run("register", *pair_files, *options).stdout)
+    record = json.loads(run("register", *pair_files, *options, "--force").stdout)
     assert record["start"] == {"init": "identity", "matrix": np.eye(4).tolist()}
     assert record["inputs"].keys() == {"fixed", "moving"}
 
@@ -284,6 +284,8 @@ def test_files_of_an_earlier_run_do_not_stay_beside_the_new_ones(run, pair_files
     for stale in ("a.h5", "a.html", "a_labels.nii.gz"):
         (tmp_path / stale).write_text("old")
     (tmp_path / "a_notes.txt").write_text("mine")
-    assert run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a").exit_code == 0
+    words = ("register", *pair_files, "-m", "identity", "-o", tmp_path / "a")
+    assert run(*words).exit_code == 1
+    assert run(*words, "--force").exit_code == 0
     left = {path.name for path in tmp_path.iterdir() if path.name.startswith("a")}
     assert left == {"a.tfm", "a.json", "a.png", "a_warped.nii.gz", "a_notes.txt"}

@@ -298,7 +298,9 @@ def test_a_transform_that_bends_is_kept_as_one(run, knowing, files, shell, tmp_p
     bend = DisplacementField(np.zeros((4, 4, 4, 3)), cube(40.0, pose=IDENTITY))
     (tmp_path / "a.tfm").write_text("of an earlier run")
     knowing(POSE @ bend, shell[1])
-    result = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
+    words = (*KNOWN, files[0], "-o", tmp_path / "a", "--json")
+    assert "a.tfm exists, and no record tells" in run(*words).stderr
+    result = run(*words, "--force")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["transform"]["file"] == "a.h5"
     assert not (tmp_path / "a.tfm").exists()

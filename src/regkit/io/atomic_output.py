@@ -39,7 +39,7 @@ class OutputStage:
         self.target = target
         self.hidden = hidden
         self.replace = replace
-        self._inputs = [path for path in inputs if path.is_file()]
+        self._inputs = tuple(inputs)
         self._stale: set[Path] = set()
 
     def path(self, name: str | os.PathLike[str]) -> Path:
@@ -75,13 +75,18 @@ class OutputStage:
             old.unlink(missing_ok=True)
 
     def _check_replaceable(self, staged: Path, existing: Path) -> None:
-        if any(existing.samefile(path) for path in self._inputs):
-            raise OutputError(f"{existing} is an input and would be lost; choose another name")
+        refuse_input(existing, self._inputs)
         if not (self.replace or filecmp.cmp(staged, existing, shallow=False)):
             raise OutputError(
                 f"{existing} exists, with other contents; choose another name, or replace it with "
                 "--force"
             )
+
+
+def refuse_input(existing: Path, inputs: Iterable[Path]) -> None:
+    """Raise OutputError for a file that would be replaced although it is an input."""
+    if any(path.is_file() and existing.samefile(path) for path in inputs):
+        raise OutputError(f"{existing} is an input and would be lost; choose another name")
 
 
 @contextmanager

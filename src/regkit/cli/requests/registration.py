@@ -94,7 +94,7 @@ def register_files(request: RegisterRequest) -> Saved:
     prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
     inputs = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
     identity = run_id(request, registrar)
-    replace_files = may_replace(prefix, identity, request.force)
+    replace_files = may_replace(prefix, identity, request.force, inputs)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
         with status_spinner("reading"):
             pair = _read_pair(request)

@@ -83,8 +83,9 @@ def reorient_file(request: ReorientRequest) -> Saved:
     name, registrar = _named_method(request, registered.spec, frame)
     prefix = output_prefix(request.output, DEFAULT_PREFIX)
     identity = run_id(request, registrar)
-    replace = may_replace(prefix, identity, request.force)
-    with atomic_output(prefix.parent, (request.moving, request.labels), replace) as stage:
+    files = request.moving, request.labels
+    replace = may_replace(prefix, identity, request.force, files)
+    with atomic_output(prefix.parent, files, replace) as stage:
         with status_spinner("reading"):
             selection = request.selection or ONLY_IMAGE
             moving = read_selected_volume(request.moving, selection, request.modality)

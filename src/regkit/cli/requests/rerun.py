@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ def run_id(request: Any, registrar: Registrar) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
-def may_replace(prefix: Path, identity: str, force: bool) -> bool:
+def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path | None]) -> bool:
     """Return whether files with a prefix may be replaced: the same run wrote them, or by force.
 
     Parameters
@@ -52,17 +53,23 @@ def may_replace(prefix: Path, identity: str, force: bool) -> bool:
         Digest of the run, by `run_id`.
     force
         True to replace files of another run.
+    inputs
+        Files that must not be replaced; None stands for one that was not given.
 
     Raises
     ------
     OutputError
-        Files of another run exist.
+        Files of another run exist, or an input has the name of an output.
     """
     from regkit.errors import OutputError
+    from regkit.io.atomic_output import refuse_input
     from regkit.report.save import ENDINGS
 
     files = (prefix.with_name(f"{prefix.name}{ending}") for ending in ENDINGS)
     existing = [file for file in files if file.is_file()]
+    given = [path for path in inputs if path is not None]
+    for file in existing:
+        refuse_input(file, given)
     record = _record(prefix.with_name(f"{prefix.name}.json"))
     if force or record.get("run_id") == identity:
         return True
