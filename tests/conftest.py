@@ -27,6 +27,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_files() -> Path:
+    """The folder of small odd files beside the project; tests that need it skip where absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "cases" / "files"
+    if not folder.is_dir():
+        pytest.skip("needs the odd files in shared/cases/files")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def demo_images(tmp_path_factory) -> Path:
     """What `regkit demo` leaves behind, as far as README and pages use it."""

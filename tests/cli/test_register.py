@@ -289,3 +289,20 @@ def test_files_of_an_earlier_run_do_not_stay_beside_the_new_ones(run, pair_files
     assert run(*words, "--force").exit_code == 0
     left = {path.name for path in tmp_path.iterdir() if path.name.startswith("a")}
     assert left == {"a.tfm", "a.json", "a.png", "a_warped.nii.gz", "a_notes.txt"}
+
+
+def test_the_assumed_format_of_the_initial_transform_is_kept(run, pair_files, tmp_path):
+    """A text matrix may be greedy's or FLIRT's; the record says which was assumed."""
+    fixed, moving = pair_files
+    write_transform(MOTION, tmp_path / "omat.txt", format="fsl", fixed=fixed, moving=moving)
+    options = ("register", *pair_files, "-m", "identity", "--init", tmp_path / "omat.txt")
+    assert run(*options, "-o", tmp_path / "a").exit_code in (0, 3)
+    assumed = json.loads((tmp_path / "a.json").read_text())["start"]
+    assert "--from fsl" in assumed["assumption"]
+    assert run(*options, "--from", "fsl", "-o", tmp_path / "b").exit_code in (0, 3)
+    told = json.loads((tmp_path / "b.json").read_text())["start"]
+    assert set(told) == {"init", "matrix"}
+    np.testing.assert_allclose(told["matrix"], MOTION.matrix, atol=1e-5)
+    result = run("register", *pair_files, "-m", "identity", "--from", "fsl", "-o", tmp_path / "c")
+    assert result.exit_code == 1
+    assert "--from needs a transform file as --init" in result.stderr

@@ -4,10 +4,15 @@ import json
 import subprocess
 import sys
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from nitransforms.io.fsl import FSLLinearTransform
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from nifti_scenes import write_nifti_of_kind
 from regkit import DisplacementField, Grid, Volume, read_transform, rigid, write_transform
 from regkit.io import read_volume, write_volume
 
@@ -168,3 +173,93 @@ def test_errors_are_one_line_and_leave_nothing(run, files, monkeypatch, words, s
 def test_written_files_are_read_by_the_library(run, files):
     run("transform", "convert", files / "a.tfm", files / "a.lta")
     np.testing.assert_allclose(read_transform(files / "a.lta").matrix, A.matrix, atol=1e-12)
+
+
+def test_compose_takes_a_format_for_each_transform(run, files):
+    for name, motion in (("a.mat", A), ("b.mat", B)):
+        write_transform(motion, files / name, format="ras")
+    names = [files / name for name in ("a.mat", "b.mat", "ba.tfm")]
+    result = run("transform", "compose", *names, "--from", "ras")
+    assert result.exit_code == 0, result.stderr
+    expected = B.map_points(A.map_points(POINT))
+    np.testing.assert_allclose(simpleitk_maps(files / "ba.tfm", POINT), expected, atol=1e-9)
+    names = [files / name for name in ("a.mat", "b.h5", "ba.tfm")]
+    run("transform", "compose", *names, "--from", "ras", "--from", "itk")
+    np.testing.assert_allclose(simpleitk_maps(files / "ba.tfm", POINT), expected, atol=1e-9)
+    result = run("transform", "compose", *names, *["--from", "ras"] * 3)
+    assert result.exit_code == 1
+    assert "--from names at most 2 formats, got 3" in result.stderr
+
+
+def test_show_says_what_it_assumed(run, files, caplog):
+    write_transform(A, files / "greedy.txt", format="ras")
+    result = run("transform", "show", files / "greedy.txt", "--json")
+    shown = json.loads(result.stdout)
+    assert shown["format"] == "ras"
+    assert "assumed" in shown["assumption"]
+    assert shown["assumption"] in caplog.text
+    told = run("transform", "show", files / "greedy.txt", "--from", "ras", "--json")
+    assert json.loads(told.stdout)["assumption"] == ""
+
+
+def dicom_folder(folder):
+    """Write a series of eight slices."""
+    series, study, frame = (generate_uid() for _ in range(3))
+    folder.mkdir()
+    for number in range(8):
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.SOPClassUID = CTImageStorage
+        dataset.SOPInstanceUID = generate_uid()
+        dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, study
+        dataset.FrameOfReferenceUID, dataset.Modality = frame, "CT"
+        dataset.Rows, dataset.Columns, dataset.InstanceNumber = 7, 6, number + 1
+        dataset.PixelSpacing, dataset.SliceThickness = [2, 2], 3
+        dataset.ImagePositionPatient = [0, 0, 3 * number]
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        dataset.BitsAllocated = dataset.BitsStored = 16
+        dataset.HighBit, dataset.PixelRepresentation, dataset.SamplesPerPixel = 15, 1, 1
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1, 0
+        dataset.PixelData = np.full((7, 6), number, "<i2").tobytes()
+        dataset.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+
+
+def test_an_fsl_matrix_of_a_dicom_series_is_refused(run, files):
+    """FSL reads no DICOM: which file its numbers belong to is unknown."""
+    dicom_folder(files / "series")
+    images = {"--fixed": files / "series", "--moving": files / "moving.nii.gz"}
+    options = [word for item in images.items() for word in item]
+    np.savetxt(files / "f.mat", np.eye(4))
+    result = run("transform", "convert", files / "f.mat", files / "t.tfm", *options)
+    assert result.exit_code == 1
+    assert "FSL reads no DICOM" in result.stderr
+    assert "give the NIfTI file that FLIRT had" in result.stderr
+    result = run("transform", "convert", files / "a.tfm", files / "g.mat", "--to", "fsl", *options)
+    assert (result.exit_code, "FSL reads no DICOM" in result.stderr) == (1, True)
+    assert not (files / "g.mat").exists()
+    onto = ("--onto", files / "series", "-t", files / "f.mat", "-o", files / "r.nii.gz")
+    result = run("resample", files / "moving.nii.gz", *onto)
+    assert (result.exit_code, "FSL reads no DICOM" in result.stderr) == (1, True)
+    shown = json.loads(run("transform", "show", files / "a.tfm", *options, "--json").stdout)
+    assert "FSL reads no DICOM" in shown["matrices"]["fsl"]["needs"]
+    assert shown["matrices"]["voxel"]["matrix"] is not None
+
+
+def test_resample_uses_the_header_of_a_sheared_file(run, files):
+    """A FLIRT matrix belongs to the voxels of the file, not to those regkit resamples it to."""
+    image = write_nifti_of_kind("sheared 15 degrees", files / "sheared.nii.gz")
+    write_nifti_of_kind("neurological", files / "straight.nii.gz")
+    pair = {"fixed": files / "straight.nii.gz", "moving": files / "sheared.nii.gz"}
+    write_transform(A, files / "a.mat", format="fsl", **pair)
+    fsl = FSLLinearTransform.from_string((files / "a.mat").read_text())
+    ras = fsl.to_ras(moving=image, reference=nib.load(pair["fixed"]))
+    lps_ras = np.diag([-1, -1, 1, 1])
+    np.testing.assert_allclose(lps_ras @ ras @ lps_ras, A.matrix, atol=1e-5)
+    for transform, out in (("a.mat", "one.nii.gz"), ("a.tfm", "two.nii.gz")):
+        onto = ("--onto", pair["fixed"], "-t", files / transform, "-o", files / out)
+        result = run("resample", pair["moving"], *onto)
+        assert result.exit_code == 0, result.stderr
+    one, two = (read_volume(files / name).array for name in ("one.nii.gz", "two.nii.gz"))
+    np.testing.assert_allclose(one, two, atol=1e-3)

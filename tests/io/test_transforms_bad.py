@@ -22,7 +22,7 @@ def as_json(**record):
         ("t.tfm", " \n\n", "is empty"),
         ("t.tfm", "hello", "not a transform in any known format"),
         ("t.h5", "hello", "not a transform in any known format"),
-        ("t.xfm", "MNI Transform File\n", "not a transform in any known format"),
+        ("t.xfm", "MNI Transform File\n", r"is an MNI transform \(\.xfm\), whose direction"),
         (
             "t.txt",
             "1 0 0 0\n0 1 0 0\n0 0 1 0\n",

@@ -14,6 +14,7 @@ from regkit.cli.options import (
     IMAGES,
     METHOD,
     OUTPUT,
+    TRANSFORM_FORMATS,
     AsJson,
     Device,
     DType,
@@ -55,6 +56,15 @@ Initializer = Annotated[
         help="Initial transform: identity (trust the headers), centre (align the fields of view), "
         "the result of a method, or a transform file. Default: auto, the one of highest "
         "similarity among identity, centre and the initializers of plugins.",
+    ),
+]
+InitFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FORMAT",
+        rich_help_panel=METHOD,
+        help=f"Format of the transform file of --init: {TRANSFORM_FORMATS}. Default: by content.",
     ),
 ]
 FixedMask = Annotated[
@@ -110,6 +120,7 @@ def register_command(
     assignments: SetOption = None,
     parameters: ParametersFile = None,
     init: Initializer = None,
+    init_format: InitFormat = None,
     fixed_mask: FixedMask = None,
     moving_mask: MovingMask = None,
     fixed_modality: FixedModality = "",
@@ -142,6 +153,7 @@ def register_command(
         method=method,
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         init=init,
+        init_format=init_format,
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
         fixed_modality=fixed_modality,

@@ -68,6 +68,7 @@ def resample_command(
     """
     from regkit.geometry.resampling import resample
     from regkit.io import atomic_output, write_volume
+    from regkit.io.image_header import ImageFile
     from regkit.io.images import check_writable, read_selected_labels, read_selected_volume
     from regkit.io.transforms import read_transform
 
@@ -76,7 +77,8 @@ def resample_command(
     volume = read(moving, selections["moving"])
     grid = read_selected_volume(onto, selections["fixed"]).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
-    fixed, other = (volume.grid, grid) if inverse else (grid, volume.grid)
+    images = (ImageFile(onto, selections["fixed"]), ImageFile(moving, selections["moving"]))
+    fixed, other = reversed(images) if inverse else images
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     through = through.inverse() if inverse else through
     resampled = resample(volume, grid, through, outside)

@@ -13,8 +13,8 @@ from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
 
 if TYPE_CHECKING:
-    from regkit.geometry.grid import Grid
     from regkit.geometry.transform import Transform
+    from regkit.io.image_header import ImageHeader
     from regkit.io.selection import ImageSelection
 
 app = typer.Typer(
@@ -44,19 +44,19 @@ SecondTransform = Annotated[
 FixedFile = Annotated[
     Path | None,
     typer.Option(
-        "--fixed", metavar="FILE", help="Fixed image; FSL and voxel matrices need its grid."
+        "--fixed", metavar="FILE", help="Fixed image; FSL and voxel matrices need its header."
     ),
 ]
 MiddleFile = Annotated[
     Path | None,
     typer.Option(
-        "--middle", metavar="FILE", help="Intermediate image; FSL matrices need its grid."
+        "--middle", metavar="FILE", help="Intermediate image; FSL matrices need its header."
     ),
 ]
 MovingFile = Annotated[
     Path | None,
     typer.Option(
-        "--moving", metavar="FILE", help="Moving image; FSL and voxel matrices need its grid."
+        "--moving", metavar="FILE", help="Moving image; FSL and voxel matrices need its header."
     ),
 ]
 FormatOrFrom = Annotated[
@@ -66,6 +66,14 @@ FormatOrFrom = Annotated[
         "--from",
         metavar="FORMAT",
         help=f"Format of the transform file: {TRANSFORM_FORMATS}. Default: by content.",
+    ),
+]
+FromFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="FORMAT",
+        help=f"Format of A and B: {TRANSFORM_FORMATS}; twice if they differ. Default: by content.",
     ),
 ]
 ToFormat = Annotated[
@@ -94,14 +102,15 @@ def show_transform(
     With the images it adds the motion about the center of the fixed image, the displacement within
     its field of view, and the matrices that depend on the images (FSL, voxel).
     """
-    from regkit.io.transforms import read_transform
+    from regkit.io.transforms import load_transform
     from regkit.report.description import describe
 
-    grids = _grid(fixed, selections["fixed"]), _grid(moving, selections["moving"])
-    found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
-    description = describe(found, *grids)
+    images = _header(fixed, selections["fixed"]), _header(moving, selections["moving"])
+    found = load_transform(transform, format=from_format, fixed=images[0], moving=images[1])
+    description = describe(found.transform, *images)
     if as_json:
-        typer.echo(json.dumps({"file": str(transform), **description.as_data()}, indent=2))
+        file = {"file": str(transform), "format": found.format, "assumption": found.assumption}
+        typer.echo(json.dumps({**file, **description.as_data()}, indent=2))
         return
     from rich.console import Console
     from rich.text import Text
@@ -129,10 +138,10 @@ def convert_transform(
     """Write a transform in another format."""
     from regkit.io.transforms import read_transform
 
-    images = {"fixed": fixed, "moving": moving}
-    grids = {role: _grid(image, selections[role]) for role, image in images.items()}
-    found = read_transform(transform, format=from_format, **grids)
-    _write(found, out, (transform, fixed, moving), force, format=to_format, **grids)
+    files = {"fixed": fixed, "moving": moving}
+    images = {role: _header(image, selections[role]) for role, image in files.items()}
+    found = read_transform(transform, format=from_format, **images)
+    _write(found, out, (transform, fixed, moving), force, format=to_format, **images)
     typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
@@ -155,9 +164,9 @@ def invert_transform(
     """
     from regkit.io.transforms import read_transform
 
-    grids = _grid(fixed, selections["fixed"]), _grid(moving, selections["moving"])
-    found = read_transform(transform, format=from_format, fixed=grids[0], moving=grids[1])
-    how = {"format": to_format, "fixed": grids[1], "moving": grids[0]}
+    images = _header(fixed, selections["fixed"]), _header(moving, selections["moving"])
+    found = read_transform(transform, format=from_format, fixed=images[0], moving=images[1])
+    how = {"format": to_format, "fixed": images[1], "moving": images[0]}
     _write(found.inverse(), out, (transform, fixed, moving), force, **how)
     typer.echo(f"{out}: maps moving points of {transform} back to its fixed points")
 
@@ -168,6 +177,7 @@ def compose_transforms(
     first: FirstTransform,
     second: SecondTransform,
     out: OutFile,
+    from_format: FromFormats = None,
     to_format: ToFormat = None,
     fixed: FixedFile = None,
     moving: MovingFile = None,
@@ -181,13 +191,17 @@ def compose_transforms(
     A maps points of the fixed image to an intermediate image, and B maps those to the moving
     image. FSL matrices need all three images.
     """
+    from regkit.errors import ParameterError
     from regkit.io.transforms import read_transform
 
-    images = {"fixed": fixed, "middle": middle, "moving": moving}
-    grids = [_grid(image, selections[role]) for role, image in images.items()]
-    a = read_transform(first, fixed=grids[0], moving=grids[1])
-    b = read_transform(second, fixed=grids[1], moving=grids[2])
-    how = {"format": to_format, "fixed": grids[0], "moving": grids[2]}
+    formats: list[str | None] = [*from_format] if from_format else [None]
+    if len(formats) > 2:
+        raise ParameterError(f"--from names at most 2 formats, got {len(formats)}")
+    files = {"fixed": fixed, "middle": middle, "moving": moving}
+    images = [_header(image, selections[role]) for role, image in files.items()]
+    a = read_transform(first, format=formats[0], fixed=images[0], moving=images[1])
+    b = read_transform(second, format=formats[-1], fixed=images[1], moving=images[2])
+    how = {"format": to_format, "fixed": images[0], "moving": images[2]}
     _write(b @ a, out, (first, second, fixed, middle, moving), force, **how)
     typer.echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
 
@@ -206,7 +220,7 @@ def _write(
         stage.replace = force or same_transform(new, out)
 
 
-def _grid(image: Path | None, selection: ImageSelection) -> Grid | None:
-    from regkit.io.images import read_selected_volume
+def _header(image: Path | None, selection: ImageSelection) -> ImageHeader | None:
+    from regkit.io.image_header import read_header
 
-    return None if image is None else read_selected_volume(image, selection).grid
+    return None if image is None else read_header(image, selection)

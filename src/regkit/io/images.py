@@ -6,6 +6,8 @@ import difflib
 import importlib
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -169,15 +171,24 @@ def check_writable(path: Path, dtype: str = "") -> Format:
     return found
 
 
-def _read(
-    path: Path, kind: type[AnyVolume], modality: str, selection: ImageSelection
-) -> AnyVolume:
-    """Read a file; every failure becomes an error of one line that names the file."""
+def read_raw(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
+    """Read a file's contents as they are stored, with the reader of its format."""
+    found = stored_format(path)
+    read = _imported(found.reader)
+    with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found later
+        if found == DICOM:
+            return cast("RawImage", read(path, selection))
+        if selection != ONLY_IMAGE:
+            options = ", ".join(f"--{option}" for option in selection.as_data())
+            raise SelectionError(f"is {found.name}; {options} can only choose within DICOM")
+        return cast("RawImage", read(path))
+
+
+@contextmanager
+def reported_errors(path: Path) -> Iterator[None]:
+    """Turn every failure to read a file into an error of one line that names the file."""
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found below
-            raw = _read_raw(path, selection)
-        volume = resample_sheared(raw, kind, modality or raw.modality, path)
-        volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
+        yield
     except RegkitError as error:
         raise _located(path, error) from error
     except PermissionError as error:
@@ -188,8 +199,6 @@ def _read(
         # A format's library can raise anything at a file that is damaged or just unusual.
         cause = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
         raise FileFormatError(f"{path}: cannot be read ({cause})") from error
-    _check_scale(volume, path)
-    return volume
 
 
 def _check_scale(volume: Volume, path: Path) -> None:
@@ -211,18 +220,19 @@ def _located(path: Path, error: RegkitError) -> RegkitError:
     return located
 
 
-def _read_raw(path: Path, selection: ImageSelection) -> RawImage:
-    found = _format(path)
-    read = _imported(found.reader)
-    if found == DICOM:
-        return cast("RawImage", read(path, selection))
-    if selection != ONLY_IMAGE:
-        options = ", ".join(f"--{option}" for option in selection.as_data())
-        raise SelectionError(f"is {found.name}; {options} can only choose within DICOM")
-    return cast("RawImage", read(path))
+def _read(
+    path: Path, kind: type[AnyVolume], modality: str, selection: ImageSelection
+) -> AnyVolume:
+    with reported_errors(path):
+        raw = read_raw(path, selection)
+        volume = resample_sheared(raw, kind, modality or raw.modality, path)
+        volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
+    _check_scale(volume, path)
+    return volume
 
 
-def _format(path: Path) -> Format:
+def stored_format(path: Path) -> Format:
+    """Return the format of an image file, or that of a folder of DICOM slices."""
     if path.is_dir():
         return DICOM
     if not path.exists():

@@ -13,7 +13,7 @@ from isal import igzip
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.nifti_geometry import nifti_affine
-from regkit.io.raw_bytes import decode_voxels, read_bytes, rescale
+from regkit.io.raw_bytes import decode_voxels, read_bytes, read_start, rescale
 from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,13 @@ def read_nifti(path: Path) -> RawImage:
     scaling = _scaling(header, path)
     dtype = whole_type(array.dtype, *scaling)
     return RawImage(rescale(array, *scaling), nifti_affine(header, path), dtype=dtype)
+
+
+def read_nifti_header(path: Path) -> Any:
+    """Read the header of a NIfTI file or pair, as an object of nibabel's."""
+    header = _header(read_start(_files(path)[0], max(_HEADERS)))
+    _check_kind(header)
+    return header
 
 
 def write_nifti(volume: Volume, path: Path) -> None:

@@ -36,6 +36,19 @@ def read_bytes(path: Path) -> bytes:
         raise FileFormatError(f"the compressed data are damaged ({error})") from error
 
 
+def read_start(path: Path, count: int) -> bytes:
+    """Return the first bytes of a file, unpacked when it is gzip."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        try:
+            return gzip.open(raw).read(count) if packed else raw.read(count)
+        except EOFError as error:
+            raise FileFormatError("the file is truncated: it ends inside its header") from error
+        except (OSError, zlib.error) as error:
+            raise FileFormatError(f"the compressed data are damaged ({error})") from error
+
+
 def decode_voxels(
     content: bytes, dtype: Any, shape_zyx: tuple[int, int, int], offset: int
 ) -> NDArray[Any]:

@@ -43,23 +43,43 @@ def resample_sheared(raw: RawImage, kind: type[AnyVolume], modality: str, path: 
         The affine is not finite, is singular, or is sheared beyond any gantry tilt.
     """
     shape = raw.array.shape
-    angle = shear_deg(raw.affine)
-    if math.sin(math.radians(angle)) <= ORTHONORMAL_TOLERANCE:
-        grid = Grid.from_affine((shape[0], shape[1], shape[2]), raw.affine)
+    grid = unsheared_grid(shape, raw.affine)
+    if not _is_sheared(raw.affine):
         return kind(raw.array, grid, modality)
-    if angle > MAX_SHEAR_DEG:
-        raise GeometryError(f"the image axes are sheared by {angle:.0f} degrees: header damaged")
     logger.warning(
         "%s is sheared by %.1f degrees (gantry tilt): resampled onto an orthogonal grid",
         path,
-        angle,
+        shear_deg(raw.affine),
     )
     # On a grid of unit spacing, "millimetres" are voxel indices x, y, z.
     indexed = kind(raw.array, Grid((shape[0], shape[1], shape[2])), modality)
     to_index = AffineTransform(_from_xyz(raw.affine)).inverse()
     finite = indexed.array[np.isfinite(indexed.array)]
     outside = float(finite.min()) if finite.size and kind is not LabelMap else 0.0
-    return resample(indexed, orthogonal_grid(indexed.array.shape, raw.affine), to_index, outside)
+    return resample(indexed, grid, to_index, outside)
+
+
+def unsheared_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
+    """Return the grid of an image, or of its resampled copy if its axes are sheared.
+
+    Raises
+    ------
+    GeometryError
+        The affine is not finite, is singular, or is sheared beyond any gantry tilt.
+    """
+    angle = shear_deg(affine)
+    if angle > MAX_SHEAR_DEG:
+        raise GeometryError(f"the image axes are sheared by {angle:.0f} degrees: header damaged")
+    z, y, x = shape_zyx
+    return (
+        orthogonal_grid(shape_zyx, affine)
+        if _is_sheared(affine)
+        else Grid.from_affine((z, y, x), affine)
+    )
+
+
+def _is_sheared(affine: FloatArray) -> bool:
+    return math.sin(math.radians(shear_deg(affine))) > ORTHONORMAL_TOLERANCE
 
 
 def shear_deg(affine: FloatArray) -> float:

@@ -18,12 +18,14 @@ from regkit.geometry.transform import (
     linear_part,
     model_of,
 )
+from regkit.io.image_header import ImageSource, header_of
 from regkit.io.transforms.frames import (
     freesurfer_matrix,
     fsl_matrix,
     ras_matrix,
     voxel_matrix,
 )
+from regkit.io.transforms.fsl import why_undefined
 
 # Points along each axis at which displacements are measured; chosen by hand.
 SAMPLES_PER_AXIS = 40
@@ -133,7 +135,7 @@ class Description:
 
 
 def describe(
-    transform: Transform, fixed: Grid | None = None, moving: Grid | None = None
+    transform: Transform, fixed: ImageSource | None = None, moving: ImageSource | None = None
 ) -> Description:
     """Describe a transform.
 
@@ -142,12 +144,13 @@ def describe(
     transform
         Map of fixed to moving points, LPS mm.
     fixed
-        Grid of the fixed image: the motion is about its centre, else about the origin (or the
-        centre of a displacement field's grid).
+        Fixed image, a file or a grid: the motion is about its centre, else about the origin (or
+        the centre of a displacement field's grid).
     moving
-        Grid of the moving image; FSL's and the voxel matrix need both.
+        Moving image; FSL's and the voxel matrix need both.
     """
-    centre, centre_name = _centre(transform, fixed)
+    grid = fixed if isinstance(fixed, Grid) or fixed is None else header_of(fixed).grid
+    centre, centre_name = _centre(transform, grid)
     fit = linear_fit(transform, centre)
     u = nearest_rotation(fit.matrix[:3, :3]).T @ fit.matrix[:3, :3]
     x, y, z = fit.map_points(centre).tolist()
@@ -162,7 +165,7 @@ def describe(
         scales=(sx, sy, sz),
         shears=(float(u[0, 1]), float(u[0, 2]), float(u[1, 2])),
         determinant=fit.determinant,
-        displacement=None if fixed is None else _displacement(transform, fixed),
+        displacement=None if grid is None else _displacement(transform, grid),
         linear_fit=fit.matrix,
         matrices=_matrix_forms(fit, fixed, moving) if linear else (),
     )
@@ -250,23 +253,26 @@ def _smallest_determinant(transform: Transform, points: FloatArray, step: float)
 
 
 def _matrix_forms(
-    transform: AffineTransform, fixed: Grid | None, moving: Grid | None
+    transform: AffineTransform, fixed: ImageSource | None, moving: ImageSource | None
 ) -> tuple[MatrixForm, ...]:
     lps = transform.matrix
     missing = " and ".join(
-        option for option, grid in (("--fixed", fixed), ("--moving", moving)) if grid is None
+        option for option, image in (("--fixed", fixed), ("--moving", moving)) if image is None
     )
     invertible = abs(transform.determinant) > 1e-12
     singular = "" if invertible else "an inverse, which this transform does not have"
     fsl = voxel = None
+    fsl_lacks = missing or singular
     if fixed is not None and moving is not None:
-        voxel = voxel_matrix(lps, fixed, moving)
-        fsl = fsl_matrix(lps, fixed, moving) if invertible else None
+        headers = header_of(fixed), header_of(moving)
+        voxel = voxel_matrix(lps, *headers)
+        fsl_lacks = fsl_lacks or why_undefined(headers[0]) or why_undefined(headers[1])
+        fsl = None if fsl_lacks else fsl_matrix(lps, *headers)
     freesurfer = freesurfer_matrix(lps) if invertible else None
     return (
         MatrixForm("lps", "FIXED -> MOVING, LPS mm", "ITK, SimpleITK, ANTs, elastix", lps),
         MatrixForm("ras", "FIXED -> MOVING, RAS mm", "greedy, c3d, NIfTI", ras_matrix(lps)),
-        MatrixForm("fsl", "MOVING -> FIXED, FSL's mm", "FLIRT's .mat", fsl, missing or singular),
+        MatrixForm("fsl", "MOVING -> FIXED, FSL's mm", "FLIRT's .mat", fsl, fsl_lacks),
         MatrixForm(
             "freesurfer", "MOVING (src) -> FIXED (dst), RAS mm", ".lta", freesurfer, singular
         ),

@@ -33,6 +33,9 @@ class Inputs:
         Seconds to read the images and to compute the initial transform.
     init
         Value of ``--init``.
+    init_assumption
+        Sentence that says what was assumed about the file of the initial transform; empty if
+        nothing was.
     run_id
         Digest of all that decides the result; see `regkit.cli.requests.rerun`.
     selections
@@ -46,6 +49,7 @@ class Inputs:
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     init: str = ""
+    init_assumption: str = ""
     run_id: str = ""
     selections: Mapping[str, ImageSelection] = field(default_factory=dict)
 
@@ -73,7 +77,11 @@ def registration_record(
             "save": round(save_s, 4),
         },
         "inputs": _inputs(pair, inputs),
-        "start": {"init": inputs.init, "matrix": linear_fit(pair.start, centre).matrix.tolist()},
+        "start": {
+            "init": inputs.init,
+            "matrix": linear_fit(pair.start, centre).matrix.tolist(),
+        }
+        | ({"assumption": inputs.init_assumption} if inputs.init_assumption else {}),
         "diagnostics": to_plain_data(result.estimate.diagnostics),
         "run_id": inputs.run_id,
         "versions": versions(),

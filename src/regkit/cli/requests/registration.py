@@ -40,6 +40,8 @@ class RegisterRequest:
     init
         Initializer or transform file; None for ``auto``, or ``identity`` if no method of the
         expression registers.
+    init_format
+        Format of the transform file of `init`; None to decide by its content.
     fixed_mask, moving_mask
         Label map files; None for no mask.
     fixed_modality, moving_modality
@@ -62,6 +64,7 @@ class RegisterRequest:
     method: str = DEFAULT_METHOD
     settings: MethodSettings = field(default_factory=MethodSettings)
     init: str | None = None
+    init_format: str | None = None
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     fixed_modality: str = ""
@@ -100,7 +103,7 @@ def register_files(request: RegisterRequest) -> Saved:
             pair = _read_pair(request)
         load_s = time.perf_counter() - started
         with status_spinner(f"registering with {request.method}"):
-            pair = _initialized(pair, init)
+            pair, assumption = _initialized(pair, init, request)
             start_s = time.perf_counter() - started - load_s
             result = run(registrar, pair, request.method, request.check_inverse)
         with status_spinner("writing"):
@@ -110,7 +113,10 @@ def register_files(request: RegisterRequest) -> Saved:
 
             masks = request.fixed_mask, request.moving_mask
             sources = Inputs(
-                *(request.fixed, request.moving, load_s, start_s, *masks, init, identity),
+                *(request.fixed, request.moving, load_s, start_s, *masks),
+                init=init,
+                init_assumption=assumption,
+                run_id=identity,
                 selections=request.selections,
             )
             return save_registration(
@@ -149,10 +155,12 @@ def _initializer(request: RegisterRequest) -> str:
     return "auto" if any(spec.is_registration for spec in specs) else "identity"
 
 
-def _initialized(pair: Pair, init: str) -> Pair:
-    """Return the pair with the initial transform of an initializer or of a file."""
+def _initialized(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair, str]:
+    """Return the pair with its initial transform, and what was assumed about that one's file."""
     from regkit.errors import ParameterError
-    from regkit.io.transforms import read_transform
+    from regkit.io.image_header import ImageFile
+    from regkit.io.selection import ONLY_IMAGE
+    from regkit.io.transforms import load_transform
     from regkit.registration.initialization import (
         initial_transform,
         initializer_names,
@@ -162,13 +170,16 @@ def _initialized(pair: Pair, init: str) -> Pair:
 
     registry, file = current_registry(), Path(init)
     if is_initializer(init, registry):
-        return replace(pair, initial=initial_transform(init, pair, registry))
+        if request.init_format:
+            raise ParameterError(f"--from needs a transform file as --init, got '{init}'")
+        return replace(pair, initial=initial_transform(init, pair, registry)), ""
     if not file.is_file():
         methods = {method.spec.name for method in registry.methods}
         hint = suggest(init, methods | {*initializer_names(registry)})
         raise ParameterError(
             f"--init '{init}': no such file, and no initializer or method of this name; {hint}"
         )
-    return replace(
-        pair, initial=read_transform(file, fixed=pair.fixed.grid, moving=pair.moving.grid)
-    )
+    fixed = ImageFile(request.fixed, request.selections.get("fixed", ONLY_IMAGE))
+    moving = ImageFile(request.moving, request.selections.get("moving", ONLY_IMAGE))
+    found = load_transform(file, format=request.init_format, fixed=fixed, moving=moving)
+    return replace(pair, initial=found.transform), found.assumption

@@ -7,18 +7,18 @@ from pathlib import Path
 from regkit.errors import FileFormatError
 from regkit.geometry.sitk_bridge import transform_from_sitk
 from regkit.geometry.transform import Transform
-from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
+from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
 from regkit.io.transforms.itk import read_sitk_transform, write_sitk_transform
 
 
-def read_ants(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
+def read_ants(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
     """Read a linear transform of any ITK type."""
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK decides by the suffix of a transform file; name it .mat")
     return transform_from_sitk(read_sitk_transform(path))
 
 
-def write_ants(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
+def write_ants(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a linear transform as ITK's AffineTransform."""
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK decides by the suffix of a transform file; name it .mat")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.formats import signature
-from regkit.io.transforms.format import ImageGrids, TransformFormat
+from regkit.io.transforms.format import ImagePair, TransformFormat
 
 
 def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001
     return signature(start) == "DICOM"
 
 
-def _read(path: Path, images: ImageGrids) -> AffineTransform:
+def _read(path: Path, images: ImagePair) -> AffineTransform:
     from regkit.io.transforms.spatial_registration import (  # noqa: PLC0415
         read_spatial_registration,
     )
@@ -21,7 +21,7 @@ def _read(path: Path, images: ImageGrids) -> AffineTransform:
     return read_spatial_registration(path, images)
 
 
-def _write(transform: Transform, path: Path, images: ImageGrids) -> None:
+def _write(transform: Transform, path: Path, images: ImagePair) -> None:
     from regkit.io.transforms.spatial_registration import (  # noqa: PLC0415
         write_registration_of,
     )

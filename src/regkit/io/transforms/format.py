@@ -7,16 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regkit.errors import TransformError
-from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
+from regkit.io.image_header import ImageHeader, ImageSource, header_of
 
 
 @dataclass(frozen=True)
-class ImageGrids:
-    """The grids that a transform file refers to, where its format needs them."""
+class ImagePair:
+    """The two images that a transform file refers to; their headers are read where needed.
 
-    fixed: Grid | None = None
-    moving: Grid | None = None
+    Parameters
+    ----------
+    fixed, moving
+        Image files, headers, or grids in memory; None where not given.
+    """
+
+    fixed: ImageSource | None = None
+    moving: ImageSource | None = None
+
+    def fixed_header(self) -> ImageHeader | None:
+        """Return the header of the fixed image; None if there is no fixed image."""
+        return None if self.fixed is None else header_of(self.fixed)
+
+    def moving_header(self) -> ImageHeader | None:
+        """Return the header of the moving image; None if there is no moving image."""
+        return None if self.moving is None else header_of(self.moving)
+
+
+def nothing_assumed(start: bytes) -> str:  # noqa: ARG001
+    """Return the assumption of a format whose files say what they are: none."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -36,18 +55,23 @@ class TransformFormat:
     read
         Function that returns a file's fixed-to-moving map in LPS mm.
     write
-        Function that writes a map to a file, which it may overwrite.
+        Function that writes a map to a file, which it may overwrite; None for a format that
+        regkit reads only.
     linear_only
         Limitation to a 4 x 4 matrix.
+    assumption
+        Function of the first 4096 bytes of a file that was recognized; returns a sentence that
+        says what was assumed, with the alternatives, empty if the file itself decides.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     recognizes: Callable[[Path, bytes], bool]
-    read: Callable[[Path, ImageGrids], Transform]
-    write: Callable[[Transform, Path, ImageGrids], None]
+    read: Callable[[Path, ImagePair], Transform]
+    write: Callable[[Transform, Path, ImagePair], None] | None
     linear_only: bool = True
+    assumption: Callable[[bytes], str] = nothing_assumed
 
 
 def require_affine(transform: Transform) -> AffineTransform:

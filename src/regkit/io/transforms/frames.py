@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray
+from regkit.io.image_header import ImageHeader
 
 # Turns LPS into RAS and back.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -15,36 +16,31 @@ def ras_matrix(lps: FloatArray) -> FloatArray:
     return np.asarray(LPS_RAS @ lps @ LPS_RAS)
 
 
-def voxel_to_lps(grid: Grid) -> FloatArray:
-    """Return the 4 x 4 matrix from voxel (i, j, k), first axis x, to LPS mm."""
-    return np.asarray(grid.affine[:, [2, 1, 0, 3]])
-
-
-def fsl_to_lps(grid: Grid) -> FloatArray:
+def fsl_to_lps(image: ImageHeader) -> FloatArray:
     """Return the 4 x 4 matrix from FSL's millimetres to LPS mm.
 
-    FSL's millimetres are voxel numbers times voxel sizes, counted from the other end along x when
-    the image's affine has a positive determinant (the FLIRT FAQ of the FSL documentation).
+    FSL's millimetres are voxel numbers times the voxel sizes that the header writes (pixdim,
+    whatever its unit), counted from the other end along x when the image's affine has a positive
+    determinant (the FLIRT FAQ of the FSL documentation).
     """
-    sx, sy, sz = grid.spacing
+    sx, sy, sz = image.voxel_size
     to_voxel = np.diag([1 / sx, 1 / sy, 1 / sz, 1.0])
-    to_lps = voxel_to_lps(grid)
-    if np.linalg.det(to_lps[:3, :3]) > 0:
-        to_voxel[0] = (-1 / sx, 0.0, 0.0, grid.shape_zyx[2] - 1.0)
-    return np.asarray(to_lps @ to_voxel)
+    if not image.radiological:
+        to_voxel[0] = (-1 / sx, 0.0, 0.0, image.shape_zyx[2] - 1.0)
+    return np.asarray(image.voxel_to_lps @ to_voxel)
 
 
-def voxel_matrix(lps: FloatArray, fixed: Grid, moving: Grid) -> FloatArray:
+def voxel_matrix(lps: FloatArray, fixed: ImageHeader, moving: ImageHeader) -> FloatArray:
     """Return the 4 x 4 matrix from fixed voxel (i, j, k) to moving voxel (i, j, k)."""
-    return np.asarray(np.linalg.solve(voxel_to_lps(moving), lps @ voxel_to_lps(fixed)))
+    return np.asarray(np.linalg.solve(moving.voxel_to_lps, lps @ fixed.voxel_to_lps))
 
 
-def fsl_matrix(lps: FloatArray, fixed: Grid, moving: Grid) -> FloatArray:
+def fsl_matrix(lps: FloatArray, fixed: ImageHeader, moving: ImageHeader) -> FloatArray:
     """Return FSL's 4 x 4 matrix, from moving to fixed, of a fixed-to-moving matrix in LPS mm."""
     return np.asarray(np.linalg.solve(lps @ fsl_to_lps(fixed), fsl_to_lps(moving)))
 
 
-def from_fsl_matrix(fsl: FloatArray, fixed: Grid, moving: Grid) -> FloatArray:
+def from_fsl_matrix(fsl: FloatArray, fixed: ImageHeader, moving: ImageHeader) -> FloatArray:
     """Return the fixed-to-moving matrix in LPS mm of FSL's 4 x 4 matrix."""
     return np.asarray(fsl_to_lps(moving) @ np.linalg.inv(fsl_to_lps(fixed) @ fsl))
 

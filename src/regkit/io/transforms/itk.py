@@ -10,7 +10,7 @@ from regkit.errors import FileFormatError, OutputError
 from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.geometry.transform import Transform
 from regkit.io.native_output import suppress_native_output
-from regkit.io.transforms.format import ImageGrids, TransformFormat
+from regkit.io.transforms.format import ImagePair, TransformFormat
 
 TEXT_SIGNATURE = b"#Insight Transform File"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -18,7 +18,7 @@ TEXT_SUFFIXES = (".tfm", ".txt")
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
-def read_itk(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
+def read_itk(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
     """Read a linear transform, a displacement field or a composite."""
     _check_suffix(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
@@ -31,7 +31,7 @@ def read_itk(path: Path, images: ImageGrids) -> Transform:  # noqa: ARG001
     return transform_from_sitk(transform)
 
 
-def write_itk(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
+def write_itk(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write any transform; the suffix chooses text or HDF5."""
     _check_suffix(path)
     write_sitk_transform(transform, path)

@@ -10,13 +10,13 @@ import numpy as np
 
 from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
+from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
 from regkit.io.transforms.matrix_text import parse_matrix, read_text
 
 CONVENTION = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
 
 
-def read_json(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG001
+def read_json(path: Path, images: ImagePair) -> AffineTransform:  # noqa: ARG001
     """Read ``{"matrix": ...}``, or the transform in a registration's PREFIX.json."""
     record = _load(path)
     record = record.get("transform", record)
@@ -32,7 +32,7 @@ def read_json(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG00
     return AffineTransform(_matrix(record["matrix"]))
 
 
-def write_json(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
+def write_json(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a linear transform with its frame, direction and unit."""
     matrix = require_affine(transform).matrix
     rows = ",\n    ".join(json.dumps(row) for row in (matrix + 0.0).tolist())

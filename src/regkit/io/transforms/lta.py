@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,14 +13,17 @@ import numpy as np
 from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
-from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix, voxel_to_lps
+from regkit.io.image_header import DICOM, ImageHeader, ImageSource, header_of
+from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
+from regkit.io.transforms.frames import LPS_RAS, freesurfer_matrix
 from regkit.io.transforms.matrix_text import (
     format_matrix,
     meaningful_lines,
     parse_matrix,
     read_text,
 )
+
+logger = logging.getLogger(__name__)
 
 VOX_TO_VOX, RAS_TO_RAS = 0, 1
 # A volume info needs numbers even where it is marked invalid: 256 voxels of 1 mm, the size that
@@ -37,17 +41,17 @@ class _Lta:
     dst: FloatArray | None
 
 
-def read_lta(path: Path, images: ImageGrids) -> AffineTransform:
+def read_lta(path: Path, images: ImagePair) -> AffineTransform:
     """Read a RAS-to-RAS or voxel-to-voxel matrix; the latter needs both geometries."""
     lta = _parse(read_text(path))
     if lta.kind == RAS_TO_RAS:
         return AffineTransform(freesurfer_matrix_to_lps(lta.matrix))
-    src = lta.src if lta.src is not None else _ras_geometry(images.moving, "src", "--moving")
-    dst = lta.dst if lta.dst is not None else _ras_geometry(images.fixed, "dst", "--fixed")
+    src = _geometry(lta.src, images.moving, "src", "--moving")
+    dst = _geometry(lta.dst, images.fixed, "dst", "--fixed")
     return AffineTransform(freesurfer_matrix_to_lps(dst @ lta.matrix @ np.linalg.inv(src)))
 
 
-def write_lta(transform: Transform, path: Path, images: ImageGrids) -> None:
+def write_lta(transform: Transform, path: Path, images: ImagePair) -> None:
     """Write a linear transform as a RAS-to-RAS matrix with the geometry of the images given."""
     affine = require_affine(transform)
     affine.inverse()  # the file stores the inverse: refuse what has none
@@ -58,8 +62,8 @@ def write_lta(transform: Transform, path: Path, images: ImageGrids) -> None:
         "sigma     = 1.0000\n"
         "1 4 4\n"
         f"{format_matrix(freesurfer_matrix(affine.matrix))}"
-        f"src volume info\n{_geometry_text(images.moving)}"
-        f"dst volume info\n{_geometry_text(images.fixed)}"
+        f"src volume info\n{_geometry_text(images.moving_header())}"
+        f"dst volume info\n{_geometry_text(images.fixed_header())}"
     )
     path.write_text(text, encoding="ascii")
 
@@ -136,24 +140,38 @@ def _vector(block: dict[str, str], key: str) -> FloatArray:
     return np.array([x, y, z])
 
 
-def _ras_geometry(grid: Grid | None, name: str, option: str) -> FloatArray:
-    if grid is None:
+def _geometry(
+    stored: FloatArray | None, image: ImageSource | None, name: str, option: str
+) -> FloatArray:
+    """Return the matrix from voxels to RAS mm: that of the LTA, else that of the image."""
+    if stored is not None:
+        return stored
+    if image is None:
         raise TransformError(
             f"this LTA maps voxels but lacks the geometry of {name}; give {option}"
         )
-    return np.asarray(LPS_RAS @ voxel_to_lps(grid))
+    header = header_of(image)
+    if header.format == DICOM:
+        logger.warning(
+            "this LTA maps voxels of %s, which it does not describe: assumed the order of slices "
+            "along their normal; give the file that FreeSurfer had with %s",
+            header.path,
+            option,
+        )
+    return np.asarray(LPS_RAS @ header.voxel_to_lps)
 
 
-def _geometry_text(grid: Grid | None) -> str:
-    valid = "0  # volume info invalid" if grid is None else "1  # volume info valid"
-    known = grid or UNKNOWN_GEOMETRY
+def _geometry_text(image: ImageHeader | None) -> str:
+    valid = "0  # volume info invalid" if image is None else "1  # volume info valid"
+    known = image or header_of(UNKNOWN_GEOMETRY)
     size = known.shape_zyx[::-1]
-    matrix = LPS_RAS @ voxel_to_lps(known)
+    matrix = LPS_RAS @ known.voxel_to_lps
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
     centre = matrix @ (*(n / 2 for n in size), 1.0)
-    vectors = {"voxelsize": np.array(known.spacing)}
-    for name, axis, length in zip("xyz", matrix[:3, :3].T, known.spacing, strict=True):
+    vectors = {"voxelsize": lengths}
+    for name, axis, length in zip("xyz", matrix[:3, :3].T, lengths, strict=True):
         vectors[f"{name}ras"] = axis / length
-    vectors["cras"] = centre[:3] if grid else np.zeros(3)
+    vectors["cras"] = centre[:3] if image else np.zeros(3)
     lines = [f"valid = {valid}", "filename = unknown", f"volume = {' '.join(map(str, size))}"]
     for name, vector in vectors.items():
         lines.append(f"{name:6} = {' '.join(repr(float(v) + 0.0) for v in vector)}")

@@ -16,9 +16,14 @@ def looks_like_matrix(start: bytes) -> bool:
     text = start.decode("ascii", errors="replace")
     first = next(iter(meaningful_lines(text)), "")
     try:
-        return bool([float(word) for word in first.split()])
+        return bool([_number(word) for word in first.split()])
     except ValueError:
         return False
+
+
+def is_hexadecimal(start: bytes) -> bool:
+    """Return whether a text holds hexadecimal floating-point numbers, as 0x1.8p-1."""
+    return b"0x" in start.lower()
 
 
 def read_matrix(path: Path) -> FloatArray:
@@ -37,6 +42,11 @@ def parse_matrix(lines: Iterable[str]) -> FloatArray:
     """
     rows = [_numbers(line) for line in lines]
     shape = [len(row) for row in rows]
+    if shape == [12]:
+        raise FileFormatError(
+            "a matrix needs 4 lines of 4 numbers, got one of 12, as AFNI's .aff12.1D has; convert "
+            "it to ITK's format first, for example with nitransforms"
+        )
     if shape != [4, 4, 4, 4]:
         raise FileFormatError(f"a matrix needs 4 lines of 4 numbers, got lines of {shape}")
     matrix = np.array(rows)
@@ -69,8 +79,12 @@ def meaningful_lines(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def _number(word: str) -> float:
+    return float.fromhex(word) if "0x" in word.lower() else float(word)
+
+
 def _numbers(line: str) -> list[float]:
     try:
-        return [float(word) for word in line.split()]
+        return [_number(word) for word in line.split()]
     except ValueError as error:
         raise FileFormatError(f"a matrix needs numbers, got '{line}'") from error

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.io.transforms.format import ImageGrids, TransformFormat, require_affine
+from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
 from regkit.io.transforms.frames import ras_matrix
 from regkit.io.transforms.matrix_text import format_matrix, looks_like_matrix, read_matrix
 
 
-def read_ras(path: Path, images: ImageGrids) -> AffineTransform:  # noqa: ARG001
+def read_ras(path: Path, images: ImagePair) -> AffineTransform:  # noqa: ARG001
     """Read a 4 x 4 matrix between RAS points."""
     return AffineTransform(ras_matrix(read_matrix(path)))
 
 
-def write_ras(transform: Transform, path: Path, images: ImageGrids) -> None:  # noqa: ARG001
+def write_ras(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a linear transform as a 4 x 4 matrix between RAS points."""
     matrix = ras_matrix(require_affine(transform).matrix)
     path.write_text(format_matrix(matrix), encoding="ascii")
@@ -26,6 +26,14 @@ def _recognizes(path: Path, start: bytes) -> bool:
     return path.suffix.lower() != ".mat" and looks_like_matrix(start)
 
 
+def _assumption(start: bytes) -> str:  # noqa: ARG001
+    return (
+        "nothing in a 4 x 4 text matrix names its convention: assumed fixed to moving points, RAS "
+        "mm, as greedy and c3d write it. If FLIRT wrote it, give --from fsl and both images; "
+        "--from ras confirms the assumption"
+    )
+
+
 RAS = TransformFormat(
     name="ras",
     title="greedy, c3d: 4 x 4 text, fixed to moving points, RAS mm",
@@ -33,4 +41,5 @@ RAS = TransformFormat(
     recognizes=_recognizes,
     read=read_ras,
     write=write_ras,
+    assumption=_assumption,
 )

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from regkit.errors import FileFormatError, RegkitError, TransformError
-from regkit.geometry.grid import Grid
 from regkit.geometry.transform import Transform
 from regkit.io.atomic_output import atomic_output
+from regkit.io.image_header import ImageSource
 from regkit.io.transforms.ants import ANTS
 from regkit.io.transforms.dicom import DICOM_REGISTRATION
-from regkit.io.transforms.format import ImageGrids, TransformFormat
+from regkit.io.transforms.elastix import ELASTIX
+from regkit.io.transforms.foreign import foreign_description
+from regkit.io.transforms.format import ImagePair, TransformFormat
 from regkit.io.transforms.fsl import FSL
 from regkit.io.transforms.itk import ITK
 from regkit.io.transforms.json_matrix import JSON
 from regkit.io.transforms.lta import LTA
 from regkit.io.transforms.ras import RAS
+from regkit.io.transforms.warp import WARP
+
+logger = logging.getLogger(__name__)
 
 # The first that recognizes a file reads it.
-FORMATS: tuple[TransformFormat, ...] = (ITK, ANTS, LTA, FSL, RAS, JSON, DICOM_REGISTRATION)
+FORMATS: tuple[TransformFormat, ...] = (
+    ITK,
+    ANTS,
+    LTA,
+    FSL,
+    RAS,
+    JSON,
+    DICOM_REGISTRATION,
+    ELASTIX,
+    WARP,
+)
+
+
+@dataclass(frozen=True)
+class LoadedTransform:
+    """A transform from a file.
+
+    Parameters
+    ----------
+    transform
+        Map of fixed to moving points, LPS mm.
+    format
+        Name of the file's format.
+    assumption
+        Sentence that says what was assumed about the file; empty if nothing was.
+    """
+
+    transform: Transform
+    format: str
+    assumption: str
 
 
 def read_transform(
     path: str | Path,
     *,
     format: str | None = None,  # noqa: A002
-    fixed: Grid | None = None,
-    moving: Grid | None = None,
+    fixed: ImageSource | None = None,
+    moving: ImageSource | None = None,
 ) -> Transform:
     """Read a transform.
 
@@ -35,10 +71,12 @@ def read_transform(
     path
         The file.
     format
-        Name of its format (see `FORMATS`); by default the content decides. A .mat of four lines
-        of text is read as FSL's, any other such file as a matrix between RAS points.
+        Name of its format (see `FORMATS`); by default the content decides. Where it cannot, a
+        warning in the log names the assumption: a .mat of four lines of text is read as FSL's, any
+        other such file as a matrix between RAS points.
     fixed, moving
-        Grids of the images, for formats that refer to voxels.
+        The images, for formats that refer to voxels: their files, or their grids if the axes are
+        perpendicular and the file is in mm.
 
     Returns
     -------
@@ -50,15 +88,31 @@ def read_transform(
     FileFormatError
         Missing, empty, truncated, or of no known format.
     TransformError
-        A transform that regkit cannot represent (2-D, B-splines), or missing image grids.
+        A transform that regkit cannot represent (2-D, B-splines), missing images, or images for
+        which the format is undefined (FSL's for DICOM).
     """
+    return load_transform(path, format=format, fixed=fixed, moving=moving).transform
+
+
+def load_transform(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    fixed: ImageSource | None = None,
+    moving: ImageSource | None = None,
+) -> LoadedTransform:
+    """Read a transform as `read_transform` does, with its format and what was assumed."""
     path = Path(path)
     start = _first_bytes(path)
     chosen = _format_by_name(format) if format else _format_by_content(path, start)
     try:
-        return chosen.read(path, ImageGrids(fixed, moving))
+        transform = chosen.read(path, ImagePair(fixed, moving))
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
+    assumption = "" if format else chosen.assumption(start)
+    if assumption:
+        logger.warning("%s: %s", path, assumption)
+    return LoadedTransform(transform, chosen.name, assumption)
 
 
 def write_transform(
@@ -66,8 +120,8 @@ def write_transform(
     path: str | Path,
     *,
     format: str | None = None,  # noqa: A002
-    fixed: Grid | None = None,
-    moving: Grid | None = None,
+    fixed: ImageSource | None = None,
+    moving: ImageSource | None = None,
 ) -> None:
     """Write a transform, whole or not at all.
 
@@ -80,7 +134,7 @@ def write_transform(
     format
         Name of the format (see `FORMATS`); needed for a suffix of several formats.
     fixed, moving
-        Grids of the images, for formats that refer to voxels.
+        The images, as for `read_transform`.
 
     Raises
     ------
@@ -93,9 +147,14 @@ def write_transform(
     """
     path = Path(path)
     chosen = _format_by_name(format) if format else _format_by_suffix(path)
+    if chosen.write is None:
+        raise TransformError(
+            f"{path}: regkit reads the format '{chosen.name}' but does not write it; "
+            "write ITK's .tfm or .h5 (format 'itk')"
+        )
     with atomic_output(path.parent) as stage:
         try:
-            chosen.write(transform, stage.path(path.name), ImageGrids(fixed, moving))
+            chosen.write(transform, stage.path(path.name), ImagePair(fixed, moving))
         except RegkitError as error:
             raise type(error)(f"{path}: {error}") from error
 
@@ -126,6 +185,8 @@ def _format_by_content(path: Path, start: bytes) -> TransformFormat:
     for known in FORMATS:
         if known.recognizes(path, start):
             return known
+    if foreign := foreign_description(path, start):
+        raise FileFormatError(f"{path}: is {foreign}")
     raise FileFormatError(f"{path}: is not a transform in any known format ({_known_names()})")
 
 

@@ -28,7 +28,7 @@ from regkit.geometry.transform import SAME, AffineTransform, Transform
 from regkit.io.dicom_image import decimals, uid_of
 from regkit.io.dicom_required import code_item
 from regkit.io.dicom_source import DicomSource, is_dicom_image, read_dicom_source, related_series
-from regkit.io.transforms.format import ImageGrids, require_affine
+from regkit.io.transforms.format import ImagePair, require_affine
 from regkit.version import installed_version
 
 logger = logging.getLogger(__name__)
@@ -93,12 +93,12 @@ def write_spatial_registration(
     dataset.save_as(path, enforce_file_format=True)
 
 
-def write_registration_of(transform: Transform, path: Path, images: ImageGrids) -> None:
+def write_registration_of(transform: Transform, path: Path, images: ImagePair) -> None:
     """Write a linear transform between two images, which may be unknown or not DICOM."""
     write_spatial_registration(transform, path, _source(images.fixed), _source(images.moving))
 
 
-def read_spatial_registration(path: Path, images: ImageGrids) -> AffineTransform:
+def read_spatial_registration(path: Path, images: ImagePair) -> AffineTransform:
     """Read the map from fixed to moving points; the images choose among several registrations."""
     dataset = _read_registration(path)
     items = [(item, _matrix_of(item)) for item in dataset.RegistrationSequence]
