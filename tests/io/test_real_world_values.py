@@ -61,6 +61,14 @@ def test_a_slope_wins(tmp_path):
     np.testing.assert_allclose(read_volume(folder).array, PIXELS * 0.5 * PER_BQ, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("slope", "told"), [(2.5, True), (1.0, False)])
+def test_a_slope_of_one_wins_but_a_mapping_is_told(tmp_path, caplog, slope, told):
+    items = [mapping(slope, unit="Bq/ml")]
+    folder = pet(tmp_path, items, RescaleSlope=1, RescaleIntercept=0)
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * PER_BQ, rtol=1e-5)
+    assert ("not the Real World Value Mapping (slope 2.5 Bq/ml)" in caplog.text) == told
+
+
 @pytest.mark.parametrize(
     ("items", "words"),
     [

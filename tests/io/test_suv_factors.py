@@ -67,6 +67,19 @@ def test_counts_without_a_factor_stay_counts(tmp_path, caplog, factors):
     assert "Units (0054,1001) is CNTS" in caplog.text
 
 
+def test_the_factor_of_philips_stands_in_for_a_missing_weight(tmp_path, caplog):
+    folder = pet_series(tmp_path, PatientWeight=None, edit=philips("0.0125", None))
+    np.testing.assert_allclose(slice_factors(folder), 0.0125, rtol=1e-6)
+    assert "PatientWeight (0010,1030) is missing; Philips' SUV factor" in caplog.text
+
+
+@pytest.mark.parametrize("factor", [b"inf", b"nan", b"-1", b"none"])
+def test_an_impossible_factor_of_philips_is_not_used(tmp_path, factor):
+    folder = pet_series(tmp_path, Units="CNTS", edit=philips(factor, None, reserved=False))
+    with pytest.raises(FileFormatError, match=r"Units \(0054,1001\) is CNTS"):
+        read_suv_conversion(folder)
+
+
 def test_activity_needs_no_factor_of_philips(tmp_path):
     folder = pet_series(tmp_path, injection=DATED, edit=philips("0.0125", "3.5"))
     np.testing.assert_allclose(slice_factors(folder), PER_BQ, rtol=1e-6)

@@ -161,6 +161,7 @@ def test_a_phantom_days_later_is_converted_with_a_remark(tmp_path, caplog):
     folder = pet_series(tmp_path, injection=injected("20260301073000"))
     np.testing.assert_allclose(slice_factors(folder), after(27 * HOUR), rtol=1e-5)
     assert "27 h (14.8 half-lives)" in caplog.text
+    assert "by the clock alone 3 h (1.64 half-lives)" in caplog.text
     assert "is beyond belief" in caplog.text
 
 
@@ -266,6 +267,19 @@ def test_a_time_zone_of_the_injection_alone_is_told(tmp_path, caplog):
     folder = pet_series(tmp_path, injection=injected("20260302093000+0200"))
     np.testing.assert_allclose(slice_factors(folder), after(HOUR), rtol=1e-6)
     assert "has a time zone and the scan has none: taken to be the same" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["CET", "0100", "+2500"])
+def test_a_time_zone_that_is_none_is_told(tmp_path, caplog, text):
+    folder = pet_series(tmp_path, injection=DATED, TimezoneOffsetFromUTC=text)
+    np.testing.assert_allclose(slice_factors(folder), after(HOUR), rtol=1e-6)
+    assert "TimezoneOffsetFromUTC (0008,0201) is no offset" in caplog.text
+
+
+def test_a_series_a_moment_after_its_acquisition_is_not_remarked_on(tmp_path, caplog):
+    folder = pet_series(tmp_path, injection=DATED, SeriesTime="103001")
+    np.testing.assert_allclose(slice_factors(folder), after(HOUR), rtol=1e-6)
+    assert not caplog.records
 
 
 def test_the_record_tells_the_decay(tmp_path):

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from regkit.errors import FileFormatError
-from regkit.io.dicom_values import clock_of, day_of, keyword_and_tag, moment_of
+from regkit.io.dicom_values import clock_of, day_of, keyword_and_tag, moment_of, zone_of
 from regkit.io.scan_times import (
     DAY,
     Moment,
@@ -93,6 +93,7 @@ def decay_interval(
         at = clock or (injection.at.time() if injection else time())
         found = _by_clock(at, references, half_life_s, doubt)
     remarks += (
+        *_zone_remarks(header),
         *_reference_remarks(header, found, scan),
         *found.remarks,
         *_length_remarks(found, half_life_s),
@@ -161,20 +162,27 @@ def _doubt(injection: Moment | None, reference: Moment) -> str:
 
 def _length_remarks(found: DecayInterval, half_life_s: float) -> tuple[str, ...]:
     """Return a remark on an interval that is unusually long, or negative."""
-    ends = f"{found.injection} to {found.reference_source} {found.reference}"
     length = _length(found.seconds, half_life_s)
+    told = f"{length} from the injection {found.injection} to {found.reference_source} "
+    told += found.reference
+    days, rest_s = divmod(found.seconds, DAY.total_seconds())
     if abs(found.seconds) > USUAL_HALF_LIVES * half_life_s:
-        remark = f"{length} from the injection {ends} are used, but check these times"
-    elif found.seconds < 0:
-        remark = f"{length} from the injection {ends}: used as it is; do the clocks agree?"
-    else:
-        return ()
-    return (remark,)
+        clock = f" (by the clock alone {_length(rest_s, half_life_s)})" if days > 0 else ""
+        return (f"{told}{clock} are used, but check these times",)
+    return (f"{told}: used as it is; do the clocks agree?",) if found.seconds < 0 else ()
 
 
 def _length(seconds: float, half_life_s: float) -> str:
     time_text = f"{seconds:g} s" if abs(seconds) < 3600 else f"{seconds / 3600:.4g} h"
     return f"{time_text} ({seconds / half_life_s:.3g} half-lives)"
+
+
+def _zone_remarks(header: Any) -> tuple[str, ...]:
+    keyword = "TimezoneOffsetFromUTC"
+    text = header.get(keyword)
+    if not text or zone_of(text) is not None:
+        return ()
+    return (f"{keyword_and_tag(keyword)} is no offset such as +0100 and is not used: '{text}'",)
 
 
 def _reference_remarks(header: Any, found: DecayInterval, scan: ScanTimes) -> tuple[str, ...]:
@@ -185,15 +193,22 @@ def _reference_remarks(header: Any, found: DecayInterval, scan: ScanTimes) -> tu
         return (f"{missing} is missing: the activity at the start of each frame counts",)
     if decay_correction(header) == "NONE" or found.reference_source in standard:
         return ()
-    series, name = event_time(header, "Series", scan), keyword_and_tag("SeriesTime")
-    if series is None:
-        why = f"{name} is missing"
-    elif scan.acquired is not None and scan.acquired.at < series.at:
-        why = f"{name}, {series}, is later than the first acquisition"
-    else:
-        why = f"{name}, {series}, does not fit the injection"
+    doubt = _series_doubt(event_time(header, "Series", scan), scan.acquired)
     used = f"{found.reference_source}, {found.reference}"
-    return (f"{why}: the values are taken as decay-corrected to {used}",)
+    return (f"{doubt}: the values are taken as decay-corrected to {used}",) if doubt else ()
+
+
+def _series_doubt(series: Moment | None, acquired: Moment | None) -> str:
+    """Return why the time of the series is not the reference; "" where it makes no difference."""
+    name = keyword_and_tag("SeriesTime")
+    if series is None or acquired is None:
+        return f"{name} is missing or no time"
+    later_s = (series.at - acquired.at).total_seconds()
+    if later_s <= 0:
+        return f"{name}, {series}, does not fit the injection"
+    if later_s <= SAME_CLOCK_S:
+        return ""
+    return f"{name}, {series}, is later than the first acquisition"
 
 
 def _injection(

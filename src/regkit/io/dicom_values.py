@@ -6,6 +6,7 @@ ACR-NEMA, which old files have; what is incomplete or impossible is taken for mi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, timezone
@@ -74,13 +75,12 @@ def bounded_number(
 
 
 def optional_number(value: Any) -> float:
-    """Return a value as a number; 0 where it is missing or no number."""
-    if isinstance(value, bytes):  # a private attribute of unknown type
-        value = value.decode("ascii", "replace").strip(" \0")
+    """Return a value as a number; 0 where it is missing or no finite number."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(_text(value))
+    except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def private_value(header: Any, creator: str, group: int, element: int) -> Any:
@@ -130,6 +130,8 @@ def zone_of(text: Any) -> timezone | None:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bytes):  # a private attribute of unknown type
+        value = value.decode("ascii", "replace")
     return "" if value is None else str(value).strip(" \0")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from itertools import chain
 from typing import Any
 
 # Half-lives in seconds: NUBASE2020 (Kondev et al., Chinese Phys. C 45 (2021) 030001), rounded to
@@ -35,12 +37,13 @@ def named_nuclide(radiopharmaceutical: Any) -> str:
         for keyword in ("RadionuclideCodeSequence", "RadiopharmaceuticalCodeSequence")
         for item in radiopharmaceutical.get(keyword) or []
     ]
-    names = [str(code.get("CodeMeaning") or "") for code in codes]
-    names += [str(radiopharmaceutical.get("Radiopharmaceutical") or "")]
-    names += [_standard_name(code) for code in codes]
+    given = [str(code.get("CodeMeaning") or "") for code in codes]
+    given.append(str(radiopharmaceutical.get("Radiopharmaceutical") or ""))
+    names = chain(given, map(_standard_name, codes))
     return next((found for found in map(_nuclide_in, names) if found), "")
 
 
+@cache
 def _nuclide_in(text: str) -> str:
     for nuclide in HALF_LIVES_S:
         symbol, mass = nuclide.split("-")

@@ -6,7 +6,7 @@ DICOM PS3.3: C.11.1 (Modality LUT), C.7.6.16.2.11 (Real World Value Mapping).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 MAPPING = "RealWorldValueMappingSequence"
@@ -48,9 +48,11 @@ def value_scale(attributes: Any) -> ValueScale:
     given = slope is not None and slope != ""
     rescaled = ValueScale(float(slope) if given else 1.0, float(intercept or 0))
     unspecified = str(attributes.get("RescaleType") or "") == "US"
-    if given and not (unspecified and rescaled == ValueScale()):
-        return rescaled
-    return _mapped(list(attributes.get(MAPPING) or [])) or rescaled
+    mapped = _mapped(list(attributes.get(MAPPING) or []))
+    identity = rescaled == ValueScale()
+    if given and not (identity and unspecified):
+        return _with_remark(rescaled, mapped) if identity and mapped else rescaled
+    return mapped or rescaled
 
 
 def header_scale(header: Any) -> ValueScale:
@@ -108,7 +110,19 @@ def _mapped(items: list[Any]) -> ValueScale | None:
         )
     units = ", ".join(scale.unit or "no unit" for scale in scales)
     remark = f"of {len(scales)} Real World Value Mappings ({units}), that in {best.unit} is used"
-    return ValueScale(best.slope, best.intercept, best.unit, remark)
+    return replace(best, remark=remark)
+
+
+def _with_remark(rescaled: ValueScale, mapped: ValueScale) -> ValueScale:
+    """Return the rescaling, with a remark where a mapping says otherwise."""
+    if (mapped.slope, mapped.intercept) == (rescaled.slope, rescaled.intercept):
+        return rescaled
+    unit = f" {mapped.unit}" if mapped.unit else ""
+    return replace(
+        rescaled,
+        remark=f"RescaleSlope 1 is used, not the Real World Value Mapping (slope {mapped.slope:g}"
+        f"{unit})",
+    )
 
 
 def _preference(scale: ValueScale) -> int:

@@ -176,7 +176,13 @@ def _conversion(header: Any, scan: ScanTimes) -> SuvConversion:
     if units == COUNTS and activity_factor > 0:
         return _from_activity(header, scan, units, activity_factor)
     if units == ACTIVITY:
-        return _from_activity(header, scan, units, None)
+        try:
+            return _from_activity(header, scan, units, None)
+        except FileFormatError as error:
+            if suv_factor <= 0:
+                raise
+            remark = f"{error}; Philips' SUV factor (7053,1000) is used"
+            return SuvConversion(suv_factor, units, remarks=(remark,))
     raise FileFormatError(
         f"{keyword_and_tag('Units')} is {units}; only BQML (Bq/ml), GML (SUV) and CNTS with "
         "Philips' factors (7053,1000) or (7053,1009) are known"
