@@ -13,6 +13,7 @@ from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.geometry.volume import Volume
+from regkit.io.deflate import compress_metaimage, compress_nrrd
 from regkit.io.metaimage_header import metaimage_statements
 from regkit.io.native_output import suppress_native_output
 from regkit.io.nrrd_header import nrrd_statements
@@ -20,6 +21,8 @@ from regkit.io.raw_image import RawImage, real_type, volume_shape
 from regkit.io.text_header import HeaderStatements, header_fields
 
 logger = logging.getLogger(__name__)
+
+_COMPRESSORS = {".mha": compress_metaimage, ".nrrd": compress_nrrd}
 
 # Values that ITK takes where a header states none.
 _ASSUMED = {
@@ -52,8 +55,12 @@ def read_itk_image(path: Path) -> RawImage:
 
 def write_itk_image(volume: Volume, path: Path) -> None:
     """Write a NRRD or MetaImage file, compressed."""
+    compress = _COMPRESSORS.get(path.suffix.lower())
     with suppress_native_output():
-        sitk.WriteImage(volume_to_sitk(volume), str(path), useCompression=True, compressionLevel=1)
+        # ITK compresses what is in two files.
+        sitk.WriteImage(volume_to_sitk(volume), str(path), compress is None, compressionLevel=1)
+    if compress is not None:
+        compress(path)
 
 
 def _check_dimension(path: Path) -> None:

@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
-from isal import igzip
 
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
+from regkit.io.deflate import gzip_stream
 from regkit.io.nifti_geometry import nifti_affine
 from regkit.io.raw_bytes import decode_voxels, read_bytes, read_start, rescale
 from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
 
 logger = logging.getLogger(__name__)
-
-# Of isal's 0 to 3. On a CT, level 2 gives the size of zlib's level 1 in a fifth of its time, and
-# level 3 no smaller files (benchmarks/write_speed.py).
-LEVEL = 2
 
 # Header sizes of NIfTI-1 and NIfTI-2, which start each file and tell its byte order.
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -73,9 +69,7 @@ def write_nibabel_image(image: Any, path: Path, compressed: bool) -> None:
         if not compressed:
             image.to_stream(raw)
             return
-        # No name and no time in the gzip header.
-        packed = igzip.GzipFile("", "wb", LEVEL, raw, mtime=0)  # type: ignore[no-untyped-call]
-        with packed:
+        with gzip_stream(raw) as packed:
             image.to_stream(packed)
 
 
