@@ -263,3 +263,46 @@ def test_resample_uses_the_header_of_a_sheared_file(run, files):
         assert result.exit_code == 0, result.stderr
     one, two = (read_volume(files / name).array for name in ("one.nii.gz", "two.nii.gz"))
     np.testing.assert_allclose(one, two, atol=1e-3)
+
+
+def wave_field():
+    grid = Grid((10, 11, 12), (4, 3, 2), (-20, -15, -12))
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij"), axis=-1)
+    return DisplacementField(1.5 * np.sin(grid.to_physical(index)[..., [1, 2, 0]] / 9), grid)
+
+
+@pytest.mark.parametrize("out", ["i.tfm", "i.h5"])
+def test_invert_says_how_exact_the_inverse_of_a_field_is(run, files, out):
+    field = wave_field()
+    write_transform(field, files / "f.h5")
+    result = run("transform", "invert", files / "f.h5", files / out)
+    assert result.exit_code == 0, result.stderr
+    remark = result.stdout.splitlines()[-1]
+    assert remark.startswith("the inverse of the displacement field is exact to ")
+    assert ("# " + remark in (files / out).read_bytes().decode("latin-1")) == (out == "i.tfm")
+    there = simpleitk_maps(files / "f.h5", (1.0, 2.0, 3.0))
+    back = simpleitk_maps(files / out, there.tolist())
+    np.testing.assert_allclose(back, (1, 2, 3), atol=0.2)
+    again = run("transform", "invert", files / "f.h5", files / out)
+    assert (again.exit_code, again.stdout) == (0, result.stdout)
+
+
+def test_invert_gives_json(run, files):
+    write_transform(wave_field(), files / "f.h5")
+    shown = json.loads(run("transform", "invert", files / "f.h5", files / "i.h5", "--json").stdout)
+    assert shown["file"] == str(files / "i.h5")
+    assert 0 < shown["round_trip"]["mean_mm"] < shown["round_trip"]["largest_mm"] < 1
+    shown = json.loads(
+        run("transform", "invert", files / "a.tfm", files / "j.tfm", "--json").stdout
+    )
+    assert shown["round_trip"] is None
+    assert "exact to" not in run("transform", "invert", files / "a.tfm", files / "k.tfm").stdout
+
+
+def test_resample_through_an_inverse_says_how_exact_it_is(run, files):
+    write_transform(wave_field(), files / "f.h5")
+    options = ("--onto", files / "moving.nii.gz", "-t", files / "f.h5", "-o", files / "r.nii.gz")
+    result = run("resample", files / "fixed.nii.gz", *options, "--inverse")
+    assert result.exit_code == 0, result.stderr
+    assert "the inverse of the displacement field is exact to" in result.stdout
+    assert "exact to" not in run("resample", files / "fixed.nii.gz", *options, "--force").stdout

@@ -14,7 +14,7 @@ from regkit import AffineTransform, Grid, Volume, read_transform, rigid, write_t
 from regkit.cli import app
 from regkit.errors import FileFormatError, TransformError
 from regkit.io import read_volume, write_volume
-from regkit.io.image_header import read_header
+from regkit.io.image_header import read_image_header
 from regkit.io.transforms import load_transform
 
 TRUTH = AffineTransform(
@@ -34,7 +34,7 @@ TOLERANCE_MM = 1e-5
 
 def voxel_map(transform, fixed, moving):
     """Return the map of voxels (i, j, k) that a transform in LPS mm makes, by regkit's headers."""
-    headers = read_header(fixed), read_header(moving)
+    headers = read_image_header(fixed), read_image_header(moving)
     return np.linalg.inv(headers[1].voxel_to_lps) @ transform.matrix @ headers[0].voxel_to_lps
 
 
@@ -43,7 +43,7 @@ def error_mm(found, expected, target):
     corners = np.stack(np.meshgrid(*[(0, n - 1) for n in SHAPE], indexing="ij"), -1).reshape(-1, 3)
     apply = nib.affines.apply_affine
     miss = apply(found, corners) - apply(expected, corners)
-    return np.abs(miss @ read_header(target).voxel_to_lps[:3, :3].T).max()
+    return np.abs(miss @ read_image_header(target).voxel_to_lps[:3, :3].T).max()
 
 
 @pytest.fixture(params=PAIRS, ids=[" to ".join(pair) for pair in PAIRS])
@@ -202,14 +202,14 @@ def test_fsl_refuses_a_header_without_voxel_sizes(tmp_path, sizes):
 def test_the_header_gives_the_grid_that_reading_gives(images):
     """For sheared images too, though FSL's numbers are those of the file."""
     for path in images[1]:
-        assert read_header(path).grid.matches(read_volume(path).grid, 1e-9)
+        assert read_image_header(path).grid.matches(read_volume(path).grid, 1e-9)
 
 
 @pytest.mark.parametrize("name", ["t.nrrd", "t.mha", "t.mgz", "t.nii.gz"])
 def test_headers_of_every_format(tmp_path, name):
     grid = Grid((5, 6, 7), (1, 2, 3), (4, 5, 6), (0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1))
     write_volume(Volume(np.ones((5, 6, 7)), grid), tmp_path / name)
-    header = read_header(tmp_path / name)
+    header = read_image_header(tmp_path / name)
     assert header.grid.matches(grid)
     np.testing.assert_allclose(header.voxel_size, (1, 2, 3), rtol=1e-6)
     assert not header.radiological
@@ -229,7 +229,7 @@ def test_an_image_that_fsl_does_not_read_is_remarked_on(tmp_path, caplog):
 def test_a_damaged_header_is_named(tmp_path):
     (tmp_path / "cut.nii").write_bytes((348).to_bytes(4, "little") + b"\0" * 50)
     with pytest.raises(FileFormatError, match=r"cut\.nii: the file is truncated"):
-        read_header(tmp_path / "cut.nii")
+        read_image_header(tmp_path / "cut.nii")
 
 
 HEX = "0x1.8p+0 0x0p+0 0x0p+0 0x1p+2\n0x0p+0 0X1.0P+0 0x0p+0 -0x1p-1\n0 0 1 0\n0 0 0 0x1p+0\n"

@@ -67,6 +67,7 @@ def resample_command(
     or --force is given.
     """
     from regkit.geometry.resampling import resample
+    from regkit.geometry.round_trip import round_trip
     from regkit.io import atomic_output, write_volume
     from regkit.io.image_header import ImageFile
     from regkit.io.images import check_writable, read_selected_labels, read_selected_volume
@@ -80,8 +81,11 @@ def resample_command(
     images = (ImageFile(onto, selections["fixed"]), ImageFile(moving, selections["moving"]))
     fixed, other = reversed(images) if inverse else images
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
-    through = through.inverse() if inverse else through
+    forward = through
+    through = forward.inverse() if inverse else forward
     resampled = resample(volume, grid, through, outside)
     with atomic_output(output.parent, (moving, onto, transform), force) as stage:
         write_volume(resampled, stage.path(output.name), dtype)
+    if inverse and (error := round_trip(forward, through)):
+        typer.echo(error.summary)
     typer.echo(f"{output}: {moving} resampled onto the grid of {onto}, through {transform}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,20 +156,34 @@ def invert_transform(
     fixed: FixedFile = None,
     moving: MovingFile = None,
     force: Force = False,
+    as_json: AsJson = False,
     *,
     selections: Selections,
 ) -> None:
     """Write the inverse of a transform: OUT maps points of the moving image to the fixed image.
 
-    The moving image of T is the fixed image of OUT.
+    The moving image of T is the fixed image of OUT. The inverse of a displacement field is an
+    approximation: the distance of points from themselves after T and OUT is measured, in mm.
     """
+    from regkit.geometry.round_trip import round_trip
     from regkit.io.transforms import read_transform
 
     images = _header(fixed, selections["fixed"]), _header(moving, selections["moving"])
     found = read_transform(transform, format=from_format, fixed=images[0], moving=images[1])
     how = {"format": to_format, "fixed": images[1], "moving": images[0]}
-    _write(found.inverse(), out, (transform, fixed, moving), force, **how)
+    inverse = found.inverse()
+    error = round_trip(found, inverse)
+    how["remark"] = "" if error is None else error.summary
+    _write(inverse, out, (transform, fixed, moving), force, **how)
+    if as_json:
+        from regkit.report.record import to_plain_data
+
+        measured = None if error is None else to_plain_data(asdict(error))
+        typer.echo(json.dumps({"file": str(out), "round_trip": measured}, indent=2))
+        return
     typer.echo(f"{out}: maps moving points of {transform} back to its fixed points")
+    if error is not None:
+        typer.echo(error.summary)
 
 
 @app.command("compose")
@@ -221,6 +236,6 @@ def _write(
 
 
 def _header(image: Path | None, selection: ImageSelection) -> ImageHeader | None:
-    from regkit.io.image_header import read_header
+    from regkit.io.image_header import read_image_header
 
-    return None if image is None else read_header(image, selection)
+    return None if image is None else read_image_header(image, selection)

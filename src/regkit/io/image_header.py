@@ -94,11 +94,11 @@ def header_of(source: ImageSource) -> ImageHeader:
     if isinstance(source, Grid):
         return ImageHeader.of_affine(source.shape_zyx, source.affine)
     if isinstance(source, ImageFile):
-        return read_header(source.path, source.selection)
-    return read_header(source)
+        return read_image_header(source.path, source.selection)
+    return read_image_header(source)
 
 
-def read_header(path: str | Path, selection: ImageSelection = ONLY_IMAGE) -> ImageHeader:
+def read_image_header(path: str | Path, selection: ImageSelection = ONLY_IMAGE) -> ImageHeader:
     """Read the geometry of any file or folder that `regkit.io.read_volume` reads.
 
     Raises

@@ -59,6 +59,9 @@ class TransformFormat:
         regkit reads only.
     linear_only
         Limitation to a 4 x 4 matrix.
+    annotate
+        Function that adds a remark, one line, to a file just written; None for a format without a
+        place for it.
     assumption
         Function of the first 4096 bytes of a file that was recognized; returns a sentence that
         says what was assumed, with the alternatives, empty if the file itself decides.
@@ -71,6 +74,7 @@ class TransformFormat:
     read: Callable[[Path, ImagePair], Transform]
     write: Callable[[Transform, Path, ImagePair], None] | None
     linear_only: bool = True
+    annotate: Callable[[Path, str], None] | None = None
     assumption: Callable[[bytes], str] = nothing_assumed
 
 

@@ -37,6 +37,13 @@ def write_itk(transform: Transform, path: Path, images: ImagePair) -> None:  # n
     write_sitk_transform(transform, path)
 
 
+def annotate_itk(path: Path, remark: str) -> None:
+    """Add a remark to a text file, as a comment; HDF5 has no place for one."""
+    if path.suffix.lower() in TEXT_SUFFIXES:
+        first, rest = path.read_text(encoding="ascii").split("\n", 1)
+        path.write_text(f"{first}\n# {remark}\n{rest}", encoding="ascii")
+
+
 def read_sitk_transform(path: Path) -> sitk.Transform:
     """Read a file with SimpleITK; its errors of many lines become one line."""
     try:
@@ -155,5 +162,6 @@ ITK = TransformFormat(
     recognizes=_recognizes,
     read=read_itk,
     write=write_itk,
+    annotate=annotate_itk,
     linear_only=False,
 )

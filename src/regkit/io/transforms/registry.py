@@ -122,6 +122,7 @@ def write_transform(
     format: str | None = None,  # noqa: A002
     fixed: ImageSource | None = None,
     moving: ImageSource | None = None,
+    remark: str = "",
 ) -> None:
     """Write a transform, whole or not at all.
 
@@ -135,6 +136,8 @@ def write_transform(
         Name of the format (see `FORMATS`); needed for a suffix of several formats.
     fixed, moving
         The images, as for `read_transform`.
+    remark
+        One line about the transform, kept in the file where its format has a place (ITK's text).
 
     Raises
     ------
@@ -155,6 +158,8 @@ def write_transform(
     with atomic_output(path.parent) as stage:
         try:
             chosen.write(transform, stage.path(path.name), ImagePair(fixed, moving))
+            if remark and chosen.annotate is not None:
+                chosen.annotate(stage.path(path.name), remark)
         except RegkitError as error:
             raise type(error)(f"{path}: {error}") from error
 
