@@ -107,6 +107,34 @@ CheckInverse = Annotated[
         help="Measure inverse consistency: also register FIXED to MOVING, and compare.",
     ),
 ]
+NoWarped = Annotated[
+    bool,
+    typer.Option(
+        "--no-warped",
+        rich_help_panel=OUTPUT,
+        help="Leave out the resampled image: PREFIX_warped.nii.gz, and PREFIX_dicom/.",
+    ),
+]
+Moved = Annotated[
+    bool,
+    typer.Option(
+        "--moved",
+        rich_help_panel=OUTPUT,
+        help="Also write PREFIX_moved.nii.gz: MOVING in its own voxels, moved to FIXED by its "
+        "header, without interpolation; with --dicom PREFIX_moved_dicom/ too, its pixel data "
+        "untouched. Rigid methods only.",
+    ),
+]
+Dicom = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        rich_help_panel=OUTPUT,
+        help="Also write PREFIX_dicom/ (MOVING on the grid of FIXED as a derived series of its "
+        "study, in the frame of reference of FIXED) and PREFIX_reg.dcm (a Spatial Registration). "
+        "Both images must be DICOM.",
+    ),
+]
 Report = Annotated[
     bool, typer.Option("--report", rich_help_panel=OUTPUT, help="Also write the page PREFIX.html.")
 ]
@@ -133,6 +161,9 @@ def register_command(
     report: Report = False,
     dtype: DType = "",
     force: Force = False,
+    no_warped: NoWarped = False,
+    moved: Moved = False,
+    dicom: Dicom = False,
     as_json: AsJson = False,
     *,
     selections: Selections,
@@ -163,6 +194,9 @@ def register_command(
         dtype=dtype,
         force=force,
         selections=selections,
+        warped=not no_warped,
+        moved=moved,
+        dicom=dicom,
     )
     request.settings.limit_threads()
     with redirect_stdout(sys.stderr):  # output of methods must not mix with the result

@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
-from regkit.io.dicom_image import STORAGE, uid_of, volume_digest, write_dicom
+from regkit.io.dicom_image import STORAGE, uid_of, volume_digest, write_dicom, writing_dicom
 from regkit.io.dicom_required import code_item
 from regkit.io.dicom_source import DicomSource
 from regkit.io.suv import suv_conversions
@@ -90,6 +90,7 @@ class Derivation:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+@writing_dicom()
 def write_derived(
     volume: Volume, folder: Path, source: DicomSource, place: DicomSource, derivation: Derivation
 ) -> None:
@@ -129,6 +130,10 @@ def derived_header(source: DicomSource, place: DicomSource, derivation: Derivati
     kind = source.modality
     header.SOPClassUID = STORAGE[kind]
     header.ImageType = _image_type(header, kind)
+    windows = header.get("EnergyWindowInformationSequence")
+    if kind == "NM" and windows:
+        chosen = windows[min(max(source.window, 1), len(windows)) - 1]
+        header.EnergyWindowInformationSequence = Sequence([chosen])
     if kind == "PT":
         whole_body = "WHOLE BODY" in (header.get("SeriesType") or [])
         header.SeriesType = ["WHOLE BODY" if whole_body else "STATIC", "IMAGE"]

@@ -7,7 +7,8 @@ NM image (RECON TOMO) is in its Detector Information Sequence (PS3.3 C.8.4.15).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,9 +29,11 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import DSfloat, format_number_as_ds
 
+from regkit.errors import OutputError, RegkitError, one_line
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.volume import Volume
 from regkit.io.dicom_required import fill_required
+from regkit.io.native_output import suppress_pydicom
 
 # The classes that are written; each holds one volume whose position every reader understands.
 STORAGE = {
@@ -69,6 +72,24 @@ class StoredPixels:
         slope = format_number_as_ds(max(highest / limits.max, -lowest / limits.max, 1e-30))
         pixels = np.rint(array.astype(np.float64) / float(slope))
         return cls(np.clip(pixels, limits.min, limits.max).astype(limits.dtype), slope, "0")
+
+
+@contextmanager
+def writing_dicom() -> Iterator[None]:
+    """Make every failure to write DICOM an error of one line, and pydicom silent.
+
+    pydicom remarks on faults that the source's own header has.
+    """
+    with suppress_pydicom():
+        try:
+            yield
+        except (RegkitError, OSError):
+            raise
+        except Exception as error:  # pydicom raises many types on headers with faults
+            cause = str(error).partition("\n")[0]
+            raise OutputError(
+                f"the image cannot be written as DICOM: {one_line(cause)}; is its header damaged?"
+            ) from error
 
 
 def write_dicom(

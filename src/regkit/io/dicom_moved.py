@@ -15,7 +15,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import Volume
 from regkit.io.dicom_derived import describe_series
-from regkit.io.dicom_image import decimals, file_name, uid_of
+from regkit.io.dicom_image import decimals, file_name, uid_of, writing_dicom
 from regkit.io.dicom_required import code_item
 from regkit.io.dicom_source import DicomSource, reference_to
 
@@ -53,6 +53,7 @@ def moved_volume(volume: Volume, transform: AffineTransform) -> Volume:
     return volume.with_array(volume.array, Grid.from_affine(volume.grid.shape_zyx, affine))
 
 
+@writing_dicom()
 def write_moved(
     source: DicomSource, place: DicomSource, transform: AffineTransform, folder: Path
 ) -> None:

@@ -12,10 +12,12 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from regkit.errors import FileFormatError
+from regkit.errors import FileFormatError, RegkitError
 from regkit.io.dicom import image_files
 from regkit.io.dicom_image import STORAGE, uid_of
 from regkit.io.formats import is_dicom
+from regkit.io.native_output import suppress_pydicom
+from regkit.io.selection import ONLY_IMAGE, ImageSelection
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +34,14 @@ class DicomSource:
         Files of the image, in the order of their names.
     headers
         Header of each file.
+    window
+        Number of the energy window of a nuclear-medicine image, from 1; 0 for the only one.
     """
 
     path: Path
     files: tuple[Path, ...]
     headers: tuple[Any, ...]
+    window: int = 0
 
     @property
     def first(self) -> Any:
@@ -66,7 +71,8 @@ class DicomSource:
         return [reference_to(header) for header in self.headers]
 
 
-def read_dicom_source(path: Path) -> DicomSource:
+@suppress_pydicom()
+def read_dicom_source(path: Path, selection: ImageSelection = ONLY_IMAGE) -> DicomSource:
     """Read the headers of a DICOM image, so that images can be derived from it.
 
     Raises
@@ -80,11 +86,11 @@ def read_dicom_source(path: Path) -> DicomSource:
             "output needs DICOM images"
         )
     try:
-        files = tuple(image_files(path))
-    except FileFormatError as error:
-        raise FileFormatError(f"{path}: {error}") from error
+        files = tuple(image_files(path, selection))
+    except RegkitError as error:
+        raise type(error)(f"{path}: {error}") from error
     headers = tuple(pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files)
-    source = DicomSource(path, files, headers)
+    source = DicomSource(path, files, headers, selection.window)
     if source.modality not in STORAGE:
         raise FileFormatError(
             f"{path}: is a DICOM image of modality {source.modality or 'unknown'}; DICOM output "
@@ -98,6 +104,7 @@ def is_dicom_image(path: Path) -> bool:
     return path.exists() and is_dicom(path)
 
 
+@suppress_pydicom()
 def warn_of_other_patient(fixed: DicomSource, moving: DicomSource) -> None:
     """Warn when two images name different patients: their derived images would be mixed up."""
     if fixed.patient != moving.patient:

@@ -19,17 +19,26 @@ def suppress_native_output() -> Iterator[None]:
 
     Failures come back as exceptions all the same; the rest is of no use to users.
     """
-    pydicom_log = logging.getLogger("pydicom")
-    was_disabled, pydicom_log.disabled = pydicom_log.disabled, True
     itk_warnings = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        with warnings.catch_warnings(), _closed_stderr():
+        with suppress_pydicom(), _closed_stderr():
+            yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(itk_warnings)
+
+
+@contextmanager
+def suppress_pydicom() -> Iterator[None]:
+    """Drop Python warnings and pydicom's log."""
+    pydicom_log = logging.getLogger("pydicom")
+    was_disabled, pydicom_log.disabled = pydicom_log.disabled, True
+    try:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         pydicom_log.disabled = was_disabled
-        sitk.ProcessObject.SetGlobalWarningDisplay(itk_warnings)
 
 
 @contextmanager

@@ -20,9 +20,15 @@ from regkit.report.record import Inputs, registration_record
 if TYPE_CHECKING:
     from PIL import Image
 
+    from regkit.report.dicom_output import DicomPair
+
 # Not every registration writes these: files of an earlier run must not stay beside the new ones.
-OPTIONAL_ENDINGS = (".tfm", ".h5", "_labels.nii.gz", ".html")
-ENDINGS = (".json", "_warped.nii.gz", ".png", *OPTIONAL_ENDINGS)
+OPTIONAL_ENDINGS = (
+    ".tfm", ".h5", "_labels.nii.gz", ".html", "_warped.nii.gz", "_moved.nii.gz", "_reg.dcm",
+)  # fmt: skip
+ENDINGS = (
+    ".json", ".png", *OPTIONAL_ENDINGS, "_dicom/0001.dcm", "_moved_dicom/0001.dcm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ def save_registration(
     *,
     report: bool = False,
     dtype: str = "",
+    warped: bool = True,
+    moved: bool = False,
+    dicom: DicomPair | None = None,
     since: float | None = None,
 ) -> Saved:
     """Write a registration's files.
@@ -59,6 +68,13 @@ def save_registration(
         Choice of PREFIX.html as a further file.
     dtype
         Type of the resampled image's voxels; see `regkit.io.write_volume`.
+    warped
+        Choice of the moving image resampled onto the fixed grid.
+    moved
+        Choice of the moving image in its own voxels with a changed place.
+    dicom
+        Headers of the images, to write the images and the transform as DICOM too; None for no
+        DICOM.
     since
         Time at which writing started, by `time.perf_counter`; the time of the call if None.
     """
@@ -69,7 +85,14 @@ def save_registration(
     linear = isinstance(result.transform, AffineTransform)
     transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
     write_transform(result.transform, transform_file)
-    write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
+    if warped:
+        write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
+    if moved:
+        _write_moved(result, stage.path(f"{prefix}_moved.nii.gz"))
+    if dicom is not None:
+        from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
+
+        save_dicom(result, prefix, stage, dicom, warped=warped, moved=moved)
     if result.estimate.labels is not None:
         labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
         write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
@@ -84,6 +107,12 @@ def save_registration(
         stage.discard_stale(f"{prefix}{ending}")
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
+
+
+def _write_moved(result: RegistrationResult, path: Path) -> None:
+    from regkit.io.dicom_moved import moved_volume, require_rigid  # noqa: PLC0415 - loads pydicom
+
+    write_volume(moved_volume(result.pair.moving, require_rigid(result.transform)), path)
 
 
 def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:

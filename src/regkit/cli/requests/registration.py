@@ -17,6 +17,7 @@ from regkit.cli.requests.rerun import may_replace, run_id
 if TYPE_CHECKING:
     from regkit.io.selection import ImageSelection
     from regkit.registrar import Pair
+    from regkit.report.dicom_output import DicomPair
     from regkit.report.save import Saved
 
 DEFAULT_METHOD = "mi"
@@ -56,6 +57,12 @@ class RegisterRequest:
         True to replace files of another run.
     selections
         Choice in each image of several series or volumes, by role: fixed, moving.
+    warped
+        True to write the moving image resampled onto the fixed grid.
+    moved
+        True to write the moving image in its own voxels with a changed place.
+    dicom
+        True to write the images and the transform as DICOM too.
     """
 
     fixed: Path
@@ -74,6 +81,9 @@ class RegisterRequest:
     dtype: str = ""
     force: bool = False
     selections: Mapping[str, ImageSelection] = field(default_factory=dict)
+    warped: bool = True
+    moved: bool = False
+    dicom: bool = False
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -94,6 +104,9 @@ def register_files(request: RegisterRequest) -> Saved:
     registrar = build_method(
         request.method, settings.parameters, current_registry(), settings.defaults
     )
+    if request.moved:
+        _check_rigid(request)
+    dicom = _dicom_pair(request) if request.dicom else None
     prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
     inputs = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
     identity = run_id(request, registrar)
@@ -123,7 +136,40 @@ def register_files(request: RegisterRequest) -> Saved:
                 *(result, prefix.name, stage, sources),
                 report=request.report,
                 dtype=request.dtype,
+                warped=request.warped,
+                moved=request.moved,
+                dicom=dicom,
                 since=since,
+            )
+
+
+def _dicom_pair(request: RegisterRequest) -> DicomPair:
+    """Return the headers of the images; refuse images that are not DICOM."""
+    from regkit.io.selection import ONLY_IMAGE
+    from regkit.report.dicom_output import read_dicom_pair
+
+    fixed, moving = (request.selections.get(role, ONLY_IMAGE) for role in ("fixed", "moving"))
+    return read_dicom_pair(request.fixed, request.moving, fixed, moving)
+
+
+def _method_names(expression: str) -> list[str]:
+    return [name.strip() for name in expression.replace(",", "+").split("+")]
+
+
+def _check_rigid(request: RegisterRequest) -> None:
+    """Refuse a method whose transform cannot move an image without resampling it."""
+    from regkit.errors import ParameterError
+
+    names = _method_names(request.method)
+    models = {name: current_registry().method(name).spec.model for name in names}
+    for key, value in request.settings.parameters.items():
+        if key.rpartition(".")[2] == "model":
+            models[key] = str(value)
+    for name, model in models.items():
+        if model not in ("none", "rigid"):
+            raise ParameterError(
+                f"--moved needs a rigid method, and the transform of {name} is {model}: voxels "
+                "would have to be resampled; leave out --moved"
             )
 
 
@@ -150,8 +196,7 @@ def _initializer(request: RegisterRequest) -> str:
     """Return the initializer; methods that do not register start from the identity by default."""
     if request.init is not None:
         return request.init
-    names = request.method.replace(",", "+").split("+")
-    specs = [current_registry().method(name.strip()).spec for name in names]
+    specs = [current_registry().method(name).spec for name in _method_names(request.method)]
     return "auto" if any(spec.is_registration for spec in specs) else "identity"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regkit.registrar import Registrar
 
 # Fields of a request that do not change the result; the method's parameters stand for `settings`.
-NOT_IN_RESULT = ("output", "settings", "report", "force")
+NOT_IN_RESULT = ("output", "settings", "report", "force", "warped", "moved", "dicom")
 
 
 def run_id(request: Any, registrar: Registrar) -> str:
@@ -65,7 +65,7 @@ def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path 
     from regkit.io.atomic_output import refuse_input
     from regkit.report.save import ENDINGS
 
-    files = (prefix.with_name(f"{prefix.name}{ending}") for ending in ENDINGS)
+    files = (prefix.parent / f"{prefix.name}{ending}" for ending in ENDINGS)
     existing = [file for file in files if file.is_file()]
     given = [path for path in inputs if path is not None]
     for file in existing:

@@ -25,7 +25,7 @@ from pydicom.uid import (
 from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import SAME, AffineTransform, Transform
-from regkit.io.dicom_image import decimals, uid_of
+from regkit.io.dicom_image import decimals, uid_of, writing_dicom
 from regkit.io.dicom_required import code_item
 from regkit.io.dicom_source import DicomSource, is_dicom_image, read_dicom_source, related_series
 from regkit.io.transforms.format import ImagePair, require_affine
@@ -51,6 +51,7 @@ MATRIX_TYPES = {
 IMAGE_CONTENT = ("125024", "Image Content-based Alignment", "DCM")
 
 
+@writing_dicom()
 def write_spatial_registration(
     transform: Transform,
     path: Path,

@@ -1,0 +1,152 @@
+"""``--dicom`` and ``--moved``: DICOM comes back, and is refused without DICOM."""
+
+import json
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from tests.support.dciodvfy import assert_conformant
+from tests.support.dicom_series import read_with_simpleitk
+from tests.support.dicom_sources import write_source
+from typer.testing import CliRunner
+
+from regkit.cli import app
+from regkit.geometry.grid import Grid
+from regkit.geometry.rotation import rotation_matrix
+from regkit.geometry.sitk_bridge import grid_from_sitk
+from regkit.io import read_volume, write_volume
+
+FIXED = Grid((16, 20, 22), (3.0, 3.0, 4.0), (-30.0, -25.0, -30.0))
+MOVING = Grid(
+    (14, 18, 20), (3.5, 3.5, 4.5), (-30.0, -27.0, -31.0), tuple(rotation_matrix((3, 2, 5)).ravel())
+)
+
+
+def run(*arguments) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    return f"{result.exit_code}\n{result.output}"
+
+
+def blob(grid: Grid) -> np.ndarray:
+    """An ellipsoid with a bright spot, the same in space on every grid."""
+    points = grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
+    body = ((points / [22, 18, 25]) ** 2).sum(-1) < 1
+    spot = np.linalg.norm(points - [8, -3, 5], axis=-1) < 6
+    return (body * 1000 + spot * 800).astype("u2")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    home = tmp_path_factory.mktemp("study")
+    write_source(home / "ct", "CT", blob(FIXED), FIXED)
+    for kind in ("PT", "MR", "NM"):
+        write_source(home / kind.lower(), kind, blob(MOVING), MOVING)
+    write_volume(read_volume(home / "ct"), home / "ct.nii.gz")
+    return home
+
+
+@pytest.fixture(scope="module")
+def registered(folders):
+    out = run(
+        *("register", folders / "ct", folders / "pt", "-m", "identity", "--init", "centre"),
+        *("--dicom", "--moved", "-o", folders / "out" / "r"),
+    )
+    assert out.startswith(("0", "3")), out
+    return folders / "out"
+
+
+def test_every_file_is_there_and_obeys_the_standard(registered):
+    names = {path.name for path in registered.iterdir()}
+    assert {"r_dicom", "r_reg.dcm", "r_moved.nii.gz", "r_moved_dicom", "r_warped.nii.gz"} <= names
+    assert len(list((registered / "r_dicom").iterdir())) == FIXED.shape_zyx[0]
+    assert len(list((registered / "r_moved_dicom").iterdir())) == MOVING.shape_zyx[0]
+    for file in [registered / "r_reg.dcm", *registered.glob("r_*dicom/000[12].dcm")]:
+        assert_conformant(file)
+
+
+def test_simpleitk_finds_the_resampled_image_on_the_fixed_grid(folders, registered):
+    series = read_with_simpleitk(registered / "r_dicom")
+    assert grid_from_sitk(series).matches(FIXED)
+    warped = sitk.ReadImage(str(registered / "r_warped.nii.gz"))
+    source = read_with_simpleitk(folders / "pt")
+    transform = sitk.ReadTransform(str(registered / "r.tfm"))
+    fixed = read_with_simpleitk(folders / "ct")
+    resampled = sitk.Resample(source, fixed, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
+    values = sitk.GetArrayFromImage(series)
+    np.testing.assert_allclose(values, sitk.GetArrayFromImage(resampled), atol=0.02)
+    suv = read_volume(registered / "r_dicom").array
+    np.testing.assert_allclose(suv, sitk.GetArrayFromImage(warped), atol=1e-4)
+
+
+def test_the_registration_object_maps_as_the_transform_does(registered):
+    shown = run("transform", "show", registered / "r_reg.dcm", "--json")
+    record = json.loads((registered / "r.json").read_text())
+    numbers = pydicom.dcmread(registered / "r_reg.dcm").RegistrationSequence[1]
+    matrix = numbers.MatrixRegistrationSequence[0].MatrixSequence[0]
+    written = np.reshape(matrix.FrameOfReferenceTransformationMatrix, (4, 4)).astype(float)
+    np.testing.assert_allclose(written, np.linalg.inv(record["transform"]["matrix"]), atol=1e-9)
+    assert shown.startswith("0")
+
+
+def test_the_moved_image_resampled_by_its_header_is_the_warped_one(folders, registered):
+    fixed = sitk.ReadImage(str(folders / "ct.nii.gz"))
+    moved = sitk.ReadImage(str(registered / "r_moved.nii.gz"))
+    warped = sitk.ReadImage(str(registered / "r_warped.nii.gz"))
+    again = sitk.Resample(moved, fixed, sitk.Transform(), sitk.sitkLinear, 0.0)
+    np.testing.assert_allclose(
+        sitk.GetArrayFromImage(again), sitk.GetArrayFromImage(warped), atol=1e-3
+    )
+
+
+def test_a_shorter_series_leaves_no_slice_of_the_longer_one(folders, registered):
+    """The second run's fixed image has fewer slices than the first's."""
+    small = Grid((9, 20, 22), (3.0, 3.0, 7.0), FIXED.origin)
+    write_source(folders / "small", "CT", blob(small), small)
+    arguments = ("register", folders / "small", folders / "pt", "-m", "identity", "--dicom")
+    out = folders / "again" / "r"
+    run("register", folders / "ct", folders / "pt", "-m", "identity", "--dicom", "-o", out)
+    force = ("--force",) if "--force" in run("register", "--help") else ()
+    result = run(*arguments, "-o", out, *force)
+    assert result.startswith(("0", "3")), result
+    assert len(list((folders / "again" / "r_dicom").iterdir())) == 9
+
+
+@pytest.mark.parametrize("which", ["fixed", "moving"])
+def test_images_that_are_not_dicom_are_refused_before_any_work(which, folders, tmp_path):
+    pair = [folders / "ct", folders / "pt"]
+    pair[which == "moving"] = folders / "ct.nii.gz"
+    out = run("register", *pair, "--dicom", "-o", tmp_path / "r")
+    assert out.startswith("1\n")
+    assert "ct.nii.gz: is not DICOM" in " ".join(out.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_warped_leaves_the_resampled_images_out(folders, tmp_path):
+    out = run(
+        *("register", folders / "ct", folders / "mr", "-m", "identity"),
+        *("--dicom", "--moved", "--no-warped", "-o", tmp_path / "r"),
+    )
+    assert out.startswith(("0", "3")), out
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not names & {"r_warped.nii.gz", "r_dicom"}
+    assert {"r_reg.dcm", "r_moved.nii.gz", "r_moved_dicom"} <= names
+
+
+def test_moved_needs_a_rigid_method_and_says_so_before_any_work(folders, tmp_path):
+    pair = folders / "ct", folders / "nowhere"
+    for method in (("ants-affine",), ("mi", "--set", "model=affine")):
+        out = run("register", *pair, "-m", *method, "--moved", "-o", tmp_path / "r")
+        assert out.startswith("1\n")
+        assert "--moved needs a rigid method" in " ".join(out.split())
+
+
+def test_a_result_that_is_not_rigid_is_not_moved(folders, tmp_path):
+    scaled = tmp_path / "scaled.json"
+    scaled.write_text(json.dumps({"matrix": np.diag([1.1, 1, 1, 1.0]).tolist()}))
+    out = run(
+        *("register", folders / "ct.nii.gz", folders / "mr", "-m", "identity", "--init", scaled),
+        *("--moved", "-o", tmp_path / "r"),
+    )
+    assert out.startswith("1\n")
+    assert "by a rigid transform only, and this one is affine" in " ".join(out.split())
