@@ -73,8 +73,7 @@ def save_registration(
     moved
         Choice of the moving image in its own voxels with a changed place.
     dicom
-        Headers of the images, to write the images and the transform as DICOM too; None for no
-        DICOM.
+        Headers of the images, for DICOM output too; None for none.
     since
         Time at which writing started, by `time.perf_counter`; the time of the call if None.
     """
@@ -85,17 +84,9 @@ def save_registration(
     linear = isinstance(result.transform, AffineTransform)
     transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
     write_transform(result.transform, transform_file)
-    if warped:
-        write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
-    if moved:
-        _write_moved(result, stage.path(f"{prefix}_moved.nii.gz"))
+    _write_images(result, prefix, stage, dtype=dtype, warped=warped, moved=moved)
     if dicom is not None:
-        from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
-
-        save_dicom(result, prefix, stage, dicom, warped=warped, moved=moved)
-    if result.estimate.labels is not None:
-        labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
-        write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
+        _write_dicom(result, prefix, stage, dicom, warped=warped, moved=moved)
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
@@ -109,10 +100,31 @@ def save_registration(
     return Saved(record, tuple(stage.target / name for name in files))
 
 
-def _write_moved(result: RegistrationResult, path: Path) -> None:
-    from regkit.io.dicom_moved import moved_volume, require_rigid  # noqa: PLC0415 - loads pydicom
+def _write_images(
+    result: RegistrationResult,
+    prefix: str,
+    stage: OutputStage,
+    *,
+    dtype: str,
+    warped: bool,
+    moved: bool,
+) -> None:
+    if warped:
+        write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
+    if moved:
+        from regkit.io.dicom_moved import moved_volume, require_rigid  # noqa: PLC0415 - pydicom
 
-    write_volume(moved_volume(result.pair.moving, require_rigid(result.transform)), path)
+        volume = moved_volume(result.pair.moving, require_rigid(result.transform))
+        write_volume(volume, stage.path(f"{prefix}_moved.nii.gz"))
+    if result.estimate.labels is not None:
+        labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
+        write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
+
+
+def _write_dicom(*arguments: Any, **choices: bool) -> None:
+    from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
+
+    save_dicom(*arguments, **choices)
 
 
 def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:
