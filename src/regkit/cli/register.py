@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +32,7 @@ from regkit.cli.requests.registration import (
     RegisterRequest,
     register_files,
 )
-from regkit.cli.result_output import exit_on_fail, print_result
+from regkit.cli.result_output import run_request
 
 MODALITIES = "ct|mu|spect|pet|mr|us"
 
@@ -172,9 +170,8 @@ def register_command(
 
     Writes PREFIX.tfm (the transform: it maps points of FIXED to points of MOVING, LPS mm;
     PREFIX.h5 if deformable), PREFIX_warped.nii.gz (MOVING resampled onto the grid of FIXED),
-    PREFIX.json (the record) and PREFIX.png (before and after); PREFIX_labels.nii.gz if the method
-    segments. Files of another run are kept: registering other images, or with another method or
-    options, to the same PREFIX needs --force.
+    PREFIX.json (the record), PREFIX.png (before and after), PREFIX_labels.nii.gz if the method
+    segments. Files of another run (images, method or options) are kept unless --force is given.
     Exit code 3: done, but the verdict is FAIL.
     """
     request = RegisterRequest(
@@ -198,8 +195,4 @@ def register_command(
         moved=moved,
         dicom=dicom,
     )
-    request.settings.limit_threads()
-    with redirect_stdout(sys.stderr):  # output of methods must not mix with the result
-        saved = register_files(request)
-    print_result(saved, as_json)
-    exit_on_fail(saved)
+    run_request(register_files, request, as_json)

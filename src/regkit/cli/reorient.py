@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +23,7 @@ from regkit.cli.options import (
 )
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.reorientation import DEFAULT_PREFIX, ReorientRequest, reorient_file
-from regkit.cli.result_output import exit_on_fail, print_result
+from regkit.cli.result_output import run_request
 
 SegmentationMethod = Annotated[
     str | None,
@@ -99,8 +97,4 @@ def reorient_command(
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         force=force,
     )
-    request.settings.limit_threads()
-    with redirect_stdout(sys.stderr):  # output of methods must not mix with the result
-        saved = reorient_file(request)
-    print_result(saved, as_json)
-    exit_on_fail(saved)
+    run_request(reorient_file, request, as_json)

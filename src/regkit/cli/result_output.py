@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,6 +14,25 @@ from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 
 if TYPE_CHECKING:
     from regkit.report.save import Saved
+
+
+def run_request(work: Callable[[Any], Saved], request: Any, as_json: bool) -> None:
+    """Do what a request asks for, print the result, and exit by its verdict.
+
+    Parameters
+    ----------
+    work
+        Function that reads, registers and writes.
+    request
+        Its argument, with the settings of the methods.
+    as_json
+        True to print the record as JSON.
+    """
+    request.settings.limit_threads()
+    with redirect_stdout(sys.stderr):  # output of methods must not mix with the result
+        saved = work(request)
+    print_result(saved, as_json)
+    exit_on_fail(saved)
 
 
 def print_result(saved: Saved, as_json: bool) -> None:

@@ -12,10 +12,11 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from regkit.errors import FileFormatError, RegkitError
+from regkit.errors import FileFormatError
 from regkit.io.dicom import image_files
 from regkit.io.dicom_image import STORAGE, uid_of
 from regkit.io.formats import is_dicom
+from regkit.io.images import reported_errors
 from regkit.io.native_output import suppress_pydicom
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 
@@ -85,10 +86,8 @@ def read_dicom_source(path: Path, selection: ImageSelection = ONLY_IMAGE) -> Dic
             f"{path}: is not DICOM, so patient, study and frame of reference are unknown; DICOM "
             "output needs DICOM images"
         )
-    try:
+    with reported_errors(path):
         files = tuple(image_files(path, selection))
-    except RegkitError as error:
-        raise type(error)(f"{path}: {error}") from error
     headers = tuple(pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files)
     source = DicomSource(path, files, headers, selection.window)
     if source.modality not in STORAGE:
