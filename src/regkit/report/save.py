@@ -121,10 +121,18 @@ def _write_images(
         write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
 
 
-def _write_dicom(*arguments: Any, **choices: bool) -> None:
+def _write_dicom(
+    result: RegistrationResult,
+    prefix: str,
+    stage: OutputStage,
+    pair: DicomPair,
+    *,
+    warped: bool,
+    moved: bool,
+) -> None:
     from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
 
-    save_dicom(*arguments, **choices)
+    save_dicom(result, prefix, stage, pair, warped=warped, moved=moved)
 
 
 def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:
