@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError, SelectionError
 from regkit.io.dicom_folder import find_series
 from regkit.io.dicom_frames import DicomFrame
-from regkit.io.dicom_headers import read_header
+from regkit.io.dicom_headers import read_dicom_header
 from regkit.io.dicom_pixels import stored_values
 from regkit.io.dicom_series import MODALITIES, DicomSeries
 from regkit.io.dicom_volumes import select_volume, stack_frames
@@ -81,7 +81,7 @@ def _one_series(path: Path, selection: ImageSelection) -> tuple[DicomSeries, lis
         return find_series(path, selection.series)
     if selection.series:
         raise SelectionError(f"is one file; --series '{selection.series}' chooses in folders")
-    return DicomSeries({path: read_header(path)}), []
+    return DicomSeries({path: read_dicom_header(path)}), []
 
 
 def _header_remarks(header: Any, slices: int) -> list[str]:

@@ -10,7 +10,7 @@ from filecmp import cmp
 from pathlib import Path
 
 from regkit.errors import FileFormatError
-from regkit.io.dicom_headers import object_kind, read_header
+from regkit.io.dicom_headers import object_kind, read_dicom_header
 from regkit.io.dicom_series import DicomSeries, Headers, select_series
 from regkit.io.formats import is_dicom
 from regkit.io.raw_bytes import is_gzipped
@@ -110,7 +110,7 @@ def find_series(path: Path, chosen: str) -> tuple[DicomSeries, list[str]]:
 
 def _add_dicom(file: Path, folder: DicomFolder) -> None:
     try:
-        header = read_header(file)
+        header = read_dicom_header(file)
     except FileFormatError as error:
         folder.broken[file] = str(error)
         return

@@ -40,7 +40,8 @@ _LABELS = {
     "ConvolutionKernel": "convolution kernel",
     "AcquisitionTime": "acquisition time",
 }
-# The attributes that are read; the rest of a header is not parsed, which saves time.
+# The attributes that are read, private ones by tag; the rest of a header is not parsed, which
+# saves time.
 _ATTRIBUTES = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "SeriesNumber",
     "SeriesDescription", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
@@ -48,7 +49,9 @@ _ATTRIBUTES = (
     "PixelSpacing", "SpacingBetweenSlices", *RESCALE, MAPPING,
     *_LABELS, *MULTIFRAME_ATTRIBUTES, *SUV_ATTRIBUTES,
 )  # fmt: skip
-_TAGS: list[BaseTag | int] = [tag_for_keyword(keyword) or 0 for keyword in _ATTRIBUTES]
+_TAGS: list[BaseTag | int] = [
+    name if isinstance(name, int) else tag_for_keyword(name) or 0 for name in _ATTRIBUTES
+]
 _PIXEL_DATA = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 # Names of the SOP classes that hold pixels end so; PS3.6 names the others with "Image Storage".
 _IMAGE_CLASSES = (
@@ -60,7 +63,7 @@ _IMAGE_CLASSES = (
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
-def read_header(path: Path) -> Any:
+def read_dicom_header(path: Path) -> Any:
     """Return the attributes of a DICOM file that regkit reads, as a `pydicom` dataset.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ NOT_IN_RESULT = ("output", "settings", "report", "force", "warped", "moved", "di
 def run_id(request: Any, registrar: Registrar) -> str:
     """Return a digest of the inputs' contents, the method, its parameters and all options.
 
-    The same command on the same files has the same digest, in any folder and version of regkit.
+    The same command on the same files has the same digest, in any folder and version of regkit:
+    options that are not given do not count, whatever options there are.
 
     Parameters
     ----------
@@ -33,11 +34,12 @@ def run_id(request: Any, registrar: Registrar) -> str:
     from regkit.registration.run import plain_parameters
     from regkit.report.record import to_plain_data
 
-    decisive = {
+    options = {
         field.name: _identity(getattr(request, field.name))
         for field in dataclasses.fields(request)
         if field.name not in NOT_IN_RESULT
     }
+    decisive = _given(options)
     decisive["parameters"] = to_plain_data(plain_parameters(registrar))
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -111,11 +113,21 @@ def _identity(value: Any) -> Any:
     """Return plain data that are equal for equal options and for files of equal contents."""
     from regkit.report.record import sha256_of, to_plain_data
 
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _identity(inner) for key, inner in value.items()}
     if isinstance(value, Path):
         return sha256_of(value) if value.exists() else str(value)
     if isinstance(value, str) and Path(value).is_file():  # --init may name a file
         return [value, sha256_of(Path(value))]
     return to_plain_data(value)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that are not empty, also inside of others."""
+    found = {key: _given(v) if isinstance(v, dict) else v for key, v in options.items()}
+    return {key: value for key, value in found.items() if value}
 
 
 def _record(file: Path) -> dict[str, Any]:
