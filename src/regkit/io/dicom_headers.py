@@ -153,6 +153,11 @@ def _holds_pixels(header: Any) -> bool:
 
 
 def _check_is_volume_data(header: Any) -> None:
+    if header.get("Modality") == "REG":
+        raise FileFormatError(
+            "is a DICOM registration object, a transform and no image: give it where a transform "
+            "is asked for"
+        )
     if not header.get("Rows") or not header.get("Columns"):
         raise FileFormatError(f"is a DICOM {object_kind(header)} without an image")
     if header.get("Modality") == "SEG":
