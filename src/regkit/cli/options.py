@@ -17,6 +17,7 @@ OUTPUT = "Output"
 DEVICE_VALUES = "auto|cpu|cuda|cuda:N"
 DTYPE_VALUES = "uint8, int16, uint16, int32, float32"
 SPLIT_VALUES = "train|validation|test"
+ROI_VALUES = "NUMBER|WORDS|all"
 TRANSFORM_FORMATS = "itk, ants, lta, fsl, ras, json, dicom, elastix, warp"
 
 FixedImage = Annotated[

@@ -12,6 +12,7 @@ from regkit.cli.options import (
     IMAGES,
     METHOD,
     OUTPUT,
+    ROI_VALUES,
     TRANSFORM_FORMATS,
     AsJson,
     Device,
@@ -35,6 +36,7 @@ from regkit.cli.requests.registration import (
 from regkit.cli.result_output import run_request
 
 MODALITIES = "ct|mu|spect|pet|mr|us"
+ROI_HELP = "Region that counts, by number or words of its name; commas between several. Of the"
 
 MethodOption = Annotated[
     str,
@@ -70,7 +72,8 @@ FixedMask = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=IMAGES,
-        help="Mask of the fixed image: non-zero voxels are used.",
+        help="Mask of the fixed image: non-zero voxels are used. A label map, or a DICOM RTSTRUCT "
+        "or SEG.",
     ),
 ]
 MovingMask = Annotated[
@@ -78,7 +81,20 @@ MovingMask = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=IMAGES,
-        help="Mask of the moving image: non-zero voxels are used.",
+        help="Mask of the moving image: non-zero voxels are used. A label map, or a DICOM "
+        "RTSTRUCT or SEG.",
+    ),
+]
+FixedRegion = Annotated[
+    str,
+    typer.Option(
+        "--fixed-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} fixed mask."
+    ),
+]
+MovingRegion = Annotated[
+    str,
+    typer.Option(
+        "--moving-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} moving mask."
     ),
 ]
 FixedModality = Annotated[
@@ -149,6 +165,8 @@ def register_command(
     init_format: InitFormat = None,
     fixed_mask: FixedMask = None,
     moving_mask: MovingMask = None,
+    fixed_roi: FixedRegion = "",
+    moving_roi: MovingRegion = "",
     fixed_modality: FixedModality = "",
     moving_modality: MovingModality = "",
     device: Device = "auto",
@@ -184,6 +202,8 @@ def register_command(
         init_format=init_format,
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
+        fixed_roi=fixed_roi,
+        moving_roi=moving_roi,
         fixed_modality=fixed_modality,
         moving_modality=moving_modality,
         check_inverse=check_inverse,

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regkit.cli.image_selection import Selections, chooses_images
-from regkit.cli.options import DType, Force, FromFormat, MovingImage
+from regkit.cli.options import ROI_VALUES, DType, Force, FromFormat, MovingImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from regkit.geometry.volume import LabelMap, Volume
+    from regkit.io.atomic_output import OutputStage
+    from regkit.io.selection import ImageSelection
 
 FixedGrid = Annotated[
     Path, typer.Option("--onto", "-f", metavar="FIXED", help="Image that defines the output grid.")
@@ -23,11 +30,36 @@ TransformOption = Annotated[
     ),
 ]
 OutputImage = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="The image file to write.")
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The image file to write; with --labels, a name in .dcm makes a DICOM SEG.",
+    ),
 ]
 IsLabelMap = Annotated[
     bool,
-    typer.Option("--labels", help="MOVING is a label map: use nearest-neighbor interpolation."),
+    typer.Option(
+        "--labels",
+        help="MOVING is a label map, or a DICOM RTSTRUCT or SEG: use nearest-neighbor "
+        "interpolation.",
+    ),
+]
+DrawnOn = Annotated[
+    Path | None,
+    typer.Option(
+        "--drawn-on",
+        metavar="IMAGE",
+        help="Image that the labels of MOVING belong to: the contours of an RTSTRUCT become "
+        "voxels on its grid.",
+    ),
+]
+Regions = Annotated[
+    str,
+    typer.Option(
+        "--roi", metavar=ROI_VALUES, help="Labels to resample, by number or words of the name."
+    ),
 ]
 Inverse = Annotated[
     bool,
@@ -52,6 +84,8 @@ def resample_command(
     transform: TransformOption,
     output: OutputImage,
     labels: IsLabelMap = False,
+    drawn_on: DrawnOn = None,
+    roi: Regions = "all",
     inverse: Inverse = False,
     outside: FillValue = 0.0,
     dtype: DType = "",
@@ -64,28 +98,82 @@ def resample_command(
 
     The transform maps points of FIXED to points of MOVING, as `regkit register FIXED MOVING`
     writes it. Interpolation is linear. An existing output is kept, unless the new one is the same
-    or --force is given.
+    or --force is given. A DICOM SEG takes patient, study and frame of reference from FIXED, which
+    must be DICOM then.
     """
     from regkit.geometry.resampling import resample
     from regkit.geometry.round_trip import round_trip
-    from regkit.io import atomic_output, write_volume
+    from regkit.io import atomic_output
     from regkit.io.image_header import ImageFile
-    from regkit.io.images import check_writable, read_selected_labels, read_selected_volume
+    from regkit.io.images import read_selected_volume
     from regkit.io.transforms import read_transform
 
-    check_writable(output, dtype)
-    read = read_selected_labels if labels else read_selected_volume
-    volume = read(moving, selections["moving"])
+    _check_output(output, dtype, labels)
+    volume: Volume
+    if labels:
+        volume = _read_labels(moving, selections["moving"], roi, drawn_on)
+    else:
+        volume = read_selected_volume(moving, selections["moving"])
     grid = read_selected_volume(onto, selections["fixed"]).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
-    images = (ImageFile(onto, selections["fixed"]), ImageFile(moving, selections["moving"]))
+    drawn = ImageFile(drawn_on) if drawn_on else ImageFile(moving, selections["moving"])
+    images = (ImageFile(onto, selections["fixed"]), drawn)
     fixed, other = reversed(images) if inverse else images
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     forward = through
     through = forward.inverse() if inverse else forward
     resampled = resample(volume, grid, through, outside)
     with atomic_output(output.parent, (moving, onto, transform), force) as stage:
-        write_volume(resampled, stage.path(output.name), dtype)
+        _write(resampled, stage, output, dtype, onto)
     if inverse and (error := round_trip(forward, through)):
         typer.echo(error.summary)
-    typer.echo(f"{output}: {moving} resampled onto the grid of {onto}, through {transform}")
+    typer.echo(
+        f"{output}: {moving} resampled onto the grid of {onto}, through {transform}"
+        f"{_names(resampled)}"
+    )
+
+
+def _check_output(output: Path, dtype: str, labels: bool) -> None:
+    from regkit.errors import ParameterError
+    from regkit.io.images import check_writable
+
+    if not (labels and _is_dicom_name(output)):
+        check_writable(output, dtype)
+    elif dtype:
+        raise ParameterError("--dtype does not go with a DICOM SEG, which has a bit per voxel")
+
+
+def _is_dicom_name(output: Path) -> bool:
+    return output.suffix.lower() == ".dcm"
+
+
+def _read_labels(
+    moving: Path, selection: ImageSelection, roi: str, drawn_on: Path | None
+) -> LabelMap:
+    from regkit.io import LabeledImage
+    from regkit.io.image_header import read_header
+    from regkit.io.labels import read_selected_labels
+
+    image = drawn_on and LabeledImage(read_header(drawn_on).grid, drawn_on)
+    return read_selected_labels(moving, selection, roi, image)
+
+
+def _write(volume: Volume, stage: OutputStage, output: Path, dtype: str, onto: Path) -> None:
+    from regkit.geometry.volume import LabelMap
+    from regkit.io import write_volume
+
+    staged = stage.path(output.name)
+    if isinstance(volume, LabelMap) and _is_dicom_name(output):
+        from regkit.io.segmentation_writer import is_same_seg, write_seg
+
+        write_seg(volume, staged, onto)
+        stage.replace = stage.replace or is_same_seg(staged, output)
+    else:
+        write_volume(volume, staged, dtype)
+
+
+def _names(volume: Volume) -> str:
+    """Return the names of labels, which most formats cannot hold, as the end of a line."""
+    names: Mapping[int, str] = getattr(volume, "names", {})
+    listed = ", ".join(f"{number} {name}" for number, name in names.items())
+    return f"; labels: {listed}" if listed else ""

@@ -12,8 +12,10 @@ from typing import Any, cast
 from regkit.datasets.case import Case, Dataset
 from regkit.errors import FileFormatError, ParameterError
 from regkit.geometry.grid import FloatArray
-from regkit.io import read_labels, read_landmarks, read_volume
+from regkit.io import read_labels, read_landmarks, read_mask, read_volume
+from regkit.io.labeled_image import LabeledImage
 from regkit.io.landmark_pairs import read_landmark_pairs
+from regkit.io.region import ALL_REGIONS, number_like
 from regkit.io.transforms import read_transform
 from regkit.registrar import Pair
 from regkit.registration.parameters import configure
@@ -37,7 +39,9 @@ FILE_KEYS = (
 LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"}
 # Key of a case's further files: name -> path, which `Case.extra` holds.
 ATTACHED = "files"
-KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", "fixed_modality", "moving_modality"}
+# Keys of a case that say how to read its files.
+SETTINGS = ("fixed_modality", "moving_modality", "fixed_roi", "moving_roi")
+KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", *SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -83,24 +87,32 @@ class DatasetFolder:
     def _case(self, entry: dict[str, Any]) -> Case:
         paths = {key: self.folder / entry[key] for key in FILE_KEYS if entry.get(key)}
 
-        def read(reader: Any, key: str) -> Any:
-            return reader(paths[key]) if key in paths else None
+        def read(reader: Any, key: str, *more: Any) -> Any:
+            return reader(paths[key], *more) if key in paths else None
 
+        fixed = read_volume(paths["fixed"], entry.get("fixed_modality", ""))
+        moving = read_volume(paths["moving"], entry.get("moving_modality", ""))
+        of_fixed = LabeledImage(fixed.grid, paths["fixed"])
+        of_moving = LabeledImage(moving.grid, paths["moving"])
         pair = Pair(
-            read_volume(paths["fixed"], entry.get("fixed_modality", "")),
-            read_volume(paths["moving"], entry.get("moving_modality", "")),
-            read(read_labels, "fixed_mask"),
-            read(read_labels, "moving_mask"),
+            fixed,
+            moving,
+            read(read_mask, "fixed_mask", entry.get("fixed_roi", ""), of_fixed),
+            read(read_mask, "moving_mask", entry.get("moving_roi", ""), of_moving),
             read(read_transform, "initial"),
         )
         fixed_landmarks, moving_landmarks = _landmarks(paths)
+        fixed_labels = read(read_labels, "fixed_labels", ALL_REGIONS, of_fixed)
+        moving_labels = read(read_labels, "moving_labels", ALL_REGIONS, of_moving)
+        if fixed_labels is not None and moving_labels is not None:
+            moving_labels = number_like(moving_labels, fixed_labels)
         return Case(
             id=entry["id"],
             pair=pair,
             truth=read(read_transform, "truth"),
             group=entry.get("group") or entry["id"],
-            fixed_labels=read(read_labels, "fixed_labels"),
-            moving_labels=read(read_labels, "moving_labels"),
+            fixed_labels=fixed_labels,
+            moving_labels=moving_labels,
             fixed_landmarks=fixed_landmarks,
             moving_landmarks=moving_landmarks,
             extra={k: v for k, v in entry.items() if k not in KNOWN_KEYS}
@@ -237,7 +249,7 @@ def _check_form(index: Path, number: int, entry: Any) -> None:
     """Refuse a case that is not a JSON object, or whose ids and paths are not text."""
     if not isinstance(entry, dict):
         raise FileFormatError(f"{index}: case {number} must be a JSON object, got {entry!r}")
-    for key in ("id", "group", *FILE_KEYS):
+    for key in ("id", "group", *SETTINGS, *FILE_KEYS):
         if not isinstance(entry.get(key) or "", str):
             raise FileFormatError(
                 f"{index}: the {key} of case {number} must be text, got {entry[key]!r}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -75,7 +76,7 @@ class Volume:
 
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
         """Return a volume of the same class and modality with another array (and grid)."""
-        return type(self)(array, grid or self.grid, self.modality)
+        return replace(self, array=array, grid=grid or self.grid, file_dtype="")
 
     def _repr_html_(self) -> str:
         return html_of(self)
@@ -83,7 +84,19 @@ class Volume:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelMap(Volume):
-    """A segmentation: whole numbers, resampled by nearest neighbour only; 0 is background."""
+    """A segmentation: whole numbers, resampled by nearest neighbour only; 0 is background.
+
+    Parameters
+    ----------
+    array
+        Labels in (z, y, x) order; the integer type is kept.
+    grid, modality, file_dtype
+        Positions of the voxels, modality and type in the file, as for a volume.
+    names
+        Names of labels, where the file has them (DICOM).
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
 
     @staticmethod
     def _typed(array: NDArray[Any]) -> NDArray[Any]:

@@ -161,7 +161,9 @@ def _check_is_volume_data(header: Any) -> None:
     if not header.get("Rows") or not header.get("Columns"):
         raise FileFormatError(f"is a DICOM {object_kind(header)} without an image")
     if header.get("Modality") == "SEG":
-        raise FileFormatError("is a DICOM segmentation object; convert it to NIfTI first")
+        raise FileFormatError(
+            "is a DICOM segmentation object, no image; give it where labels or a mask are wanted"
+        )
     if header.get("SamplesPerPixel", 1) != 1 or "PALETTE" in str(
         header.get("PhotometricInterpretation", "")
     ):

@@ -22,7 +22,7 @@ from regkit.errors import (
     SelectionError,
     one_line,
 )
-from regkit.geometry.volume import LabelMap, Volume
+from regkit.geometry.volume import Volume
 from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import (
     DICOM,
@@ -85,34 +85,11 @@ def read_volume(
     return read_selected_volume(path, ImageSelection(series, frame, window), modality)
 
 
-def read_labels(
-    path: str | os.PathLike[str], *, series: str = "", frame: int = 0, window: int = 0
-) -> LabelMap:
-    """Read a segmentation of whole numbers from any file that `read_volume` reads.
-
-    Parameters
-    ----------
-    path, series, frame, window
-        Image, and the choice in it, as `read_volume` takes them.
-
-    Raises
-    ------
-    FileFormatError, GeometryError
-        As `read_volume`; also when values are fractional.
-    """
-    return read_selected_labels(path, ImageSelection(series, frame, window))
-
-
 def read_selected_volume(
     path: str | os.PathLike[str], selection: ImageSelection, modality: str = ""
 ) -> Volume:
     """Read the chosen 3-D image, as `read_volume` does."""
-    return _read(Path(path), Volume, modality, selection)
-
-
-def read_selected_labels(path: str | os.PathLike[str], selection: ImageSelection) -> LabelMap:
-    """Read the chosen segmentation, as `read_labels` does."""
-    return _read(Path(path), LabelMap, "", selection)
+    return read_as(Volume, Path(path), selection, modality)
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") -> None:
@@ -220,9 +197,10 @@ def _located(path: Path, error: RegkitError) -> RegkitError:
     return located
 
 
-def _read(
-    path: Path, kind: type[AnyVolume], modality: str, selection: ImageSelection
+def read_as(
+    kind: type[AnyVolume], path: Path, selection: ImageSelection, modality: str = ""
 ) -> AnyVolume:
+    """Read the chosen 3-D image as a volume or a label map."""
     with reported_errors(path):
         raw = read_raw(path, selection)
         volume = resample_sheared(raw, kind, modality or raw.modality, path)

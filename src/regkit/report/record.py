@@ -40,6 +40,8 @@ class Inputs:
         Digest of all that decides the result; see `regkit.cli.requests.rerun`.
     selections
         Choice in each image of several series or volumes, by role: fixed, moving.
+    fixed_roi, moving_roi
+        Regions of the mask files that count; empty for all or the only one.
     """
 
     fixed: Path | None = None
@@ -52,6 +54,8 @@ class Inputs:
     init_assumption: str = ""
     run_id: str = ""
     selections: Mapping[str, ImageSelection] = field(default_factory=dict)
+    fixed_roi: str = ""
+    moving_roi: str = ""
 
 
 def registration_record(
@@ -117,8 +121,10 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
         "fixed_mask": (pair.fixed_mask, inputs.fixed_mask),
         "moving_mask": (pair.moving_mask, inputs.moving_mask),
     }
+    regions = {"fixed_mask": inputs.fixed_roi, "moving_mask": inputs.moving_roi}
     return {
         role: _input(volume, path, inputs.selections.get(role, ONLY_IMAGE))
+        | ({"roi": regions[role]} if regions.get(role) else {})
         for role, (volume, path) in given.items()
         if volume is not None
     }

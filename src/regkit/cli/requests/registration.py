@@ -15,6 +15,7 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
+    from regkit.geometry.volume import LabelMap, Volume
     from regkit.io.selection import ImageSelection
     from regkit.registrar import Pair
     from regkit.report.dicom_output import DicomPair
@@ -45,6 +46,8 @@ class RegisterRequest:
         Format of the transform file of `init`; None to decide by its content.
     fixed_mask, moving_mask
         Label map files; None for no mask.
+    fixed_roi, moving_roi
+        Regions of the mask files that count; see `regkit.io.read_mask`.
     fixed_modality, moving_modality
         Modalities; empty for those of the files.
     check_inverse
@@ -74,6 +77,8 @@ class RegisterRequest:
     init_format: str | None = None
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
+    fixed_roi: str = ""
+    moving_roi: str = ""
     fixed_modality: str = ""
     moving_modality: str = ""
     check_inverse: bool = False
@@ -131,6 +136,8 @@ def register_files(request: RegisterRequest) -> Saved:
                 init_assumption=assumption,
                 run_id=identity,
                 selections=request.selections,
+                fixed_roi=request.fixed_roi,
+                moving_roi=request.moving_roi,
             )
             return save_registration(
                 *(result, prefix.name, stage, sources),
@@ -174,22 +181,29 @@ def _check_rigid(request: RegisterRequest) -> None:
 
 
 def _read_pair(request: RegisterRequest) -> Pair:
-    from regkit.io import read_labels
     from regkit.io.images import read_selected_volume
     from regkit.io.selection import ONLY_IMAGE
     from regkit.registrar import Pair
 
     chosen = request.selections
-    return Pair(
-        read_selected_volume(
-            request.fixed, chosen.get("fixed", ONLY_IMAGE), request.fixed_modality
-        ),
-        read_selected_volume(
-            request.moving, chosen.get("moving", ONLY_IMAGE), request.moving_modality
-        ),
-        None if request.fixed_mask is None else read_labels(request.fixed_mask),
-        None if request.moving_mask is None else read_labels(request.moving_mask),
+    fixed = read_selected_volume(
+        request.fixed, chosen.get("fixed", ONLY_IMAGE), request.fixed_modality
     )
+    moving = read_selected_volume(
+        request.moving, chosen.get("moving", ONLY_IMAGE), request.moving_modality
+    )
+    return Pair(
+        fixed,
+        moving,
+        _read_mask(request.fixed_mask, request.fixed_roi, fixed, request.fixed),
+        _read_mask(request.moving_mask, request.moving_roi, moving, request.moving),
+    )
+
+
+def _read_mask(path: Path | None, region: str, image: Volume, image_path: Path) -> LabelMap | None:
+    from regkit.io import LabeledImage, read_mask
+
+    return None if path is None else read_mask(path, region, LabeledImage(image.grid, image_path))
 
 
 def _initializer(request: RegisterRequest) -> str:

@@ -126,14 +126,21 @@ def _named_method(
 ) -> tuple[str, Registrar]:
     """Return the method's name for the record, and the method."""
     from regkit.errors import ParameterError
-    from regkit.io import read_labels
+    from regkit.io import LabeledImage, read_labels
+    from regkit.io.formats import is_dicom
+    from regkit.io.image_header import read_header
+    from regkit.io.selection import ONLY_IMAGE
     from regkit.registration.pipeline import build_method
 
-    settings = request.settings
+    settings, labels = request.settings, request.labels
     parameters = settings.parameters
-    if request.labels is None:
+    if labels is None:
         name = request.method or spec.method
         return name, build_method(name, parameters, current_registry(), settings.defaults)
     if request.method is not None:
         raise ParameterError("--labels and --method exclude each other; give one of them")
-    return f"labels of {request.labels.name}", frame.from_segmentation(read_labels(request.labels))
+    image = None
+    if labels.exists() and is_dicom(labels):  # contours need the grid of the image
+        grid = read_header(request.moving, request.selection or ONLY_IMAGE).grid
+        image = LabeledImage(grid, request.moving)
+    return f"labels of {labels.name}", frame.from_segmentation(read_labels(labels, image=image))
