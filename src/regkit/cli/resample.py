@@ -151,10 +151,10 @@ def _read_labels(
     moving: Path, selection: ImageSelection, roi: str, drawn_on: Path | None
 ) -> LabelMap:
     from regkit.io import LabeledImage
-    from regkit.io.image_header import read_header
+    from regkit.io.image_header import read_image_header
     from regkit.io.labels import read_selected_labels
 
-    image = drawn_on and LabeledImage(read_header(drawn_on).grid, drawn_on)
+    image = drawn_on and LabeledImage(read_image_header(drawn_on).grid, drawn_on)
     return read_selected_labels(moving, selection, roi, image)
 
 

@@ -128,7 +128,7 @@ def _named_method(
     from regkit.errors import ParameterError
     from regkit.io import LabeledImage, read_labels
     from regkit.io.formats import is_dicom
-    from regkit.io.image_header import read_header
+    from regkit.io.image_header import read_image_header
     from regkit.io.selection import ONLY_IMAGE
     from regkit.registration.pipeline import build_method
 
@@ -141,6 +141,6 @@ def _named_method(
         raise ParameterError("--labels and --method exclude each other; give one of them")
     image = None
     if labels.exists() and is_dicom(labels):  # contours need the grid of the image
-        grid = read_header(request.moving, request.selection or ONLY_IMAGE).grid
+        grid = read_image_header(request.moving, request.selection or ONLY_IMAGE).grid
         image = LabeledImage(grid, request.moving)
     return f"labels of {labels.name}", frame.from_segmentation(read_labels(labels, image=image))
