@@ -154,7 +154,9 @@ def _read_labels(
     from regkit.io.image_header import read_image_header
     from regkit.io.labels import read_selected_labels
 
-    image = drawn_on and LabeledImage(read_image_header(drawn_on).grid, drawn_on)
+    image = None
+    if drawn_on is not None:
+        image = LabeledImage(read_image_header(drawn_on).grid, drawn_on)
     return read_selected_labels(moving, selection, roi, image)
 
 
