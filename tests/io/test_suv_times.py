@@ -210,7 +210,16 @@ def test_frames_without_correction_over_midnight(tmp_path):
 def test_frames_of_unknown_duration_are_told(tmp_path, caplog):
     folder = pet_series(tmp_path, injection=DATED, DecayCorrection="NONE")
     np.testing.assert_allclose(slice_factors(folder), after(HOUR), rtol=1e-6)
-    assert "ActualFrameDuration (0018,1242) is missing" in caplog.text
+    assert "ActualFrameDuration (0018,1242) is missing or impossible" in caplog.text
+
+
+@pytest.mark.parametrize("duration", ["-1", "2147483647", "0"])
+def test_an_impossible_duration_is_none(tmp_path, caplog, duration):
+    folder = pet_series(
+        tmp_path, injection=DATED, DecayCorrection="NONE", ActualFrameDuration=duration
+    )
+    np.testing.assert_allclose(slice_factors(folder), after(HOUR), rtol=1e-6)
+    assert "the start of each frame counts" in caplog.text
 
 
 LATER = {"SeriesTime": "150000"}

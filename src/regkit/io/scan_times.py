@@ -177,16 +177,22 @@ def _start_by_frame_reference(header: Any, half_life_s: float, scan: ScanTimes) 
 
     It is the offset of the frame's mean activity, in ms, from the start of the scan.
     """
-    offset_s = optional_number(header.get("FrameReferenceTime")) / 1e3
-    if offset_s <= 0 or not frame_duration_s(header) or not header.get("AcquisitionTime"):
+    offset_s = _span_s(header, "FrameReferenceTime")
+    if not offset_s or not frame_duration_s(header) or not header.get("AcquisitionTime"):
         return None
     mean = _mean_activity(header, half_life_s, scan)
     return replace(mean, at=mean.at - timedelta(seconds=offset_s), source="FrameReferenceTime")
 
 
 def frame_duration_s(header: Any) -> float:
-    """Return the duration of a slice's frame in seconds; 0 where it is missing."""
-    return max(optional_number(header.get("ActualFrameDuration")), 0.0) / 1e3
+    """Return the duration of a slice's frame in seconds; 0 where it is missing or impossible."""
+    return _span_s(header, "ActualFrameDuration")
+
+
+def _span_s(header: Any, keyword: str) -> float:
+    """Return a span of milliseconds in seconds; 0 where it is missing, negative or over a day."""
+    seconds = optional_number(header.get(keyword)) / 1e3
+    return seconds if 0 < seconds < DAY.total_seconds() else 0.0
 
 
 def mean_activity_time_s(frame_s: float, half_life_s: float) -> float:
