@@ -190,9 +190,7 @@ def _reference_remarks(header: Any, found: DecayInterval, scan: ScanTimes) -> tu
     standard = ("SeriesTime", "DecayCorrectionDateTime")
     if decay_correction(header) == "NONE" and not frame_duration_s(header):
         missing = keyword_and_tag("ActualFrameDuration")
-        return (
-            f"{missing} is missing or impossible: the start of each frame counts",
-        )
+        return (f"{missing} is missing or impossible: the start of each frame counts",)
     if decay_correction(header) == "NONE" or found.reference_source in standard:
         return ()
     doubt = _series_doubt(event_time(header, "Series", scan), scan.acquired)

@@ -21,7 +21,7 @@ from regkit.io.dicom_multiframe import (
 )
 from regkit.io.raw_bytes import is_gzipped, read_bytes
 from regkit.io.real_world_values import MAPPING, RESCALE
-from regkit.io.suv import SUV_ATTRIBUTES
+from regkit.io.suv import SUV_ATTRIBUTES, SUV_PRIVATE_TAGS
 
 # Attributes by which the volumes of a series of single slices differ, and their names.
 _LABELS = {
@@ -50,7 +50,8 @@ _ATTRIBUTES = (
     *_LABELS, *MULTIFRAME_ATTRIBUTES, *SUV_ATTRIBUTES,
 )  # fmt: skip
 _TAGS: list[BaseTag | int] = [
-    name if isinstance(name, int) else tag_for_keyword(name) or 0 for name in _ATTRIBUTES
+    *(tag_for_keyword(keyword) or 0 for keyword in _ATTRIBUTES),
+    *SUV_PRIVATE_TAGS,
 ]
 _PIXEL_DATA = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 # Names of the SOP classes that hold pixels end so; PS3.6 names the others with "Image Storage".

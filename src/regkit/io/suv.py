@@ -35,10 +35,10 @@ from regkit.io.scan_times import (
 
 PHILIPS_CREATOR, PHILIPS_GROUP = "Philips PET Private Group", 0x7053
 PHILIPS_SUV, PHILIPS_ACTIVITY = 0x00, 0x09
-# Attributes needed of a slice's header, besides those of all images; private ones with the
-# element that reserves their block.
-SUV_ATTRIBUTES = (
-    "Units", "SUVType", "PatientWeight", *TIME_ATTRIBUTES,
+# Attributes needed of a slice's header, besides those of all images.
+SUV_ATTRIBUTES = ("Units", "SUVType", "PatientWeight", *TIME_ATTRIBUTES)
+# Tags of vendors' attributes, and of the elements that reserve their blocks.
+SUV_PRIVATE_TAGS = (
     PHILIPS_GROUP << 16 | 0x0010, PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_SUV,
     PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_ACTIVITY,
     GE_GROUP << 16 | 0x0010, GE_GROUP << 16 | 0x1000 | GE_SCAN_START,
@@ -115,7 +115,7 @@ def suv_conversions(headers: Sequence[Any]) -> list[SuvConversion]:
     Parameters
     ----------
     headers
-        `pydicom` headers of the slices, with `SUV_ATTRIBUTES`.
+        `pydicom` headers of the slices, with `SUV_ATTRIBUTES` and `SUV_PRIVATE_TAGS`.
 
     Raises
     ------
