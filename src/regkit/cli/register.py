@@ -102,7 +102,8 @@ FixedModality = Annotated[
     typer.Option(
         metavar=MODALITIES,
         rich_help_panel=IMAGES,
-        help="Modality of the fixed image (mu: attenuation map). Default: that of the file.",
+        help="Modality of the fixed image (mu: attenuation map). Default: that of the file, or a "
+        "guess from the values, which is told.",
     ),
 ]
 MovingModality = Annotated[
@@ -110,7 +111,8 @@ MovingModality = Annotated[
     typer.Option(
         metavar=MODALITIES,
         rich_help_panel=IMAGES,
-        help="Modality of the moving image (mu: attenuation map). Default: that of the file.",
+        help="Modality of the moving image (mu: attenuation map). Default: that of the file, or a "
+        "guess from the values, which is told.",
     ),
 ]
 CheckInverse = Annotated[

@@ -56,8 +56,8 @@ Modality = Annotated[
     str,
     typer.Option(
         rich_help_panel=IMAGES,
-        help="Modality of the image. Default: that of the file; `regkit show FRAME` lists those "
-        "that the frame is made for.",
+        help="Modality of the image. Default: that of the file, or a guess from the values, which "
+        "is told; `regkit show FRAME` lists those that the frame is made for.",
     ),
 ]
 

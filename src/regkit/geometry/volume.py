@@ -33,6 +33,9 @@ class Volume:
     file_dtype
         Integer type of the voxels in the file that the volume was read from, such as ``int16``;
         empty for other types and for new arrays. `resample` keeps it, and `write_volume` uses it.
+    modality_source
+        Source of the modality: ``given``, ``header``, or ``guess:`` or ``unknown:`` with the
+        reason; empty for a volume that was made in memory.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class Volume:
     grid: Grid
     modality: str = ""
     file_dtype: str = ""
+    modality_source: str = ""
 
     def __post_init__(self) -> None:
         array = self._typed(np.asarray(self.array)).view()

@@ -61,7 +61,8 @@ def read_volume(
         A .nii, .nii.gz, .hdr/.img, .mgh, .mgz, .nrrd, .nhdr, .mha or .mhd file, a folder of DICOM
         files, that of a whole study too, or a multi-frame DICOM file.
     modality
-        One of `regkit.geometry.volume.MODALITIES`; when empty, that of the file (DICOM only).
+        One of `regkit.geometry.volume.MODALITIES`; when empty, that of the file, if it states
+        one: DICOM, a JSON file beside NIfTI (as dcm2niix writes it), MetaImage, NRRD.
     series, frame, window
         DICOM series, volume and energy window among several, as in
         `regkit.io.selection.ImageSelection`; empty and 0 for the only one.
@@ -204,6 +205,8 @@ def read_as(
     with reported_errors(path):
         raw = read_raw(path, selection)
         volume = resample_sheared(raw, kind, modality or raw.modality, path)
+        if volume.modality:
+            volume = replace(volume, modality_source="given" if modality else "header")
         volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
     _check_scale(volume, path)
     return volume

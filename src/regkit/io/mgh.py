@@ -14,6 +14,7 @@ from regkit.geometry.volume import Volume
 from regkit.io.nifti import write_nibabel_image
 from regkit.io.raw_bytes import decode_voxels, read_bytes
 from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
+from regkit.io.sidecar import sidecar_modality
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ _VERSION = b"\x00\x00\x00\x01"
 _TYPES = (np.uint8, np.int16, np.int32, np.float32)
 # Byte of the int16 that says whether the header states the place (FreeSurfer's MGH format).
 _GOOD_RAS_BYTE = 28
+# Floats behind the voxels: TR, flip angle, TE and TI (FreeSurfer's MGH format).
+_SCAN_PARAMETERS = 4
 # Byte of the voxel type, an int32, and the types that it names (FreeSurfer's mri.h).
 _TYPE_BYTE = 20
 _READABLE = {0: ">u1", 1: ">i4", 3: ">f4", 4: ">i2", 10: ">u2"}
@@ -50,7 +53,14 @@ def read_mgh(path: Path) -> RawImage:
         head = head[:_GOOD_RAS_BYTE] + bytes(2) + head[_GOOD_RAS_BYTE + 2 :]
     header = nib.MGHImage.header_class.from_fileobj(io.BytesIO(head), check=False)
     array = decode_voxels(content, _READABLE[code], volume_shape(header["dims"]), HEADER_BYTES)
-    return RawImage(array, lps_from_ras(header.get_affine()))
+    modality = sidecar_modality(path) or _scan_modality(content[HEADER_BYTES + array.nbytes :])
+    return RawImage(array, lps_from_ras(header.get_affine()), modality)
+
+
+def _scan_modality(footer: bytes) -> str:
+    """Return ``mr`` if a time of repetition, echo or inversion, or a flip angle, is stated."""
+    stated = np.frombuffer(footer[: len(footer) // 4 * 4], ">f4")[:_SCAN_PARAMETERS]
+    return "mr" if (np.isfinite(stated) & (stated > 0)).any() else ""
 
 
 def write_mgh(volume: Volume, path: Path) -> None:

@@ -15,6 +15,7 @@ from regkit.io.deflate import gzip_stream
 from regkit.io.nifti_geometry import nifti_affine
 from regkit.io.raw_bytes import decode_voxels, read_bytes, read_start, rescale
 from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
+from regkit.io.sidecar import description_modality, sidecar_modality
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def read_nifti(path: Path) -> RawImage:
     array = decode_voxels(data, _voxel_type(header), shape, _start(header, single))
     scaling = _scaling(header, path)
     dtype = whole_type(array.dtype, *scaling)
-    return RawImage(rescale(array, *scaling), nifti_affine(header, path), dtype=dtype)
+    modality = sidecar_modality(path) or description_modality(header)
+    return RawImage(rescale(array, *scaling), nifti_affine(header, path), modality, dtype)
 
 
 def read_nifti_header(path: Path) -> Any:

@@ -20,6 +20,7 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.input_checks import check_pair
+from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
 from regkit.registry import DEFAULT_METHOD
@@ -111,6 +112,7 @@ def run(
     """
     name = name or type(registrar).__name__
     check_pair(pair)
+    pair = with_modalities(pair)
     started = time.perf_counter()
     estimate = _estimate(registrar, pair, name)
     compute_s = time.perf_counter() - started

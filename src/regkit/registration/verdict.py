@@ -10,6 +10,7 @@ import numpy as np
 
 from regkit.geometry.transform import Transform
 from regkit.registrar import Pair
+from regkit.registration.modalities import unknown_modality_reasons
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
     MAX_LOOSENESS_MM,
@@ -47,7 +48,8 @@ class Verdict:
     status
         ``OK``, ``CHECK`` (look at the images) or ``FAIL`` (do not use).
     reasons
-        One sentence for each problem found, with what to do about it.
+        One sentence for each problem found, with what to do about it; a modality that is unknown
+        is one that leaves the status as it is.
     measures
         Those of `measure_result`, and ``inverse_mm``, the mean distance by which the registration
         of moving to fixed disagrees, if that was asked for.
@@ -91,6 +93,8 @@ def assess(
     issues = [
         *_issues(measures, max(pair.fixed.grid.spacing)),
         *(("CHECK", w) for w in warnings),
+        # How intensities were prepared says nothing about the result itself.
+        *(("OK", reason) for reason in unknown_modality_reasons(pair)),
     ]
     status: Status = max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
     return Verdict(status, tuple(reason for _, reason in issues), measures)

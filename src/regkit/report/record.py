@@ -137,6 +137,7 @@ def _input(volume: Volume, path: Path | None, selection: ImageSelection) -> dict
         "shape_zyx": list(volume.grid.shape_zyx),
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,
+        "modality_source": volume.modality_source,
         **selection.as_data(),
     }
     if path is None or volume.modality != "pet":

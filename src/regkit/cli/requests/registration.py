@@ -49,7 +49,7 @@ class RegisterRequest:
     fixed_roi, moving_roi
         Regions of the mask files that count; see `regkit.io.read_mask`.
     fixed_modality, moving_modality
-        Modalities; empty for those of the files.
+        Modalities; empty for those of the files, or a guess.
     check_inverse
         True to register the images in exchanged roles too, and compare.
     report
@@ -102,6 +102,7 @@ def register_files(request: RegisterRequest) -> Saved:
     started = time.perf_counter()
     # Imported here because the time of importing readers and writers counts as theirs.
     from regkit.io.atomic_output import atomic_output
+    from regkit.registration.modalities import with_modalities
     from regkit.registration.pipeline import build_method
     from regkit.registration.run import run
 
@@ -118,7 +119,7 @@ def register_files(request: RegisterRequest) -> Saved:
     replace_files = may_replace(prefix, identity, request.force, inputs)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
         with status_spinner("reading"):
-            pair = _read_pair(request)
+            pair = with_modalities(_read_pair(request))
         load_s = time.perf_counter() - started
         with status_spinner(f"registering with {request.method}"):
             pair, assumption = _initialized(pair, init, request)

@@ -75,6 +75,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
     from regkit.io.selection import ONLY_IMAGE
     from regkit.registrar import Pair
     from regkit.registration.initialization import align_centers
+    from regkit.registration.modalities import with_modality
     from regkit.registration.run import run
     from regkit.report.record import Inputs
 
@@ -89,6 +90,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
         with status_spinner("reading"):
             selection = request.selection or ONLY_IMAGE
             moving = read_selected_volume(request.moving, selection, request.modality)
+            moving = with_modality(moving, "moving")
         load_s = time.perf_counter() - started
         with status_spinner(f"reorienting with {name}"):
             pair = Pair(frame.fixed(moving), moving)
