@@ -54,6 +54,15 @@ def test_a_folder_gives_back_what_was_written(folder):
     assert [c.id for c in dataset.split("train")] == ["p1-b"]
 
 
+def test_a_flirt_matrix_refers_to_the_images_of_its_case(folder):
+    images = {"fixed": folder / "pet.nii.gz", "moving": folder / "ct.nii.gz"}
+    write_transform(MOTION, folder / "truth.mat", format="fsl", **images)
+    write_dataset(folder, "mine", [entry(truth="truth.mat", initial="truth.mat")])
+    case = next(iter(read_dataset(folder)))
+    np.testing.assert_allclose(case.truth.matrix, MOTION.matrix, atol=1e-5)
+    np.testing.assert_allclose(case.pair.initial.matrix, MOTION.matrix, atol=1e-5)
+
+
 def test_all_missing_files_are_named_at_once(folder):
     index = {"name": "x", "cases": [entry(fixed="no.nii.gz", truth="neither.tfm")]}
     (folder / "dataset.json").write_text(json.dumps(index))

@@ -7,6 +7,7 @@ import pytest
 
 from regkit import read_transform, rigid, write_transform
 from regkit.errors import FileFormatError, RegkitError, TransformError
+from regkit.io.transforms import FORMATS
 
 EYE = np.eye(4).tolist()
 
@@ -76,7 +77,7 @@ def test_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["t.tfm", "t.h5", "t.mat", "t.lta", "t.json", "t.txt", "t"])
-@pytest.mark.parametrize("form", [None, "itk", "ants", "lta", "fsl", "ras", "json"])
+@pytest.mark.parametrize("form", [None, *(known.name for known in FORMATS)])
 def test_noise_never_escapes_as_another_error(tmp_path, name, form):
     path = tmp_path / name
     path.write_bytes(np.random.default_rng(0).integers(1, 256, 500, np.uint8).tobytes())

@@ -205,6 +205,18 @@ def test_the_header_gives_the_grid_that_reading_gives(images):
         assert read_image_header(path).grid.matches(read_volume(path).grid, 1e-9)
 
 
+def test_a_pair_of_header_and_voxels_is_one_image(tmp_path):
+    """Its geometry is in the .hdr; either file of the pair may be given."""
+    image = write_nifti_of_kind("oblique, sheared", tmp_path / "one.nii.gz")
+    nib.save(nib.Nifti1Pair(np.asarray(image.dataobj), image.affine), tmp_path / "two.hdr")
+    one = read_image_header(tmp_path / "one.nii.gz")
+    for name in ("two.hdr", "two.img"):
+        two = read_image_header(tmp_path / name)
+        np.testing.assert_allclose(two.affine, one.affine, atol=1e-5)
+        np.testing.assert_allclose(two.voxel_size, one.voxel_size, rtol=1e-6)
+        assert (two.shape_zyx, two.radiological) == (one.shape_zyx, one.radiological)
+
+
 @pytest.mark.parametrize("name", ["t.nrrd", "t.mha", "t.mgz", "t.nii.gz"])
 def test_headers_of_every_format(tmp_path, name):
     grid = Grid((5, 6, 7), (1, 2, 3), (4, 5, 6), (0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1))

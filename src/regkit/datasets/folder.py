@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any, cast
@@ -94,12 +95,14 @@ class DatasetFolder:
         moving = read_volume(paths["moving"], entry.get("moving_modality", ""))
         of_fixed = LabeledImage(fixed.grid, paths["fixed"])
         of_moving = LabeledImage(moving.grid, paths["moving"])
+        # FSL's and voxel matrices refer to the headers of the images.
+        through = partial(read_transform, fixed=paths["fixed"], moving=paths["moving"])
         pair = Pair(
             fixed,
             moving,
             read(read_mask, "fixed_mask", entry.get("fixed_roi", ""), of_fixed),
             read(read_mask, "moving_mask", entry.get("moving_roi", ""), of_moving),
-            read(read_transform, "initial"),
+            read(through, "initial"),
         )
         fixed_landmarks, moving_landmarks = _landmarks(paths)
         fixed_labels = read(read_labels, "fixed_labels", ALL_REGIONS, of_fixed)
@@ -109,7 +112,7 @@ class DatasetFolder:
         return Case(
             id=entry["id"],
             pair=pair,
-            truth=read(read_transform, "truth"),
+            truth=read(through, "truth"),
             group=entry.get("group") or entry["id"],
             fixed_labels=fixed_labels,
             moving_labels=moving_labels,
