@@ -49,7 +49,7 @@ def read_dicom(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
         raw = RawImage(values, affine, modality, dtype)
     for remark in remarks:
         logger.warning("%s: %s", path, remark)
-    return _to_suv(raw, headers)
+    return _to_suv(raw, headers, path)
 
 
 def image_files(path: Path, selection: ImageSelection = ONLY_IMAGE) -> list[Path]:
@@ -96,21 +96,22 @@ def _header_remarks(header: Any, slices: int) -> list[str]:
     return remarks
 
 
-def _to_suv(raw: RawImage, headers: list[Any]) -> RawImage:
+def _to_suv(raw: RawImage, headers: list[Any], path: Path) -> RawImage:
     """Return PET in SUV, or unchanged, with a warning, if the headers do not suffice."""
     if raw.modality != "pet":
         return raw
     try:
         conversions = suv_conversions(headers)
     except FileFormatError as error:
-        logger.warning("the PET stays in the unit of its file, it is not in SUV: %s", error)
+        kept = "the PET stays in the unit of its file, it is not in SUV"
+        logger.warning("%s: %s: %s", path, kept, error)
         return raw
     factors = [conversion.factor for conversion in conversions]
     raw.array[:] *= np.array(factors, np.float32)[:, None, None]
     voxel_ml = abs(np.linalg.det(raw.affine[:3, :3])) / 1e3
     remarks = [*conversions[0].remarks, *implausible_suv(raw.array, conversions[0], voxel_ml)]
     for remark in remarks:
-        logger.warning("PET in SUV: %s", remark)
+        logger.warning("%s: PET in SUV: %s", path, remark)
     return replace(raw, dtype="")
 
 

@@ -40,8 +40,7 @@ _LABELS = {
     "ConvolutionKernel": "convolution kernel",
     "AcquisitionTime": "acquisition time",
 }
-# The attributes that are read, private ones by tag; the rest of a header is not parsed, which
-# saves time.
+# The attributes that are read; the rest of a header is not parsed, which saves time.
 _ATTRIBUTES = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "SeriesNumber",
     "SeriesDescription", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
