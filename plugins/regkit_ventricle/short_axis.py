@@ -22,6 +22,7 @@ from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import SHORT_AXIS, VIEWS
 
 if TYPE_CHECKING:
+    from regkit.io.dicom_source import DicomSource
     from regkit_ventricle.reorientation import Reorientation
 
 # Side of the cubes of slices and limits of their voxel size, mm; chosen by hand: the side holds
@@ -48,7 +49,12 @@ class ShortAxis:
         return ReorientationFromSegmentation(labels)
 
     def save(
-        self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs
+        self,
+        result: RegistrationResult,
+        prefix: str,
+        stage: OutputStage,
+        inputs: Inputs,
+        dicom: DicomSource | None = None,
     ) -> Saved:
         """Write a reorientation; see `regkit.report.reorientation.StandardFrame`."""
         started = time.perf_counter()
@@ -66,6 +72,13 @@ class ShortAxis:
         transform_file = stage.path(f"{prefix}.tfm" if linear else f"{prefix}.h5")
         write_transform(result.transform, transform_file)
         _write_slices(reoriented, result.pair.fixed, prefix, stage)
+        if dicom is not None:
+            from regkit_ventricle.dicom_slices import write_dicom_slices  # noqa: PLC0415 - pydicom
+
+            spacing = result.pair.fixed.grid.spacing[0]
+            write_dicom_slices(
+                *(reoriented, prefix, stage, dicom), side_mm=SIDE_MM, spacing_mm=spacing
+            )
         ventricle_picture(reoriented, result.method).save(
             stage.path(f"{prefix}.png"), dpi=(200, 200)
         )

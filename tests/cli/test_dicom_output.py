@@ -6,11 +6,11 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from tests.support.dciodvfy import assert_conformant
-from tests.support.dicom_series import read_with_simpleitk
-from tests.support.dicom_sources import write_source
 from typer.testing import CliRunner
 
+from dciodvfy import assert_conformant
+from dicom_series import read_with_simpleitk
+from dicom_sources import write_source
 from regkit.cli import app
 from regkit.geometry.grid import Grid
 from regkit.geometry.rotation import rotation_matrix
@@ -150,3 +150,55 @@ def test_a_result_that_is_not_rigid_is_not_moved(folders, tmp_path):
     )
     assert out.startswith("1\n")
     assert "by a rigid transform only, and this one is affine" in " ".join(out.split())
+
+
+def test_resample_writes_a_series(folders, registered, tmp_path):
+    arguments = ("resample", folders / "nm", "--onto", folders / "ct", "-t", registered / "r.tfm")
+    out = run(*arguments, "-o", f"{tmp_path}/series/", "--format", "dicom")
+    assert out.startswith("0"), out
+    series = read_with_simpleitk(tmp_path / "series")
+    assert grid_from_sitk(series).matches(FIXED)
+    source = read_with_simpleitk(folders / "nm")
+    transform = sitk.ReadTransform(str(registered / "r.tfm"))
+    expected = sitk.Resample(source, series, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
+    np.testing.assert_allclose(
+        sitk.GetArrayFromImage(series), sitk.GetArrayFromImage(expected), atol=0.02
+    )
+    assert_conformant(tmp_path / "series" / "0001.dcm")
+    assert run(*arguments, "-o", tmp_path / "series", "--format", "dicom").startswith("0")
+    other = (*arguments[:1], folders / "mr", *arguments[2:])
+    refused = run(*other, "-o", tmp_path / "series", "--format", "dicom")
+    assert "--force" in refused
+    assert len(list((tmp_path / "series").iterdir())) == 1
+    forced = run(*other, "-o", tmp_path / "series", "--format", "dicom", "--force")
+    assert forced.startswith("0")
+    assert len(list((tmp_path / "series").iterdir())) == FIXED.shape_zyx[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--format", "png"), "--format can only be dicom"),
+        (("--format", "dicom", "--labels"), "writes images"),
+        (("--format", "dicom", "--dtype", "int16"), "--dtype does not go with"),
+    ],
+)
+def test_what_does_not_go_with_a_series(options, message, folders, registered, tmp_path):
+    arguments = ("resample", folders / "nm", "--onto", folders / "ct", "-t", registered / "r.tfm")
+    out = run(*arguments, "-o", tmp_path / "series", *options)
+    assert out.startswith("1\n")
+    assert message in " ".join(out.split())
+
+
+def test_inputs_are_never_replaced_by_a_series(folders, registered, tmp_path):
+    copied = tmp_path / "copied"
+    write_source(copied, "CT", blob(FIXED), FIXED)
+    for number, file in enumerate(sorted(copied.iterdir()), 3):
+        file.rename(copied / f"{number:04d}.dcm")
+    before = {file.name: file.read_bytes() for file in copied.iterdir()}
+    out = run(
+        *("resample", folders / "nm", "--onto", copied, "-t", registered / "r.tfm"),
+        *("-o", copied, "--format", "dicom", "--force"),
+    )
+    after = {name: (copied / name).read_bytes() for name in before}
+    assert after == before, out

@@ -4,10 +4,10 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from tests.support.dciodvfy import assert_conformant
-from tests.support.dicom_series import read_with_simpleitk
-from tests.support.dicom_sources import CLASSES, SCALES, WINDOWS, suv_factor, write_source
 
+from dciodvfy import assert_conformant
+from dicom_series import read_with_simpleitk
+from dicom_sources import CLASSES, SCALES, WINDOWS, suv_factor, write_source
 from regkit import read_volume
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import Grid

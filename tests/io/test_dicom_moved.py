@@ -5,10 +5,10 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.uid import RLELossless
-from tests.support.dciodvfy import assert_conformant
-from tests.support.dicom_series import read_with_simpleitk
-from tests.support.dicom_sources import CLASSES, write_source
 
+from dciodvfy import assert_conformant
+from dicom_series import read_with_simpleitk
+from dicom_sources import CLASSES, write_source
 from regkit import read_volume
 from regkit.errors import TransformError
 from regkit.geometry.grid import Grid

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, SpatialRegistrationStorage, generate_uid
-from tests.support.dciodvfy import assert_conformant
-from tests.support.dicom_sources import write_source
 
+from dciodvfy import assert_conformant
+from dicom_sources import write_source
 from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.grid import Grid
 from regkit.geometry.rigid import rigid

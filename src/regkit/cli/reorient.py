@@ -11,6 +11,7 @@ from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     IMAGES,
     METHOD,
+    OUTPUT,
     AsJson,
     Device,
     Force,
@@ -52,6 +53,15 @@ FrameOption = Annotated[
         help="Standard frame; `regkit plugins` lists them. Default: the only installed frame.",
     ),
 ]
+ReorientedDicom = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        rich_help_panel=OUTPUT,
+        help="Also write the reoriented images as derived DICOM series, in the coordinates of the "
+        "patient; MOVING must be DICOM.",
+    ),
+]
 Modality = Annotated[
     str,
     typer.Option(
@@ -76,6 +86,7 @@ def reorient_command(
     threads: Threads = 0,
     output: OutputPrefix = DEFAULT_PREFIX,
     force: Force = False,
+    dicom: ReorientedDicom = False,
     as_json: AsJson = False,
     *,
     selections: Selections,
@@ -96,5 +107,6 @@ def reorient_command(
         selection=selections["moving"],
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         force=force,
+        dicom=dicom,
     )
     run_request(reorient_file, request, as_json)

@@ -9,6 +9,7 @@ import typer
 
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import ROI_VALUES, DType, Force, FromFormat, MovingImage
+from regkit.cli.requests.series_output import series_sources, write_resampled_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,15 @@ FillValue = Annotated[
         help="Fill value outside the field of view of MOVING, in its intensity unit.",
     ),
 ]
+OutputFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="dicom",
+        help="dicom: write a derived series of the study of MOVING into the folder OUTPUT; both "
+        "images must be DICOM. Default: a file, its format by its suffix.",
+    ),
+]
 
 
 @chooses_images(fixed="onto", moving="moving")
@@ -89,6 +99,7 @@ def resample_command(
     inverse: Inverse = False,
     outside: FillValue = 0.0,
     dtype: DType = "",
+    output_format: OutputFormat = "",
     from_format: FromFormat = None,
     force: Force = False,
     *,
@@ -108,12 +119,14 @@ def resample_command(
     from regkit.io.images import read_selected_volume
     from regkit.io.transforms import read_transform
 
-    _check_output(output, dtype, labels)
-    volume: Volume
-    if labels:
-        volume = _read_labels(moving, selections["moving"], roi, drawn_on)
+    dicom = None
+    if output_format:
+        _check_series(labels, dtype)
+        dicom = series_sources(onto, moving, selections, output_format)
     else:
-        volume = read_selected_volume(moving, selections["moving"])
+        _check_output(output, dtype, labels)
+    read = _read_labels if labels else _read_image
+    volume = read(moving, selections["moving"], roi, drawn_on)
     grid = read_selected_volume(onto, selections["fixed"]).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
     drawn = ImageFile(drawn_on) if drawn_on else ImageFile(moving, selections["moving"])
@@ -123,14 +136,29 @@ def resample_command(
     forward = through
     through = forward.inverse() if inverse else forward
     resampled = resample(volume, grid, through, outside)
-    with atomic_output(output.parent, (moving, onto, transform), force) as stage:
-        _write(resampled, stage, output, dtype, onto)
+    if dicom is not None:
+        write_resampled_series(resampled, output, dicom, transform, force)
+    else:
+        with atomic_output(output.parent, (moving, onto, transform), force) as stage:
+            _write(resampled, stage, output, dtype, onto)
     if inverse and (error := round_trip(forward, through)):
         typer.echo(error.summary)
     typer.echo(
         f"{output}: {moving} resampled onto the grid of {onto}, through {transform}"
         f"{_names(resampled)}"
     )
+
+
+def _check_series(labels: bool, dtype: str) -> None:
+    """Refuse what does not go with a derived series."""
+    from regkit.errors import ParameterError
+
+    if labels:
+        raise ParameterError(
+            "--format dicom writes images; for labels as a DICOM SEG, give a name in .dcm"
+        )
+    if dtype:
+        raise ParameterError("--dtype does not go with --format dicom, which stores 16 bits")
 
 
 def _check_output(output: Path, dtype: str, labels: bool) -> None:
@@ -145,6 +173,12 @@ def _check_output(output: Path, dtype: str, labels: bool) -> None:
 
 def _is_dicom_name(output: Path) -> bool:
     return output.suffix.lower() == ".dcm"
+
+
+def _read_image(moving: Path, selection: ImageSelection, *_: object) -> Volume:
+    from regkit.io.images import read_selected_volume
+
+    return read_selected_volume(moving, selection)
 
 
 def _read_labels(

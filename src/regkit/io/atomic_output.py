@@ -72,7 +72,8 @@ class OutputStage:
         for path, final in moves:
             path.replace(final)
         for old in self._stale.difference(final for _, final in moves):
-            old.unlink(missing_ok=True)
+            if not _is_input(old, self._inputs):
+                old.unlink(missing_ok=True)
 
     def _check_replaceable(self, staged: Path, existing: Path) -> None:
         refuse_input(existing, self._inputs)
@@ -85,8 +86,12 @@ class OutputStage:
 
 def refuse_input(existing: Path, inputs: Iterable[Path]) -> None:
     """Raise OutputError for a file that would be replaced although it is an input."""
-    if any(path.is_file() and existing.samefile(path) for path in inputs):
+    if _is_input(existing, inputs):
         raise OutputError(f"{existing} is an input and would be lost; choose another name")
+
+
+def _is_input(file: Path, inputs: Iterable[Path]) -> bool:
+    return file.is_file() and any(path.is_file() and file.samefile(path) for path in inputs)
 
 
 @contextmanager

@@ -149,6 +149,9 @@ def write_tomogram(volume: Volume, header: Dataset, file: Path) -> None:
     detector = (header.get("DetectorInformationSequence") or [Dataset()])[0]
     detector.ImagePositionPatient = decimals(grid.origin)
     detector.ImageOrientationPatient = decimals(row_and_column(grid))
+    detector.pop("ViewCodeSequence", None)
+    if view := header.pop("ViewCodeSequence", None):
+        detector.add(view)  # in NM the view belongs to the detector (C.8.4.11)
     if "CollimatorType" not in detector:
         detector.CollimatorType = None
     header.DetectorInformationSequence = Sequence([detector])

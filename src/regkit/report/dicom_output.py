@@ -27,6 +27,11 @@ class DicomPair:
     fixed: DicomSource
     moving: DicomSource
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files of both images, which no output may replace."""
+        return *self.fixed.files, *self.moving.files
+
 
 def read_dicom_pair(
     fixed: Path,

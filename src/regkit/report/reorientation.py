@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import OutputStage
@@ -10,6 +10,9 @@ from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs
 from regkit.report.save import Saved
+
+if TYPE_CHECKING:
+    from regkit.io.dicom_source import DicomSource
 
 
 class StandardFrame(Protocol):
@@ -26,11 +29,17 @@ class StandardFrame(Protocol):
         """Return a method that finds the frame from a segmentation of the moving image."""
 
     def save(
-        self, result: RegistrationResult, prefix: str, stage: OutputStage, inputs: Inputs
+        self,
+        result: RegistrationResult,
+        prefix: str,
+        stage: OutputStage,
+        inputs: Inputs,
+        dicom: DicomSource | None = None,
     ) -> Saved:
         """Write the files of a reorientation under names that begin with the prefix.
 
-        The record's verdict judges the reorientation.
+        The record's verdict judges the reorientation. With the headers of a DICOM image, the
+        reoriented images are written as derived series too.
 
         Raises
         ------

@@ -14,6 +14,7 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
+    from regkit.io.dicom_source import DicomSource
     from regkit.io.selection import ImageSelection
     from regkit.plugin import FrameSpec
     from regkit.registrar import Registrar
@@ -48,6 +49,8 @@ class ReorientRequest:
         Parameters, device, seed and threads of the methods.
     force
         True to replace files of another run.
+    dicom
+        True to write the reoriented images as DICOM too.
     """
 
     moving: Path
@@ -59,6 +62,7 @@ class ReorientRequest:
     selection: ImageSelection | None = None
     settings: MethodSettings = field(default_factory=MethodSettings)
     force: bool = False
+    dicom: bool = False
 
 
 def reorient_file(request: ReorientRequest) -> Saved:
@@ -86,9 +90,11 @@ def reorient_file(request: ReorientRequest) -> Saved:
     identity = run_id(request, registrar)
     files = request.moving, request.labels
     replace = may_replace(prefix, identity, request.force, files)
+    selection = request.selection or ONLY_IMAGE
+    dicom = _dicom_source(request.moving, selection) if request.dicom else None
+    files = (*files, *(dicom.files if dicom else ()))
     with atomic_output(prefix.parent, files, replace) as stage:
         with status_spinner("reading"):
-            selection = request.selection or ONLY_IMAGE
             moving = read_selected_volume(request.moving, selection, request.modality)
             moving = with_modality(moving, "moving")
         load_s = time.perf_counter() - started
@@ -104,7 +110,13 @@ def reorient_file(request: ReorientRequest) -> Saved:
                 run_id=identity,
                 selections={"moving": selection},
             )
-            return frame.save(result, prefix.name, stage, inputs)
+            return frame.save(result, prefix.name, stage, inputs, dicom)
+
+
+def _dicom_source(image: Path, selection: ImageSelection) -> DicomSource:
+    from regkit.io.dicom_source import read_dicom_source
+
+    return read_dicom_source(image, selection)
 
 
 def _frame(name: str | None) -> RegisteredSpec[FrameSpec]:
