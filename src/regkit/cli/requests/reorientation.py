@@ -88,11 +88,10 @@ def reorient_file(request: ReorientRequest) -> Saved:
     name, registrar = _named_method(request, registered.spec, frame)
     prefix = output_prefix(request.output, DEFAULT_PREFIX)
     identity = run_id(request, registrar)
-    files = request.moving, request.labels
-    replace = may_replace(prefix, identity, request.force, files)
     selection = request.selection or ONLY_IMAGE
     dicom = _dicom_source(request.moving, selection) if request.dicom else None
-    files = (*files, *(dicom.files if dicom else ()))
+    files = (request.moving, request.labels, *(dicom.files if dicom else ()))
+    replace = may_replace(prefix, identity, request.force, files)
     with atomic_output(prefix.parent, files, replace) as stage:
         with status_spinner("reading"):
             moving = read_selected_volume(request.moving, selection, request.modality)
