@@ -151,6 +151,26 @@ def test_lta_voxel_to_voxel_is_what_nitransforms_computes(images, tmp_path):
     np.testing.assert_allclose(ras, nib.affines.apply_affine(judge, points), atol=TOLERANCE_MM)
 
 
+def test_an_lta_of_another_image_is_remarked_on(tmp_path, caplog):
+    """FreeSurfer trusts the geometry in the file; a wrong image is a likely mistake."""
+    names = ("radiological", "neurological")
+    for name in names:
+        write_nifti_of_kind(name, tmp_path / f"{name}.nii")
+    volume = VolumeGeometry.from_image(nib.load(tmp_path / "radiological.nii"))
+    block = str(volume).replace(str(tmp_path / "radiological.nii"), "somewhere")
+    rows = "1 0 0 2\n0 1 0 0\n0 0 1 0\n0 0 0 1\n"
+    head = f"type = 0\nnxforms = 1\nmean = 0 0 0\nsigma = 1\n1 4 4\n{rows}"
+    (tmp_path / "t.lta").write_text(f"{head}src volume info\n{block}\ndst volume info\n{block}\n")
+    right, wrong = (tmp_path / f"{name}.nii" for name in names)
+    expected = read_transform(tmp_path / "t.lta", fixed=right, moving=right)
+    assert caplog.text == ""
+    found = read_transform(tmp_path / "t.lta", fixed=right, moving=wrong)
+    # The last voxel along x is 12 voxels of 2 mm to the left or to the right: 48 mm apart.
+    assert "describes src as another image than" in caplog.text
+    assert "48 mm away" in caplog.text
+    assert found == expected
+
+
 def test_lta_is_written_as_nitransforms_reads_it(images, tmp_path):
     """Matrix and geometry together give the right voxels."""
     kinds, (fixed, moving), loaded = images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from regkit.io.transforms.matrix_text import (
 logger = logging.getLogger(__name__)
 
 VOX_TO_VOX, RAS_TO_RAS = 0, 1
+# Voxels by which the corners of an image may be away from those that the file states; chosen by
+# hand.
+OTHER_IMAGE_VOXELS = 0.5
 # A volume info needs numbers even where it is marked invalid: 256 voxels of 1 mm, the size that
 # FreeSurfer conforms images to.
 UNKNOWN_GEOMETRY = Grid((256, 256, 256), direction=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0))
@@ -145,6 +149,8 @@ def _geometry(
 ) -> FloatArray:
     """Return the matrix from voxels to RAS mm: that of the LTA, else that of the image."""
     if stored is not None:
+        if image is not None:
+            _compare(stored, header_of(image), name)
         return stored
     if image is None:
         raise TransformError(
@@ -159,6 +165,22 @@ def _geometry(
             option,
         )
     return np.asarray(LPS_RAS @ header.voxel_to_lps)
+
+
+def _compare(stored: FloatArray, image: ImageHeader, name: str) -> None:
+    """Warn if the file describes another image than the one given; its description counts."""
+    own = LPS_RAS @ image.voxel_to_lps
+    ends = [(0, n - 1) for n in image.shape_zyx[::-1]]
+    corners = np.array([(*corner, 1) for corner in itertools.product(*ends)]).T
+    apart = np.linalg.norm(((stored - own) @ corners)[:3], axis=0).max()
+    if apart > OTHER_IMAGE_VOXELS * np.linalg.norm(own[:3, :3], axis=0).min():
+        logger.warning(
+            "this LTA maps voxels and describes %s as another image than %s: corners are up to "
+            "%.3g mm away; the description in the LTA is used",
+            name,
+            image.path or "the one given",
+            apart,
+        )
 
 
 def _geometry_text(image: ImageHeader | None) -> str:
