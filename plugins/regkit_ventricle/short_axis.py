@@ -16,7 +16,7 @@ from regkit.io.transforms import write_transform
 from regkit.registrar import Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
-from regkit.report.save import Saved, labels_on_image_grid
+from regkit.report.save import Saved, discard_earlier, labels_on_image_grid
 from regkit_ventricle.segmentation_input import ReorientationFromSegmentation
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import SHORT_AXIS, VIEWS
@@ -91,8 +91,7 @@ class ShortAxis:
         }
         text = json.dumps(record, indent=2) + "\n"
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
-        for ending in (".tfm", ".h5"):
-            stage.discard_stale(f"{prefix}{ending}")
+        discard_earlier(stage, prefix, (".tfm", ".h5"), inputs.run_id)
         files = sorted(path.name for path in stage.hidden.iterdir())
         return Saved(record, tuple(stage.target / name for name in files))
 

@@ -99,6 +99,17 @@ def test_a_page_may_be_added_to_the_same_registration(register, tmp_path):
     assert (tmp_path / "out" / "a.html").is_file()
 
 
+def test_what_was_made_of_a_result_stays_when_it_runs_again(run, register, tmp_path):
+    out = tmp_path / "out"
+    assert run("transform", "convert", out / "a.tfm", out / "a.h5").exit_code == 0
+    (out / "a_moved.nii.gz").write_text("mine")
+    assert register().exit_code == 0
+    assert {"a.tfm", "a.h5", "a_moved.nii.gz"} <= contents(out).keys()
+    assert (out / "a_moved.nii.gz").read_text() == "mine"
+    assert register("--force", method="moments").exit_code == 0
+    assert not {"a.h5", "a_moved.nii.gz"} & contents(out).keys()
+
+
 @pytest.mark.parametrize("ending", [".tfm", ".h5", "_warped.nii.gz", ".png", ".html", ".json"])
 def test_files_without_a_record_are_kept(run, pair_files, tmp_path, ending):
     mine = tmp_path / f"a{ending}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -90,6 +91,15 @@ def registration_record(
         "run_id": inputs.run_id,
         "versions": versions(),
     }
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """Return the record in a file; an empty one if the file is missing or holds none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def to_plain_data(value: Any) -> Any:

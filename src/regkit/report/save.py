@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from regkit.io import write_volume
 from regkit.io.atomic_output import OutputStage
 from regkit.io.transforms import write_transform
 from regkit.registration.run import RegistrationResult
-from regkit.report.record import Inputs, registration_record
+from regkit.report.record import Inputs, read_record, registration_record
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,10 +95,27 @@ def save_registration(
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:
         _write_page(result, record, drawn, stage.path(f"{prefix}.html"))
-    for ending in OPTIONAL_ENDINGS:
-        stage.discard_stale(f"{prefix}{ending}")
+    discard_earlier(stage, prefix, OPTIONAL_ENDINGS, inputs.run_id)
     files = sorted(path.name for path in stage.hidden.iterdir())
     return Saved(record, tuple(stage.target / name for name in files))
+
+
+def discard_earlier(stage: OutputStage, prefix: str, endings: Iterable[str], run_id: str) -> None:
+    """Remove files of another run that this one does not write; those of the same run may stay.
+
+    Parameters
+    ----------
+    stage, prefix
+        Output folder, and beginning of the file names.
+    endings
+        Endings of the names of the files.
+    run_id
+        Digest of this run.
+    """
+    if run_id and read_record(stage.target / f"{prefix}.json").get("run_id") == run_id:
+        return
+    for ending in endings:
+        stage.discard_stale(f"{prefix}{ending}")
 
 
 def _write_images(

@@ -65,6 +65,7 @@ def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path 
     """
     from regkit.errors import OutputError
     from regkit.io.atomic_output import refuse_input
+    from regkit.report.record import read_record
     from regkit.report.save import ENDINGS
 
     files = (prefix.parent / f"{prefix.name}{ending}" for ending in ENDINGS)
@@ -72,7 +73,7 @@ def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path 
     given = [path for path in inputs if path is not None]
     for file in existing:
         refuse_input(file, given)
-    record = _record(prefix.with_name(f"{prefix.name}.json"))
+    record = read_record(prefix.with_name(f"{prefix.name}.json"))
     if force or record.get("run_id") == identity:
         return True
     if existing:
@@ -128,15 +129,6 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that are not empty, also inside of others."""
     found = {key: _given(v) if isinstance(v, dict) else v for key, v in options.items()}
     return {key: value for key, value in found.items() if value}
-
-
-def _record(file: Path) -> dict[str, Any]:
-    """Return the record in a file; an empty one if it holds none."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _origin(record: dict[str, Any]) -> str:
