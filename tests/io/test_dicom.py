@@ -198,7 +198,7 @@ def test_a_slice_that_is_there_twice_is_named(tmp_path, caplog):
     shutil.copy(tmp_path / "3.dcm", tmp_path / "copy.dcm")
     volume = read_volume(tmp_path)
     assert volume.grid.shape_zyx[0] == 6
-    assert "files passed over: 1 copies of other files (copy.dcm)" in caplog.text
+    assert "files passed over: 1 equal to another file (copy.dcm)" in caplog.text
     dataset = pydicom.dcmread(tmp_path / "copy.dcm")
     dataset.PixelData = bytes(len(dataset.PixelData))
     dataset.save_as(tmp_path / "copy.dcm")

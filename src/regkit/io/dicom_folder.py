@@ -12,7 +12,7 @@ from pathlib import Path
 from regkit.errors import FileFormatError
 from regkit.io.dicom_headers import object_kind, read_dicom_header
 from regkit.io.dicom_series import DicomSeries, Headers, select_series
-from regkit.io.formats import is_dicom
+from regkit.io.formats import DICOM, is_dicom
 from regkit.io.raw_bytes import is_gzipped
 
 # Files that a message names; chosen by hand.
@@ -21,7 +21,7 @@ _BLANK = "it is cut short: it is empty, or holds nothing but zeros"
 # Bytes before the signature of a DICOM file, commonly zero, and of the signature (PS3.10, 7.1).
 _PREAMBLE_BYTES = 132
 # Endings of names that promise DICOM.
-_DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
+_DICOM_SUFFIXES = (*DICOM.suffixes, ".dicom")
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ def scan_folder(path: Path) -> DicomFolder:
             blank.append(file)
         elif is_dicom(file):
             _add_dicom(file, folder)
-        elif file.suffix.lower() in _DICOM_SUFFIXES and not file.name.startswith("."):
+        elif file.name.lower().endswith(_DICOM_SUFFIXES) and not file.name.startswith("."):
             folder.broken[file] = "it is not DICOM, though its name says so"
         elif not file.name.startswith("."):
             folder.foreign.append(file)
@@ -183,7 +183,7 @@ def _remarks(folder: DicomFolder, found: DicomSeries, *, is_chosen: bool) -> lis
     passed_over = {
         "not DICOM": folder.foreign,
         "DICOM without an image": list(folder.objects),
-        "copies of other files": folder.copies,
+        "equal to another file": folder.copies,
         "cut short or damaged": list(folder.broken),
         "of other series": [file for file in folder.images if file not in found.headers],
     }

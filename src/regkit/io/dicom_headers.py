@@ -9,7 +9,7 @@ from typing import IO, Any
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from regkit.errors import FileFormatError
 from regkit.io.dicom_frames import DicomFrame, build_frame, frame_count, header_labels
@@ -144,12 +144,19 @@ def _is_deflated(header: Any) -> bool:
 
 
 def _holds_pixels(header: Any) -> bool:
-    """Return whether a whole file of this kind has pixel data; so has one that states no kind."""
-    meta = header.file_meta.get("MediaStorageSOPClassUID", "")
-    kind = UID(str(header.get("SOPClassUID") or meta))
-    if not kind:
-        return True
+    """Return whether a whole file of this kind has pixel data.
+
+    A header that ends before the modality, which every object but a DICOMDIR has, is cut short
+    and may be that of an image.
+    """
+    if not header.get("Modality"):
+        return not _is_directory(header)
+    kind = UID(str(header.get("SOPClassUID") or ""))
     return "Image Storage" in kind.name or kind.name in _IMAGE_CLASSES
+
+
+def _is_directory(header: Any) -> bool:
+    return bool(header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage)
 
 
 def _check_is_volume_data(header: Any) -> None:
@@ -177,7 +184,6 @@ def _check_is_volume_data(header: Any) -> None:
 
 def object_kind(header: Any) -> str:
     """Return the modality of a DICOM object, or DICOMDIR."""
-    meta = str(header.file_meta.get("MediaStorageSOPClassUID", ""))
-    if UID(meta).name == "Media Storage Directory Storage":
+    if _is_directory(header):
         return "directory (DICOMDIR)"
     return str(header.get("Modality") or "object")

@@ -67,7 +67,7 @@ MULTIFRAME_ATTRIBUTES = (
 def enhanced_frames(header: Any, path: Path) -> list[DicomFrame]:
     """Return the frames of an enhanced multi-frame object, from its functional groups."""
     groups = header.PerFrameFunctionalGroupsSequence
-    _require_length("the per-frame functional groups", groups, frame_count(header))
+    _require_length("PerFrameFunctionalGroupsSequence", groups, frame_count(header))
     shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
     dimensions = _dimensions(header)
     return [

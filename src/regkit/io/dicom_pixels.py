@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from pydicom.pixels import apply_modality_lut
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -32,7 +33,9 @@ _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def stored_values(path: Path) -> NDArray[Any]:
-    """Return the pixels of a grey-scale file as stored, shape (frames, rows, columns).
+    """Return the pixels of a grey-scale file, shape (frames, rows, columns), before rescaling.
+
+    They are as stored, or looked up in the file's Modality LUT if it has one.
 
     Raises
     ------
@@ -58,6 +61,8 @@ def stored_values(path: Path) -> NDArray[Any]:
         # The decoders raise many types of errors; each means that decoding failed.
         reason = " ".join(str(error).split())[-200:]
         raise FileFormatError(f"the pixels of {path.name} cannot be decoded ({reason})") from error
+    if dataset.get("ModalityLUTSequence"):  # instead of a rescale slope (PS3.3, C.11.1)
+        pixels = apply_modality_lut(pixels, dataset)
     return np.asarray(pixels).reshape((-1, *pixels.shape[-2:]))
 
 
