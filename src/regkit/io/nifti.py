@@ -112,8 +112,8 @@ def _check_kind(header: Any) -> None:
     if intent in _WARP_INTENTS or (dim[0] == 5 and dim[4] <= 1 < dim[5] <= 3):
         kind = _WARP_INTENTS.get(intent, "vectors in 5-D, as ANTs and ITK write a warp")
         raise FileFormatError(
-            f"is a displacement field ({kind}): a transform, not an image; give the image that "
-            "it warps"
+            f"is a displacement field ({kind}): a transform, not an image; give it where a "
+            "transform is asked for"
         )
 
 
