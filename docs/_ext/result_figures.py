@@ -302,6 +302,23 @@ def harness() -> Figure:
     return figure
 
 
+def write_speed() -> Figure:
+    """Draw how fast images are written, by file and writer."""
+    rows = [row for row in records("write_speed") if row["dtype"] == "int16"]
+    names = {f"{row['file']}, {row['writer']}": row["mb_per_cpu_s"] for row in rows}
+    figure, (axes,) = panels(1, 2.2)
+    bars(axes, names, "MB per CPU s, int16")
+    return figure
+
+
+def file_cases() -> Figure:
+    """Draw how many files with a known right answer are right, by group."""
+    groups = by(records("file_cases"), "group", lambda row: row["right"])
+    figure, (axes,) = panels(1, 2.4)
+    bars(axes, {f"{name} ({len(g)})": 100 * mean(g) for name, g in groups.items()}, "% right")
+    return figure
+
+
 def gpu() -> Figure:
     """Draw milliseconds of dense measures on a GPU."""
     rows = [row for row in records("gpu") if row["what"] == "measure"]
@@ -315,5 +332,6 @@ PLOTS = (
     *(speed, capture, capture_by_start, real_pairs, whole_bodies, prostates, paper_errors),
     *(ventricle_volumes, ventricle_networks, training_curves, learned_cost, training_cost),
     *(mu_map_errors, coverage, cost, simulation_cost, harness, gpu),
+    *(file_cases, write_speed),
 )
 FIGURES: dict[str, Callable[[], str]] = {f"{p.__name__}.svg": partial(drawn, p) for p in PLOTS}

@@ -226,6 +226,36 @@ def gpu_starts() -> str:
     return markdown_table(("measure", "sample", "maps", "one ms", "all ms", "ratio"), lines)
 
 
+def file_cases() -> str:
+    """Return what regkit makes of files with a known right answer."""
+    lines = [
+        (
+            row["group"],
+            f"`{row['file']}`",
+            row["right_answer"],
+            row["found"],
+            "yes" if row["right"] else "no",
+        )
+        for row in records("file_cases")
+    ]
+    return markdown_table(("group", "file", "right answer", "found", "right"), lines)
+
+
+def write_speed() -> str:
+    """Return speed and size of written images by writer."""
+    lines = [
+        (
+            f"`{row['file']}`",
+            row["dtype"],
+            row["writer"],
+            f"{row['mb_per_cpu_s']:.0f}",
+            f"{row['size_ratio']:.2f}",
+        )
+        for row in records("write_speed")
+    ]
+    return markdown_table(("file", "voxels", "writer", "MB per CPU s", "size / raw size"), lines)
+
+
 def _cells(name: str, keys: Iterable[str], wanted: Callable[[dict[str, Any]], bool]) -> Any:
     for row in records(name):
         if wanted(row):
@@ -266,6 +296,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "harness.md": harness,
     "dask.md": dask,
     "start_up.md": start_up,
+    "file_cases.md": file_cases,
+    "write_speed.md": write_speed,
     "command_overhead.md": command_overhead,
     "cost_by_size.md": cost_by_size,
     "cost_by_parameter.md": cost_by_parameter,

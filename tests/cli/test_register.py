@@ -90,7 +90,10 @@ def test_the_warped_file_is_what_simpleitk_makes_of_the_transform_file(run, pair
     )
     assert result.exit_code == 0, result.output
     expected = sitk.Resample(
-        sitk.ReadImage(moving), sitk.ReadImage(fixed), sitk.ReadTransform(tmp_path / "a.tfm")
+        sitk.ReadImage(moving),
+        sitk.ReadImage(fixed),
+        sitk.ReadTransform(tmp_path / "a.tfm"),
+        defaultPixelValue=-1000.0,  # it is recognized as a CT: outside is air
     )
     warped = sitk.ReadImage(tmp_path / "a_warped.nii.gz")
     np.testing.assert_allclose(
