@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regkit.io.selection import ImageSelection
     from regkit.registrar import Pair
     from regkit.report.dicom_output import DicomPair
+    from regkit.report.record import Inputs
     from regkit.report.save import Saved
 
 DEFAULT_METHOD = "mi"
@@ -130,18 +131,15 @@ def register_files(request: RegisterRequest) -> Saved:
             result = run(registrar, pair, request.method, request.check_inverse)
         with status_spinner("writing"):
             since = time.perf_counter()
-            from regkit.report.record import Inputs
             from regkit.report.save import save_registration
 
-            masks = request.fixed_mask, request.moving_mask
-            sources = Inputs(
-                *(request.fixed, request.moving, load_s, start_s, *masks),
+            sources = replace(
+                _sources(request),
+                load_s=load_s,
+                init_s=start_s,
                 init=init,
                 init_assumption=assumption,
                 run_id=identity,
-                selections=request.selections,
-                fixed_roi=request.fixed_roi,
-                moving_roi=request.moving_roi,
             )
             return save_registration(
                 *(result, prefix.name, stage, sources),
@@ -152,6 +150,21 @@ def register_files(request: RegisterRequest) -> Saved:
                 dicom=dicom,
                 since=since,
             )
+
+
+def _sources(request: RegisterRequest) -> Inputs:
+    """Return the files of a registration, as its record names them."""
+    from regkit.report.record import Inputs
+
+    return Inputs(
+        request.fixed,
+        request.moving,
+        fixed_mask=request.fixed_mask,
+        moving_mask=request.moving_mask,
+        selections=request.selections,
+        fixed_roi=request.fixed_roi,
+        moving_roi=request.moving_roi,
+    )
 
 
 def _dicom_pair(request: RegisterRequest) -> DicomPair:
