@@ -115,10 +115,8 @@ def register_files(request: RegisterRequest) -> Saved:
         _check_rigid(request)
     prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
     dicom = _dicom_pair(request) if request.dicom else None
-    inputs = (
-        *(request.fixed, request.moving, request.fixed_mask, request.moving_mask),
-        *(dicom.files if dicom else ()),
-    )
+    files = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
+    inputs = (*files, *(dicom.files if dicom else ()))
     identity = run_id(request, registrar)
     replace_files = may_replace(prefix, identity, request.force, inputs)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
