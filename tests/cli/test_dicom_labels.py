@@ -3,17 +3,23 @@
 import json
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 import numpy as np
 import pydicom
 import pytest
 
 from dicom_objects import write_ct, write_structures
-from regkit import IDENTITY, LabelMap, read_labels, write_volume
+from regkit import IDENTITY, LabelMap, read_labels, read_volume, write_volume
 from regkit.datasets.folder import read_dataset
 from regkit.geometry.grid import Grid
-from regkit.io import LabeledImage
+from regkit.io import LabeledImage, atomic_output
 from regkit.io.transforms import write_transform
+from regkit.registrar import Estimate, Pair
+from regkit.registration.run import run as run_registration
+from regkit.report.dicom_output import read_dicom_pair
+from regkit.report.record import Inputs
+from regkit.report.save import save_registration
 
 GRID = Grid((8, 30, 40), (1.5, 1.5, 3.0), (-30.0, -20.0, 100.0))
 
@@ -54,6 +60,17 @@ def test_contours_are_a_mask_of_the_images_of_a_registration(run, study):
     assert inputs["moving_mask"]["roi"] == "6"
     assert inputs["fixed_mask"]["shape_zyx"] == list(GRID.shape_zyx)
     assert "roi" not in inputs["fixed"]
+
+
+def test_a_region_without_a_mask_is_an_error(run, study):
+    images = (study / "ct", study / "ct")
+    result = run("register", *images, "-m", "identity", "-o", study / "a", "--moving-roi", "gtv")
+    assert result.exit_code == 1
+    assert "--moving-roi chooses in a mask; give --moving-mask, too" in result.stderr
+    transform = ("-t", study / "identity.tfm", "-o", study / "a.nii.gz")
+    result = run("resample", images[0], "--onto", images[1], *transform, "--roi", "gtv")
+    assert result.exit_code == 2
+    assert "give --labels, too" in result.stderr
 
 
 def test_a_mask_of_several_regions_is_one_clear_line(run, study):
@@ -106,6 +123,26 @@ def test_the_same_command_may_replace_its_segmentation(run, study):
     result = _resample(run, study, study / "labels.dcm", *options, "--roi", "gtv")
     assert result.exit_code == 1
     assert "labels.dcm exists, with other contents; choose another name" in result.stderr
+
+
+def test_labels_of_a_method_are_written_as_segmentation(study):
+    image = read_volume(study / "ct")
+    labels = LabelMap(_tumor(), GRID, names={1: "ventricle"})
+
+    @dataclass(frozen=True)
+    class Finder:
+        def register(self, pair):
+            return Estimate(pair.start, labels)
+
+    result = run_registration(Finder(), Pair(image, image), "finder")
+    with atomic_output(study / "out") as stage:
+        pair = read_dicom_pair(study / "ct", study / "ct")
+        inputs = Inputs(study / "ct", study / "ct")
+        saved = save_registration(result, "a", stage, inputs, dicom=pair, warped=False)
+    assert study / "out" / "a_labels.dcm" in saved.files
+    read = read_labels(study / "out" / "a_labels.dcm", image=LabeledImage(GRID, study / "ct"))
+    np.testing.assert_array_equal(read.array, _tumor())
+    assert read.names == {1: "ventricle"}
 
 
 def test_contours_without_their_image(run, study):

@@ -18,6 +18,7 @@ from regkit.errors import FileFormatError
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import LabelMap
 from regkit.io import read_labels, read_mask, read_volume
+from regkit.io.dicom_source import read_dicom_source
 from regkit.io.labeled_image import LabeledImage
 from regkit.io.segmentation_writer import write_seg
 
@@ -183,6 +184,10 @@ def test_uneven_slices_are_refused(tmp_path):
         read_labels(file)
 
 
+def _write(labels: LabelMap, path: Path, source: Path) -> None:
+    write_seg(labels, path, read_dicom_source(source))
+
+
 def _judge(file: Path) -> str:
     if shutil.which("dciodvfy") is None:
         pytest.skip("needs dciodvfy (dicom3tools)")
@@ -193,7 +198,7 @@ def _judge(file: Path) -> str:
 def test_a_written_segmentation_in_the_eyes_of_pydicom(tmp_path):
     write_ct(tmp_path / "ct", GRID)
     labels = LabelMap(_array(), GRID, names=NAMES)
-    write_seg(labels, tmp_path / "out" / "labels.dcm", tmp_path / "ct")
+    _write(labels, tmp_path / "out" / "labels.dcm", tmp_path / "ct")
     seg = pydicom.dcmread(tmp_path / "out" / "labels.dcm")
     assert [(s.SegmentNumber, s.SegmentLabel) for s in seg.SegmentSequence] == list(NAMES.items())
     source = pydicom.dcmread(tmp_path / "ct" / "000.dcm")
@@ -217,14 +222,14 @@ def test_a_written_segmentation_in_the_eyes_of_pydicom(tmp_path):
 
 def test_a_written_segmentation_has_no_errors(tmp_path):
     write_ct(tmp_path / "ct", GRID)
-    write_seg(LabelMap(_array(), GRID, names=NAMES), tmp_path / "labels.dcm", tmp_path / "ct")
+    _write(LabelMap(_array(), GRID, names=NAMES), tmp_path / "labels.dcm", tmp_path / "ct")
     assert _judge(tmp_path / "labels.dcm") == ""
 
 
 def test_itk_sees_the_pixels_of_a_written_segmentation(tmp_path):
     write_ct(tmp_path / "ct", GRID)
     array = (_array() == 1).astype(np.uint8)
-    write_seg(LabelMap(array, GRID), tmp_path / "labels.dcm", tmp_path / "ct")
+    _write(LabelMap(array, GRID), tmp_path / "labels.dcm", tmp_path / "ct")
     frames = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "labels.dcm"))) > 0
     np.testing.assert_array_equal(frames.sum(axis=0), array.sum(axis=0))
 
@@ -238,17 +243,50 @@ def test_written_labels_are_read_again(grid, tmp_path):
     write_ct(tmp_path / "ct", GRID)
     array = np.zeros(grid.shape_zyx, np.uint8)
     array[3:6, 3:9, 4:20], array[5:7, 10:20, 2:9] = 1, 2
-    write_seg(LabelMap(array, grid, names={1: "a"}), tmp_path / "labels.dcm", tmp_path / "ct")
+    _write(LabelMap(array, grid, names={1: "a"}), tmp_path / "labels.dcm", tmp_path / "ct")
     labels = read_labels(tmp_path / "labels.dcm", image=LabeledImage(grid))
     np.testing.assert_array_equal(labels.array, array)
     assert labels.names == {1: "a", 2: "label 2"}
     assert labels.grid == grid
 
 
+def test_names_beyond_the_character_set_of_the_series(tmp_path):
+    write_ct(tmp_path / "ct", GRID)
+    for file in (tmp_path / "ct").iterdir():
+        dataset = pydicom.dcmread(file)
+        dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 100", "Müller^Zoë"
+        dataset.save_as(file)
+    names = {1: "Läsion 肝", 2: "x" * 100, 3: "tumor"}
+    _write(LabelMap(_array(), GRID, names=names), tmp_path / "l.dcm", tmp_path / "ct")
+    seg = pydicom.dcmread(tmp_path / "l.dcm")
+    assert str(seg.PatientName) == "Müller^Zoë"
+    assert [s.SegmentLabel for s in seg.SegmentSequence] == ["Läsion 肝", "x" * 64, "tumor"]
+    assert _judge(tmp_path / "l.dcm") == ""
+
+
+@pytest.mark.parametrize("name", ["NM", "enhanced MR"])
+def test_labels_of_a_multiframe_image(name, tmp_path, shared_data):
+    file = {
+        "NM": shared_data.parent / "cases" / "files" / "nm_no_slicevector.dcm",
+        "enhanced MR": shared_data / "niivue_orient" / "enh.dcm",
+    }[name]
+    grid = read_volume(file).grid
+    array = np.zeros(grid.shape_zyx, np.uint8)
+    array[1:3, 2:5, 1:4], array[0] = 1, 2
+    _write(LabelMap(array, grid), tmp_path / "l.dcm", file)
+    labels = read_labels(tmp_path / "l.dcm", image=LabeledImage(grid))
+    np.testing.assert_array_equal(labels.array, array)
+    other = Grid((9, 8, 7), (1.1, 1.2, 1.3), grid.centre)
+    blocks = np.ones(other.shape_zyx, np.uint8)
+    _write(LabelMap(blocks, other), tmp_path / "other.dcm", file)
+    assert read_labels(tmp_path / "other.dcm", image=LabeledImage(other)).grid == other
+    assert _judge(tmp_path / "l.dcm") == ""
+
+
 def test_labels_with_gaps_are_renumbered_and_told(tmp_path, caplog):
     write_ct(tmp_path / "ct", GRID)
     array = np.choose(_array(), [0, 1, 40, 1000])
-    write_seg(LabelMap(array, GRID, names={40: "spleen"}), tmp_path / "l.dcm", tmp_path / "ct")
+    _write(LabelMap(array, GRID, names={40: "spleen"}), tmp_path / "l.dcm", tmp_path / "ct")
     labels = read_labels(tmp_path / "l.dcm", image=IMAGE)
     np.testing.assert_array_equal(labels.array, _array())
     assert labels.names == {1: "label 1", 2: "spleen", 3: "label 1000"}
@@ -259,24 +297,27 @@ def test_label_maps_that_no_segmentation_can_hold(tmp_path):
     write_ct(tmp_path / "ct", GRID)
     empty = LabelMap(np.zeros(GRID.shape_zyx, int), GRID)
     with pytest.raises(FileFormatError, match=r"l\.dcm: the label map is empty"):
-        write_seg(empty, tmp_path / "l.dcm", tmp_path / "ct")
+        _write(empty, tmp_path / "l.dcm", tmp_path / "ct")
     with pytest.raises(FileFormatError, match="the label map has negative labels"):
-        write_seg(empty.with_array(empty.array - 1), tmp_path / "l.dcm", tmp_path / "ct")
+        _write(empty.with_array(empty.array - 1), tmp_path / "l.dcm", tmp_path / "ct")
 
 
 def test_a_source_that_is_not_dicom(tmp_path):
     labels = LabelMap(_array(), GRID)
     regkit.write_volume(labels, tmp_path / "image.nii.gz")
     with pytest.raises(FileFormatError, match=r"image\.nii\.gz: is not DICOM, so patient, study"):
-        write_seg(labels, tmp_path / "l.dcm", tmp_path / "image.nii.gz")
+        _write(labels, tmp_path / "l.dcm", tmp_path / "image.nii.gz")
     assert not (tmp_path / "l.dcm").exists()
 
 
-def test_a_source_without_a_frame_of_reference(tmp_path):
+def test_a_source_without_a_frame_of_reference(tmp_path, caplog):
     write_ct(tmp_path / "ct", GRID)
     for file in (tmp_path / "ct").iterdir():
         dataset = pydicom.dcmread(file)
         del dataset.FrameOfReferenceUID
         dataset.save_as(file)
-    with pytest.raises(FileFormatError, match="names no frame of reference"):
-        write_seg(LabelMap(_array(), GRID), tmp_path / "l.dcm", tmp_path / "ct")
+    _write(LabelMap(_array(), GRID), tmp_path / "l.dcm", tmp_path / "ct")
+    assert "names no frame of reference: a new one stands for it" in caplog.text
+    source = read_dicom_source(tmp_path / "ct")
+    assert pydicom.dcmread(tmp_path / "l.dcm").FrameOfReferenceUID == source.frame_of_reference
+    np.testing.assert_array_equal(read_labels(tmp_path / "l.dcm", image=IMAGE).array, _array())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from regkit.geometry.volume import LabelMap, Volume
     from regkit.io.atomic_output import OutputStage
+    from regkit.io.image_header import ImageFile
     from regkit.io.selection import ImageSelection
 
 FixedGrid = Annotated[
@@ -119,6 +120,7 @@ def resample_command(
     from regkit.io.images import read_selected_volume
     from regkit.io.transforms import read_transform
 
+    _check_regions(labels, roi, drawn_on)
     dicom = None
     if output_format:
         _check_series(labels, dtype)
@@ -140,13 +142,18 @@ def resample_command(
         write_resampled_series(resampled, output, dicom, transform, force)
     else:
         with atomic_output(output.parent, (moving, onto, transform), force) as stage:
-            _write(resampled, stage, output, dtype, onto)
+            _write(resampled, stage, output, dtype, images[0])
     if inverse and (error := round_trip(forward, through)):
         typer.echo(error.summary)
     typer.echo(
         f"{output}: {moving} resampled onto the grid of {onto}, through {transform}"
         f"{_names(resampled)}"
     )
+
+
+def _check_regions(labels: bool, roi: str, drawn_on: Path | None) -> None:
+    if not labels and (drawn_on or roi != "all"):
+        raise typer.BadParameter("--drawn-on and --roi concern labels; give --labels, too")
 
 
 def _check_series(labels: bool, dtype: str) -> None:
@@ -194,15 +201,16 @@ def _read_labels(
     return read_selected_labels(moving, selection, roi, image)
 
 
-def _write(volume: Volume, stage: OutputStage, output: Path, dtype: str, onto: Path) -> None:
+def _write(volume: Volume, stage: OutputStage, output: Path, dtype: str, onto: ImageFile) -> None:
     from regkit.geometry.volume import LabelMap
     from regkit.io import write_volume
 
     staged = stage.path(output.name)
     if isinstance(volume, LabelMap) and _is_dicom_name(output):
+        from regkit.io.dicom_source import read_dicom_source
         from regkit.io.segmentation_writer import is_same_seg, write_seg
 
-        write_seg(volume, staged, onto)
+        write_seg(volume, staged, read_dicom_source(onto.path, onto.selection))
         stage.replace = stage.replace or is_same_seg(staged, output)
     else:
         write_volume(volume, staged, dtype)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.dataset import Dataset
 
 from regkit.errors import FileFormatError, one_line
 from regkit.geometry.volume import LabelMap
 from regkit.io.atomic_output import atomic_output
+from regkit.io.dicom_frames import DicomFrame
+from regkit.io.dicom_headers import frames_of
 from regkit.io.dicom_image import uid_of, volume_digest
-from regkit.io.dicom_source import DicomSource, read_dicom_source
+from regkit.io.dicom_required import REQUIRED
+from regkit.io.dicom_source import DicomSource
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_native_output
 from regkit.version import installed_version
@@ -24,9 +30,10 @@ logger = logging.getLogger(__name__)
 SERIES_NUMBER = 900
 # Length of a SegmentLabel (value representation LO, DICOM PS3.5).
 _NAME_LENGTH = 64
+_UTF_8 = "ISO_IR 192"
 
 
-def write_seg(labels: LabelMap, path: Path, source: Path) -> None:
+def write_seg(labels: LabelMap, path: Path, source: DicomSource) -> None:
     """Write a label map as a binary DICOM segmentation.
 
     DICOM numbers segments from 1 without gaps: other labels are renumbered, with a warning in the
@@ -39,14 +46,13 @@ def write_seg(labels: LabelMap, path: Path, source: Path) -> None:
     path
         File to write; it appears whole or not at all.
     source
-        DICOM folder or file of the image that the labels belong to: its patient, study and frame
-        of reference become those of the segmentation.
+        Headers of the image that the labels belong to: its patient, study and frame of reference
+        become those of the segmentation.
 
     Raises
     ------
     FileFormatError
-        The label map is empty or has negative labels, or the source is no DICOM image with a frame
-        of reference.
+        The label map is empty or has negative labels, or the headers do not suffice.
     OutputError
         The folder cannot be written.
     """
@@ -57,20 +63,15 @@ def write_seg(labels: LabelMap, path: Path, source: Path) -> None:
     if numbers != tuple(range(1, len(numbers) + 1)):
         changed = ", ".join(f"{old} is {new}" for new, old in enumerate(numbers, 1) if old != new)
         logger.warning("%s numbers its segments from 1 without gaps: label %s", path.name, changed)
-    image = read_dicom_source(source)
-    if not image.first.get("FrameOfReferenceUID"):
-        raise FileFormatError(
-            f"{source}: names no frame of reference, so a SEG of it would lie nowhere; write the "
-            "labels as NIfTI instead"
-        )
+    frame = source.frame_of_reference
     try:
         with suppress_native_output():
-            seg = _segmentation(labels, image)
+            seg = _segmentation(labels, source, frame)
     except (AttributeError, TypeError, ValueError) as error:  # highdicom refuses the headers
         raise FileFormatError(
-            f"{source}: no segmentation can be made for this image ({one_line(str(error))})"
+            f"{source.path}: no segmentation can be made for this image ({one_line(str(error))})"
         ) from error
-    with atomic_output(path.parent) as stage:
+    with atomic_output(path.parent) as stage, suppress_native_output():
         seg.save_as(stage.path(path.name))
 
 
@@ -85,7 +86,7 @@ def is_same_seg(new: Path, old: Path) -> bool:
     return bool(uids[0] == uids[1])
 
 
-def _segmentation(labels: LabelMap, image: DicomSource) -> Any:
+def _segmentation(labels: LabelMap, image: DicomSource, frame: str) -> Any:
     from highdicom import Volume  # noqa: PLC0415 - takes half a second
     from highdicom.seg import Segmentation  # noqa: PLC0415
 
@@ -94,14 +95,17 @@ def _segmentation(labels: LabelMap, image: DicomSource) -> Any:
         np.searchsorted(numbers, labels.array).astype(np.min_scalar_type(len(numbers))),
         labels.grid.affine,
         coordinate_system="PATIENT",
-        frame_of_reference_uid=image.first.FrameOfReferenceUID,
+        frame_of_reference_uid=frame,
     )
     made = (
         f"{image.first.SeriesInstanceUID} {volume_digest(labels)} {sorted(labels.names.items())}"
     )
     names = [labels.names.get(n) or f"label {n}" for n in labels.labels]
-    return Segmentation(
-        image.headers,
+    seg = Segmentation(
+        [
+            _prepared(header, path, frame, labels.grid.spacing[2])
+            for header, path in zip(image.headers, image.files, strict=True)
+        ],
         volume,
         "BINARY",
         [_description(number, name) for number, name in enumerate(names, start=1)],
@@ -116,6 +120,39 @@ def _segmentation(labels: LabelMap, image: DicomSource) -> Any:
         content_label="LABELS",
         series_description="Labels (regkit)",
     )
+    seg.SpecificCharacterSet = _UTF_8  # names may have characters that the image's lacks
+    return seg
+
+
+def _prepared(header: Any, path: Path, frame: str, thickness: float) -> Any:
+    """Return a header with all that highdicom takes from an image."""
+    prepared = copy(header)
+    prepared.FrameOfReferenceUID = frame
+    for name in REQUIRED:
+        if name not in prepared:
+            setattr(prepared, name, None)
+    if "NumberOfFrames" in prepared:
+        _set_frames(prepared, frames_of(header, path), thickness)
+    return prepared
+
+
+def _set_frames(header: Any, frames: Sequence[DicomFrame], thickness: float) -> None:
+    """Set the positions of the frames of a multi-frame image, as enhanced images have them."""
+    from highdicom import (  # noqa: PLC0415
+        PixelMeasuresSequence,
+        PlaneOrientationSequence,
+        PlanePositionSequence,
+    )
+
+    axes = frames[0].axes
+    sizes = np.linalg.norm(axes, axis=0)
+    shared, groups = Dataset(), [Dataset() for _ in frames]
+    shared.PlaneOrientationSequence = PlaneOrientationSequence("PATIENT", (axes / sizes).T.ravel())
+    shared.PixelMeasuresSequence = PixelMeasuresSequence(sizes[::-1].tolist(), thickness)
+    for group, frame in zip(groups, frames, strict=True):
+        group.PlanePositionSequence = PlanePositionSequence("PATIENT", frame.position)
+    header.SharedFunctionalGroupsSequence = [shared]
+    header.PerFrameFunctionalGroupsSequence = groups
 
 
 def _description(number: int, name: str) -> Any:

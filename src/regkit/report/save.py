@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Not every registration writes these: files of an earlier run must not stay beside the new ones.
 OPTIONAL_ENDINGS = (
-    ".tfm", ".h5", "_labels.nii.gz", ".html", "_warped.nii.gz", "_moved.nii.gz", "_reg.dcm",
+    ".tfm", ".h5", "_labels.nii.gz", "_labels.dcm", ".html", "_warped.nii.gz", "_moved.nii.gz",
+    "_reg.dcm",
 )  # fmt: skip
 ENDINGS = (
     ".json", ".png", *OPTIONAL_ENDINGS, "_dicom/0001.dcm", "_moved_dicom/0001.dcm",
@@ -151,6 +152,12 @@ def _write_dicom(
     from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
 
     save_dicom(result, prefix, stage, pair, warped=warped, moved=moved)
+    labels = result.estimate.labels
+    if labels is not None and labels.labels:
+        from regkit.io.segmentation_writer import write_seg  # noqa: PLC0415 - loads pydicom
+
+        on_grid = labels_on_image_grid(labels, result.pair.moving)
+        write_seg(on_grid, stage.path(f"{prefix}_labels.dcm"), pair.moving)
 
 
 def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:

@@ -108,6 +108,7 @@ def register_files(request: RegisterRequest) -> Saved:
     from regkit.registration.run import run
 
     settings = request.settings
+    _check_regions(request)
     registrar = build_method(
         request.method, settings.parameters, current_registry(), settings.defaults
     )
@@ -213,6 +214,14 @@ def _read_pair(request: RegisterRequest) -> Pair:
         _read_mask(request.fixed_mask, request.fixed_roi, fixed, request.fixed),
         _read_mask(request.moving_mask, request.moving_roi, moving, request.moving),
     )
+
+
+def _check_regions(request: RegisterRequest) -> None:
+    from regkit.errors import ParameterError
+
+    for role in ("fixed", "moving"):
+        if getattr(request, f"{role}_roi") and getattr(request, f"{role}_mask") is None:
+            raise ParameterError(f"--{role}-roi chooses in a mask; give --{role}-mask, too")
 
 
 def _read_mask(path: Path | None, region: str, image: Volume, image_path: Path) -> LabelMap | None:
