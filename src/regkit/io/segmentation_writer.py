@@ -147,10 +147,12 @@ def _set_frames(header: Any, frames: Sequence[DicomFrame], thickness: float) -> 
     axes = frames[0].axes
     sizes = np.linalg.norm(axes, axis=0)
     shared, groups = Dataset(), [Dataset() for _ in frames]
-    shared.PlaneOrientationSequence = PlaneOrientationSequence("PATIENT", (axes / sizes).T.ravel())
+    shared.PlaneOrientationSequence = PlaneOrientationSequence(
+        "PATIENT", (axes / sizes).T.ravel().tolist()
+    )
     shared.PixelMeasuresSequence = PixelMeasuresSequence(sizes[::-1].tolist(), thickness)
     for group, frame in zip(groups, frames, strict=True):
-        group.PlanePositionSequence = PlanePositionSequence("PATIENT", frame.position)
+        group.PlanePositionSequence = PlanePositionSequence("PATIENT", frame.position.tolist())
     header.SharedFunctionalGroupsSequence = [shared]
     header.PerFrameFunctionalGroupsSequence = groups
 
