@@ -85,7 +85,7 @@ def _rounded(array: NDArray[Any], kind: str, path: Path) -> NDArray[Any]:
         return np.asarray(values, kind)
     logger.warning(
         "%s: %d of %d values are outside %s (%d to %d) and were clipped",
-        *(path, beyond, array.size, kind, limits.min, limits.max),
+        *(path.name, beyond, array.size, kind, limits.min, limits.max),
     )
     # In float64, which holds the limits of 32-bit integers exactly.
     clipped = np.clip(np.nan_to_num(values.astype(np.float64)), limits.min, limits.max)
