@@ -188,10 +188,9 @@ def register_command(
 ) -> None:
     """Register MOVING to FIXED, and assess whether the result can be trusted.
 
-    Writes PREFIX.tfm (the transform: it maps points of FIXED to points of MOVING, LPS mm;
-    PREFIX.h5 if deformable), PREFIX_warped.nii.gz (MOVING on the grid of FIXED), PREFIX.json (the
-    record), PREFIX.png (before and after), PREFIX_labels.nii.gz if the method segments. Files of
-    another run are kept unless --force is given. Exit code 3: done, but the verdict is FAIL.
+    Writes PREFIX.tfm (maps points of FIXED to points of MOVING, LPS mm; PREFIX.h5 if deformable),
+    PREFIX_warped.nii.gz (MOVING on the grid of FIXED), PREFIX.json (the record), PREFIX.png, and
+    PREFIX_labels.nii.gz if the method segments. Exit code 3: done, but the verdict is FAIL.
     """
     request = RegisterRequest(
         fixed=fixed,

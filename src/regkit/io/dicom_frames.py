@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class DicomFrame:
         number = f" frame {self.number + 1}" if self.number else ""
         return f"{self.path.name}{number}"
 
-    @property
+    @cached_property
     def along(self) -> float:
         """Position along the normal of the slice, mm."""
         return float(self.position @ slice_normal(self.axes))
