@@ -101,6 +101,22 @@ def test_ct_and_mr_keep_the_scale_of_their_source(sources, tmp_path):
     assert {(float(h.RescaleSlope), float(h.RescaleIntercept)) for h in headers} == {SCALES["CT"]}
 
 
+def test_values_below_one_are_not_rounded_away(sources, tmp_path):
+    """A diffusion map in mm^2/s, whose scale is in its Real World Value Mapping only."""
+    mapping, unit = pydicom.Dataset(), pydicom.Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "mm2/s", "UCUM", "mm2/s"
+    mapping.MeasurementUnitsCodeSequence = pydicom.Sequence([unit])
+    mapping.LUTLabel = mapping.LUTExplanation = "ADC"
+    mapping.RealWorldValueFirstValueMapped, mapping.RealWorldValueLastValueMapped = 0, 4000
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 1e-6, 0.0
+    fixed, moving = sources("MR", RealWorldValueMappingSequence=pydicom.Sequence([mapping]))
+    image = read_volume(moving.path)
+    assert image.array.max() < 0.01
+    write_derived(image, tmp_path / "derived", moving, fixed, DERIVATION)
+    read = read_with_simpleitk(tmp_path / "derived")
+    np.testing.assert_allclose(sitk.GetArrayFromImage(read), image.array, rtol=0, atol=1e-7)
+
+
 def test_a_pet_whose_factors_differ_by_slice_is_written_in_suv(sources, tmp_path):
     """Without decay correction every slice has the factor of its own time."""
     fixed, moving = sources("PT", DecayCorrection="NONE")

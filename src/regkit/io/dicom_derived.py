@@ -205,8 +205,12 @@ def _scale(source: DicomSource) -> tuple[float, float] | None:
     return scales.pop() if len(scales) == 1 else None
 
 
-def _slope_and_intercept(header: Dataset) -> tuple[float, float]:
+def _slope_and_intercept(header: Dataset) -> tuple[float, float] | None:
+    """Return the rescaling; None where stored values are no whole numbers in the image's unit."""
     slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    is_float = int(header.get("BitsAllocated") or 16) > 16
+    if is_float or (not slope and header.get("RealWorldValueMappingSequence")):
+        return None
     return float(slope or 1), float(intercept or 0)
 
 
