@@ -22,6 +22,7 @@ from pydicom.uid import (
 from dicom_files import dicom_dataset, save_dicom, write_slices
 from regkit import read_volume
 from regkit.errors import FileFormatError, SelectionError
+from regkit.io.dicom_source import read_dicom_source
 
 NAMES = [f"{place}.dcm" for place in range(6)]
 
@@ -265,3 +266,13 @@ def test_the_small_files_with_a_right_answer(shared_data):
     np.testing.assert_allclose(
         read_volume(cases / "rtdose.dcm").array, dose.pixel_array * 0.001, rtol=1e-6
     )
+
+
+def test_gzipped_images_are_a_source_of_dicom_output(series):
+    folder, _ = series
+    plain = read_dicom_source(folder)
+    for file in list(folder.iterdir()):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    zipped = read_dicom_source(folder)
+    assert [h.SOPInstanceUID for h in zipped.headers] == [h.SOPInstanceUID for h in plain.headers]

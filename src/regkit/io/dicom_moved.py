@@ -15,6 +15,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import Volume
 from regkit.io.dicom_derived import describe_series
+from regkit.io.dicom_headers import open_dicom
 from regkit.io.dicom_image import decimals, file_name, uid_of, writing_dicom
 from regkit.io.dicom_required import code_item
 from regkit.io.dicom_source import DicomSource, reference_to
@@ -79,7 +80,8 @@ def write_moved(
     series = uid_of(str(source.first.SeriesInstanceUID), frame, numbers, "moved")
     folder.mkdir(parents=True, exist_ok=True)
     for index, file in enumerate(source.files):
-        dataset = pydicom.dcmread(file, force=True)
+        with open_dicom(file) as stream:
+            dataset = pydicom.dcmread(stream, force=True)
         origin = _reference(dataset)
         _move(dataset, to_fixed)
         dataset.SOPInstanceUID = uid_of(series, str(dataset.SOPInstanceUID))

@@ -14,6 +14,7 @@ from pydicom.sequence import Sequence
 
 from regkit.errors import FileFormatError
 from regkit.io.dicom import image_files
+from regkit.io.dicom_headers import open_dicom
 from regkit.io.dicom_image import STORAGE, uid_of
 from regkit.io.formats import is_dicom
 from regkit.io.images import reported_errors
@@ -88,7 +89,7 @@ def read_dicom_source(path: Path, selection: ImageSelection = ONLY_IMAGE) -> Dic
         )
     with reported_errors(path):
         files = tuple(image_files(path, selection))
-    headers = tuple(pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files)
+    headers = tuple(map(_whole_header, files))
     source = DicomSource(path, files, headers, selection.window)
     if source.modality not in STORAGE:
         raise FileFormatError(
@@ -104,6 +105,11 @@ def is_dicom_image(path: Path) -> bool:
 
 
 @suppress_pydicom()
+def _whole_header(file: Path) -> Any:
+    with open_dicom(file) as stream:
+        return pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+
+
 def warn_of_other_patient(fixed: DicomSource, moving: DicomSource) -> None:
     """Warn when two images name different patients: their derived images would be mixed up."""
     if fixed.patient != moving.patient:
