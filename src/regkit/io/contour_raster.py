@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import points_in_poly
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray, Grid
@@ -32,6 +31,8 @@ _FILLED_GAP = 1.5
 # An inner contour is a hole where most of it is filled already; between these fractions it
 # crosses an outer one. Chosen by hand.
 _CROSSING = (0.1, 0.9)
+# A voxel center this close to a contour is on it, and so inside: above rounding.
+_BORDER_MM = 1e-6
 # Voxels on the border of two planes belong to the upper one, in spite of rounding.
 _ROUNDING_MM = 1e-3
 
@@ -149,12 +150,49 @@ def _inside(points: FloatArray, polygons: list[FloatArray], note: Note) -> NDArr
     for polygon in by_area:
         near = (points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))
         candidates = np.flatnonzero(near.all(axis=1))
-        inside = candidates[points_in_poly(points[candidates], polygon)]
+        inside = candidates[_is_inside(points[candidates], polygon)]
         covered = filled[inside].mean() if len(inside) else 0.0
         if _CROSSING[0] < covered < _CROSSING[1]:
             note("has contours that cross: taken as holes where they mostly overlap, else added")
         filled[inside] = covered <= 1 / 2
     return filled
+
+
+def _is_inside(points: FloatArray, polygon: FloatArray) -> NDArray[np.bool_]:
+    """Return which points are inside a polygon, by even and odd crossings, or on its border.
+
+    The points are sorted along the second axis, so that an edge meets only those beside it:
+    skimage, which compares every point with every edge, takes ten times as long.
+    """
+    order = np.argsort(points[:, 1], kind="stable")
+    x, y = points[order].T
+    odd, border = np.zeros((2, len(points)), dtype=bool)
+    ends = np.stack([polygon, np.roll(polygon, -1, axis=0)])
+    low, high = np.sort(ends[:, :, 1], axis=0)
+    beside = zip(
+        np.searchsorted(y, low - _BORDER_MM),
+        np.searchsorted(y, low),
+        np.searchsorted(y, high),
+        np.searchsorted(y, high + _BORDER_MM),
+        strict=True,
+    )
+    for ((x0, y0), (x1, y1)), (first, start, end, last) in zip(
+        ends.swapaxes(0, 1).tolist(), beside, strict=True
+    ):
+        near = slice(first, last)
+        along = np.clip(_position(x[near] - x0, y[near] - y0, x1 - x0, y1 - y0), 0, 1)
+        apart = np.hypot(x[near] - x0 - along * (x1 - x0), y[near] - y0 - along * (y1 - y0))
+        border[near] |= apart <= _BORDER_MM
+        if start < end:
+            odd[start:end] ^= x[start:end] < x0 + (y[start:end] - y0) * ((x1 - x0) / (y1 - y0))
+    inside = np.empty_like(odd)
+    inside[order] = odd | border
+    return inside
+
+
+def _position(x: FloatArray, y: FloatArray, edge_x: float, edge_y: float) -> FloatArray:
+    """Return where points are beside an edge: 0 at its start, 1 at its end."""
+    return (x * edge_x + y * edge_y) / max(edge_x**2 + edge_y**2, 1e-30)
 
 
 def _area(polygon: FloatArray) -> float:
