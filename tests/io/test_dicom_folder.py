@@ -124,7 +124,7 @@ def test_gzipped_slices_are_read_and_said(series, caplog):
         (folder / f"{place}.dcm.gz").write_bytes(gzip.compress(content))
     np.testing.assert_array_equal(read_volume(folder).array, pixels)
     assert "2 files are gzipped, and unpacked while read: 2.dcm.gz, 5.dcm.gz" in caplog.text
-    (folder / "5.dcm.gz").write_bytes(gzip.compress(content)[:100])
+    (folder / "5.dcm.gz").write_bytes(gzip.compress(content)[:-20])
     with pytest.raises(FileFormatError, match=r"5\.dcm\.gz cannot be read: .*truncated"):
         read_volume(folder)
 
