@@ -202,3 +202,31 @@ def test_inputs_are_never_replaced_by_a_series(folders, registered, tmp_path):
     )
     after = {name: (copied / name).read_bytes() for name in before}
     assert after == before, out
+
+
+@pytest.mark.parametrize("folder", ["an input", "another scan", "notes"])
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_series_gets_a_folder_of_its_own(folder, force, folders, registered, tmp_path):
+    used = tmp_path / "used"
+    if folder == "notes":
+        used.mkdir()
+        (used / "notes.txt").write_text("mine")
+    else:
+        write_source(used, "CT", blob(FIXED), FIXED)
+    before = {file.name: file.read_bytes() for file in used.iterdir()}
+    moving = used if folder == "an input" else folders / "nm"
+    arguments = ("resample", moving, "--onto", folders / "ct", "-t", registered / "r.tfm")
+    out = run(*arguments, "-o", used, "--format", "dicom", *force)
+    assert out.startswith("1\n")
+    assert "choose a new or empty folder" in " ".join(out.split())
+    assert {file.name: file.read_bytes() for file in used.iterdir()} == before
+
+
+def test_a_series_is_not_replaced_by_one_made_of_it(folders, registered, tmp_path):
+    series = tmp_path / "series"
+    arguments = ("--onto", folders / "ct", "-t", registered / "r.tfm", "--format", "dicom")
+    assert run("resample", folders / "mr", *arguments, "-o", series).startswith("0")
+    before = {file.name: file.read_bytes() for file in series.iterdir()}
+    out = run("resample", series, *arguments, "-o", series, "--force")
+    assert "is an input and would be lost" in " ".join(out.split())
+    assert {file.name: file.read_bytes() for file in series.iterdir()} == before

@@ -24,7 +24,7 @@ TRANSFORM = rigid((5, -8, 12), (4, -7, 9), (10, 20, 30))
 PLACE_AND_NAMES = {
     "ImagePositionPatient", "ImageOrientationPatient", "SOPInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "SeriesNumber", "SeriesDescription", "SourceImageSequence",
-    "DetectorInformationSequence",
+    "DetectorInformationSequence", "ContributingEquipmentSequence",
 }  # fmt: skip
 
 

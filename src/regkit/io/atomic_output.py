@@ -59,6 +59,10 @@ class OutputStage:
         """Remove an older file of this name when the new ones appear, unless it is one of them."""
         self._stale.add(self.target / name)
 
+    def refuse_input(self, name: str) -> None:
+        """Raise OutputError if the file that exists under this name is an input."""
+        refuse_input(self.target / name, self._inputs)
+
     def publish(self) -> None:
         """Move every staged file into place, replacing older ones if that is allowed."""
         files = sorted(path for path in self.hidden.rglob("*") if path.is_file())

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence
 
 from regkit.errors import FileFormatError
@@ -64,6 +66,7 @@ PRIMARY_ONLY = ("NM", "PT")
 UNKNOWN_SEQUENCE = {"ScanningSequence": "RM", "SequenceVariant": "NONE"}
 # Series that a workstation lists after those of the scanner; chosen by hand.
 SERIES_NUMBER_OFFSET = 1000
+PROGRAM = "regkit"
 RESAMPLING = ("113085", "Spatial resampling", "DCM")
 REFORMATTING = ("113072", "Multiplanar reformatting", "DCM")
 
@@ -145,16 +148,16 @@ def derived_header(source: DicomSource, place: DicomSource, derivation: Derivati
     header.RelatedSeriesSequence = Sequence(
         [_related(other.first) for other in dict.fromkeys((source, place))]
     )
-    header.ContributingEquipmentSequence = Sequence(
-        [*(header.get("ContributingEquipmentSequence") or []), _equipment()]
-    )
     for name, value in derivation.attributes.items():
         setattr(header, name, value)
     return header
 
 
 def describe_series(header: Dataset, source: Any, label: str) -> None:
-    """Number and describe a new series after the one that it comes from."""
+    """Number and describe a new series after the one that it comes from, and say who made it."""
+    header.ContributingEquipmentSequence = Sequence(
+        [*(header.get("ContributingEquipmentSequence") or []), _equipment()]
+    )
     header.SeriesNumber = SERIES_NUMBER_OFFSET + int(source.get("SeriesNumber") or 0)
     description = source.get("SeriesDescription") or source.get("Modality")
     header.SeriesDescription = f"{str(description)[: 63 - len(label)]} {label}"
@@ -239,11 +242,21 @@ def _related(header: Any) -> Dataset:
     return item
 
 
+def is_own_file(file: Path) -> bool:
+    """Return whether a file is a DICOM image that regkit derived."""
+    try:
+        header = pydicom.dcmread(file, specific_tags=["ContributingEquipmentSequence"])
+    except (InvalidDicomError, OSError):
+        return False
+    made_by = header.get("ContributingEquipmentSequence") or []
+    return any(item.get("ManufacturerModelName") == PROGRAM for item in made_by)
+
+
 def _equipment() -> Dataset:
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = Sequence(
         [code_item("109102", "Processing Equipment", "DCM")]
     )
-    item.Manufacturer = item.ManufacturerModelName = "regkit"
+    item.Manufacturer = item.ManufacturerModelName = PROGRAM
     item.SoftwareVersions = installed_version()
     return item

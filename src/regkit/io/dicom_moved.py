@@ -61,7 +61,7 @@ def write_moved(
     """Write the files of a DICOM image again, at their place in the fixed image's space.
 
     Pixel data, compressed or not, and all other attributes stay; new are positions, orientations,
-    the frame of reference, UIDs, number and description of the series.
+    the frame of reference, UIDs, number and description of the series, and regkit as equipment.
 
     Parameters
     ----------

@@ -6,9 +6,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from regkit.errors import OutputError
 from regkit.geometry.transform import AffineTransform, model_of
 from regkit.io.atomic_output import OutputStage
-from regkit.io.dicom_derived import Derivation, write_derived
+from regkit.io.dicom_derived import Derivation, is_own_file, write_derived
 from regkit.io.dicom_image import file_name
 from regkit.io.dicom_moved import require_rigid, write_moved
 from regkit.io.dicom_source import DicomSource, read_dicom_source, warn_of_other_patient
@@ -97,8 +98,21 @@ def save_dicom(
 
 
 def series_folder(name: str, stage: OutputStage) -> Path:
-    """Return the staged folder of a series; files of an older one are removed in the end."""
-    for old in (stage.target / name).glob("[0-9]*.dcm"):
+    """Return the staged folder of a series, which replaces an older one of regkit's.
+
+    Raises
+    ------
+    OutputError
+        The folder holds anything else: mixed with it, the series could not be read again.
+    """
+    folder = stage.target / name
+    for old in sorted(folder.glob("[!.]*")):
+        if not (old.is_file() and is_own_file(old)):
+            raise OutputError(
+                f"{folder} holds {old.name}, which is not of a series that regkit derived; choose "
+                "a new or empty folder"
+            )
+        stage.refuse_input(f"{name}/{old.name}")
         stage.discard_stale(f"{name}/{old.name}")
     return stage.path(f"{name}/{file_name(1)}").parent
 
