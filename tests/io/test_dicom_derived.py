@@ -117,6 +117,33 @@ def test_values_below_one_are_not_rounded_away(sources, tmp_path):
     np.testing.assert_allclose(sitk.GetArrayFromImage(read), image.array, rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("code", "units", "size"),
+    [("Bq/ml", "BQML", 1.0), ("kBq/ml", "BQML", 1e3), ("{SUVbw}g/ml", "GML", 1.0)],
+)
+def test_a_pet_scaled_by_a_mapping_is_written_in_its_unit(sources, tmp_path, code, units, size):
+    """Derived files have no mapping: their values are in what Units says."""
+    fixed, moving = sources("PT")
+    for file in moving.files:
+        header = pydicom.dcmread(file)
+        item, unit = pydicom.Dataset(), pydicom.Dataset()
+        unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = code, "UCUM", code
+        item.MeasurementUnitsCodeSequence = pydicom.Sequence([unit])
+        item.RealWorldValueSlope = float(header.RescaleSlope) / size
+        item.RealWorldValueIntercept = float(header.RescaleIntercept) / size
+        header.RealWorldValueMappingSequence = pydicom.Sequence([item])
+        del header.RescaleSlope, header.RescaleIntercept
+        header.save_as(file)
+    moving = read_dicom_source(moving.path)
+    image = read_volume(moving.path)
+    folder = tmp_path / "derived"
+    write_derived(image, folder, moving, fixed, DERIVATION)
+    assert pydicom.dcmread(folder / "0001.dcm").Units == units
+    np.testing.assert_allclose(
+        read_volume(folder).array, image.array, atol=np.ptp(image.array) / 6e4
+    )
+
+
 def test_a_pet_whose_factors_differ_by_slice_is_written_in_suv(sources, tmp_path):
     """Without decay correction every slice has the factor of its own time."""
     fixed, moving = sources("PT", DecayCorrection="NONE")

@@ -21,7 +21,8 @@ def mapping(slope: float | None, intercept: float = 0.0, unit: str = "") -> Data
         item.RealWorldValueSlope, item.RealWorldValueIntercept = slope, intercept
     if unit:
         code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", unit
+        setattr(code, "CodeValue" if len(unit) <= 16 else "LongCodeValue", unit)
+        code.CodingSchemeDesignator, code.CodeMeaning = "UCUM", unit
         item.MeasurementUnitsCodeSequence = [code]
     return item
 
@@ -156,3 +157,79 @@ def test_an_enhanced_pet_with_a_mapping(tmp_path, shared, identity):
     expected = PIXELS * slopes[:, None, None] * PER_BQ
     np.testing.assert_allclose(read_volume(path).array, expected, rtol=1e-5)
     assert read_suv_conversion(path).reference_source == "DecayCorrectionDateTime"
+
+
+@pytest.mark.parametrize("units", ["BQML", None])
+@pytest.mark.parametrize(
+    ("unit", "bq"),
+    [("Bq/ml", 1), ("Bq/mL", 1), ("Bq/cm3", 1), ("kBq/ml", 1e3), ("kBq/mL", 1e3), ("MBq/ml", 1e6)],
+)
+def test_the_unit_of_the_mapping_counts_for_suv(tmp_path, unit, bq, units):
+    folder = pet(tmp_path, [mapping(2.5 / bq, unit=unit)], Units=units)
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 2.5 * PER_BQ, rtol=1e-5)
+    known = read_suv_conversion(folder)
+    assert (known.units, known.activity_factor or 1.0) == ("BQML", bq)
+
+
+@pytest.mark.parametrize("unit", ["g/ml", "g/mL", "{SUVbw}g/ml", "{SUVbw}g/mL"])
+def test_a_mapping_in_suv_is_suv_whatever_units_says(tmp_path, caplog, unit):
+    folder = pet(tmp_path, [mapping(2.5e-4, unit=unit)])
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 2.5e-4, rtol=1e-5)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("unit", ["%", "1", "mmol/min", "Bq/kg"])
+def test_a_mapping_in_an_unknown_unit_is_no_suv(tmp_path, caplog, unit):
+    folder = pet(tmp_path, [mapping(2.5, unit=unit)])
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 2.5, rtol=1e-5)
+    (record,) = caplog.records
+    assert f"not in SUV: the unit of the Real World Value Mapping is {unit};" in record.message
+
+
+@pytest.mark.parametrize(
+    ("unit", "norm"),
+    [
+        ("{SUVbsa}cm2/ml", "body surface area"),
+        ("{SUVlbm}g/ml", "lean body mass"),
+        ("g/ml{SUVlbm(James128)}", "lean body mass"),
+        ("g/ml{SUVlbm(Janma)}", "lean body mass"),
+        ("{SUVibw}g/ml", "ideal body weight"),
+    ],
+)
+def test_suv_of_another_type_is_told(tmp_path, caplog, unit, norm):
+    folder = pet(tmp_path, [mapping(2.5e-4, unit=unit)])
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 2.5e-4, rtol=1e-5)
+    (record,) = caplog.records
+    assert f"SUV by {norm} (" in record.message
+
+
+def limited(first: float, last: float, kind: str) -> Dataset:
+    item = mapping(2.5, unit="Bq/ml")
+    for end, value in (("First", first), ("Last", last)):
+        if kind == "float":
+            setattr(item, f"DoubleFloatRealWorldValue{end}ValueMapped", value)
+        else:
+            item.add_new(f"RealWorldValue{end}ValueMapped", kind, value)
+    return item
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        (0, 30000, "US"), (-32768, 32767, "SS"), (100, 20000, "US"), (-5, 20000, "SS"),
+        (0, 0, "US"), (0.5, 2e4, "float"), (0.0, 3e4, "float"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("implicit", [True, False])
+def test_values_outside_the_range_of_the_mapping_are_counted(tmp_path, caplog, limits, implicit):
+    first, last, _ = limits
+    folder = pet(tmp_path, [limited(*limits)])
+    for path in folder.iterdir() if implicit else ():
+        file = pydicom.dcmread(path)
+        file.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        file.save_as(path, implicit_vr=True, little_endian=True)
+    np.testing.assert_allclose(read_volume(folder).array, PIXELS * 2.5 * PER_BQ, rtol=1e-5)
+    outside = PIXELS.size - sum(first <= value <= last for value in PIXELS.flat)
+    told = f"stored values {first:g} to {last:g}; {outside} voxels lie outside"
+    assert (told in caplog.text) == (outside > 0)
+    assert ("lie outside" in caplog.text) == (outside > 0)

@@ -19,10 +19,11 @@ def philips(suv: str | None, activity: str | None, block: int = 0, reserved: boo
 
     def edit(file: Dataset) -> None:
         if reserved:
-            file.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
+            file.add_new((0x7053, 0x0010 + block), "LO", "Philips PET Private Group")
         for element, value in ((0x00, suv), (0x09, activity)):
             if value is not None:
-                file.add_new((0x7053, 0x1000 + element), "DS" if reserved else "UN", value)
+                tag = (0x7053, 0x1000 + 0x100 * block + element)
+                file.add_new(tag, "DS" if reserved else "UN", value)
 
     return edit
 
@@ -208,3 +209,70 @@ def test_the_first_of_two_radiopharmaceuticals_is_used(tmp_path, caplog):
     folder = pet_series(tmp_path, injection=DATED, slices=({},) * 2, edit=twice)
     read_volume(folder)
     assert "radiopharmaceuticals, the first is used" in caplog.text
+
+
+@pytest.mark.parametrize("block", [1, 2, 15])
+@pytest.mark.parametrize(
+    ("factors", "expected"), [(("0.0125", None), 0.0125), ((None, "3.5"), 3.5 * PER_BQ)]
+)
+def test_factors_of_philips_in_another_private_block(tmp_path, block, factors, expected):
+    def edit(file: Dataset) -> None:
+        file.add_new((0x7053, 0x0010), "LO", "Another vendor")
+        for element in (0x00, 0x09):
+            file.add_new((0x7053, 0x1000 + element), "DS", "9")
+        philips(*factors, block=block)(file)
+
+    folder = pet_series(tmp_path, injection=DATED, Units="CNTS", edit=edit)
+    np.testing.assert_allclose(slice_factors(folder), expected, rtol=1e-6)
+
+
+def test_a_block_of_another_vendor_is_not_that_of_philips(tmp_path):
+    def edit(file: Dataset) -> None:
+        file.add_new((0x7053, 0x0010), "LO", "Another vendor")
+        file.add_new((0x7053, 0x1000), "DS", "9")
+
+    folder = pet_series(tmp_path, Units="CNTS", edit=edit)
+    with pytest.raises(FileFormatError, match=r"Units \(0054,1001\) is CNTS"):
+        read_suv_conversion(folder)
+
+
+@pytest.mark.parametrize("block", [0x10, 0x11, 0x1F])
+def test_the_scan_start_of_ge_in_any_private_block(tmp_path, block):
+    """The series was computed two hours after the scan; GE's element tells when that began."""
+
+    def edit(file: Dataset) -> None:
+        file.add_new((0x0009, block), "LO", "GEMS_PETD_01")
+        file.add_new((0x0009, block << 8 | 0x0D), "DT", "20260302103000.00")
+
+    folder = pet_series(
+        tmp_path, injection=DATED, edit=edit, SeriesTime="123000", AcquisitionTime="104000"
+    )
+    np.testing.assert_allclose(slice_factors(folder), PER_BQ, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes", "seconds"),
+    [("F-18", "109.77", 6586.2), ("F-18", "110", 6586.2), ("Ga-68", "67.71", 4062.6)],
+)
+def test_a_half_life_in_minutes_of_a_named_nuclide(tmp_path, caplog, name, minutes, seconds):
+    injection = named(text=name) | {"RadionuclideHalfLife": minutes}
+    folder = pet_series(tmp_path, injection=injection)
+    expected = 70e3 / (350e6 * 0.5 ** (3600 / seconds))
+    np.testing.assert_allclose(slice_factors(folder), expected, rtol=1e-6)
+    (record,) = caplog.records
+    assert f"{float(minutes):g}, which looks like minutes: that of {name}" in record.message
+
+
+@pytest.mark.parametrize(
+    ("units", "kind", "norm"),
+    [
+        ("GML", "LBM", "lean body mass"), ("GML", "LBMJAMES128", "lean body mass"),
+        ("GML", "LBMJANMA", "lean body mass"), ("GML", "IBW", "ideal body weight"),
+        ("GML", "BSA", "body surface area"), ("CM2ML", "BSA", "body surface area"),
+        ("CM2ML", None, "body surface area"), ("GML", "BW", ""), ("GML", None, ""),
+    ],
+)  # fmt: skip
+def test_suv_that_is_not_by_body_weight_is_told(tmp_path, caplog, units, kind, norm):
+    folder = pet_series(tmp_path, Units=units, SUVType=kind)
+    np.testing.assert_allclose(slice_factors(folder), 1.0, rtol=1e-6)
+    assert (f"SUV by {norm} (" in caplog.text) == bool(norm)

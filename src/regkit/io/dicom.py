@@ -20,7 +20,7 @@ from regkit.io.dicom_series import MODALITIES, DicomSeries
 from regkit.io.dicom_volumes import select_volume, stack_frames
 from regkit.io.native_output import suppress_native_output
 from regkit.io.raw_image import RawImage, whole_type
-from regkit.io.real_world_values import header_scale
+from regkit.io.real_world_values import header_scale, unmapped_count
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.suv import SuvConversion, implausible_suv, suv_conversions
 
@@ -44,7 +44,8 @@ def read_dicom(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
         remarks += _header_remarks(headers[0], len(ordered))
         modality = MODALITIES.get(series.modality, "")
         scaling = [number for frame in ordered for number in (frame.slope, frame.intercept)]
-        values, stored = _pixel_values(ordered)
+        values, stored, unmapped = _pixel_values(ordered)
+        remarks += _range_remarks(ordered, unmapped)
         dtype = whole_type("int16" if stored.kind in "iu" else stored, *scaling)
         raw = RawImage(values, affine, modality, dtype)
     for remark in remarks:
@@ -96,6 +97,16 @@ def _header_remarks(header: Any, slices: int) -> list[str]:
     return remarks
 
 
+def _range_remarks(ordered: list[DicomFrame], unmapped: int) -> list[str]:
+    """Return a remark on voxels whose stored values the Real World Value Mapping leaves out."""
+    ranges = sorted({frame.mapped for frame in ordered if frame.mapped})
+    if not unmapped:
+        return []
+    told = ", ".join(f"{first:.15g} to {last:.15g}" for first, last in ranges[:3])
+    held = f"the Real World Value Mapping holds for stored values {told}"
+    return [f"{held}; {unmapped} voxels lie outside and are scaled like the others"]
+
+
 def _to_suv(raw: RawImage, headers: list[Any], path: Path) -> RawImage:
     """Return PET in SUV, or unchanged, with a warning, if the headers do not suffice."""
     if raw.modality != "pet":
@@ -115,11 +126,12 @@ def _to_suv(raw: RawImage, headers: list[Any], path: Path) -> RawImage:
     return replace(raw, dtype="")
 
 
-def _pixel_values(ordered: list[DicomFrame]) -> tuple[NDArray[Any], np.dtype[Any]]:
-    """Return the rescaled values, float32, and the type of the stored ones.
+def _pixel_values(ordered: list[DicomFrame]) -> tuple[NDArray[Any], np.dtype[Any], int]:
+    """Return the rescaled values, float32, the type of the stored ones, and how many are unmapped.
 
     Each slice has its own scaling (PET).
     """
+    unmapped = 0
     kinds: list[np.dtype[Any]] = []
     volume = np.empty((len(ordered), *ordered[0].size), dtype=np.float32)
     by_file = sorted(enumerate(ordered), key=lambda item: (item[1].path, item[1].number))
@@ -136,4 +148,5 @@ def _pixel_values(ordered: list[DicomFrame]) -> tuple[NDArray[Any], np.dtype[Any
                 pixels[frame.number], frame.slope, out=volume[slice_index], casting="unsafe"
             )
             volume[slice_index] += np.float32(frame.intercept)
-    return volume, np.result_type(*kinds)
+            unmapped += unmapped_count(pixels[frame.number], frame.mapped)
+    return volume, np.result_type(*kinds), unmapped

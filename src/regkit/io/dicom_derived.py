@@ -222,11 +222,16 @@ def _in_unit_of_file(volume: Volume, header: Dataset, headers: SequenceOf[Any]) 
     if header.Modality != "PT":
         return volume
     try:
-        factors = [conversion.factor for conversion in suv_conversions(headers)]
+        conversions = suv_conversions(headers)
     except FileFormatError:  # the reader left it in the unit of its file
         return volume
+    known, factors = conversions[0], [conversion.factor for conversion in conversions]
     if np.allclose(factors, factors[0], rtol=1e-6, atol=0):
-        return volume.with_array(volume.array / np.float32(factors[0]))
+        size = (known.activity_factor or 1.0) if known.units == "BQML" else 1.0
+        header.Units = known.units  # a real-world value mapping, which is left out, may differ
+        if known.units in ("GML", "CM2ML"):
+            header.SUVType = known.suv_type
+        return volume.with_array(volume.array * np.float32(size / known.factor))
     header.Units, header.SUVType = "GML", "BW"
     for name in ("WindowCenter", "WindowWidth"):
         if name in header:

@@ -41,6 +41,8 @@ class DicomFrame:
         Number of rows and columns.
     labels
         Attributes by which the volumes of a series can differ (echo time, gate), by their names.
+    mapped
+        First and last stored value that the rescaling holds for, where the header says so.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class DicomFrame:
     intercept: float = 0.0
     size: tuple[int, int] = (0, 0)
     labels: Mapping[str, str] = field(default_factory=dict)
+    mapped: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +103,7 @@ def build_frame(
         scale.intercept,
         (int(header.Rows), int(header.Columns)),
         labels,
+        scale.mapped,
     )
 
 

@@ -44,6 +44,7 @@ _LABELS = {
 _ATTRIBUTES = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "SeriesNumber",
     "SeriesDescription", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
+    "PixelRepresentation",
     "PhotometricInterpretation", "ImagePositionPatient", "ImageOrientationPatient",
     "PixelSpacing", "SpacingBetweenSlices", *RESCALE, MAPPING,
     *_LABELS, *MULTIFRAME_ATTRIBUTES, *SUV_ATTRIBUTES,

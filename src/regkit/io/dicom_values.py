@@ -87,12 +87,13 @@ def private_value(header: Any, creator: str, group: int, element: int) -> Any:
     """Return a private attribute of a vendor, or None.
 
     Without the vendor's reservation, which de-identification may have removed, the first block
-    of the group is taken.
+    of the group is taken, unless another vendor reserved it.
     """
     try:
         return header.private_block(group, creator)[element].value
     except KeyError:
-        found = header.get((group, 0x1000 + element))
+        reserved = (group, 0x0010) in header
+        found = None if reserved else header.get((group, 0x1000 + element))
         return None if found is None else found.value
 
 

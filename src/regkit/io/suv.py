@@ -37,13 +37,28 @@ PHILIPS_CREATOR, PHILIPS_GROUP = "Philips PET Private Group", 0x7053
 PHILIPS_SUV, PHILIPS_ACTIVITY = 0x00, 0x09
 # Attributes needed of a slice's header, besides those of all images.
 SUV_ATTRIBUTES = ("Units", "SUVType", "PatientWeight", *TIME_ATTRIBUTES)
+# Blocks of private elements that are searched. Writers reserve them from 0x10 up; all 240 of
+# PS3.5, 7.8.1, would slow the reading of a header by a quarter (measured).
+_PRIVATE_BLOCKS = range(0x10, 0x20)
 # Tags of vendors' attributes, and of the elements that reserve their blocks.
-SUV_PRIVATE_TAGS = (
-    PHILIPS_GROUP << 16 | 0x0010, PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_SUV,
-    PHILIPS_GROUP << 16 | 0x1000 | PHILIPS_ACTIVITY,
-    GE_GROUP << 16 | 0x0010, GE_GROUP << 16 | 0x1000 | GE_SCAN_START,
+SUV_PRIVATE_TAGS = tuple(
+    group << 16 | element
+    for group, offsets in ((PHILIPS_GROUP, (PHILIPS_SUV, PHILIPS_ACTIVITY)),
+                           (GE_GROUP, (GE_SCAN_START,)))
+    for block in _PRIVATE_BLOCKS
+    for element in (block, *(block << 8 | offset for offset in offsets))
 )  # fmt: skip
 SUV, ACTIVITY, COUNTS = "GML", "BQML", "CNTS"
+# SUV by body surface area has another unit than SUV by weight (PS3.3, C.8.9.1.1.3).
+SUV_BY_SURFACE = "CM2ML"
+# What SUV is normalized by, for the types of it (PS3.3, C.8.9.1; PS3.16, CID 85).
+_SUV_NORMS = {
+    "BSA": "body surface area", "IBW": "ideal body weight", "LBM": "lean body mass",
+    "LBMJAMES128": "lean body mass", "LBMJANMA": "lean body mass",
+}  # fmt: skip
+# Largest difference at which a half-life is taken for that of the named nuclide in minutes;
+# chosen by hand, above the rounding of 2.04 min (O-15) and the difference of published values.
+HALF_LIFE_MINUTES_TOLERANCE = 0.02
 # Plausible injected activities, Bq; some headers give MBq against the standard and are below.
 # These ranges are chosen by hand, wide enough for every patient and nuclide.
 DOSE_LIMITS_BQ = (1e5, 1e11)
@@ -68,7 +83,8 @@ class SuvConversion:
     factor
         SUV per unit of the file.
     units
-        Units of the file: ``BQML`` (Bq/ml), ``GML`` (SUV already) or ``CNTS`` (Philips' counts).
+        Units of the file: ``BQML`` (activity per ml), ``GML`` or ``CM2ML`` (SUV already) or
+        ``CNTS`` (Philips' counts).
     suv_type
         ``BW``, by body weight; for a file in SUV, the header's SUVType.
     decay_correction
@@ -76,7 +92,8 @@ class SuvConversion:
     weight_kg, dose_bq, half_life_s
         Weight of the patient, injected activity, half-life of the nuclide; None where not used.
     activity_factor
-        Philips' factor from counts to Bq/ml, where it is used.
+        Factor from the file's unit to Bq/ml, where it is used: Philips' from counts, or the size
+        of a real-world value mapping's kBq/ml or MBq/ml.
     decay_s
         Time from the injection to the time to which the values are decay-corrected; negative
         where the injection came later.
@@ -161,9 +178,10 @@ def implausible_suv(
 
 def _conversion(header: Any, scan: ScanTimes) -> SuvConversion:
     scale = header_scale(header)
-    units = pet_units(scale) or str(required_value(header, "Units"))
-    if units == SUV:
-        return SuvConversion(1.0, units, suv_type(scale) or str(header.get("SUVType") or "BW"))
+    mapped_units, size = pet_units(scale)
+    units = mapped_units or str(required_value(header, "Units"))
+    if units in (SUV, SUV_BY_SURFACE):
+        return _already_suv(header, units, suv_type(scale))
     suv_factor, activity_factor = map(
         optional_number,
         (
@@ -177,16 +195,30 @@ def _conversion(header: Any, scan: ScanTimes) -> SuvConversion:
         return _from_activity(header, scan, units, activity_factor)
     if units == ACTIVITY:
         try:
-            return _from_activity(header, scan, units, None)
+            return _from_activity(header, scan, units, None if size == 1 else size)
         except FileFormatError as error:
-            if suv_factor <= 0:
+            if suv_factor <= 0 or size != 1:
                 raise
             remark = f"{error}; Philips' SUV factor (7053,1000) is used"
             return SuvConversion(suv_factor, units, remarks=(remark,))
+    if mapped_units:
+        raise FileFormatError(
+            f"the unit of the Real World Value Mapping is {scale.unit}; only Bq/ml, kBq/ml, "
+            "MBq/ml and g/ml (SUV) are known"
+        )
     raise FileFormatError(
         f"{keyword_and_tag('Units')} is {units}; only BQML (Bq/ml), GML (SUV) and CNTS with "
         "Philips' factors (7053,1000) or (7053,1009) are known"
     )
+
+
+def _already_suv(header: Any, units: str, mapped_type: str) -> SuvConversion:
+    """Return the conversion of values that are SUV, with a remark where not by body weight."""
+    usual = "BSA" if units == SUV_BY_SURFACE else "BW"
+    kind = mapped_type or str(header.get("SUVType") or usual)
+    norm = _SUV_NORMS.get(kind)
+    remarks = (f"it is SUV by {norm} ({kind}), not by body weight",) if norm else ()
+    return SuvConversion(1.0, units, kind, remarks=remarks)
 
 
 def _from_activity(
@@ -220,7 +252,7 @@ def _from_activity(
         found.injection,
         found.reference,
         found.reference_source,
-        (*remarks, *half_life_remarks, *found.remarks),
+        (*half_life_remarks, *remarks, *found.remarks),
     )
 
 
@@ -240,5 +272,8 @@ def _half_life(radiopharmaceutical: Any) -> tuple[float, tuple[str, ...]]:
     usual = HALF_LIVES_S.get(nuclide, half_life)
     if abs(half_life / usual - 1) <= HALF_LIFE_TOLERANCE:
         return half_life, ()
+    if abs(60 * half_life / usual - 1) <= HALF_LIFE_MINUTES_TOLERANCE:
+        told = f"{keyword_and_tag(keyword)} is {half_life:g}, which looks like minutes"
+        return usual, (f"{told}: that of {nuclide}, {usual:g} s, is used",)
     told = f"{keyword_and_tag(keyword)} is {half_life:g} s, but the header names {nuclide}"
     return half_life, (f"{told} with {usual:g} s; the former is used",)
