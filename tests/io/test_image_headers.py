@@ -271,3 +271,72 @@ def test_an_mgh_without_a_place(good_ras, tmp_path, caplog):
     corner = volume.grid.to_physical(np.zeros((1, 3)))[0]
     np.testing.assert_allclose(corner, judge[:3, 3] * [-1, -1, 1])
     np.testing.assert_allclose(volume.grid.spacing, 1)
+
+
+def test_an_sform_that_is_not_finite_gives_way_to_the_qform(tmp_path, caplog):
+    nothing = {f"srow_{axis}": [np.nan] * 4 for axis in "xyz"}
+    path = write_nifti(tmp_path / "a.nii", **nothing)
+    assert _matches_itk(_read(path, caplog), write_nifti(tmp_path / "placed.nii"))
+    assert "has a sform that is not finite: its qform is used" in caplog.text
+    assert "singular" not in caplog.text
+    write_nifti(tmp_path / "b.nii", qform_code=0, **nothing)
+    with pytest.raises(GeometryError, match="not finite"):
+        read_volume(tmp_path / "b.nii")
+
+
+def _write_nrrd_4d(path, sizes, directions, *lines, dtype="<u2"):
+    """Write a NRRD file of four axes with the voxels of the other files."""
+    kind = {"<u2": "uint16", "<f4": "float", "<f8": "double"}[dtype]
+    header = [
+        *("NRRD0004", f"type: {kind}", "encoding: raw", "endian: little", "dimension: 4"),
+        *("space: left-posterior-superior", "space origin: (-30,40,5)", f"sizes: {sizes}"),
+        *(f"space directions: {directions}", *lines),
+    ]
+    repeats = np.prod([int(n) for n in sizes.split()]) // VOXELS.size
+    voxels = np.tile(VOXELS.ravel(), repeats).astype(dtype).tobytes()
+    path.write_bytes(("\n".join(header) + "\n\n").encode() + voxels)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<f4", "<f8"])
+def test_a_list_axis_of_one_number_is_dropped(dtype, tmp_path, caplog):
+    kinds = "kinds: list domain domain domain"
+    directions = "none (2,0,0) (0,2,0) (0,0,3)"
+    path = _write_nrrd_4d(tmp_path / "a.nrrd", "1 5 4 3", directions, kinds, dtype=dtype)
+    assert _matches_itk(_read(path, caplog), write_nrrd(tmp_path / "b.nrrd", *PLACED_NRRD))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "directions", "kinds"),
+    [
+        ("1 5 4 3", "none (2,0,0) (0,2,0) (0,0,3)", ()),
+        ("1 5 4 3", "none (2,0,0) (0,2,0) (0,0,3)", ("kinds: time domain domain domain",)),
+        ("5 4 3 1", "(2,0,0) (0,2,0) (0,0,3) none", ()),
+        ("5 4 3 2", "(2,0,0) (0,2,0) (0,0,3) none", ()),
+    ],
+)
+def test_an_axis_outside_space_is_told_plainly(sizes, directions, kinds, tmp_path):
+    path = _write_nrrd_4d(tmp_path / "a.nrrd", sizes, directions, *kinds)
+    with pytest.raises(FileFormatError, match="has an axis without a direction in space") as told:
+        read_volume(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (*PLACED_NRRD, 'units: "mm" "mm" "mm"'),
+        (*PLACED_NRRD, "sizes: 5 4"),
+        ("space: left-posterior-superior", "space directions: (2,0) (0,2) (0,0)"),
+        (*PLACED_NRRD, "kinds: domain nonsense domain"),
+        (*PLACED_NRRD, "centerings: cell"),
+        ("spacings: 1 1",),
+    ],
+)
+def test_messages_of_itk_name_no_object(lines, tmp_path):
+    path = write_nrrd(tmp_path / "a.nrrd", *lines)
+    with pytest.raises(FileFormatError) as told:
+        read_volume(path)
+    assert not re.search(r"0x[0-9a-f]{4}|ImageIO|::", str(told.value))
+    assert "\n" not in str(told.value)

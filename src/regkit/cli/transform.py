@@ -137,12 +137,14 @@ def convert_transform(
     selections: Selections,
 ) -> None:
     """Write a transform in another format."""
-    from regkit.io.transforms import read_transform
+    from regkit.io.transforms import load_transform
 
+    inputs = _inputs(out, transform, fixed, moving)
     files = {"fixed": fixed, "moving": moving}
     images = {role: _header(image, selections[role]) for role, image in files.items()}
-    found = read_transform(transform, format=from_format, **images)
-    _write(found, out, (transform, fixed, moving), force, format=to_format, **images)
+    found = load_transform(transform, format=from_format, **images)
+    how = {"format": to_format, "named": found.named, **images}
+    _write(found.transform, out, inputs, force, **how)
     typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
@@ -166,15 +168,17 @@ def invert_transform(
     approximation: the distance of points from themselves after T and OUT is measured, in mm.
     """
     from regkit.geometry.round_trip import round_trip
-    from regkit.io.transforms import read_transform
+    from regkit.io.transforms import load_transform
 
+    inputs = _inputs(out, transform, fixed, moving)
     images = _header(fixed, selections["fixed"]), _header(moving, selections["moving"])
-    found = read_transform(transform, format=from_format, fixed=images[0], moving=images[1])
-    how = {"format": to_format, "fixed": images[1], "moving": images[0]}
-    inverse = found.inverse()
-    error = round_trip(found, inverse)
+    found = load_transform(transform, format=from_format, fixed=images[0], moving=images[1])
+    how: dict[str, Any] = {"format": to_format, "fixed": images[1], "moving": images[0]}
+    how["named"] = found.named.swapped()
+    inverse = found.transform.inverse()
+    error = round_trip(found.transform, inverse)
     how["remark"] = "" if error is None else error.summary
-    _write(inverse, out, (transform, fixed, moving), force, **how)
+    _write(inverse, out, inputs, force, **how)
     if as_json:
         from regkit.report.record import to_plain_data
 
@@ -207,22 +211,34 @@ def compose_transforms(
     image. FSL matrices need all three images.
     """
     from regkit.errors import ParameterError
-    from regkit.io.transforms import read_transform
+    from regkit.io.transforms import load_transform
+    from regkit.io.transforms.format import NamedImages
 
+    inputs = _inputs(out, first, second, fixed, middle, moving)
     formats: list[str | None] = [*from_format] if from_format else [None]
     if len(formats) > 2:
         raise ParameterError(f"--from names at most 2 formats, got {len(formats)}")
     files = {"fixed": fixed, "middle": middle, "moving": moving}
     images = [_header(image, selections[role]) for role, image in files.items()]
-    a = read_transform(first, format=formats[0], fixed=images[0], moving=images[1])
-    b = read_transform(second, format=formats[-1], fixed=images[1], moving=images[2])
-    how = {"format": to_format, "fixed": images[0], "moving": images[2]}
-    _write(b @ a, out, (first, second, fixed, middle, moving), force, **how)
+    a = load_transform(first, format=formats[0], fixed=images[0], moving=images[1])
+    b = load_transform(second, format=formats[-1], fixed=images[1], moving=images[2])
+    how: dict[str, Any] = {"format": to_format, "fixed": images[0], "moving": images[2]}
+    how["named"] = NamedImages(a.named.fixed, b.named.moving)
+    _write(b.transform @ a.transform, out, inputs, force, **how)
     typer.echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
 
 
+def _inputs(out: Path, *files: Path | None) -> list[Path]:
+    """Return the files that were given; refuse one of them as the output."""
+    from regkit.io.atomic_output import refuse_input
+
+    given = [file for file in files if file is not None]
+    refuse_input(out, given)
+    return given
+
+
 def _write(
-    transform: Transform, out: Path, inputs: Iterable[Path | None], force: bool, **how: Any
+    transform: Transform, out: Path, inputs: Iterable[Path], force: bool, **how: Any
 ) -> None:
     """Write a transform; a file with other contents is replaced by force only."""
     from regkit.cli.requests.rerun import same_transform

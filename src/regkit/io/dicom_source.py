@@ -10,7 +10,6 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from regkit.errors import FileFormatError
 from regkit.io.dicom import image_files
@@ -129,14 +128,6 @@ def reference_to(header: Any) -> Dataset:
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
     return item
-
-
-def related_series(image: DicomSource) -> Dataset:
-    """Return an item of a Referenced Series Sequence with every file of an image."""
-    series = Dataset()
-    series.SeriesInstanceUID = image.first.SeriesInstanceUID
-    series.ReferencedInstanceSequence = Sequence(image.references())
-    return series
 
 
 def _acquired(header: Any) -> tuple[str, str, int]:

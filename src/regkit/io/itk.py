@@ -22,6 +22,24 @@ from regkit.io.text_header import HeaderStatements, header_fields
 
 logger = logging.getLogger(__name__)
 
+# What a user can act on, by a part of ITK's error message; the first that fits is told.
+_TRUNCATED = "the file is truncated: it holds fewer voxels than its header says"
+_NO_VOXELS = "the file is truncated or its voxel data are missing"
+_REASONS = {
+    "spacing is not supported": "voxel spacing must be positive numbers; the header has zero or "
+    "none",
+    "Bad direction": "the direction matrix is singular; give orthonormal direction cosines",
+    "space vector coefficients": "a space direction has a number that is not finite",
+    "number of domain axes": "has an axis without a direction in space, such as one of frames; "
+    "one 3-D image is needed: save it, or the wanted frame, without that axis",
+    "fread got only": _TRUNCATED,
+    "bytes but received": _TRUNCATED,
+    "File cannot be read": _NO_VOXELS,
+    "couldn't open": _NO_VOXELS,
+}
+# What raised an ITK error, at the start of its message: class, address and method.
+_RAISED_BY = re.compile(r"(?:sitk::|ITK )ERROR: |\w+\((?:0x)?[0-9A-Fa-f]+\): (?:\w+: )?")
+
 _COMPRESSORS = {".mha": compress_metaimage, ".nrrd": compress_nrrd}
 
 # Values that ITK takes where a header states none.
@@ -81,14 +99,15 @@ def _affine(image: sitk.Image) -> FloatArray:
 
 
 def _check_components(reader: sitk.ImageFileReader) -> None:
-    """Refuse colors, and vectors of three real numbers, which are displacement fields."""
+    """Refuse colors, and vectors of real numbers, which are displacement fields."""
+    if reader.GetNumberOfComponents() == 1:
+        return
     if reader.GetPixelID() in (sitk.sitkVectorFloat32, sitk.sitkVectorFloat64):
         raise FileFormatError(
             f"holds vectors of {reader.GetNumberOfComponents()} numbers, as a displacement field "
             "(a transform) does; one number per voxel is needed"
         )
-    if reader.GetNumberOfComponents() > 1:
-        real_type("V3")
+    real_type("V3")
 
 
 def _statements(path: Path) -> HeaderStatements:
@@ -107,15 +126,8 @@ def _statements(path: Path) -> HeaderStatements:
 
 def _reason(message: str) -> str:
     """Return the part of an ITK error message that a user can act on."""
-    if "spacing is not supported" in message:
-        return "voxel spacing must be positive numbers; the header has zero or none"
-    if "Bad direction" in message:
-        return "the direction matrix is singular; give orthonormal direction cosines"
-    if "space vector coefficients" in message:
-        return "a space direction has a number that is not finite"
-    if "fread got only" in message or "bytes but received" in message:
-        return "the file is truncated: it holds fewer voxels than its header says"
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    if "File cannot be read" in message or "couldn't open" in message:
-        return "the file is truncated or its voxel data are missing"
+    for part, reason in _REASONS.items():
+        if part in message:
+            return reason
+    lines = [line.strip() for line in _RAISED_BY.sub("", message).splitlines() if line.strip()]
     return f"ITK cannot read it: {lines[-1] if lines else 'no reason given'}"

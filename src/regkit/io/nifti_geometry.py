@@ -68,7 +68,8 @@ def _index_to_ras(header: Any, path: Path) -> FloatArray:
         if _is_invertible(sform):
             _compare(header, sform, path)
             return sform
-        logger.warning("%s has a singular sform: its qform is used", path)
+        fault = "singular sform" if np.isfinite(sform).all() else "sform that is not finite"
+        logger.warning("%s has a %s: its qform is used", path, fault)
     if has_qform:
         _check_sizes(header)
         _check_quaternion(header, path)

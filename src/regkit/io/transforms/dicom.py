@@ -6,7 +6,7 @@ from pathlib import Path
 
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.formats import signature
-from regkit.io.transforms.format import ImagePair, TransformFormat
+from regkit.io.transforms.format import ImagePair, NamedImages, TransformFormat
 
 
 def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001
@@ -19,6 +19,12 @@ def _read(path: Path, images: ImagePair) -> AffineTransform:
     )
 
     return read_spatial_registration(path, images)
+
+
+def _named(path: Path, images: ImagePair) -> NamedImages:
+    from regkit.io.transforms.spatial_registration import images_named_by  # noqa: PLC0415
+
+    return images_named_by(path, images)
 
 
 def _write(transform: Transform, path: Path, images: ImagePair) -> None:
@@ -36,4 +42,5 @@ DICOM_REGISTRATION = TransformFormat(
     recognizes=_recognizes,
     read=_read,
     write=_write,
+    named=_named,
 )

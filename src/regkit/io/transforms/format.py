@@ -5,10 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from regkit.errors import TransformError
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.image_header import ImageHeader, ImageSource, header_of
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """Names of the two images in a transform file, such as frames of reference.
+
+    Parameters
+    ----------
+    fixed, moving
+        Name of the image, as the format holds it; None if the file does not name it.
+    """
+
+    fixed: Any = None
+    moving: Any = None
+
+    def swapped(self) -> NamedImages:
+        """Return the names for the inverse transform."""
+        return NamedImages(self.moving, self.fixed)
+
+
+NO_NAMES = NamedImages()
+
+
+def no_image_named(path: Path, images: ImagePair) -> NamedImages:  # noqa: ARG001
+    """Return the names of the images in a file of a format that holds none."""
+    return NO_NAMES
 
 
 @dataclass(frozen=True)
@@ -19,10 +46,13 @@ class ImagePair:
     ----------
     fixed, moving
         Image files, headers, or grids in memory; None where not given.
+    named
+        Names of the images from the file that the transform was read from.
     """
 
     fixed: ImageSource | None = None
     moving: ImageSource | None = None
+    named: NamedImages = NO_NAMES
 
     def fixed_header(self) -> ImageHeader | None:
         """Return the header of the fixed image; None if there is no fixed image."""
@@ -65,6 +95,8 @@ class TransformFormat:
     assumption
         Function of the first 4096 bytes of a file that was recognized; returns a sentence that
         says what was assumed, with the alternatives, empty if the file itself decides.
+    named
+        Function that returns the names of the images in a file.
     """
 
     name: str
@@ -76,6 +108,7 @@ class TransformFormat:
     linear_only: bool = True
     annotate: Callable[[Path, str], None] | None = None
     assumption: Callable[[bytes], str] = nothing_assumed
+    named: Callable[[Path, ImagePair], NamedImages] = no_image_named
 
 
 def require_affine(transform: Transform) -> AffineTransform:

@@ -14,7 +14,7 @@ from regkit.io.transforms.ants import ANTS
 from regkit.io.transforms.dicom import DICOM_REGISTRATION
 from regkit.io.transforms.elastix import ELASTIX
 from regkit.io.transforms.foreign import foreign_description
-from regkit.io.transforms.format import ImagePair, TransformFormat
+from regkit.io.transforms.format import NO_NAMES, ImagePair, NamedImages, TransformFormat
 from regkit.io.transforms.fsl import FSL
 from regkit.io.transforms.itk import ITK
 from regkit.io.transforms.json_matrix import JSON
@@ -50,11 +50,14 @@ class LoadedTransform:
         Name of the file's format.
     assumption
         Sentence that says what was assumed about the file; empty if nothing was.
+    named
+        Names of the two images in the file, such as frames of reference.
     """
 
     transform: Transform
     format: str
     assumption: str
+    named: NamedImages = NO_NAMES
 
 
 def read_transform(
@@ -107,12 +110,13 @@ def load_transform(
     chosen = _format_by_name(format) if format else _format_by_content(path, start)
     try:
         transform = chosen.read(path, ImagePair(fixed, moving))
+        named = chosen.named(path, ImagePair(fixed, moving))
     except RegkitError as error:
         raise type(error)(f"{path}: {error}") from error
     assumption = "" if format else chosen.assumption(start)
     if assumption:
         logger.warning("%s: %s", path, assumption)
-    return LoadedTransform(transform, chosen.name, assumption)
+    return LoadedTransform(transform, chosen.name, assumption, named)
 
 
 def write_transform(
@@ -123,6 +127,7 @@ def write_transform(
     fixed: ImageSource | None = None,
     moving: ImageSource | None = None,
     remark: str = "",
+    named: NamedImages = NO_NAMES,
 ) -> None:
     """Write a transform, whole or not at all.
 
@@ -138,6 +143,9 @@ def write_transform(
         The images, as for `read_transform`.
     remark
         One line about the transform, kept in the file where its format has a place (ITK's text).
+    named
+        Names of the images from the file that the transform was read from (`load_transform`); the
+        format dicom keeps them for an image that is not given.
 
     Raises
     ------
@@ -157,7 +165,7 @@ def write_transform(
         )
     with atomic_output(path.parent) as stage:
         try:
-            chosen.write(transform, stage.path(path.name), ImagePair(fixed, moving))
+            chosen.write(transform, stage.path(path.name), ImagePair(fixed, moving, named))
             if remark and chosen.annotate is not None:
                 chosen.annotate(stage.path(path.name), remark)
         except RegkitError as error:

@@ -27,8 +27,13 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import SAME, AffineTransform, Transform
 from regkit.io.dicom_image import decimals, uid_of, writing_dicom
 from regkit.io.dicom_required import code_item
-from regkit.io.dicom_source import DicomSource, is_dicom_image, read_dicom_source, related_series
-from regkit.io.transforms.format import ImagePair, require_affine
+from regkit.io.dicom_source import DicomSource, is_dicom_image, read_dicom_source
+from regkit.io.transforms.format import ImagePair, NamedImages, require_affine
+from regkit.io.transforms.registered_image import (
+    RegisteredImage,
+    image_of_item,
+    image_of_source,
+)
 from regkit.version import installed_version
 
 logger = logging.getLogger(__name__)
@@ -48,6 +53,8 @@ MATRIX_TYPES = {
     "similarity": "RIGID_SCALE",
     "affine": "AFFINE",
 }
+# Item of a Registration Sequence and the matrix from its image to the object's coordinates.
+_Registered = tuple[Any, FloatArray]
 IMAGE_CONTENT = ("125024", "Image Content-based Alignment", "DCM")
 
 
@@ -76,7 +83,16 @@ def write_spatial_registration(
     NotInvertibleError
         Its matrix is singular.
     """
-    affine = require_affine(transform)
+    named = [image_of_source(image) if image else None for image in (fixed, moving)]
+    _write(require_affine(transform), path, *named)
+
+
+def _write(
+    affine: AffineTransform,
+    path: Path,
+    fixed: RegisteredImage | None,
+    moving: RegisteredImage | None,
+) -> None:
     dataset = _patient_and_study(moving or fixed, affine)
     frames = [
         _frame(image, affine, role) for image, role in ((fixed, "fixed"), (moving, "moving"))
@@ -94,23 +110,37 @@ def write_spatial_registration(
     dataset.save_as(path, enforce_file_format=True)
 
 
+@writing_dicom()
 def write_registration_of(transform: Transform, path: Path, images: ImagePair) -> None:
-    """Write a linear transform between two images, which may be unknown or not DICOM."""
-    write_spatial_registration(transform, path, _source(images.fixed), _source(images.moving))
+    """Write a linear transform between two images, which may be unknown or not DICOM.
+
+    An image that is not given as DICOM is named as the file of the transform names it.
+    """
+    fixed, moving = (
+        image_of_source(source) if (source := _source(image)) else named
+        for image, named in (
+            (images.fixed, images.named.fixed),
+            (images.moving, images.named.moving),
+        )
+    )
+    _write(require_affine(transform), path, fixed, moving)
 
 
 def read_spatial_registration(path: Path, images: ImagePair) -> AffineTransform:
     """Read the map from fixed to moving points; the images choose among several registrations."""
-    dataset = _read_registration(path)
-    items = [(item, _matrix_of(item)) for item in dataset.RegistrationSequence]
-    fixed, moving = _item_of(items, images.fixed), _item_of(items, images.moving)
-    if fixed is None or moving is None or fixed is moving:
-        fixed, moving = _by_matrices(dataset, items)
+    (_, fixed), (_, moving) = _pair(_read_registration(path), images)
     return AffineTransform(moving).inverse() @ AffineTransform(fixed)
 
 
-def _patient_and_study(source: DicomSource | None, affine: AffineTransform) -> Dataset:
-    dataset, header = Dataset(), source.first if source else Dataset()
+def images_named_by(path: Path, images: ImagePair) -> NamedImages:
+    """Return what a registration says of its two images; those given choose as for reading."""
+    dataset = _read_registration(path)
+    fixed, moving = (image_of_item(dataset, item) for item, _ in _pair(dataset, images))
+    return NamedImages(fixed, moving)
+
+
+def _patient_and_study(image: RegisteredImage | None, affine: AffineTransform) -> Dataset:
+    dataset, header = Dataset(), image.header if image else Dataset()
     for name in SHARED_ATTRIBUTES:
         if name in header:
             dataset[name] = header[name]
@@ -138,9 +168,9 @@ def _patient_and_study(source: DicomSource | None, affine: AffineTransform) -> D
     return dataset
 
 
-def _frame(image: DicomSource | None, affine: AffineTransform, role: str) -> str:
+def _frame(image: RegisteredImage | None, affine: AffineTransform, role: str) -> str:
     """Return the UID of an image's frame of reference; a new one for an unknown image."""
-    if image is not None:
+    if image is not None and image.frame_of_reference:
         return image.frame_of_reference
     logger.warning(
         "the frame of reference of the %s image is unknown, so a new one stands for it and no "
@@ -151,11 +181,11 @@ def _frame(image: DicomSource | None, affine: AffineTransform, role: str) -> str
     return uid_of(str(affine.matrix.tolist()), role)
 
 
-def _registration(frame: str, image: DicomSource | None, to_fixed: AffineTransform) -> Dataset:
+def _registration(frame: str, image: RegisteredImage | None, to_fixed: AffineTransform) -> Dataset:
     item, matrix, registration = Dataset(), Dataset(), Dataset()
     item.FrameOfReferenceUID = frame
-    if image is not None:
-        item.ReferencedImageSequence = Sequence(image.references())
+    if image is not None and image.references:
+        item.ReferencedImageSequence = Sequence(image.references)
     matrix.FrameOfReferenceTransformationMatrixType = MATRIX_TYPES[to_fixed.model]
     matrix.FrameOfReferenceTransformationMatrix = decimals(to_fixed.matrix.ravel())
     registration.MatrixSequence = Sequence([matrix])
@@ -164,22 +194,32 @@ def _registration(frame: str, image: DicomSource | None, to_fixed: AffineTransfo
     return item
 
 
-def _add_instance_references(dataset: Dataset, images: list[DicomSource]) -> None:
+def _add_instance_references(dataset: Dataset, images: list[RegisteredImage]) -> None:
     """Name every image of the object by study and series (Common Instance Reference, C.12.2)."""
-    here, elsewhere = [], []
-    for image in dict.fromkeys(images):
-        series = related_series(image)
-        if image.first.StudyInstanceUID == dataset.StudyInstanceUID:
-            here.append(series)
+    studies: dict[str, dict[str, dict[str, Dataset]]] = {}
+    for image in images:
+        for reference in image.references:
+            instance = str(reference.ReferencedSOPInstanceUID)
+            if instance in image.series:
+                study, series = image.series[instance]
+                studies.setdefault(study, {}).setdefault(series, {})[instance] = reference
+    for uid, found in studies.items():
+        items = Sequence([_series(name, list(named.values())) for name, named in found.items()])
+        if uid == dataset.StudyInstanceUID:
+            dataset.ReferencedSeriesSequence = items
             continue
-        study = Dataset()
-        study.StudyInstanceUID = image.first.StudyInstanceUID
-        study.ReferencedSeriesSequence = Sequence([series])
-        elsewhere.append(study)
-    if here:
-        dataset.ReferencedSeriesSequence = Sequence(here)
-    if elsewhere:
-        dataset.StudiesContainingOtherReferencedInstancesSequence = Sequence(elsewhere)
+        other = Dataset()
+        other.StudyInstanceUID, other.ReferencedSeriesSequence = uid, items
+        elsewhere = dataset.setdefault("StudiesContainingOtherReferencedInstancesSequence", [])
+        elsewhere.value.append(other)
+
+
+def _series(uid: str, references: list[Dataset]) -> Dataset:
+    """Return an item of a Referenced Series Sequence."""
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ReferencedInstanceSequence = Sequence(references)
+    return series
 
 
 def _read_registration(path: Path) -> Any:
@@ -221,15 +261,24 @@ def _matrix_of(item: Any) -> FloatArray:
     return product
 
 
-def _item_of(items: list[tuple[Any, FloatArray]], image: Any) -> FloatArray | None:
-    """Return the matrix of the item that is about an image; None without or with several."""
+def _pair(dataset: Any, images: ImagePair) -> tuple[_Registered, _Registered]:
+    """Return the items of the fixed and of the moving image; the images choose among several."""
+    items = [(item, _matrix_of(item)) for item in dataset.RegistrationSequence]
+    fixed, moving = _item_of(items, images.fixed), _item_of(items, images.moving)
+    if fixed is None or moving is None or fixed is moving:
+        return _by_matrices(dataset, items)
+    return fixed, moving
+
+
+def _item_of(items: list[_Registered], image: Any) -> _Registered | None:
+    """Return the item that is about an image; None without or with several."""
     source = _source(image)
     if source is None:
         return None
     header = source.first
-    by_image = [matrix for item, matrix in items if _refers_to(item, header.SOPInstanceUID)]
+    by_image = [found for found in items if _refers_to(found[0], header.SOPInstanceUID)]
     frame = header.get("FrameOfReferenceUID")
-    by_frame = [matrix for item, matrix in items if item.get("FrameOfReferenceUID") == frame]
+    by_frame = [found for found in items if found[0].get("FrameOfReferenceUID") == frame]
     found = by_image or by_frame
     return found[0] if len(found) == 1 else None
 
@@ -239,27 +288,30 @@ def _refers_to(item: Any, instance: str) -> bool:
     return any(reference.get("ReferencedSOPInstanceUID") == instance for reference in references)
 
 
-def _by_matrices(
-    dataset: Any, items: list[tuple[Any, FloatArray]]
-) -> tuple[FloatArray, FloatArray]:
-    """Return the matrices of the fixed and of the moving image.
+def _by_matrices(dataset: Any, items: list[_Registered]) -> tuple[_Registered, _Registered]:
+    """Return the items of the fixed and of the moving image.
 
     The fixed image is the one that defines the object's coordinates: its matrix is the identity.
     """
-    moving = [matrix for _, matrix in items if not np.allclose(matrix, np.eye(4), atol=SAME)]
-    if not moving:
-        return np.eye(4), np.eye(4)
-    if len(moving) == 1:
-        return np.eye(4), moving[0]
-    own = dataset.get("FrameOfReferenceUID")
-    fixed = [matrix for item, matrix in items if item.get("FrameOfReferenceUID") == own]
-    if len(items) == 2 and len(fixed) == 1:
-        other = next(matrix for _, matrix in items if matrix is not fixed[0])
-        return fixed[0], other
+    own = Dataset()
+    own.FrameOfReferenceUID = dataset.get("FrameOfReferenceUID")
+    in_own = [f for f in items if f[0].get("FrameOfReferenceUID") == own.FrameOfReferenceUID]
+    moving = [found for found in items if not _is_identity(found)]
+    if len(moving) < 2:
+        still = [*filter(_is_identity, in_own), *filter(_is_identity, items), (own, np.eye(4))]
+        fixed = still[0][0]
+        others = moving or [found for found in items if found[0] is not fixed]
+        return (fixed, np.eye(4)), others[0] if len(others) == 1 else (own, np.eye(4))
+    if len(items) == 2 and len(in_own) == 1:
+        return in_own[0], next(found for found in items if found is not in_own[0])
     raise TransformError(
         f"it registers {len(moving)} images to one frame of reference; say which two are meant: "
         "give their DICOM images (--fixed, --moving)"
     )
+
+
+def _is_identity(found: _Registered) -> bool:
+    return bool(np.allclose(found[1], np.eye(4), atol=SAME))
 
 
 def _source(image: Any) -> DicomSource | None:
