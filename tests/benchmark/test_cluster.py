@@ -142,10 +142,12 @@ def test_a_wrong_parameter_is_told_once(scheduler, tmp_path):
         run_benchmark(plan_of("fine", 3, blur=1), tmp_path, connection.run)
 
 
-def test_a_cluster_that_is_not_there_is_told(scheduler, monkeypatch):
+def test_a_cluster_that_is_not_there_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "scheduler.json"  # the workers of other tests may still be known elsewhere
     with (
+        scheduling(file),
         pytest.raises(BenchmarkError, match=r"has no workers; start some with `dask worker"),
-        DaskCluster(str(scheduler)).connected(),
+        DaskCluster(str(file)).connected(),
     ):
         pass
     monkeypatch.setattr("regkit.benchmark.dask_executor.CONNECT_TIMEOUT_S", 1)
