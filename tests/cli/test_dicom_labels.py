@@ -21,6 +21,8 @@ from regkit.report.dicom_output import read_dicom_pair
 from regkit.report.record import Inputs
 from regkit.report.save import save_registration
 
+pytestmark = pytest.mark.end_to_end
+
 GRID = Grid((8, 30, 40), (1.5, 1.5, 3.0), (-30.0, -20.0, 100.0))
 
 

@@ -17,6 +17,8 @@ from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import grid_from_sitk
 from regkit.io import read_volume, write_volume
 
+pytestmark = pytest.mark.end_to_end
+
 FIXED = Grid((16, 20, 22), (3.0, 3.0, 4.0), (-30.0, -25.0, -30.0))
 MOVING = Grid(
     (14, 18, 20), (3.5, 3.5, 4.5), (-30.0, -27.0, -31.0), tuple(rotation_matrix((3, 2, 5)).ravel())

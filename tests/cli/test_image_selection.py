@@ -9,6 +9,8 @@ import SimpleITK as sitk
 from dicom_files import save_dicom, tomogram, write_slices
 from regkit import read_volume
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def study(tmp_path):

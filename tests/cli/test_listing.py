@@ -204,6 +204,7 @@ def test_show_explains_what_is_missing(elsewhere: dict[str, str]) -> None:
     assert row(shown.stdout, "status") == "status needs no-such: pip install no-such"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -12,6 +12,8 @@ from regkit import DisplacementField, Grid, LabelMap, rigid, write_transform
 from regkit.cli.requests.output_prefix import output_prefix
 from regkit.io import read_volume, write_volume
 
+pytestmark = pytest.mark.end_to_end
+
 MOTION = rigid((2, -3, 4), (5, -6, 7))
 
 

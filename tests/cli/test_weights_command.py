@@ -70,6 +70,7 @@ def test_methods_without_weights_say_how_to_get_them() -> None:
     assert listed["identity"] == ""
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -23,6 +23,7 @@ def marked(grid: int, at, width=0.15) -> torch.Tensor:
     return torch.exp(-away / (2 * width**2))[None, None]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("grid", [32, 64, 96])
 def test_before_training_it_says_the_mean_pose(grid) -> None:
     localiser = ZoomingLocalizer(3, grid, 0.125, MEAN)

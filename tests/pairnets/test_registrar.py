@@ -110,6 +110,7 @@ def test_what_the_network_sees_is_upright_whatever_the_grid(monkeypatch) -> None
     assert np.corrcoef(seen[0][both], seen[1][both])[0, 1] > 0.98
 
 
+@pytest.mark.registration
 def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
     """Of twice the size and beside the body: the network still has the body in its middle."""
     look = ImageDomain(modalities=("ct",), extent_mm=(344.0, 254.0, 364.0), ranges=ANYTHING)

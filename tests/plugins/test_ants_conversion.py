@@ -7,8 +7,6 @@ from regkit import AffineTransform, Grid, Volume, resample, rigid
 from regkit.geometry.rotation import rotation_matrix
 from regkit_ants.conversion import read_affine, volume_to_ants, write_affine
 
-ants = pytest.importorskip("ants")
-
 TURN = rotation_matrix((20, -15, 30))
 GRIDS = {
     "plain": Grid((7, 8, 9)),
@@ -21,12 +19,18 @@ GRIDS = {
 }
 
 
+@pytest.fixture
+def ants():
+    return pytest.importorskip("ants")  # takes seconds, so not for every test run
+
+
 def _volume(grid: Grid) -> Volume:
     return Volume(np.random.default_rng(0).random(grid.shape_zyx), grid)
 
 
+@pytest.mark.registration
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
-def test_every_voxel_is_where_it_was(grid: Grid) -> None:
+def test_every_voxel_is_where_it_was(grid: Grid, ants) -> None:
     volume = _volume(grid)
     image = volume_to_ants(volume)
     assert image.shape == grid.shape_zyx[::-1]
@@ -36,8 +40,11 @@ def test_every_voxel_is_where_it_was(grid: Grid) -> None:
         np.testing.assert_allclose(point, grid.to_physical((z, y, x)), atol=1e-4)
 
 
+@pytest.mark.registration
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
-def test_ants_resamples_through_a_written_transform_as_regkit_does(grid: Grid, tmp_path) -> None:
+def test_ants_resamples_through_a_written_transform_as_regkit_does(
+    grid: Grid, tmp_path, ants
+) -> None:
     moving = _volume(Grid((20, 22, 24), (1.5, 1.5, 1.5), tuple(np.subtract(grid.centre, 16))))
     transform = rigid((10, -5, 20), (2, -3, 1), grid.centre)
     write_affine(transform, tmp_path / "t.mat")

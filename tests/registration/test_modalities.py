@@ -15,6 +15,8 @@ from regkit.registrar import Pair
 from regkit.registration.modalities import with_modalities
 from regkit.testing.phantom_pairs import plain_problem
 
+pytestmark = pytest.mark.registration
+
 
 @pytest.fixture(scope="module")
 def told() -> Pair:

@@ -139,6 +139,7 @@ def test_odd_images_are_shown_too(fill: float, modality: str) -> None:
         assert Reader(Volume(array, GRID, modality)._repr_html_()).picture.size > 0
 
 
+@pytest.mark.end_to_end
 @pytest.mark.timeout(60)
 def test_large_and_noisy_volumes_stay_small() -> None:
     slices = np.random.default_rng(1).standard_normal((32, 512, 512), np.float32)

@@ -194,6 +194,7 @@ def test_before_is_what_the_headers_say_unless_the_images_do_not_meet() -> None:
 shapes = st.tuples(*[st.integers(1, 4)] * 3)
 
 
+@pytest.mark.end_to_end
 @settings(max_examples=8, deadline=None)
 @given(shapes, shapes, st.sampled_from(["", "ct", "pet", "mr"]), st.sampled_from([0, 7, 1e30]))
 def test_no_image_is_too_odd_for_a_picture(fixed, moving, modality, top) -> None:

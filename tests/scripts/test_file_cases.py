@@ -1,6 +1,10 @@
 """Files with a known right answer: every line of the benchmark is right."""
 
+import pytest
+
 import file_cases
+
+pytestmark = pytest.mark.end_to_end
 
 
 def test_every_file_has_its_right_answer(shared_files):

@@ -75,6 +75,7 @@ def offer(toy: str, owner: Plugin = OWNER, **claims: Any) -> RegisteredSpec[Meth
     return RegisteredSpec(MethodSpec(**spec), owner)
 
 
+@pytest.mark.conformance
 def test_an_honest_method_passes_everything() -> None:
     found = list(run_checks(offer("Centroid")))
     assert [o.check for o in found] == list(CHECKS)
@@ -83,6 +84,7 @@ def test_an_honest_method_passes_everything() -> None:
     ]
 
 
+@pytest.mark.conformance
 def test_a_deformable_method_passes_everything() -> None:
     found = list(run_checks(offer("Warps", model="deformable")))
     assert {o.status for o in found} == {"ok", "not declared"}, found

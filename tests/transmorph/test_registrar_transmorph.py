@@ -118,6 +118,7 @@ def test_it_sees_windows_of_hu_and_suv_and_no_table(monkeypatch) -> None:
     assert told["fixed"]["removed_ml"] > 0
 
 
+@pytest.mark.registration
 def test_another_field_of_view_is_centred_on_the_body(monkeypatch) -> None:
     shown = []
     wide = phantom_pairs.covering(centre=(70.0, -60.0, 50.0), margin=200.0)
