@@ -250,21 +250,20 @@ REFUSED = {
 }
 
 
-def test_the_small_files_with_a_right_answer(shared_data):
-    cases = shared_data.parent / "cases" / "files"
-    if not cases.is_dir():
-        pytest.skip("needs the small files in shared/cases/files")
+def test_the_small_files_with_a_right_answer(shared_files):
     for name, slices in CASES.items():
-        assert len(read_volume(cases / name).array) == slices, name
+        assert len(read_volume(shared_files / name).array) == slices, name
     for name, match in REFUSED.items():
         with pytest.raises(FileFormatError, match=match):
-            read_volume(cases / name)
-    windows = [read_volume(cases / "nm_2win_novec.dcm", window=window).array for window in (1, 2)]
-    stored = pydicom.dcmread(cases / "nm_2win_novec.dcm").pixel_array
+            read_volume(shared_files / name)
+    windows = [
+        read_volume(shared_files / "nm_2win_novec.dcm", window=window).array for window in (1, 2)
+    ]
+    stored = pydicom.dcmread(shared_files / "nm_2win_novec.dcm").pixel_array
     np.testing.assert_array_equal(np.concatenate(windows), stored)
-    dose = pydicom.dcmread(cases / "rtdose.dcm")
+    dose = pydicom.dcmread(shared_files / "rtdose.dcm")
     np.testing.assert_allclose(
-        read_volume(cases / "rtdose.dcm").array, dose.pixel_array * 0.001, rtol=1e-6
+        read_volume(shared_files / "rtdose.dcm").array, dose.pixel_array * 0.001, rtol=1e-6
     )
 
 

@@ -63,7 +63,8 @@ def test_nothing_but_place_and_names_changes(kind, tmp_path):
         assert after.SOPInstanceUID != before.SOPInstanceUID
         (origin,) = after.SourceImageSequence
         assert origin.ReferencedSOPInstanceUID == before.SOPInstanceUID
-        assert_conformant(new)
+    for file in files:
+        assert_conformant(file)
 
 
 def test_compressed_pixels_stay_compressed(tmp_path):

@@ -33,19 +33,11 @@ NAMED = {
 }
 
 
-@pytest.fixture
-def file_cases(shared_data):
-    folder = shared_data.parent / "cases" / "files"
-    if not folder.is_dir():
-        pytest.skip("needs the small files in shared/cases/files")
-    return folder
-
-
-def test_the_files_are_read_where_they_are(file_cases, caplog):
+def test_the_files_are_read_where_they_are(shared_files, caplog):
     for name, (spacing, origin, says) in READ.items():
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            volume = read_volume(file_cases / name)
+            volume = read_volume(shared_files / name)
         np.testing.assert_allclose(volume.grid.spacing, spacing, atol=1e-6, err_msg=name)
         np.testing.assert_allclose(volume.grid.origin, origin, atol=1e-4, err_msg=name)
         assert len(caplog.messages) == bool(says), name
@@ -53,12 +45,12 @@ def test_the_files_are_read_where_they_are(file_cases, caplog):
         assert volume.array.min() == 100, name
 
 
-def test_what_is_no_image_is_named(file_cases):
+def test_what_is_no_image_is_named(shared_files):
     for name, kind in NAMED.items():
         with pytest.raises(FileFormatError, match=kind):
-            read_volume(file_cases / name)
+            read_volume(shared_files / name)
 
 
-def test_labeled_landmarks_agree_in_any_order(file_cases):
-    for case in read_dataset(file_cases / "lm_dataset"):
+def test_labeled_landmarks_agree_in_any_order(shared_files):
+    for case in read_dataset(shared_files / "lm_dataset"):
         np.testing.assert_allclose(case.fixed_landmarks, case.moving_landmarks)

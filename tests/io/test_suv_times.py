@@ -337,12 +337,9 @@ REPORTED = {
 }  # fmt: skip
 
 
-def test_reported_cases(shared_data):
-    cases = shared_data.parent / "cases" / "files"
-    if not cases.is_dir():
-        pytest.skip("needs the cases in shared/cases/files")
-    found = {name: float(np.median(read_volume(cases / name).array)) for name in REPORTED}
+def test_reported_cases(shared_files):
+    found = {name: float(np.median(read_volume(shared_files / name).array)) for name in REPORTED}
     assert found == pytest.approx(REPORTED, rel=1e-4)
-    tomogram = read_volume(cases / "nm_rwv.dcm").array
-    stored = pydicom.dcmread(cases / "nm_rwv.dcm").pixel_array
+    tomogram = read_volume(shared_files / "nm_rwv.dcm").array
+    stored = pydicom.dcmread(shared_files / "nm_rwv.dcm").pixel_array
     np.testing.assert_allclose(np.sort(tomogram, axis=None), 2.5 * np.sort(stored, axis=None))
