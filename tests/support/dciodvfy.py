@@ -8,7 +8,10 @@ import pytest
 
 
 def assert_conformant(file: Path) -> None:
-    """Fail with the errors that dciodvfy finds; skip the test where it is not installed."""
+    """Fail with the errors that dciodvfy finds; skip the test where it is not installed.
+
+    To be called last: what comes after it would be skipped too.
+    """
     program = shutil.which("dciodvfy")
     if program is None:
         pytest.skip("needs dciodvfy (Debian's dicom3tools)")

@@ -162,7 +162,7 @@ def _is_inside(points: FloatArray, polygon: FloatArray) -> NDArray[np.bool_]:
     """Return which points are inside a polygon, by even and odd crossings, or on its border.
 
     The points are sorted along the second axis, so that an edge meets only those beside it:
-    skimage, which compares every point with every edge, takes ten times as long.
+    skimage, which compares every point with every edge, takes over ten times as long.
     """
     order = np.argsort(points[:, 1], kind="stable")
     x, y = points[order].T
