@@ -91,7 +91,8 @@ class ShortAxis:
         }
         text = json.dumps(record, indent=2) + "\n"
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
-        discard_earlier(stage, prefix, (".tfm", ".h5"), inputs.run_id)
+        series = [f"_{view.key}_dicom" for view in VIEWS]
+        discard_earlier(stage, prefix, (".tfm", ".h5", *series), inputs.run_id)
         files = sorted(path.name for path in stage.hidden.iterdir())
         return Saved(record, tuple(stage.target / name for name in files))
 

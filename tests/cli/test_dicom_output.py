@@ -109,10 +109,32 @@ def test_a_shorter_series_leaves_no_slice_of_the_longer_one(folders, registered)
     arguments = ("register", folders / "small", folders / "pt", "-m", "identity", "--dicom")
     out = folders / "again" / "r"
     run("register", folders / "ct", folders / "pt", "-m", "identity", "--dicom", "-o", out)
-    force = ("--force",) if "--force" in run("register", "--help") else ()
-    result = run(*arguments, "-o", out, *force)
+    result = run(*arguments, "-o", out, "--force")
     assert result.startswith(("0", "3")), result
     assert len(list((folders / "again" / "r_dicom").iterdir())) == 9
+
+
+def test_series_of_another_run_do_not_stay_beside_its_record(folders, tmp_path):
+    pair, out = (folders / "ct", folders / "mr"), tmp_path / "r"
+    run("register", *pair, "-m", "identity", "--dicom", "--moved", "-o", out)
+    assert {"r_dicom", "r_moved_dicom"} <= {path.name for path in tmp_path.iterdir()}
+    (tmp_path / "r_moved_dicom" / "notes.txt").write_text("mine")
+    other = (folders / "ct", folders / "pt")
+    assert run("register", *other, "-m", "identity", "-o", out).startswith("1")
+    assert len(list((tmp_path / "r_dicom").iterdir())) == FIXED.shape_zyx[0]
+    assert run("register", *other, "-m", "identity", "-o", out, "--force").startswith(("0", "3"))
+    assert not (tmp_path / "r_dicom").exists()
+    assert [path.name for path in (tmp_path / "r_moved_dicom").iterdir()] == ["notes.txt"]
+
+
+def test_a_series_that_is_an_input_stays(folders, tmp_path):
+    out = tmp_path / "r"
+    run("register", folders / "ct", folders / "mr", "-m", "identity", "--dicom", "-o", out)
+    series = tmp_path / "r_dicom"
+    before = {file.name: file.read_bytes() for file in series.iterdir()}
+    result = run("register", folders / "ct", series, "-m", "identity", "-o", out, "--force")
+    assert result.startswith(("0", "3")), result
+    assert {file.name: file.read_bytes() for file in series.iterdir()} == before
 
 
 @pytest.mark.parametrize("which", ["fixed", "moving"])

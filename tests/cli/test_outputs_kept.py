@@ -154,6 +154,7 @@ def transforms(tmp_path):
     return tmp_path
 
 
+ANY_TRANSFORM = ("out.h5", "out.tfm", "out.txt")  # other formats hold a matrix only
 COMMANDS = {
     "convert": (("convert", "a.tfm"), ("convert", "b.tfm")),
     "invert": (("invert", "a.tfm"), ("invert", "b.tfm")),
@@ -166,13 +167,8 @@ COMMANDS = {
 @pytest.mark.parametrize(
     ("command", "out"),
     [
-        *product(
-            ("convert", "invert", "compose"),
-            ("out.h5", "out.tfm", "out.json", "out.lta", "out.txt"),
-        ),
-        *product(
-            ("field", "chain"), ("out.h5", "out.tfm", "out.txt")
-        ),  # others hold a matrix only
+        *product(("convert", "invert", "compose"), (*ANY_TRANSFORM, "out.json", "out.lta")),
+        *product(("field", "chain"), ANY_TRANSFORM),
     ],
 )
 def test_a_transform_is_replaced_by_itself_or_by_force(run, transforms, monkeypatch, command, out):

@@ -72,6 +72,17 @@ def test_typical_images(name):
     assert guess.reason
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_a_sample_is_not_of_the_same_columns(columns, monkeypatch):
+    """In steps of a whole row, half a row or a quarter, a sample would miss the patient."""
+    values = np.full((40, 64, 64), -1000.0)
+    values[:, 8:56, 4:14] = 40.0
+    volume = Volume(values, Grid(values.shape, (1.0, 1.0, 3.0)))
+    assert guess_modality(volume).modality == "ct"
+    monkeypatch.setattr("regkit.similarity.modality_guess.SAMPLES", 40 * 64 * columns)
+    assert guess_modality(volume).modality == "ct"
+
+
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_images_that_do_not_tell(name):
     values, spacing, reason = UNKNOWN[name]

@@ -12,7 +12,7 @@ from dicom_sources import suv_factor, write_source
 from regkit.cli import app
 from regkit.geometry.sitk_bridge import grid_from_sitk
 from regkit.geometry.transform import AffineTransform
-from regkit.io import write_volume
+from regkit.io import read_volume, write_volume
 from regkit.registrar import Estimate
 from regkit_classic.identity import Identity
 from regkit_ventricle.dicom_slices import PROGRESSION, VIEW_CODES, in_patient
@@ -77,6 +77,14 @@ def test_a_workstation_finds_the_views_where_they_are(reoriented):
     for view in VIEWS:
         for file in sorted((out / f"a_{view.key}_dicom").iterdir())[:2]:
             assert_conformant(file)
+
+
+def test_series_of_another_run_do_not_stay(reoriented):
+    out, source, _ = reoriented
+    image = read_volume(source)
+    write_volume(image.with_array(2 * image.array), out / "brighter.nii.gz")
+    assert reorient(out / "brighter.nii.gz", "-o", out / "a", "--force").exit_code == 0
+    assert not list(out.glob("a_*_dicom"))
 
 
 def test_the_short_axis_runs_along_the_ventricle(reoriented):

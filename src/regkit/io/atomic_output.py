@@ -56,7 +56,10 @@ class OutputStage:
         return staged_file
 
     def discard_stale(self, name: str) -> None:
-        """Remove an older file of this name when the new ones appear, unless it is one of them."""
+        """Remove an older file of this name when the new ones appear, unless it is one of them.
+
+        A folder below the target that is empty then is removed too.
+        """
         self._stale.add(self.target / name)
 
     def refuse_input(self, name: str) -> None:
@@ -76,8 +79,17 @@ class OutputStage:
         for path, final in moves:
             path.replace(final)
         for old in self._stale.difference(final for _, final in moves):
-            if not _is_input(old, self._inputs):
-                old.unlink(missing_ok=True)
+            in_folder = old.parent != self.target
+            if _is_input(old, self._inputs) or (in_folder and self._is_input_folder(old.parent)):
+                continue
+            old.unlink(missing_ok=True)
+            if in_folder:
+                _remove_empty([old.parent])
+
+    def _is_input_folder(self, folder: Path) -> bool:
+        """Return whether a folder is an input, or lies in one, such as a DICOM series."""
+        inputs = [path.resolve() for path in self._inputs if path.is_dir()]
+        return any(folder.resolve().is_relative_to(path) for path in inputs)
 
     def _check_replaceable(self, staged: Path, existing: Path) -> None:
         refuse_input(existing, self._inputs)

@@ -113,8 +113,15 @@ def series_folder(name: str, stage: OutputStage) -> Path:
                 "a new or empty folder"
             )
         stage.refuse_input(f"{name}/{old.name}")
-        stage.discard_stale(f"{name}/{old.name}")
+    discard_series(name, stage)
     return stage.path(f"{name}/{file_name(1)}").parent
+
+
+def discard_series(name: str, stage: OutputStage) -> None:
+    """Remove the files of an older series of regkit's when the new files appear."""
+    for old in (stage.target / name).glob("[!.]*"):
+        if old.is_file() and is_own_file(old):
+            stage.discard_stale(f"{name}/{old.name}")
 
 
 def _derivation(result: RegistrationResult, pair: DicomPair) -> Derivation:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from regkit.report.dicom_output import DicomPair
 
 # Not every registration writes these: files of an earlier run must not stay beside the new ones.
+# Those without a suffix are folders of DICOM series.
 OPTIONAL_ENDINGS = (
     ".tfm", ".h5", "_labels.nii.gz", "_labels.dcm", ".html", "_warped.nii.gz", "_moved.nii.gz",
-    "_reg.dcm",
+    "_reg.dcm", "_dicom", "_moved_dicom",
 )  # fmt: skip
 ENDINGS = (
     ".json", ".png", *OPTIONAL_ENDINGS, "_dicom/0001.dcm", "_moved_dicom/0001.dcm",
@@ -104,19 +105,26 @@ def save_registration(
 def discard_earlier(stage: OutputStage, prefix: str, endings: Iterable[str], run_id: str) -> None:
     """Remove files of another run that this one does not write; those of the same run may stay.
 
+    Of a folder only the DICOM images that regkit derived are removed.
+
     Parameters
     ----------
     stage, prefix
         Output folder, and beginning of the file names.
     endings
-        Endings of the names of the files.
+        Endings of the names of the files, and, without a suffix, of folders of DICOM series.
     run_id
         Digest of this run.
     """
     if run_id and read_record(stage.target / f"{prefix}.json").get("run_id") == run_id:
         return
     for ending in endings:
-        stage.discard_stale(f"{prefix}{ending}")
+        if "." in ending:
+            stage.discard_stale(f"{prefix}{ending}")
+        elif (stage.target / f"{prefix}{ending}").is_dir():
+            from regkit.report.dicom_output import discard_series  # noqa: PLC0415 - loads pydicom
+
+            discard_series(f"{prefix}{ending}", stage)
 
 
 def _write_images(

@@ -125,7 +125,9 @@ def guess_modality(volume: Volume) -> ModalityGuess:
 
 def _facts(volume: Volume) -> _Facts:
     flat = volume.array.ravel()
-    values = flat[:: max(1, flat.size // SAMPLES)].astype(np.float64)
+    if flat.size > SAMPLES:  # anywhere: with equal steps it could be the same columns of each row
+        flat = flat[np.random.default_rng(0).integers(flat.size, size=SAMPLES)]
+    values = flat.astype(np.float64)
     grid = volume.grid
     sides = np.multiply(grid.shape_zyx[::-1], grid.spacing)
     upright = int(np.argmax(np.abs(np.reshape(grid.direction, (3, 3))[2])))
