@@ -1,11 +1,16 @@
 """What starting regkit imports, and what it must not."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from regkit import Grid, write_volume
+from regkit.datasets.folder import write_dataset
 from regkit.testing.declaration_checks import HEAVY
+from regkit.testing.phantom import thorax
 
 pytestmark = pytest.mark.end_to_end
 
@@ -70,3 +75,44 @@ def test_importing_regkit_for_an_image_needs_no_optional_package() -> None:
     )
     imported = {name.partition(".")[0] for name in probe.stdout.split()}
     assert imported & {"torch", "ants", "SimpleITK", "matplotlib", "nibabel", "pydicom"} == set()
+
+
+WORKER_PROBE = """
+import json, sys
+import regkit.benchmark.worker
+from regkit.benchmark.case_source import DatasetRef
+from regkit.benchmark.method_runner import MethodRunner
+from regkit.benchmark.plan import Method, Plan
+folder, method = sys.argv[1:]
+runner = MethodRunner(Plan(DatasetRef(folder), ()), Method(method, method))
+ready = sorted(sys.modules)
+facts = runner.run(0, "one", folder, lambda **_: None)
+print(json.dumps({"ready": ready, "done": sorted(sys.modules), "status": facts["status"]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def one_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("case")
+    grid = Grid((16, 14, 16), (24.0, 24.0, 24.0), (-180.0, -160.0, -180.0))
+    for name, modality in (("fixed.nii.gz", "pet"), ("moving.nii.gz", "ct")):
+        write_volume(thorax(grid, modality), folder / name)
+    write_dataset(
+        folder, "one", [{"id": "one", "fixed": "fixed.nii.gz", "moving": "moving.nii.gz"}]
+    )
+    return folder
+
+
+@pytest.mark.parametrize("method", ["identity", "moments"])
+def test_a_benchmark_worker_imports_what_its_method_and_its_case_need(
+    one_case: Path, method: str
+) -> None:
+    """Metrics that reconstruct, or read labels, load what they need where a case has it."""
+    command = [sys.executable, "-c", WORKER_PROBE, str(one_case), method]
+    probe = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(probe.stdout.splitlines()[-1])
+    assert told["status"] == "ok"
+    heavy = {"torch", "ants", "itk", "numba", "matplotlib", "skimage"}
+    assert heavy & set(told["done"]) == set()
+    for_files_and_scores = {"scipy.ndimage", "scipy.interpolate", "nibabel", "pydicom"}
+    assert for_files_and_scores & set(told["ready"]) == set()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-from regkit.errors import ParameterError
 from regkit.registrar import Estimate, Pair
+from regkit.registration.device import check_device_name
 from regkit.registration.parameters import check_ranges
 
 MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
@@ -75,8 +74,7 @@ class InstanceOptimization:
             rate=(1e-9, 1),
             seed=(0, 2**31),
         )
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise ParameterError(f"device takes auto, cpu, cuda or cuda:N, got '{self.device}'")
+        check_device_name(self.device)
 
     def register(self, pair: Pair) -> Estimate:
         """Return the corrected initial transform, or that itself where nothing scores higher."""
@@ -85,11 +83,6 @@ class InstanceOptimization:
     def _fast(self, pair: Pair) -> Estimate:
         from regkit_instance.refinement import RefinementSettings, refine  # noqa: PLC0415 - loads numba
 
-        device = None
-        if self.device.startswith("cuda"):
-            from regkit.learning.device import device_named  # noqa: PLC0415 - loads torch
-
-            device = device_named(self.device)
         settings = RefinementSettings(
             self.measure,
             self.model,
@@ -99,7 +92,7 @@ class InstanceOptimization:
             self.seed,
             self.finest_mm,
         )
-        return refine(pair, settings, device)
+        return refine(pair, settings, self.device)
 
     def _as_published(self, pair: Pair) -> Estimate:
         from regkit_instance.torch_backend.chen2024 import refine_chen2024  # noqa: PLC0415 - loads torch

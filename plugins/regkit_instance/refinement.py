@@ -11,6 +11,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
+from regkit.registration.device import is_gpu
 from regkit_instance.gradient_measure import GradientFieldMeasure
 from regkit_instance.measures import EDGE_WEIGHT, Measure, WeightedSum
 from regkit_instance.motion import Model, Motion
@@ -45,9 +46,7 @@ class RefinementSettings:
     finest_mm: float = 0.0
 
 
-def refine(
-    pair: Pair, settings: RefinementSettings, device: torch.device | None = None
-) -> Estimate:
+def refine(pair: Pair, settings: RefinementSettings, device: str = "auto") -> Estimate:
     """Return the local optimum reached from the initial transform, or that if it scores higher.
 
     Parameters
@@ -57,14 +56,20 @@ def refine(
     settings
         Parameters of the refinement.
     device
-        Device of torch; None for the compiled loops on the CPU.
+        Device: ``cuda`` or ``cuda:N`` for torch; ``auto`` and ``cpu`` for the compiled loops.
 
     Raises
     ------
     RegistrationError
         An image is constant, or the images overlap too little under the initial transform.
+    DeviceError
+        This machine has no such GPU.
     """
-    return _Refinement(pair, settings, device).run()
+    if not is_gpu(device):
+        return _Refinement(pair, settings, None).run()
+    from regkit.learning.device import device_named  # noqa: PLC0415 - loads torch
+
+    return _Refinement(pair, settings, device_named(device)).run()
 
 
 class _Refinement:

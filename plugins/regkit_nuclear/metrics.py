@@ -17,16 +17,13 @@ from os import PathLike
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 
 from regkit.datasets.case import Case
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import Volume
 from regkit.metrics.evaluation import Evaluation, NotKnownError
-from regkit_nuclear.phantoms.thorax.anatomy import attenuation
 from regkit_nuclear.spect.attenuation import attenuation_on
-from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections, read_projections
 
 PROJECTIONS = "projections"
@@ -96,15 +93,19 @@ def _images(evaluation: Evaluation) -> tuple[FloatArray, FloatArray]:
     """Return the AC images with the estimate and with the truth, each divided by its mean."""
     case, truth = evaluation.case, evaluation.truth
     if evaluation not in _estimates:
-        _estimates[evaluation] = _corrected(case, evaluation.result.transform)
+        _estimates[evaluation] = _corrected(case, evaluation.result.transform, evaluation.device)
     if case not in _references:
-        _references[case] = _corrected(case, truth)
+        _references[case] = _corrected(case, truth, evaluation.device)
     return _estimates[evaluation], _references[case]
 
 
-def _corrected(case: Case, transform: Transform) -> FloatArray:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    image = reconstruct(_projections(case), _mu_map(case), transform, device=device)
+def _corrected(case: Case, transform: Transform, device: str) -> FloatArray:
+    projections, mu = _projections(case), _mu_map(case)
+    # Most cases have no projections: torch is loaded for those that do.
+    from regkit.learning.device import device_named  # noqa: PLC0415
+    from regkit_nuclear.spect.osem import reconstruct  # noqa: PLC0415
+
+    image = reconstruct(projections, mu, transform, device=str(device_named(device)))
     array = image.array.astype(np.float64)
     if not array.any():
         raise NotKnownError(f"case {case.id}: the projections hold no counts")
@@ -117,6 +118,8 @@ def _mu_map(case: Case) -> Volume:
         return moving
     # In DICOM a mu-map is stored as a CT.
     if moving.modality == "ct" and moving.array.min() < MAX_AIR_HU:
+        from regkit_nuclear.phantoms.thorax.anatomy import attenuation  # noqa: PLC0415 - as above
+
         return Volume(attenuation(moving.array), moving.grid, "mu")
     raise NotKnownError(f"case {case.id}: the moving image is neither a mu-map nor a CT in HU")
 

@@ -39,7 +39,7 @@ class InstanceSpecific:
         multi-start search, ``initial`` for the initial transform, or ``auto``: ``network`` where
         the weights are installed and their domain guard gives no warning, else ``search``. The
         diagnostics record the choice.
-    weights, passes, device
+    weights, passes
         See `regkit_transmorph.registrar.TransMorph`.
     iso_preset
         Optimizer: ``fast`` for the pyramid of the method ``iso`` and the similarity of whole
@@ -59,6 +59,10 @@ class InstanceSpecific:
         Learning rate of ``paper``.
     seed
         Seed of the sampled points.
+    device
+        Device of the network and of the optimization: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        ``auto`` is a GPU if there is one, but the CPU for the optimization of ``fast``; the
+        search runs on the CPU always.
     """
 
     measure: Literal["cr", "mi"] = "cr"
@@ -152,7 +156,7 @@ class InstanceSpecific:
         ready = replace(
             pair, fixed=clip_hot_uptake(pair.fixed), moving=clip_hot_uptake(pair.moving)
         )
-        found = refine(ready, settings)
+        found = refine(ready, settings, self.device)
         images = {"fixed": pair.fixed, "moving": pair.moving}
         record = {role: preprocessing_record(image) for role, image in images.items()}
         return replace(found, diagnostics={**found.diagnostics, "preparation": record})

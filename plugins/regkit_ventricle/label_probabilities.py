@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy  # its parts are imported on first use
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
@@ -64,7 +64,7 @@ def cropped(labels: LabelMap) -> LabelMap:
     """
     if not labels.array.any():
         return labels
-    (box,) = find_objects((labels.array != 0).astype(np.uint8))
+    (box,) = scipy.ndimage.find_objects((labels.array != 0).astype(np.uint8))
     inner = np.pad(labels.array[box], 1)
     x, y, z = labels.grid.to_physical([s.start - 1 for s in box]).tolist()
     return labels.with_array(inner, replace(labels.grid, shape_zyx=inner.shape, origin=(x, y, z)))

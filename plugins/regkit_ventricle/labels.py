@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+import scipy  # its parts are imported on first use
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
@@ -92,7 +92,7 @@ def ventricle_of(labels: LabelMap) -> Ventricle:
         The piece has too little myocardium or blood pool.
     """
     marked = np.isin(labels.array, (MYOCARDIUM, BLOOD_POOL))
-    pieces, count = label(marked)
+    pieces, count = scipy.ndimage.label(marked)
     if count > 1:
         largest = int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
         ventricle = np.where(pieces == largest, labels.array, 0)

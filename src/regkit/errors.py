@@ -57,6 +57,10 @@ class ParameterError(RegkitError):
     """A parameter that a method does not have, or a value it cannot take."""
 
 
+class DeviceError(ParameterError):
+    """A device that this machine does not have, or that none of the methods can use."""
+
+
 class RegistrationError(RegkitError):
     """A pair that cannot be registered, or a method that failed on it."""
 

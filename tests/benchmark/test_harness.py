@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -22,7 +23,7 @@ from regkit.benchmark.plan import (
     with_parameters,
 )
 from regkit.benchmark.records import RECORDS_FILE, new_record, read_records
-from regkit.errors import BenchmarkError
+from regkit.errors import BenchmarkError, ParameterError
 from regkit.registry import default_registry
 
 pytestmark = pytest.mark.end_to_end
@@ -47,6 +48,28 @@ def test_one_case_of_every_method_comes_first_then_method_by_method():
         BenchmarkTask(1, "b", "raises"),
         BenchmarkTask(2, "c", "raises"),
     ]
+
+
+def test_a_gpu_for_a_method_that_cannot_use_one_is_refused(tmp_path):
+    plan = replace(plan_of("fine"), device="cuda")
+    with pytest.raises(BenchmarkError, match=r"fine runs on the CPU only, .* METHOD\.device=cuda"):
+        run_benchmark(plan, tmp_path)
+    assert read_records(tmp_path) == []
+
+
+def test_a_word_that_is_no_device_is_refused_before_anything_is_written(tmp_path):
+    plan = replace(plan_of("fine"), device="gpu")
+    with pytest.raises(ParameterError, match="device takes auto, cpu, cuda or cuda:N, got 'gpu'"):
+        run_benchmark(plan, tmp_path / "new", refusing)
+    assert not (tmp_path / "new").exists()
+
+
+def test_of_all_methods_those_without_a_gpu_are_left_out(tmp_path):
+    fine = replace(plan_of("fine", limit=1).methods[0], optional=True)
+    run_benchmark(replace(plan_of("fine", limit=1), methods=(fine,), device="cuda"), tmp_path)
+    (record,) = read_records(tmp_path)
+    assert record["status"] == "unavailable"
+    assert record["error"].startswith("fine runs on the CPU only")
 
 
 def test_what_is_done_is_not_done_again(tmp_path):

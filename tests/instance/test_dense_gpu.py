@@ -74,6 +74,6 @@ def test_iso_ends_where_it_ends_on_the_cpu(cuda, name: str) -> None:
     body = np.random.default_rng(0).uniform(-70, 70, (200, 3))
     one, other = (end.transform.map_points(body) for end in ends)
     assert np.linalg.norm(one - other, axis=1).mean() < 0.1
-    assert ends[1].diagnostics["device"] == "cuda"
+    assert ends[1].diagnostics["device"] == "cuda:0"
     miss = np.linalg.norm(other - MOTION.map_points(body), axis=1).mean()
     assert miss < 0.5 * np.linalg.norm(body - MOTION.map_points(body), axis=1).mean()

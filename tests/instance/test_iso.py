@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import (
@@ -28,7 +30,9 @@ from regkit.testing.phantom import thorax
 from regkit_instance.iso import InstanceOptimization
 from regkit_instance.measures import WeightedSum
 from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.torch_backend import bridge
 from regkit_instance.torch_backend import chen2024 as published
+from regkit_instance.torch_backend.point_sampler import PointSampler
 
 pytestmark = pytest.mark.registration
 
@@ -152,8 +156,29 @@ def test_what_cannot_be_is_refused(values: dict, message: str) -> None:
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_a_device_that_is_not_there_is_refused(preset: str) -> None:
     iso = InstanceOptimization(preset=preset, device="cuda:99")
-    with pytest.raises(ParameterError, match=r"device takes auto.*'cuda:99' cannot be used here"):
+    with pytest.raises(ParameterError, match=r"'cuda:99' cannot be used here: .* GPU"):
         iso.register(small_pair())
+
+
+def test_cuda_means_the_torch_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here torch has only a CPU, which stands in for the GPU: the same place is found."""
+    used: list[torch.device] = []
+
+    def sampler_on(*arguments: Any) -> PointSampler:
+        used.append(arguments[-1])
+        return real(*arguments)
+
+    real = bridge.sampler_on
+    monkeypatch.setattr(bridge, "sampler_on", sampler_on)
+    monkeypatch.setattr("regkit.learning.device.device_named", lambda _: torch.device("cpu"))
+    ends = [
+        InstanceOptimization("mi", device=device).register(small_pair())
+        for device in ("cpu", "cuda")
+    ]
+    assert used
+    body = np.random.default_rng(0).uniform(-70, 70, (200, 3))
+    one, other = (end.transform.map_points(body) for end in ends)
+    assert np.linalg.norm(one - other, axis=1).mean() < 0.1
 
 
 class TestPaper:

@@ -2,9 +2,11 @@
 
 import gc
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from regkit.datasets.case import Case
 from regkit.geometry.resampling import resample
@@ -70,6 +72,19 @@ def test_a_perfect_registration_scores_nothing(case):
     assert ac_nmse_pct(evaluation) == 0
     assert ac_nmae_pct(evaluation) == 0
     assert eti_pct(evaluation) < 1
+
+
+def test_reconstructions_run_on_the_device_of_the_evaluation(case, monkeypatch):
+    named = []
+
+    def device_named(name):
+        named.append(name)
+        return torch.device("cpu")
+
+    monkeypatch.setattr("regkit.learning.device.device_named", device_named)
+    evaluation = replace(judged(variant(case), TRUTH), device="cuda:1")
+    ac_nmse_pct(evaluation)
+    assert set(named) == {"cuda:1"}
 
 
 def test_a_worse_registration_scores_more(case):

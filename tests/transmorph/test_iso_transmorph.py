@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from regkit import AffineTransform, Pair, rigid
-from regkit.errors import MissingDependencyError, ParameterError, RegistrationError
+from regkit.errors import DeviceError, MissingDependencyError, ParameterError, RegistrationError
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.testing import phantom_pairs
@@ -39,6 +39,13 @@ def pair(initial=None) -> Pair:
 
 def error_mm(found) -> float:
     return distance_mm(found.transform, TRUTH, body_points())
+
+
+def test_the_device_reaches_the_refinement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that is not there is refused, not passed over in silence."""
+    method = build_method("transmorph-mi-iso", {"start": "initial", "device": "cuda:99"})
+    with pytest.raises(DeviceError, match="'cuda:99' cannot be used here"):
+        method.register(pair(TRUTH))
 
 
 @pytest.mark.parametrize("measure", ["cr", "mi"])

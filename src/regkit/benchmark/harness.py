@@ -12,6 +12,7 @@ from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG_FILE, BenchmarkTask, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
 from regkit.errors import BenchmarkError
+from regkit.registration.device import check_device_name
 from regkit.registry import default_registry
 
 # Function that runs tasks: (plan, dataset, folder, tasks) -> records as they become known.
@@ -103,7 +104,10 @@ def run_benchmark(
     ------
     BenchmarkError
         The folder holds another benchmark, is in use, or a method cannot be set up as asked for.
+    ParameterError
+        The device of the plan is none.
     """
+    check_device_name(plan.device)
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
     with RecordFile(folder) as records:

@@ -17,12 +17,13 @@ from typing import Any, TypeAlias
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.datasets.case import Case
-from regkit.errors import BenchmarkError, OutputError, RegkitError, one_line
+from regkit.errors import BenchmarkError, DeviceError, OutputError, RegkitError, one_line
 from regkit.geometry.transform import AffineTransform
 from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
 from regkit.metrics.evaluation import Metric, evaluate
 from regkit.registrar import Pair
+from regkit.registration.device import is_gpu
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry
@@ -47,10 +48,15 @@ class MethodRunner:
     def __init__(self, plan: Plan, method: Method) -> None:
         registry = default_registry(builtin_only=plan.builtin_only)
         defaults = {"seed": plan.seed, "device": plan.device}
-        self._method = method
-        self._registrar = build_method(method.expression, method.parameters, registry, defaults)
+        self._method, self._device = method, plan.device
+        with _hint_for_some_methods(plan.device):
+            self._registrar = build_method(
+                method.expression, method.parameters, registry, defaults
+            )
+        if is_gpu(plan.device):
+            _require(plan.device)
         self._cases = plan.dataset.open(registry)
-        # Loaded here, so that their imports count to the memory of no case.
+        # What metrics import with their module counts to the memory of no case.
         self._metrics = _metrics(registry)
 
     @property
@@ -134,7 +140,7 @@ class MethodRunner:
 
         before = timing.pop("score")
         with _timed(timing, "score"):
-            scores = evaluate(case, result, self._metrics, record_error)
+            scores = evaluate(case, result, self._metrics, record_error, self._device)
         timing["score"] = round(timing["score"] + before, 4)
         with _timed(timing, "save"):
             transform = _stored_transform(result, folder, self._method.label, case.id)
@@ -162,6 +168,23 @@ def _checksum(pair: Pair) -> tuple[int, ...]:
     """Return a checksum of each image and mask."""
     volumes = (pair.fixed, pair.moving, pair.fixed_mask, pair.moving_mask)
     return tuple(zlib.crc32(volume.array.data) for volume in volumes if volume is not None)
+
+
+@contextmanager
+def _hint_for_some_methods(gpu: str) -> Iterator[None]:
+    """Add to the refusal of a GPU how it is given to the other methods of a benchmark."""
+    try:
+        yield
+    except DeviceError as error:
+        hint = f"for other methods of a benchmark: --set METHOD.device={gpu}"
+        raise DeviceError(f"{error}; {hint}") from error
+
+
+def _require(gpu: str) -> None:
+    """Raise `DeviceError` where this machine has no such GPU, before the first case."""
+    from regkit.learning.device import device_named  # noqa: PLC0415 - loads torch
+
+    device_named(gpu)
 
 
 def _metrics(registry: Registry) -> dict[str, Metric]:

@@ -22,6 +22,7 @@ from regkit.benchmark.memory import prefer_for_oom_kill
 from regkit.benchmark.method_runner import MethodRunner
 from regkit.benchmark.plan import Plan
 from regkit.errors import (
+    DeviceError,
     DuplicateNameError,
     MissingDependencyError,
     OutputError,
@@ -84,7 +85,7 @@ def _run_case(runner: MethodRunner, request: Mapping[str, Any], reply: Reply) ->
 
 
 def _is_about_the_environment(error: RegkitError) -> bool:
-    return isinstance(error, MissingDependencyError | DuplicateNameError) or (
+    return isinstance(error, MissingDependencyError | DuplicateNameError | DeviceError) or (
         type(error) is PluginError
     )
 

@@ -84,7 +84,7 @@ MethodsDevice = Annotated[
     typer.Option(
         metavar=DEVICE_VALUES,
         rich_help_panel=COMPUTATION,
-        help="Device for methods that can use a GPU. Default: auto.",
+        help="Device of methods and of scores that reconstruct. Default: auto.",
     ),
 ]
 ConfigFile = Annotated[

@@ -99,7 +99,7 @@ Device = Annotated[
     typer.Option(
         metavar=DEVICE_VALUES,
         rich_help_panel=COMPUTATION,
-        help="Device for methods that can use a GPU.",
+        help="Device of the computation; a GPU that the method cannot use is refused.",
     ),
 ]
 Seed = Annotated[

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from regkit.errors import ParameterError
+from regkit.errors import DeviceError
+from regkit.registration.device import DEVICE_NAMES, check_device_name
 
-DEVICE_NAMES = "device takes auto, cpu, cuda or cuda:N"
+NO_GPU = "there is no GPU that torch can use"
 
 
 def device_named(name: str) -> torch.device:
@@ -15,14 +16,16 @@ def device_named(name: str) -> torch.device:
     Raises
     ------
     ParameterError
-        Torch does not know the name, or has no such device here.
+        The name has another form, or torch has no such device here (`DeviceError`).
     """
+    check_device_name(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.empty(0, device=name).device
+        return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ParameterError(f"{DEVICE_NAMES}; '{name}' cannot be used here") from error
-    if device.type not in {"cpu", "cuda"}:
-        raise ParameterError(f"{DEVICE_NAMES}, got '{name}'")
-    return device
+        count = torch.cuda.device_count()
+        there_is = (
+            f"torch finds {count} GPU{'s'[: count != 1]}, numbered from 0" if count else NO_GPU
+        )
+        raise DeviceError(f"'{name}' cannot be used here: {there_is}; {DEVICE_NAMES}") from error

@@ -28,6 +28,15 @@ class NotKnownError(RegkitError):
 class Evaluation:
     """A case and a result, with the quantities that several metrics need.
 
+    Parameters
+    ----------
+    case
+        Case with its known solution.
+    result
+        Result of a method on the case.
+    device
+        Device of metrics that can use a GPU: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
     Raises
     ------
     NotKnownError
@@ -36,6 +45,7 @@ class Evaluation:
 
     case: Case
     result: RegistrationResult
+    device: str = "auto"
 
     @property
     def truth(self) -> Transform:
@@ -108,6 +118,7 @@ def evaluate(
     result: RegistrationResult,
     metrics: Mapping[str, Metric],
     broken: Callable[[str, Exception], None] | None = None,
+    device: str = "auto",
 ) -> dict[str, float]:
     """Compute every metric that the case supports.
 
@@ -121,13 +132,15 @@ def evaluate(
         Metrics by name.
     broken
         Callback with the name and the error of a metric that fails; by default it is raised.
+    device
+        Device of metrics that can use a GPU.
 
     Returns
     -------
     dict
         Values by name, without the metrics that the case does not support.
     """
-    evaluation = Evaluation(case, result)
+    evaluation = Evaluation(case, result, device)
     scores = {}
     for name, metric in metrics.items():
         try:

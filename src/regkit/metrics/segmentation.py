@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+import scipy  # its parts are imported on first use
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects
 
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.volume import LabelMap
@@ -42,7 +42,7 @@ def hd95_of(a: Mask, b: Mask, grid: Grid) -> float:
     if not (a.any() and b.any()):
         return float(np.linalg.norm(grid.extent))
     # Within the box around both: a distance map of the whole image takes seconds.
-    (box,) = find_objects((a | b).astype(np.uint8))
+    (box,) = scipy.ndimage.find_objects((a | b).astype(np.uint8))
     a, b = a[box], b[box]
     return max(
         float(np.percentile(_surface_distances(a, b, grid), 95)),
@@ -53,12 +53,12 @@ def hd95_of(a: Mask, b: Mask, grid: Grid) -> float:
 def _surface_distances(a: Mask, b: Mask, grid: Grid) -> FloatArray:
     """Distances in mm of the surface voxels of `a` from the surface of `b`."""
     spacing_zyx = grid.spacing[::-1]
-    to_surface = distance_transform_edt(~_surface(b), sampling=spacing_zyx)
+    to_surface = scipy.ndimage.distance_transform_edt(~_surface(b), sampling=spacing_zyx)
     return np.asarray(to_surface[_surface(a)])
 
 
 def _surface(mask: Mask) -> Mask:
-    return np.asarray(mask & ~binary_erosion(mask))
+    return np.asarray(mask & ~scipy.ndimage.binary_erosion(mask))
 
 
 def _masks(fixed: LabelMap, warped: LabelMap) -> list[tuple[Mask, Mask]]:
@@ -77,7 +77,7 @@ def _boxes(labels: LabelMap) -> dict[int, Box]:
     """Return the box around each label."""
     numbers = np.unique(labels.array)
     # One pass for all labels; it needs them numbered from 1 without gaps.
-    found = find_objects(np.searchsorted(numbers, labels.array) + 1)
+    found = scipy.ndimage.find_objects(np.searchsorted(numbers, labels.array) + 1)
     return dict(zip(numbers.tolist(), found, strict=True))
 
 

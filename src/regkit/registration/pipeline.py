@@ -14,6 +14,7 @@ from regkit.errors import (
     UnknownNameError,
 )
 from regkit.registrar import Estimate, Pair, Refiner, Registrar
+from regkit.registration.device import check_gpu_is_usable
 from regkit.registration.parameters import configure, parameters_of, unknown_parameter
 from regkit.registration.verdict import Verdict, assess
 from regkit.registry import Registry, default_registry
@@ -93,7 +94,8 @@ def build_method(
     registry
         Source of the methods; the environment's own by default.
     defaults
-        Like `parameters`, but a method that lacks one is no error (``seed``, ``device``).
+        Like `parameters`, but a method that lacks one is no error (``seed``, ``device``); only
+        a GPU that none of the methods can use is one.
 
     Raises
     ------
@@ -101,14 +103,17 @@ def build_method(
         A name that cannot be used.
     ParameterError
         A parameter that none of the methods has, or a value it cannot take.
+    DeviceError
+        The default device is a GPU, and none of the methods can use one.
     """
-    registry = registry or default_registry()
+    registry, defaults = registry or default_registry(), defaults or {}
     chains = [[name.strip() for name in part.split("+")] for part in expression.split(",")]
     if not all(name for chain in chains for name in chain):
         raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
     entries = {name: registry.method(name) for chain in chains for name in chain}
     targets = {name: entry.load() for name, entry in entries.items()}
-    assigned = _assign(targets, parameters or {}, defaults or {})
+    check_gpu_is_usable(targets, defaults.get("device", "auto"), registry)
+    assigned = _assign(targets, parameters or {}, defaults)
     for name, entry in entries.items():
         if entry.problem and "weights" not in assigned[name]:
             raise MissingDependencyError(f"{name} {entry.problem}")

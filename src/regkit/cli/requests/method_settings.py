@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +40,12 @@ class MethodSettings:
         Raises
         ------
         ParameterError
-            The file cannot be read, an assignment has another form, or there is no such device.
+            The file cannot be read, or an assignment has another form.
         """
-        from regkit.errors import ParameterError
         from regkit.registration.parameters import parse_assignment, read_parameters
 
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise ParameterError(f"--device takes auto, cpu, cuda or cuda:N, got '{self.device}'")
         parameters = {} if self.file is None else read_parameters(self.file)
         parameters |= dict(parse_assignment(text) for text in self.assignments)
-        if self.device not in ("auto", "cpu"):
-            parameters.setdefault("device", self.device)
         return parameters
 
     @property
