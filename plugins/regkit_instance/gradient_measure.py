@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit_instance.measures import BATCH_SAMPLES
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
 from regkit_instance.neighborhood_points import GradientPoints
-from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
+from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.pyramid import Level
 
@@ -32,9 +33,9 @@ class GradientFieldMeasure:
     directions
         Directions of the fixed gradients there, with lengths up to one, shape (3, N), float32.
     images
-        Gradients of the moving image by mm, x, y, z, each padded like a level.
+        Gradients of the moving image by mm, x, y, z, shape (3, z, y, x).
     to_index
-        Map from moving points, mm about the body's centre, to padded indices, shape (3, 4).
+        Map from moving points, mm about the body's centre, to indices, shape (3, 4).
     weak
         Length of a moving gradient below which it counts as weak.
     """
@@ -53,7 +54,7 @@ class GradientFieldMeasure:
         """
         squared = np.square(points.gradients).sum(axis=0)
         weak = max(float(np.sqrt(squared).mean()), MIN_GRADIENT)
-        to_index = level.to_padded_index(origin)
+        to_index = level.to_index(origin)
         images = _gradients(level.array, to_index)
         lengths = np.sqrt(np.square(images).sum(axis=0))
         return cls(
@@ -68,9 +69,10 @@ class GradientFieldMeasure:
         """Return the similarity (B,) under each map."""
         scores = np.empty(len(maps))
         for part in self._parts(len(maps)):
-            fields = self._fields(len(maps[part]))
-            for image, field in zip(self.images, fields, strict=True):
-                interpolate(image, self._to_index(maps[part]), self.positions, field)
+            to_index = self._to_index(maps[part])
+            fields = np.stack(
+                [interpolate_mapped(image, to_index, self.positions) for image in self.images]
+            )
             self._score(fields, maps[part], scores[part], NO_SLOPES)
         return scores
 
@@ -82,15 +84,14 @@ class GradientFieldMeasure:
         return scores, by_maps
 
     def _differentiate(self, maps: FloatArray, scores: FloatArray, by_maps: FloatArray) -> None:
-        fields = self._fields(len(maps))
-        by_index = np.empty((3, len(maps), *fields.shape[::2]), np.float32)
-        for image, field, slope in zip(self.images, fields, by_index, strict=True):
-            gather(image, self._to_index(maps), self.positions, field, slope)
+        to_index = self._to_index(maps)
+        found = [values_and_gradients(image, to_index, self.positions) for image in self.images]
+        fields = np.stack([field for field, _ in found])
         slopes = np.zeros_like(fields)
         by_linear = self._score(fields, maps, scores, slopes)
         by_maps[:] = 0.0
         from_axis = np.empty_like(by_maps)
-        for field, gradient, slope in zip(fields, by_index, slopes, strict=True):
+        for (field, gradient), slope in zip(found, slopes, strict=True):
             backpropagate(field, slope, gradient, self.positions, from_axis)
             by_maps += np.einsum("ji,bjk->bik", self.to_index[:, :3], from_axis)
         by_maps[:, :, :3] += by_linear
@@ -109,9 +110,6 @@ class GradientFieldMeasure:
         gradient_fields(fields, self.directions, linear, limits, scores, slopes, by_linear)
         return by_linear
 
-    def _fields(self, count: int) -> NDArray[np.float32]:
-        return np.empty((3, count, self.positions.shape[1]), np.float32)
-
     def _to_index(self, maps: FloatArray) -> FloatArray:
         to_index = np.einsum("ij,bjk->bik", self.to_index[:, :3], maps)
         to_index[:, :, 3] += self.to_index[:, 3]
@@ -123,11 +121,14 @@ class GradientFieldMeasure:
 
 
 def _gradients(array: NDArray[np.float32], to_index: FloatArray) -> NDArray[np.float32]:
-    """Return the gradients by mm of a padded image, by central differences, (3, z, y, x)."""
-    by_index = np.zeros((3, *array.shape), np.float32)
+    """Return the gradients by mm of an image, by central differences, (3, z, y, x).
+
+    Beyond the edges, the image continues as it ends.
+    """
+    by_index = np.empty((3, *array.shape), np.float32)
     for axis, slope in enumerate(by_index):
         along, values = np.moveaxis(slope, axis, 0), np.moveaxis(array, axis, 0)
-        along[1:-1] = (values[2:] - values[:-2]) / 2
-        along[0], along[-1] = along[1], along[-2]
+        ends = np.concatenate([values[:1], values, values[-1:]])
+        along[:] = (ends[2:] - ends[:-2]) / 2
     linear = to_index[:, :3].astype(np.float32)
     return np.ascontiguousarray(np.einsum("ij,i...->j...", linear, by_index))

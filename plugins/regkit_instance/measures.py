@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
+from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
-from regkit_instance.numba_backend.interpolate import backpropagate, gather, interpolate
 from regkit_instance.numba_backend.mi import mutual_information
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
@@ -142,13 +143,12 @@ class SampledMetric:
             len(maps),
         )
         # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
-        linear = self.level.to_padded_index(self.origin)[:, :3]
+        linear = self.level.to_index(self.origin)[:, :3]
         return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
 
     def _score_batch(self, to_index: FloatArray, scores: FloatArray, overlaps: FloatArray) -> None:
         """Fill in scores and overlaps of maps (B, 3, 4) from sample points to indices."""
-        values = np.empty((len(to_index), self._size), np.float32)
-        interpolate(self.level.array, to_index, self.points.positions, values)
+        values = interpolate_mapped(self.level.array, to_index, self.points.positions)
         self.score(values, self._min_points, scores, NO_SLOPES)
         overlaps[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
 
@@ -156,16 +156,14 @@ class SampledMetric:
         self, to_index: FloatArray, scores: FloatArray, by_maps: FloatArray
     ) -> None:
         """Fill in scores and derivatives by the entries of maps from sample points to indices."""
-        values = np.empty((len(to_index), self._size), np.float32)
-        gradients = np.empty((len(to_index), 3, self._size), np.float32)
-        slopes = np.empty_like(values)
         positions = self.points.positions
-        gather(self.level.array, to_index, positions, values, gradients)
+        values, gradients = values_and_gradients(self.level.array, to_index, positions)
+        slopes = np.empty_like(values)
         self.score(values, self._min_points, scores, slopes)
         backpropagate(values, slopes, gradients, positions, by_maps)
 
     def _to_index(self, maps: FloatArray) -> FloatArray:
-        matrix = self.level.to_padded_index(self.origin)
+        matrix = self.level.to_index(self.origin)
         indexed = np.einsum("ij,bjk->bik", matrix[:, :3], maps)
         indexed[:, :, 3] += matrix[:, 3]
         return np.asarray(indexed)

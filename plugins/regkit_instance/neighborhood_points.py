@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit.geometry.transform import linear_part
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import values_at
-from regkit_instance.numba_backend.interpolate import gather, interpolate
 from regkit_instance.points import BodyRegion
 from regkit_instance.pyramid import Level
 
@@ -73,9 +73,8 @@ def sample_patches(
     offsets = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
     centres = level.grid.to_index(_spread(pair, body, level, count, seed))
     points = level.grid.to_physical((centres[:, None] + offsets).reshape(-1, 3))
-    values = np.empty((1, len(points)), np.float32)
     centred, to_index = _centred(points, level)
-    interpolate(level.array, to_index, centred, values)
+    values = interpolate_mapped(level.array, to_index, centred)
     values[0, ~_in_mask(pair, points)] = np.nan
     by_patch = values.reshape(-1, side**3)
     shown = np.flatnonzero(np.isfinite(by_patch).mean(axis=1) >= MIN_KNOWN_FRACTION)
@@ -112,10 +111,8 @@ def sample_gradients(
     """
     points = _spread(pair, body, level, count, seed)
     points = points[_in_mask(pair, points)]
-    values = np.empty((1, len(points)), np.float32)
-    by_index = np.zeros((1, 3, len(points)), np.float32)
     centred, to_index = _centred(points, level)
-    gather(level.array, to_index, centred, values, by_index)
+    values, by_index = values_and_gradients(level.array, to_index, centred)
     known = np.isfinite(values[0])
     by_mm = level.grid.inverse_affine[:3, :3].T @ by_index[0, :, known].T
     x, y, z = points.mean(axis=0).tolist()
@@ -138,7 +135,7 @@ def _centred(points: FloatArray, level: Level) -> tuple[NDArray[np.float32], Flo
     """Return points (3, N) about their mean, and the map (1, 3, 4) from there to indices."""
     origin = points.mean(axis=0)
     centred = np.ascontiguousarray((points - origin).T, dtype=np.float32)
-    return centred, level.to_padded_index(origin)[None]
+    return centred, level.to_index(origin)[None]
 
 
 def _in_mask(pair: Pair, points: FloatArray) -> NDArray[np.bool_]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.interpolation import interpolate_mapped
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
-from regkit_instance.numba_backend.interpolate import interpolate
 from regkit_instance.pyramid import Level
 
 # Voxels of a level around the body that are sampled too: the surroundings show where it ends.
@@ -134,9 +134,6 @@ def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
 
 
 def _values(level: Level, points: FloatArray) -> NDArray[np.float32]:
-    values = np.empty((1, len(points)), np.float32)
     origin = points.mean(axis=0) if len(points) else np.zeros(3)
-    centred = np.ascontiguousarray((points - origin).T, dtype=np.float32)
-    interpolate(level.array, level.to_padded_index(origin)[None], centred, values)
-    found: NDArray[np.float32] = values[0]
-    return found
+    centred = (points - origin).T.astype(np.float32)
+    return interpolate_mapped(level.array, level.to_index(origin)[None], centred)[0]

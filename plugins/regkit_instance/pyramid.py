@@ -1,4 +1,4 @@
-"""An image at several resolutions in millimetres, padded for fast interpolation."""
+"""An image at several resolutions in millimetres."""
 
 from __future__ import annotations
 
@@ -35,20 +35,18 @@ class Level:
     Parameters
     ----------
     array
-        Intensities from 0 to 1, shape (z + 2, y + 2, x + 2), float32: a voxel of padding on
-        every side repeats the edges, so that points up to the edge of the field of view have
-        eight neighbours. NaN is unknown.
+        Intensities from 0 to 1, shape (z, y, x), float32; NaN is unknown.
     grid
-        Grid of the voxels without the padding.
+        Grid of the voxels.
     """
 
     array: NDArray[np.float32]
     grid: Grid
 
-    def to_padded_index(self, origin: FloatArray) -> FloatArray:
-        """Return the 3 x 4 matrix from mm (x, y, z) about `origin` to padded indices (z, y, x)."""
+    def to_index(self, origin: FloatArray) -> FloatArray:
+        """Return the 3 x 4 matrix from mm (x, y, z) about `origin` to indices (z, y, x)."""
         matrix = self.grid.inverse_affine[:3].copy()
-        matrix[:, 3] += matrix[:, :3] @ origin + 1
+        matrix[:, 3] += matrix[:, :3] @ origin
         return matrix
 
 
@@ -119,7 +117,7 @@ def pyramid(
         ]
         level = _downsampled(array, grid, factors, curve, root)
         levels.append(level)
-        array, grid = level.array[1:-1, 1:-1, 1:-1], level.grid
+        array, grid = level.array, level.grid
         curve, root = np.array(((0.0, 1.0), (0.0, 1.0))), False
     return tuple(reversed(levels))
 
@@ -136,13 +134,9 @@ def _downsampled(
     affine = grid.affine.copy()
     affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
     affine[:3, :3] *= factors
-    out = np.empty(np.add(shape, 2), np.float32)
-    downsample(_read_only(array), np.array(factors), np.array(first), curve, root, out)
-    # Not in the compiled loop: numba takes longer to compile these slices than all of it.
-    out[0], out[-1] = out[1], out[-2]
-    out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
-    out[:, :, 0], out[:, :, -1] = out[:, :, 1], out[:, :, -2]
     nz, ny, nx = shape
+    out = np.empty((nz, ny, nx), np.float32)
+    downsample(_read_only(array), np.array(factors), np.array(first), curve, root, out)
     return Level(out, Grid.from_affine((nz, ny, nx), affine))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from regkit.compiled import compiled
 from regkit_instance.metric_constants import MARGIN_BINS, MIN_VARIANCE
-from regkit_instance.numba_backend.compiled import compiled
 from regkit_instance.numba_backend.windows import bin_position, spline_slope, spline_weights
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit_instance.numba_backend.compiled import compiled
+from regkit.compiled import compiled
 
 
 @compiled
@@ -29,10 +29,9 @@ def downsample(
     square_root
         True to take the square root of intensities (negative ones are zero) first.
     out
-        Filled except for its outermost voxels, float32, one voxel larger than the blocks on every
-        side.
+        Filled with the averages, shape (z, y, x), float32.
     """
-    nz, ny, nx = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
+    nz, ny, nx = out.shape
     row, known = np.empty(array.shape[2], np.float32), np.empty(array.shape[2], np.float32)
     sums, counts = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for z in range(nz):
@@ -48,7 +47,7 @@ def downsample(
                     else:
                         counts += np.float32(factors[2])
             for x in range(nx):
-                out[z + 1, y + 1, x + 1] = sums[x] / counts[x]  # none known: 0 / 0 is NaN
+                out[z, y, x] = sums[x] / counts[x]  # none known: 0 / 0 is NaN
 
 
 @compiled

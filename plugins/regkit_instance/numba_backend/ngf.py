@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit_instance.numba_backend.compiled import compiled
+from regkit.compiled import compiled
 
 
 @compiled

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from regkit.compiled import compiled
 from regkit_instance.metric_constants import MARGIN_BINS
-from regkit_instance.numba_backend.compiled import compiled
 
 
 @compiled

@@ -56,9 +56,10 @@ def sampler_on(
     device
         Device of all tensors.
     """
+    to_padded = level.to_index(origin) + np.eye(4)[3]
     tensors = (
         torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
-        for array in (positions, level.array, level.to_padded_index(origin))
+        for array in (positions, np.pad(level.array, 1, mode="edge"), to_padded)
     )
     return PointSampler(*tensors)
 

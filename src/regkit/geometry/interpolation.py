@@ -46,3 +46,90 @@ def nearest(array: NDArray[Any], index: FloatArray) -> NDArray[Any]:
     """Return the values of the nearest voxels; parameters as for `trilinear`."""
     whole = np.clip(np.rint(index), 0, np.subtract(array.shape[:3], 1)).astype(np.intp)
     return np.asarray(array[tuple(whole.T)])
+
+
+def interpolate_mapped(
+    volume: NDArray[np.float32], maps: FloatArray, points: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Interpolate a volume linearly at mapped points, by the compiled loop.
+
+    Parameters
+    ----------
+    volume
+        Values, shape (z, y, x); NaN is unknown.
+    maps
+        Affine maps from points to indices (z, y, x), shape (B, 3, 4).
+    points
+        Points x, y, z about an origin near them, shape (3, N).
+
+    Returns
+    -------
+    NDArray
+        Shape (B, N); NaN outside the field of view, which ends half a voxel beyond the outermost
+        centers. From there to the centers, values stay constant.
+    """
+    from regkit.geometry.interpolation_loops import interpolate  # noqa: PLC0415 - loads numba
+
+    values = np.empty((len(maps), points.shape[1]), np.float32)
+    interpolate(_single(volume), _double(maps), _single(points), values)
+    return values
+
+
+def values_and_gradients(
+    volume: NDArray[np.float32], maps: FloatArray, points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Interpolate as `interpolate_mapped` does, with derivatives.
+
+    Returns
+    -------
+    tuple of NDArray
+        Values, shape (B, N), and their derivatives by the index (z, y, x), shape (B, 3, N), of no
+        meaning where the value is NaN.
+    """
+    from regkit.geometry.interpolation_loops import gather  # noqa: PLC0415 - loads numba
+
+    values = np.empty((len(maps), points.shape[1]), np.float32)
+    gradients = np.empty((len(maps), 3, points.shape[1]), np.float32)
+    gather(_single(volume), _double(maps), _single(points), values, gradients)
+    return values, gradients
+
+
+def warp_volume(
+    volume: NDArray[np.float32], to_index: FloatArray, shape: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Resample a volume linearly through an affine map, by the compiled loop.
+
+    Parameters
+    ----------
+    volume
+        Values, shape (z, y, x); NaN is unknown.
+    to_index
+        Map from indices (z, y, x) of the result to those of the volume, shape (3, 4).
+    shape
+        Shape (z, y, x) of the result.
+
+    Returns
+    -------
+    NDArray
+        NaN outside the field of view.
+    """
+    from regkit.geometry.interpolation_loops import warp  # noqa: PLC0415 - loads numba
+
+    out = np.empty(shape, np.float32)
+    warp(_single(volume), _double(to_index), out)
+    return out
+
+
+def _single(array: NDArray[Any]) -> NDArray[np.float32]:
+    return _read_only(np.ascontiguousarray(array, np.float32))
+
+
+def _double(array: NDArray[Any]) -> FloatArray:
+    return _read_only(np.ascontiguousarray(array, np.float64))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written: loops are compiled for one kind of arrays only."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

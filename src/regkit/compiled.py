@@ -1,7 +1,8 @@
-"""Compilation of all loops: cached on disk, without the interpreter's lock, with NaN.
+"""Compilation of loops: cached on disk, without the interpreter's lock, with NaN.
 
 The cache notices changes of a loop's own file, not of the files that it calls: after changing
-those, run ``python -m regkit_instance.compile_kernels``, which compiles everything anew.
+those, run ``python -m regkit_instance.compile_kernels``, which compiles everything anew. This
+module loads numba: modules that need it only for some of their functions import it there.
 """
 
 from __future__ import annotations
