@@ -136,4 +136,5 @@ def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
 def _values(level: Level, points: FloatArray) -> NDArray[np.float32]:
     origin = points.mean(axis=0) if len(points) else np.zeros(3)
     centred = (points - origin).T.astype(np.float32)
-    return interpolate_mapped(level.array, level.to_index(origin)[None], centred)[0]
+    values = interpolate_mapped(level.array, level.to_index(origin)[None], centred)
+    return values.ravel()

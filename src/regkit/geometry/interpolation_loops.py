@@ -54,15 +54,10 @@ def interpolate(volume: Any, maps: Any, points: Any, values: Any) -> None:
 
 @compiled
 def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> None:
-    """Interpolate as `interpolate` does, and the gradient too.
+    """Interpolate as `interpolate` does, to rounding, and the gradient too.
 
-    Parameters
-    ----------
-    volume, maps, points, values
-        As for `interpolate`, to which values are equal to rounding.
-    gradients
-        Filled with the derivatives by the index, shape (B, 3, N), float32; of no meaning where
-        the value is NaN.
+    `gradients` is filled with the derivatives by the index, shape (B, 3, N), float32; they have
+    no meaning where the value is NaN.
     """
     flat, count = volume.reshape(volume.size), points.shape[1]
     at, weights = np.empty((4, CHUNK), np.uint32), np.empty((4, CHUNK), np.float32)
