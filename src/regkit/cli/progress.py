@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,13 +14,12 @@ if TYPE_CHECKING:
 @contextmanager
 def status_spinner(text: str) -> Iterator[Callable[[str], None]]:
     """Show a text and a spinner; yield the function that replaces the text."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # nothing is shown, and rich need not be imported
         yield lambda _: None
         return
-    with console.status(f"{text} ...") as status:
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{text} ...") as status:
         yield lambda words: status.update(f"{words} ...")
 
 

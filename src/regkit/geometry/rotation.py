@@ -71,3 +71,17 @@ def rotation_axis(rotation: ArrayLike) -> Vector3:
         return 0.0, 0.0, 1.0
     x, y, z = (vector / length).tolist()
     return x, y, z
+
+
+def quaternion_of(rotation: ArrayLike) -> FloatArray:
+    """Return the unit quaternion (w, x, y, z) of a rotation, w not negative."""
+    half_angle = np.deg2rad(rotation_angle(rotation) / 2)
+    vector = np.sin(half_angle) * np.array(rotation_axis(rotation))
+    return np.array([np.cos(half_angle), *vector])
+
+
+def rotation_of(quaternion: ArrayLike) -> FloatArray:
+    """Return the 3 x 3 rotation of a quaternion (w, x, y, z), which is normalized."""
+    w, x, y, z = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + 2 * (w * cross + cross @ cross))

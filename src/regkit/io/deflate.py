@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,17 @@ LEVEL = 2
 def gzip_stream(raw: Any) -> Any:
     """Return a stream that writes gzip to another; without a name or a time in its header."""
     return igzip.GzipFile("", "wb", LEVEL, raw, mtime=0)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def output_stream(path: Path, compressed: bool) -> Iterator[Any]:
+    """Open a file for writing, through gzip if it is to be compressed."""
+    with path.open("wb") as raw:
+        if not compressed:
+            yield raw
+            return
+        with gzip_stream(raw) as packed:
+            yield packed
 
 
 def compress_metaimage(path: Path) -> None:

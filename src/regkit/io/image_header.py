@@ -15,6 +15,9 @@ import numpy as np
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.io.images import read_raw, reported_errors, stored_format
+from regkit.io.nifti import read_nifti_header
+from regkit.io.nifti_geometry import nifti_affine
+from regkit.io.nifti_header import header_shape
 from regkit.io.raw_image import volume_shape
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.shear import unsheared_grid
@@ -119,12 +122,8 @@ def read_image_header(path: str | Path, selection: ImageSelection = ONLY_IMAGE) 
 
 
 def _nifti_header(path: Path, kind: str) -> ImageHeader:
-    # Imported here since they load nibabel.
-    from regkit.io.nifti import read_nifti_header  # noqa: PLC0415
-    from regkit.io.nifti_geometry import nifti_affine  # noqa: PLC0415
-
     stored = read_nifti_header(path)
-    shape = volume_shape(stored.get_data_shape())
+    shape = volume_shape(header_shape(stored))
     x, y, z = (abs(float(size)) for size in stored["pixdim"][1:4])
     oriented = stored["sform_code"] > 0 or stored["qform_code"] > 0
     affine = nifti_affine(stored, path)

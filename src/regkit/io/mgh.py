@@ -11,7 +11,7 @@ import numpy as np
 
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
-from regkit.io.nifti import write_nibabel_image
+from regkit.io.deflate import output_stream
 from regkit.io.raw_bytes import decode_voxels, read_bytes
 from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
 from regkit.io.sidecar import sidecar_modality
@@ -70,4 +70,5 @@ def write_mgh(volume: Volume, path: Path) -> None:
             f"MGH cannot hold labels of type {volume.array.dtype}; write NIfTI (.nii.gz)"
         )
     image = nib.MGHImage(volume.array.T, ras_from_lps(volume.grid.affine))
-    write_nibabel_image(image, path, compressed=path.name.lower().endswith("z"))
+    with output_stream(path, compressed=path.name.lower().endswith("z")) as stream:
+        image.to_stream(stream)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from nibabel.quaternions import quat2mat
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.rotation import rotation_of
+from regkit.io.nifti_header import NiftiHeader, header_sform
 from regkit.io.raw_image import lps_from_ras
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,13 @@ _NEGLIGIBLE_SIZE = 0.01
 _NORM_EXCESS = 1e-3
 
 
-def nifti_affine(header: Any, path: Path) -> FloatArray:
+def nifti_affine(header: NiftiHeader, path: Path) -> FloatArray:
     """Return the matrix from index (z, y, x, 1) to LPS mm; what had to be assumed is logged.
 
     Parameters
     ----------
     header
-        Header of nibabel, NIfTI-1 or NIfTI-2, unchecked.
+        Header of NIfTI-1 or NIfTI-2, unchecked.
     path
         File that the warnings name.
 
@@ -50,18 +50,18 @@ def nifti_affine(header: Any, path: Path) -> FloatArray:
     return affine
 
 
-def _mm_per_unit(header: Any, path: Path) -> float:
+def _mm_per_unit(header: NiftiHeader, path: Path) -> float:
     code = int(header["xyzt_units"]) & _UNIT_BITS
     if code not in _MM_PER_UNIT_CODE:
         logger.warning("%s has the unknown unit code %d: millimeters are assumed", path, code)
     return _MM_PER_UNIT_CODE.get(code, 1.0)
 
 
-def _index_to_ras(header: Any, path: Path) -> FloatArray:
+def _index_to_ras(header: NiftiHeader, path: Path) -> FloatArray:
     """Return the matrix from (i, j, k, 1) in the unit of the file; the sform is preferred."""
     has_qform = header["qform_code"] > 0
     if header["sform_code"] > 0:
-        sform = np.asarray(header.get_sform(), dtype=np.float64)
+        sform = header_sform(header)
         if not has_qform:
             _compare_sizes(header, sform, path)
             return sform
@@ -81,10 +81,10 @@ def _index_to_ras(header: Any, path: Path) -> FloatArray:
     return np.diag([-x, -y, z, 1.0])
 
 
-def _qform(header: Any) -> FloatArray:
+def _qform(header: NiftiHeader) -> FloatArray:
     """Return the matrix of the qform; a quaternion longer than 1 is normalized, as ITK does."""
     vector = _quaternion(header)
-    rotation = quat2mat([np.sqrt(max(0.0, 1 - float(vector @ vector))), *vector])
+    rotation = rotation_of([np.sqrt(max(0.0, 1 - float(vector @ vector))), *vector])
     x, y, z = _sizes(header)
     handedness = -1.0 if header["pixdim"][0] < 0 else 1.0
     matrix = np.eye(4)
@@ -93,11 +93,11 @@ def _qform(header: Any) -> FloatArray:
     return matrix
 
 
-def _quaternion(header: Any) -> FloatArray:
+def _quaternion(header: NiftiHeader) -> FloatArray:
     return np.array([header[f"quatern_{axis}"] for axis in "bcd"], dtype=np.float64)
 
 
-def _check_quaternion(header: Any, path: Path) -> None:
+def _check_quaternion(header: NiftiHeader, path: Path) -> None:
     norm = float(np.linalg.norm(_quaternion(header)))
     if not np.isfinite(norm):
         raise GeometryError("the quaternion of its qform has numbers that are not finite")
@@ -105,7 +105,7 @@ def _check_quaternion(header: Any, path: Path) -> None:
         logger.warning("%s has a quaternion of norm %.4g, more than 1: normalized", path, norm)
 
 
-def _sizes(header: Any) -> FloatArray:
+def _sizes(header: NiftiHeader) -> FloatArray:
     return np.asarray(header["pixdim"][1:4], dtype=np.float64)
 
 
@@ -113,14 +113,14 @@ def _are_positive(sizes: FloatArray) -> bool:
     return bool(np.isfinite(sizes).all() and (sizes > 0).all())
 
 
-def _check_sizes(header: Any) -> None:
+def _check_sizes(header: NiftiHeader) -> None:
     """Refuse sizes that are not positive: of a negative one ITK flips the axis, nibabel not."""
     sizes = _sizes(header)
     if not _are_positive(sizes):
         raise GeometryError(f"voxel spacing must be positive, got {sizes.tolist()} mm in pixdim")
 
 
-def _compare(header: Any, sform: FloatArray, path: Path) -> None:
+def _compare(header: NiftiHeader, sform: FloatArray, path: Path) -> None:
     """Warn if sform and qform put the image at different places."""
     sizes = _sizes(header)
     if not (_are_positive(sizes) and np.isfinite(_quaternion(header)).all()):
@@ -139,7 +139,7 @@ def _compare(header: Any, sform: FloatArray, path: Path) -> None:
         )
 
 
-def _compare_sizes(header: Any, sform: FloatArray, path: Path) -> None:
+def _compare_sizes(header: NiftiHeader, sform: FloatArray, path: Path) -> None:
     """Warn if pixdim states other voxel sizes than the sform."""
     stated = np.abs(_sizes(header))
     used = np.linalg.norm(sform[:3, :3], axis=0)

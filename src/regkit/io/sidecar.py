@@ -34,7 +34,7 @@ def description_modality(header: Any) -> str:
     Parameters
     ----------
     header
-        Header of nibabel; dcm2niix writes ``TE=`` to the description of MR.
+        NIfTI header; dcm2niix writes ``TE=`` to the description of MR.
     """
     text = bytes(header["descrip"]).decode("latin-1")
     return "mr" if "TE=" in text or text.startswith("FreeSurfer") else ""
