@@ -60,9 +60,7 @@ def _layout(version: int) -> np.dtype[Any]:
     fields = [(field[0], field[first], field[first + 1]) for field in _FIELDS]
     names, formats, offsets = zip(*fields, strict=True)
     size = (348, 540)[version - 1]
-    return np.dtype(
-        {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}
-    )
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 _LAYOUTS = {layout.itemsize: layout for layout in map(_layout, (1, 2))}
