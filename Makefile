@@ -29,6 +29,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(EXAMPLES:%=%/pyproject.toml)
 	$(PIP) install --quiet --editable '.[dev]'
 	$(PIP) install --quiet --no-deps $(EXAMPLES:%=--editable %)
 	$(BIN)/python -m regkit_instance.compile_kernels # takes seconds, once
+	$(BIN)/python -m regkit_nuclear.compile_loops
 	touch $@
 
 debian: # as root, on Debian or Ubuntu: programs that some tests need, and skip without

@@ -21,7 +21,16 @@ ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
 
 def compiled(loop: Loop) -> Loop:
     """Compile a loop on its first call, or load it from an earlier one."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": ARITHMETIC}
+    return _stored(loop, ARITHMETIC)
+
+
+def compiled_as_written(loop: Loop) -> Loop:
+    """Compile a loop like `compiled`, with the same rounding, to the last bit, on every CPU."""
+    return _stored(loop, set())
+
+
+def _stored(loop: Loop, arithmetic: set[str]) -> Loop:
+    options = {"nogil": True, "error_model": "numpy", "fastmath": arithmetic}
     try:
         made: Loop = njit(cache=True, **options)(loop)
     except RuntimeError:  # no writable folder for the cache: every process compiles anew

@@ -12,6 +12,7 @@ from regkit.geometry.transform import IDENTITY
 from regkit_nuclear.painting.canvas import PaintedPart, displaced, paint
 from regkit_nuclear.painting.shapes import Coordinates, Profile, RandomField
 from regkit_nuclear.painting.solids import (
+    Band,
     ball,
     capsule,
     column,
@@ -130,3 +131,46 @@ def test_a_displacement_at_points_is_the_field_on_the_grid():
     expected = field.on(GRID)
     for axis in range(3):
         np.testing.assert_allclose(moved[axis] - places[axis], expected[axis], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+@pytest.mark.parametrize("grown", [-4.0, 0.0, 6.0])
+def test_distances_in_a_band_are_exact_and_all_others_on_their_side_of_it(name, grown):
+    solid = (SOLIDS[name].grown(grown) - ball((0, 4, 4), 9)) | SOLIDS["half"].shell(-3, 2)
+    places = Coordinates(*map(np.ravel, points_of(GRID)))
+    exact, banded = solid.distance(places), solid.near(places, Band(-2.0, 2.0))
+    np.testing.assert_array_equal(np.clip(exact, -2, 2), np.clip(banded, -2, 2))
+    found = solid.close(places, Band(-2.0, 2.0))
+    assert set(np.flatnonzero(exact < 2.0)) <= set(found)
+    assert len(found) < places.x.size
+
+
+@given(st.floats(-5, 5), st.floats(0, 10))
+def test_a_shell_is_what_is_between_two_grown_solids(inner, thickness):
+    solid, places = SOLIDS["blend"], points_of(GRID)
+    outer = inner + thickness
+    between = solid.grown(outer) - solid.grown(inner)
+    np.testing.assert_allclose(
+        solid.shell(inner, outer).distance(places), between.distance(places), atol=1e-5
+    )
+
+
+def test_a_capsule_and_an_ellipsoid_have_the_distances_of_the_formulas():
+    places = points_of(GRID)
+    stacked = np.stack(places, axis=-1).astype(np.float64)
+    start, end = np.array((-20.0, 0, -15)), np.array((18.0, 9, 20))
+    t = np.clip((stacked - start) @ (end - start) / ((end - start) @ (end - start)), 0, 1)
+    middle = np.linalg.norm(stacked - start - t[..., None] * (end - start), axis=-1)
+    np.testing.assert_allclose(SOLIDS["capsule"].distance(places), middle - 9 - 5 * t, atol=1e-4)
+    local = (stacked - (3, -5, 8)) @ TURN / (28, 14, 20)
+    radius = np.linalg.norm(local, axis=-1)
+    slope = np.linalg.norm(local / (28, 14, 20), axis=-1)
+    expected = radius * (radius - 1) / np.maximum(slope, 1e-6)
+    np.testing.assert_allclose(SOLIDS["ellipsoid"].distance(places), expected, atol=1e-3)
+
+
+def test_a_profile_is_the_interpolated_table():
+    profile = Profile((-30, 0, 25), (12, 24, 16))
+    places = np.linspace(-40, 40, 1001, dtype=np.float32).reshape(7, 11, 13)
+    expected = np.interp(places, profile.knots, profile.values)
+    np.testing.assert_allclose(profile(places), expected, atol=1e-3)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.transform import Transform
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit_nuclear.painting.shapes import Box, Coordinates, Field, RandomField, occupancy
-from regkit_nuclear.painting.solids import Solid
+from regkit_nuclear.painting.solids import Band, Solid
 
 Value = float | Callable[[Coordinates], Any]
 """A number, or a function of the points."""
 Warp = Callable[[Coordinates], Coordinates]
 
-# Voxels painted at a time, so that the arrays stay in the processor's cache; chosen by hand.
-VOXELS = 300_000
-# Spacing in voxels of the points by which the voxels near a solid are found; chosen by hand.
-LATTICE = 6
+# Edge of the blocks of voxels that are painted at a time, so that their arrays stay in the
+# processor's cache, and spacing of the points by which the solids near a block are found, in
+# voxels; chosen by hand.
+BLOCK = 32
+LATTICE = 8
+# Distances that must be exact, in voxels: half a voxel on both sides of a surface, and a margin
+# for rounding.
+EXACT_VOXELS = 0.75
+# Distance in voxels from the box of a part beyond which no voxel is painted: the band of exact
+# distances, twice, because they may be underestimated.
+FARTHEST_VOXELS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +61,17 @@ class Painting:
     channels: dict[str, Field]
     labels: NDArray[np.uint8]
 
-    def crop(self, box: tuple[slice, ...]) -> Painting:
-        """Return the painting of a box of voxels, as views."""
-        return Painting({name: c[box] for name, c in self.channels.items()}, self.labels[box])
+    @classmethod
+    def blank(cls, shape: tuple[int, ...], background: Mapping[str, float]) -> Painting:
+        """Return channels of constant values, and no labels."""
+        channels = {name: np.full(shape, v, np.float32) for name, v in background.items()}
+        return cls(channels, np.zeros(shape, np.uint8))
+
+    def insert(self, box: Box, block: Painting) -> None:
+        """Replace a box of voxels by a painting of as many voxels."""
+        for name, channel in self.channels.items():
+            channel[box] = block.channels[name].reshape(channel[box].shape)
+        self.labels[box] = block.labels.reshape(self.labels[box].shape)
 
 
 def paint(
@@ -80,23 +96,21 @@ def paint(
     warp
         Map of points of the patient's frame to the frame of the anatomy.
     """
-    channels = {c: np.full(grid.shape_zyx, v, np.float32) for c, v in background.items()}
-    painting = Painting(channels, np.zeros(grid.shape_zyx, np.uint8))
+    painting = Painting.blank(grid.shape_zyx, background)
+    seen = [p for p in parts if p.label is not None or p.values.keys() & background.keys()]
     voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
-    nz, ny, nx = grid.shape_zyx
-    thickness = max(VOXELS // (ny * nx), 1)
-    for start in range(0, nz, thickness):
-        rows = slice(start, min(start + thickness, nz))
-        posed = _posed(grid, pose, rows)
-        frames = {True: posed, False: warp(posed)}
-        reach = LATTICE * max(grid.spacing) + voxel_mm
-        lattices = {key: _Lattice.of(points, reach) for key, points in frames.items()}
-        slices = painting.crop((rows,))
-        for part in parts:
-            box = lattices[part.unwarped].box(part.solid)
-            if box is not None:
-                points = frames[part.unwarped].crop(box)
-                _paint_part(part, points, slices.crop(box), voxel_mm)
+    reach = LATTICE * max(grid.spacing)
+    for box in _blocks(grid.shape_zyx):
+        lattice = (
+            np.unique([*range(edge.start, edge.stop, LATTICE), edge.stop - 1]) for edge in box
+        )
+        if not _near(seen, _frames(grid, pose, warp, lattice), reach):
+            continue
+        frames = _frames(grid, pose, warp, (np.arange(edge.start, edge.stop) for edge in box))
+        block = Painting.blank(frames[True].x.shape, background)
+        for part in _near(seen, frames, FARTHEST_VOXELS * voxel_mm):
+            _paint_part(part, frames[part.unwarped], block, voxel_mm)
+        painting.insert(box, block)
     return painting
 
 
@@ -121,61 +135,62 @@ def field_at(random_field: RandomField, points: Coordinates) -> Field:
 
 
 def _paint_part(part: PaintedPart, points: Coordinates, onto: Painting, voxel_mm: float) -> None:
-    distance = part.solid.distance(points)
+    exact = EXACT_VOXELS * voxel_mm
+    band = Band(-exact, exact)
+    close = part.solid.close(points, band)
+    distance = part.solid.near(points.take(close), band)
     if part.label is not None:
-        onto.labels[distance < 0] = part.label
-    touched = distance < voxel_mm / 2
-    if not touched.any():
+        onto.labels[close[distance < 0]] = part.label
+    inside = distance < voxel_mm / 2
+    touched = close[inside]
+    if touched.size == 0:
         return
-    fraction = occupancy(distance[touched], voxel_mm)
+    fraction = occupancy(distance[inside], voxel_mm)
     for name in onto.channels.keys() & part.values.keys():
         channel, value = onto.channels[name], part.values[name]
-        inside = value(Coordinates(*(c[touched] for c in points))) if callable(value) else value
-        old = channel[touched]
-        channel[touched] = old + fraction * (inside - old)
+        new = value(points.take(touched)) if callable(value) else value
+        old = channel.take(touched)
+        channel[touched] = old + fraction * (new - old)
 
 
-def _posed(grid: Grid, pose: Transform, rows: slice) -> Coordinates:
-    _, ny, nx = grid.shape_zyx
-    index = np.indices((rows.stop - rows.start, ny, nx), dtype=np.float64)
-    index[0] += rows.start
-    mapped = pose.map_points(grid.to_physical(np.moveaxis(index, 0, -1))).astype(np.float32)
-    x, y, z = (np.ascontiguousarray(mapped[..., axis]) for axis in range(3))
+def _blocks(shape: tuple[int, ...]) -> Iterator[Box]:
+    """Divide an array into blocks."""
+    starts = (range(0, n, BLOCK) for n in shape)
+    for corner in product(*starts):
+        z, y, x = (slice(a, min(a + BLOCK, n)) for a, n in zip(corner, shape, strict=True))
+        yield z, y, x
+
+
+def _near(
+    parts: Sequence[PaintedPart], frames: Mapping[bool, Coordinates], reach: float
+) -> list[PaintedPart]:
+    """Return the parts whose boxes are within a distance of the box around the points."""
+    bounds = np.array([part.solid.bounds for part in parts])
+    unwarped = np.array([part.unwarped for part in parts])[:, None]
+    first, last = (
+        np.where(unwarped, edge(frames[True], axis=1), edge(frames[False], axis=1))
+        for edge in (np.min, np.max)
+    )
+    near = (bounds[:, 0] < last + reach) & (bounds[:, 1] > first - reach)
+    return [parts[number] for number in np.flatnonzero(near.all(axis=1))]
+
+
+def _frames(
+    grid: Grid, pose: Transform, warp: Warp, index: Iterable[NDArray[np.intp]]
+) -> dict[bool, Coordinates]:
+    """Return the points of voxels for parts that are unwarped, and for those that are not."""
+    posed = _posed(grid, pose, index)
+    return {True: posed, False: warp(posed)}
+
+
+def _posed(grid: Grid, pose: Transform, index: Iterable[NDArray[np.intp]]) -> Coordinates:
+    """Return the posed points of the voxels with these indices along z, y, x, flattened."""
+    k, j, i = np.ix_(*index)
+    if isinstance(pose, AffineTransform):
+        rows = (pose.matrix @ grid.affine)[:3]
+        mapped = [row[0] * k + row[1] * j + row[2] * i + row[3] for row in rows]
+    else:
+        voxels = np.stack(np.broadcast_arrays(k, j, i), axis=-1)
+        mapped = [*np.moveaxis(pose.map_points(grid.to_physical(voxels)), -1, 0)]
+    x, y, z = (np.ravel(c).astype(np.float32) for c in mapped)
     return Coordinates(x, y, z)
-
-
-@dataclass(frozen=True, eq=False)
-class _Lattice:
-    """A coarse lattice of the points of a stack of slices, to find solids in them quickly.
-
-    Along any axis no voxel is farther than `reach` mm from a lattice point.
-    """
-
-    index: tuple[NDArray[np.intp], ...]
-    points: tuple[Field, ...]
-    reach: float
-
-    @classmethod
-    def of(cls, points: Coordinates, reach: float) -> _Lattice:
-        index = tuple(np.unique([*range(0, n, LATTICE), n - 1]) for n in points.x.shape)
-        return cls(index, tuple(c[np.ix_(*index)] for c in points), reach)
-
-    def box(self, solid: Solid) -> Box | None:
-        """Return the box of voxels around the solid; None if it is outside the slices."""
-        near = np.ones(self.points[0].shape, bool)
-        for coordinate, low, high in zip(self.points, *solid.bounds, strict=True):
-            near &= (coordinate > low - self.reach) & (coordinate < high + self.reach)
-        if not near.any():
-            return None
-        z, y, x = (
-            self._range(np.asarray(near.any(axis=others)), axis) for axis, others in _OTHER_AXES
-        )
-        return z, y, x
-
-    def _range(self, near: NDArray[np.bool_], axis: int) -> slice:
-        hits, index = np.flatnonzero(near), self.index[axis]
-        last = min(int(hits[-1]) + 1, len(index) - 1)
-        return slice(int(index[max(int(hits[0]) - 1, 0)]), int(index[last]) + 1)
-
-
-_OTHER_AXES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))

@@ -7,6 +7,7 @@ exact on the surface and accurate to first order near it, which is all that the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit_nuclear.painting.loops import capsule_distance, ellipsoid_distance, table_values
 
 Field: TypeAlias = NDArray[np.float32]
 Box: TypeAlias = tuple[slice, slice, slice]
@@ -38,6 +40,14 @@ class Coordinates(NamedTuple):
         """Return the points of a box of voxels, as views."""
         return Coordinates(self.x[box], self.y[box], self.z[box])
 
+    def take(self, at: NDArray[np.intp]) -> Coordinates:
+        """Return some of the points, shape (N,), by their positions in the flattened arrays."""
+        return Coordinates(self.x.take(at), self.y.take(at), self.z.take(at))
+
+    def evaluate(self, loop: Callable[..., Field], *numbers: Field) -> Field:
+        """Return the result of a compiled loop over the points, in their shape."""
+        return loop(*map(np.ravel, self), *numbers).reshape(self.x.shape)
+
     def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Coordinates:
         """Return coordinates in a frame with this origin and the columns of `rotation` as axes."""
         x0, y0, z0 = np.asarray(origin, dtype=np.float32)
@@ -59,12 +69,9 @@ class Ellipsoid:
 
     def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm, shape of the points."""
-        u, v, w = points.relative_to(self.centre, self.rotation)
-        a, b, c = self.half_axes
-        u, v, w = as_field(u / a), as_field(v / b), as_field(w / c)
-        radius = np.sqrt(u * u + v * v + w * w)
-        slope = np.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
-        return as_field(radius * (radius - 1) / np.maximum(slope, 1e-6))
+        axes = np.reshape(self.rotation, (3, 3)).T
+        numbers = (np.array(n, np.float32) for n in (self.centre, self.half_axes, axes))
+        return points.evaluate(ellipsoid_distance, *numbers)
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -89,14 +96,11 @@ class Capsule:
 
     def distance(self, points: Coordinates) -> Field:
         """Signed distance in mm, shape of the points."""
-        x, y, z = points.relative_to(self.start)
-        dx, dy, dz = along = np.subtract(self.end, self.start).astype(np.float32)
-        t = (x * dx + y * dy + z * dz) / (max(float(along @ along), 1e-6))
-        t = np.clip(t, 0, 1)
+        along = np.subtract(self.end, self.start).astype(np.float32)
         last = self.radius if self.end_radius is None else self.end_radius
-        x, y, z = x - t * dx, y - t * dy, z - t * dz
-        radius = self.radius + t * (last - self.radius)
-        return as_field(np.sqrt(x * x + y * y + z * z) - radius)
+        radii = (self.radius, last - self.radius, max(float(along @ along), 1e-6))
+        start, shape = np.array(self.start, np.float32), np.array(radii, np.float32)
+        return points.evaluate(capsule_distance, start, along, shape)
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -150,16 +154,14 @@ class Profile:
         self.knots = np.arange(knots[0], knots[-1] + self.STEP_MM, self.STEP_MM)
         curve = PchipInterpolator(knots, values)
         self.values = np.asarray(curve(np.minimum(self.knots, knots[-1])))
-        self._first = float(self.knots[0])
-        self._table, self._rises = as_field(self.values), as_field(np.diff(self.values))
+        table, rises = as_field(self.values), as_field(np.diff(self.values))
+        first, step, last = np.array((knots[0], self.STEP_MM, len(rises) - 1e-3), np.float32)
+        self._lookup = (first, step, table, rises, last)
 
     def __call__(self, position: Field) -> Field:
         """Return the values at positions in mm."""
-        # Several times as fast as np.interp, which searches for the interval of every value.
-        last = len(self._rises) - 1e-3
-        steps = np.clip((position - self._first) / self.STEP_MM, 0, last)
-        low = steps.astype(np.int32)
-        return as_field(self._table[low] + (steps - low) * self._rises[low])
+        flat = np.ravel(as_field(position))
+        return as_field(table_values(flat, *self._lookup)).reshape(position.shape)
 
     def at(self, position: float) -> float:
         """Return the value at one position in mm."""

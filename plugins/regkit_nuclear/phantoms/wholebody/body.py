@@ -94,6 +94,6 @@ def _thigh_fat(uptake: WholeBodyUptake) -> list[PaintedPart]:
     for _, side in SIDES:
         for turn in (-36.0, 34.0):
             sheet = capsule((side * 84, 6 + turn, -430), (side * 76, 8 + turn, -690), 34)
-            ring = (sheet - sheet.grown(-3)) & slab(1, -22, 34)
+            ring = slab(1, -22, 34) & sheet.shell(-3, 0)
             parts.append(part(ring, HU["fat"] + 40, 0.7 * uptake["muscle"]))
     return parts

@@ -29,11 +29,11 @@ def lungs(
     upper_left, upper_right = _above(_OBLIQUE, 36), _above(_OBLIQUE, 34)
     apex = _above(np.array((0.0, 0.1, 1.0)), 64)
     lobes = (
-        ("lung_upper_left", air & left & upper_left),
-        ("lung_lower_left", (air & left) - upper_left),
-        ("lung_upper_right", air & right & upper_right & apex),
-        ("lung_middle_right", (air & right & upper_right) - apex),
-        ("lung_lower_right", (air & right) - upper_right),
+        ("lung_upper_left", left & upper_left & air),
+        ("lung_lower_left", (left - upper_left) & air),
+        ("lung_upper_right", right & upper_right & apex & air),
+        ("lung_middle_right", ((right & upper_right) - apex) & air),
+        ("lung_lower_right", (right - upper_right) & air),
     )
     parts = [
         part(air, HU["lung"] + 120, uptake["lung"]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from regkit_nuclear.painting.canvas import PaintedPart
 from regkit_nuclear.painting.shapes import Coordinates
-from regkit_nuclear.painting.solids import Solid
+from regkit_nuclear.painting.solids import free_form
 from regkit_nuclear.phantoms.wholebody.habitus import WholeBodyHabitus
 
 BACK_MM = 106.0
@@ -34,7 +34,7 @@ def couch(habitus: WholeBodyHabitus) -> list[PaintedPart]:
         thick = np.float32(_THICK_MM / 2) * (1 - np.float32(0.6) * across * across)
         return np.maximum(np.abs(p.y - middle) - thick, np.abs(p.x) - np.float32(_HALF_WIDTH_MM))
 
-    shell = Solid(distance, bounds)
+    shell = free_form(distance, bounds)
     return [
         PaintedPart(shell, {"ct": -180.0}, unwarped=True),
         PaintedPart(shell.grown(-3.0), {"ct": -940.0}, unwarped=True),

@@ -43,7 +43,7 @@ def brain(uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint brain: fluid, cortex, white matter, deep nuclei, ventricles, cerebellum, stem."""
     inside = _VAULT.grown(-6.5)
     hemispheres = inside.grown(-2.5) - free_form(_falx)
-    white = Solid(lambda p: hemispheres.distance(p) + 8.5 + _folds(p), hemispheres.bounds)
+    white = free_form(lambda p: hemispheres.distance(p) + 8.5 + _folds(p), hemispheres.bounds)
     cerebellum = ellipsoid((0, 34, 334), (50, 30, 22)) & inside.grown(-2)
     stem = path([(0, 6, 356), (0, 18, 332), (0, 28, 314)], [13, 11, 7])
     grey = uptake["grey_matter"]

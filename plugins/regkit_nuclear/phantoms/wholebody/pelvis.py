@@ -30,8 +30,8 @@ def muscles(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     flesh = frame.flesh.grown(-2)
     parts = []
     for name, side in SIDES:
-        whole = ellipsoid((side * 72, 62, -322), (66, 46, 88), None) & flesh
-        whole = whole & slab(0, *sorted((side * 6, side * 200)))
+        whole = ellipsoid((side * 72, 62, -322), (66, 46, 88), None)
+        whole = slab(0, *sorted((side * 6, side * 200))) & whole & flesh
         parts.append(part(whole.grown(3), HU["fat"], uptake["fat"]))
         parts.append(part(whole, HU["muscle"], uptake["muscle"], f"gluteus_{name}"))
     cleft = ellipsoid((0, 100, -395), (8, 40, 60)) & flesh.grown(4)
@@ -114,7 +114,6 @@ def _femur_marrow(side: float) -> Solid:
 def _wing(side: float) -> Solid:
     """Return the wing of the ilium: part of a bowl, from the sacrum to the anterior spine."""
     bowl = ellipsoid((0, -26, -222), (124, 102, 112))
-    shell = bowl - bowl.grown(-9)
 
     def distance(p: Coordinates) -> Any:
         x = np.float32(side) * p.x
@@ -126,4 +125,4 @@ def _wing(side: float) -> Solid:
 
     low, high = sorted((side * 34, side * 126))
     box = slab(0, low, high) & slab(1, -80, 80) & slab(2, -322, -184)
-    return shell & free_form(distance) & box
+    return box & bowl.shell(-9, 0) & free_form(distance)

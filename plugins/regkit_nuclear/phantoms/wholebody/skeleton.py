@@ -43,12 +43,12 @@ _GROUPS = (
 def spine(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint discs, vertebrae, sacrum and spinal cord."""
     box = slab(0, -60, 60) & slab(1, -30, 150) & slab(2, LUMBAR[0], CERVICAL[1])
-    bodies, arches, canal = (free_form(f(frame)) & box for f in (_bodies, _arches, _canal))
+    bodies, arches, canal = (box & free_form(f(frame)) for f in (_bodies, _arches, _canal))
     discs = bodies.grown(1)
     parts = [part(discs, HU["cartilage"] - 20, 0.8 * uptake["bone"])]
     bone = (bodies - free_form(_discs)) | arches
     for name, (low, high) in _GROUPS:
-        group = bone & slab(2, low, high)
+        group = slab(2, low, high) & bone
         parts.append(part(group, 0.75 * HU["bone"], uptake["bone"] * 1.5, name))
     marrow = (bodies - free_form(_discs)).grown(-2.6)
     return [
@@ -62,15 +62,13 @@ def spine(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 def chest_wall(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
     """Paint intercostal muscle, ribs with their cartilage, and the sternum."""
-    wall = frame.cage.grown(9) - frame.cage
     costal = free_form(_costal_margin)
-    parts = [part((wall & costal), HU["muscle"] - 15, uptake["muscle"])]
-    shell = (frame.cage.grown(8) - frame.cage.grown(1)) & costal
-    ribs = shell & free_form(_rib_pattern(frame))
+    parts = [part(costal & frame.cage.shell(0, 9), HU["muscle"] - 15, uptake["muscle"])]
+    ribs = costal & frame.cage.shell(1, 8) & free_form(_rib_pattern(frame))
     front = free_form(_cartilage)
-    parts.append(part(ribs & front, HU["cartilage"], uptake["bone"]))
+    parts.append(part(front & ribs, HU["cartilage"], uptake["bone"]))
     for name, side in SIDES:
-        half = (ribs - front) & slab(0, *sorted((side * 12, side * 160)))
+        half = (slab(0, *sorted((side * 12, side * 160))) - front) & ribs
         parts.append(part(half, 0.8 * HU["bone"], uptake["bone"] * 1.2, f"ribs_{name}"))
         parts.append(part(half.grown(-2), HU["spongy"] + 40, 0.75 * uptake["marrow"]))
     return parts + _sternum(frame, uptake)
@@ -178,9 +176,9 @@ def _cartilage(p: Coordinates) -> Any:
 
 
 def _sternum(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
-    body = (frame.cage.grown(11) - frame.cage.grown(1)) & slab(1, -140, 0)
+    body = slab(1, -140, 0) & frame.cage.shell(1, 11)
     width = Profile((-40, 60, 110, 130, 152), (10, 18, 13, 24, 26))
-    bone = body & free_form(lambda p: np.abs(p.x) - width(p.z)) & slab(2, -38, 152)
+    bone = slab(2, -38, 152) & free_form(lambda p: np.abs(p.x) - width(p.z)) & body
     return [
         part(bone, 0.5 * HU["bone"], uptake["bone"] * 1.5),
         part(bone.grown(-2.5), HU["spongy"] - 30, 0.9 * uptake["marrow"]),
@@ -189,7 +187,6 @@ def _sternum(frame: BodyFrame, uptake: WholeBodyUptake) -> list[PaintedPart]:
 
 def _blade(frame: BodyFrame, side: float) -> Solid:
     """Scapula: a thin plate behind the ribs, its spine, and the socket of the shoulder."""
-    shell = frame.cage.grown(18) - frame.cage.grown(12.5)
 
     def distance(p: Coordinates) -> Any:
         x = np.float32(side) * p.x
@@ -198,5 +195,5 @@ def _blade(frame: BodyFrame, side: float) -> Solid:
 
     ridge = path([(side * 62, 98, 138), (side * 110, 74, 164), (side * 146, 30, 196)], [5, 6, 7])
     neck = capsule((side * 108, 52, 150), (side * 128, 24, 166), 9, 13)
-    plate = shell & free_form(distance) & slab(0, *sorted((side * 40, side * 140)))
-    return plate | ridge | neck
+    plate = slab(0, *sorted((side * 40, side * 140))) & free_form(distance)
+    return (plate & frame.cage.shell(12.5, 18)) | ridge | neck
