@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from regkit.geometry import resampling
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair, Registrar
@@ -17,9 +18,11 @@ from regkit_instance.iso import InstanceOptimization
 
 
 def delete_compiled() -> None:
-    """Delete loops compiled earlier beside the package."""
-    for stored in (Path(__file__).parent / "numba_backend" / "__pycache__").glob("*.nb[ic]"):
-        stored.unlink(missing_ok=True)
+    """Delete loops compiled earlier beside the package and in the core."""
+    folders = (Path(__file__).parent / "numba_backend", Path(resampling.__file__).parent)
+    for folder in folders:
+        for stored in (folder / "__pycache__").glob("*.nb[ic]"):
+            stored.unlink(missing_ok=True)
 
 
 def compile_kernels() -> None:
@@ -34,6 +37,7 @@ def compile_kernels() -> None:
     )
     for registrar in registrars:
         registrar.register(Pair(image, image))
+    resampling.resample(image, grid)
 
 
 if __name__ == "__main__":

@@ -94,32 +94,6 @@ def values_and_gradients(
     return values, gradients
 
 
-def warp_volume(
-    volume: NDArray[np.float32], to_index: FloatArray, shape: tuple[int, int, int]
-) -> NDArray[np.float32]:
-    """Resample a volume linearly through an affine map, by the compiled loop.
-
-    Parameters
-    ----------
-    volume
-        Values, shape (z, y, x); NaN is unknown.
-    to_index
-        Map from indices (z, y, x) of the result to those of the volume, shape (3, 4).
-    shape
-        Shape (z, y, x) of the result.
-
-    Returns
-    -------
-    NDArray
-        NaN outside the field of view.
-    """
-    from regkit.geometry.interpolation_loops import warp  # noqa: PLC0415 - loads numba
-
-    out = np.empty(shape, np.float32)
-    warp(_single(volume), _double(to_index), out)
-    return out
-
-
 def _single(array: NDArray[Any]) -> NDArray[np.float32]:
     return _read_only(np.ascontiguousarray(array, np.float32))
 

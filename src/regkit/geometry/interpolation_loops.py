@@ -1,4 +1,4 @@
-"""Compiled trilinear interpolation: the look-up of searches, verdicts and warped images.
+"""Compiled trilinear interpolation: the look-up of searches and verdicts.
 
 Points are treated in chunks. A first loop over a chunk finds their neighbors and weights, without
 branches and in single precision, so that it is compiled to packed instructions; a second one loads
@@ -68,36 +68,6 @@ def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> 
             locate(volume.shape, maps[b], px, py, pz, at, weights)
             by_z, by_y, by_x = gradients[b, 0, c], gradients[b, 1, c], gradients[b, 2, c]
             look_up_gradients(flat, at, weights, values[b, c], by_z, by_y, by_x)
-
-
-@compiled
-def warp(volume: Any, to_index: Any, out: Any) -> None:
-    """Resample a volume linearly through an affine map, as `interpolate` does.
-
-    Parameters
-    ----------
-    volume
-        Shape (z, y, x), float32; NaN is unknown.
-    to_index
-        Affine map from indices (z, y, x) of the result to those of the volume, shape (3, 4),
-        float64.
-    out
-        Filled with the values, any shape (z, y, x), float32; NaN outside the field of view.
-    """
-    flat, count = volume.reshape(volume.size), out.shape[2]
-    at, weights = np.empty((4, CHUNK), np.uint32), np.empty((4, CHUNK), np.float32)
-    steps, row = np.arange(CHUNK).astype(np.float32), np.zeros((3, 4))
-    row[:, 0] = to_index[:, 2]
-    for z in range(out.shape[0]):
-        for y in range(out.shape[1]):
-            for first in range(0, count, CHUNK):
-                c = slice(first, min(first + CHUNK, count))
-                for axis in range(3):
-                    m = to_index[axis]
-                    row[axis, 3] = m[0] * z + m[1] * y + m[2] * first + m[3]
-                along = steps[: c.stop - first]
-                locate(volume.shape, row, along, along, along, at, weights)
-                look_up(flat, at, weights, out[z, y, c])
 
 
 @compiled

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Grid
-from regkit.geometry.sitk_bridge import (
-    AnyVolume,
-    transform_to_sitk,
-    volume_from_sitk,
-    volume_to_sitk,
-)
-from regkit.geometry.transform import IDENTITY, Transform
-from regkit.geometry.volume import LabelMap
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
+from regkit.geometry.warp import warp_volume, warped_slabs
+
+AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 
 def resample(
@@ -56,6 +54,39 @@ def resample(
             f"the fill value {outside:g} does not fit a label map of type {moving.array.dtype}; "
             "give a whole number in its range"
         )
+    if nearest or not isinstance(through, AffineTransform):
+        return _resampled_by_itk(moving, onto, through, outside)
+    to_index = moving.grid.inverse_affine @ through.matrix @ onto.affine
+    return replace(
+        moving, array=warp_volume(moving.array, to_index, onto.shape_zyx, outside), grid=onto
+    )
+
+
+def resampled_slabs(
+    moving: Volume, onto: Grid, through: Transform, outside: float
+) -> Iterator[NDArray[Any]]:
+    """Yield the array that `resample` makes, by slabs of slices, so that it is never whole.
+
+    Through a transform that is not affine, it is one slab. Parameters as for `resample`.
+    """
+    if isinstance(through, AffineTransform) and not isinstance(moving, LabelMap):
+        to_index = moving.grid.inverse_affine @ through.matrix @ onto.affine
+        yield from warped_slabs(moving.array, to_index, onto.shape_zyx, outside)
+    else:
+        yield resample(moving, onto, through, outside).array
+
+
+def _resampled_by_itk(
+    moving: AnyVolume, onto: Grid, through: Transform, outside: float
+) -> AnyVolume:
+    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
+
+    from regkit.geometry.sitk_bridge import (  # noqa: PLC0415
+        transform_to_sitk,
+        volume_from_sitk,
+        volume_to_sitk,
+    )
+
     nz, ny, nx = onto.shape_zyx
     resampler = sitk.ResampleImageFilter()
     resampler.SetSize((nx, ny, nz))
@@ -63,6 +94,7 @@ def resample(
     resampler.SetOutputOrigin(onto.origin)
     resampler.SetOutputDirection(onto.direction)
     resampler.SetTransform(transform_to_sitk(through))
+    nearest = isinstance(moving, LabelMap)
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
     resampler.SetDefaultPixelValue(float(outside))
     warped = volume_from_sitk(resampler.Execute(volume_to_sitk(moving)), like=moving)

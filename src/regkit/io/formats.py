@@ -44,8 +44,9 @@ class Format:
 
 
 DICOM = Format("DICOM", (".dcm", ".ima", ".dcm.gz", ".ima.gz"), "dicom:read_dicom")
+NIFTI = Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti")
 FORMATS = (
-    Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti"),
+    NIFTI,
     Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti"),
     Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
     Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),

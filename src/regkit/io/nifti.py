@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
+from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
 from regkit.io.deflate import output_stream
 from regkit.io.nifti_geometry import nifti_affine
@@ -61,13 +65,29 @@ def read_nifti_header(path: Path) -> NiftiHeader:
 
 def write_nifti(volume: Volume, path: Path) -> None:
     """Write a .nii or .nii.gz file with sform and qform both set to scanner coordinates."""
-    kind = volume.array.dtype.newbyteorder("<")
-    shape = volume.grid.shape_zyx[::-1]
-    header = new_header(shape, kind, ras_from_lps(volume.grid.affine))
+    write_nifti_slabs(volume.grid, volume.array.dtype, volume.array[:, None], path)
+
+
+def write_nifti_slabs(grid: Grid, dtype: Any, slabs: Iterable[NDArray[Any]], path: Path) -> None:
+    """Write a file as `write_nifti` does, of slabs of slices that follow each other.
+
+    Parameters
+    ----------
+    grid
+        Positions of all voxels.
+    dtype
+        Type of the voxels.
+    slabs
+        Parts of the array, shape (z, y, x) each.
+    path
+        The file.
+    """
+    kind = np.dtype(dtype).newbyteorder("<")
+    header = new_header(grid.shape_zyx[::-1], kind, ras_from_lps(grid.affine))
     with output_stream(path, compressed=path.name.lower().endswith(".gz")) as stream:
         stream.write(header_bytes(header))
-        for part in volume.array:
-            stream.write(np.ascontiguousarray(part, kind).data)
+        for slab in slabs:
+            stream.write(np.ascontiguousarray(slab, kind).data)
 
 
 def _files(path: Path) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ def typed(volume: Volume, dtype: str, into: Format, path: Path) -> Volume:
     kind = dtype or _kept_type(volume, into)
     if kind == FLOAT:
         return volume
+    (whole,) = rounded_slabs([volume.array], kind, path)
     # A label map holds whole numbers of any type.
-    return LabelMap(_rounded(volume.array, kind, path), volume.grid)
+    return LabelMap(whole, volume.grid)
 
 
 def _typed_labels(labels: LabelMap, dtype: str) -> LabelMap:
@@ -76,17 +78,32 @@ def holds(kind: str, array: NDArray[Any]) -> bool:
     return bool(limits.min <= array.min().item() and array.max().item() <= limits.max)
 
 
-def _rounded(array: NDArray[Any], kind: str, path: Path) -> NDArray[Any]:
-    """Return whole numbers; those that the type cannot hold are clipped, and NaN becomes 0."""
-    limits = np.iinfo(kind)
+def rounded_slabs(slabs: Iterable[NDArray[Any]], kind: str, path: Path) -> Iterator[NDArray[Any]]:
+    """Yield parts of an image as whole numbers of a type.
+
+    Those that the type cannot hold are clipped, and NaN becomes 0, with a warning in the log that
+    names the file.
+    """
+    clipped = count = 0
+    for slab in slabs:
+        whole, beyond = _rounded(slab, np.iinfo(kind))
+        clipped, count = clipped + beyond, count + slab.size
+        yield whole
+    if clipped:
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        logger.warning(
+            "%s: %d of %d values are outside %s (%d to %d) and were clipped",
+            *(path.name, clipped, count, kind, low, high),
+        )
+
+
+def _rounded(array: NDArray[Any], limits: np.iinfo[Any]) -> tuple[NDArray[Any], int]:
+    """Return whole numbers, and how many of them had to be clipped."""
     values = np.rint(array)
-    beyond = int(np.count_nonzero(~((values >= limits.min) & (values <= limits.max))))
-    if not beyond:
-        return np.asarray(values, kind)
-    logger.warning(
-        "%s: %d of %d values are outside %s (%d to %d) and were clipped",
-        *(path.name, beyond, array.size, kind, limits.min, limits.max),
-    )
+    if limits.min <= float(values.min()) and float(values.max()) <= limits.max:  # no NaN either
+        return np.asarray(values, limits.dtype), 0
     # In float64, which holds the limits of 32-bit integers exactly.
-    clipped = np.clip(np.nan_to_num(values.astype(np.float64)), limits.min, limits.max)
-    return np.asarray(clipped, kind)
+    exact = values.astype(np.float64)
+    beyond = int(np.count_nonzero(~((exact >= limits.min) & (exact <= limits.max))))
+    clipped = np.clip(np.nan_to_num(exact), limits.min, limits.max)
+    return np.asarray(clipped, limits.dtype), beyond

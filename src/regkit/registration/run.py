@@ -67,12 +67,17 @@ class RegistrationResult:
         """Device of the computation, as torch names it."""
         return str(self.estimate.diagnostics.get("device", "cpu"))
 
+    @property
+    def fill_value(self) -> float:
+        """Value outside the field of view of the moving image: 0, or the darkest of a CT."""
+        moving = self.pair.moving
+        return float(moving.array.min()) if moving.modality == "ct" else 0.0
+
     @cached_property
     def warped(self) -> Volume:
-        """The moving image on the fixed grid; outside it is 0, or the darkest value of a CT."""
-        moving = self.pair.moving
-        outside = float(moving.array.min()) if moving.modality == "ct" else 0.0
-        return resample(moving, self.pair.fixed.grid, self.transform, outside)
+        """The moving image on the fixed grid, and its fill value outside."""
+        pair = self.pair
+        return resample(pair.moving, pair.fixed.grid, self.transform, self.fill_value)
 
     def __repr__(self) -> str:
         motion = transform_in_words(self.transform, self.pair.fixed.grid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -24,11 +25,13 @@ from regkit.report.annotation import (
     mark_sides,
 )
 from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay, pixels
+from regkit.report.png import encode_png
 from regkit.report.slice_planes import Plane, orthogonal_planes
 
 # Pixels: four panels and their gaps are about 1700 wide, for print at 20 cm; chosen by hand.
 WIDTH, TALLEST = 404, 480
 GAP, EDGE = 8, 24
+DOTS_PER_INCH = 200.0
 # Side of a tile of the checkerboard in pixels; chosen by hand.
 TILE = 50
 COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving on fixed")
@@ -51,7 +54,11 @@ def picture(result: RegistrationResult) -> Image.Image:
 
 def write_picture(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write a picture to a file as PNG for print at about 20 cm; fast rather than smallest."""
-    image.save(to, "PNG", compress_level=2, dpi=(200, 200))
+    content = encode_png(np.asarray(image.convert("RGB")), DOTS_PER_INCH)
+    if isinstance(to, str | os.PathLike):
+        Path(to).write_bytes(content)
+    else:
+        to.write(content)
 
 
 def comparison_picture(

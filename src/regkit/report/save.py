@@ -14,6 +14,7 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_volume
 from regkit.io.atomic_output import OutputStage
+from regkit.io.resampled import write_resampled
 from regkit.io.transforms import write_transform
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, read_record, registration_record
@@ -137,7 +138,12 @@ def _write_images(
     moved: bool,
 ) -> None:
     if warped:
-        write_volume(result.warped, stage.path(f"{prefix}_warped.nii.gz"), dtype)
+        write_resampled(
+            *(result.pair.moving, result.pair.fixed.grid, result.transform),
+            stage.path(f"{prefix}_warped.nii.gz"),
+            outside=result.fill_value,
+            dtype=dtype,
+        )
     if moved:
         from regkit.io.dicom_moved import moved_volume, require_rigid  # noqa: PLC0415 - pydicom
 
