@@ -31,7 +31,7 @@ def small_slabs(monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mha", "a.nrrd"])
 @pytest.mark.parametrize("through", [THROUGH, WARP])
 @pytest.mark.parametrize(
-    ("moving", "dtype", "outside"),
+    "case",
     [
         (image("", -3, 3), "", 0.0),
         (image("int16", -1000, 2000), "", -1000.0),
@@ -44,7 +44,8 @@ def small_slabs(monkeypatch) -> None:
         (LabelMap(RNG.integers(0, 5, GRID.shape_zyx), GRID), "", 0.0),
     ],
 )
-def test_files_are_those_of_the_whole(tmp_path, caplog, name, through, moving, dtype, outside):
+def test_files_are_those_of_the_whole(tmp_path, caplog, name, through, case):
+    moving, dtype, outside = case
     ours, judge = tmp_path / "ours" / name, tmp_path / "judge" / name
     write_volume(resample(moving, ONTO, through, outside), judge, dtype)
     told = [record.getMessage() for record in caplog.records]
