@@ -14,7 +14,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair, Registrar
 from regkit_instance.fast import FastRegistration
-from regkit_instance.iso import InstanceOptimization
+from regkit_instance.iso import InstanceOptimization, MeasureName
 
 
 def delete_compiled() -> None:
@@ -29,11 +29,12 @@ def compile_kernels() -> None:
     """Register a small image of a tilted bar with itself by every compiled measure."""
     grid = Grid((16, 16, 16), (4.0, 4.0, 4.0))
     z, y, x = np.indices(grid.shape_zyx)
+    measures: tuple[MeasureName, ...] = ("lncc", "local-cr", "ngf", "mind")
     image = Volume(np.exp(-((x - 7.0) ** 2) / 9 - (y - 0.5 * z - 4.0) ** 2 / 25), grid)
     registrars: tuple[Registrar, ...] = (
         FastRegistration(samples=1000),
         FastRegistration("cr", samples=1000),
-        *(InstanceOptimization(measure, samples=2000) for measure in ("lncc", "local-cr", "ngf")),
+        *(InstanceOptimization(measure, samples=2000) for measure in measures),
     )
     for registrar in registrars:
         registrar.register(Pair(image, image))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from regkit.errors import ParameterError
 from regkit.registrar import Estimate, Pair
-from regkit.registration.device import check_device_name
+from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.parameters import check_ranges
 
-MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf"]
+MeasureName = Literal[
+    "auto", "mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"
+]
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,12 @@ class InstanceOptimization:
     measure
         Similarity measure: mutual information (``mi``), normalized mutual information (``nmi``),
         correlation ratio in both directions (``cr``), the same in patches (``local-cr``), squared
-        correlation coefficient in patches (``lncc``), normalized gradient fields (``ngf``), or
+        correlation coefficient in patches (``lncc``), normalized gradient fields (``ngf``),
         mutual information and gradient fields together (``mi-ngf``), whose edges counteract the
-        bias of mutual information by attenuation.
+        bias of mutual information by attenuation, squared differences of self-similarity
+        descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
+        doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual information less that of
+        these differences (``mi-mind``).
     model
         Transform model of the correction: ``rigid``, ``similarity`` or ``affine``. With ``fast``,
         the last two have a prior on stretches; see `regkit_instance.stretch_prior`.
@@ -38,9 +44,10 @@ class InstanceOptimization:
     levels
         Number of resolution levels of ``fast``, each twice as coarse as the next.
     finest_mm
-        Spacing of the finest level in mm; 0 chooses it by voxel size and field of view.
+        Spacing of the finest level in mm; 0 chooses it by voxel size and field of view, and for
+        ``mind`` and ``mi-mind`` not finer than 3 mm, or 2 % of a field of view below 130 mm.
     samples
-        Number of sample points of the fixed image, for ``fast``.
+        Number of sample points of the fixed image, for ``fast``; of descriptors, 30 % of it.
     bins
         Number of histogram bins of each image, for ``fast``.
     rate
@@ -49,7 +56,12 @@ class InstanceOptimization:
         Seed of the positions of the sample points, for ``fast``.
     device
         Device of the computation: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``auto`` is the CPU
-        for ``fast``, and for ``paper`` a GPU if there is one.
+        for ``fast``, and for ``paper`` a GPU if there is one. ``mind`` and ``mi-mind`` run on the
+        CPU only.
+    starts
+        Number of starts, for ``fast``: 1 for the initial transform, 13 also for rotations of 10
+        degrees about and shifts of 15 mm along each axis from there, of which the best result
+        counts.
     """
 
     measure: MeasureName = "mi-ngf"
@@ -62,6 +74,7 @@ class InstanceOptimization:
     rate: float = 1e-4
     seed: int = 0
     device: str = "auto"
+    starts: Literal[1, 13] = 1
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -75,6 +88,12 @@ class InstanceOptimization:
             seed=(0, 2**31),
         )
         check_device_name(self.device)
+        if self.measure in {"mind", "mi-mind"} and (is_gpu(self.device) or self.preset == "paper"):
+            where = "preset 'paper'" if self.preset == "paper" else f"device '{self.device}'"
+            raise ParameterError(
+                f"measure '{self.measure}' has compiled loops for the CPU only; {where} takes "
+                "another measure"
+            )
 
     def register(self, pair: Pair) -> Estimate:
         """Return the corrected initial transform, or that itself where nothing scores higher."""
@@ -91,6 +110,7 @@ class InstanceOptimization:
             self.bins,
             self.seed,
             self.finest_mm,
+            self.starts,
         )
         return refine(pair, settings, self.device)
 

@@ -71,11 +71,12 @@ def sample_patches(
     """
     ticks = np.arange(side) - (side - 1) / 2
     offsets = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
-    centres = level.grid.to_index(_spread(pair, body, level, count, seed))
+    around = MARGIN_VOXELS * np.array(level.grid.spacing)
+    centres = level.grid.to_index(spread_points(pair, body, around, count, seed))
     points = level.grid.to_physical((centres[:, None] + offsets).reshape(-1, 3))
     centred, to_index = _centred(points, level)
     values = interpolate_mapped(level.array, to_index, centred)
-    values[0, ~_in_mask(pair, points)] = np.nan
+    values[0, ~in_mask(pair, points)] = np.nan
     by_patch = values.reshape(-1, side**3)
     shown = np.flatnonzero(np.isfinite(by_patch).mean(axis=1) >= MIN_KNOWN_FRACTION)
     if len(shown) == 0:
@@ -109,8 +110,9 @@ def sample_gradients(
 
     Parameters as for `sample_patches`.
     """
-    points = _spread(pair, body, level, count, seed)
-    points = points[_in_mask(pair, points)]
+    around = MARGIN_VOXELS * np.array(level.grid.spacing)
+    points = spread_points(pair, body, around, count, seed)
+    points = points[in_mask(pair, points)]
     centred, to_index = _centred(points, level)
     values, by_index = values_and_gradients(level.array, to_index, centred)
     known = np.isfinite(values[0])
@@ -120,10 +122,16 @@ def sample_gradients(
     return GradientPoints(_mapped(pair, body, points[known]), turned.astype(np.float32))
 
 
-def _spread(pair: Pair, body: BodyRegion, level: Level, count: int, seed: int) -> FloatArray:
-    """Return points spread evenly around the body, LPS mm, shape (count, 3)."""
+def spread_points(
+    pair: Pair, body: BodyRegion, margin_mm: FloatArray | float, count: int, seed: int
+) -> FloatArray:
+    """Return points spread evenly in a box around the body, LPS mm, shape (count, 3).
+
+    Any first part of them is spread evenly too. The box is as much larger than the body as the
+    margin says, along each axis (x, y, z) of the fixed image.
+    """
     grid = pair.fixed.grid
-    margin = MARGIN_VOXELS * np.divide(level.grid.spacing, grid.spacing)[::-1]
+    margin = np.divide(margin_mm, grid.spacing)[::-1]
     low = np.maximum(body.box[0] - margin, -0.5)
     high = np.minimum(body.box[1] + margin, np.subtract(grid.shape_zyx, 0.5))
     first = np.random.default_rng(seed).random(3)
@@ -131,17 +139,18 @@ def _spread(pair: Pair, body: BodyRegion, level: Level, count: int, seed: int) -
     return grid.to_physical(low + fraction * (high - low))
 
 
+def in_mask(pair: Pair, points: FloatArray) -> NDArray[np.bool_]:
+    """Return whether points (N, 3) in LPS mm are in the fixed mask, or there is none."""
+    if pair.fixed_mask is None:
+        return np.ones(len(points), dtype=bool)
+    return np.asarray(values_at(pair.fixed_mask, points) != 0)
+
+
 def _centred(points: FloatArray, level: Level) -> tuple[NDArray[np.float32], FloatArray]:
     """Return points (3, N) about their mean, and the map (1, 3, 4) from there to indices."""
     origin = points.mean(axis=0)
     centred = np.ascontiguousarray((points - origin).T, dtype=np.float32)
     return centred, level.to_index(origin)[None]
-
-
-def _in_mask(pair: Pair, points: FloatArray) -> NDArray[np.bool_]:
-    if pair.fixed_mask is None:
-        return np.ones(len(points), dtype=bool)
-    return np.asarray(values_at(pair.fixed_mask, points) != 0)
 
 
 def _mapped(pair: Pair, body: BodyRegion, points: FloatArray) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,25 +12,23 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
 from regkit.registration.device import is_gpu
-from regkit_instance.gradient_measure import GradientFieldMeasure
-from regkit_instance.measures import EDGE_WEIGHT, Measure, WeightedSum
+from regkit_instance.level_measures import LevelMeasures, MeasureNear, finest_spacing_mm
+from regkit_instance.local_optima import LocalOptima, cluster_optima
 from regkit_instance.motion import Model, Motion
-from regkit_instance.neighborhood_points import sample_gradients, sample_patches
-from regkit_instance.optimizer import maximize
-from regkit_instance.patch_measures import patch_measure
+from regkit_instance.nearby_starts import nearby_starts
+from regkit_instance.optimizer import Maxima, maximize
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.stretch_prior import with_stretch_prior
 
 if TYPE_CHECKING:
     import torch
 
-# Measures of all sample points together, not of patches or gradients.
-GLOBAL_MEASURES = ("mi", "nmi", "cr")
-# Side of a patch in points; largest number of evaluations at a level; step at which the last level
-# ends. Chosen by hand.
-PATCH_SIDE = 7
+# Largest number of evaluations at a level; step at which the last level ends. Chosen by hand.
 MAX_EVALUATIONS = 80
 MIN_STEP_MM = 0.01
+# Optima that go on from the coarsest level, where there are many starts; each level keeps half as
+# many. Chosen by hand.
+KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class RefinementSettings:
     bins: int
     seed: int
     finest_mm: float = 0.0
+    starts: int = 1
 
 
 def refine(pair: Pair, settings: RefinementSettings, device: str = "auto") -> Estimate:
@@ -79,21 +78,24 @@ class _Refinement:
         self, pair: Pair, settings: RefinementSettings, device: torch.device | None
     ) -> None:
         self.pair, self.settings, self.device = pair, settings, device
-        self.images = PreparedPair.prepare(
-            pair, settings.levels, settings.seed, settings.finest_mm
-        )
+        finest = settings.finest_mm or finest_spacing_mm(settings.measure, pair)
+        self.images = PreparedPair.prepare(pair, settings.levels, settings.seed, finest)
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> Estimate:
         """Optimize at every level; compare the result with the initial transform at the last."""
-        start = np.eye(3, 4)[None]
-        found = start
+        start = np.eye(3, 4)
+        maps = nearby_starts(self.settings.starts)
         for level in range(len(self.images.spacings)):
-            measure = self._measure(level)
-            found = self._optimize(level, measure, found)
-        before, after = measure.values(np.concatenate([start, found])).tolist()
+            near = self._measures(level).near(self.settings.measure)
+            # All starts at once, around the initial transform; what they led to one by one.
+            groups = [maps] if level == 0 else list(maps[:, None])
+            found = self._best(level, [self._optimize(level, near, group) for group in groups])
+            maps = found.maps
+        before = float(near(start, start[None]).values(start[None])[0])
+        after = float(found.values[0])
         improved = after > before
-        peak = (found if improved else start)[0]
+        peak = maps[0] if improved else start
         about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
         return Estimate(
             about @ self.pair.start,
@@ -107,14 +109,16 @@ class _Refinement:
             },
         )
 
-    def _optimize(self, level: int, measure: Measure, maps: FloatArray) -> FloatArray:
+    def _optimize(self, level: int, near: MeasureNear, maps: FloatArray) -> Maxima:
+        """Optimize from maps near the first of them; values are those of the measure alone."""
         spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
+        until = MIN_STEP_MM if last else spacing / 30
         models: list[Model] = ["rigid"]
         if last and self.settings.model != "rigid":
             models.append(self.settings.model)
         for model in models:
             motion = Motion(model, self.images.body.radius_mm)
-            until = MIN_STEP_MM if last else spacing / 30
+            measure = near(maps[0], maps)
             peaks = maximize(
                 with_stretch_prior(measure, motion, self.images),
                 motion,
@@ -123,66 +127,37 @@ class _Refinement:
                 until,
                 MAX_EVALUATIONS,
             )
-            if not np.isfinite(peaks.values[0]):
-                raise RegistrationError(
-                    "too little of the fixed image maps inside the moving one to compare them; "
-                    "start closer to the solution, or check the masks"
-                )
-            maps = peaks.maps
-            similarity = float(measure.values(maps)[0])
+            maps, values = peaks.maps, measure.values(peaks.maps)
+            self._record(spacing, model, peaks, values)
+        return replace(peaks, values=values)
+
+    def _record(self, spacing: float, model: Model, peaks: Maxima, values: FloatArray) -> None:
+        best = int(np.argmax(values))
+        if np.isfinite(values[best]):
             self.log.append(
                 {
                     "spacing_mm": spacing,
                     "model": model,
-                    "similarity": similarity,
-                    "prior": float(peaks.values[0]) - similarity,
+                    "starts": len(values),
+                    "similarity": float(values[best]),
+                    "prior": float(peaks.values[best] - values[best]),
                     "evaluations": peaks.evaluations,
                 }
             )
-        return maps
 
-    def _measure(self, level: int) -> Measure:
+    def _best(self, level: int, ends: list[Maxima]) -> LocalOptima:
+        """Return the few best of the distinct optima, the best first."""
+        maps = np.concatenate([end.maps for end in ends])
+        values = np.concatenate([end.values for end in ends])
+        body, spacing = self.images.body.points, self.images.spacings[level]
+        found = cluster_optima(maps, values, values, body, spacing)
+        if len(found.maps) == 0:
+            raise RegistrationError(
+                "too little of the fixed image maps inside the moving one to compare them; "
+                "start closer to the solution, or check the masks"
+            )
+        return found.select(np.arange(min(len(found.maps), max(KEPT >> level, 1))))
+
+    def _measures(self, level: int) -> LevelMeasures:
         settings = self.settings
-        if settings.measure == "mi-ngf":
-            edges = self._gradient_fields(level)
-            return WeightedSum(self._of_intensities("mi", level), edges, EDGE_WEIGHT)
-        if settings.measure in GLOBAL_MEASURES:
-            return self._of_intensities(settings.measure, level)
-        if settings.measure == "ngf":
-            return self._gradient_fields(level)
-        body, moving = self.images.body, self.images.moving[level]
-        count = max(settings.samples // PATCH_SIDE**3, 1)
-        points = sample_patches(
-            self.pair, body, self.images.fixed[level], count, side=PATCH_SIDE, seed=settings.seed
-        )
-        if self.device is None:
-            return patch_measure(settings.measure, points, moving, body.centre, settings.bins)
-        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
-
-        sampler = bridge.sampler_on(points.positions, moving, body.centre, self.device)
-        return bridge.intensity_measure(
-            sampler, settings.measure, points.values, settings.bins, points.patch_size
-        )
-
-    def _of_intensities(self, name: str, level: int) -> Measure:
-        settings = self.settings
-        sampled = self.images.measure(name, level, settings.samples, settings.bins)
-        if self.device is None:
-            return sampled
-        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
-
-        sampler = bridge.sampler_on(
-            sampled.points.positions, sampled.level, sampled.origin, self.device
-        )
-        return bridge.intensity_measure(sampler, name, sampled.points.values, settings.bins)
-
-    def _gradient_fields(self, level: int) -> Measure:
-        settings, body, moving = self.settings, self.images.body, self.images.moving[level]
-        fixed = self.images.fixed[level]
-        points = sample_gradients(self.pair, body, fixed, settings.samples, settings.seed)
-        if self.device is None:
-            return GradientFieldMeasure.of(points, moving, body.centre)
-        from regkit_instance.torch_backend import bridge  # noqa: PLC0415 - loads torch
-
-        sampler = bridge.sampler_on(points.positions, moving, body.centre, self.device)
-        return bridge.gradient_measure(sampler, points.gradients)
+        return LevelMeasures(self.images, level, settings.samples, settings.bins, self.device)

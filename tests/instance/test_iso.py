@@ -37,7 +37,7 @@ from regkit_instance.torch_backend.point_sampler import PointSampler
 pytestmark = pytest.mark.registration
 
 SLOW = pytest.param("local-cr", marks=pytest.mark.slow)
-MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", SLOW)
+MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", "mind", "mi-mind", SLOW)
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))
 NEAR = rigid((2.0, -2.0, 1.5), (5.0, -4.0, 3.0))
 
