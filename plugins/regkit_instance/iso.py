@@ -10,9 +10,7 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.parameters import check_ranges
 
-MeasureName = Literal[
-    "auto", "mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"
-]
+MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"]
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ PATCH_SIDE = 7
 # Above the finest level, which has more voxels, a part of them. Chosen by hand.
 DESCRIPTOR_FRACTION, COARSE_FRACTION = 0.3, 0.25
 
-# Finest level of descriptors, for neighborhoods of finer voxels show noise: 3 mm; in small fields of
-# view this part of them, which is 2 mm for simulated prostates in MR and ultrasound. Chosen by hand.
+# Finest level of descriptors, for neighborhoods of finer voxels show noise: 3 mm, or this fraction
+# of a small field of view: 2 mm for the simulated prostates of `mr-us`. Chosen by hand.
 DESCRIPTOR_MM, DESCRIPTOR_FIELD_FRACTION = 3.0, 0.023
 
 # The measure of maps near a reference (3, 4), to be maximized from starts (B, 3, 4).

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit_instance.numba_backend.compiled import compiled
+from regkit.compiled import compiled
 
 # Neighbors (z, y, x) of a voxel, in units of the neighbor distance, whose patches are compared:
 # the twelve pairs of its six neighbors that are not opposite each other.
