@@ -32,11 +32,14 @@ class FastRegistration:
         Number of starts: ``auto`` for all; 1 for the initial transform only; else that many of
         them, evenly chosen.
     levels
-        Largest number of resolution levels, each twice as coarse as the next.
+        Largest number of resolution levels of the search, each twice as coarse as the next; a
+        finer one follows in large images.
     samples
-        Number of sample points of the fixed image at the finest level.
+        Number of sample points of the fixed image at the finest level; ``auto`` grows with the
+        number of voxels, from 40,000.
     bins
-        Number of histogram bins of either image.
+        Number of histogram bins of either image; ``auto`` grows with the number of voxels, from
+        20.
     seed
         Seed of the positions of the sample points, 0 or more.
     threads
@@ -47,21 +50,16 @@ class FastRegistration:
     model: Literal["rigid", "similarity", "anisotropic", "affine"] = "rigid"
     starts: Literal["auto"] | int = "auto"
     levels: int = 3
-    samples: int = 40_000
-    bins: int = 20
+    samples: Literal["auto"] | int = "auto"
+    bins: Literal["auto"] | int = "auto"
     seed: int = 0
     threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        check_ranges(
-            self,
-            levels=(1, 8),
-            samples=(1000, 1e7),
-            bins=(5, 250),
-            seed=(0, MAX_SEED),
-            threads=(1, 1024),
-        )
+        numbers = {"samples": (1000.0, 1e7), "bins": (5.0, 250.0)}
+        told = {name: limits for name, limits in numbers.items() if getattr(self, name) != "auto"}
+        check_ranges(self, levels=(1, 8), seed=(0, MAX_SEED), threads=(1, 1024), **told)
         if self.starts != "auto" and self.starts < 1:
             raise ParameterError(f"starts must be auto, or at least 1, got {self.starts}")
 
@@ -74,8 +72,8 @@ class FastRegistration:
             model=self.model,
             starts=None if self.starts == "auto" else self.starts,
             levels=self.levels,
-            samples=self.samples,
-            bins=self.bins,
+            samples=0 if self.samples == "auto" else self.samples,
+            bins=0 if self.bins == "auto" else self.bins,
             seed=self.seed,
             threads=self.threads,
         )

@@ -49,18 +49,36 @@ CURVATURE_STEP_VOXELS, MAX_UNCERTAINTY_VOXELS = 1.5, 2.0
 UNCERTAIN = "noise alone leaves the position uncertain by about {:.0f} mm"
 
 
+# Sample points and bins in images of so many voxels around the body or fewer; above, they grow as
+# the voxels along an axis. On the average brain and itself in other intensities, 256 x 256 x 204,
+# 20 bins left 0.037 mm, 32 bins 0.022, 40 bins 0.017 mm, with 80,000 points as with 320,000
+# (seeds 0 and 1; with this rule, 0.019 mm on seeds 2 to 4). T1 against T2 and PD, which need not
+# agree so well themselves, went from 0.26 to 0.29 mm.
+SAMPLES, BINS, VOXELS = 40_000, 20, 1e6
+SIZE_POWER = 1 / 3
+
+
 @dataclass(frozen=True)
 class MultiStartSettings:
-    """Parameters of a search; see `regkit_instance.fast.FastRegistration`."""
+    """Parameters of a search; see `regkit_instance.fast.FastRegistration`.
+
+    With 0 `samples` or `bins`, their number is chosen by that of the voxels.
+    """
 
     measure: str = "mi"
     model: Model = "rigid"
     starts: int | None = None
     levels: int = 3
-    samples: int = 40_000
-    bins: int = 20
+    samples: int = 0
+    bins: int = 0
     seed: int = 0
     threads: int = 1
+
+    def for_voxels(self, count: float) -> MultiStartSettings:
+        """Return the settings for images with so many voxels around the body."""
+        larger = max(count / VOXELS, 1.0)
+        samples = self.samples or round(SAMPLES * larger**SIZE_POWER)
+        return replace(self, samples=samples, bins=self.bins or round(BINS * larger**SIZE_POWER))
 
 
 def multistart_registration(pair: Pair, settings: MultiStartSettings) -> Estimate:
@@ -93,6 +111,7 @@ class MultiStartSearch:
 
     def __init__(self, images: PreparedPair, settings: MultiStartSettings) -> None:
         self.images, self.settings = images, settings
+        self.settings = settings.for_voxels(images.independent_samples())
         self.rigid = Motion("rigid", images.body.radius_mm)
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []

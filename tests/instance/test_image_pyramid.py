@@ -19,8 +19,11 @@ RNG = np.random.default_rng(0)
 def test_levels_halve_down_to_between_both_voxel_sizes() -> None:
     levels = spacings_mm(Grid((50,) * 3, (2,) * 3), Grid((50,) * 3, (8,) * 3), 3)
     assert levels == pytest.approx((16, 8, 4))
+
+
+def test_a_finer_level_follows_in_large_images() -> None:
     huge = Grid((1600,) * 3, (0.2,) * 3)
-    assert spacings_mm(huge, huge, 1) == pytest.approx((2.0,))
+    assert spacings_mm(huge, huge, 2) == pytest.approx((4.0, 2.0, 1.0))
     assert spacings_mm(huge, huge, 2, finest_mm=1.25) == pytest.approx((2.5, 1.25))
 
 
