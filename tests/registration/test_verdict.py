@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import IDENTITY, AffineTransform, DisplacementField, LabelMap, Pair, Volume, rigid
+from regkit import (
+    IDENTITY,
+    AffineTransform,
+    DisplacementField,
+    Grid,
+    LabelMap,
+    Pair,
+    Volume,
+    rigid,
+)
 from regkit.registration.verdict import assess
 
 
@@ -57,7 +66,10 @@ def test_getting_worse_than_the_start_fails():
 def test_mapping_off_the_moving_image_fails_and_says_how_much_is_left():
     verdict = assess(small_pair(), rigid(translation_mm=(290.0, 0, 0)))
     assert verdict.status == "FAIL"
-    assert any("of the fixed body maps inside" in reason for reason in verdict.reasons)
+    assert any(
+        "of the body in the smaller field of view lies inside" in reason
+        for reason in verdict.reasons
+    )
     assert verdict.measures["overlap"] < 0.25
 
 
@@ -112,11 +124,72 @@ def test_disagreement_with_the_inverse_registration():
     assert disagreeing.measures["inverse_mm"] == pytest.approx(60.0)
 
 
-def test_overlap_is_that_of_the_moving_mask():
+def test_a_mask_within_the_other_image_overlaps_wholly_and_one_half_off_by_half():
     marked = np.zeros(SMALL.shape_zyx, dtype=np.uint8)
     marked[:, :, :18] = 1
     pair = dataclasses.replace(small_pair(IDENTITY), moving_mask=LabelMap(marked, SMALL))
-    assert assess(pair, IDENTITY).measures["overlap"] == pytest.approx(0.5, abs=0.06)
+    assert assess(pair, IDENTITY).measures["overlap"] == pytest.approx(1.0, abs=0.01)
+    body = np.abs(pair.fixed.array) > np.abs(pair.fixed.array).mean()
+    x = SMALL.to_physical(np.argwhere(body & (marked != 0)))[:, 0]
+    half_off = rigid(translation_mm=(np.median(x) - SMALL.corners()[:, 0].min(), 0, 0))
+    moved = assess(pair, half_off).measures["overlap"]
+    assert moved == pytest.approx(0.5, abs=0.15)
+    swapped = Pair(pair.moving, pair.fixed, pair.moving_mask)
+    assert assess(swapped, half_off.inverse()).measures["overlap"] == pytest.approx(moved)
+
+
+def test_a_slab_is_judged_alike_as_the_fixed_and_as_the_moving_image():
+    pair = small_pair()
+    affine = SMALL.affine.copy()
+    affine[:3, 3] = SMALL.to_physical((14, 0, 0))
+    slices = pair.moving.array[14:22]
+    slab = Volume(slices, Grid.from_affine(slices.shape, affine), "ct")
+    moving = assess(Pair(pair.fixed, slab), MOTION)
+    fixed = assess(Pair(slab, pair.fixed), MOTION.inverse())
+    assert moving.status == fixed.status == "OK"
+    assert moving.measures["overlap"] > 0.99
+    for name, measure in moving.measures.items():
+        assert fixed.measures[name] == pytest.approx(measure, abs=1e-6), name
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_mirrored_image_is_told_whatever_axis_is_flipped(axis, masked):
+    """The best rigid map of a mirrored body: its own reflection, and the flip of the voxels."""
+    flipped = np.ascontiguousarray(np.flip(small_pair().moving.array, axis))
+    pair = dataclasses.replace(small_pair(), moving=Volume(flipped, SMALL, "ct"))
+    flip, reflection = np.eye(3), np.diag([-1.0, 1, 1])
+    flip[2 - axis, 2 - axis] = -1
+    shift = tuple(SMALL.centre)
+    best = AffineTransform.about(flip, (0, 0, 0), shift) @ MOTION
+    best @= AffineTransform.about(reflection, (0, 0, 0), shift)
+    if masked:
+        ball = np.zeros(SMALL.shape_zyx, np.uint8)
+        ball[14:22, 14:22, 12:18] = 1
+        pair = dataclasses.replace(pair, fixed_mask=LabelMap(ball, SMALL))
+    verdict = assess(pair, best)
+    assert verdict.status == "FAIL"
+    assert any("looks mirrored" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("motion", [MOTION, IDENTITY, rigid((0, 0, 25), (30, 0, 0)) @ MOTION])
+def test_an_image_that_is_not_mirrored_is_not_told_to_be_however_wrong_the_map_is(motion):
+    verdict = assess(small_pair(), motion)
+    assert not any("mirrored" in reason for reason in verdict.reasons)
+    assert verdict.measures["mirror_gain"] < 0
+
+
+def test_a_field_that_is_smaller_in_the_moving_image_is_inverted_at_points_only():
+    pair = small_pair()
+    x = SMALL.to_physical(np.argwhere(np.ones(SMALL.shape_zyx))).reshape(*SMALL.shape_zyx, 3)
+    bent = DisplacementField(6 * np.sin(x / 40), SMALL)
+    part = Volume(pair.moving.array[8:28], Grid((20, 36, 36), (9.0,) * 3, (-157.5, -157.5, -85.5)))
+    verdict = assess(Pair(pair.fixed, part), MOTION @ bent)
+    assert verdict.measures["overlap"] > 0.95
+    assert (
+        verdict.measures["similarity"]
+        > assess(Pair(pair.fixed, part), IDENTITY).measures["similarity"]
+    )
 
 
 def test_a_fraction_of_a_voxel_lost_on_equal_images_is_no_failure():

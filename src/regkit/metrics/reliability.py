@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from regkit.metrics.evaluation import Evaluation
 from regkit.metrics.pose import tre_mm
-from regkit.registration.result_measures import evaluation_sample
-from regkit.similarity.point_sample import in_field_of_view
+from regkit.similarity.compared_points import SmallerField
 
 # Probability of an error above one voxel that each verdict stands for; chosen by hand.
 FORECAST = {"OK": 0.0, "CHECK": 0.5, "FAIL": 1.0}
 
 
 def overlap(evaluation: Evaluation) -> float:
-    """Fraction of the points of the fixed body that map inside the moving image, 0 to 1."""
-    pair = evaluation.case.pair
-    sample = evaluation_sample(pair)
-    mapped = evaluation.result.transform.map_points(sample.points[sample.foreground])
-    return float(in_field_of_view(pair.moving, pair.moving_mask, mapped).mean())
+    """Fraction of the body in the smaller field of view that lies inside the other image."""
+    field = SmallerField.of(evaluation.case.pair)
+    return field.compared_by(evaluation.result.transform).overlap()
 
 
 def within_voxel(evaluation: Evaluation) -> float:

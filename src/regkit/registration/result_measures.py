@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.rigid import rigid
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
-from regkit.similarity.mutual_information import normalized_mutual_information
-from regkit.similarity.point_sample import PointSample, in_field_of_view, sample_points_in_mask
+from regkit.registration.mirror_check import mirror_gain
+from regkit.similarity.compared_points import ComparedPoints, SmallerField
+from regkit.similarity.local_climb import vertices
+from regkit.similarity.point_sample import sample_points_in_mask
+from regkit.similarity.small_motions import SmallMotions
 
-# All chosen by hand. Points of the sample, and how many of them show how the map stretches space.
-SAMPLES = 8_000
+# All chosen by hand. Points of the fixed image that show how the map stretches space.
 JACOBIANS = 64
 # Small motions around the result: far enough to rise above the noise of the similarity.
 STEP_MM, STEP_VOXELS = 4.0, 2
@@ -23,9 +26,9 @@ MAX_LOOSENESS_MM = 100.0
 TINY = 1e-9  # keeps divisions from zero
 
 
-def evaluation_sample(pair: Pair) -> PointSample:
-    """Draw the points of the fixed image (in its mask) at which a result is measured."""
-    return sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
+def coarsest_voxel_mm(pair: Pair) -> float:
+    """Return the longest side of a voxel of either image, mm."""
+    return max(*pair.fixed.grid.spacing, *pair.moving.grid.spacing)
 
 
 def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -34,25 +37,31 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
     Returns
     -------
     dict
-        Of the points of the fixed body:
+        Of points of the body in the image whose field of view (in its mask) is the smaller one:
 
         ``overlap``
-            Fraction that maps inside the moving image (and its mask).
+            Fraction that maps inside the other image (and its mask).
         ``similarity``
             Normalized mutual information, 1 to 2.
         ``gain_over_start``, ``gain_over_identity``
             Similarity above that of the initial transform, and of the identity.
         ``chance_similarity``
-            Similarity when the fixed intensities are in random order.
+            Similarity when the intensities of one image are in random order.
         ``peak_offset_mm``
             Distance from the result to the highest similarity, by parabolas through small motions
             along and about the three axes.
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
+        ``mirror_gain``
+            Similarity of the best mirrored place minus that of the best place, both nearby; masks
+            are left out. See `regkit.registration.mirror_check`.
         ``mean_displacement_mm``, ``mean_displacement_from_initial_mm``
-            Mean distance of mapped points from their fixed positions, and from where the initial
+            Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
+
+        Of the whole map:
+
         ``rotation_deg``
             Angle of the rotation at the centre of the fixed image.
         ``determinant``
@@ -60,33 +69,51 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``stretch``
             Largest factor by which lengths grow or shrink, by scales or by shears.
     """
-    sample = evaluation_sample(pair)
-    body = sample.points[sample.foreground]
-    mapped = transform.map_points(body)
-    similarity = _similarity(pair, sample, transform)
-    shuffled = PointSample(
-        sample.points,
-        np.random.default_rng(0).permutation(sample.values),
-        sample.foreground,
-    )
-    linear = linear_part(transform, pair.fixed.grid.centre)
-    around = np.stack([linear_part(transform, tuple(point)) for point in body[:JACOBIANS]])
+    field = SmallerField.of(pair)
+    here = field.compared_by(transform)
+    similarity = here.similarity()
+    step = max(STEP_MM, STEP_VOXELS * coarsest_voxel_mm(pair))
     return {
-        "overlap": float(in_field_of_view(pair.moving, pair.moving_mask, mapped).mean()),
+        "overlap": here.overlap(),
         "similarity": similarity,
-        "gain_over_start": similarity - _similarity(pair, sample, pair.start),
-        "gain_over_identity": similarity - _similarity(pair, sample, IDENTITY),
-        "chance_similarity": _similarity(pair, shuffled, transform),
-        "peak_offset_mm": _peak_offset_mm(pair, transform, sample),
-        "looseness_mm": _looseness_mm(pair, transform, sample),
-        "mean_displacement_mm": float(np.linalg.norm(mapped - body, axis=1).mean()),
-        "mean_displacement_from_initial_mm": float(
-            np.linalg.norm(mapped - pair.start.map_points(body), axis=1).mean()
+        "gain_over_start": similarity - field.compared_by(pair.start).similarity(),
+        "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
+        "chance_similarity": here.shuffled().similarity(),
+        "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
+        "looseness_mm": _looseness_mm(here.of_body(), step),
+        "mirror_gain": mirror_gain(_without_masks(pair, here, transform)),
+        "mean_displacement_mm": _apart_mm(here.body, field.body),
+        "mean_displacement_from_initial_mm": _apart_mm(
+            here.body, field.map_points(pair.start, field.body)
         ),
-        "rotation_deg": rotation_angle(nearest_rotation(linear)),
+        **_measure_map(pair, transform),
+    }
+
+
+def _measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
+    """Measure the motion by a map, and how it stretches the body of the fixed image."""
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, 4 * JACOBIANS)
+    body = sample.points[sample.foreground][:JACOBIANS]
+    around = np.stack([linear_part(transform, tuple(point)) for point in body])
+    rotation = nearest_rotation(linear_part(transform, pair.fixed.grid.centre))
+    return {
+        "rotation_deg": rotation_angle(rotation),
         "determinant": float(np.linalg.det(around).min()),
         "stretch": _stretch(around),
     }
+
+
+def _without_masks(pair: Pair, here: ComparedPoints, transform: Transform) -> ComparedPoints:
+    """Return points of the whole fields: those given unless there is a mask."""
+    if pair.fixed_mask is None and pair.moving_mask is None:
+        return here
+    whole = replace(pair, fixed_mask=None, moving_mask=None)
+    return SmallerField.of(whole).compared_by(transform)
+
+
+def _apart_mm(some: FloatArray, others: FloatArray) -> float:
+    """Return the mean distance of points, of those that could be mapped."""
+    return float(np.nan_to_num(np.linalg.norm(some - others, axis=1)).mean())
 
 
 def _stretch(linear: FloatArray) -> float:
@@ -95,81 +122,37 @@ def _stretch(linear: FloatArray) -> float:
     return float(max(factors.max(), 1 / max(float(factors.min()), TINY)))
 
 
-def _similarity(pair: Pair, sample: PointSample, transform: Transform) -> float:
-    return normalized_mutual_information(sample, pair.moving, transform, pair.moving_mask)
+def _may_stretch(transform: Transform) -> bool:
+    return isinstance(transform, AffineTransform) and not transform.is_rigid
 
 
-def _small_motions(pair: Pair, sample: PointSample) -> tuple[float, list[AffineTransform]]:
-    """Return a step in mm, and the shifts and turns that move the body by it on average."""
-    body = sample.points[sample.foreground]
-    centre = body.mean(axis=0)
-    radius = float(np.sqrt(((body - centre) ** 2).sum(axis=1).mean())) or 1.0
-    step = max(STEP_MM, STEP_VOXELS * max(pair.fixed.grid.spacing))
-    turn = float(np.rad2deg(step / radius))
-    shifts = [rigid(translation_mm=axis * step) for axis in np.eye(3)]
-    turns = [rigid(axis * turn, centre_mm=centre) for axis in np.eye(3)]
-    return step, [*shifts, *turns]
-
-
-def _stretches(step: float, sample: PointSample) -> list[AffineTransform]:
-    """Return the stretches of the body by a step in mm along each axis, on average."""
-    body = sample.points[sample.foreground]
-    centre = body.mean(axis=0)
-    spread = np.sqrt(((body - centre) ** 2).mean(axis=0))
-    longer = np.eye(3) + np.diag(step / np.maximum(spread, step))
-    still = (0.0, 0.0, 0.0)
-    return [
-        AffineTransform.about(np.where(axis, longer, np.eye(3)), still, tuple(centre))
-        for axis in np.eye(3, dtype=bool)
-    ]
-
-
-def _peak_offset_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
+def _peak_offset_mm(points: ComparedPoints, step: float, stretch: bool) -> float:
     """Return the distance of the similarity's peak from the result, mm of motion of the body.
 
     Around an affine map that is not rigid, stretches are tried too.
     """
-    step, motions = _small_motions(pair, sample)
-    if isinstance(transform, AffineTransform) and not transform.is_rigid:
-        motions = [*motions, *_stretches(step, sample)]
-    here = _similarity(pair, sample, transform)
-    vertices = [
-        _vertex(
-            _similarity(pair, sample, transform @ motion.inverse()),
-            here,
-            _similarity(pair, sample, transform @ motion),
-        )
-        for motion in motions
-    ]
-    return step * float(np.linalg.norm(vertices))
+    motions = _both_ways(points, step, stretch)
+    ahead, behind = points.similarities(motions).reshape(2, -1)
+    return step * float(np.linalg.norm(vertices(behind, points.similarity(), ahead)))
 
 
-def _looseness_mm(pair: Pair, transform: Transform, sample: PointSample) -> float:
+def _looseness_mm(inside: ComparedPoints, step: float) -> float:
     """Return the motion, mm, by which the similarity of the inside of the body hardly drops.
 
     The outline is left out: that of a cylinder in air fits at every rotation about its axis.
     """
-    step, motions = _small_motions(pair, sample)
-    where = sample.foreground
-    content = PointSample(sample.points[where], sample.values[where], where[where])
-    above = _similarity(pair, content, transform) - 1
-    kept = max(
-        (
-            _similarity(pair, content, transform @ motion)
-            + _similarity(pair, content, transform @ motion.inverse())
-        )
-        / 2
-        - 1
-        for motion in motions
-    )
+    above = inside.similarity() - 1
+    ahead, behind = inside.similarities(_both_ways(inside, step)).reshape(2, -1)
+    kept = float((ahead + behind).max()) / 2 - 1
     lost = (above - kept) / max(above, TINY)
     # The similarity falls with the square of small motions.
     return min(step * float(np.sqrt(LOOSENESS_LOSS / max(lost, TINY))), MAX_LOOSENESS_MM)
 
 
-def _vertex(behind: float, here: float, ahead: float) -> float:
-    """Return the maximum of the parabola through values at -1, 0 and 1, clipped to -1 to 1."""
-    curvature = behind - 2 * here + ahead
-    if curvature >= 0:
-        return float(np.sign(ahead - behind))
-    return float(np.clip((behind - ahead) / (2 * curvature), -1, 1))
+def _both_ways(points: ComparedPoints, step: float, stretch: bool = False) -> FloatArray:
+    """Return motions of the body by a step in mm, and then the opposite ones, (B, 4, 4)."""
+    body = SmallMotions.of(points.body)
+    motions = body.rigid(step * np.eye(6))
+    if stretch:
+        motions = np.concatenate([motions, body.stretches(step)])
+    return np.concatenate([motions, np.linalg.inv(motions)])

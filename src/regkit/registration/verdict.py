@@ -14,9 +14,10 @@ from regkit.registration.modalities import unknown_modality_reasons
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
     MAX_LOOSENESS_MM,
-    evaluation_sample,
+    coarsest_voxel_mm,
     measure_result,
 )
+from regkit.similarity.point_sample import sample_points_in_mask
 
 Status = Literal["OK", "CHECK", "FAIL"]
 # Severity of each status.
@@ -33,9 +34,13 @@ STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
 PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
 LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS = 9.0, 4.4
+# Gain of similarity by mirroring, of which noise explains less, and as a fraction of that above 1.
+MIRROR_CHECK_GAIN, MIRROR_FAIL_GAIN = 0.004, 0.012
+MIRROR_CHECK, MIRROR_FAIL = 0.02, 0.05
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 # Related images are at least so many times as similar, above 1, as unrelated ones.
 CHANCE_FACTOR = 2.0
+INVERSE_SAMPLES = 2_000  # points at which a map and the inverse one are compared
 TINY = 1e-9  # keeps divisions from zero
 
 
@@ -91,7 +96,7 @@ def assess(
     if backward is not None:
         measures["inverse_mm"] = _inverse_consistency_mm(pair, transform, backward)
     issues = [
-        *_issues(measures, max(pair.fixed.grid.spacing)),
+        *_issues(measures, coarsest_voxel_mm(pair)),
         *(("CHECK", w) for w in warnings),
         # How intensities were prepared says nothing about the result itself.
         *(("OK", reason) for reason in unknown_modality_reasons(pair)),
@@ -101,7 +106,7 @@ def assess(
 
 
 def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform) -> float:
-    sample = evaluation_sample(pair)
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, INVERSE_SAMPLES)
     body = sample.points[sample.foreground]
     there_and_back = backward.map_points(forward.map_points(body))
     return float(np.linalg.norm(there_and_back - body, axis=1).mean())
@@ -153,8 +158,8 @@ def _stretch(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
 
 def _overlap(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
     return _issue(
-        f"only {m['overlap']:.0%} of the fixed body maps inside the moving image; check the "
-        "initial transform, or give a fixed mask of the region that both images show",
+        f"only {m['overlap']:.0%} of the body in the smaller field of view lies inside the other "
+        "image; check the initial transform, or give masks of the region that both images show",
         check=m["overlap"] < OVERLAP_CHECK,
         fail=m["overlap"] < OVERLAP_FAIL,
     )
@@ -206,6 +211,18 @@ def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
     )
 
 
+def _mirror(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
+    gain = m["mirror_gain"]
+    part = gain / max(m["similarity"] - 1, TINY)
+    unmirrored = m["determinant"] > 0  # else reported as folding
+    return _issue(
+        f"the moving image looks mirrored: with left and right exchanged it would be {part:.0%} "
+        "more similar; check the orientation in both headers and the order of the voxels",
+        check=unmirrored and gain > MIRROR_CHECK_GAIN and part > MIRROR_CHECK,
+        fail=unmirrored and gain > MIRROR_FAIL_GAIN and part > MIRROR_FAIL,
+    )
+
+
 def _inverse(m: Measures, voxel_mm: float) -> Issue | None:
     miss = m.get("inverse_mm", 0.0)
     return _issue(
@@ -225,5 +242,6 @@ CHECKS: tuple[Callable[[Measures, float], Issue | None], ...] = (
     _similarity_loss,
     _peak_offset,
     _looseness,
+    _mirror,
     _inverse,
 )

@@ -49,8 +49,9 @@ def _motion(transform: Mapping[str, Any]) -> str:
 
 def _measures(measures: Mapping[str, float]) -> str:
     return (
-        f"  {measures['overlap']:.0%} of the fixed body maps into the moving image; similarity "
-        f"{measures['similarity']:.3f}, {measures['gain_over_start']:+.3f} over the initial "
-        f"transform, {measures['gain_over_identity']:+.3f} over the identity "
+        f"  {measures['overlap']:.0%} of the body in the smaller field of view lies inside the "
+        f"other image; similarity {measures['similarity']:.3f}, "
+        f"{measures['gain_over_start']:+.3f} over the initial transform, "
+        f"{measures['gain_over_identity']:+.3f} over the identity "
         "(1: independent, 2: each image determines the other)\n"
     )

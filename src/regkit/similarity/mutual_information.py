@@ -28,14 +28,38 @@ def normalized_mutual_information(
     """
     mapped = through.map_points(sample.points)
     counted = in_field_of_view(moving, mask, mapped)
-    if counted.sum() < FEWEST_POINTS:
-        return 1.0
-    fixed_bins = _equal_bins(sample.values[counted])
-    moving_bins = _equal_bins(values_at(moving, mapped[counted]))
-    joint = np.bincount(fixed_bins * BINS + moving_bins, minlength=BINS * BINS)
-    p = joint.reshape(BINS, BINS) / counted.sum()
-    joint_entropy = _entropy(p)
-    return (_entropy(p.sum(0)) + _entropy(p.sum(1))) / joint_entropy if joint_entropy > 0 else 1.0
+    there = np.where(counted, values_at(moving, mapped), np.nan).astype(np.float32)
+    return float(nmi_of_values(sample.values, there[np.newaxis])[0])
+
+
+def nmi_of_values(first: FloatArray, second: NDArray[np.float32]) -> FloatArray:
+    """Return the normalized mutual information of images at the same points.
+
+    Parameters
+    ----------
+    first
+        Intensities of one image, shape (N,).
+    second
+        Intensities of others, each compared with the one, shape (B, N).
+
+    Returns
+    -------
+    FloatArray
+        Shape (B,). Points where one of two intensities is NaN do not count.
+    """
+    from regkit.similarity.histogram_loops import count_pairs  # noqa: PLC0415 - loads numba
+
+    # Single precision: the rounding of interpolated air depends on the position between voxels,
+    # which is the same in images on equal grids and would make them look related.
+    both = np.where(np.isnan(second), np.float32(np.nan), first.astype(np.float32))
+    counts = np.empty((len(both), BINS, BINS), np.int64)
+    count_pairs(both, second, _edges(both), _edges(second), counts)
+    total = counts.sum(axis=(1, 2))
+    p = counts / np.maximum(total, 1)[:, np.newaxis, np.newaxis]
+    joint = _entropy(p.reshape(len(p), -1))
+    apart = _entropy(p.sum(axis=1)) + _entropy(p.sum(axis=2))
+    some = (total >= FEWEST_POINTS) & (joint > 0)
+    return np.where(some, apart / np.where(some, joint, 1.0), 1.0)
 
 
 def overlap_weighted_nmi(
@@ -56,14 +80,17 @@ def overlap_weighted_nmi(
     return float(overlap * (related - by_chance))
 
 
-def _equal_bins(values: FloatArray) -> NDArray[np.intp]:
-    # Single precision again: the rounding of interpolated air depends on the position between
-    # voxels, which is the same in images on equal grids and would make them look related.
-    single = values.astype(np.float32)
-    edges = np.quantile(single, np.arange(1, BINS) / BINS).astype(np.float32)
-    return np.searchsorted(edges, single, side="left")
+def _edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the quantiles that part the values of each row, NaN left out, into equal bins."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    last = np.maximum((~np.isnan(values)).sum(axis=1) - 1, 0)
+    at = last[:, np.newaxis] * (np.arange(1, BINS) / BINS)
+    low = np.floor(at).astype(np.intp)
+    below = np.take_along_axis(ordered, low, axis=1).astype(np.float64)
+    above = np.take_along_axis(ordered, np.minimum(low + 1, last[:, np.newaxis]), axis=1)
+    return np.asarray(below + (above - below) * (at - low), np.float32)
 
 
-def _entropy(p: FloatArray) -> float:
-    positive = p[p > 0]
-    return float(-(positive * np.log(positive)).sum())
+def _entropy(p: FloatArray) -> FloatArray:
+    """Return the entropy of each row of probabilities."""
+    return np.asarray(-(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1))

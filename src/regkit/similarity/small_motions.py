@@ -1,0 +1,82 @@
+"""Small motions of a body, in millimeters by which they move its points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from regkit.geometry.grid import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class SmallMotions:
+    """Motions of a body about its centre.
+
+    Parameters
+    ----------
+    centre
+        Centre of the body, LPS mm, shape (3,).
+    spread
+        Root mean square distance of its points from the centre along x, y and z, mm, shape (3,).
+    """
+
+    centre: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def of(cls, body: FloatArray) -> Self:
+        """Describe points (N, 3) in LPS mm."""
+        centre = body.mean(axis=0)
+        return cls(centre, np.sqrt(((body - centre) ** 2).mean(axis=0)))
+
+    def after(self, motion: FloatArray) -> SmallMotions:
+        """Return the motions of the body where a 4 x 4 motion takes it, its spread unchanged."""
+        return SmallMotions(motion[:3, :3] @ self.centre + motion[:3, 3], self.spread)
+
+    def rigid(self, steps: FloatArray) -> FloatArray:
+        """Return shifts along and turns about x, y and z.
+
+        Parameters
+        ----------
+        steps
+            Shift and motion of the body by the turn, on average, mm, shape (B, 6).
+
+        Returns
+        -------
+        FloatArray
+            Homogeneous matrices, LPS mm, shape (B, 4, 4).
+        """
+        radius = float(np.linalg.norm(self.spread)) or 1.0
+        return self._about_centre(_rotations(steps[:, 3:] / radius), steps[:, :3])
+
+    def stretches(self, step: float) -> FloatArray:
+        """Return stretches along x, y and z by a step in mm on average, shape (3, 4, 4)."""
+        longer = step / np.maximum(self.spread, step)
+        return self._about_centre(np.eye(3) + np.stack(list(map(np.diag, np.diag(longer)))), 0.0)
+
+    def reflections(self, normals: FloatArray) -> FloatArray:
+        """Return reflections about planes through the centre, normals (B, 3), as (B, 4, 4)."""
+        return self._about_centre(np.eye(3) - 2 * normals[:, :, None] * normals[:, None, :], 0.0)
+
+    def half_turns(self, axes: FloatArray) -> FloatArray:
+        """Return rotations by 180 degrees about axes (B, 3) through the centre, as (B, 4, 4)."""
+        return self._about_centre(2 * axes[:, :, None] * axes[:, None, :] - np.eye(3), 0.0)
+
+    def _about_centre(self, linear: FloatArray, shift: FloatArray | float) -> FloatArray:
+        matrices = np.zeros((len(linear), 4, 4))
+        matrices[:, :3, :3] = linear
+        matrices[:, :3, 3] = self.centre + shift - linear @ self.centre
+        matrices[:, 3, 3] = 1.0
+        return matrices
+
+
+def _rotations(vectors: FloatArray) -> FloatArray:
+    """Return the rotations about vectors (B, 3) by their length in radians: Rodrigues' formula."""
+    x, y, z = vectors.T
+    none = np.zeros_like(x)
+    cross = np.stack([none, -z, y, z, none, -x, -y, x, none], axis=-1).reshape(-1, 3, 3)
+    angle = np.linalg.norm(vectors, axis=1)[:, None, None]
+    half = np.sinc(angle / (2 * np.pi))
+    return np.asarray(np.eye(3) + np.sinc(angle / np.pi) * cross + half**2 / 2 * (cross @ cross))
