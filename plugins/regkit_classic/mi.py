@@ -37,6 +37,7 @@ PROBE = 20_000
 # Least similarity of the result relative to that of the initial transform; interpolation changes
 # it by less.
 MIN_SIMILARITY_RATIO = 0.9
+OUTSIDE = "outside moving image buffer"  # in the message of ITK for points that all lie there
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,14 @@ class MutualInformation:
         centered = normalize_scale(pair)
         search = _Search(self, centered)
         spacings = levels_mm(pair.fixed.grid, pair.moving.grid, self.levels)
+        try:
+            motion = self._search(search, spacings)
+        except LostSearchError:
+            return _initial(pair, {"levels": search.log})
+        total = centered.pair.start @ transform_from_sitk(motion)
+        return _or_initial(pair, centered.to_original(total), {"levels": search.log})
+
+    def _search(self, search: _Search, spacings: tuple[float, ...]) -> sitk.Transform:
         motion: sitk.Transform = sitk.Euler3DTransform()
         for spacing in spacings:
             search.improve(motion, spacing)
@@ -98,8 +107,11 @@ class MutualInformation:
             motion = _as_affine(motion)
             for spacing in spacings[-AFFINE_LEVELS:]:
                 search.improve(motion, spacing)
-        total = centered.pair.start @ transform_from_sitk(motion)
-        return _or_initial(pair, centered.to_original(total), {"levels": search.log})
+        return motion
+
+
+class LostSearchError(RegistrationError):
+    """A search that has left the moving image."""
 
 
 class _Search:
@@ -126,7 +138,9 @@ class _Search:
             with stopping_on_interrupt(method):
                 method.Execute(fixed, moving)
         except RuntimeError as error:
-            raise RegistrationError(_in_words(error)) from error
+            began = bool(self.log) or method.GetOptimizerIteration() > 0
+            is_lost = began and OUTSIDE in str(error)
+            raise (LostSearchError if is_lost else RegistrationError)(_in_words(error)) from error
         self.log.append(
             {
                 "spacing_mm": spacing_mm,
@@ -182,6 +196,11 @@ def _or_initial(pair: Pair, found: Transform, diagnostics: dict[str, Any]) -> Es
     )
     if end >= MIN_SIMILARITY_RATIO * start:
         return Estimate(found, diagnostics=diagnostics)
+    return _initial(pair, diagnostics)
+
+
+def _initial(pair: Pair, diagnostics: dict[str, Any]) -> Estimate:
+    """Return the initial transform, with the warning that the search did not find a better one."""
     warning = (
         "the result was less similar than the initial transform, which is returned; if that is "
         "not good enough, mask what only one image shows, or try another method"
@@ -206,7 +225,7 @@ def _reason_to_stop(method: sitk.ImageRegistrationMethod) -> str:
 
 
 def _in_words(error: RuntimeError) -> str:
-    if "outside moving image buffer" in str(error):
+    if OUTSIDE in str(error):
         return (
             "too little of the fixed image maps inside the moving one; "
             "start closer to the solution, or check the masks"

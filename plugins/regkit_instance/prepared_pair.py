@@ -12,7 +12,7 @@ from regkit.registrar import Pair
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit_instance.measures import SampledMetric, score_kernel
 from regkit_instance.points import BodyRegion, find_body, stratified_points
-from regkit_instance.pyramid import Level, intensity_curve, pyramid, spacings_mm
+from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
 
 # Chosen by hand, as are the others: voxels of the coarsest level across the radius of the body.
 COARSEST_VOXELS_PER_RADIUS = 8
@@ -80,11 +80,9 @@ class PreparedPair:
         doublings = int(np.log2(max(body.radius_mm / COARSEST_VOXELS_PER_RADIUS / finest, 1.0)))
         count = min(levels, 1 + doublings)
         spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, count, finest_mm)
-        curve = intensity_curve(of_fixed.values, pair.fixed.modality, pair.fixed_mask is not None)
+        curve = level_curve(of_fixed.values, pair.fixed.modality, pair.fixed_mask is not None)
         fixed = pyramid(pair.fixed, curve, spacings)
-        curve = intensity_curve(
-            of_moving.values, pair.moving.modality, pair.moving_mask is not None
-        )
+        curve = level_curve(of_moving.values, pair.moving.modality, pair.moving_mask is not None)
         moving = pyramid(pair.moving, curve, spacings, pair.moving_mask)
         shown = of_moving.points[of_moving.foreground]
         mass = shown.mean(axis=0) if len(shown) else np.asarray(pair.moving.grid.centre)

@@ -12,9 +12,7 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.intensity import (
     CT_WINDOW_HU,
-    EMISSION,
-    intensity_window,
-    stabilize_variance,
+    intensity_curve,
 )
 from regkit.similarity.point_sample import values_at
 from regkit_instance.numba_backend.downsample import downsample
@@ -69,29 +67,14 @@ def spacings_mm(
     return (*levels, finest) if finest < FINER * searched else levels
 
 
-def intensity_curve(values: FloatArray, modality: str, masked: bool) -> FloatArray:
-    """Return the knots of a piecewise linear intensity curve and its values in 0..1, shape (2, K).
+def level_curve(values: FloatArray, modality: str, masked: bool) -> FloatArray:
+    """Return the intensity curve of an image, as `intensity_curve` but for CT.
 
     For CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
-
-    Parameters
-    ----------
-    values
-        Intensities of sample points.
-    modality
-        Modality of the image, as in `Volume`.
-    masked
-        True if the points are from a mask.
-
-    Raises
-    ------
-    RegistrationError
-        The image is constant, or the mask marks almost nothing.
     """
-    low, high = intensity_window(stabilize_variance(values, modality), modality, masked)
-    if (low, high) == CT_WINDOW_HU:
-        return np.array(CT_CURVE)
-    return np.array(((low, high), (0.0, 1.0)))
+    curve = intensity_curve(values, modality, masked)
+    is_usual = modality == "ct" and tuple(curve[0]) == CT_WINDOW_HU
+    return np.array(CT_CURVE) if is_usual else curve
 
 
 def pyramid(
@@ -107,8 +90,7 @@ def pyramid(
     volume
         Any image.
     curve
-        Knots of the intensity curve, after `stabilize_variance`, and its values; see
-        `intensity_curve`.
+        Knots of the intensity curve and its values; see `level_curve`.
     spacings
         Spacings of the levels in mm; every axis keeps at least twelve voxels, or those it has.
     mask
@@ -116,15 +98,15 @@ def pyramid(
     """
     array = volume.array if mask is None else _masked(volume, mask)
     levels: list[Level] = []
-    grid, root = volume.grid, volume.modality in EMISSION
+    grid = volume.grid
     for spacing in reversed(spacings):
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
         ]
-        level = _downsampled(array, grid, factors, curve, root)
+        level = _downsampled(array, grid, factors, curve)
         levels.append(level)
         array, grid = level.array, level.grid
-        curve, root = np.array(((0.0, 1.0), (0.0, 1.0))), False
+        curve = np.array(((0.0, 1.0), (0.0, 1.0)))
     return tuple(reversed(levels))
 
 
@@ -132,9 +114,7 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
     return max(1, min(round(wanted / spacing), voxels // COARSEST_VOXELS))
 
 
-def _downsampled(
-    array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray, root: bool
-) -> Level:
+def _downsampled(array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
     affine = grid.affine.copy()
@@ -142,7 +122,7 @@ def _downsampled(
     affine[:3, :3] *= factors
     nz, ny, nx = shape
     out = np.empty((nz, ny, nx), np.float32)
-    downsample(_read_only(array), np.array(factors), np.array(first), curve, root, out)
+    downsample(_read_only(array), np.array(factors), np.array(first), curve, False, out)
     return Level(out, Grid.from_affine((nz, ny, nx), affine))
 
 

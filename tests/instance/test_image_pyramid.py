@@ -8,7 +8,7 @@ from regkit import Grid, LabelMap, Volume
 from regkit.errors import RegistrationError
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import volume_to_sitk
-from regkit_instance.pyramid import intensity_curve, pyramid, spacings_mm
+from regkit_instance.pyramid import level_curve, pyramid, spacings_mm
 
 OBLIQUE = tuple((rotation_matrix((20, -10, 30)) @ np.diag((1, -1, 1))).ravel().tolist())
 SLABS = Grid((40, 128, 96), (1.0, 1.0, 4.0), (10, 20, 30), OBLIQUE)
@@ -77,14 +77,14 @@ def test_thin_axes_are_left_as_they_are() -> None:
 def test_intensities_go_through_their_curve() -> None:
     grid = Grid((1, 1, 6))
     hounsfield = Volume(np.array([[[-2000, -1000, -150, 0, 150, 3000]]]), grid, "ct")
-    curve = intensity_curve(np.linspace(-1000.0, 2000.0, 50), "ct", masked=False)
+    curve = level_curve(np.linspace(-1000.0, 2000.0, 50), "ct", masked=False)
     seen = pyramid(hounsfield, curve, (1.0,))[0].array[0, 0]
     assert seen == pytest.approx((0, 0, 0.25, 0.525, 0.8, 1.0), abs=1e-6)
     counts = Volume(np.array([[[-5, 0, 25, 100, 100, 400]]]), grid, "pet")
-    seen = pyramid(counts, np.array(((0.0, 10.0), (0.0, 1.0))), (1.0,))[0].array[0, 0]
-    assert seen == pytest.approx((0, 0, 0.5, 1, 1, 1), abs=1e-6)
+    seen = pyramid(counts, np.array(((0.0, 100.0), (0.0, 1.0))), (1.0,))[0].array[0, 0]
+    assert seen == pytest.approx((0, 0, 0.25, 1, 1, 1), abs=1e-6)
 
 
 def test_a_constant_image_is_refused() -> None:
     with pytest.raises(RegistrationError, match="an image is constant in its mask"):
-        intensity_curve(np.full(100, 3.0), "mr", masked=True)
+        level_curve(np.full(100, 3.0), "mr", masked=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from regkit.errors import RegistrationError
@@ -9,10 +11,14 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 
+logger = logging.getLogger(__name__)
+
 # Enough to find a mask or a field of view that lies elsewhere; chosen by hand. Voxels of a mask,
 # and points along each side of the fixed field of view.
 MASK_POINTS = 10_000
 OVERLAP_POINTS = 24
+# Fraction of a mask outside its image that is said; chosen by hand: a voxel at the border is none.
+MASK_OUTSIDE = 0.05
 
 
 def check_pair(pair: Pair) -> None:
@@ -50,15 +56,42 @@ def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
     marked = np.flatnonzero(mask.array)
     if len(marked) == 0:
         raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
-    step = max(1, len(marked) // MASK_POINTS)
-    some = np.unravel_index(marked[::step], mask.array.shape)
-    points = mask.grid.to_physical(np.stack(some, axis=-1))
-    apart = _gap(points, volume)
+    apart = _gap(_mask_points(mask), volume)
     if apart > 0:
         raise RegistrationError(
             f"the {role} mask lies outside the {role} image, {apart:.0f} mm away from it; "
             "give a mask drawn on that image"
         )
+
+
+def outside_mask_reasons(pair: Pair) -> list[str]:
+    """Return a sentence for each mask of which much lies outside its image, and log it.
+
+    Parameters
+    ----------
+    pair
+        The images and masks, after `check_pair`.
+    """
+    reasons = []
+    masks = (("fixed", pair.fixed, pair.fixed_mask), ("moving", pair.moving, pair.moving_mask))
+    for role, volume, mask in masks:
+        if mask is None:
+            continue
+        outside = 1 - float(volume.grid.contains(_mask_points(mask)).mean())
+        if outside > MASK_OUTSIDE:
+            reasons.append(
+                f"{outside:.0%} of the {role} mask lies outside the {role} image and does not "
+                "count; check that it was drawn on that image"
+            )
+            logger.warning(reasons[-1])
+    return reasons
+
+
+def _mask_points(mask: LabelMap) -> FloatArray:
+    """Return some of the marked voxels, LPS mm, shape (N, 3)."""
+    marked = np.flatnonzero(mask.array)
+    some = marked[:: max(1, len(marked) // MASK_POINTS)]
+    return mask.grid.to_physical(np.stack(np.unravel_index(some, mask.array.shape), axis=-1))
 
 
 def _check_overlap(pair: Pair) -> None:

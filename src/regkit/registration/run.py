@@ -19,7 +19,8 @@ from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
-from regkit.registration.input_checks import check_pair
+from regkit.registration.input_checks import check_pair, outside_mask_reasons
+from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
@@ -119,11 +120,15 @@ def run(
     check_pair(pair)
     pair = with_modalities(pair)
     started = time.perf_counter()
-    estimate = _estimate(registrar, pair, name)
+    known = known_pair(pair)
+    estimate = _estimate(registrar, known.pair, name)
     compute_s = time.perf_counter() - started
-    backward = _estimate(registrar, _swapped(pair), name).transform if check_inverse else None
+    backward = None
+    if check_inverse:
+        backward = _estimate(registrar, _swapped(known.pair), name).transform
     warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
-    verdict = assess(pair, estimate.transform, warnings, backward)
+    notes = (*known.reasons, *outside_mask_reasons(pair))
+    verdict = assess(known.pair, estimate.transform, warnings, backward, notes)
     return RegistrationResult(
         name, plain_parameters(registrar), pair, estimate, verdict, compute_s
     )

@@ -78,6 +78,7 @@ def assess(
     transform: Transform,
     warnings: Iterable[str] = (),
     backward: Transform | None = None,
+    notes: Iterable[str] = (),
 ) -> Verdict:
     """Judge a map from fixed to moving points.
 
@@ -91,6 +92,8 @@ def assess(
         Warnings of the method itself; each makes the verdict CHECK at best.
     backward
         The map found when fixed and moving are exchanged, to compare with the inverse.
+    notes
+        Sentences about what was assumed of the images; they leave the status as it is.
     """
     measures = measure_result(pair, transform)
     if backward is not None:
@@ -99,7 +102,7 @@ def assess(
         *_issues(measures, coarsest_voxel_mm(pair)),
         *(("CHECK", w) for w in warnings),
         # How intensities were prepared says nothing about the result itself.
-        *(("OK", reason) for reason in unknown_modality_reasons(pair)),
+        *(("OK", reason) for reason in (*notes, *unknown_modality_reasons(pair))),
     ]
     status: Status = max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
     return Verdict(status, tuple(reason for _, reason in issues), measures)

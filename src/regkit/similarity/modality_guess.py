@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.volume import Volume
+from regkit.similarity.padding import padding_values
 
 # Voxels that are looked at; chosen by hand, enough for quantiles of a thousandth.
 SAMPLES = 200_000
@@ -131,7 +132,7 @@ def _facts(volume: Volume) -> _Facts:
     grid = volume.grid
     sides = np.multiply(grid.shape_zyx[::-1], grid.spacing)
     upright = int(np.argmax(np.abs(np.reshape(grid.direction, (3, 3))[2])))
-    finite = values[np.isfinite(values)]
+    finite = values[np.isfinite(values) & ~np.isin(values, padding_values(volume))]
     return _Facts(finite, grid.spacing, float(sides[upright]), _same_neighbors(volume.array))
 
 

@@ -15,6 +15,10 @@ from regkit.geometry.volume import LabelMap, Volume
 POINTS = 40_000  # default size of a sample; chosen by hand
 # Fraction of the intensities left out at either end before Otsu's threshold; chosen by hand.
 OUTLIERS = 0.005
+# Bright parts of at most this fraction of the values are hot organs, if so many times more lie
+# above one of the next thresholds. Chosen by emission images of one CT with 1 to 2 % of hot organs
+# and by PET of eight thighs: the body is 40 to 90 % of their field, what is hot up to 8 %.
+LARGEST_ORGANS, BODY_TO_ORGANS, DARKER_ROUNDS = 0.1, 3.0, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +91,44 @@ def in_field_of_view(
 
 
 def _is_foreground(values: FloatArray) -> NDArray[np.bool_]:
-    """Separate a body from its surroundings: Otsu's threshold on compressed intensities."""
+    """Separate a body from its surroundings."""
     if values.size == 0 or np.ptp(values) == 0:
         return np.ones(values.shape, dtype=bool)
+    return np.asarray(values > body_threshold(values))
+
+
+def body_threshold(values: FloatArray) -> float:
+    """Return the intensity that separates a body from its surroundings, by Otsu's method.
+
+    If only hot organs lie above that, a body many times larger is found by the same method among
+    the darker values.
+
+    Parameters
+    ----------
+    values
+        Sample of the intensities, not all the same.
+    """
+    darkest = threshold = _otsu(values)
+    for _ in range(DARKER_ROUNDS):
+        organs = np.count_nonzero(values > threshold)
+        if organs > LARGEST_ORGANS * values.size:
+            break
+        darker = np.minimum(values, darkest)
+        if np.ptp(darker) == 0:
+            break
+        darkest = _otsu(darker)
+        if np.count_nonzero(values > darkest) > BODY_TO_ORGANS * organs:
+            threshold = darkest
+    return threshold
+
+
+def _otsu(values: FloatArray) -> float:
+    """Return Otsu's threshold of intensities that are compressed by a square root first."""
     low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS))
-    compressed = np.sqrt(np.clip(values, low, max(high, low + 1e-12)) - low)
+    compressed = np.sqrt(np.clip(values, low, high) - low)
     if np.ptp(compressed) == 0:
-        return np.asarray(values > values.min())
+        return float(values.min())
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.SetNumberOfHistogramBins(256)
     otsu.Execute(sitk.GetImageFromArray(compressed[np.newaxis]))
-    return np.asarray(compressed > otsu.GetThreshold())
+    return float(low + otsu.GetThreshold() ** 2)
