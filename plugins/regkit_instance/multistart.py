@@ -8,14 +8,19 @@ import numpy as np
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
 from regkit_instance.local_optima import LocalOptima, cluster_optima, distances_mm, uncertainty_mm
 from regkit_instance.measures import SampledMetric
 from regkit_instance.motion import Model, Motion
 from regkit_instance.optimizer import Maxima, maximize
-from regkit_instance.prepared_pair import PreparedPair
-from regkit_instance.starts import extended_starts, global_starts, subsample_starts
+from regkit_instance.prepared_pair import PreparedPair, unmasked_pair
+from regkit_instance.starts import (
+    extended_starts,
+    global_starts,
+    shifted_starts,
+    subsample_starts,
+)
 from regkit_instance.stretch_prior import with_stretch_prior
 
 # Constants without another origin were chosen by hand.
@@ -25,10 +30,13 @@ GLOBAL_SAMPLES, GLOBAL_BINS = 700, 16
 GLOBAL_CANDIDATES, GLOBAL_EVALUATIONS = 32, 15
 # Largest number of optima that go on to the next level; their least score relative to the best.
 MAX_CANDIDATES, KEEP_RATIO = 12, 0.8
-# Least score, relative to the best, of the optimum reached from the initial transform to go on.
-INITIAL_KEEP_RATIO = 0.6
-# Optima with at least this score relative to the best count as equal: the nearest one is taken.
-TIE_RATIO = 0.99
+# Share of the score that an optimum loses for its distance from the initial transform, in
+# proportion up to a radius of the body: it decides between optima whose scores are as good as
+# equal. Chosen on the odd seeds of a set of random crops and masks of heads, torsos and thighs.
+PRIOR = 0.07
+# Optima down to this score relative to the best are as good as equal: a well-determined one goes
+# first, and a warning tells that there are several.
+EQUAL_RATIO = 0.95
 # Searches that end within so many voxels of each other found the same optimum.
 CLUSTER_VOXELS = 4
 # With a second score of at least this relative to the best, extended starts are tried as well.
@@ -36,12 +44,11 @@ AMBIGUOUS_RATIO = 0.87
 # Largest number of evaluations of a search at a level; length of the step that ends the last one.
 MAX_EVALUATIONS = 60
 MIN_STEP_MM = 0.01
-# Factor by which levels above the finest have fewer sample points.
+# Factor by which levels above the finest have fewer sample points, as has the comparison of the
+# candidates at the finest.
 COARSE_REDUCTION = 8
 # Number of levels, the finest ones, at which models with more parameters than rigid are optimized.
 AFFINE_LEVELS = 2
-# Least score of the second best optimum, relative to the best, for a warning.
-ALTERNATIVE_RATIO = 0.97
 ALTERNATIVE = "a position {:.0f} mm away makes the images {} alike ({:.1%} of the score here)"
 # Voxels over which curvature is measured (over fewer it is mostly noise), and the uncertainty in
 # voxels above which a position counts as uncertain.
@@ -89,51 +96,89 @@ def multistart_registration(pair: Pair, settings: MultiStartSettings) -> Estimat
     RegistrationError
         An image is constant, or the images overlap too little under every start.
     """
-    images = PreparedPair.prepare(pair, settings.levels, settings.seed)
-    start = pair.start
-    if not (
-        images.moving_is_part
-        and isinstance(start, AffineTransform)
-        and settings.model != "anisotropic"  # whose inverses are of another kind
-    ):
-        return MultiStartSearch(images, settings).run()
-    # Most sample points of the large image would map outside the small one: take points of that.
-    swapped = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, start.inverse())
-    found = MultiStartSearch(
-        PreparedPair.prepare(swapped, settings.levels, settings.seed), settings
-    ).run()
-    diagnostics = {**found.diagnostics, "sampled": "moving"}
-    return Estimate(found.transform.inverse(), diagnostics=diagnostics)
+    images = _prepared(pair, settings)
+    unmasked = None
+    if settings.starts != 1 and (whole := unmasked_pair(pair)) is not None:
+        unmasked = MultiStartSearch(_prepared(whole, settings, images.spacings[-1]), settings)
+    return MultiStartSearch(images, settings, unmasked).run()
+
+
+def _prepared(pair: Pair, settings: MultiStartSettings, finest_mm: float = 0.0) -> PreparedPair:
+    """Prepare a pair, with the small image as the fixed one if the moving one shows a part.
+
+    Otherwise, most sample points of the large image would map outside the small one.
+    """
+    images = PreparedPair.prepare(pair, settings.levels, settings.seed, finest_mm)
+    invertible = isinstance(pair.start, AffineTransform) and settings.model != "anisotropic"
+    if not (images.moving_is_part and invertible):
+        return images
+    return PreparedPair.prepare(pair, settings.levels, settings.seed, finest_mm, swapped=True)
 
 
 class MultiStartSearch:
-    """One registration: the images at every level, the diagnostics and the warnings."""
+    """One registration: the images at every level, the diagnostics and the warnings.
 
-    def __init__(self, images: PreparedPair, settings: MultiStartSettings) -> None:
-        self.images, self.settings = images, settings
+    The optimum that the initial transform leads to is a candidate at every level: at a coarse one,
+    places far away may look better.
+
+    Parameters
+    ----------
+    images
+        The images.
+    settings
+        Parameters.
+    unmasked
+        The search of the same images without their masks, which knows places for a masked part.
+    """
+
+    def __init__(
+        self,
+        images: PreparedPair,
+        settings: MultiStartSettings,
+        unmasked: MultiStartSearch | None = None,
+    ) -> None:
+        self.images, self.unmasked = images, unmasked
         self.settings = settings.for_voxels(images.independent_samples())
         self.rigid = Motion("rigid", images.body.radius_mm)
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
         self.warnings: list[str] = []
-        self.from_initial = 0  # index of the candidate that the initial transform led to
+        # Number of maps, the first ones, that began at or around the initial transform.
+        self.local = 1
+        self.from_initial: list[int] = []  # the optima that they led to
 
     def run(self) -> Estimate:
-        """Search globally, refine level by level, then add the parameters of non-rigid models."""
+        """Search from coarse to fine, decide at the finest level, then fit non-rigid models."""
         count = len(self.images.spacings)
-        maps = self._global_search()
-        for level in range(count):
-            found = self._refine(level, maps, self.rigid)
-            maps = found.maps
-        found, motion = self.best_first(found), self.rigid
+        maps = self.candidates()
+        if self.unmasked is not None:
+            others = self.unmasked
+            maps = np.concatenate([maps, others.as_maps_of(self, others.candidates())])
+        if len(maps) > 1:
+            found = self._refine(count - 1, maps, self.rigid, COARSE_REDUCTION)
+            maps = found.best(MAX_CANDIDATES, KEEP_RATIO).maps
+        found = self.best_first(self._refine(count - 1, maps, self.rigid))
+        motion = self.rigid
         if self.settings.model != "rigid":
             motion = replace(self.rigid, model=self.settings.model)
             for level in range(max(count - AFFINE_LEVELS, 0), count):
-                self.from_initial = 0
-                best = self._refine(level, found.maps[:1], motion)
+                reduction = 1 if level == count - 1 else COARSE_REDUCTION
+                best = self._refine(level, found.maps[:1], motion, reduction)
                 found = replace(found, maps=best.maps[:1])
         self._report(motion, found)
-        return Estimate(self._total(found.maps[0]), diagnostics=self.diagnostics)
+        return Estimate(self.images.to_transform(found.maps[0]), diagnostics=self.diagnostics)
+
+    def candidates(self) -> FloatArray:
+        """Return the maps to compare at the finest level, from the initial transform first."""
+        maps = self._global_search()
+        for level in range(len(self.images.spacings) - 1):
+            found = self._refine(level, maps, self.rigid, COARSE_REDUCTION)
+            maps = self._best_after_initial(found)
+        return maps
+
+    def as_maps_of(self, other: MultiStartSearch, maps: FloatArray) -> FloatArray:
+        """Return maps of this search as the maps of another search of the same images."""
+        return np.stack([other.images.to_map(self.images.to_correction(m)) for m in maps])
 
     def _global_search(self) -> FloatArray:
         """Score all starts at the coarsest level; optimize from the best and the initial one."""
@@ -145,45 +190,51 @@ class MultiStartSearch:
         starts = global_starts(centres - self.images.body.centre, self.rigid.radius_mm)
         if settings.starts is not None:
             starts = subsample_starts(starts, settings.starts)
-        found, from_initial = self._optimize_starts(measure, starts, np.empty((0, 3, 4)))
+        found = self._optimize_starts(measure, starts, np.empty((0, 3, 4)))
+        around = np.eye(3, 4)[None]
         if settings.starts is None and found.is_ambiguous(AMBIGUOUS_RATIO):
             centre = self.images.moving_centroid - self.images.body.centre
             more = extended_starts(centre, self.rigid.radius_mm)
             self.diagnostics["extended_starts"] = len(more)
-            found, _ = self._optimize_starts(measure, more, found.maps)
+            found = self._optimize_starts(measure, more, found.maps)
+            around = shifted_starts(self.rigid.radius_mm)
         self.diagnostics |= {
             "starts": len(starts),
             "local_optima": found.summary(self.images.body.points),
         }
-        return self._candidates(found, from_initial).maps
+        # The initial transform itself, not where the coarse search from it ends: what `starts=1`
+        # finds always competes.
+        self.local = len(around)
+        return np.concatenate([around, found.best(MAX_CANDIDATES, KEEP_RATIO).maps])
 
     def _optimize_starts(
         self, measure: SampledMetric, starts: FloatArray, known: FloatArray
-    ) -> tuple[LocalOptima, FloatArray]:
-        """Optimize from the first start, the best-scored ones and the maps known already.
-
-        Returns the local optima, and the end of the search from the first start.
-        """
-        order = np.argsort(-measure.overlap_weighted_scores(starts), kind="stable")[
-            :GLOBAL_CANDIDATES
-        ]
-        chosen = np.concatenate([[0], order[order != 0]])
+    ) -> LocalOptima:
+        """Optimize from the best-scored starts and from the maps known already."""
+        order = np.argsort(-measure.overlap_weighted_scores(starts), kind="stable")
         spacing = self.images.spacings[0]
-        maps = np.concatenate([known, starts[chosen]])
+        maps = np.concatenate([known, starts[order[:GLOBAL_CANDIDATES]]])
         peaks = maximize(measure, self.rigid, maps, spacing, spacing / 10, GLOBAL_EVALUATIONS)
-        found = self._cluster(measure, peaks, CLUSTER_VOXELS / 2 * spacing)
-        return found, peaks.maps[len(known)]
+        return self._cluster(measure, peaks, CLUSTER_VOXELS / 2 * spacing)
 
-    def _refine(self, level: int, maps: FloatArray, motion: Motion) -> LocalOptima:
-        """Optimize from each map at a level, and return the candidates for the next one."""
+    def _refine(
+        self, level: int, maps: FloatArray, motion: Motion, reduction: int = 1
+    ) -> LocalOptima:
+        """Optimize from each map at a level with fewer samples by a factor, and cluster the ends.
+
+        `from_initial` are the optima that the initial transform and those around it led to.
+        """
         spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
         settings = self.settings
-        samples = settings.samples // (1 if last else COARSE_REDUCTION)
         measure = self.images.measure(
-            settings.measure, level, samples, settings.bins, settings.threads
+            settings.measure,
+            level,
+            settings.samples // reduction,
+            settings.bins,
+            settings.threads,
         )
         self.finest = measure
-        until = MIN_STEP_MM if last else spacing / 30
+        until = MIN_STEP_MM if reduction == 1 else spacing / 30
         objective = with_stretch_prior(measure, motion, self.images)
         peaks = maximize(objective, motion, maps, spacing / 2, until, MAX_EVALUATIONS)
         if objective is not measure:
@@ -193,23 +244,19 @@ class MultiStartSearch:
             {
                 "spacing_mm": spacing,
                 "model": motion.model,
+                "samples": len(measure.points.values),
                 "candidates": len(maps),
                 "evaluations": peaks.evaluations,
                 "similarity": float(found.values[0]),
             }
         )
-        return self._candidates(found, peaks.maps[self.from_initial])
+        body = self.images.body.points
+        self.from_initial = [found.nearest(peak, body) for peak in peaks.maps[: self.local]]
+        return found
 
     def _cluster(self, measure: SampledMetric, peaks: Maxima, radius_mm: float) -> LocalOptima:
-        """Return the distinct optima, best first.
-
-        Whatever the measure, their score is mutual information weighted by overlap: it separates
-        right from wrong optima best.
-        """
-        information = measure.with_score("mi", self.settings.bins)
-        scores = np.where(
-            np.isfinite(peaks.values), information.overlap_weighted_scores(peaks.maps), -np.inf
-        )
+        """Return the distinct optima, best first; see `_scores`."""
+        scores = np.where(np.isfinite(peaks.values), self._scores(measure, peaks.maps), -np.inf)
         found = cluster_optima(
             peaks.maps, peaks.values, scores, self.images.body.points, radius_mm
         )
@@ -220,35 +267,56 @@ class MultiStartSearch:
             )
         return found
 
-    def _candidates(self, found: LocalOptima, from_initial: FloatArray) -> LocalOptima:
-        """Return the optima that go on: the best, and the one reached from the initial transform.
+    def _scores(self, measure: SampledMetric, maps: FloatArray) -> FloatArray:
+        """Return what optima are compared by, whatever the measure, (B,).
 
-        Optima far from the initial transform may score higher at a coarse level only.
+        It is mutual information weighted by overlap, which separates right from wrong optima
+        best. With masks, at the finest level, it is the geometric mean of that in the masks and
+        that without: several places may be like a part, but only one puts the rest right as well.
         """
-        best = found.best(MAX_CANDIDATES, KEEP_RATIO)
-        index = found.nearest(from_initial, self.images.body.points)
-        self.from_initial = min(index, len(best.maps))
-        if index < len(best.maps):
-            return best
-        if found.scores[index] < INITIAL_KEEP_RATIO * found.scores[0]:
-            self.from_initial = 0
-            return best
-        return found.select(np.r_[np.arange(len(best.maps)), index])
+        scores = measure.with_score("mi", self.settings.bins).overlap_weighted_scores(maps)
+        last = measure.level is self.images.moving[-1]
+        if self.unmasked is None or not last:
+            return scores
+        of_rest = self.unmasked.finest_scores(self.as_maps_of(self.unmasked, maps))
+        if not np.isfinite(of_rest).any():
+            return scores
+        known = np.isfinite(scores) & np.isfinite(of_rest)
+        product = np.where(known, scores, 0.0) * np.where(known, of_rest, 0.0)
+        return np.where(known, np.sqrt(product), -np.inf)
+
+    def finest_scores(self, maps: FloatArray) -> FloatArray:
+        """Return mutual information weighted by overlap, at the finest level, (B,)."""
+        samples = self.settings.samples // COARSE_REDUCTION
+        measure = self.images.measure(
+            "mi", len(self.images.spacings) - 1, samples, self.settings.bins, self.settings.threads
+        )
+        return measure.overlap_weighted_scores(maps)
+
+    def _best_after_initial(self, found: LocalOptima) -> FloatArray:
+        """Return the maps for the next level, the best, but those kept in any case first.
+
+        These are where the initial transform led to, and the best of those around it.
+        """
+        kept = list(dict.fromkeys([self.from_initial[0], min(self.from_initial)]))
+        self.local = len(kept)
+        best = found.scores[:MAX_CANDIDATES] >= KEEP_RATIO * found.scores[0]
+        return found.maps[[*kept, *(k for k in np.flatnonzero(best) if k not in kept)]]
 
     def best_first(self, found: LocalOptima) -> LocalOptima:
-        """Put first the best of the well-determined optima.
+        """Put first the best of the optima, with a prior for the initial transform.
 
-        Of optima with equal scores, that is the nearest to the initial transform.
+        Of optima that are as good as equal, one whose position is well determined is better.
         """
-        if len(found.maps) == 1:
-            return found
-        uncertainties = np.array([self.uncertainty_mm(self.rigid, peak) for peak in found.maps])
-        uncertain = uncertainties > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]
-        found = found.select(np.argsort(uncertain, kind="stable"))
-        equal = np.sort(uncertain) == uncertain.min()
-        equal &= found.scores >= TIE_RATIO * found.scores[0]
-        from_initial = distances_mm(found.maps, np.eye(3, 4), self.images.body.points)
-        first = int(np.argmin(np.where(equal, from_initial, np.inf)))
+        away = distances_mm(found.maps, np.eye(3, 4), self.images.body.points)
+        worth = found.scores * (1 - PRIOR * np.minimum(away / self.rigid.radius_mm, 1))
+        equal = np.flatnonzero(worth >= EQUAL_RATIO * worth.max())
+        equal = equal[np.argsort(-worth[equal], kind="stable")]
+        first = equal[0]
+        if len(equal) > 1:
+            limit = MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]
+            uncertain = [self.uncertainty_mm(self.rigid, found.maps[k]) > limit for k in equal]
+            first = equal[np.argmin(uncertain)]
         return found.select(np.r_[first, np.delete(np.arange(len(found.maps)), first)])
 
     def uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
@@ -267,6 +335,8 @@ class MultiStartSearch:
             "uncertainty_mm": uncertainty,
             "warnings": self.warnings,
         }
+        if self.images.swapped:
+            self.diagnostics["sampled"] = "moving"
         if uncertainty > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]:
             self.warnings.append(UNCERTAIN.format(uncertainty))
         if len(found.maps) > 1:
@@ -278,12 +348,7 @@ class MultiStartSearch:
         best, body = found.maps[0], self.images.body.points
         distance = float(distances_mm(found.maps[1:2], best, body)[0])
         self.diagnostics["second_best"] = {"score_ratio": ratio, "from_best_mm": distance}
-        if ratio >= ALTERNATIVE_RATIO:
+        if ratio >= EQUAL_RATIO:
             # A higher score comes second if its position is uncertain or farther away.
             words = "almost as" if ratio < 1 else "more"
             self.warnings.append(ALTERNATIVE.format(distance, words, ratio))
-
-    def _total(self, peak: FloatArray) -> Transform:
-        """Return the map of fixed to moving points of a correction about the body's centre."""
-        about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
-        return about @ self.images.pair.start

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import sample_points_in_mask
+from regkit.similarity.point_sample import sample_points, sample_points_in_mask, values_at
 from regkit_instance.measures import SampledMetric, score_kernel
 from regkit_instance.points import BodyRegion, find_body, stratified_points
 from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
@@ -20,6 +22,8 @@ COARSEST_VOXELS_PER_RADIUS = 8
 PROBE_POINTS = 10_000
 # A moving image with less than this fraction of the fixed body's volume shows only a part of it.
 PARTIAL_VOLUME_RATIO = 0.5
+# A mask outside of which lies more than this fraction of the foreground marks only a part of it.
+PART_RATIO = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +33,7 @@ class PreparedPair:
     Parameters
     ----------
     pair
-        The images.
+        The images; exchanged if `swapped`.
     body
         Region of the fixed image to align.
     moving_centroid
@@ -42,6 +46,8 @@ class PreparedPair:
         The images at each level.
     seed
         Seed of the sample points.
+    swapped
+        True if the fixed image is the moving one of the pair that was asked for.
     """
 
     pair: Pair
@@ -52,9 +58,18 @@ class PreparedPair:
     fixed: tuple[Level, ...]
     moving: tuple[Level, ...]
     seed: int
+    swapped: bool = False
 
     @classmethod
-    def prepare(cls, pair: Pair, levels: int, seed: int, finest_mm: float = 0.0) -> Self:
+    def prepare(
+        cls,
+        pair: Pair,
+        levels: int,
+        seed: int,
+        finest_mm: float = 0.0,
+        *,
+        swapped: bool = False,
+    ) -> Self:
         """Prepare a pair at `levels` levels, or fewer where the coarsest would not show the body.
 
         Parameters
@@ -67,12 +82,17 @@ class PreparedPair:
             Seed of the sample points.
         finest_mm
             Spacing of the finest level in mm; 0 chooses it by the images.
+        swapped
+            True to exchange the images, as an affine initial transform allows.
 
         Raises
         ------
         RegistrationError
             An image is constant, or a mask marks almost nothing.
         """
+        if swapped and isinstance(pair.start, AffineTransform):
+            back = pair.start.inverse()
+            pair = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, back)
         of_fixed = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE_POINTS)
         of_moving = sample_points_in_mask(pair.moving, pair.moving_mask, PROBE_POINTS)
         body = find_body(pair, of_fixed)
@@ -90,7 +110,30 @@ class PreparedPair:
         if pair.moving_mask is not None:
             marked = np.count_nonzero(pair.moving_mask.array)
             volume = min(volume, marked * float(np.prod(pair.moving_mask.grid.spacing)))
-        return cls(pair, body, mass, volume, spacings, fixed, moving, seed)
+        return cls(pair, body, mass, volume, spacings, fixed, moving, seed, swapped)
+
+    def to_transform(self, peak: FloatArray) -> Transform:
+        """Return the map of fixed to moving points of a correction (3, 4) about the centre."""
+        total = self._about(peak) @ self.pair.start
+        return total.inverse() if self.swapped and isinstance(total, AffineTransform) else total
+
+    def to_correction(self, peak: FloatArray) -> AffineTransform:
+        """Return what follows the initial transform asked for, from a correction (3, 4)."""
+        about, start = self._about(peak), self.pair.start
+        if not (self.swapped and isinstance(start, AffineTransform)):
+            return about
+        return start.inverse() @ about.inverse() @ start
+
+    def to_map(self, correction: AffineTransform) -> FloatArray:
+        """Return the correction (3, 4) about the centre; undoes `to_correction`."""
+        about, start = correction, self.pair.start
+        if self.swapped and isinstance(start, AffineTransform):
+            about = start @ correction.inverse() @ start.inverse()
+        shift = about.map_points(self.body.centre) - self.body.centre
+        return np.concatenate([about.matrix[:3, :3], shift[:, None]], axis=1)
+
+    def _about(self, peak: FloatArray) -> AffineTransform:
+        return AffineTransform.about(peak[:, :3], peak[:, 3], self.body.centre)
 
     @property
     def moving_is_part(self) -> bool:
@@ -114,3 +157,24 @@ class PreparedPair:
         sides = (self.body.box[1] - self.body.box[0] + 1) * self.pair.fixed.grid.spacing[::-1]
         voxel = np.maximum(self.pair.fixed.grid.spacing[::-1], self.spacings[-1])
         return float(np.prod(np.maximum(sides / voxel, 1.0)))
+
+
+def unmasked_pair(pair: Pair) -> Pair | None:
+    """Return a pair without the masks that mark only a part of what the images show, if any.
+
+    A mask outside of which an image shows nothing is that of its field of view, and stays.
+    """
+    fixed = None if _shows_more(pair.fixed, pair.fixed_mask) else pair.fixed_mask
+    moving = None if _shows_more(pair.moving, pair.moving_mask) else pair.moving_mask
+    if fixed is pair.fixed_mask and moving is pair.moving_mask:
+        return None
+    return replace(pair, fixed_mask=fixed, moving_mask=moving)
+
+
+def _shows_more(volume: Volume, mask: LabelMap | None) -> bool:
+    """Return whether much of the foreground of an image lies outside its mask."""
+    if mask is None:
+        return False
+    sample = sample_points(volume, count=PROBE_POINTS)
+    shown = sample.points[sample.foreground]
+    return len(shown) > 0 and bool(np.mean(values_at(mask, shown) == 0) > PART_RATIO)

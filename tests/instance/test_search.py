@@ -13,6 +13,7 @@ from regkit_instance.starts import (
     extended_starts,
     global_starts,
     rotations_everywhere,
+    shifted_starts,
     subsample_starts,
 )
 
@@ -99,6 +100,14 @@ def test_starts_begin_with_the_initial_map_and_visit_every_place() -> None:
     some = subsample_starts(starts, 10)
     assert len(some) == 10
     np.testing.assert_array_equal(some[0], np.eye(3, 4))
+
+
+def test_shifts_around_the_initial_map_do_not_turn() -> None:
+    starts = shifted_starts(50.0)
+    np.testing.assert_array_equal(starts[0], np.eye(3, 4))
+    assert (starts[:, :, :3] == np.eye(3)).all()
+    assert np.abs(starts[1:, :, 3]).max(axis=1) == pytest.approx(10.0)
+    assert len(np.unique(starts[:, :, 3], axis=0)) == 27
 
 
 def test_distances_are_those_of_the_points() -> None:
