@@ -25,7 +25,7 @@ from regkit.io.nifti_header import (
     new_header,
     parse_header,
 )
-from regkit.io.raw_bytes import decode_voxels, read_bytes, read_start, rescale
+from regkit.io.raw_bytes import content_stream, read_start, read_voxels, rescale
 from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
 from regkit.io.sidecar import description_modality, sidecar_modality
 
@@ -43,13 +43,11 @@ _PAIRS = {"hdr": "img", "img": "hdr"}
 def read_nifti(path: Path) -> RawImage:
     """Read a .nii or .nii.gz file, or either file of a .hdr/.img pair."""
     header_path, data_path = _files(path)
-    content = read_bytes(header_path)
-    header = parse_header(content)
-    _check_is_image(header)
-    single = bytes(header["magic"]).startswith(b"n+")
-    data = content if single or data_path == header_path else read_bytes(data_path)
+    header = read_nifti_header(path)
     shape = volume_shape(header_shape(header))
-    array = decode_voxels(data, header_dtype(header), shape, _start(header, single))
+    single = bytes(header["magic"]).startswith(b"n+")
+    with content_stream(header_path if single else data_path) as stream:
+        array = read_voxels(stream, header_dtype(header), shape, _start(header, single))
     scaling = _scaling(header, path)
     dtype = whole_type(array.dtype, *scaling)
     modality = sidecar_modality(path) or description_modality(header)
