@@ -1,6 +1,6 @@
 """From how far away methods find the way: success against the error at the start.
 
-    python benchmarks/capture.py [--sets brain,pet-ct] [--seeds 50] [-m fast-mi,mi,...]
+    python benchmarks/capture.py [--sets brain,pet-ct] [-m fast-mi,mi,...] [--again]
     python benchmarks/capture.py --table [--by start|rotation|offset]
 
 brain   T1/T2 and T1/PD of the average brain at 2 mm: any rotation (uniform on SO(3)), offsets to
@@ -8,9 +8,11 @@ brain   T1/T2 and T1/PD of the average brain at 2 mm: any rotation (uniform on S
 pet-ct  PET and CT of eight thighs: rotations within 30 degrees, offsets within 60 mm; success is
         below 5 mm, for the headers are only nearly the truth there
 
-See pairs.py. All methods begin at the same starts, the headers; `method@auto` at `--init auto`.
+See pairs.py, and peers.py for the methods. All begin at the same starts, the headers;
+`method@auto` at `--init auto`. Peers are slow, so by default they run on the first starts only.
 One line per run goes to benchmarks/results/capture.jsonl; a run that the file has is not repeated,
-so that what was interrupted goes on, and more seeds or methods can follow.
+so that what was interrupted goes on, and more seeds or methods can follow, unless --again has the
+methods measured anew.
 """
 
 from __future__ import annotations
@@ -33,17 +35,19 @@ from regkit.geometry.rotation import rotation_angle
 
 @dataclass(frozen=True)
 class Task:
-    """Pairs, how far they are moved, and what counts as success."""
+    """Pairs, how far they are moved, what counts as success, and seeds for us and for peers."""
 
     real: Callable[[Path], Iterator[pairs.RealPair]]
     angle_deg: float
     offset_mm: float
     success_mm: float
+    seeds: int
+    peer_seeds: int
 
 
 TASKS = {
-    "brain": Task(pairs.brains, 180.0, 100.0, 2.0),
-    "pet-ct": Task(pairs.pet_ct, 30.0, 60.0, 5.0),
+    "brain": Task(pairs.brains, 180.0, 100.0, 2.0, 50, 4),
+    "pet-ct": Task(pairs.pet_ct, 30.0, 60.0, 5.0, 5, 2),
 }
 # How far away a start is: the key of a record, the unit, upper ends of the bins.
 DISTANCES = {
@@ -58,17 +62,19 @@ def measure(
     name: str,
     methods: dict[str, Registrar],
     real: list[pairs.RealPair],
-    seeds: int,
+    seeds: int | None,
     out: Path,
 ) -> None:
-    """Append one line per seed, pair and method that the file lacks."""
+    """Append one line per seed, pair and method that the file lacks; None for the usual seeds."""
     known = {tuple(record[part] for part in KEY) for record in records.read(out)}
-    for seed in range(seeds):
+    task = TASKS[name]
+    for seed in range(seeds or max(task.seeds, task.peer_seeds)):
         for pair in real:
             told, there, truth = start(name, pair, seed)
             for method, registrar in methods.items():
                 record = {**told, "method": method}
-                if tuple(record[part] for part in KEY) in known:
+                usual = task.peer_seeds if peers.is_peer(method) else task.seeds
+                if seed >= (seeds or usual) or tuple(record[part] for part in KEY) in known:
                     continue
                 record |= peers.attempt(registrar, there, truth, pair.points)
                 records.append(out, record | peers.conditions())
@@ -142,8 +148,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=pairs.SHARED)
     parser.add_argument("--sets", default=",".join(TASKS))
     parser.add_argument("-m", "--methods", default=peers.METHODS)
-    parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seeds", type=int, help="the same for all; usually fewer for peers")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="measure these methods anew")
     parser.add_argument("--by", choices=DISTANCES, default="start")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/capture.jsonl"))
     parser.add_argument("--table", action="store_true", help="print the tables of the file only")
@@ -152,9 +159,11 @@ def main() -> None:
         peers.limit_threads(options.threads)
         methods = peers.built(options.methods.split(","), options.threads)
         for name in options.sets.split(","):
+            for method in methods if options.again else ():
+                records.drop(options.out, set=name, method=method)
             real = list(TASKS[name].real(options.data))
             measure(name, methods, real, options.seeds, options.out)
-    print(tables(records.read(options.out), options.by))
+    records.write_table(options.out, tables(records.read(options.out), options.by))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from regkit.similarity.intensity import normalize_for_similarity
 
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 COMMAND = "-i fixed moving -a -dof 6 -m NMI -ia-identity -o found -V 0"
+# Random starts before the first level: their number, any rotation, sigma of the offset in mm.
+SEARCH = "-search 1000 any 10"
 # Steps on each level; a quarter of the voxels of a small image is too little for it.
 STEPS, STEPS_OF_SMALL = "100x50x10", "100x50"
 SMALL_VOXELS = 64
@@ -35,9 +37,12 @@ class Greedy:
     ----------
     threads
         Number of threads.
+    searches
+        Permission to search from a thousand random rotations and offsets.
     """
 
     threads: int = 1
+    searches: bool = False
 
     def register(self, pair: Pair) -> Estimate:
         """Return the total map."""
@@ -46,11 +51,12 @@ class Greedy:
         # Starts are given by the header: greedy takes none from memory.
         start = cast("AffineTransform", pair.start)
         moving = moved(normalize_for_similarity(pair.moving), start.inverse())
+        search = SEARCH if self.searches else ""
         steps = STEPS if min(pair.fixed.grid.shape_zyx) >= SMALL_VOXELS else STEPS_OF_SMALL
         greedy = Greedy3D()
         with silence():
             greedy.execute(
-                f"{COMMAND} -n {steps} -threads {self.threads}",
+                f"{COMMAND} {search} -n {steps} -threads {self.threads}",
                 out=io.StringIO(),
                 err=io.StringIO(),
                 fixed=volume_to_sitk(normalize_for_similarity(pair.fixed)),

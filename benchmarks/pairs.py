@@ -6,6 +6,11 @@ lies still between CT and PET. PET is the fixed image: what needs a CT is the re
 emission, on its own grid. T2 and PD are first resampled onto an oblique grid of other voxels, for
 voxels that coincide favour standing still.
 
+The head of any size is one person's T1 of 1 mm (MNE), sampled onto 256 x 256 x 204 voxels of 1 x 1
+x 1.25 mm, or onto more or fewer, and the same T1 with other gray values, on an oblique grid and
+with its own noise. Nothing but interpolation and noise stands between the two, so hundredths of a
+millimeter can be told.
+
 A motion moves the header (origin and direction) of the moving image, so that no voxel is
 interpolated and the truth is exact.
 """
@@ -17,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter
 
 from regkit import Grid, Transform, Volume, read_labels, read_volume, resample
 from regkit.geometry.grid import FloatArray
@@ -24,6 +31,8 @@ from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import AffineTransform
 from regkit.similarity.point_sample import sample_points, sample_points_in_mask
 
+# Side of the field of view of the head; rotation of the grid of the moving image.
+HEAD_MM, OBLIQUE_DEG = 256.0, (7.0, -11.0, 5.0)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -68,12 +77,59 @@ def pet_ct(data: Path) -> Iterator[RealPair]:
         yield RealPair("PET/CT", folder.name, pet, ct, sample.points[sample.foreground])
 
 
+def heads(data: Path, size: int) -> Iterator[RealPair]:
+    """Yield the head of one person in two contrasts, on `size` x `size` x 0.8 `size` voxels."""
+    folder = data / "mne_t1_aseg"
+    head = read_volume(folder / "T1.mgz", modality="mr")
+    brain = sample_points_in_mask(head, read_labels(folder / "aseg.mgz"), 10_000).points
+    shape, voxel_mm = (int(0.8 * size), size, size), HEAD_MM / size
+    spacing = np.array((voxel_mm, voxel_mm, 1.25 * voxel_mm))
+    straight = _grid_around(head.grid.centre, np.eye(3), shape, spacing)
+    oblique = _grid_around(head.grid.centre, rotation_matrix(OBLIQUE_DEG), shape, spacing)
+    fixed = resample(_smoothed(head, voxel_mm), straight)
+    moving = resample(_smoothed(_other_contrast(head), voxel_mm), oblique)
+    name = f"head {size} x {size} x {shape[0]}"
+    yield RealPair("MNE", name, _noisy(fixed, 0), _noisy(moving, 1), brain)
+
+
+def of_size(data: Path, size: str) -> Iterator[RealPair]:
+    """Yield the brains for ``2mm``, else the head on so many voxels along x and y."""
+    return brains(data) if size == "2mm" else heads(data, int(size))
+
+
+def _other_contrast(head: Volume) -> Volume:
+    """Return a T1 with dark and bright exchanged inside the head, as in a T2."""
+    gray = np.clip(head.array / np.percentile(head.array, 99.9), 0, 1)
+    inside = np.clip((gray - 0.05) / 0.1, 0, 1)  # air stays dark
+    return head.with_array((1000 * inside * (1.1 - gray)).astype(np.float32))
+
+
+def _smoothed(head: Volume, voxel_mm: float) -> Volume:
+    """Return a head of 1 mm as blurred as on larger voxels, which then alias little."""
+    sigma = 0.42 * np.sqrt(max(voxel_mm**2 - 1, 0))  # a full width at half maximum of one voxel
+    return head.with_array(gaussian_filter(head.array.astype(np.float32), sigma))
+
+
+def _noisy(volume: Volume, seed: int) -> Volume:
+    """Return a volume with noise of 1 % of its range."""
+    rng = np.random.default_rng(seed)
+    noise = 0.01 * np.ptp(volume.array) * rng.standard_normal(volume.array.shape, np.float32)
+    return volume.with_array((volume.array + noise).astype(np.float32))
+
+
 def oblique_grid(grid: Grid) -> Grid:
     """Return a turned grid of other voxels around the same centre."""
     shape, spacing = (100, 116, 98), (2.3, 2.1, 2.2)
+    return _grid_around(grid.centre, rotation_matrix(OBLIQUE_DEG), shape, spacing)
+
+
+def _grid_around(
+    centre: ArrayLike, turn: FloatArray, shape: tuple[int, int, int], spacing: ArrayLike
+) -> Grid:
+    """Return a turned grid around a point: shape z, y, x and spacing x, y, z in mm."""
     affine = np.eye(4)
-    affine[:3, :3] = (rotation_matrix((7, -11, 5)) * spacing)[:, ::-1]
-    affine[:3, 3] = grid.centre - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    affine[:3, :3] = (turn * np.asarray(spacing))[:, ::-1]
+    affine[:3, 3] = centre - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return Grid.from_affine(shape, affine)
 
 

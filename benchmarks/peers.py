@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ants_script import AntsScript
 from greedy import Greedy
 from pairs import tre_mm
 from regkit import Estimate, Pair, Registrar, RegkitError, Transform
@@ -23,7 +24,13 @@ from regkit.registration.initialization import initial_transform
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import versions
 
-METHODS = "fast-mi,mi,ants-rigid,elastix-rigid,greedy"
+# Other tools by the names that tables give them, each as its makers run it and at its best: the
+# iterations of elastix' default and a quarter of them, both scripts of ANTs, and greedy with and
+# without its own search over rotations.
+TOOLS = ("elastix-64", "elastix-256", "ants-quick", "ants-full", "greedy", "greedy-search")
+PEERS = ("mi", *TOOLS)
+OURS = ("auto", "fast-mi", "fast-mi+iso")
+METHODS = ",".join((*OURS, *PEERS))
 PACKAGES = ("antspyx", "itk-elastix", "picsl_greedy", "numba")
 
 
@@ -60,15 +67,30 @@ def built(names: Iterable[str], threads: int, **parameters: Any) -> dict[str, Re
     return found
 
 
+def is_peer(name: str) -> bool:
+    """Return True for the methods of others, regkit's access to SimpleITK and ANTs included."""
+    return name in PEERS or name.startswith(("ants", "elastix"))
+
+
 def _build(name: str, threads: int, parameters: dict[str, Any]) -> Registrar:
     bare, _, start = name.partition("@")
-    if bare == "greedy":
-        if find_spec("picsl_greedy") is None:
-            raise RegkitError("greedy needs picsl_greedy: pip install picsl_greedy")
-        registrar: Registrar = Greedy(threads)
-    else:
-        registrar = build_method(bare, parameters, defaults={"threads": threads})
+    if bare.startswith("greedy") and find_spec("picsl_greedy") is None:
+        raise RegkitError(f"{bare} needs picsl_greedy: pip install picsl_greedy")
+    registrar = _tool(bare, threads) if bare in TOOLS else _method(bare, threads, **parameters)
     return From(start, registrar) if start else registrar
+
+
+def _tool(name: str, threads: int) -> Registrar:
+    tool, _, setting = name.partition("-")
+    if tool == "elastix":
+        return _method("elastix-rigid", threads, iterations=int(setting))
+    if tool == "ants":
+        return AntsScript(setting)  # the environment tells its threads
+    return Greedy(threads, searches=setting == "search")
+
+
+def _method(name: str, threads: int, **parameters: Any) -> Registrar:
+    return build_method(name, parameters, defaults={"threads": threads})
 
 
 def attempt(

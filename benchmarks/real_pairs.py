@@ -4,37 +4,43 @@ Pairs: see pairs.py. Motions: angles about x, y, z uniform within 15 degrees and
 20 mm along each, about the centre of the fixed image; seeds 0, 1, ...
 
 TRE is the mean distance of points of the fixed body from where they belong. Every method starts
-from the headers; ``method@auto`` from ``--init auto``.
+from the headers; ``method@auto`` from ``--init auto``. Methods of others are as in peers.py; they
+are slow, so by default they run on the first motion of each pair only.
 
-    python benchmarks/real_pairs.py --data ../shared/data
+    python benchmarks/real_pairs.py [--sets MNI,PET/CT] [-m fast-mi,mi,...] [--again]
     python benchmarks/real_pairs.py --table
+
+One line per run goes to benchmarks/results/real_pairs.jsonl; a run that the file has is not
+repeated, unless --again has the methods measured anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from itertools import chain
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import peers
 from pairs import SHARED, brains, moved, pet_ct
-from records import append, markdown, read
-from regkit import Grid, Pair, RegkitError, Transform, Volume, rigid, run
+from records import append, drop, markdown, read, write_table
+from regkit import Estimate, Grid, Pair, Registrar, Transform, Volume, rigid, run
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import AffineTransform, linear_part
-from regkit.registration.initialization import initial_transform
-from regkit.registration.pipeline import build_method
 from regkit.similarity.point_sample import sample_points
 
 HERE = Path(__file__).parent
-METHODS = "identity,moments,mi,mi@auto,ants-rigid,ants-affine"
+METHODS = f"identity,moments,{peers.METHODS}"
+DATASETS = {"MNI": brains, "PET/CT": pet_ct}
 ANGLE_DEG, SHIFT_MM = 15.0, 20.0
 FAILURE_MM = 5.0
 COLUMNS = (
-    *("dataset", "method", "runs", "median TRE mm", "95 %", "max", "> 5 mm", "median s"),
+    *("dataset", "method", "runs", "median TRE mm", "95 %", "max", "> 5 mm", "s", "CPU s"),
     *("OK", "CHECK", "FAIL", "errors"),
 )
 
@@ -46,16 +52,18 @@ def motion(seed: int, fixed: Grid) -> AffineTransform:
     return rigid(angles, rng.uniform(-SHIFT_MM, SHIFT_MM, 3), fixed.centre)
 
 
-def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
+def attempt(name: str, registrar: Registrar, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
     """Run a method and score what it finds."""
-    name, _, start = method.partition("@")
     began, cpu_began = time.perf_counter(), time.process_time()
+    timed = Timed(registrar)
     try:
-        if start:
-            pair = Pair(pair.fixed, pair.moving, initial=initial_transform(start, pair))
-        result = run(build_method(name), pair, name)
-    except RegkitError as error:
-        return {"error": str(error), "runtime_s": time.perf_counter() - began}
+        result = run(timed, pair, name)
+    except Exception as problem:  # whatever stops a peer is a failure of it
+        spent = {
+            "runtime_s": time.perf_counter() - began,
+            "cpu_s": time.process_time() - cpu_began,
+        }
+        return {"error": str(problem) or repr(problem), **spent}
     return {
         **errors(result.transform, truth, pair.fixed),
         "verdict": result.verdict.status,
@@ -63,9 +71,26 @@ def attempt(method: str, pair: Pair, truth: AffineTransform) -> dict[str, Any]:
         "matrix": result.transform.matrix.tolist(),
         "measures": dict(result.verdict.measures),
         "runtime_s": result.compute_s,
+        "cpu_s": timed.cpu_s,
         "total_cpu_s": time.process_time() - cpu_began,
         "error": "",
     }
+
+
+@dataclass
+class Timed:
+    """A method whose CPU seconds are measured, without those of the verdict on it."""
+
+    registrar: Registrar
+    cpu_s: float = 0.0
+
+    def register(self, pair: Pair) -> Estimate:
+        """Return the method's estimate."""
+        began = time.process_time()
+        try:
+            return self.registrar.register(pair)
+        finally:
+            self.cpu_s = time.process_time() - began
 
 
 def errors(found: Transform, truth: AffineTransform, fixed: Volume) -> dict[str, float]:
@@ -80,20 +105,23 @@ def errors(found: Transform, truth: AffineTransform, fixed: Volume) -> dict[str,
     }
 
 
-def measure(data: Path, methods: list[str], seeds: int, out: Path) -> None:
+def measure(
+    names: Iterable[str], methods: dict[str, Registrar], options: argparse.Namespace
+) -> None:
     """Append one line per pair, seed and method that the file lacks."""
-    known = {key(record) for record in read(out)}
-    for real in chain(brains(data), pet_ct(data)):
-        for seed in range(seeds):
+    known = {key(record) for record in read(options.out)}
+    for real in chain.from_iterable(DATASETS[name](options.data) for name in names):
+        for seed in range(max(options.seeds, options.peer_seeds)):
             truth = motion(seed, real.fixed.grid)
             pair = Pair(real.fixed, moved(real.moving, truth))
-            for method in methods:
+            for method, registrar in methods.items():
                 record = {"dataset": real.dataset, "pair": real.name}
                 record |= {"seed": seed, "method": method}
-                if key(record) in known:
+                usual = options.peer_seeds if peers.is_peer(method) else options.seeds
+                if seed >= usual or key(record) in known:
                     continue
-                record |= attempt(method, pair, truth)
-                append(out, record)
+                record |= attempt(method, registrar, pair, truth) | peers.conditions()
+                append(options.out, record)
                 shown = f"{record['tre_mm']:.2f} mm" if "tre_mm" in record else record["error"]
                 print(f"{real.dataset} {real.name} seed {seed} {method}: {shown}", flush=True)
 
@@ -115,7 +143,7 @@ def table(found: list[dict[str, Any]]) -> str:
             *(dataset, method, len(rows)),
             *(f"{value:.2f}" for value in distances),
             int((tre > FAILURE_MM).sum()),
-            f"{np.median([r['runtime_s'] for r in rows]):.2f}",
+            *(f"{np.median([r[unit] for r in rows]):.2f}" for unit in ("runtime_s", "cpu_s")),
             *counts,
         ]
         lines.append(cells)
@@ -125,14 +153,23 @@ def table(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=SHARED)
-    parser.add_argument("--methods", default=METHODS)
+    parser.add_argument("--sets", default=",".join(DATASETS))
+    parser.add_argument("-m", "--methods", default=METHODS)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--peer-seeds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="measure these methods anew")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "real_pairs.jsonl")
     parser.add_argument("--table", action="store_true", help="print the table of the file only")
-    arguments = parser.parse_args()
-    if not arguments.table:
-        measure(arguments.data, arguments.methods.split(","), arguments.seeds, arguments.out)
-    print(table(read(arguments.out)))
+    options = parser.parse_args()
+    if not options.table:
+        peers.limit_threads(options.threads)
+        methods = peers.built(options.methods.split(","), options.threads)
+        sets = options.sets.split(",")
+        for name, method in product(sets, methods) if options.again else ():
+            drop(options.out, dataset=name, method=method)
+        measure(sets, methods, options)
+    write_table(options.out, table(read(options.out)))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,19 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def drop(path: Path, **wanted: Any) -> None:
+    """Remove the records of a file that have all these values, so that they are measured anew."""
+    kept = [r for r in read(path) if any(r[key] != value for key, value in wanted.items())]
+    if path.exists():
+        path.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+
+
+def write_table(path: Path, table: str) -> None:
+    """Print a table, and write it beside its records, whence the documentation takes it."""
+    print(table)
+    path.with_suffix(".md").write_text(f"{table}\n", encoding="utf-8")
+
+
 def markdown(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return rows as a Markdown table."""
     columns = list(columns)

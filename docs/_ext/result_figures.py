@@ -98,9 +98,19 @@ def _name_rows(axes: Axes, places: Any, names: Sequence[str], label: str) -> Non
 
 def speed() -> Figure:
     """Draw errors and CPU seconds of methods on the brain templates."""
-    rows = [row for row in records("speed") if not row["error"]]
+    return _errors_and_seconds("2mm")
+
+
+def speed_large() -> Figure:
+    """Draw errors and CPU seconds of methods on the head of 256 x 256 x 204 voxels."""
+    return _errors_and_seconds("256")
+
+
+def _errors_and_seconds(size: str) -> Figure:
+    rows = [row for row in records("speed") if row["size"] == size]
+    rows = [row for row in rows if row["run"] == rows[-1]["run"] and not row["error"]]
     figure, (errors, seconds) = panels(2)
-    boxes(errors, by(rows, "method", lambda row: row["tre_mm"]), "TRE, mm")
+    boxes(errors, by(rows, "method", lambda row: row["tre_mm"]), "TRE, mm", log=True)
     boxes(seconds, by(rows, "method", lambda row: row["cpu_s"]), "CPU s", log=True)
     return figure
 
@@ -329,7 +339,16 @@ def gpu() -> Figure:
 
 
 PLOTS = (
-    *(speed, capture, capture_by_start, real_pairs, whole_bodies, prostates, paper_errors),
+    *(
+        speed,
+        speed_large,
+        capture,
+        capture_by_start,
+        real_pairs,
+        whole_bodies,
+        prostates,
+        paper_errors,
+    ),
     *(ventricle_volumes, ventricle_networks, training_curves, learned_cost, training_cost),
     *(mu_map_errors, coverage, cost, simulation_cost, harness, gpu),
     *(file_cases, write_speed),

@@ -40,7 +40,8 @@ def _real(name: str = "one") -> pairs.RealPair:
 
 def _run(method: str, wall: float, tre: float | None, **more: object) -> dict[str, object]:
     error = {"error": "", "tre_mm": tre, "tre_max_mm": tre} if tre is not None else {"error": "!"}
-    measured = {"run": "b", "method": method, "wall_s": wall, "cpu_s": 2 * wall, "extra_mb": 7.4}
+    measured = {"run": "b", "size": "2mm", "method": method, "wall_s": wall, "cpu_s": 2 * wall}
+    measured |= {"extra_mb": 7.4, "peak_mb": 99.6}
     return {**measured, **error, **more}
 
 
@@ -61,8 +62,10 @@ def test_lines_come_back_as_written(tmp_path) -> None:
 def test_every_method_meets_every_start_after_one_run_that_does_not_count(tmp_path) -> None:
     methods = {"a": Stays(), "b": Stays()}
     out = tmp_path / "speed.jsonl"
-    speed.measure(methods, [_real("one"), _real("two")], 3, out, {"run": "x"})
+    common = {name: {"run": "x", "peak_mb": len(name)} for name in methods}
+    speed.measure(methods, [_real("one"), _real("two")], 3, out, common)
     found = records.read(out)
+    assert all(r["run"] == "x" and r["peak_mb"] == 1 for r in found)
     assert [method.asked for method in methods.values()] == [7, 7]
     assert len({(r["method"], r["pair"], r["seed"]) for r in found}) == len(found) == 12
     of = {(r["pair"], r["seed"], r["method"]): r["tre_mm"] for r in found}
@@ -70,22 +73,37 @@ def test_every_method_meets_every_start_after_one_run_that_does_not_count(tmp_pa
     assert len(set(of.values())) == 6
 
 
-def test_ratios_are_to_the_fastest_peer_that_finds_most(tmp_path) -> None:
+def test_ratios_are_to_the_cheapest_peer_that_is_as_exact() -> None:
     found = [_run("mi", 9.0, 0.1, run="a")]
     found += [_run("fast-mi", 0.5, tre) for tre in (0.2, 0.3, 3.0)]
-    found += [_run("mi", 2.0, tre) for tre in (0.3, 0.5, 6.0)]
-    found += [_run("slow", 8.0, 0.1)]
-    found += [_run("lost", 0.01, tre) for tre in (50.0, None, None)]
+    found += [_run("elastix-64", 1.0, tre) for tre in (0.31, 0.32, 0.2)]  # a little worse
+    found += [_run("mi", 2.0, tre) for tre in (0.3, 0.2, 6.0)]
+    found += [_run("ants-full", 8.0, 0.1)]
+    found += [_run("greedy", 0.01, tre) for tre in (50.0, None, None)]
     table = speed.table(found)
-    ours = ["fast-mi", "3", "0.300", "3.00", "33 %", "0 %", "0"]
-    assert _cells(table, "fast-mi") == [*ours, "0.500", "0.25", "1.000", "0.25", "7"]
-    assert _cells(table, "mi")[3:9] == ["6.00", "33 %", "33 %", "0", "2.000", "1.00"]
-    assert _cells(table, "lost")[2:7] == ["inf", "inf", "100 %", "100 %", "2"]
+    ours = ["2mm", "fast-mi", "3", "0.300", "3.00", "33 %", "0 %", "0", "0.500", "1.000"]
+    assert _cells(table, "fast-mi") == [*ours, "0.25 mi", "0.25 mi", "100", "7"]
+    assert _cells(table, "mi")[4:12] == ["6.00", "33 %", "33 %", "0", "2.000", "4.000", "", ""]
+    assert _cells(table, "greedy")[3:8] == ["inf", "inf", "100 %", "100 %", "2"]
+
+
+def test_where_no_peer_is_as_exact_the_ratio_is_to_the_most_exact() -> None:
+    found = [_run("fast-mi", 0.5, 0.1), _run("mi", 2.0, 0.4), _run("elastix-64", 4.0, 0.2)]
+    assert _cells(speed.table(found), "fast-mi")[10] == "0.12 elastix-64"
+
+
+def test_every_size_has_its_own_last_run() -> None:
+    found = [_run("mi", 1.0, 0.1, size="256", run="b"), _run("mi", 2.0, 0.2, size="2mm", run="a")]
+    found += [_run("mi", 3.0, 0.3, size="64", run="c"), _run("mi", 4.0, 0.4, size="2mm", run="d")]
+    cells = [line.split("|")[1:5:3] for line in speed.table(found).splitlines()[2:]]
+    assert [[c.strip() for c in row] for row in cells] == [
+        ["2mm", "0.400"], ["64", "0.300"], ["256", "0.100"]
+    ]  # fmt: skip
 
 
 @pytest.fixture
 def phantom_task(monkeypatch) -> None:
-    task = capture.Task(lambda data: iter([_real()]), 30.0, 60.0, 5.0)
+    task = capture.Task(lambda data: iter([_real()]), 30.0, 60.0, 5.0, 4, 1)
     monkeypatch.setitem(capture.TASKS, "phantom", task)
 
 
@@ -103,6 +121,17 @@ def test_captures_go_on_where_they_stopped(tmp_path) -> None:
     # Who stays is off by what the start is off.
     assert all(r["tre_mm"] == pytest.approx(r["start_tre_mm"]) for r in found)
     assert all(r["start_rotation_deg"] <= 30 and r["start_offset_mm"] <= 60 for r in found)
+
+
+@pytest.mark.usefixtures("phantom_task")
+def test_peers_run_on_the_first_starts_and_what_is_dropped_is_measured_again(tmp_path) -> None:
+    out, methods = tmp_path / "capture.jsonl", {"mi": Stays(), "ours": Stays()}
+    capture.measure("phantom", methods, [_real()], None, out)
+    assert [method.asked for method in methods.values()] == [1, 4]
+    records.drop(out, set="phantom", method="mi")
+    assert {r["method"] for r in records.read(out)} == {"ours"}
+    capture.measure("phantom", methods, [_real()], None, out)
+    assert [method.asked for method in methods.values()] == [2, 4]
 
 
 def test_success_is_shown_by_distance() -> None:
@@ -148,7 +177,8 @@ def test_scripts_run_on_real_pairs(shared_data, tmp_path) -> None:
     common = ("--data", str(shared_data), "-m", "identity", "--threads", "1")
     files = {name: tmp_path / f"{name}.jsonl" for name in ("speed", "capture", "cost")}
     told = _script("speed", *common, "--seeds", "1", "--out", str(files["speed"]))
-    assert _cells(told, "identity")[1] == "2"
+    assert _cells(told, "identity")[2] == "2"
+    assert files["speed"].with_suffix(".md").read_text() == told[told.index("| size") :]
     words = ("--sets", "pet-ct", "--seeds", "1", "--out", str(files["capture"]))
     assert _cells(_script("capture", *common, *words), "identity")[2] == "8"
     words = ("--sizes", "32", "--runs", "1", "--out", str(files["cost"]))
