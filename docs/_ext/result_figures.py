@@ -339,16 +339,8 @@ def gpu() -> Figure:
 
 
 PLOTS = (
-    *(
-        speed,
-        speed_large,
-        capture,
-        capture_by_start,
-        real_pairs,
-        whole_bodies,
-        prostates,
-        paper_errors,
-    ),
+    *(speed, speed_large, capture, capture_by_start, real_pairs),
+    *(whole_bodies, prostates, paper_errors),
     *(ventricle_volumes, ventricle_networks, training_curves, learned_cost, training_cost),
     *(mu_map_errors, coverage, cost, simulation_cost, harness, gpu),
     *(file_cases, write_speed),
