@@ -23,7 +23,7 @@ COLUMNS = ("images", "method", "result", "s per pair")
 def headline() -> str:
     """Return the table of the README: real images first, then simulated ones."""
     rows = [
-        *(_brain_small(), _head(), _brain_any(), _thighs(), _prostates()),
+        *(_brain_small(), _brain_any(), _thighs(), _prostates()),
         *(_cardiac("mi"), _cardiac("dusfe+iso"), _bodies(), _ventricles()),
     ]
     return markdown(COLUMNS, rows) + "\n"
@@ -33,13 +33,6 @@ def _brain_small() -> tuple[str, ...]:
     rows = _last_run("2mm")
     error = f"median TRE {_median(rows, 'tre_mm'):.2f} mm, {_above(rows, 2)} of {len(rows)} > 2 mm"
     images = "**real:** averaged brains T1/T2 and T1/PD, moved up to 20° and 25 mm"
-    return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
-
-
-def _head() -> tuple[str, ...]:
-    rows = _last_run("256")
-    images = "one head, its second contrast computed, 256 x 256 x 204 voxels, moved likewise"
-    error = f"median TRE {_median(rows, 'tre_mm'):.3f} mm, exact truth"
     return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
 
 
