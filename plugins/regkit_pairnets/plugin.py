@@ -21,16 +21,26 @@ def regkit_methods() -> Iterable[MethodSpec]:
         _learned("msreg", f"ResNeXt-50 over both images, {CARDIAC}"),
         _learned("densenet", f"two densely connected streams, {CARDIAC}"),
         _learned("densenet-nonlocal", f"DenseNet with cross attention, {CARDIAC}"),
-        _learned("dusfe", f"DenseNet with squeeze-fusion-excitation, {CARDIAC}"),
+        _learned(
+            "dusfe",
+            f"DenseNet with squeeze-fusion-excitation, {CARDIAC}",
+            specialty={("spect", "mu"), ("spect", "ct")},
+        ),
         _learned(
             "attention-reg",
             "cross-modal attention, for prostate MR and ultrasound",
             "Song et al. 2022, Medical Image Analysis, doi:10.1016/j.media.2022.102612",
+            specialty={("mr", "us")},
         ),
     )
 
 
-def _learned(name: str, summary: str, reference: str = CHEN) -> MethodSpec:
+def _learned(
+    name: str,
+    summary: str,
+    reference: str = CHEN,
+    specialty: Iterable[tuple[str, str]] = (),
+) -> MethodSpec:
     return MethodSpec(
         name=name,
         target="regkit_pairnets.registrar:LearnedRegistration",
@@ -41,4 +51,5 @@ def _learned(name: str, summary: str, reference: str = CHEN) -> MethodSpec:
         reference=reference,
         weights="regkit_pairnets",
         trainer="regkit_pairnets.train.task:train_pair_network",
+        specialty=frozenset(specialty),
     )

@@ -68,6 +68,9 @@ class MethodSpec(Spec):
     initializer
         True for a fast and robust method whose result is a good initial transform:
         ``--init auto`` considers it.
+    specialty
+        Pairs of modalities, fixed and moving, for which it is the best of its package and the
+        method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`.
     """
 
     model: str = "rigid"
@@ -78,6 +81,7 @@ class MethodSpec(Spec):
     weights: str = ""
     trainer: str = ""
     initializer: bool = False
+    specialty: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
