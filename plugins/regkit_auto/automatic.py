@@ -54,10 +54,10 @@ class _Candidate:
     def why(self, candidates: Sequence[_Candidate]) -> str:
         """Say in one sentence why it was taken."""
         if self.doubt:
-            return f"it aligns the images better than {SEARCH}, though {self.doubt}"
+            return f"it aligns the images better than {SEARCH}, though: {self.doubt}"
         if self.method != SEARCH:
             return f"it is made for such images, and {SEARCH} aligns them no better"
-        doubts = [f"{c.method} was not preferred as {c.doubt}" for c in candidates if c.doubt]
+        doubts = [f"{c.method} was not preferred: {c.doubt}" for c in candidates if c.doubt]
         beaten = [
             f"it aligns the images better than {c.name}" for c in candidates if not c.distrust
         ]

@@ -26,8 +26,8 @@ from regkit.plugin import GROUP, DatasetSpec, FrameSpec, Hooks, MethodSpec, Metr
 from regkit.version import DISTRIBUTION
 from regkit.weights import find_weights, why_missing
 
-# The method when a user names none; it needs neither weights nor a graphics card.
-DEFAULT_METHOD = "mi"
+# The method when a user names none.
+DEFAULT_METHOD = "auto"
 # Environment variable with the names of plugins to leave out, separated by commas.
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
 

@@ -26,6 +26,7 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     text = Text()
     text.append(verdict["status"], COLOURS[verdict["status"]])
     text.append(f"  {record['method']}: {_motion(record['transform'])}\n")
+    text.append(_choice(record.get("diagnostics", {})))
     for reason in verdict["reasons"]:
         text.append(f"  - {reason}\n")
     facts = [f"  {fact}\n" for fact in record.get("facts", ())]
@@ -45,6 +46,14 @@ def _motion(transform: Mapping[str, Any]) -> str:
         f"{transform['model']}, rotation {transform['rotation_deg']:.2f} degrees, "
         f"translation of the centre ({x:.2f}, {y:.2f}, {z:.2f}) mm (LPS, fixed to moving)"
     )
+
+
+def _choice(diagnostics: Mapping[str, Any]) -> str:
+    """Say which of several methods the result is from, if the method chose one."""
+    if "used" not in diagnostics:
+        return ""
+    why = f": {diagnostics['why']}" if "why" in diagnostics else ""
+    return f"  used {diagnostics['used']}{why}\n"
 
 
 def _measures(measures: Mapping[str, float]) -> str:

@@ -90,7 +90,7 @@ def _by_information(
     shown = np.flatnonzero(joint[0].sum(axis=(1, 2)))
     whole = [_information(counts.sum(axis=0)) for counts in joint]
     without = [_information(counts.sum(axis=0) - counts[shown]) for counts in joint]
-    return _standard_errors(float(whole[0] - whole[1]), without[0] - without[1])
+    return jackknife_standard_errors(float(whole[0] - whole[1]), without[0] - without[1])
 
 
 def _bins(values: FloatArray) -> NDArray[np.intp]:
@@ -133,7 +133,7 @@ def _by_edges(
     if len(shown) < 2:
         return 0.0
     without = (sums.sum() - sums[shown]) / (counts.sum() - counts[shown])
-    return _standard_errors(float(sums.sum() / counts.sum()), without)
+    return jackknife_standard_errors(float(sums.sum() / counts.sum()), without)
 
 
 def _middle(points: FloatArray) -> tuple[float, float, float]:
@@ -156,7 +156,7 @@ def _directions(gradients: FloatArray) -> FloatArray:
     return np.asarray(gradients / np.sqrt(squared + weak**2)[:, None])
 
 
-def _standard_errors(difference: float, without: FloatArray) -> float:
+def jackknife_standard_errors(difference: float, without: FloatArray) -> float:
     """Return a difference in units of its standard error, by a jackknife.
 
     Parameters

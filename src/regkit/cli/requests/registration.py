@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from regkit.report.record import Inputs
     from regkit.report.save import Saved
 
-DEFAULT_METHOD = "mi"
+DEFAULT_METHOD = "auto"
 DEFAULT_PREFIX = "registration"
 
 

@@ -1,0 +1,148 @@
+"""The method `auto`: who competes, who wins, and when the start is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from regkit.errors import RegistrationError
+from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.plugin import MethodSpec, hookimpl
+from regkit.registrar import Estimate, Pair
+from regkit.registration.pipeline import build_method
+from regkit.registration.run import run
+from regkit.registry import Registry
+from regkit.report.summary import summary
+from regkit.testing import phantom_pairs
+from regkit_auto import automatic
+from regkit_auto.automatic import AutomaticRegistration
+
+APART_MM = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Misses the truth of the phantom by a shift, and may warn."""
+
+    miss_mm: float = 0.0
+    warning: str = ""
+    crash: bool = False
+
+    def register(self, pair: Pair) -> Estimate:
+        if self.crash:
+            raise RegistrationError("too little overlap")
+        miss = AffineTransform.shift((self.miss_mm, 0.0, 0.0))
+        warnings = [self.warning] if self.warning else []
+        return Estimate(miss @ phantom_pairs.MOTION, diagnostics={"warnings": warnings})
+
+
+@dataclass(frozen=True)
+class Stay:
+    def register(self, pair: Pair) -> Estimate:
+        return Estimate(pair.start)
+
+
+def offered(search: dict, specialist: dict, specialty=("mr", "ct")) -> Registry:
+    """A registry of a search, a refinement that changes nothing, and a specialist."""
+
+    class Plugin:
+        @staticmethod
+        @hookimpl
+        def regkit_methods():
+            answer = f"{__name__}:Answer"
+            return (
+                MethodSpec(name="fast-mi", target=answer, preset=search),
+                MethodSpec(name="iso", target=f"{__name__}:Stay"),
+                MethodSpec(
+                    name="expert",
+                    target=answer,
+                    preset=specialist,
+                    specialty=frozenset({specialty}),
+                ),
+            )
+
+    globals()["offer"] = Plugin
+    return Registry([EntryPoint("offer", f"{__name__}:offer", "regkit")])
+
+
+@pytest.fixture
+def competing(monkeypatch):
+    def register(search, specialist, initial=None, specialty=("mr", "ct")):
+        registry = offered(search, specialist, specialty)
+        monkeypatch.setattr(automatic, "default_registry", lambda: registry)
+        monkeypatch.setattr(
+            automatic,
+            "build_method",
+            lambda name, parameters, defaults: build_method(name, parameters, registry),
+        )
+        problem = phantom_pairs.two_contrasts()
+        fixed = replace(problem.pair.fixed, modality="mr")
+        moving = replace(problem.pair.moving, modality="ct")
+        pair = replace(problem.pair, fixed=fixed, moving=moving, initial=initial)
+        return AutomaticRegistration().register(pair)
+
+    return register
+
+
+def test_a_specialist_is_preferred_where_the_search_is_no_better(competing):
+    found = competing({"miss_mm": 0.4}, {"miss_mm": 0.0})
+    assert found.diagnostics["used"] == "expert+iso"
+    assert found.diagnostics["candidates"] == ["expert+iso", "fast-mi+iso"]
+    assert phantom_pairs.two_contrasts().error_mm(found.transform) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_specialist_that_is_plainly_wrong_loses(competing):
+    found = competing({}, {"miss_mm": APART_MM})
+    assert found.diagnostics["used"] == "fast-mi+iso"
+    assert found.diagnostics["why"] == "it aligns the images better than expert+iso"
+
+
+def test_a_specialist_that_warns_is_not_preferred(competing):
+    found = competing({}, {"miss_mm": 0.4, "warning": "its contrast is unlike that of training"})
+    assert found.diagnostics["used"] == "fast-mi+iso"
+    assert "expert was not preferred: its contrast is unlike" in found.diagnostics["why"]
+
+
+def test_a_specialist_that_warns_wins_where_the_search_is_plainly_wrong(competing):
+    found = competing({"miss_mm": APART_MM}, {"warning": "it moved in its last pass"})
+    assert found.diagnostics["used"] == "expert+iso"
+    assert "though: it moved in its last pass" in found.diagnostics["why"]
+
+
+def test_a_specialist_of_other_images_is_not_run(competing):
+    found = competing({}, {}, specialty=("spect", "mu"))
+    assert found.diagnostics["candidates"] == ["fast-mi+iso"]
+
+
+def test_a_good_start_is_kept_and_said(competing):
+    start = AffineTransform.shift((0.2, 0.0, 0.0)) @ phantom_pairs.MOTION
+    found = competing({}, {}, initial=start)
+    assert found.transform == start
+    assert found.diagnostics["used"] == "initial transform"
+    assert "no better beyond the noise" in found.diagnostics["why"]
+
+
+def test_a_method_that_stops_leaves_the_others(competing):
+    found = competing({"crash": True}, {})
+    assert found.diagnostics["used"] == "expert+iso"
+    assert found.diagnostics["failed"] == {"fast-mi": "too little overlap"}
+    with pytest.raises(RegistrationError, match="fast-mi: too little overlap"):
+        competing({"crash": True}, {"crash": True})
+
+
+def test_the_terminal_says_in_one_line_what_was_taken(tmp_path):
+    problem = phantom_pairs.two_contrasts()
+    result = run(AutomaticRegistration(), problem.pair, "auto")
+    assert problem.error_mm(result.transform) < phantom_pairs.VOXEL_MM / 4
+    record = {
+        "verdict": {"status": "OK", "reasons": [], "measures": dict(result.verdict.measures)},
+        "method": "auto",
+        "transform": {"model": "rigid", "translation_mm": (0, 0, 0), "rotation_deg": 0},
+        "timing_s": {"load": 0, "compute": 0, "save": 0},
+        "diagnostics": result.estimate.diagnostics,
+    }
+    lines = summary(record, []).plain.splitlines()
+    assert lines[1].startswith("  used fast-mi+iso: it searches all rotations")
+    assert result.transform is not IDENTITY
