@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from regkit.errors import RegistrationError, RegkitError
+from regkit.errors import DeviceError, RegistrationError, RegkitError
 from regkit.geometry.transform import Transform
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.similarity.improvement import improvement
+
+logger = logging.getLogger(__name__)
 
 SEARCH, REFINEMENT = "fast-mi", "iso"
 # Standard errors by which a result must align the images better than what is kept otherwise. On 12
@@ -52,7 +56,7 @@ class _Candidate:
         return 2 if self.doubt else int(self.method == SEARCH)
 
     def why(self, candidates: Sequence[_Candidate]) -> str:
-        """Say in one sentence why it was taken."""
+        """Return the reason in one sentence for taking this candidate."""
         if self.doubt:
             return f"it aligns the images better than {SEARCH}, though: {self.doubt}"
         if self.method != SEARCH:
@@ -74,7 +78,8 @@ class AutomaticRegistration:
     1. ``fast-mi`` searches all rotations, whatever the images.
     2. Specialists are run where they are installed: methods made for the modalities of the pair,
        ``dusfe`` for SPECT and attenuation map or CT, ``attention-reg`` for MR and ultrasound.
-    3. ``iso`` refines each result, by the measure that suits the modalities.
+    3. ``iso`` refines each result of images of different modalities; where both are MR or CT, it
+       gains nothing over the mutual information of ``fast-mi``.
     4. A specialist without a warning is preferred: the search, or a specialist whose domain guard
        warns, has to align the images better beyond the noise of the similarity. That is 3.5
        standard errors, as a jackknife over blocks of the body finds them; see
@@ -102,6 +107,10 @@ class AutomaticRegistration:
     threads: int = 1
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse a device of another form."""
+        check_device_name(self.device)
+
     def register(self, pair: Pair) -> Estimate:
         """Return the best of the candidates, or the initial transform."""
         candidates, failed = self._candidates(pair)
@@ -125,9 +134,16 @@ class AutomaticRegistration:
         """Return the refined results, the trusted ones first, and why other methods failed."""
         found: list[_Candidate] = []
         failed: dict[str, str] = {}
-        for name in (*self._specialists(pair), SEARCH):
+        specialists = self._specialists(pair)
+        if is_gpu(self.device) and not specialists:
+            logger.warning(
+                "auto: no learned method is made for these images, so all is on the CPU"
+            )
+        for name in (*specialists, SEARCH):
             try:
                 estimate = self._method(name).register(pair)
+            except DeviceError:
+                raise
             except RegkitError as error:
                 failed[name] = str(error)
             else:
@@ -145,6 +161,8 @@ class AutomaticRegistration:
     def _refined(self, pair: Pair, candidate: _Candidate) -> _Candidate:
         """Refine a result; one that cannot be refined stays as it is."""
         found = candidate.estimate
+        if pair.fixed.modality and pair.fixed.modality == pair.moving.modality:
+            return candidate
         try:
             refined = self._method(REFINEMENT).register(replace(pair, initial=found.transform))
         except RegkitError:
@@ -158,5 +176,6 @@ class AutomaticRegistration:
 
     def _method(self, name: str) -> Registrar:
         parameters = {} if self.model == "rigid" else {"model": self.model}
-        defaults = {"seed": self.seed, "threads": self.threads, "device": self.device}
+        device = "auto" if name == REFINEMENT else self.device
+        defaults = {"seed": self.seed, "threads": self.threads, "device": device}
         return build_method(name, parameters, defaults=defaults)

@@ -49,7 +49,7 @@ def _motion(transform: Mapping[str, Any]) -> str:
 
 
 def _choice(diagnostics: Mapping[str, Any]) -> str:
-    """Say which of several methods the result is from, if the method chose one."""
+    """Return a line that names the method chosen among several; empty if there was no choice."""
     if "used" not in diagnostics:
         return ""
     why = f": {diagnostics['why']}" if "why" in diagnostics else ""

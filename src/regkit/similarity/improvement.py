@@ -1,4 +1,4 @@
-"""Whether one map aligns a pair better than another, beyond the noise of the similarity."""
+"""Comparison of two maps of a pair: improvement in units of the noise of the similarity."""
 
 from __future__ import annotations
 

@@ -1,0 +1,171 @@
+"""Whether `auto` is as good as the best single method, on every set of pairs.
+
+    python benchmarks/automatic.py [SET ...] [--cohorts DIR] [-m auto,fast-mi,...]
+    python benchmarks/automatic.py --table
+
+brains     real: T1/T2 and T1/PD of the average brain, see pairs.py
+thighs     real: PET/CT of eight thighs, each in place and moved
+prostates  real: MR and ultrasound of 15 patients, see mr_trus.py; error: 1 - Dice of the gland
+COHORT     simulated: a dataset folder DIR/COHORT that `regkit simulate` wrote
+
+Motions are none, 2 degrees and 2 mm, 10 and 20, 25 and 40 at most. The threshold of `auto` was
+chosen on the thighs and on the validation split of mr-us, so cohorts are of the test split. The
+error is the TRE in mm, the mean distance of points of the body from where they belong. One line
+per run goes to benchmarks/results/automatic.jsonl; the table has the mean error of each method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import mr_trus
+import pairs
+import peers
+import records
+from regkit import IDENTITY, Pair, RegkitError, Transform
+from regkit.datasets.folder import read_dataset
+from regkit.registration.modalities import with_modalities
+from regkit.registration.pipeline import build_method
+from regkit.similarity.point_sample import sample_points
+
+METHODS = (
+    "auto,identity,mi,fast-mi,fast-mi+iso,fast-cr,ants-rigid,dusfe,dusfe+iso,attention-reg,"
+    "attention-reg+iso"
+)
+MOTIONS = ((0, 0), (2, 2), (10, 20), (25, 40))  # degrees and mm, at most
+VOXEL_MM = 0.8  # of the prostates; their headers say 0.4, which their volumes contradict
+ALLOWED = 1.05  # times the error of the best single method
+
+
+class Trial(NamedTuple):
+    """A pair, and the error of a transform."""
+
+    name: str
+    pair: Pair
+    error: Callable[[Transform], float]
+
+
+def real(found: Iterator[pairs.RealPair]) -> Iterator[Trial]:
+    for real_pair in found:
+        for degrees, mm in MOTIONS:
+            rng = np.random.default_rng([degrees, *real_pair.name.encode()])
+            truth, moving = IDENTITY, real_pair.moving
+            if degrees:
+                truth = pairs.random_motion(rng, degrees, mm, real_pair.fixed.grid.centre)
+                moving = pairs.moved(real_pair.moving, truth)
+            name = f"{real_pair.name}, {degrees} degrees, {mm} mm"
+            yield Trial(name, Pair(real_pair.fixed, moving), tre(truth, real_pair.points))
+
+
+def prostates(data: Path) -> Iterator[Trial]:
+    for patient in mr_trus.prostates(data, VOXEL_MM):
+
+        def error(found: Transform, patient: mr_trus.Prostate = patient) -> float:
+            return 1 - mr_trus.scores(found, patient)["dice"]
+
+        yield Trial(patient.name, Pair(*patient.images), error)
+
+
+def cohort(folder: Path) -> Iterator[Trial]:
+    for case in read_dataset(folder):
+        sample = sample_points(case.pair.fixed)
+        points = sample.points[sample.foreground]
+        if case.fixed_labels is not None:
+            marked = np.argwhere(case.fixed_labels.array > 0)
+            points = case.fixed_labels.grid.to_physical(marked[:: max(1, len(marked) // 5000)])
+        yield Trial(case.id, case.pair, tre(case.truth, points))
+
+
+def tre(truth: Transform, points: np.ndarray) -> Callable[[Transform], float]:
+    return lambda found: float(pairs.tre_mm(found, truth, points).mean())
+
+
+def run(method: str, trial: Trial) -> dict[str, Any]:
+    """Register a pair; return the error and what it cost."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        found = build_method(method).register(with_modalities(trial.pair))
+    except RegkitError as problem:
+        return {"error": str(problem)}
+    return {
+        "error": "",
+        "miss": trial.error(found.transform),
+        "wall_s": round(time.perf_counter() - wall, 4),
+        "cpu_s": round(time.process_time() - cpu, 4),
+        "used": found.diagnostics.get("used", ""),
+    }
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """Lay out the last run of every set: mean errors, and `auto` beside the best of the others."""
+    newest = {record["set"]: record["run"] for record in found}
+    last = [record for record in found if record["run"] == newest[record["set"]]]
+    methods = list(dict.fromkeys(record["method"] for record in last))
+    rows = []
+    for name in newest:
+        of = [record for record in last if record["set"] == name]
+        mean = {m: means(of, m) for m in methods}
+        best = min((m for m in methods if m != "auto"), key=lambda m: mean[m])
+        ratio = mean["auto"] / mean[best]
+        cells = ["-" if np.isinf(mean[m]) else f"{mean[m]:.3f}" for m in methods]
+        count = len({record["pair"] for record in of})
+        rows.append([name, count, *cells, f"`{best}`", f"{ratio:.2f}"])
+    return records.markdown(("set", "pairs", *methods, "best single method", "ratio"), rows)
+
+
+def means(of: list[dict[str, Any]], method: str) -> float:
+    """Return the mean error of a method; infinite if it was not run or stopped."""
+    rows = [record for record in of if record["method"] == method]
+    if not rows or any(record["error"] for record in rows):
+        return float("inf")
+    return float(np.mean([record["miss"] for record in rows]))
+
+
+def suits(method: str, trial: Trial) -> bool:
+    """Return whether a learned method is meant for such images."""
+    kinds = {"dusfe": "spect", "attention-reg": "us"}
+    wanted = kinds.get(method.partition("+")[0])
+    return wanted is None or wanted in {trial.pair.fixed.modality, trial.pair.moving.modality}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="*", default=["brains", "thighs", "prostates"])
+    parser.add_argument("--data", type=Path, default=pairs.SHARED)
+    parser.add_argument("--cohorts", type=Path, default=Path())
+    parser.add_argument("-m", "--methods", default=METHODS)
+    parser.add_argument("--limit", type=int, default=1000, help="pairs of each set, at most")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/automatic.jsonl"))
+    parser.add_argument("--table", action="store_true", help="print the table of the file only")
+    options = parser.parse_args()
+    known = {
+        "brains": lambda: real(pairs.brains(options.data)),
+        "thighs": lambda: real(pairs.pet_ct(options.data)),
+        "prostates": lambda: prostates(options.data),
+    }
+    common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **peers.conditions()}
+    for name in () if options.table else options.sets:
+        trials = known[name]() if name in known else cohort(options.cohorts / name)
+        for number, trial in enumerate(trials):
+            if number == options.limit:
+                break
+            for method in options.methods.split(","):
+                if suits(method, trial):
+                    about = {"set": name, "pair": trial.name, "method": method}
+                    record = about | run(method, trial)
+                    records.append(options.out, record | common)
+                    told = record["error"] or f"{record['miss']:.3f}"
+                    print(name, trial.name, method, told, file=sys.stderr, flush=True)
+    print(table(records.read(options.out)))
+
+
+if __name__ == "__main__":
+    main()
