@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -12,12 +10,13 @@ from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
+from regkit_instance.information import SampledInformation, binned
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
 from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
-from regkit_instance.numba_backend.mi import mutual_information
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
+from regkit_instance.threads import share
 
 # Maps times sample points per batch: values and gradients of so many fit the cache of a core.
 BATCH_SAMPLES = 60_000
@@ -47,13 +46,87 @@ class Measure(Protocol):
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
 
 
+class ScoreOfMaps(Protocol):
+    """A similarity metric of moving values at the sample points, with fixed values as attributes.
+
+    Results are exactly equal for any number of threads.
+    """
+
+    def evaluate(  # noqa: PLR0917 - each has its own meaning
+        self,
+        volume: NDArray[np.float32],
+        to_index: FloatArray,
+        points: NDArray[np.float32],
+        min_points: int,
+        threads: int,
+        by_maps: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the scores under maps, and the numbers of known values.
+
+        Parameters
+        ----------
+        volume
+            The moving image, shape (z, y, x).
+        to_index
+            Maps from sample points to its indices, shape (B, 3, 4).
+        points
+            Sample points x, y, z, shape (3, N).
+        min_points
+            Smallest number of known values for a score; minus infinity with fewer.
+        threads
+            Number of threads.
+        by_maps
+            Filled with the derivatives by the entries of the maps, shape (B, 3, 4), if given.
+        """
+
+
 class ScoreKernel(Protocol):
-    """A similarity metric of moving values at the sample points."""
+    """A compiled loop that compares rows of moving values with the fixed ones."""
 
     def __call__(
         self, values: NDArray[np.float32], min_points: int, scores: FloatArray, slopes: Any
     ) -> None:
         """Fill in scores (B,) of values (B, N); slopes (B, N) too, unless they have no rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowScore:
+    """A `ScoreOfMaps` that needs all values of a map at once: threads share the maps.
+
+    Parameters
+    ----------
+    score
+        Kernel that compares the moving values with the fixed ones.
+    """
+
+    score: ScoreKernel
+
+    def evaluate(  # noqa: PLR0917 - each has its own meaning
+        self,
+        volume: NDArray[np.float32],
+        to_index: FloatArray,
+        points: NDArray[np.float32],
+        min_points: int,
+        threads: int,
+        by_maps: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return scores and numbers of known values; fill in the derivatives by the maps."""
+        scores, known = np.empty(len(to_index)), np.empty(len(to_index))
+
+        def evaluate_rows(first: int, last: int) -> None:
+            rows = slice(first, last)
+            if by_maps is None:
+                values = interpolate_mapped(volume, to_index[rows], points)
+                self.score(values, min_points, scores[rows], NO_SLOPES)
+            else:
+                values, gradients = values_and_gradients(volume, to_index[rows], points)
+                slopes = np.empty_like(values)
+                self.score(values, min_points, scores[rows], slopes)
+                backpropagate(values, slopes, gradients, points, by_maps[rows])
+            known[rows] = (~np.isnan(values)).sum(axis=1)
+
+        share(evaluate_rows, len(to_index), threads)
+        return scores, known
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +168,8 @@ class SampledMetric:
         The moving image.
     origin
         Origin of positions and maps, LPS mm of the moving image.
-    score
-        Kernel that compares the moving values with the fixed ones.
+    metric
+        Metric with the fixed values.
     threads
         Number of threads; results are exactly the same with any number of them.
     """
@@ -104,12 +177,12 @@ class SampledMetric:
     points: MetricPoints
     level: Level
     origin: FloatArray
-    score: ScoreKernel
+    metric: ScoreOfMaps
     threads: int = 1
 
     def with_score(self, name: str, bins: int) -> SampledMetric:
-        """Return a measure with another metric (see `score_kernel`) of the same points."""
-        return replace(self, score=score_kernel(name, self.points.values, bins))
+        """Return a measure with another metric (see `metric_of`) of the same points."""
+        return replace(self, metric=metric_of(name, self.points.values, bins))
 
     def values(self, maps: FloatArray) -> FloatArray:
         """Return the similarity (B,) under each map."""
@@ -127,62 +200,37 @@ class SampledMetric:
 
     def values_and_overlaps(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,), and the fraction of points inside the moving image (B,)."""
-        scores, overlaps = np.empty(len(maps)), np.empty(len(maps))
-        to_index = self._to_index(maps)
-        self._for_each_batch(
-            lambda part: self._score_batch(to_index[part], scores[part], overlaps[part]), len(maps)
-        )
-        return scores, overlaps
+        scores, known = self._evaluate(maps)
+        return scores, known / max(self._size, 1)
 
     def values_and_gradients(self, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the similarity (B,) and its derivatives by the entries of the maps (B, 3, 4)."""
-        scores, by_maps = np.empty(len(maps)), np.empty((len(maps), 3, 4))
-        to_index = self._to_index(maps)
-        self._for_each_batch(
-            lambda part: self._differentiate(to_index[part], scores[part], by_maps[part]),
-            len(maps),
-        )
+        by_maps = np.empty((len(maps), 3, 4))
+        scores, _ = self._evaluate(maps, by_maps)
         # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
         linear = self.level.to_index(self.origin)[:, :3]
         return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
 
-    def _score_batch(self, to_index: FloatArray, scores: FloatArray, overlaps: FloatArray) -> None:
-        """Fill in scores and overlaps of maps (B, 3, 4) from sample points to indices."""
-        values = interpolate_mapped(self.level.array, to_index, self.points.positions)
-        self.score(values, self._min_points, scores, NO_SLOPES)
-        overlaps[:] = (~np.isnan(values)).sum(axis=1) / max(self._size, 1)
-
-    def _differentiate(
-        self, to_index: FloatArray, scores: FloatArray, by_maps: FloatArray
-    ) -> None:
-        """Fill in scores and derivatives by the entries of maps from sample points to indices."""
-        positions = self.points.positions
-        values, gradients = values_and_gradients(self.level.array, to_index, positions)
-        slopes = np.empty_like(values)
-        self.score(values, self._min_points, scores, slopes)
-        backpropagate(values, slopes, gradients, positions, by_maps)
+    def _evaluate(
+        self, maps: FloatArray, by_maps: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the similarity and the number of points inside the moving image, by batches."""
+        scores, known = np.empty(len(maps)), np.empty(len(maps))
+        to_index, points = self._to_index(maps), self.points.positions
+        rows = max(1, BATCH_SAMPLES // max(self._size, 1)) * self.threads
+        for first in range(0, len(maps), rows):
+            part = slice(first, first + rows)
+            slopes = None if by_maps is None else by_maps[part]
+            scores[part], known[part] = self.metric.evaluate(
+                self.level.array, to_index[part], points, self._min_points, self.threads, slopes
+            )
+        return scores, known
 
     def _to_index(self, maps: FloatArray) -> FloatArray:
         matrix = self.level.to_index(self.origin)
         indexed = np.einsum("ij,bjk->bik", matrix[:, :3], maps)
         indexed[:, :, 3] += matrix[:, 3]
         return np.asarray(indexed)
-
-    def _for_each_batch(self, work: Callable[[slice], None], count: int) -> None:
-        """Do the work for batches of maps, on several threads.
-
-        Compiled loops treat each map on its own, in the same order of operations wherever in a
-        batch it is: results are exactly equal for any number of threads.
-        """
-        rows = max(1, BATCH_SAMPLES // max(self._size, 1))
-        rows = max(1, min(rows, -(-count // self.threads)))
-        parts = [slice(first, first + rows) for first in range(0, count, rows)]
-        if self.threads == 1 or len(parts) == 1:
-            for part in parts:
-                work(part)
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(work, parts))
 
     @property
     def _size(self) -> int:
@@ -193,20 +241,13 @@ class SampledMetric:
         return max(MIN_POINTS, int(MIN_OVERLAP * self._size))
 
 
-def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
-    """Return the bin of each value in 0..1, for bins of equal width."""
-    return np.minimum((values * bins).astype(np.int64), bins - 1).astype(np.uint8)
-
-
-def score_kernel(name: str, values: NDArray[np.float32], bins: int) -> ScoreKernel:
-    """Return the kernel of a metric (``mi``, ``nmi``, ``cr``) for fixed values in 0..1."""
-    classes = binned(values, bins)
-    fixed_counts = np.bincount(classes, minlength=bins).astype(np.float64)
-    sizes = np.array((bins, bins))
+def metric_of(name: str, values: NDArray[np.float32], bins: int) -> ScoreOfMaps:
+    """Return a metric (``mi``, ``nmi``, ``cr``) with fixed values in 0..1."""
     if name in ("mi", "nmi"):
-        return lambda v, min_points, scores, slopes: mutual_information(
-            v, classes, fixed_counts, min_points, name == "nmi", scores, slopes
+        return SampledInformation.of(values, bins, normalized=name == "nmi")
+    classes, sizes = binned(values, bins), np.array((bins, bins))
+    return RowScore(
+        lambda v, min_points, scores, slopes: correlation_ratio(
+            v, values, classes, sizes, min_points, scores, slopes
         )
-    return lambda v, min_points, scores, slopes: correlation_ratio(
-        v, values, classes, sizes, min_points, scores, slopes
     )

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.measures import SampledMetric, ScoreKernel, binned
+from regkit_instance.information import binned
+from regkit_instance.measures import RowScore, SampledMetric, ScoreKernel
 from regkit_instance.metric_constants import PATCH_NOISE_VARIANCE
 from regkit_instance.neighborhood_points import PatchPoints
 from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
@@ -35,7 +36,7 @@ def patch_measure(
         Number of histogram bins of each image, for ``local-cr``.
     """
     points = MetricPoints(patches.positions, patches.values)
-    return SampledMetric(points, level, origin, _score(name, patches, bins))
+    return SampledMetric(points, level, origin, RowScore(_score(name, patches, bins)))
 
 
 def _score(name: str, patches: PatchPoints, bins: int) -> ScoreKernel:

@@ -12,7 +12,7 @@ from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import sample_points, sample_points_in_mask, values_at
-from regkit_instance.measures import SampledMetric, score_kernel
+from regkit_instance.measures import SampledMetric, metric_of
 from regkit_instance.points import BodyRegion, find_body, stratified_points
 from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
 
@@ -144,13 +144,13 @@ class PreparedPair:
     def measure(
         self, name: str, level: int, samples: int, bins: int, threads: int = 1
     ) -> SampledMetric:
-        """Return a measure (see `score_kernel`) at a level with about `samples` sample points."""
+        """Return a measure (see `metric_of`) at a level with about `samples` sample points."""
         spacing = self.spacings[level]
         points = stratified_points(
             self.pair, self.body, self.fixed[level], spacing, samples, self.seed
         )
-        score = score_kernel(name, points.values, bins)
-        return SampledMetric(points, self.moving[level], self.body.centre, score, threads)
+        metric = metric_of(name, points.values, bins)
+        return SampledMetric(points, self.moving[level], self.body.centre, metric, threads)
 
     def independent_samples(self) -> float:
         """Return the approximate number of independent samples: voxels of the body."""

@@ -31,6 +31,7 @@ from regkit_instance.torch_backend.patches import (
 )
 from regkit_instance.torch_backend.point_sampler import PointSampler
 from regkit_instance.torch_backend.windows import Windows, powers
+from value_rows import image_of
 
 
 def test_values_are_those_of_scipy_between_voxels() -> None:
@@ -281,12 +282,12 @@ def test_both_engines_ask_for_the_same_overlap(name: str, left: int) -> None:
     points = where.points[:, :, :300].clone()
     points[..., left:] += 1e3  # a tenth stays: more than the least share, about the least number
     where, fixed = PointSampler(points, where.moving, where.to_index), related(where)[:, :300]
-    values, scores = fixed[0].numpy().astype(np.float32), np.empty(1)
+    values = fixed[0].numpy().astype(np.float32)
     dense = DenseMeasure(where, rules.point_metric(name, fixed, BINS)).values(maps(1, 1, 0.0))
     min_points = max(limits.MIN_POINTS, int(limits.MIN_OVERLAP * 300))
     (sampled,) = where.sample(maps(1, 1, 0.0))
-    seen = sampled.values[0].numpy().astype(np.float32)
-    measures.score_kernel(name, values, BINS)(seen, min_points, scores, measures.NO_SLOPES)
+    seen = image_of(sampled.values[0, 0].numpy())
+    scores, _ = measures.metric_of(name, values, BINS).evaluate(*seen, min_points, 1)
     assert np.isfinite(scores[0]) == bool(dense.isfinite()) == (left > 30)
 
 

@@ -5,12 +5,14 @@ import pytest
 from scipy.interpolate import BSpline
 
 from regkit.geometry.interpolation import values_and_gradients
+from regkit_instance.information import SampledInformation
 from regkit_instance.metric_constants import MARGIN_BINS
 from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
-from regkit_instance.numba_backend.mi import mutual_information
+from regkit_instance.numba_backend.mi import score_joints, tally, value_slopes
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
+from value_rows import image_of
 
 RNG = np.random.default_rng(0)
 BINS = 12
@@ -33,6 +35,40 @@ def test_slopes_are_carried_to_the_entries_of_the_map() -> None:
     assert by_maps[0, :, 3] == pytest.approx(slope.sum(axis=1), rel=1e-4)
 
 
+def test_information_has_the_gradient_that_its_parts_have() -> None:
+    """Over several blocks of points: the chain rule, with slopes and gradients of their own."""
+    image = RNG.random((9, 9, 9)).astype(np.float32)
+    points = RNG.uniform(0.5, 7.5, (3, 9000)).astype(np.float32)
+    fixed = RNG.random(9000).astype(np.float32)
+    start = np.array([[[0.02, 0.0, 1.0, 0.0], [0.0, 1.0, 0.01, 0.0], [0.99, 0.0, 0.0, 2.0]]])
+    metric, by_maps = SampledInformation.of(fixed, BINS, False), np.empty((1, 3, 4))
+    scores, known = metric.evaluate(image, start, points, 10, 1, by_maps)
+    values, gradients = values_and_gradients(image, start, points)
+    score, slopes = of_blocks(metric.classes, values[0], False)
+    known_here = np.isfinite(values[0])
+    assert 0.5 < known_here.mean() < 1
+    assert known[0] == known_here.sum()
+    assert scores[0] == pytest.approx(score, rel=1e-4)
+    expected = np.empty((1, 3, 4))
+    backpropagate(values, slopes[None], gradients, points, expected)
+    np.testing.assert_allclose(by_maps, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("with_slopes", [False, True])
+def test_threads_that_share_the_points_of_one_map_change_no_digit(with_slopes) -> None:
+    image = RNG.random((20, 20, 20)).astype(np.float32)
+    points = RNG.uniform(-1.0, 20.0, (3, 40_001)).astype(np.float32)
+    maps = np.array([[[0.0, 0.1, 1.0, 0.3], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]] * 2)
+    maps[1, 0, 3] = -2.0
+    metric = SampledInformation.of(RNG.random(40_001).astype(np.float32), BINS, False)
+    found = []
+    for count, threads in ((1, 1), (1, 2), (1, 5), (2, 3)):
+        by_maps = np.zeros((count, 3, 4)) if with_slopes else None
+        scores, known = metric.evaluate(image, maps[:count], points, 10, threads, by_maps)
+        found.append((scores[0], known[0], *(by_maps[0].ravel() if with_slopes else ())))
+    assert found[1:] == found[:1] * 3
+
+
 def joint_of(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
     """Joint histogram with cubic B-spline windows, by scipy."""
     spline = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
@@ -51,9 +87,10 @@ def sample(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return fixed, (fixed * BINS).astype(np.uint8), values
 
 
-def information(values: np.ndarray, bins: np.ndarray, normalized: bool) -> float:
-    whole, scores = np.bincount(bins, minlength=BINS).astype(float), np.empty(1)
-    mutual_information(values[None], bins, whole, 10, normalized, scores, NO_SLOPES)
+def information_of(values: np.ndarray, bins: np.ndarray, normalized: bool) -> float:
+    whole = np.bincount(bins, minlength=BINS).astype(float)
+    scores, known = SampledInformation(bins, whole, normalized).evaluate(*image_of(values), 10, 1)
+    assert known[0] == np.isfinite(values).sum()
     return float(scores[0])
 
 
@@ -64,7 +101,7 @@ def test_information_is_that_of_the_joint_histogram(normalized) -> None:
     assert p.sum() == pytest.approx(1)
     parts, joint = entropy(p.sum(0)) + entropy(p.sum(1)), entropy(p)
     expected = parts / joint if normalized else parts - joint
-    assert information(values, bins, normalized) == pytest.approx(expected, rel=1e-5)
+    assert information_of(values, bins, normalized) == pytest.approx(expected, rel=1e-5)
 
 
 def test_leaving_out_points_evenly_from_every_tissue_changes_nothing() -> None:
@@ -73,19 +110,31 @@ def test_leaving_out_points_evenly_from_every_tissue_changes_nothing() -> None:
     twice, half = np.tile(values, 2), np.tile(values, 2)
     half[len(values) :][fixed > 0.5] = np.nan
     both = np.tile(bins, 2)
-    assert information(half, both, False) == pytest.approx(information(twice, both, False))
+    assert information_of(half, both, False) == pytest.approx(information_of(twice, both, False))
 
 
 def scored(kernel: str, fixed: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
     bins = np.minimum(fixed * BINS, BINS - 1).astype(np.uint8)
-    whole, scores = np.bincount(bins, minlength=BINS).astype(float), np.empty(1)
-    slopes = np.zeros((1, len(values)), np.float32)
-    if kernel == "cr":
-        sizes = np.array((BINS, BINS))
-        correlation_ratio(values[None], fixed, bins, sizes, 10, scores, slopes)
-    else:
-        mutual_information(values[None], bins, whole, 10, kernel == "nmi", scores, slopes)
+    if kernel != "cr":
+        return of_blocks(bins, values, kernel == "nmi")
+    scores, slopes = np.empty(1), np.zeros((1, len(values)), np.float32)
+    sizes = np.array((BINS, BINS))
+    correlation_ratio(values[None], fixed, bins, sizes, 10, scores, slopes)
     return float(scores[0]), slopes[0]
+
+
+def of_blocks(bins: np.ndarray, values: np.ndarray, normalized: bool) -> tuple[float, np.ndarray]:
+    """Return the information of values, and its derivatives by each, by blocks of 256 points."""
+    whole, blocks = np.bincount(bins, minlength=BINS).astype(float), -(-len(values) // 256)
+    joints = np.empty((1, blocks, BINS + 1, BINS), np.float32)
+    part, nothing = np.array((0, blocks, 256)), np.empty((0, 3, 0), np.float32)
+    tally(*image_of(values), bins, part, nothing[:, 0], nothing, joints)
+    scores, known, tables = np.empty(1), np.empty(1), np.empty((1, BINS, BINS), np.float32)
+    score_joints(joints, whole, 10, normalized, scores, known, tables)
+    slopes, place = np.empty(len(values), np.float32), np.empty(len(values), np.uint32)
+    shares = np.empty((3, len(values)), np.float32)
+    value_slopes(values, bins, tables[0].ravel(), BINS, place, shares, slopes)
+    return float(scores[0]), slopes
 
 
 @pytest.mark.parametrize("kernel", ["mi", "nmi", "cr"])

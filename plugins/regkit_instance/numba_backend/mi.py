@@ -12,37 +12,104 @@ from typing import Any
 import numpy as np
 
 from regkit.compiled import compiled
+from regkit.geometry.interpolation_loops import interpolate_gradients, interpolate_values, locate
 from regkit_instance.metric_constants import MARGIN_BINS, MAX_BIN_WEIGHT, MIN_INFORMATION
-from regkit_instance.numba_backend.windows import bin_position, spline_slope, spline_weights
+
+CHUNK = 256  # that of the look-up
+# In single precision, because numba widens what is mixed.
+ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
+SIXTH, TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 
 
 @compiled
-def joint_histogram(values: Any, bins: Any, joint: Any) -> int:
-    """Fill the joint histogram (fixed bins, moving bins) and return the number of known values.
+def tally(
+    volume: Any,
+    maps: Any,
+    points: Any,
+    bins: Any,
+    part: Any,
+    values: Any,
+    gradients: Any,
+    joints: Any,
+) -> None:
+    """Look up moving values and fill joint histograms, for blocks of sample points.
 
     Parameters
     ----------
-    values
-        Moving values in 0..1, shape (N,); NaN does not count.
+    volume, maps, points, values, gradients
+        Those of `regkit.geometry.interpolation_loops.gather`; with gradients that have no rows,
+        values are not filled in.
     bins
-        Bin of the fixed value at each point, shape (N,).
-    joint
-        Filled, float64.
+        Bin of the fixed value at each point, shape (N,), uint8.
+    part
+        First block and the one after the last, the blocks of all maps in one row; number of
+        points of a block, a multiple of the chunks.
+    joints
+        Filled with joint histograms (fixed bins, moving bins), shape (B, blocks, bins + 1, bins),
+        float32; the last row holds the number of known values in its first entry.
     """
-    joint[:] = 0.0
-    counted = 0
+    flat, count = volume.reshape(volume.size), points.shape[1]
+    size, blocks = joints.shape[3], joints.shape[1]
+    at, weights = np.empty((4, CHUNK), np.uint32), np.empty((4, CHUNK), np.float32)
+    place, shares = np.empty(CHUNK, np.uint32), np.empty((4, CHUNK), np.float32)
+    seen = np.empty(CHUNK, np.float32)
+    for q in range(part[0], part[1]):
+        b, block = q // blocks, q % blocks
+        joint = joints[b, block].reshape((size + 1) * size)
+        joint[:] = ZERO
+        known, end = 0, min((block + 1) * part[2], count)
+        for first in range(block * part[2], end, CHUNK):
+            c = slice(first, min(first + CHUNK, end))
+            row = seen[: c.stop - first]
+            locate(volume.shape, maps[b], points[0, c], points[1, c], points[2, c], at, weights)
+            if gradients.shape[0] > 0:
+                row = values[b, c]
+                by_z, by_y, by_x = gradients[b, 0, c], gradients[b, 1, c], gradients[b, 2, c]
+                interpolate_gradients(flat, at, weights, row, by_z, by_y, by_x)
+            else:
+                interpolate_values(flat, at, weights, row)
+            known += spline_windows(row, bins[c], size, place, shares)
+            add_windows(place, shares, row.shape[0], joint)
+        joint[size * size] = known
+
+
+@compiled
+def spline_windows(values: Any, bins: Any, size: int, place: Any, shares: Any) -> int:
+    """Find the first of the four entries that each value adds to, and what it adds to them.
+
+    Fills in `place`, the flat index in a joint histogram of `size` moving bins (unknown values
+    have the row after the last), and `shares`, shape (4, N). Returns the number of known values.
+    """
+    before, second, third, last = shares[0], shares[1], shares[2], shares[3]
+    scale, columns = np.float32(size - MARGIN_BINS), np.int32(size)
+    nowhere = np.uint32(size * size)
+    known = 0
     for i in range(values.shape[0]):
-        if not values[i] == values[i]:
-            continue
-        counted += 1
-        k, t = bin_position(values[i], joint.shape[1])
-        first, second, third, fourth = spline_weights(t)
-        row = joint[bins[i]]
-        row[k - 1] += first
-        row[k] += second
-        row[k + 1] += third
-        row[k + 2] += fourth
-    return counted
+        v = values[i] if values[i] == values[i] else ZERO
+        known += values[i] == values[i]
+        at = ONE + scale * v
+        k = np.int32(at)
+        t = at - np.float32(k)
+        rest = ONE - t
+        before[i] = rest * rest * rest * SIXTH
+        second[i] = TWO_THIRDS + t * t * (HALF * t - ONE)
+        third[i] = TWO_THIRDS + rest * rest * (HALF * rest - ONE)
+        last[i] = t * t * t * SIXTH
+        entry = np.uint32(np.int32(np.int32(bins[i]) * columns) + k) - np.uint32(1)
+        place[i] = entry if values[i] == values[i] else nowhere
+    return known
+
+
+@compiled
+def add_windows(place: Any, shares: Any, count: int, joint: Any) -> None:
+    """Add the shares of values to a flat joint histogram."""
+    before, second, third, last = shares[0], shares[1], shares[2], shares[3]
+    for i in range(count):
+        p = np.uint64(place[i])
+        joint[p] += before[i]
+        joint[p + np.uint64(1)] += second[i]
+        joint[p + np.uint64(2)] += third[i]
+        joint[p + np.uint64(3)] += last[i]
 
 
 @compiled
@@ -113,40 +180,21 @@ def information(joint: Any, counted: float, normalized: bool, by_joint: Any) -> 
 
 
 @compiled
-def value_slopes(values: Any, bins: Any, by_joint: Any, scales: Any, slopes: Any) -> None:
-    """Fill in the derivative of the information by each value, shape (N,).
-
-    `by_joint` holds the derivatives by the entries of the joint histogram, `scales` the weight of
-    a value by its fixed bin.
-    """
-    size = by_joint.shape[1]
-    for i in range(values.shape[0]):
-        if not values[i] == values[i]:
-            continue
-        k, t = bin_position(values[i], size)
-        row = by_joint[bins[i]]
-        by_bins = spline_slope(row[k - 1], row[k], row[k + 1], row[k + 2], t)
-        slopes[i] = (size - MARGIN_BINS) * scales[bins[i]] * by_bins
-
-
-@compiled
-def mutual_information(
-    values: Any,
-    bins: Any,
+def score_joints(
+    joints: Any,
     fixed_counts: Any,
     min_points: int,
     normalized: bool,
     scores: Any,
-    slopes: Any,
+    known: Any,
+    tables: Any,
 ) -> None:
-    """Score rows of moving values against the fixed bins.
+    """Score maps by the joint histograms of their blocks of points.
 
     Parameters
     ----------
-    values
-        Shape (B, N), float32, in 0..1; NaN does not count.
-    bins
-        Fixed bin at each point, shape (N,), uint8.
+    joints
+        Joint histograms from `tally`.
     fixed_counts
         Counts of the fixed bins, shape (bins,), float64; there are as many moving bins.
     min_points
@@ -155,20 +203,113 @@ def mutual_information(
         True for normalized mutual information; see `information`.
     scores
         Filled, shape (B,); minus infinity where too few values are known or a side is constant.
-    slopes
-        Filled with the derivatives by the values, shape (B, N); left alone when it has no rows.
+    known
+        Filled with the numbers of known values, shape (B,).
+    tables
+        Filled with what `differentiate` needs, shape (B, bins, bins), float32, unless it has no
+        rows.
     """
     size = fixed_counts.shape[0]
     joint, by_joint, scales = np.empty((size, size)), np.empty((size, size)), np.empty(size)
-    for b in range(values.shape[0]):
-        counted = joint_histogram(values[b], bins, joint)
-        scores[b] = -np.inf
-        if counted >= min_points:
+    for b in range(joints.shape[0]):
+        joint[:] = 0.0
+        known[b], scores[b] = 0.0, -np.inf
+        for block in range(joints.shape[1]):
+            known[b] += joints[b, block, size, 0]
+            for f in range(size):
+                for m in range(size):
+                    joint[f, m] += joints[b, block, f, m]
+        if known[b] >= min_points:
             total = restore_proportions(joint, fixed_counts, scales)
             scores[b] = information(joint, total, normalized, by_joint)
-        if slopes.shape[0] == 0:
-            continue
-        if scores[b] == -np.inf:
-            slopes[b] = 0.0
-        else:
-            value_slopes(values[b], bins, by_joint, scales, slopes[b])
+        if tables.shape[0] > 0:
+            tables[b] = ZERO
+            if scores[b] > -np.inf:
+                differences(by_joint, scales, tables[b])
+
+
+@compiled
+def differences(by_joint: Any, scales: Any, table: Any) -> None:
+    """Fill in half the steps between neighboring derivatives, by the value in 0..1.
+
+    `by_joint` holds the derivatives by the entries of the joint histogram, `scales` the weight of
+    a value by its fixed bin.
+    """
+    size = table.shape[1]
+    for f in range(size):
+        for m in range(size - 1):
+            step = by_joint[f, m + 1] - by_joint[f, m]
+            table[f, m] = 0.5 * (size - MARGIN_BINS) * scales[f] * step
+
+
+@compiled
+def differentiate(
+    values: Any, gradients: Any, points: Any, bins: Any, tables: Any, part: Any, by_blocks: Any
+) -> None:
+    """Sum the derivatives by the entries of the maps, for blocks of sample points.
+
+    Parameters
+    ----------
+    values, gradients, points, bins, part
+        Those of `tally`.
+    tables
+        Tables from `score_joints`.
+    by_blocks
+        Filled with the derivatives, shape (B, blocks, 3, 4), float64.
+    """
+    size, blocks, count = tables.shape[1], by_blocks.shape[1], points.shape[1]
+    slopes = np.empty(CHUNK, np.float32)
+    place, shares = np.empty(CHUNK, np.uint32), np.empty((3, CHUNK), np.float32)
+    for q in range(part[0], part[1]):
+        b, block = q // blocks, q % blocks
+        table, sums = tables[b].reshape(size * size), by_blocks[b, block]
+        sums[:] = 0.0
+        end = min((block + 1) * part[2], count)
+        for first in range(block * part[2], end, CHUNK):
+            c = slice(first, min(first + CHUNK, end))
+            value_slopes(values[b, c], bins[c], table, size, place, shares, slopes)
+            x, y, z = points[0, c], points[1, c], points[2, c]
+            for row in range(3):
+                add_products(values[b, c], slopes, gradients[b, row, c], x, y, z, sums[row])
+
+
+@compiled
+def value_slopes(
+    values: Any, bins: Any, table: Any, size: int, place: Any, shares: Any, slopes: Any
+) -> None:
+    """Fill in the derivative of the information by each value; of no meaning for unknown ones.
+
+    `table` is a flat one of `score_joints`; `place` and `shares` are scratch.
+    """
+    before, between, after = shares[0], shares[1], shares[2]
+    scale, columns = np.float32(size - MARGIN_BINS), np.int32(size)
+    for i in range(values.shape[0]):
+        v = values[i] if values[i] == values[i] else ZERO
+        at = ONE + scale * v
+        k = np.int32(at)
+        t = at - np.float32(k)
+        rest = ONE - t
+        before[i], between[i], after[i] = rest * rest, ONE + TWO * t * rest, t * t
+        place[i] = np.uint32(np.int32(np.int32(bins[i]) * columns) + k) - np.uint32(1)
+    for i in range(values.shape[0]):
+        p = np.uint64(place[i])
+        near, far = table[p + np.uint64(1)], table[p + np.uint64(2)]
+        slopes[i] = before[i] * table[p] + between[i] * near + after[i] * far
+
+
+@compiled
+def add_products(
+    values: Any, slopes: Any, gradient: Any, x: Any, y: Any, z: Any, sums: Any
+) -> None:
+    """Add the derivatives by one row of a map, where values are known."""
+    by_x = by_y = by_z = by_1 = ZERO
+    for i in range(values.shape[0]):
+        s = slopes[i] * gradient[i] if values[i] == values[i] else ZERO
+        by_x += s * x[i]
+        by_y += s * y[i]
+        by_z += s * z[i]
+        by_1 += s
+    sums[0] += by_x
+    sums[1] += by_y
+    sums[2] += by_z
+    sums[3] += by_1

@@ -9,6 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from regkit.geometry.grid import SINGLE_EDGE_TOLERANCE
+
 # Values interpolated per batch: as many as fit a cache, or keep a GPU busy. Chosen by hand.
 BATCH_VALUES = {"cpu": 1 << 15, "cuda": 1 << 22}
 
@@ -108,9 +110,10 @@ class PointSampler:
         points = self.points[:, None, :, columns]
         to_index = to_index.to(points.dtype)
         index = to_index[..., :3] @ points + to_index[..., 3:]
-        # An image ends half a voxel beyond the outermost centres.
+        # An image ends half a voxel beyond the outermost centres; rounding loses no edge.
         sides = zip(index.unbind(2), self.moving.shape[1:], strict=True)
-        z, y, x = ((at >= 0.5) & (at <= size - 1.5) for at, size in sides)
+        first, end = 0.5 - SINGLE_EDGE_TOLERANCE, 1.5 - SINGLE_EDGE_TOLERANCE
+        z, y, x = ((at >= first) & (at <= size - end) for at, size in sides)
         within = z & y & x
         index = torch.where(within[:, :, None], index, 1.0)
         low = index.floor()

@@ -23,6 +23,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 ORTHONORMAL_TOLERANCE = 1e-3
 # Voxels by which the field of view is widened, so that rounding loses no point on its edge.
 EDGE_TOLERANCE = 1e-6
+# The same for positions in single precision, up to 1000 voxels along an axis.
+SINGLE_EDGE_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from regkit.compiled import compiled
+from regkit.geometry.grid import SINGLE_EDGE_TOLERANCE
 
 CHUNK = 256  # points whose neighbors and weights fit the nearest cache
-# Voxels by which the field of view is widened: more than the rounding of positions.
-EDGE_TOLERANCE = 1e-4
 ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 # Of one type, because numba widens what is mixed.
 FIRST, STEP, NONE, STEP_X = np.int32(0), np.int32(1), np.uint32(0), np.uint32(1)
-BEFORE_FIRST = np.float32(-0.5 - EDGE_TOLERANCE)
-BEYOND_LAST = np.float32(0.5 + EDGE_TOLERANCE)
+BEFORE_FIRST = np.float32(-0.5 - SINGLE_EDGE_TOLERANCE)
+BEYOND_LAST = np.float32(0.5 + SINGLE_EDGE_TOLERANCE)
 
 
 @compiled
@@ -49,7 +48,7 @@ def interpolate(volume: Any, maps: Any, points: Any, values: Any) -> None:
             c = slice(first, min(first + CHUNK, count))
             px, py, pz = points[0, c], points[1, c], points[2, c]
             locate(volume.shape, maps[b], px, py, pz, at, weights)
-            look_up(flat, at, weights, values[b, c])
+            interpolate_values(flat, at, weights, values[b, c])
 
 
 @compiled
@@ -67,7 +66,7 @@ def gather(volume: Any, maps: Any, points: Any, values: Any, gradients: Any) -> 
             px, py, pz = points[0, c], points[1, c], points[2, c]
             locate(volume.shape, maps[b], px, py, pz, at, weights)
             by_z, by_y, by_x = gradients[b, 0, c], gradients[b, 1, c], gradients[b, 2, c]
-            look_up_gradients(flat, at, weights, values[b, c], by_z, by_y, by_x)
+            interpolate_gradients(flat, at, weights, values[b, c], by_z, by_y, by_x)
 
 
 @compiled
@@ -132,7 +131,7 @@ def below(position: Any, last: Any) -> Any:
 
 
 @compiled
-def look_up(flat: Any, at: Any, weights: Any, values: Any) -> None:
+def interpolate_values(flat: Any, at: Any, weights: Any, values: Any) -> None:
     """Fill in the values of a flat volume at points from `locate`, float32."""
     first, next_z, next_y, next_x = at[0], at[1], at[2], at[3]
     wz, wy, wx, known = weights[0], weights[1], weights[2], weights[3]
@@ -152,10 +151,10 @@ def look_up(flat: Any, at: Any, weights: Any, values: Any) -> None:
 
 
 @compiled
-def look_up_gradients(  # noqa: PLR0917 - each has its own meaning
+def interpolate_gradients(  # noqa: PLR0917 - each has its own meaning
     flat: Any, at: Any, weights: Any, values: Any, by_z: Any, by_y: Any, by_x: Any
 ) -> None:
-    """Fill in values as `look_up` does, and their derivatives by the index z, y, x."""
+    """Fill in values as `interpolate_values` does, and their derivatives by the index z, y, x."""
     first, next_z, next_y, next_x = at[0], at[1], at[2], at[3]
     wz, wy, wx, known = weights[0], weights[1], weights[2], weights[3]
     for i in range(values.shape[0]):
