@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 import pairs
 import peers
+from ants_script import AntsScript
 from greedy import RAS, Greedy
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, AffineTransform, Estimate, Pair, rigid
@@ -62,6 +63,23 @@ def test_brains_lie_in_the_mask_and_show_there_what_their_files_show(shared_data
         expected = [image.EvaluateAtPhysicalPoint(point) for point in points]
         shown = values_at(pair.moving, np.array(points))  # interpolated twice: a little blurred
         assert np.corrcoef(shown, expected)[0, 1] > 0.97
+
+
+@pytest.mark.registration
+def test_both_contrasts_of_the_head_show_the_same_place(shared_data) -> None:
+    (pair,) = pairs.of_size(shared_data, "64")
+    assert pair.fixed.grid.shape_zyx == pair.moving.grid.shape_zyx == (51, 64, 64)
+    assert pair.fixed.grid.spacing == pytest.approx((4, 4, 5))
+    one = values_at(pair.fixed, pair.points)
+
+    def explained(shift_mm: tuple[float, float, float]) -> float:
+        """Return the share of the variance of one contrast that the other explains."""
+        other = values_at(pair.moving, pair.points + shift_mm)
+        classes = np.array_split(other[np.argsort(one)], 50)
+        return 1 - np.average([c.var() for c in classes]) / other.var()
+
+    aside = [tuple(sign * row) for row in 3 * np.eye(3) for sign in (-1, 1)]
+    assert explained((0, 0, 0)) > max(map(explained, aside)) + 0.05
 
 
 def test_where_a_pet_shines_its_ct_shows_soft_tissue(shared_data) -> None:
@@ -128,19 +146,43 @@ def test_a_start_is_found_before_the_method() -> None:
     np.testing.assert_allclose(method.seen[0].start.map_points((0, 0, 0)), (90, 0, 0), atol=1e-6)
 
 
+def test_tools_are_built_as_their_names_say(monkeypatch) -> None:
+    monkeypatch.setattr("peers.find_spec", lambda name: True)
+    found = peers.built(["ants-quick", "ants-full", "greedy", "greedy-search"], threads=2)
+    assert list(found.values()) == [
+        *(AntsScript("quick"), AntsScript("full"), Greedy(2), Greedy(2, searches=True))
+    ]
+    assert all(peers.is_peer(name) for name in ("mi", "ants-rigid", *peers.TOOLS))
+    assert not any(peers.is_peer(name) for name in peers.OURS)
+
+
+@pytest.mark.registration
+def test_the_script_of_ants_is_understood() -> None:
+    """The start is far from the headers, so a map of another direction would not do."""
+    fixed, begun = thorax(SMALL, "ct"), rigid((3, 0, -5), (15, -10, 10)) @ MOTION
+    pair = Pair(fixed, pairs.moved(fixed, MOTION), initial=begun)
+    found = AntsScript("quick").register(pair).transform
+    apart = np.linalg.norm(found.map_points(BODY) - MOTION.map_points(BODY), axis=1)
+    assert apart.mean() < 2
+
+
 def test_greedy_is_understood(monkeypatch) -> None:
     """A stand-in lays voxel on voxel, and answers in RAS as greedy does."""
+    commands: list[str] = []
 
     class Greedy3D(dict):
         def execute(self, command, fixed, moving, **rest):
+            commands.append(command)
             self["found"] = RAS @ _affine(moving) @ np.linalg.inv(_affine(fixed)) @ RAS
 
     monkeypatch.setitem(sys.modules, "picsl_greedy", SimpleNamespace(Greedy3D=Greedy3D))
     fixed = thorax(SMALL, "ct")
     for initial in (None, rigid((10, 20, -30), (5, 6, 7))):
         pair = Pair(fixed, pairs.moved(fixed, MOTION), initial=initial)
-        found = Greedy().register(pair).transform
-        np.testing.assert_allclose(found.matrix, MOTION.matrix, atol=1e-9)
+        for searches in (False, True):
+            found = Greedy(searches=searches).register(pair).transform
+            np.testing.assert_allclose(found.matrix, MOTION.matrix, atol=1e-9)
+            assert ("-search 1000 any 10 " in commands[-1]) is searches
 
 
 def _affine(image: sitk.Image) -> np.ndarray:
