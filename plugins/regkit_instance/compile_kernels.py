@@ -15,13 +15,18 @@ from regkit.geometry.transform import IDENTITY
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair, Registrar
 from regkit.registration.verdict import assess
+from regkit.similarity import mutual_information
 from regkit_instance.fast import FastRegistration
 from regkit_instance.iso import InstanceOptimization, MeasureName
 
 
 def delete_compiled() -> None:
     """Delete loops compiled earlier beside the package and in the core."""
-    folders = (Path(__file__).parent / "numba_backend", Path(resampling.__file__).parent)
+    folders = (
+        Path(__file__).parent / "numba_backend",
+        Path(resampling.__file__).parent,
+        Path(mutual_information.__file__).parent,
+    )
     for folder in folders:
         for stored in (folder / "__pycache__").glob("*.nb[ic]"):
             stored.unlink(missing_ok=True)

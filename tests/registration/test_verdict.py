@@ -172,6 +172,16 @@ def test_a_mirrored_image_is_told_whatever_axis_is_flipped(axis, masked):
     assert any("looks mirrored" in reason for reason in verdict.reasons)
 
 
+def test_what_a_mask_leaves_out_tells_that_a_place_is_wrong():
+    marked = np.zeros(SMALL.shape_zyx, np.uint8)
+    marked[14:22, 14:22, 14:22] = 1
+    pair = dataclasses.replace(small_pair(), fixed_mask=LabelMap(marked, SMALL))
+    off = rigid(translation_mm=(0, 40, 0)) @ MOTION
+    assert any("without the masks" in reason for reason in assess(pair, off).reasons)
+    assert assess(pair, MOTION).status == "OK"
+    assert "peak_offset_without_masks_mm" not in assess(small_pair(), MOTION).measures
+
+
 @pytest.mark.parametrize("motion", [MOTION, IDENTITY, rigid((0, 0, 25), (30, 0, 0)) @ MOTION])
 def test_an_image_that_is_not_mirrored_is_not_told_to_be_however_wrong_the_map_is(motion):
     verdict = assess(small_pair(), motion)

@@ -17,7 +17,8 @@ from regkit.similarity.compared_points import ComparedPoints
 from regkit.similarity.local_climb import climb
 from regkit.similarity.small_motions import SmallMotions
 
-# All chosen by hand on the odd ones of NNN answers. Points that the climbs use; the others judge.
+# All chosen by hand on every second of 161 answers of fast-mi (heads, thighs, torsos, brains and
+# simulated pairs, 85 of them mirrored). Points that the climbs use; the others judge.
 POINTS = 2_000
 DIRECTIONS = 64  # over half a sphere, about 18 degrees apart
 CANDIDATES = 2  # of each centre

@@ -60,6 +60,11 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
             Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
 
+        Where there is a mask:
+
+        ``peak_offset_without_masks_mm``
+            The same distance when the whole images are compared.
+
         Of the whole map:
 
         ``rotation_deg``
@@ -69,10 +74,9 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``stretch``
             Largest factor by which lengths grow or shrink, by scales or by shears.
     """
-    field = SmallerField.of(pair)
+    field, step = SmallerField.of(pair), _step_mm(pair)
     here = field.compared_by(transform)
     similarity = here.similarity()
-    step = max(STEP_MM, STEP_VOXELS * coarsest_voxel_mm(pair))
     return {
         "overlap": here.overlap(),
         "similarity": similarity,
@@ -81,13 +85,27 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         "chance_similarity": here.shuffled().similarity(),
         "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
         "looseness_mm": _looseness_mm(here.of_body(), step),
-        "mirror_gain": mirror_gain(_without_masks(pair, here, transform)),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
-        "mean_displacement_from_initial_mm": _apart_mm(
-            here.body, field.map_points(pair.start, field.body)
-        ),
+        "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
+        **_measure_without_masks(pair, here, transform),
         **_measure_map(pair, transform),
     }
+
+
+def _measure_without_masks(
+    pair: Pair, here: ComparedPoints, transform: Transform
+) -> dict[str, float]:
+    """Measure the whole images: what a mask leaves out shows a wrong place within it, too."""
+    if pair.fixed_mask is None and pair.moving_mask is None:
+        return {"mirror_gain": mirror_gain(here)}
+    whole = SmallerField.of(replace(pair, fixed_mask=None, moving_mask=None))
+    points = whole.compared_by(transform)
+    offset = _peak_offset_mm(points, _step_mm(pair), _may_stretch(transform))
+    return {"mirror_gain": mirror_gain(points), "peak_offset_without_masks_mm": offset}
+
+
+def _step_mm(pair: Pair) -> float:
+    return max(STEP_MM, STEP_VOXELS * coarsest_voxel_mm(pair))
 
 
 def _measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -101,14 +119,6 @@ def _measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
         "determinant": float(np.linalg.det(around).min()),
         "stretch": _stretch(around),
     }
-
-
-def _without_masks(pair: Pair, here: ComparedPoints, transform: Transform) -> ComparedPoints:
-    """Return points of the whole fields: those given unless there is a mask."""
-    if pair.fixed_mask is None and pair.moving_mask is None:
-        return here
-    whole = replace(pair, fixed_mask=None, moving_mask=None)
-    return SmallerField.of(whole).compared_by(transform)
 
 
 def _apart_mm(some: FloatArray, others: FloatArray) -> float:

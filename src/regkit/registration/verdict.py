@@ -33,6 +33,8 @@ VOLUME_CHECK, VOLUME_FAIL = 1.5, 3.0
 STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
 PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
+# The rest of a body may have moved by more than what is in the mask: twice as far.
+UNMASKED_OFFSET_CHECK_MM, UNMASKED_OFFSET_CHECK_VOXELS = 6.0, 1.5
 LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS = 9.0, 4.4
 # Gain of similarity by mirroring, of which noise explains less, and as a fraction of that above 1.
 MIRROR_CHECK_GAIN, MIRROR_FAIL_GAIN = 0.004, 0.012
@@ -200,6 +202,16 @@ def _peak_offset(m: Measures, voxel_mm: float) -> Issue | None:
     )
 
 
+def _peak_offset_without_masks(m: Measures, voxel_mm: float) -> Issue | None:
+    limit = max(UNMASKED_OFFSET_CHECK_MM, UNMASKED_OFFSET_CHECK_VOXELS * voxel_mm)
+    offset = m.get("peak_offset_without_masks_mm", 0.0)
+    return _issue(
+        f"without the masks the images would be more similar about {offset:.0f} mm away from the "
+        "result; compare the whole images by eye, or start from a registration without masks",
+        check=offset > limit,
+    )
+
+
 def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
     limit = max(LOOSENESS_CHECK_MM, LOOSENESS_CHECK_VOXELS * voxel_mm)
     motion = m["looseness_mm"]
@@ -244,6 +256,7 @@ CHECKS: tuple[Callable[[Measures, float], Issue | None], ...] = (
     _chance,
     _similarity_loss,
     _peak_offset,
+    _peak_offset_without_masks,
     _looseness,
     _mirror,
     _inverse,

@@ -60,14 +60,17 @@ class SmallerField:
         """Points of the body, LPS mm in the image of the smaller field, shape (N, 3)."""
         return self.sample.points[self.sample.foreground]
 
-    def map_points(self, transform: Transform, points: FloatArray) -> FloatArray:
-        """Map points (N, 3) to the other image by a fixed-to-moving map; NaN if impossible."""
-        return invert_points(transform, points) if self.is_moving else transform.map_points(points)
+    def body_after(self, transform: Transform) -> FloatArray:
+        """Map the body to the other image by a fixed-to-moving map; NaN if impossible, (N, 3)."""
+        return self._mapped(transform, self.body)
 
     def compared_by(self, transform: Transform) -> ComparedPoints:
         """Put the sample into the other image by a fixed-to-moving transform."""
-        mapped = self.map_points(transform, self.sample.points)
+        mapped = self._mapped(transform, self.sample.points)
         return ComparedPoints(self.sample, mapped, self.other, self.other_mask)
+
+    def _mapped(self, transform: Transform, points: FloatArray) -> FloatArray:
+        return invert_points(transform, points) if self.is_moving else transform.map_points(points)
 
 
 @dataclass(frozen=True, eq=False)
