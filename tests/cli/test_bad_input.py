@@ -112,7 +112,7 @@ def test_a_missing_file(run, pair_files, tmp_path):
         (("-m", "mi+"), "'mi\\+' is not a method"),
         (("--set", "bogus=1"), "no parameter 'bogus'"),
         (("--set", "bogus"), "'bogus' is not of the form key=value"),
-        (("--set", "model=elastic"), r"model takes rigid \| affine, got 'elastic'"),
+        (("--set", "model=elastic"), r"model takes rigid \| similarity \| affine, got 'elastic'"),
         (("--parameters", "none.toml"), "cannot read the parameters in none.toml"),
         (
             ("--init", "none.tfm"),
