@@ -15,20 +15,14 @@ from regkit.geometry.transform import IDENTITY
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair, Registrar
 from regkit.registration.verdict import assess
-from regkit.similarity import mutual_information
 from regkit_instance.fast import FastRegistration
 from regkit_instance.iso import InstanceOptimization, MeasureName
 
 
 def delete_compiled() -> None:
-    """Delete loops compiled earlier beside the package and in the core."""
-    folders = (
-        Path(__file__).parent / "numba_backend",
-        Path(resampling.__file__).parent,
-        Path(mutual_information.__file__).parent,
-    )
-    for folder in folders:
-        for stored in (folder / "__pycache__").glob("*.nb[ic]"):
+    """Delete loops compiled earlier in the package and in the core."""
+    for package in (Path(__file__).parent, Path(resampling.__file__).parents[1]):
+        for stored in package.rglob("__pycache__/*.nb[ic]"):
             stored.unlink(missing_ok=True)
 
 

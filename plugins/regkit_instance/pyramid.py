@@ -138,7 +138,7 @@ def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as volumes keep theirs: loops are compiled for one kind only."""
-    view = np.ascontiguousarray(array).view()
+    """Return an array as files give theirs: loops are compiled for one kind only."""
+    view = np.ascontiguousarray(array, np.float32).view()
     view.flags.writeable = False
     return view
