@@ -7,10 +7,29 @@ module loads numba: modules that need it only for some of their functions import
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from numba import njit
+from numba.np import linalg
+
+
+def _load_numpy_functions() -> None:
+    """Load numba's functions of arrays without scipy.linalg, which takes longer than they do.
+
+    numba imports it with them, only to see whether there is a BLAS (scipy is there), and again
+    when a loop needs one.
+    """
+    check = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = check
+
+
+_load_numpy_functions()
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 

@@ -45,7 +45,7 @@ def test_scores_and_datasets_are_those_of_the_registry(folder: Path, kind: str) 
 @pytest.mark.parametrize(
     "name",
     [
-        *("speed", "capture", "real_pairs", "petct", "ventricles", "ventricle_networks"),
+        *("speed", "cold", "capture", "real_pairs", "petct", "ventricles", "ventricle_networks"),
         "training_cost",
     ],
 )

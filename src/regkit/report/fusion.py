@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, gaussian_laplace
 
 from regkit.geometry.volume import Volume
 
@@ -23,7 +24,7 @@ GAMMA = 0.7
 
 # Contours: smoothing in pixels, levels of uptake, slopes per pixel at which lines begin to show
 # and are fully drawn, and the slope below which there is no edge; chosen by hand.
-SMOOTHING_PX = 2.0
+SMOOTHING_PX, SLOPE_SMOOTHING_PX = 2.0, 0.8
 CONTOUR_LEVELS = (0.35, 0.55, 0.8)
 SLOPE_FADE = (0.006, 0.014)
 MIN_SLOPE = 0.002
@@ -150,8 +151,8 @@ def _opacity(scaled: Values) -> Values:
 
 def _isolines(scaled: Values) -> Values:
     """Return the coverage, 0 to 1, of lines of equal intensity; on plateaus they fade out."""
-    smooth = gaussian_filter(np.nan_to_num(scaled), 2.0)
-    slope = gaussian_gradient_magnitude(smooth, 0.8)
+    smooth = _filtered(np.nan_to_num(scaled), sitk.SmoothingRecursiveGaussian, SMOOTHING_PX)
+    slope = _filtered(smooth, sitk.GradientMagnitudeRecursiveGaussian, SLOPE_SMOOTHING_PX)
     lines = np.max([_line(smooth - level, slope) for level in CONTOUR_LEVELS], axis=0)
     return np.asarray(lines * _fade(slope, *SLOPE_FADE) * _well_inside(scaled))
 
@@ -163,15 +164,21 @@ def _edges(scaled: Values) -> Values:
     doi:10.1098/rspb.1980.0020; weak ones fade out.
     """
     image = np.nan_to_num(scaled)
-    strength = gaussian_gradient_magnitude(image, SMOOTHING_PX)
+    strength = _filtered(image, sitk.GradientMagnitudeRecursiveGaussian, SMOOTHING_PX)
     shown = strength[strength > MIN_SLOPE]
     if shown.size == 0:
         return np.zeros_like(image)
-    curvature = gaussian_laplace(image, SMOOTHING_PX)
-    lines = _line(curvature, gaussian_gradient_magnitude(curvature, 0.8))
+    curvature = _filtered(image, sitk.LaplacianRecursiveGaussian, SMOOTHING_PX)
+    slope = _filtered(curvature, sitk.GradientMagnitudeRecursiveGaussian, SLOPE_SMOOTHING_PX)
+    lines = _line(curvature, slope)
     weak, strong, strongest = np.quantile(shown, (0.65, 0.85, 0.99))
     weak, strong = max(weak, 0.15 * strongest), max(strong, 0.3 * strongest)
     return lines * _fade(strength, weak, strong) * _well_inside(scaled)
+
+
+def _filtered(values: Values, smooth: Callable[..., sitk.Image], sigma: float) -> Values:
+    """Return values after one of ITK's recursive Gaussian filters; sigma in pixels."""
+    return np.asarray(sitk.GetArrayFromImage(smooth(sitk.GetImageFromArray(values), sigma)))
 
 
 def _fade(values: Values, low: float, high: float) -> Values:
@@ -184,7 +191,11 @@ def _well_inside(scaled: Values) -> Values:
     """Return 0 at the border of the field of view, which is no edge of the anatomy."""
     outside = np.isnan(scaled).astype(np.float32)
     return np.asarray(
-        1 - np.clip(20 * gaussian_filter(outside, SMOOTHING_PX), 0.0, 1.0), np.float32
+        1
+        - np.clip(
+            20 * _filtered(outside, sitk.SmoothingRecursiveGaussian, SMOOTHING_PX), 0.0, 1.0
+        ),
+        np.float32,
     )
 
 
