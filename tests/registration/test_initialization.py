@@ -7,10 +7,21 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import IDENTITY, Estimate, Grid, MethodSpec, Pair, hookimpl, rigid
+from regkit import (
+    IDENTITY,
+    Estimate,
+    Grid,
+    LabelMap,
+    MethodSpec,
+    Pair,
+    hookimpl,
+    register,
+    rigid,
+)
 from regkit.errors import RegistrationError
 from regkit.registration.initialization import (
     align_centers,
+    choose_start,
     initial_transform,
     initializer_names,
     is_initializer,
@@ -18,6 +29,8 @@ from regkit.registration.initialization import (
 from regkit.registry import Registry
 from regkit.testing.phantom import thorax
 
+# Beyond the accuracy of headers, so that another start is clearly better.
+LARGE = rigid((30.0, -25.0, 40.0), (90.0, -70.0, 50.0))
 FAR = Grid(SMALL.shape_zyx, SMALL.spacing, (900.0, -400.0, 2000.0))
 
 
@@ -53,14 +66,17 @@ def test_auto_is_not_drawn_to_a_small_overlap():
     assert initial_transform("auto", pair) == IDENTITY
 
 
-def test_auto_says_when_there_is_no_overlap():
+def test_headers_without_overlap_are_left_for_the_centres():
     pair = dataclasses.replace(
         small_pair(), moving=thorax(FAR, "ct", rigid(translation_mm=FAR.centre))
     )
     with pytest.raises(RegistrationError, match="do not overlap in world coordinates"):
-        initial_transform("auto", pair)
-    start = initial_transform("moments", pair)
-    assert np.linalg.norm(start.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
+        register(pair.fixed, pair.moving, "moments", init="identity")
+    found = register(pair.fixed, pair.moving, "moments").transform
+    assert np.linalg.norm(found.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
+    for word in ("auto", "moments"):
+        start = initial_transform(word, pair)
+        assert np.linalg.norm(start.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
 
 
 def test_auto_does_without_moments_when_its_plugin_is_disabled():
@@ -76,7 +92,7 @@ def test_the_names_to_suggest_are_the_built_in_ones_and_those_that_plugins_decla
 @dataclasses.dataclass(frozen=True)
 class KnownMotion:
     def register(self, pair):
-        return Estimate(MOTION)
+        return Estimate(LARGE)
 
 
 def test_auto_considers_every_initializer_that_a_plugin_declares(monkeypatch):
@@ -87,7 +103,31 @@ def test_auto_considers_every_initializer_that_a_plugin_declares(monkeypatch):
     monkeypatch.setitem(sys.modules, "test_initialization", sys.modules[__name__])
     registry = Registry([EntryPoint("a", "a_plugin", "regkit")])
     assert initializer_names(registry) == ("auto", "identity", "centre", "known")
-    assert initial_transform("auto", small_pair(), registry) is MOTION
+    grid = dataclasses.replace(SMALL, origin=tuple(np.add(SMALL.origin, (90.0, -70.0, 50.0))))
+    pair = Pair(thorax(SMALL, "pet"), thorax(grid, "ct", LARGE))
+    chosen = choose_start(pair, registry)
+    assert chosen.transform is LARGE
+    assert chosen.reason.startswith("known: more similar than the headers")
+
+
+def test_a_part_is_not_laid_on_the_middle_of_the_whole():
+    # A third of a thorax at its upper end, 10 mm off by its header.
+    part = Grid((12, 36, 36), SMALL.spacing, tuple(SMALL.to_physical((24, 0, 0))))
+    off = rigid((3, -4, 2), (4, -6, 8))
+    pair = Pair(thorax(part, "ct"), thorax(SMALL, "pet", off))
+    for either in (pair, Pair(pair.moving, pair.fixed)):
+        chosen = choose_start(either)
+        assert chosen.transform == IDENTITY
+        assert "headers" in chosen.reason
+
+
+def test_a_mask_of_a_part_is_not_laid_on_the_middle_of_the_other_image():
+    mask = np.zeros(SMALL.shape_zyx, np.uint8)
+    mask[:, :, :14] = 1
+    pair = dataclasses.replace(small_pair(), fixed_mask=LabelMap(mask, SMALL))
+    points = np.array([[0.0, 0, 0], [-80, 0, 0]])
+    found = initial_transform("auto", pair).map_points(points)
+    assert np.linalg.norm(found - MOTION.map_points(points), axis=1).max() < 40
 
 
 def test_words_and_files_are_told_apart():

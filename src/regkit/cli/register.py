@@ -54,8 +54,8 @@ Initializer = Annotated[
         metavar="auto|identity|centre|METHOD|FILE",
         rich_help_panel=METHOD,
         help="Initial transform: identity (trust the headers), centre (align the fields of view), "
-        "the result of a method, or a transform file. Default: auto, the one of highest "
-        "similarity among identity, centre and the initializers of plugins.",
+        "the result of a method, or a transform file. Default: auto, "
+        "identity unless centre or an initializer of a plugin is clearly better.",
     ),
 ]
 InitFormat = Annotated[

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
 
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit.registration.input_checks import check_pair
-from regkit.registration.pipeline import build_method
+from regkit.registration.automatic_start import AutomaticStart, automatic_start
+from regkit.registration.input_checks import check_images
+from regkit.registration.known_regions import known_pair
+from regkit.registration.pipeline import build_method, method_names
 from regkit.registry import Registry, default_registry
-from regkit.similarity.mutual_information import overlap_weighted_nmi
-from regkit.similarity.point_sample import sample_points_in_mask
+
+logger = logging.getLogger(__name__)
 
 # The initializers that need no method.
 INITIALIZERS = ("auto", "identity", "centre")
-# Points at which `auto` compares its candidates; chosen by hand, a quarter of the default sample.
-SAMPLES = 10_000
 
 
 def initializer_names(registry: Registry | None = None) -> tuple[str, ...]:
@@ -46,9 +47,9 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
     ----------
     word
         ``identity`` trusts the headers; ``centre`` aligns the centres of the fields of view; the
-        name of a method runs that method from the aligned centres; ``auto`` compares identity,
-        centre and every method declared as an initializer, and takes the transform of highest
-        overlap-weighted mutual information. ``auto`` needs fields of view that overlap.
+        name of a method runs that method from the aligned centres; ``auto`` keeps the headers
+        unless ``centre`` or a method declared as an initializer is clearly better; see
+        `automatic_start`.
     pair
         The images; its own `initial` is ignored.
     registry
@@ -61,13 +62,45 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
         return align_centers(pair)
     if word != "auto":
         return _by_method(word, replace(pair, initial=align_centers(pair)), registry)
-    check_pair(pair)
-    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
-    candidates: list[Transform] = [IDENTITY, align_centers(pair)]
-    candidates += [_by_method(name, pair, registry) for name in _declared(registry)]
-    return max(
-        candidates, key=lambda t: overlap_weighted_nmi(sample, pair.moving, t, pair.moving_mask)
-    )
+    return choose_start(pair, registry).transform
+
+
+def choose_start(pair: Pair, registry: Registry | None = None) -> AutomaticStart:
+    """Choose the initial transform ``auto``, and log the choice.
+
+    Parameters
+    ----------
+    pair
+        The images; its own `initial` is ignored, and the fields of view need not overlap.
+    registry
+        Source of the methods; the environment's own by default.
+    """
+    check_images(pair)
+    pair = replace(pair, initial=None)
+    # A part that one mask marks must not be laid on all that the other image shows.
+    both = pair.fixed_mask is not None and pair.moving_mask is not None
+    whole = pair if both else replace(pair, fixed_mask=None, moving_mask=None)
+    pair, whole = known_pair(pair).pair, known_pair(whole).pair
+    candidates: dict[str, Transform] = {"centre": align_centers(pair)}
+    candidates |= {name: _by_method(name, whole, registry) for name in _declared(registry)}
+    chosen = automatic_start(pair, candidates)
+    logger.info("start: %s", chosen.reason)
+    return chosen
+
+
+def default_initializer(expression: str, registry: Registry | None = None) -> str:
+    """Return the initializer of a method expression: ``auto`` for methods that register.
+
+    Parameters
+    ----------
+    expression
+        Method expression, as for `build_method`.
+    registry
+        Source of the methods; the environment's own by default.
+    """
+    found = registry or default_registry()
+    specs = [found.method(name).spec for name in method_names(expression)]
+    return "auto" if any(spec.is_registration for spec in specs) else "identity"
 
 
 def _declared(registry: Registry | None) -> list[str]:

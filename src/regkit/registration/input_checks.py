@@ -27,14 +27,24 @@ def check_pair(pair: Pair) -> None:
     Raises
     ------
     RegistrationError
-        Images that are constant or not finite, masks that are empty or outside their image, or
-        fields of view that do not overlap.
+        Images or masks that `check_images` refuses, or fields of view that do not overlap.
+    """
+    check_images(pair)
+    _check_overlap(pair)
+
+
+def check_images(pair: Pair) -> None:
+    """Refuse images and masks that cannot be registered wherever they lie.
+
+    Raises
+    ------
+    RegistrationError
+        Images that are constant or not finite, or masks that are empty or outside their image.
     """
     for role, volume in (("fixed", pair.fixed), ("moving", pair.moving)):
         _check_intensities(role, volume)
     _check_mask("fixed", pair.fixed, pair.fixed_mask)
     _check_mask("moving", pair.moving, pair.moving_mask)
-    _check_overlap(pair)
 
 
 def _check_intensities(role: str, volume: Volume) -> None:

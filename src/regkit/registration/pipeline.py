@@ -127,6 +127,11 @@ def build_method(
     return Fallback(choices, tuple("+".join(chain) for chain in chains))
 
 
+def method_names(expression: str) -> list[str]:
+    """Return the names of the methods in an expression, in order."""
+    return [name.strip() for name in expression.replace(",", "+").split("+")]
+
+
 def _pipeline(stages: tuple[Registrar, ...]) -> Registrar:
     return stages[0] if len(stages) == 1 else Pipeline(stages)
 

@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.initialization import default_initializer, initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import with_modalities
@@ -142,6 +143,7 @@ def register(
     fixed_mask: LabelMap | None = None,
     moving_mask: LabelMap | None = None,
     initial: Transform | None = None,
+    init: str = "auto",
     check_inverse: bool = False,
     **parameters: Any,
 ) -> RegistrationResult:
@@ -153,15 +155,24 @@ def register(
         The images.
     method
         A name, ``a+b`` or ``a,b``, as on the command line.
-    fixed_mask, moving_mask, initial
+    fixed_mask, moving_mask
         See `Pair`.
+    initial
+        Initial fixed-to-moving map in LPS mm; `init` is then ignored.
+    init
+        Initializer, as on the command line: ``auto`` keeps the headers unless another start is
+        clearly better (a method that does not register always starts from them), ``identity``
+        trusts them, ``centre`` aligns the fields of view; or the name of a method.
     check_inverse
         See `run`.
     **parameters
         Parameters of the method.
     """
     registrar = build_method(method, parameters)
-    pair = Pair(fixed, moving, fixed_mask, moving_mask, initial)
+    pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
+    if initial is None:
+        word = default_initializer(method) if init == "auto" else init
+        pair = replace(pair, initial=initial_transform(word, pair))
     return run(registrar, pair, method, check_inverse)
 
 

@@ -175,15 +175,12 @@ def _dicom_pair(request: RegisterRequest) -> DicomPair:
     return read_dicom_pair(request.fixed, request.moving, fixed, moving)
 
 
-def _method_names(expression: str) -> list[str]:
-    return [name.strip() for name in expression.replace(",", "+").split("+")]
-
-
 def _check_rigid(request: RegisterRequest) -> None:
     """Refuse a method whose transform cannot move an image without resampling it."""
     from regkit.errors import ParameterError
+    from regkit.registration.pipeline import method_names
 
-    names = _method_names(request.method)
+    names = method_names(request.method)
     models = {name: current_registry().method(name).spec.model for name in names}
     for key, value in request.settings.parameters.items():
         if key.rpartition(".")[2] == "model":
@@ -234,17 +231,19 @@ def _initializer(request: RegisterRequest) -> str:
     """Return the initializer; methods that do not register start from the identity by default."""
     if request.init is not None:
         return request.init
-    specs = [current_registry().method(name).spec for name in _method_names(request.method)]
-    return "auto" if any(spec.is_registration for spec in specs) else "identity"
+    from regkit.registration.initialization import default_initializer
+
+    return default_initializer(request.method, current_registry())
 
 
 def _initialized(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair, str]:
-    """Return the pair with its initial transform, and what was assumed about that one's file."""
+    """Return the pair with its initial transform, and what was assumed to find it."""
     from regkit.errors import ParameterError
     from regkit.io.image_header import ImageFile
     from regkit.io.selection import ONLY_IMAGE
     from regkit.io.transforms import load_transform
     from regkit.registration.initialization import (
+        choose_start,
         initial_transform,
         initializer_names,
         is_initializer,
@@ -255,6 +254,9 @@ def _initialized(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair,
     if is_initializer(init, registry):
         if request.init_format:
             raise ParameterError(f"--from needs a transform file as --init, got '{init}'")
+        if init == "auto":
+            chosen = choose_start(pair, registry)
+            return replace(pair, initial=chosen.transform), chosen.reason
         return replace(pair, initial=initial_transform(init, pair, registry)), ""
     if not file.is_file():
         methods = {method.spec.name for method in registry.methods}
