@@ -5,12 +5,14 @@ The compiled loops stay beside the package, or in the user's cache where that ca
 
 from __future__ import annotations
 
+from regkit_nuclear.cohorts.spect_ct import SpectCt
 from regkit_nuclear.phantoms.wholebody import draw_whole_body_patient, whole_body_grid
 
 
 def compile_loops() -> None:
-    """Render a patient in few voxels."""
+    """Simulate a whole body and a SPECT in few voxels, with both precisions."""
     draw_whole_body_patient(0).render(whole_body_grid(12))
+    SpectCt(n=1, size=16).case(0)
 
 
 if __name__ == "__main__":

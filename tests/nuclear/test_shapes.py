@@ -1,5 +1,7 @@
 """Laws of the shapes: distances against brute force, the ramp's volume, fields on any grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,6 @@ from regkit_nuclear.painting.shapes import (
     Ellipsoid,
     Profile,
     RandomField,
-    box_around,
     crop_grid,
     grid_points,
     intersection,
@@ -26,6 +27,7 @@ from regkit_nuclear.painting.shapes import (
     tube,
     union_distance,
 )
+from regkit_nuclear.phantoms.thorax.scene import Scene
 from strategies import grids
 
 NUMBER = st.floats(-40, 40)
@@ -179,14 +181,20 @@ def test_points_of_a_grid_are_its_physical_points(grid):
     np.testing.assert_allclose(points, expected, atol=1e-3)
 
 
-@given(grid=grids(), corner=TRIPLE, size=st.floats(0, 50))
-def test_a_box_holds_all_voxels_within_its_margin(grid, corner, size):
-    box = box_around(grid, [corner], size)
+@given(grid=grids(), corner=TRIPLE, size=st.floats(0, 50), turn=TRIPLE)
+def test_a_box_holds_all_voxels_between_two_corners(grid, corner, size, turn):
+    scene = replace(
+        Scene.blank(grid), rotation=rotation_matrix(turn), origin=np.array((5.0, -7.0, 3.0))
+    )
+    low, high = np.subtract(corner, size), np.add(corner, size)
+    box = scene.box(low, high)
     points = grid.to_physical(np.moveaxis(np.indices(grid.shape_zyx), 0, -1))
-    near = np.linalg.norm(points - corner, axis=-1) <= size
+    local = (points - scene.origin) @ scene.rotation
+    near = ((local >= low) & (local <= high)).all(axis=-1)
     outside = np.ones(grid.shape_zyx, bool)
     outside[box] = False
     assert not (near & outside).any()
+    assert scene.sees(low, high) or not near.any()
     cropped = crop_grid(grid, box)
     assert cropped.shape_zyx == outside[box].shape
     np.testing.assert_allclose(cropped.origin, points[box][0, 0, 0], atol=1e-9)

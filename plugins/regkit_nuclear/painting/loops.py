@@ -54,6 +54,17 @@ def ellipsoid_distance(x: Any, y: Any, z: Any, centre: Any, half_axes: Any, axes
 
 
 @compiled_as_written
+def frame_coordinates(x: Any, y: Any, z: Any, origin: Any, axes: Any) -> Any:
+    """Return coordinates, shape (3, N), in a frame whose axes are the rows of `axes`."""
+    out = np.empty((3, x.size), np.float32)
+    for i in range(x.size):
+        dx, dy, dz = x[i] - origin[0], y[i] - origin[1], z[i] - origin[2]
+        for axis in range(3):
+            out[axis, i] = axes[axis, 0] * dx + axes[axis, 1] * dy + axes[axis, 2] * dz
+    return out
+
+
+@compiled_as_written
 def table_values(position: Any, first: Any, step: Any, table: Any, rises: Any, last: Any) -> Any:
     """Interpolate linearly in a table of evenly spaced values; constant beyond its ends."""
     out = np.empty_like(position)

@@ -16,7 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
-from regkit_nuclear.painting.loops import capsule_distance, ellipsoid_distance, table_values
+from regkit_nuclear.painting.loops import (
+    capsule_distance,
+    ellipsoid_distance,
+    frame_coordinates,
+    table_values,
+)
 
 Field: TypeAlias = NDArray[np.float32]
 Box: TypeAlias = tuple[slice, slice, slice]
@@ -50,12 +55,13 @@ class Coordinates(NamedTuple):
 
     def relative_to(self, origin: ArrayLike, rotation: ArrayLike = NO_TURN) -> Coordinates:
         """Return coordinates in a frame with this origin and the columns of `rotation` as axes."""
-        x0, y0, z0 = np.asarray(origin, dtype=np.float32)
-        x, y, z = self.x - x0, self.y - y0, self.z - z0
+        start = np.asarray(origin, dtype=np.float32)
         axes = np.reshape(np.asarray(rotation, dtype=np.float32), (3, 3)).T
         if np.array_equal(axes, np.eye(3)):
-            return Coordinates(x, y, z)
-        u, v, w = (a[0] * x + a[1] * y + a[2] * z for a in axes)
+            return Coordinates(*(c - c0 for c, c0 in zip(self, start, strict=True)))
+        x, y, z = map(np.ravel, self)
+        turned = frame_coordinates(x, y, z, start, np.ascontiguousarray(axes))
+        u, v, w = turned.reshape(3, *self.x.shape)
         return Coordinates(u, v, w)
 
 
@@ -199,8 +205,14 @@ def smooth_union(first: NDArray[Any], second: NDArray[Any], rounding: float) -> 
     """Return the distance of a union whose seam is rounded over `rounding` mm (0: sharp)."""
     if rounding <= 0:
         return union_distance(first, second)
-    overlap = np.maximum(rounding - np.abs(first - second), 0)
-    return as_field(np.minimum(first, second) - overlap * overlap / (4 * rounding))
+    # In place: memory for every step costs more than the step.
+    overlap = np.subtract(first, second)
+    np.abs(overlap, out=overlap)
+    np.subtract(rounding, overlap, out=overlap)
+    np.maximum(overlap, 0, out=overlap)
+    overlap *= overlap
+    overlap /= 4 * rounding
+    return as_field(np.subtract(np.minimum(first, second), overlap, out=overlap))
 
 
 def smooth_intersection(first: NDArray[Any], second: NDArray[Any], rounding: float) -> Field:
@@ -284,29 +296,11 @@ def grid_points(grid: Grid) -> Coordinates:
     return Coordinates(x, y, z)
 
 
-def box_around(grid: Grid, points: ArrayLike, margin_mm: float) -> Box:
-    """Return the box of voxels around points (N, 3) in LPS mm, with a margin.
-
-    It is clipped to the grid and has at least one voxel, the nearest.
-    """
-    index = grid.to_index(points)
-    margin = margin_mm / np.asarray(grid.spacing[::-1])
-    end = np.subtract(grid.shape_zyx, 1)
-    first = np.clip(np.floor(index.min(axis=0) - margin), 0, end).astype(int).tolist()
-    last = np.clip(np.ceil(index.max(axis=0) + margin), 0, end).astype(int).tolist()
-    z, y, x = (slice(a, b + 1) for a, b in zip(first, last, strict=True))
-    return z, y, x
-
-
-def corners_of(low: ArrayLike, high: ArrayLike) -> FloatArray:
-    """Return the eight corners of the box between two points, shape (8, 3)."""
-    return np.array(np.meshgrid(*np.transpose([low, high]))).reshape(3, -1).T
-
-
 def crop_grid(grid: Grid, box: Box) -> Grid:
     """Return the grid of a box of voxels."""
-    start = [s.start for s in box]
-    shape = (box[0].stop - start[0], box[1].stop - start[1], box[2].stop - start[2])
+    ranges = [range(n)[part] for n, part in zip(grid.shape_zyx, box, strict=True)]
+    start = [r.start for r in ranges]
+    shape = (len(ranges[0]), len(ranges[1]), len(ranges[2]))
     return replace(grid, shape_zyx=shape, origin=vector(grid.to_physical(start)))
 
 

@@ -12,6 +12,7 @@ import torch
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit, check_axial
+from regkit_nuclear.spect.loops import sum_following
 from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
 from regkit_nuclear.spect.rotation import Rotation, detector_rotation
 
@@ -111,24 +112,25 @@ class Projector:
     @torch.no_grad()
     def back(self, projections: torch.Tensor, views: Sequence[int] | None = None) -> torch.Tensor:
         """Apply the adjoint of `forward`: (batch, view, z, bin) to (batch, z, y, x)."""
-        chosen = self._chosen(views)
+        chosen, batch = self._chosen(views), len(projections)
         if projections.ndim != 4 or projections.shape[1] != len(chosen):
             raise GeometryError(
                 f"expected projections (batch, {len(chosen)}, z, bin), "
                 f"got {tuple(projections.shape)}"
             )
         per_view = projections.to(self.device, self.dtype).permute(1, 3, 0, 2).contiguous()
-        image = self.image(0.0, len(projections))
-        totals = self._parts(image)
+        # Parts of their own, not views of an image: a loop needs columns without gaps.
+        totals = [torch.zeros_like(p).contiguous() for p in self._parts(self.image(0.0, batch))]
         for projection, view in zip(per_view, chosen, strict=True):
             self._add_backprojection(totals, projection, view)
-        return image
+        slices, *pixels = self.grid.shape_zyx
+        return torch.cat(totals, dim=-1).view(*pixels, batch, slices).permute(2, 3, 0, 1)
 
     def _project(self, parts: list[torch.Tensor], view: int) -> torch.Tensor:
         """Project the parts of images to (bin, batch, z)."""
         sums = []
         for number, part in enumerate(parts):
-            rotated = self._rotation(view).forward @ part.flatten(1)
+            rotated = self._rotation(view).forward(part.flatten(1))
             planes = rotated.view(self._size, self._size, *part.shape[1:])
             sums.append(self._blur.mix(self._attenuate(planes, view, number)))
         return self._blur.filter(torch.cat(sums, dim=-1))
@@ -140,8 +142,8 @@ class Projector:
         sums = torch.split(self._blur.filter_adjoint(projection), self._part, dim=-1)
         for number, (total, part) in enumerate(zip(totals, sums, strict=True)):
             planes = self._attenuate(self._blur.mix_adjoint(part), view, number)
-            rotated = self._rotation(view).transposed @ planes.view(self._size**2, -1)
-            total.add_(rotated.view(total.shape))
+            rows = planes.view(self._size**2, -1)
+            self._rotation(view).add_adjoint(rows, total.view(self._size**2, -1))
 
     def _attenuate(self, planes: torch.Tensor, view: int, number: int) -> torch.Tensor:
         """Multiply (depth, bin, batch, z) in place by the fraction that reaches the detector."""
@@ -151,7 +153,7 @@ class Projector:
         if (view, number) in self._factors:
             return self._factors[view, number]
         mu = self._mu[number]
-        rotated = self._rotation(view).forward @ mu.flatten(1)
+        rotated = self._rotation(view).forward(mu.flatten(1))
         step_cm = self.grid.spacing[0] / MM_PER_CM
         factor = _sum_to_detector(rotated.view(self._size, -1)).mul_(-step_cm).exp_()
         factor = factor.view(self._size, self._size, *mu.shape[1:])
@@ -178,17 +180,14 @@ class Projector:
 
 
 def _sum_to_detector(planes: torch.Tensor) -> torch.Tensor:
-    """Return, for each plane (depth, ...), the sum of all following planes and half of itself.
+    """Turn each plane (depth, ...) into the sum of all following planes and half of itself.
 
     On average, photons start in the middle of their voxel.
     """
-    sums = torch.empty_like(planes)
-    torch.mul(planes[-1], 0.5, out=sums[-1])
-    middles = (planes[1:] + planes[:-1]) / 2
-    # Plane after plane is faster than a cumulative sum along the strided axis.
-    for depth in range(len(planes) - 2, -1, -1):
-        torch.add(sums[depth + 1], middles[depth], out=sums[depth])
-    return sums
+    if planes.device.type == "cpu":
+        sum_following(planes.numpy())
+        return planes
+    return planes.flip(0).cumsum(0).flip(0) - planes / 2
 
 
 # Rotations depend only on size and angle and are shared by all projectors of a process. Two orbits

@@ -95,9 +95,7 @@ def depth_blur(
     """
     basis_u, transfer_u = _axis(sigma_u, plane[0])
     basis_z, transfer_z = _axis(sigma_z, plane[1])
-    transfer = (transfer_u[:, :, None] * transfer_z[:, None, :]).reshape(len(sigma_u), -1)
-    mixing, filters = _mixture(transfer)
-    filters = filters.reshape(-1, len(basis_u), 1, len(basis_z))
+    mixing, filters = _mixture(transfer_u, transfer_z)
     tensors = (
         torch.from_numpy(np.ascontiguousarray(a)) for a in (mixing, filters, basis_u, basis_z)
     )
@@ -119,12 +117,20 @@ def _axis(sigma: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     return basis, kernel @ np.cos(np.outer(offset, frequency))
 
 
-def _mixture(transfer: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Factor (depths, frequencies) into a mixing matrix and as few filters as possible."""
-    vectors = np.linalg.eigh(transfer @ transfer.T)[1][:, ::-1]
-    for count in range(1, len(transfer) + 1):
-        mixing = vectors[:, :count].T
-        filters = mixing @ transfer
-        if np.abs(mixing.T @ filters - transfer).max() < TOLERANCE:
+def _mixture(transfer_u: FloatArray, transfer_z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Factor the transfers (depths, frequencies) into a mixing matrix and few filters.
+
+    The transfer of a depth is the product of those along both directions, so that products of two
+    depths need only those of the factors.
+    """
+    products = (transfer_u @ transfer_u.T) * (transfer_z @ transfer_z.T)
+    vectors = np.linalg.eigh(products)[1][:, ::-1]
+    filters = np.zeros((0, transfer_u.shape[1], transfer_z.shape[1]))
+    left = transfer_u[:, :, None] * transfer_z[:, None, :]
+    for count in range(1, len(vectors) + 1):
+        added = (transfer_u.T * vectors[:, count - 1]) @ transfer_z
+        filters = np.concatenate([filters, added[None]])
+        left -= vectors[:, count - 1, None, None] * added
+        if max(left.max(), -left.min()) < TOLERANCE:
             break
-    return mixing, filters
+    return vectors[:, :count].T, filters[:, :, None, :]

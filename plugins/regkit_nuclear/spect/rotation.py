@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,19 +13,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from regkit.geometry.grid import FloatArray
+from regkit_nuclear.spect.loops import gather, scatter
 
 
-@dataclass(frozen=True, eq=False)
-class Rotation:
-    """Bilinear rotation of a slice, as a sparse matrix and its transpose.
+class Rotation(Protocol):
+    """Bilinear rotation of slices, and its exact adjoint.
 
-    Each row of `forward` takes one sample (depth, bin) of the rotated slice from the four pixels
-    (y, x) around it; samples outside the slice are zero. `transposed` is its exact adjoint. All
-    slices of all volumes are rotated by one matrix product.
+    Each sample (depth, bin) of the rotated slice is a weighted sum of the four pixels (y, x)
+    around it; samples outside the slice are zero. All slices of all volumes are rotated together.
     """
 
-    forward: torch.Tensor
-    transposed: torch.Tensor
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        """Rotate columns (pixels, voxels) to rows (samples, voxels)."""
+
+    def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
+        """Add rows that are rotated back to columns."""
 
 
 def detector_rotation(
@@ -42,26 +45,62 @@ def detector_rotation(
     Returns
     -------
     Rotation
-        Matrices of size^2 x size^2 between rows (depth, bin) and columns (y, x); the depth rises
-        towards the detector.
+        Rotation between rows (depth, bin) and columns (y, x); the depth rises towards the
+        detector.
     """
-    matrix = _sampling(size, math.radians(angle_deg))
-    return Rotation(_on(matrix, device, dtype), _on(matrix.T, device, dtype))
+    pixels, weights = _corners(size, math.radians(angle_deg))
+    if device.type == "cpu":
+        return _CompiledRotation(pixels, weights.astype(torch.empty(0, dtype=dtype).numpy().dtype))
+    samples = np.repeat(np.arange(size**2), 4)
+    matrix = sparse.coo_array((weights.ravel(), (samples, pixels.ravel())), shape=(size**2,) * 2)
+    return _SparseRotation(_on(matrix, device, dtype), _on(matrix.T, device, dtype))
 
 
-def _sampling(size: int, angle: float) -> sparse.coo_array:
+@dataclass(frozen=True, eq=False)
+class _CompiledRotation:
+    """Rotation by compiled loops on the CPU; both arrays have the shape (samples, 4)."""
+
+    pixels: NDArray[np.int32]
+    weights: FloatArray
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        rows = torch.empty_like(columns)
+        gather(columns.numpy(), self.pixels, self.weights, rows.numpy())
+        return rows
+
+    def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
+        scatter(rows.numpy(), self.pixels, self.weights, columns.numpy())
+
+
+@dataclass(frozen=True, eq=False)
+class _SparseRotation:
+    """Rotation by a sparse matrix and its transpose on other devices."""
+
+    matrix: torch.Tensor
+    transposed: torch.Tensor
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        return self.matrix @ columns
+
+    def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
+        columns.add_(self.transposed @ rows)
+
+
+def _corners(size: int, angle: float) -> tuple[NDArray[np.int32], FloatArray]:
+    """Return the four pixels around each sample and their weights, which are 0 outside."""
     centre = (size - 1) / 2
     depth, bin_ = np.meshgrid(*2 * (np.arange(size) - centre,), indexing="ij")
     # Rounded, so that right angles map pixels to pixels exactly.
     x = np.round(depth * math.sin(angle) + bin_ * math.cos(angle) + centre, 9).ravel()
     y = np.round(-depth * math.cos(angle) + bin_ * math.sin(angle) + centre, 9).ravel()
-    row, row_weight = _neighbours(y)
-    column, column_weight = (a[:, None] for a in _neighbours(x))
-    weight = row_weight * column_weight
-    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size) & (weight > 0)
-    samples = np.broadcast_to(np.arange(size**2, dtype=np.int32), weight.shape)[inside]
-    pixels = (row * size + column)[inside]
-    return sparse.coo_array((weight[inside], (samples, pixels)), shape=(size**2, size**2))
+    row, row_weight = (a[:, None] for a in _neighbours(y))
+    column, column_weight = _neighbours(x)
+    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+    pixels, weights = np.where(inside, (row * size + column, row_weight * column_weight), 0)
+    return (
+        np.ascontiguousarray(pixels.reshape(4, -1).T, dtype=np.int32),
+        np.ascontiguousarray(weights.reshape(4, -1).T),
+    )
 
 
 def _neighbours(position: FloatArray) -> tuple[NDArray[np.int32], FloatArray]:

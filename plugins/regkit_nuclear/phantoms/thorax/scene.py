@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,6 @@ from regkit_nuclear.painting.shapes import (
     Field,
     Shape,
     as_field,
-    box_around,
-    corners_of,
     crop_grid,
     grid_points,
     intersection,
@@ -65,7 +64,7 @@ class Scene:
     @property
     def voxel_mm(self) -> float:
         """Width of the ramp at every surface: the edge of a cube of a voxel's volume."""
-        return float(np.prod(self.grid.spacing) ** (1 / 3))
+        return float(prod(self.grid.spacing) ** (1 / 3))
 
     def crop(self, box: Box) -> Scene:
         """Return the scene in a box as views: painting it paints the whole scene."""
@@ -82,8 +81,25 @@ class Scene:
 
     def box(self, low: ArrayLike, high: ArrayLike) -> Box:
         """Return the box of voxels between two corners in the frame."""
-        corners = corners_of(low, high) @ self.rotation.T + self.origin
-        return box_around(self.grid, corners, self.slack_mm + self.voxel_mm)
+        first, last = self._index_range(low, high)
+        end = np.subtract(self.grid.shape_zyx, 1)
+        starts, ends = (np.clip(edge, 0, end).astype(int).tolist() for edge in (first, last))
+        z, y, x = (slice(a, b + 1) for a, b in zip(starts, ends, strict=True))
+        return z, y, x
+
+    def sees(self, low: ArrayLike, high: ArrayLike) -> bool:
+        """Return whether voxels are between two corners in the frame."""
+        first, last = self._index_range(low, high)
+        return bool((last >= 0).all() and (first < self.grid.shape_zyx).all())
+
+    def _index_range(self, low: ArrayLike, high: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return the first and last index around a box of the frame, with a margin."""
+        middle, half = np.add(high, low) / 2, np.subtract(high, low) / 2
+        to_index = self.grid.inverse_affine[:3, :3]
+        centre = self.grid.to_index(self.rotation @ middle + self.origin)
+        margin = (self.slack_mm + self.voxel_mm) / np.asarray(self.grid.spacing[::-1])
+        reach = np.abs(to_index @ self.rotation) @ half + margin
+        return np.floor(centre - reach), np.ceil(centre + reach)
 
     def paint(
         self,
@@ -94,11 +110,15 @@ class Scene:
         uptake: float | Field | None = None,
     ) -> None:
         """Paint the inside of a surface with a soft edge; None leaves an image unchanged."""
-        fraction = occupancy(distance, self.voxel_mm)
-        if mu is not None:
-            _blend(self.mu[box], fraction, mu)
-        if uptake is not None:
-            _blend(self.activity[box], fraction, uptake)
+        inside = distance < self.voxel_mm / 2
+        if not inside.any():
+            return
+        fraction = occupancy(distance[inside], self.voxel_mm)
+        for image, value in ((self.mu[box], mu), (self.activity[box], uptake)):
+            if value is not None:
+                new = value[inside] if isinstance(value, np.ndarray) else value
+                old = image[inside]
+                image[inside] = old + fraction * (as_field(new) - old)
         if organ is not None:
             self.organs[box][distance < 0] = ORGANS[organ]
 
@@ -111,12 +131,10 @@ class Scene:
         within: tuple[Field, ...] = (),
     ) -> None:
         """Paint the part of a shape that is inside other surfaces, given over the whole scene."""
+        if not self.sees(*shape.bounds):
+            return
         box = self.box(*shape.bounds)
         distance = shape.distance(self.points.crop(box))
         for surface in within:
             distance = intersection(distance, surface[box])
         self.paint(box, distance, organ, mu, uptake)
-
-
-def _blend(image: Field, fraction: Field, value: float | Field) -> None:
-    image += fraction * (as_field(value) - image)
