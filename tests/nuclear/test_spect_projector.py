@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import Collimator, Orbit
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.resolution import depth_blur
+from regkit_nuclear.spect.rotation import SparseRotation, detector_rotation
 from spect_scenes import FIELD_MM, cylinder, disc, frame, point
 
 CPU = torch.device("cpu")
@@ -47,6 +48,39 @@ def test_back_is_the_exact_adjoint_of_forward(collimator, attenuated, dtype, tol
     there = (projector.forward(image).double() * projections).sum()
     back = (image.double() * projector.back(projections)).sum()
     assert abs(there - back) / there < tolerance
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_attenuation_that_is_not_kept_is_the_same(batch):
+    projector = Projector(frame(18, 7, 9.0), Orbit.full(5), dtype=torch.float64)
+    image, _ = random_pair(projector, batch)
+    image[:, :, :6] = 0
+    mu = 0.3 * image[:1].flip(1, 2)
+    kept, passing = (projector.attenuated_by(mu, keep=k).forward(image) for k in (True, False))
+    torch.testing.assert_close(passing, kept, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("angle", [0.0, 33.0, 215.0])
+def test_both_rotations_are_scipys_linear_interpolation(angle):
+    size = 15
+    slices = np.random.default_rng(2).random((size, size, 4))
+    depth, bin_ = np.mgrid[:size, :size] - (size - 1) / 2
+    sin, cos = np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))
+    at = np.array([-depth * cos + bin_ * sin, depth * sin + bin_ * cos]) + (size - 1) / 2
+    expected = [
+        map_coordinates(s, at, order=1, mode="grid-constant") for s in slices.T.swapaxes(1, 2)
+    ]
+    rows = torch.from_numpy(np.stack(expected, axis=-1).reshape(size**2, 4))
+    columns = torch.from_numpy(slices.reshape(size**2, 4))
+    compiled = detector_rotation(size, angle, CPU, torch.float64)
+    matrices = SparseRotation.of(compiled.pixels, compiled.weights, CPU, torch.float64)
+    for rotation in (compiled, matrices):
+        torch.testing.assert_close(rotation.forward(columns), rows, rtol=0, atol=1e-8)
+        back = torch.zeros_like(columns)
+        rotation.add_adjoint(rows, back)
+        torch.testing.assert_close(
+            (back * columns).sum(), (rows * rotation.forward(columns)).sum()
+        )
 
 
 def test_a_batch_and_a_choice_of_views_are_the_same_as_one_at_a_time():

@@ -55,3 +55,55 @@ def sum_following(planes: Any) -> None:
             value = row[i]
             row[i] = following[i] + value / 2
             following[i] += value
+
+
+@compiled
+def attenuated_sums(
+    source: Any, tissue: Any, pixels: Any, weights: Any, mixing: Any, step_cm: float
+) -> Any:
+    """Rotate and attenuate a source, and mix its planes: all of a view that needs the volume.
+
+    Where nothing is emitted no attenuation is computed, and no plane is written.
+
+    Parameters
+    ----------
+    source, tissue
+        Activity and attenuation in 1/cm, shape (pixels, voxels).
+    pixels, weights
+        Parameters of `gather`; samples are depths times bins.
+    mixing
+        Weights of the planes, shape (filters, depths).
+    step_cm
+        Distance between planes.
+
+    Returns
+    -------
+    numpy.ndarray
+        Mixed planes, shape (filters, bins, voxels).
+    """
+    filters, size = mixing.shape
+    row, path = np.empty_like(source[0]), np.empty_like(source[0])
+    following = np.empty_like(source[0])
+    sums = np.zeros((filters, size, source.shape[1]), source.dtype)
+    for bin_ in range(size):
+        following[:] = 0
+        for depth in range(size - 1, -1, -1):
+            sample = depth * size + bin_
+            near, shares = pixels[sample : sample + 1], weights[sample : sample + 1]
+            gather(tissue, near, shares, path.reshape(1, -1))
+            gather(source, near, shares, row.reshape(1, -1))
+            emits = False
+            for i in range(row.shape[0]):
+                mu = path[i]
+                path[i] = following[i] + mu / 2
+                following[i] += mu
+                emits |= row[i] != 0
+            if emits:
+                for i in range(row.shape[0]):
+                    if row[i] != 0:
+                        row[i] *= np.exp(-step_cm * path[i])
+                for number in range(filters):
+                    to, weight = sums[number, bin_], mixing[number, depth]
+                    for i in range(row.shape[0]):
+                        to[i] += weight * row[i]
+    return sums

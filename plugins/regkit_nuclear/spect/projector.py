@@ -14,7 +14,7 @@ from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit, check_axial
 from regkit_nuclear.spect.loops import sum_following
 from regkit_nuclear.spect.resolution import DepthBlur, depth_blur, no_blur
-from regkit_nuclear.spect.rotation import Rotation, detector_rotation
+from regkit_nuclear.spect.rotation import CompiledRotation, Rotation, detector_rotation
 
 MM_PER_CM = 10.0
 # Slices are processed in parts of about this many voxels, so that a part stays in the processor's
@@ -65,6 +65,7 @@ class Projector:
         self.grid, self.orbit, self.collimator = grid, orbit, collimator
         self.device, self.dtype = torch.device(device), dtype
         self._size = grid.shape_zyx[2]
+        self._step_cm = grid.spacing[0] / MM_PER_CM
         self._part = PART_VOXELS // self._size**2 or 1
         if self.device.type != "cpu":
             self._part = grid.shape_zyx[0]
@@ -128,12 +129,19 @@ class Projector:
 
     def _project(self, parts: list[torch.Tensor], view: int) -> torch.Tensor:
         """Project the parts of images to (bin, batch, z)."""
-        sums = []
-        for number, part in enumerate(parts):
-            rotated = self._rotation(view).forward(part.flatten(1))
-            planes = rotated.view(self._size, self._size, *part.shape[1:])
-            sums.append(self._blur.mix(self._attenuate(planes, view, number)))
+        sums = [self._mixed(part, view, number) for number, part in enumerate(parts)]
         return self._blur.filter(torch.cat(sums, dim=-1))
+
+    def _mixed(self, part: torch.Tensor, view: int, number: int) -> torch.Tensor:
+        """Rotate, attenuate and mix a part of images to (filters, bin, batch, z)."""
+        rotation = self._rotation(view)
+        columns = part.flatten(1)
+        if self._mu and not self._keeps and isinstance(rotation, CompiledRotation):
+            mu = self._mu[number].expand(part.shape).flatten(1)
+            sums = rotation.attenuated_sums(columns, mu, self._blur.mixing, self._step_cm)
+            return sums.view(*sums.shape[:2], *part.shape[1:])
+        planes = rotation.forward(columns).view(self._size, self._size, *part.shape[1:])
+        return self._blur.mix(self._attenuate(planes, view, number))
 
     def _add_backprojection(
         self, totals: list[torch.Tensor], projection: torch.Tensor, view: int
@@ -154,8 +162,7 @@ class Projector:
             return self._factors[view, number]
         mu = self._mu[number]
         rotated = self._rotation(view).forward(mu.flatten(1))
-        step_cm = self.grid.spacing[0] / MM_PER_CM
-        factor = _sum_to_detector(rotated.view(self._size, -1)).mul_(-step_cm).exp_()
+        factor = _sum_to_detector(rotated.view(self._size, -1)).mul_(-self._step_cm).exp_()
         factor = factor.view(self._size, self._size, *mu.shape[1:])
         if self._keeps:
             self._factors[view, number] = factor

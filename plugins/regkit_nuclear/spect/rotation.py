@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from regkit.geometry.grid import FloatArray
-from regkit_nuclear.spect.loops import gather, scatter
+from regkit_nuclear.spect.loops import attenuated_sums, gather, scatter
 
 
 class Rotation(Protocol):
@@ -50,39 +50,63 @@ def detector_rotation(
     """
     pixels, weights = _corners(size, math.radians(angle_deg))
     if device.type == "cpu":
-        return _CompiledRotation(pixels, weights.astype(torch.empty(0, dtype=dtype).numpy().dtype))
-    samples = np.repeat(np.arange(size**2), 4)
-    matrix = sparse.coo_array((weights.ravel(), (samples, pixels.ravel())), shape=(size**2,) * 2)
-    return _SparseRotation(_on(matrix, device, dtype), _on(matrix.T, device, dtype))
+        return CompiledRotation(pixels, weights.astype(torch.empty(0, dtype=dtype).numpy().dtype))
+    return SparseRotation.of(pixels, weights, device, dtype)
 
 
 @dataclass(frozen=True, eq=False)
-class _CompiledRotation:
+class CompiledRotation:
     """Rotation by compiled loops on the CPU; both arrays have the shape (samples, 4)."""
 
     pixels: NDArray[np.int32]
     weights: FloatArray
 
     def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        """Rotate columns (pixels, voxels) to rows (samples, voxels)."""
         rows = torch.empty_like(columns)
         gather(columns.numpy(), self.pixels, self.weights, rows.numpy())
         return rows
 
     def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
+        """Add rows that are rotated back to columns."""
         scatter(rows.numpy(), self.pixels, self.weights, columns.numpy())
+
+    def attenuated_sums(
+        self, source: torch.Tensor, mu: torch.Tensor, mixing: torch.Tensor, step_cm: float
+    ) -> torch.Tensor:
+        """Rotate and attenuate columns and mix their planes to (filters, bins, voxels)."""
+        arrays = (source.numpy(), mu.numpy(), self.pixels, self.weights, mixing.numpy())
+        return torch.from_numpy(attenuated_sums(*arrays, step_cm))
 
 
 @dataclass(frozen=True, eq=False)
-class _SparseRotation:
+class SparseRotation:
     """Rotation by a sparse matrix and its transpose on other devices."""
 
     matrix: torch.Tensor
     transposed: torch.Tensor
 
+    @classmethod
+    def of(
+        cls,
+        pixels: NDArray[np.int32],
+        weights: FloatArray,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> SparseRotation:
+        """Make the matrices from the pixels of each sample and their weights, (samples, 4)."""
+        count = len(pixels)
+        samples = np.repeat(np.arange(count), 4)
+        entries = (weights.ravel(), (samples, pixels.ravel()))
+        matrix = sparse.coo_array(entries, shape=(count, count))
+        return cls(_on(matrix, device, dtype), _on(matrix.T, device, dtype))
+
     def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        """Rotate columns (pixels, voxels) to rows (samples, voxels)."""
         return self.matrix @ columns
 
     def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
+        """Add rows that are rotated back to columns."""
         columns.add_(self.transposed @ rows)
 
 
