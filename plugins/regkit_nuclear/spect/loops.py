@@ -10,7 +10,7 @@ from regkit.compiled import compiled
 
 
 @compiled
-def gather(columns: Any, pixels: Any, weights: Any, out: Any) -> None:
+def gather_rows(columns: Any, pixels: Any, weights: Any, out: Any) -> None:
     """Set each row of `out` to the weighted sum of four rows.
 
     Parameters
@@ -32,8 +32,8 @@ def gather(columns: Any, pixels: Any, weights: Any, out: Any) -> None:
 
 
 @compiled
-def scatter(rows: Any, pixels: Any, weights: Any, columns: Any) -> None:
-    """Add each row to four columns with its weights: the exact adjoint of `gather`."""
+def scatter_rows(rows: Any, pixels: Any, weights: Any, columns: Any) -> None:
+    """Add each row to four columns with its weights: the exact adjoint of `gather_rows`."""
     for sample in range(rows.shape[0]):
         row = rows[sample]
         for corner in range(4):
@@ -70,7 +70,7 @@ def attenuated_sums(
     source, tissue
         Activity and attenuation in 1/cm, shape (pixels, voxels).
     pixels, weights
-        Parameters of `gather`; samples are depths times bins.
+        Parameters of `gather_rows`; samples are depths times bins.
     mixing
         Weights of the planes, shape (filters, depths).
     step_cm
@@ -90,8 +90,8 @@ def attenuated_sums(
         for depth in range(size - 1, -1, -1):
             sample = depth * size + bin_
             near, shares = pixels[sample : sample + 1], weights[sample : sample + 1]
-            gather(tissue, near, shares, path.reshape(1, -1))
-            gather(source, near, shares, row.reshape(1, -1))
+            gather_rows(tissue, near, shares, path.reshape(1, -1))
+            gather_rows(source, near, shares, row.reshape(1, -1))
             emits = False
             for i in range(row.shape[0]):
                 mu = path[i]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from regkit.geometry.grid import FloatArray
-from regkit_nuclear.spect.loops import attenuated_sums, gather, scatter
+from regkit_nuclear.spect.loops import attenuated_sums, gather_rows, scatter_rows
 
 
 class Rotation(Protocol):
@@ -64,12 +64,12 @@ class CompiledRotation:
     def forward(self, columns: torch.Tensor) -> torch.Tensor:
         """Rotate columns (pixels, voxels) to rows (samples, voxels)."""
         rows = torch.empty_like(columns)
-        gather(columns.numpy(), self.pixels, self.weights, rows.numpy())
+        gather_rows(columns.numpy(), self.pixels, self.weights, rows.numpy())
         return rows
 
     def add_adjoint(self, rows: torch.Tensor, columns: torch.Tensor) -> None:
         """Add rows that are rotated back to columns."""
-        scatter(rows.numpy(), self.pixels, self.weights, columns.numpy())
+        scatter_rows(rows.numpy(), self.pixels, self.weights, columns.numpy())
 
     def attenuated_sums(
         self, source: torch.Tensor, mu: torch.Tensor, mixing: torch.Tensor, step_cm: float
