@@ -41,8 +41,9 @@ EQUAL_RATIO = 0.95
 CLUSTER_VOXELS = 4
 # With a second score of at least this relative to the best, extended starts are tried as well.
 AMBIGUOUS_RATIO = 0.87
-# Largest number of evaluations of a search at a level; length of the step that ends the last one.
-MAX_EVALUATIONS = 60
+# Largest number of evaluations of a search at the last level and at each one before it, where
+# rough is enough; length of the step that ends the last one.
+MAX_EVALUATIONS, COARSE_EVALUATIONS = 60, 20
 MIN_STEP_MM = 0.01
 # Factor by which levels above the finest have fewer sample points, as has the comparison of the
 # candidates at the finest.
@@ -234,9 +235,11 @@ class MultiStartSearch:
             settings.threads,
         )
         self.finest = measure
-        until = MIN_STEP_MM if reduction == 1 else spacing / 30
+        exact = reduction == 1
+        until = MIN_STEP_MM if exact else spacing / 30
+        most = MAX_EVALUATIONS if exact else COARSE_EVALUATIONS
         objective = with_stretch_prior(measure, motion, self.images)
-        peaks = maximize(objective, motion, maps, spacing / 2, until, MAX_EVALUATIONS)
+        peaks = maximize(objective, motion, maps, spacing / 2, until, most)
         if objective is not measure:
             peaks = replace(peaks, values=measure.values(peaks.maps))
         found = self._cluster(measure, peaks, CLUSTER_VOXELS * spacing if last else spacing)
