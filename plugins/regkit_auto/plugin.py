@@ -15,5 +15,6 @@ def regkit_methods() -> Iterable[MethodSpec]:
             summary="the best method known for the pair, refined; a good start is kept",
             supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
             requires={"numba": "numba"},
+            searches_everywhere=True,
         ),
     )

@@ -68,6 +68,9 @@ class MethodSpec(Spec):
     initializer
         True for a fast and robust method whose result is a good initial transform:
         ``--init auto`` considers it.
+    searches_everywhere
+        True for a method that searches all rotations and shifts itself: ``--init auto`` keeps the
+        headers for it where they make sense.
     specialty
         Pairs of modalities, fixed and moving, for which it is the best of its package and the
         method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`.
@@ -81,6 +84,7 @@ class MethodSpec(Spec):
     weights: str = ""
     trainer: str = ""
     initializer: bool = False
+    searches_everywhere: bool = False
     specialty: frozenset[tuple[str, str]] = frozenset()
 
 

@@ -137,3 +137,23 @@ def test_words_and_files_are_told_apart():
 
 def test_a_given_initial_is_not_used():
     assert initial_transform("identity", small_pair(initial=MOTION)) == IDENTITY
+
+
+def test_a_method_that_searches_everywhere_starts_from_sensible_headers(monkeypatch):
+    def never(*_):
+        raise AssertionError("nothing needs to be compared")
+
+    pair = small_pair(IDENTITY)
+    monkeypatch.setattr("regkit.registration.initialization.automatic_start", never)
+    chosen = choose_start(pair, expression="fast-mi,auto+iso")
+    assert chosen.transform == IDENTITY
+    assert chosen.reason.startswith("headers: the method searches everywhere")
+    with pytest.raises(AssertionError, match="nothing needs"):
+        choose_start(pair, expression="fast-mi,mi")
+
+
+def test_headers_that_show_nothing_in_common_are_no_start_for_any_method():
+    there = small_pair()
+    pair = dataclasses.replace(there, moving=there.moving.with_array(there.moving.array, FAR))
+    chosen = choose_start(pair, expression="fast-mi")
+    assert not chosen.reason.startswith("headers: the method searches")

@@ -46,6 +46,26 @@ class AutomaticStart:
     reason: str
 
 
+def sensible_headers(pair: Pair) -> AutomaticStart | None:
+    """Return the headers as a start if they show enough of the smaller body in both images.
+
+    Enough for a method that searches all rotations and shifts from there.
+
+    Parameters
+    ----------
+    pair
+        The images and masks.
+    """
+    overlap = _Comparison.of(pair).overlap(IDENTITY)
+    if overlap < SENSIBLE_OVERLAP:
+        return None
+    return AutomaticStart(
+        IDENTITY,
+        "headers: the method searches everywhere, and they show "
+        f"{overlap:.0%} of the smaller body in both images",
+    )
+
+
 def automatic_start(pair: Pair, candidates: Mapping[str, Transform]) -> AutomaticStart:
     """Choose an initial transform; the headers are kept unless another is better for sure.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registrar import Pair
-from regkit.registration.automatic_start import AutomaticStart, automatic_start
+from regkit.registration.automatic_start import AutomaticStart, automatic_start, sensible_headers
 from regkit.registration.input_checks import check_images
 from regkit.registration.known_regions import known_pair
 from regkit.registration.pipeline import build_method, method_names
@@ -40,7 +40,9 @@ def align_centers(pair: Pair) -> AffineTransform:
     return AffineTransform.shift(np.subtract(pair.moving.grid.centre, pair.fixed.grid.centre))
 
 
-def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -> Transform:
+def initial_transform(
+    word: str, pair: Pair, registry: Registry | None = None, expression: str = ""
+) -> Transform:
     """Compute the initial transform that a word names.
 
     Parameters
@@ -54,6 +56,8 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
         The images; its own `initial` is ignored.
     registry
         Source of the methods; the environment's own by default.
+    expression
+        Expression of the methods that will start there; see `choose_start`.
     """
     pair = replace(pair, initial=None)
     if word == "identity":
@@ -62,10 +66,12 @@ def initial_transform(word: str, pair: Pair, registry: Registry | None = None) -
         return align_centers(pair)
     if word != "auto":
         return _by_method(word, replace(pair, initial=align_centers(pair)), registry)
-    return choose_start(pair, registry).transform
+    return choose_start(pair, registry, expression).transform
 
 
-def choose_start(pair: Pair, registry: Registry | None = None) -> AutomaticStart:
+def choose_start(
+    pair: Pair, registry: Registry | None = None, expression: str = ""
+) -> AutomaticStart:
     """Choose the initial transform ``auto``, and log the choice.
 
     Parameters
@@ -74,18 +80,34 @@ def choose_start(pair: Pair, registry: Registry | None = None) -> AutomaticStart
         The images; its own `initial` is ignored, and the fields of view need not overlap.
     registry
         Source of the methods; the environment's own by default.
+    expression
+        Expression of the methods that start there; one that searches everywhere starts from the
+        headers where these make sense. Empty if it is not known.
     """
     check_images(pair)
     pair = replace(pair, initial=None)
+    headers = sensible_headers(known_pair(pair).pair) if _searches(expression, registry) else None
+    chosen = headers or _compared_starts(pair, registry)
+    logger.info("start: %s", chosen.reason)
+    return chosen
+
+
+def _searches(expression: str, registry: Registry | None) -> bool:
+    """Return whether every chain begins with a method that searches everywhere."""
+    found = registry or default_registry()
+    first = [chain.partition("+")[0].strip() for chain in expression.split(",")]
+    return all(name and found.method(name).spec.searches_everywhere for name in first)
+
+
+def _compared_starts(pair: Pair, registry: Registry | None) -> AutomaticStart:
+    """Compare the headers with the centers and with every declared initializer."""
     # A part that one mask marks must not be laid on all that the other image shows.
     both = pair.fixed_mask is not None and pair.moving_mask is not None
     whole = pair if both else replace(pair, fixed_mask=None, moving_mask=None)
     pair, whole = known_pair(pair).pair, known_pair(whole).pair
     candidates: dict[str, Transform] = {"centre": align_centers(pair)}
     candidates |= {name: _by_method(name, whole, registry) for name in _declared(registry)}
-    chosen = automatic_start(pair, candidates)
-    logger.info("start: %s", chosen.reason)
-    return chosen
+    return automatic_start(pair, candidates)
 
 
 def default_initializer(expression: str, registry: Registry | None = None) -> str:

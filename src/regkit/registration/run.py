@@ -172,7 +172,7 @@ def register(
     pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
     if initial is None:
         word = default_initializer(method) if init == "auto" else init
-        pair = replace(pair, initial=initial_transform(word, pair))
+        pair = replace(pair, initial=initial_transform(word, pair, expression=method))
     return run(registrar, pair, method, check_inverse)
 
 

@@ -255,7 +255,7 @@ def _initialized(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair,
         if request.init_format:
             raise ParameterError(f"--from needs a transform file as --init, got '{init}'")
         if init == "auto":
-            chosen = choose_start(pair, registry)
+            chosen = choose_start(pair, registry, request.method)
             return replace(pair, initial=chosen.transform), chosen.reason
         return replace(pair, initial=initial_transform(init, pair, registry)), ""
     if not file.is_file():
