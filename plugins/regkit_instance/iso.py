@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,18 @@ from regkit.registrar import Estimate, Pair
 from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.parameters import check_ranges
 
-MeasureName = Literal["mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"]
+MeasureName = Literal[
+    "auto", "mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"
+]
+# What `auto` takes for a pair of modalities; all others get `OTHERWISE`. Chosen on four thighs in
+# PET and CT and in MR and CT (the rows `chosen` of benchmarks/refinements.py; the other four are
+# reported), and on two simulated whole bodies in PET and CT.
+BEST_MEASURES: Mapping[frozenset[str], MeasureName] = {
+    frozenset({"pet", "ct"}): "mi-mind",
+    frozenset({"mr", "ct"}): "mind",
+}
+OTHERWISE: MeasureName = "mi-ngf"
+CPU_MEASURES = ("mind", "mi-mind")
 
 
 @dataclass(frozen=True)
@@ -24,14 +36,16 @@ class InstanceOptimization:
     Parameters
     ----------
     measure
-        Similarity measure: mutual information (``mi``), normalized mutual information (``nmi``),
-        correlation ratio in both directions (``cr``), the same in patches (``local-cr``), squared
-        correlation coefficient in patches (``lncc``), normalized gradient fields (``ngf``),
-        mutual information and gradient fields together (``mi-ngf``), whose edges counteract the
-        bias of mutual information by attenuation, squared differences of self-similarity
-        descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
-        doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual information less that of
-        these differences (``mi-mind``).
+        Similarity measure: ``auto``, which is ``mi-mind`` for PET and CT, ``mind`` for MR and CT
+        (chosen on four real thighs, reported on four others, by benchmarks/refinements.py), and
+        ``mi-ngf`` for all other pairs, unknown modalities, a GPU and ``paper``; mutual information
+        (``mi``), normalized mutual information (``nmi``), correlation ratio in both directions
+        (``cr``), the same in patches (``local-cr``), squared correlation coefficient in patches
+        (``lncc``), normalized gradient fields (``ngf``), mutual information and gradient fields
+        together (``mi-ngf``), whose edges counteract the bias of mutual information by
+        attenuation, squared differences of self-similarity descriptors (``mind``: MIND-SSC,
+        Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual
+        information less that of these differences (``mi-mind``).
     model
         Transform model of the correction: ``rigid``, ``similarity`` or ``affine``. With ``fast``,
         the last two have a prior on stretches; see `regkit_instance.stretch_prior`.
@@ -42,8 +56,8 @@ class InstanceOptimization:
     levels
         Number of resolution levels of ``fast``, each twice as coarse as the next.
     finest_mm
-        Spacing of the finest level in mm; 0 chooses it by voxel size and field of view, and for
-        ``mind`` and ``mi-mind`` not finer than 3 mm, or 2 % of a field of view below 130 mm.
+        Spacing of the finest level in mm; 0 chooses it by voxel size and field of view, not
+        finer than 3 mm for ``mind`` and 2 mm for ``mi-mind``, or 2.3 % of a small field of view.
     samples
         Number of sample points of the fixed image, for ``fast``; of descriptors, 30 % of it.
     bins
@@ -62,7 +76,7 @@ class InstanceOptimization:
         counts.
     """
 
-    measure: MeasureName = "mi-ngf"
+    measure: MeasureName = "auto"
     model: Literal["rigid", "similarity", "affine"] = "rigid"
     preset: Literal["fast", "paper"] = "fast"
     levels: int = 3
@@ -86,7 +100,7 @@ class InstanceOptimization:
             seed=(0, 2**31),
         )
         check_device_name(self.device)
-        if self.measure in {"mind", "mi-mind"} and (is_gpu(self.device) or self.preset == "paper"):
+        if self.measure in CPU_MEASURES and not self._has_every_measure:
             where = "preset 'paper'" if self.preset == "paper" else f"device '{self.device}'"
             raise ParameterError(
                 f"measure '{self.measure}' has compiled loops for the CPU only; {where} takes "
@@ -101,7 +115,7 @@ class InstanceOptimization:
         from regkit_instance.refinement import RefinementSettings, refine  # noqa: PLC0415 - loads numba
 
         settings = RefinementSettings(
-            self.measure,
+            self._measure_for(pair),
             self.model,
             self.levels,
             self.samples,
@@ -115,4 +129,16 @@ class InstanceOptimization:
     def _as_published(self, pair: Pair) -> Estimate:
         from regkit_instance.torch_backend.chen2024 import refine_chen2024  # noqa: PLC0415 - loads torch
 
-        return refine_chen2024(pair, self.measure, self.model, self.rate, self.device)
+        return refine_chen2024(pair, self._measure_for(pair), self.model, self.rate, self.device)
+
+    def _measure_for(self, pair: Pair) -> MeasureName:
+        if self.measure != "auto":
+            return self.measure
+        if not self._has_every_measure:
+            return OTHERWISE
+        modalities = frozenset({pair.fixed.modality, pair.moving.modality})
+        return BEST_MEASURES.get(modalities, OTHERWISE)
+
+    @property
+    def _has_every_measure(self) -> bool:
+        return self.preset == "fast" and not is_gpu(self.device)

@@ -19,18 +19,18 @@ from regkit_instance.self_similarity import DescribedPair, LogRatio
 if TYPE_CHECKING:
     import torch
 
-# Measures of all sample points together, not of patches or gradients; measures of descriptors.
+# Measures of all sample points together, not of patches or gradients.
 GLOBAL_MEASURES = ("mi", "nmi", "cr")
-DESCRIPTOR_MEASURES = ("mind", "mi-mind")
+# Measures of descriptors, and their finest level in mm: neighborhoods of finer voxels show noise,
+# mutual information gains by them. In a small field of view it is at most this fraction of that:
+# 2 mm for the simulated prostates of `mr-us`. Chosen by hand.
+DESCRIPTOR_MEASURES = {"mind": 3.0, "mi-mind": 2.0}
+DESCRIPTOR_FIELD_FRACTION = 0.023
 # Side of a patch in points. Chosen by hand.
 PATCH_SIDE = 7
 # Descriptors for each sample point of intensities, of which twelve tell as much: 12,000 of 40,000.
 # Above the finest level, which has more voxels, a part of them. Chosen by hand.
 DESCRIPTOR_FRACTION, COARSE_FRACTION = 0.3, 0.25
-
-# Finest level of descriptors, for neighborhoods of finer voxels show noise: 3 mm, or this fraction
-# of a small field of view: 2 mm for the simulated prostates of `mr-us`. Chosen by hand.
-DESCRIPTOR_MM, DESCRIPTOR_FIELD_FRACTION = 3.0, 0.023
 
 # The measure of maps near a reference (3, 4), to be maximized from starts (B, 3, 4).
 MeasureNear: TypeAlias = Callable[[FloatArray, FloatArray], Measure]
@@ -40,7 +40,8 @@ def finest_spacing_mm(name: str, pair: Pair) -> float:
     """Return the spacing in mm of the finest level of a measure; 0 for the usual one."""
     if name not in DESCRIPTOR_MEASURES:
         return 0.0
-    coarser = min(DESCRIPTOR_MM, DESCRIPTOR_FIELD_FRACTION * max(pair.fixed.grid.extent))
+    part = DESCRIPTOR_FIELD_FRACTION * max(pair.fixed.grid.extent)
+    coarser = min(DESCRIPTOR_MEASURES[name], part)
     return max(spacings_mm(pair.fixed.grid, pair.moving.grid, 1)[0], coarser)
 
 

@@ -32,6 +32,15 @@ def regkit_methods() -> Iterable[MethodSpec]:
             reference="Roche et al. 1998, doi:10.1007/BFb0056301",
         ),
         MethodSpec(
+            name="mind",
+            target="regkit_instance.iso:InstanceOptimization",
+            summary="self-similarity descriptors, from 13 starts near the initial transform",
+            supports=INPUTS,
+            requires=NUMBA,
+            preset={"measure": "mind", "starts": 13},
+            reference="Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24",
+        ),
+        MethodSpec(
             name="iso",
             target="regkit_instance.iso:InstanceOptimization",
             summary="refinement of another method's result (moments+iso) by one of nine measures",

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.interpolation import interpolate_mapped
@@ -191,6 +190,8 @@ class DescribedPair:
 
 def _points_near_body(images: PreparedPair, count: int) -> FloatArray:
     """Return at most `count` points spread evenly in the body and its surroundings, LPS mm."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
     pair, body = images.pair, images.body
     points = spread_points(pair, body, MARGIN_MM, CANDIDATES * count, images.seed)
     points = points[in_mask(pair, points)]

@@ -97,7 +97,7 @@ def test_an_affine_motion_needs_the_affine_model() -> None:
     truth = AffineTransform.about(linear, (6, -5, 8), (0, 0, 0))
     pair = small_pair(truth, initial=NEAR)
     errors = {
-        model: _error_mm(InstanceOptimization(model=model).register(pair).transform, truth)
+        model: _error_mm(InstanceOptimization("mi-ngf", model).register(pair).transform, truth)
         for model in ("rigid", "affine")
     }
     assert errors["affine"] < 2 < min(errors["rigid"], _error_mm(pair.start, truth))
@@ -138,6 +138,26 @@ def test_masks_that_never_meet_are_told(measure: str) -> None:
     pair = Pair(pair.fixed, pair.moving, LabelMap(here, SMALL), LabelMap(there, SMALL))
     with pytest.raises(RegistrationError, match="too little of the fixed image maps inside"):
         InstanceOptimization(measure).register(pair)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "moving", "measure"),
+    [
+        ("pet", "ct", "mi-mind"),
+        ("ct", "mr", "mind"),
+        ("spect", "mu", "mi-ngf"),
+        ("mr", "us", "mi-ngf"),
+        ("", "", "mi-ngf"),
+    ],
+)
+def test_the_measure_follows_the_modalities(fixed: str, moving: str, measure: str) -> None:
+    pair = small_pair(initial=MOTION @ NEAR)
+    pair = dataclasses.replace(
+        pair,
+        fixed=Volume(pair.fixed.array, SMALL, fixed),
+        moving=Volume(pair.moving.array, SMALL, moving),
+    )
+    assert InstanceOptimization(samples=2000).register(pair).diagnostics["measure"] == measure
 
 
 @pytest.mark.parametrize(
