@@ -15,10 +15,10 @@ MeasureName = Literal[
     "auto", "mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"
 ]
 # What `auto` takes for a pair of modalities; all others get `OTHERWISE`. Chosen on four thighs in
-# PET and CT and in MR and CT (the rows `chosen` of benchmarks/refinements.py; the other four are
-# reported), and on two simulated whole bodies in PET and CT.
+# PET and CT and in MR and CT, the rows `chosen` of benchmarks/refinements.py; the other four are
+# reported.
 BEST_MEASURES: Mapping[frozenset[str], MeasureName] = {
-    frozenset({"pet", "ct"}): "mi-mind",
+    frozenset({"pet", "ct"}): "mind",
     frozenset({"mr", "ct"}): "mind",
 }
 OTHERWISE: MeasureName = "mi-ngf"
@@ -36,9 +36,9 @@ class InstanceOptimization:
     Parameters
     ----------
     measure
-        Similarity measure: ``auto``, which is ``mi-mind`` for PET and CT, ``mind`` for MR and CT
-        (chosen on four real thighs, reported on four others, by benchmarks/refinements.py), and
-        ``mi-ngf`` for all other pairs, unknown modalities, a GPU and ``paper``; mutual information
+        Similarity measure: ``auto``, which is ``mind`` for PET and CT and for MR and CT (chosen on
+        four real thighs, reported on four others, by benchmarks/refinements.py), and ``mi-ngf``
+        for all other pairs, unknown modalities, a GPU and ``paper``; mutual information
         (``mi``), normalized mutual information (``nmi``), correlation ratio in both directions
         (``cr``), the same in patches (``local-cr``), squared correlation coefficient in patches
         (``lncc``), normalized gradient fields (``ngf``), mutual information and gradient fields

@@ -143,7 +143,7 @@ def test_masks_that_never_meet_are_told(measure: str) -> None:
 @pytest.mark.parametrize(
     ("fixed", "moving", "measure"),
     [
-        ("pet", "ct", "mi-mind"),
+        ("pet", "ct", "mind"),
         ("ct", "mr", "mind"),
         ("spect", "mu", "mi-ngf"),
         ("mr", "us", "mi-ngf"),
