@@ -24,7 +24,7 @@ from regkit_instance.numba_backend.self_similarity import (
     DISTANCE,
     PAIRS,
     SUPPORT,
-    describe,
+    describe_neighborhoods,
     look_up_descriptors,
     squared_differences,
 )
@@ -125,8 +125,10 @@ class DescribedPair:
 
     Parameters
     ----------
-    positions, wanted
-        As for `DescriptorMeasure`.
+    positions
+        Fixed points, mm about the body's centre, shape (3, N), float32.
+    wanted
+        Descriptors of the fixed image there, shape (N, C), float32.
     axes
         Linear part of the initial transform, which turns the axes of the fixed image.
     level
@@ -224,7 +226,7 @@ def _described(
     to_index = _followed(level.to_index(origin), (frame @ grid.affine)[:3])
     values = interpolate_mapped(level.array, to_index[None], index)
     descriptors = np.empty((*grid.shape_zyx, CHANNELS), np.float32)
-    describe(values.reshape(shape), DISTANCE * PAIRS, descriptors)
+    describe_neighborhoods(values.reshape(shape), DISTANCE * PAIRS, descriptors)
     return descriptors
 
 

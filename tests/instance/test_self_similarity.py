@@ -14,7 +14,12 @@ from regkit_instance.iso import InstanceOptimization
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 from regkit_instance.nearby_starts import nearby_starts
-from regkit_instance.numba_backend.self_similarity import DISTANCE, PAIRS, SUPPORT, describe
+from regkit_instance.numba_backend.self_similarity import (
+    DISTANCE,
+    PAIRS,
+    SUPPORT,
+    describe_neighborhoods,
+)
 from regkit_instance.optimizer import maximize
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.self_similarity import DescribedPair, DescriptorMeasure, LogRatio
@@ -28,7 +33,7 @@ def described(image: np.ndarray) -> np.ndarray:
     """Return the descriptors of an image but for its border."""
     shape = [n - 2 * SUPPORT for n in image.shape]
     found = np.empty((*shape, len(PAIRS)), np.float32)
-    describe(image.astype(np.float32), DISTANCE * PAIRS, found)
+    describe_neighborhoods(image.astype(np.float32), DISTANCE * PAIRS, found)
     return found
 
 

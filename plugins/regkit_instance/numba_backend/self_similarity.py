@@ -33,7 +33,7 @@ MIN_NOISE = 1e-10
 
 
 @compiled
-def describe(image: Any, pairs: Any, descriptors: Any) -> None:
+def describe_neighborhoods(image: Any, pairs: Any, descriptors: Any) -> None:
     """Fill in the descriptor of every voxel that has `SUPPORT` voxels on every side.
 
     A channel is exp(-D / V): D is the mean squared difference of two patches, less the smallest
