@@ -37,7 +37,8 @@ from regkit_instance.torch_backend.point_sampler import PointSampler
 pytestmark = pytest.mark.registration
 
 SLOW = pytest.param("local-cr", marks=pytest.mark.slow)
-MEASURES = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", "mind", "mi-mind", SLOW)
+PUBLISHED = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf", SLOW)
+MEASURES = (*PUBLISHED, "mind", "mi-mind")
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))
 NEAR = rigid((2.0, -2.0, 1.5), (5.0, -4.0, 3.0))
 
@@ -130,7 +131,7 @@ def test_it_is_a_stage_of_a_pipeline() -> None:
     assert json.loads(json.dumps(dict(estimate.diagnostics)))["measure"] == "cr"
 
 
-@pytest.mark.parametrize("measure", ["mi", "lncc", "ngf"])
+@pytest.mark.parametrize("measure", ["mi", "lncc", "ngf", "mind"])
 def test_masks_that_never_meet_are_told(measure: str) -> None:
     here, there = np.zeros((2, *SMALL.shape_zyx), dtype=np.uint8)
     here[2:10], there[-10:-2] = 1, 1
@@ -209,7 +210,7 @@ class TestPaper:
         monkeypatch.setattr(published, "FACTORS", (4, 2, 1))
         monkeypatch.setattr(published, "ITERATIONS", (60, 30, 5))
 
-    @pytest.mark.parametrize("measure", MEASURES)
+    @pytest.mark.parametrize("measure", PUBLISHED)
     def test_every_measure_comes_closer(self, measure: str) -> None:
         problem = phantom_pairs.oblique()
         near = AffineTransform.about(rigid((2, -2, 1)).matrix[:3, :3], (5, -4, 3), problem.centre)
