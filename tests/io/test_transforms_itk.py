@@ -27,6 +27,21 @@ def test_simpleitk_maps_points_through_our_files_alike(tmp_path_factory, name, t
     np.testing.assert_allclose(transform.map_points(points), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_text_of_a_linear_transform_is_that_of_simpleitk(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    matrix = np.eye(4)
+    matrix[:3] += rng.normal(size=(3, 4)) * 10.0 ** rng.integers(-12, 24, size=(3, 4))
+    matrix[:3] = matrix[:3] if seed % 3 else np.round(rng.normal(size=(3, 4)), 1)
+    matrix[:3, :3] += 0.25 * np.eye(3)
+    judge = sitk.AffineTransform(3)
+    judge.SetMatrix(matrix[:3, :3].ravel().tolist())
+    judge.SetTranslation(matrix[:3, 3].tolist())
+    sitk.WriteTransform(judge, str(tmp_path / "judge.tfm"))
+    write_transform(AffineTransform(matrix), tmp_path / "ours.tfm")
+    assert (tmp_path / "ours.tfm").read_bytes() == (tmp_path / "judge.tfm").read_bytes()
+
+
 @given(transform=affines(), points=POINTS)
 def test_ants_files_are_what_simpleitk_reads(tmp_path_factory, transform, points):
     path = tmp_path_factory.getbasetemp() / "judged.mat"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TypeVar
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,9 +15,7 @@ from regkit.geometry.transform import (
     Transform,
     TransformChain,
 )
-from regkit.geometry.volume import Volume
-
-AnyVolume = TypeVar("AnyVolume", bound=Volume)
+from regkit.geometry.volume import AnyVolume, Volume
 
 
 def grid_from_sitk(image: sitk.Image) -> Grid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,3 +120,6 @@ class LabelMap(Volume):
     def labels(self) -> tuple[int, ...]:
         """The labels present, background left out, in rising order."""
         return tuple(int(v) for v in np.unique(self.array) if v != 0)
+
+
+AnyVolume = TypeVar("AnyVolume", bound=Volume)

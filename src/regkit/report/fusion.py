@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from regkit.geometry.volume import Volume
+from regkit.report.gaussian_filters import curvature, slope, smoothed
 
 Values: TypeAlias = NDArray[np.float32]  # (height, width)
 RGB: TypeAlias = NDArray[np.float32]  # (height, width, 3), 0 to 1
@@ -151,10 +150,10 @@ def _opacity(scaled: Values) -> Values:
 
 def _isolines(scaled: Values) -> Values:
     """Return the coverage, 0 to 1, of lines of equal intensity; on plateaus they fade out."""
-    smooth = _filtered(np.nan_to_num(scaled), sitk.SmoothingRecursiveGaussian, SMOOTHING_PX)
-    slope = _filtered(smooth, sitk.GradientMagnitudeRecursiveGaussian, SLOPE_SMOOTHING_PX)
-    lines = np.max([_line(smooth - level, slope) for level in CONTOUR_LEVELS], axis=0)
-    return np.asarray(lines * _fade(slope, *SLOPE_FADE) * _well_inside(scaled))
+    smooth = smoothed(np.nan_to_num(scaled), SMOOTHING_PX)
+    steepness = slope(smooth, SLOPE_SMOOTHING_PX)
+    lines = np.max([_line(smooth - level, steepness) for level in CONTOUR_LEVELS], axis=0)
+    return np.asarray(lines * _fade(steepness, *SLOPE_FADE) * _well_inside(scaled))
 
 
 def _edges(scaled: Values) -> Values:
@@ -164,21 +163,15 @@ def _edges(scaled: Values) -> Values:
     doi:10.1098/rspb.1980.0020; weak ones fade out.
     """
     image = np.nan_to_num(scaled)
-    strength = _filtered(image, sitk.GradientMagnitudeRecursiveGaussian, SMOOTHING_PX)
+    strength = slope(image, SMOOTHING_PX)
     shown = strength[strength > MIN_SLOPE]
     if shown.size == 0:
         return np.zeros_like(image)
-    curvature = _filtered(image, sitk.LaplacianRecursiveGaussian, SMOOTHING_PX)
-    slope = _filtered(curvature, sitk.GradientMagnitudeRecursiveGaussian, SLOPE_SMOOTHING_PX)
-    lines = _line(curvature, slope)
+    bend = curvature(image, SMOOTHING_PX)
+    lines = _line(bend, slope(bend, SLOPE_SMOOTHING_PX))
     weak, strong, strongest = np.quantile(shown, (0.65, 0.85, 0.99))
     weak, strong = max(weak, 0.15 * strongest), max(strong, 0.3 * strongest)
     return lines * _fade(strength, weak, strong) * _well_inside(scaled)
-
-
-def _filtered(values: Values, smooth: Callable[..., sitk.Image], sigma: float) -> Values:
-    """Return values after one of ITK's recursive Gaussian filters; sigma in pixels."""
-    return np.asarray(sitk.GetArrayFromImage(smooth(sitk.GetImageFromArray(values), sigma)))
 
 
 def _fade(values: Values, low: float, high: float) -> Values:
@@ -190,16 +183,12 @@ def _fade(values: Values, low: float, high: float) -> Values:
 def _well_inside(scaled: Values) -> Values:
     """Return 0 at the border of the field of view, which is no edge of the anatomy."""
     outside = np.isnan(scaled).astype(np.float32)
-    return np.asarray(
-        1
-        - np.clip(
-            20 * _filtered(outside, sitk.SmoothingRecursiveGaussian, SMOOTHING_PX), 0.0, 1.0
-        ),
-        np.float32,
-    )
+    if not outside.any():
+        return np.ones_like(outside)
+    return 1 - np.clip(20 * smoothed(outside, SMOOTHING_PX), 0.0, 1.0)
 
 
-def _line(level: Values, slope: Values, half_width: float = 0.9) -> Values:
+def _line(level: Values, steepness: Values, half_width: float = 0.9) -> Values:
     """Return the coverage of the line ``level == 0``, anti-aliased by its distance in pixels."""
-    distance = np.abs(level) / np.maximum(slope, 1e-9)
+    distance = np.abs(level) / np.maximum(steepness, 1e-9)
     return np.asarray(np.clip(half_width + 0.5 - distance, 0.0, 1.0))

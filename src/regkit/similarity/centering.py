@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.sitk_bridge import AnyVolume
 from regkit.geometry.transform import AffineTransform, Transform
+from regkit.geometry.volume import AnyVolume
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import sample_points
 

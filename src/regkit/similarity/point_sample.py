@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import nearest, trilinear
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.similarity.otsu import otsu_threshold
 
 POINTS = 40_000  # default size of a sample; chosen by hand
 # Fraction of the intensities left out at either end before Otsu's threshold; chosen by hand.
@@ -128,7 +128,4 @@ def _otsu(values: FloatArray) -> float:
     compressed = np.sqrt(np.clip(values, low, high) - low)
     if np.ptp(compressed) == 0:
         return float(values.min())
-    otsu = sitk.OtsuThresholdImageFilter()
-    otsu.SetNumberOfHistogramBins(256)
-    otsu.Execute(sitk.GetImageFromArray(compressed[np.newaxis]))
-    return float(low + otsu.GetThreshold() ** 2)
+    return float(low + otsu_threshold(compressed) ** 2)

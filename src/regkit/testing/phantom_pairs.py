@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rigid import rigid
 from regkit.geometry.rotation import rotation_matrix
-from regkit.geometry.sitk_bridge import AnyVolume
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
-from regkit.geometry.volume import LabelMap, Volume
+from regkit.geometry.volume import AnyVolume, LabelMap, Volume
 from regkit.registrar import Pair
 from regkit.testing.phantom import PARTS, Contrast, thorax
 

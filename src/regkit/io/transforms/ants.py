@@ -5,24 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from regkit.errors import FileFormatError
-from regkit.geometry.sitk_bridge import transform_from_sitk
 from regkit.geometry.transform import Transform
 from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
-from regkit.io.transforms.itk import read_sitk_transform, write_sitk_transform
 
 
 def read_ants(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
     """Read a linear transform of any ITK type."""
+    from regkit.io.transforms.sitk_file import read_with_sitk  # noqa: PLC0415 - slow to load, seldom needed
+
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK decides by the suffix of a transform file; name it .mat")
-    return transform_from_sitk(read_sitk_transform(path))
+    return read_with_sitk(path)
 
 
 def write_ants(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a linear transform as ITK's AffineTransform."""
+    from regkit.io.transforms.sitk_file import write_with_sitk  # noqa: PLC0415 - slow to load, seldom needed
+
     if path.suffix.lower() != ".mat":
         raise FileFormatError("ITK decides by the suffix of a transform file; name it .mat")
-    write_sitk_transform(require_affine(transform), path)
+    write_with_sitk(require_affine(transform), path)
 
 
 def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001

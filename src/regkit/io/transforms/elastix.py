@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from regkit.errors import FileFormatError, TransformError
-from regkit.geometry.sitk_bridge import transform_from_sitk
 from regkit.geometry.transform import Transform
 from regkit.io.transforms.format import ImagePair, TransformFormat
 from regkit.io.transforms.matrix_text import read_text
 
 # elastix's transforms that are ITK's, with the same parameters in the same order (the elastix
 # manual, "Transform parameters"); the first four rotate about CenterOfRotationPoint.
-_ITK_TYPES = {
-    "EulerTransform": sitk.Euler3DTransform,
-    "SimilarityTransform": sitk.Similarity3DTransform,
-    "AffineTransform": lambda: sitk.AffineTransform(3),
-    "TranslationTransform": lambda: sitk.TranslationTransform(3),
+_ITK_TYPES: dict[str, tuple[str, tuple[int, ...]]] = {  # names and arguments in SimpleITK
+    "EulerTransform": ("Euler3DTransform", ()),
+    "SimilarityTransform": ("Similarity3DTransform", ()),
+    "AffineTransform": ("AffineTransform", (3,)),
+    "TranslationTransform": ("TranslationTransform", (3,)),
 }
 _LINE = re.compile(r"^\s*\(\s*(\w+)\s+(.*?)\)\s*(?://.*)?$", re.MULTILINE)
 # Initial transforms that may refer to each other; more than anyone chains, so a file that refers
@@ -87,6 +84,10 @@ def _check_space(values: dict[str, str]) -> None:
 
 
 def _linear(values: dict[str, str]) -> Transform:
+    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
+
+    from regkit.geometry.sitk_bridge import transform_from_sitk  # noqa: PLC0415 - it loads it
+
     kind = _word(values, "Transform")
     if kind not in _ITK_TYPES:
         known = ", ".join(_ITK_TYPES)
@@ -94,7 +95,8 @@ def _linear(values: dict[str, str]) -> Transform:
             f"it is an elastix {kind}; regkit reads {known}: let transformix write its "
             "displacement field (-def all) and give that image with --from warp"
         )
-    transform = _ITK_TYPES[kind]()
+    name, dimensions = _ITK_TYPES[kind]
+    transform = getattr(sitk, name)(*dimensions)
     parameters, expected = _numbers(values, "TransformParameters"), transform.GetParameters()
     if len(parameters) != len(expected):
         raise FileFormatError(

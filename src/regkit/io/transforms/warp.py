@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from regkit.errors import FileFormatError, OutputError, TransformError
-from regkit.geometry.sitk_bridge import transform_from_sitk, transform_to_sitk
 from regkit.geometry.transform import DisplacementField, Transform
-from regkit.io.native_output import suppress_native_output
 from regkit.io.transforms.format import ImagePair, TransformFormat
 from regkit.io.transforms.nifti_intent import INTENT_VECTOR, nifti_intent
 
 
 def read_warp(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
     """Read an image of displacement vectors in LPS mm."""
+    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
+
+    from regkit.geometry.sitk_bridge import transform_from_sitk  # noqa: PLC0415 - it loads it
+    from regkit.io.native_output import suppress_native_output  # noqa: PLC0415 - it loads it
+
     try:
         with suppress_native_output():
             image = sitk.ReadImage(str(path), sitk.sitkVectorFloat64)
@@ -34,6 +35,11 @@ def read_warp(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
 
 def write_warp(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a displacement field as an image; the suffix chooses its format."""
+    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
+
+    from regkit.geometry.sitk_bridge import transform_to_sitk  # noqa: PLC0415 - it loads it
+    from regkit.io.native_output import suppress_native_output  # noqa: PLC0415 - it loads it
+
     if not isinstance(transform, DisplacementField):
         raise TransformError(
             "this format holds one displacement field only and the transform is another; "
