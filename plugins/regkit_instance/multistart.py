@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -54,6 +55,7 @@ ALTERNATIVE = "a position {:.0f} mm away makes the images {} alike ({:.1%} of th
 # Voxels over which curvature is measured (over fewer it is mostly noise), and the uncertainty in
 # voxels above which a position counts as uncertain.
 CURVATURE_STEP_VOXELS, MAX_UNCERTAINTY_VOXELS = 1.5, 2.0
+CURVATURE_REDUCTION = 4  # factor by which it is measured with fewer sample points
 UNCERTAIN = "noise alone leaves the position uncertain by about {:.0f} mm"
 
 
@@ -109,11 +111,17 @@ def _prepared(pair: Pair, settings: MultiStartSettings, finest_mm: float = 0.0) 
 
     Otherwise, most sample points of the large image would map outside the small one.
     """
-    images = PreparedPair.prepare(pair, settings.levels, settings.seed, finest_mm)
+    prepare = partial(
+        PreparedPair.prepare,
+        pair,
+        settings.levels,
+        settings.seed,
+        finest_mm,
+        threads=settings.threads,
+    )
+    images = prepare()
     invertible = isinstance(pair.start, AffineTransform) and settings.model != "anisotropic"
-    if not (images.moving_is_part and invertible):
-        return images
-    return PreparedPair.prepare(pair, settings.levels, settings.seed, finest_mm, swapped=True)
+    return prepare(swapped=True) if images.moving_is_part and invertible else images
 
 
 class MultiStartSearch:
@@ -234,7 +242,6 @@ class MultiStartSearch:
             settings.bins,
             settings.threads,
         )
-        self.finest = measure
         exact = reduction == 1
         until = MIN_STEP_MM if exact else spacing / 30
         most = MAX_EVALUATIONS if exact else COARSE_EVALUATIONS
@@ -290,11 +297,13 @@ class MultiStartSearch:
 
     def finest_scores(self, maps: FloatArray) -> FloatArray:
         """Return mutual information weighted by overlap, at the finest level, (B,)."""
-        samples = self.settings.samples // COARSE_REDUCTION
-        measure = self.images.measure(
-            "mi", len(self.images.spacings) - 1, samples, self.settings.bins, self.settings.threads
-        )
-        return measure.overlap_weighted_scores(maps)
+        return self._finest_information(COARSE_REDUCTION).overlap_weighted_scores(maps)
+
+    def _finest_information(self, reduction: int) -> SampledMetric:
+        """Return mutual information at the finest level, with fewer samples by a factor."""
+        settings, last = self.settings, len(self.images.spacings) - 1
+        samples = settings.samples // reduction
+        return self.images.measure("mi", last, samples, settings.bins, settings.threads)
 
     def _best_after_initial(self, found: LocalOptima) -> FloatArray:
         """Return the maps for the next level, the best, but those kept in any case first.
@@ -324,7 +333,7 @@ class MultiStartSearch:
 
     def uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
         """Return by how many mm noise alone may move a local optimum."""
-        information = self.finest.with_score("mi", self.settings.bins)
+        information = self._finest_information(CURVATURE_REDUCTION)
         step = CURVATURE_STEP_VOXELS * self.images.spacings[-1]
         samples = self.images.independent_samples()
         return uncertainty_mm(information, motion, peak, samples, step)

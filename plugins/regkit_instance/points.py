@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.interpolation import interpolate_mapped
+from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
 from regkit_instance.pyramid import Level
@@ -109,17 +110,27 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     """
     grid = pair.fixed.grid
     low, high = _with_surroundings(body.box, grid, spacing_mm)
-    sides = np.maximum((high - low) * grid.spacing[::-1], 1e-3)
-    cells = _cells(sides, count)
-    corner = np.stack(np.meshgrid(*map(np.arange, cells), indexing="ij"), -1).reshape(-1, 3)
-    fraction = (corner + np.random.default_rng(seed).random(corner.shape)) / cells
-    points = grid.to_physical(low + fraction * (high - low))
+    middle = (low + high) / 2
+    cells = _cells(np.maximum((high - low) * grid.spacing[::-1], 1e-3), count)
+    index = _in_cells(cells, high - low, seed)  # about the middle
     if pair.fixed_mask is not None:
-        points = points[values_at(pair.fixed_mask, points) != 0]
-    values = _values(level, points)
-    known = ~np.isnan(values)
-    mapped = pair.start.map_points(points[known]) - body.centre
-    return MetricPoints(np.ascontiguousarray(mapped.T, dtype=np.float32), values[known])
+        points = grid.to_physical(index.T + middle)
+        index = index.take(np.flatnonzero(values_at(pair.fixed_mask, points)), axis=1)
+    to_fixed = AffineTransform(grid.affine @ AffineTransform.shift(middle).matrix)
+    to_level = level.grid.inverse_affine @ to_fixed.matrix
+    values = interpolate_mapped(level.array, to_level[None, :3], index)[0]
+    mapped = (pair.start @ to_fixed).map_points(index.T) - body.centre
+    known = np.flatnonzero(~np.isnan(values))
+    return MetricPoints(mapped.T.astype(np.float32).take(known, axis=1), values.take(known))
+
+
+def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray[np.float32]:
+    """Return a random place in each cell of a box, about its middle, shape (3, N)."""
+    places = np.random.default_rng(seed).random((3, *cells), np.float32)
+    for axis, (number, side) in enumerate(zip(cells, sides, strict=True)):
+        first = np.arange(number, dtype=np.float32).reshape(-1, *[1] * (2 - axis))
+        places[axis] = (places[axis] + first) * (side / number) - side / 2
+    return places.reshape(3, -1)
 
 
 def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
@@ -131,10 +142,3 @@ def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:
         per_mm = (count / np.prod(cells) / np.prod(rest)) ** (1 / len(rest))
         cells[axis] = max(1, round(sides[axis] * per_mm))
     return cells.astype(np.int64)
-
-
-def _values(level: Level, points: FloatArray) -> NDArray[np.float32]:
-    origin = points.mean(axis=0) if len(points) else np.zeros(3)
-    centred = (points - origin).T.astype(np.float32)
-    values = interpolate_mapped(level.array, level.to_index(origin)[None], centred)
-    return values.ravel()

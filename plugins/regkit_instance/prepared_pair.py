@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -11,10 +12,16 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.similarity.point_sample import sample_points, sample_points_in_mask, values_at
+from regkit.similarity.point_sample import (
+    PointSample,
+    sample_points,
+    sample_points_in_mask,
+    values_at,
+)
 from regkit_instance.measures import SampledMetric, metric_of
 from regkit_instance.points import BodyRegion, find_body, stratified_points
 from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
+from regkit_instance.threads import results_of
 
 # Chosen by hand, as are the others: voxels of the coarsest level across the radius of the body.
 COARSEST_VOXELS_PER_RADIUS = 8
@@ -69,6 +76,7 @@ class PreparedPair:
         finest_mm: float = 0.0,
         *,
         swapped: bool = False,
+        threads: int = 1,
     ) -> Self:
         """Prepare a pair at `levels` levels, or fewer where the coarsest would not show the body.
 
@@ -84,6 +92,8 @@ class PreparedPair:
             Spacing of the finest level in mm; 0 chooses it by the images.
         swapped
             True to exchange the images, as an affine initial transform allows.
+        threads
+            Number of threads; the result is exactly the same with any number of them.
 
         Raises
         ------
@@ -93,17 +103,20 @@ class PreparedPair:
         if swapped and isinstance(pair.start, AffineTransform):
             back = pair.start.inverse()
             pair = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, back)
-        of_fixed = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE_POINTS)
-        of_moving = sample_points_in_mask(pair.moving, pair.moving_mask, PROBE_POINTS)
+        (of_fixed, fixed_curve), (of_moving, moving_curve) = results_of(
+            [
+                partial(_sample_and_curve, pair.fixed, pair.fixed_mask),
+                partial(_sample_and_curve, pair.moving, pair.moving_mask),
+            ],
+            threads,
+        )
         body = find_body(pair, of_fixed)
         finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1, finest_mm)[0]
         doublings = int(np.log2(max(body.radius_mm / COARSEST_VOXELS_PER_RADIUS / finest, 1.0)))
         count = min(levels, 1 + doublings)
         spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, count, finest_mm)
-        curve = level_curve(of_fixed.values, pair.fixed.modality, pair.fixed_mask is not None)
-        fixed = pyramid(pair.fixed, curve, spacings)
-        curve = level_curve(of_moving.values, pair.moving.modality, pair.moving_mask is not None)
-        moving = pyramid(pair.moving, curve, spacings, pair.moving_mask)
+        fixed = pyramid(pair.fixed, fixed_curve, spacings, threads=threads)
+        moving = pyramid(pair.moving, moving_curve, spacings, pair.moving_mask, threads)
         shown = of_moving.points[of_moving.foreground]
         mass = shown.mean(axis=0) if len(shown) else np.asarray(pair.moving.grid.centre)
         volume = float(np.prod(pair.moving.grid.extent))
@@ -157,6 +170,12 @@ class PreparedPair:
         sides = (self.body.box[1] - self.body.box[0] + 1) * self.pair.fixed.grid.spacing[::-1]
         voxel = np.maximum(self.pair.fixed.grid.spacing[::-1], self.spacings[-1])
         return float(np.prod(np.maximum(sides / voxel, 1.0)))
+
+
+def _sample_and_curve(volume: Volume, mask: LabelMap | None) -> tuple[PointSample, FloatArray]:
+    """Return a sample of an image (in its mask), and its intensity curve."""
+    sample = sample_points_in_mask(volume, mask, PROBE_POINTS)
+    return sample, level_curve(sample.values, volume.modality, mask is not None)
 
 
 def unmasked_pair(pair: Pair) -> Pair | None:

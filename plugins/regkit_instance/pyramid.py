@@ -16,6 +16,7 @@ from regkit.similarity.intensity import (
 )
 from regkit.similarity.point_sample import values_at
 from regkit_instance.numba_backend.downsample import downsample
+from regkit_instance.threads import share
 
 # Spacing of the levels of a search as a fraction of the field of view, at least, and that of the
 # level that follows. On the average brain and itself in other intensities, 256 x 256 x 204, levels
@@ -82,6 +83,7 @@ def pyramid(
     curve: FloatArray,
     spacings: tuple[float, ...],
     mask: LabelMap | None = None,
+    threads: int = 1,
 ) -> tuple[Level, ...]:
     """Return block averages of an image at each spacing in mm (coarsest first), in one pass.
 
@@ -95,6 +97,8 @@ def pyramid(
         Spacings of the levels in mm; every axis keeps at least twelve voxels, or those it has.
     mask
         Region, on any grid, outside of which voxels are unknown.
+    threads
+        Number of threads.
     """
     array = volume.array if mask is None else _masked(volume, mask)
     levels: list[Level] = []
@@ -103,7 +107,7 @@ def pyramid(
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
         ]
-        level = _downsampled(array, grid, factors, curve)
+        level = _downsampled(array, grid, factors, curve, threads)
         levels.append(level)
         array, grid = level.array, level.grid
         curve = np.array(((0.0, 1.0), (0.0, 1.0)))
@@ -114,7 +118,9 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
     return max(1, min(round(wanted / spacing), voxels // COARSEST_VOXELS))
 
 
-def _downsampled(array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray) -> Level:
+def _downsampled(
+    array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray, threads: int
+) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
     affine = grid.affine.copy()
@@ -122,7 +128,12 @@ def _downsampled(array: NDArray[Any], grid: Grid, factors: list[int], curve: Flo
     affine[:3, :3] *= factors
     nz, ny, nx = shape
     out = np.empty((nz, ny, nx), np.float32)
-    downsample(_read_only(array), np.array(factors), np.array(first), curve, False, out)
+    image, every, start = _read_only(array), np.array(factors), np.array(first)
+
+    def average_slices(begin: int, end: int) -> None:
+        downsample(image, every, start, curve, np.array((begin, end)), out)
+
+    share(average_slices, nz, threads)
     return Level(out, Grid.from_affine((nz, ny, nx), affine))
 
 

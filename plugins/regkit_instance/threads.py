@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 def share(work: Callable[[int, int], None], count: int, threads: int) -> None:
@@ -26,6 +29,18 @@ def share(work: Callable[[int, int], None], count: int, threads: int) -> None:
     work(ends[0], ends[1])
     for other in others:
         other.result()
+
+
+def results_of(works: Sequence[Callable[[], Result]], threads: int) -> list[Result]:
+    """Return the results of works, in their order, that several threads may do side by side."""
+    results: dict[int, Result] = {}
+
+    def do(first: int, last: int) -> None:
+        for number in range(first, last):
+            results[number] = works[number]()
+
+    share(do, len(works), threads)
+    return [results[number] for number in range(len(works))]
 
 
 @cache

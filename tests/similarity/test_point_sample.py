@@ -69,6 +69,12 @@ def test_the_foreground_is_the_body(contrast):
     assert sample.foreground[~body].mean() < 0.1
 
 
+def test_samples_interpolate_between_voxels():
+    volume = thorax(SMALL, "ct")
+    sample = sample_points(volume, count=2000)
+    np.testing.assert_allclose(sample.values, values_at(volume, sample.points), atol=0.05)  # HU
+
+
 def test_shared_information_agrees_with_scikit_image():
     # The same measure on voxels and with equal-width bins: close, as intensities are made uniform.
     rng = np.random.default_rng(0)

@@ -8,11 +8,12 @@ import numpy as np
 
 from regkit.compiled import compiled
 
+CHUNK = 1024  # voxels whose intensities fit the nearest cache
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
 
 @compiled
-def downsample(
-    array: Any, factors: Any, first: Any, curve: Any, square_root: bool, out: Any
-) -> None:
+def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out: Any) -> None:
     """Average blocks of voxels, their intensities first mapped to 0..1 by a curve.
 
     Parameters
@@ -26,61 +27,78 @@ def downsample(
     curve
         Knots of a piecewise linear curve, shape (2, K): rising intensities and their values from
         0 to 1; clipped beyond.
-    square_root
-        True to take the square root of intensities (negative ones are zero) first.
+    part
+        First slice of the averages to fill in, and the one after the last.
     out
         Filled with the averages, shape (z, y, x), float32.
     """
-    nz, ny, nx = out.shape
-    row, known = np.empty(array.shape[2], np.float32), np.empty(array.shape[2], np.float32)
-    sums, counts = np.empty(nx, np.float32), np.empty(nx, np.float32)
-    for z in range(nz):
-        for y in range(ny):
-            sums[:] = 0.0
-            counts[:] = 0.0
-            for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
-                for j in range(first[1] + y * factors[1], first[1] + (y + 1) * factors[1]):
-                    unknown = through_curve(array[k, j], curve, square_root, row, known)
-                    add_blocks(row, first[2], factors[2], sums)
-                    if unknown:
-                        add_blocks(known, first[2], factors[2], counts)
-                    else:
-                        counts += np.float32(factors[2])
-            for x in range(nx):
-                out[z, y, x] = sums[x] / counts[x]  # none known: 0 / 0 is NaN
+    rows, columns = array.shape[1], array.shape[2]
+    sums = np.empty((rows, columns), np.float32)
+    unknown = np.empty((rows, columns), np.float32)
+    flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
+    row, known = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    voxels = np.float32(factors[0] * factors[1])  # whose sums are in an entry of a row
+    for z in range(part[0], part[1]):
+        sums[:] = ZERO
+        unknown[:] = ZERO
+        for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
+            add_mapped(array[k].reshape(sums.size), curve, flat_sums, flat_unknown)
+        for y in range(out.shape[1]):
+            begin = first[1] + y * factors[1]
+            lines = slice(begin, begin + factors[1])
+            add_lines(sums[lines], unknown[lines], voxels, row, known)
+            average_blocks(row, known, first[2], factors[2], out[z, y])
 
 
 @compiled
-def through_curve(array: Any, curve: Any, square_root: bool, row: Any, known: Any) -> bool:
-    """Map a row of intensities to 0..1, unknown ones to 0; return True if there are such."""
-    zero, one = np.float32(0.0), np.float32(1.0)
-    unknown = 0
+def add_mapped(array: Any, curve: Any, sums: Any, unknown: Any) -> None:
+    """Add intensities mapped to 0..1, and 1 for unknown ones to their number."""
+    mapped = np.empty(CHUNK, np.float32)
+    for begin in range(0, array.shape[0], CHUNK):
+        chunk = slice(begin, min(begin + CHUNK, array.shape[0]))
+        through_curve(array[chunk], curve, mapped)
+        add_known(array[chunk], mapped, sums[chunk], unknown[chunk])
+
+
+@compiled
+def through_curve(array: Any, curve: Any, mapped: Any) -> None:
+    """Map intensities to 0..1, unknown ones to 0."""
     for i in range(array.shape[0]):
-        unknown += array[i] != array[i]
-        known[i] = one if array[i] == array[i] else zero
-        row[i] = zero
+        mapped[i] = ZERO
     for k in range(curve.shape[1] - 1):
         low, width = np.float32(curve[0, k]), np.float32(curve[0, k + 1] - curve[0, k])
         slope = np.float32(curve[1, k + 1] - curve[1, k]) / width
         for i in range(array.shape[0]):
-            v = array[i]
-            if square_root:
-                v = np.sqrt(v if v > zero else zero)
-            v = v - low
-            v = v if v > zero else zero
-            row[i] += slope * (v if v < width else width)
-    for i in range(array.shape[0]):
-        row[i] = row[i] if row[i] < one else one
-    return unknown > 0
+            v = array[i] - low
+            v = v if v > ZERO else ZERO
+            mapped[i] += slope * (v if v < width else width)
 
 
 @compiled
-def add_blocks(row: Any, first: int, size: int, sums: Any) -> None:
-    """Add the sums of neighbouring entries of a row."""
-    if size == 1:
-        for x in range(sums.shape[0]):
-            sums[x] += row[first + x]
-        return
-    for x in range(sums.shape[0]):
-        for i in range(first + x * size, first + (x + 1) * size):
-            sums[x] += row[i]
+def add_known(array: Any, mapped: Any, sums: Any, unknown: Any) -> None:
+    """Add values of 0..1, but for unknown ones, which are counted."""
+    for i in range(array.shape[0]):
+        sums[i] += mapped[i] if mapped[i] < ONE else ONE
+        unknown[i] += ZERO if array[i] == array[i] else ONE
+
+
+@compiled
+def add_lines(sums: Any, unknown: Any, voxels: Any, row: Any, known: Any) -> None:
+    """Fill in the sums of lines, and the numbers of known voxels, of so many each if all are."""
+    for x in range(row.shape[0]):
+        row[x], known[x] = sums[0, x], voxels - unknown[0, x]
+    for j in range(1, sums.shape[0]):
+        for x in range(row.shape[0]):
+            row[x] += sums[j, x]
+            known[x] -= unknown[j, x]
+
+
+@compiled
+def average_blocks(row: Any, known: Any, first: int, size: int, out: Any) -> None:
+    """Fill in the sums of neighboring entries of a row by those of known voxels (NaN if none)."""
+    for i in range(first + 1, first + size):
+        for x in range(out.shape[0]):
+            row[first + x * size] += row[i + x * size]
+            known[first + x * size] += known[i + x * size]
+    for x in range(out.shape[0]):
+        out[x] = row[first + x * size] / known[first + x * size]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.interpolation import nearest, trilinear
+from regkit.geometry.interpolation import interpolate_mapped, nearest, trilinear
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.otsu import otsu_threshold
 
@@ -54,7 +54,10 @@ def sample_points(
     if mask is not None:
         kept = values_at(mask, points) != 0
         index, points = index[kept], points[kept]
-    values = values_at(volume, points)
+    if isinstance(volume, LabelMap):
+        values = values_at(volume, points)
+    else:
+        values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T)[0].astype(float)
     return PointSample(points, values, _is_foreground(values))
 
 
