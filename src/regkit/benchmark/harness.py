@@ -112,9 +112,7 @@ def run_benchmark(
     ids = cases.ids
     with RecordFile(folder) as records:
         joined = _write_joined_plan(plan, folder)
-        redo = {"unavailable", "failed"} if retry_failed else {"unavailable"}
-        wanted = {method.label for method in plan.methods}
-        records.drop(lambda record: record["status"] in redo and record["method"] in wanted)
+        _drop_retried(records, plan, retry_failed)
         done = {(record["case"], record["method"]) for record in records.read()}
         tasks = remaining_tasks(plan, ids, done)
         remaining = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
@@ -131,6 +129,13 @@ def run_benchmark(
             finally:
                 results.close()  # type: ignore[attr-defined] # ends the running tasks
     return joined
+
+
+def _drop_retried(records: RecordFile, plan: Plan, retry_failed: bool) -> None:
+    """Drop the records of tasks that are run again."""
+    redo = {"unavailable", "failed"} if retry_failed else {"unavailable"}
+    wanted = {method.label for method in plan.methods}
+    records.drop(lambda record: record["status"] in redo and record["method"] in wanted)
 
 
 def remaining_tasks(
