@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from regkit.errors import DeviceError, RegistrationError, RegkitError
 from regkit.geometry.transform import Transform
 from regkit.registrar import Estimate, Pair, Registrar
@@ -14,6 +16,7 @@ from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.similarity.improvement import improvement
+from regkit.similarity.point_sample import sample_points_in_mask
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,12 @@ SEARCH, REFINEMENT = "fast-mi", "iso"
 LEAST_IMPROVEMENT = 3.0
 
 
+# Modalities in which a similarity alone is no proof: on 8 of 15 real prostates a wrong place had
+# more than 3 standard errors. Two methods must agree there within so many mm, on average over the
+# body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, 3 of 3 wrong ones did not.
+DOUBTFUL, AGREEMENT_MM = frozenset({"us"}), 4.0
 INITIAL = "initial transform"
+DISAGREE = "no two of {} agree within {:.0f} mm, and a similarity alone is no proof in ultrasound"
 KEPT = (
     "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors, "
     f"{LEAST_IMPROVEMENT} needed)"
@@ -72,19 +80,63 @@ class _Candidate:
 
 
 @dataclass(frozen=True)
+class _Decision:
+    """The estimate taken, its name, the reason, and its improvement over the initial transform."""
+
+    estimate: Estimate
+    used: str
+    why: str
+    over_start: float | None = None
+
+
+def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
+    """Choose among the candidates, the most trusted first, and the initial transform."""
+    start = Estimate(pair.start)
+    confirmed = _confirmed(pair, candidates)
+    if not confirmed:
+        names = ", ".join(candidate.name for candidate in candidates)
+        return _Decision(start, INITIAL, DISAGREE.format(names, AGREEMENT_MM))
+    chosen = confirmed[0]
+    for rival in confirmed[1:]:
+        if improvement(pair, rival.transform, chosen.transform) > LEAST_IMPROVEMENT:
+            chosen = rival
+    over_start = improvement(pair, chosen.transform, pair.start)
+    if over_start <= LEAST_IMPROVEMENT:
+        return _Decision(start, INITIAL, KEPT.format(chosen.name, over_start), over_start)
+    return _Decision(chosen.estimate, chosen.name, chosen.why(candidates), over_start)
+
+
+def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return what may be taken: with ultrasound, the candidates that another one confirms."""
+    if not DOUBTFUL & {pair.fixed.modality, pair.moving.modality}:
+        return list(candidates)
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask)
+    body = sample.points[sample.foreground]
+    mapped = [candidate.transform.map_points(body) for candidate in candidates]
+    apart = np.array(
+        [[np.linalg.norm(a - b, axis=1).mean() for a in mapped] for b in mapped], dtype=float
+    )
+    near = (apart <= AGREEMENT_MM).sum(axis=1) > 1  # every one is near itself
+    return [candidate for candidate, agrees in zip(candidates, near, strict=True) if agrees]
+
+
+@dataclass(frozen=True)
 class AutomaticRegistration:
     """The best that regkit has for a pair: candidates compete, and a good start is kept.
 
     1. ``fast-mi`` searches all rotations, whatever the images.
     2. Specialists are run where they are installed: methods made for the modalities of the pair,
-       ``dusfe`` for SPECT and attenuation map or CT, ``attention-reg`` for MR and ultrasound.
+       ``dusfe`` for SPECT and attenuation map or CT, ``attention-reg`` and ``mind`` for MR and
+       ultrasound.
     3. ``iso`` refines each result of images of different modalities; where both are MR or CT, it
        gains nothing over the mutual information of ``fast-mi``.
     4. A specialist without a warning is preferred: the search, or a specialist whose domain guard
        warns, has to align the images better beyond the noise of the similarity. That is 3
        standard errors, as a jackknife over blocks of the body finds them; see
        `regkit.similarity.improvement`.
-    5. The initial transform is kept unless the winner is better in the same sense: images of one
+    5. With ultrasound, where a wrong place may look better than the right one, only results that
+       two methods agree on within 4 mm are considered.
+    6. The initial transform is kept unless the winner is better in the same sense: images of one
        scanner are not moved for nothing.
 
     What was taken and why is in the record and in the first lines of the output.
@@ -114,21 +166,16 @@ class AutomaticRegistration:
     def register(self, pair: Pair) -> Estimate:
         """Return the best of the candidates, or the initial transform."""
         candidates, failed = self._candidates(pair)
-        chosen = candidates[0]
-        for rival in candidates[1:]:
-            if improvement(pair, rival.transform, chosen.transform) > LEAST_IMPROVEMENT:
-                chosen = rival
-        over_start = improvement(pair, chosen.transform, pair.start)
-        kept = over_start <= LEAST_IMPROVEMENT
-        best = Estimate(pair.start) if kept else chosen.estimate
+        decision = _decide(pair, candidates)
         record = {
-            "used": INITIAL if kept else chosen.name,
-            "why": KEPT.format(chosen.name, over_start) if kept else chosen.why(candidates),
-            "improvement_standard_errors": over_start,
+            "used": decision.used,
+            "why": decision.why,
+            "improvement_standard_errors": decision.over_start,
             "candidates": [candidate.name for candidate in candidates],
             "failed": failed,
         }
-        return replace(best, diagnostics={**best.diagnostics, **record})
+        found = decision.estimate
+        return replace(found, diagnostics={**found.diagnostics, **record})
 
     def _candidates(self, pair: Pair) -> tuple[list[_Candidate], dict[str, str]]:
         """Return the refined results, the trusted ones first, and why other methods failed."""

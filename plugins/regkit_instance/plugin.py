@@ -38,6 +38,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             supports=INPUTS,
             requires=NUMBA,
             preset={"measure": "mind", "starts": 13},
+            specialty=frozenset({("mr", "us"), ("us", "mr")}),
             reference="Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24",
         ),
         MethodSpec(

@@ -69,7 +69,7 @@ def offered(search: dict, specialist: dict, specialty=("mr", "ct")) -> Registry:
 
 @pytest.fixture
 def competing(monkeypatch):
-    def register(search, specialist, initial=None, specialty=("mr", "ct")):
+    def register(search, specialist, initial=None, specialty=("mr", "ct"), moving="ct"):
         registry = offered(search, specialist, specialty)
         monkeypatch.setattr(automatic, "default_registry", lambda: registry)
         monkeypatch.setattr(
@@ -79,7 +79,7 @@ def competing(monkeypatch):
         )
         problem = phantom_pairs.two_contrasts()
         fixed = replace(problem.pair.fixed, modality="mr")
-        moving = replace(problem.pair.moving, modality="ct")
+        moving = replace(problem.pair.moving, modality=moving)
         pair = replace(problem.pair, fixed=fixed, moving=moving, initial=initial)
         return AutomaticRegistration().register(pair)
 
@@ -122,6 +122,15 @@ def test_a_good_start_is_kept_and_said(competing):
     assert found.transform == start
     assert found.diagnostics["used"] == "initial transform"
     assert "no better beyond the noise" in found.diagnostics["why"]
+
+
+def test_with_ultrasound_two_methods_must_agree(competing):
+    ours = {"specialty": ("mr", "us"), "moving": "us"}
+    assert competing({"miss_mm": 3.0}, {}, **ours).diagnostics["used"] == "expert+iso"
+    alone = competing({"miss_mm": 5.0}, {}, **ours)
+    assert alone.transform == IDENTITY
+    assert alone.diagnostics["used"] == "initial transform"
+    assert "no two of expert+iso, fast-mi+iso agree within 4 mm" in alone.diagnostics["why"]
 
 
 def test_a_method_that_stops_leaves_the_others(competing):
