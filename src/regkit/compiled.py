@@ -7,35 +7,36 @@ module loads numba: modules that need it only for some of their functions import
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from numba import njit
-from numba.np import linalg
-
-
-def _load_numpy_functions() -> None:
-    """Load numba's functions of arrays without scipy.linalg, which takes longer than they do.
-
-    numba imports it with them, only to see whether there is a BLAS (scipy is there), and again
-    when a loop needs one.
-    """
-    check = linalg.ensure_blas
-    linalg.ensure_blas = lambda: None
-    try:
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        linalg.ensure_blas = check
-
-
-_load_numpy_functions()
+from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 # Sums may be reordered and fused with products: exactly repeatable on one CPU, equal to rounding
 # between CPUs and between loops. NaN and infinity keep their meaning.
 ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
+
+
+class CompiledLoops(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """Machine code of a loop on disk, loaded without what only compiling needs.
+
+    numba prepares its compiler (a quarter of a second: what it knows of arrays, text, random
+    numbers, SciPy) before it looks for the code, and once more before it compiles.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the code for these types; None if it was never compiled."""
+        rtsys.initialize(target_context)  # loops that make arrays call numba's allocator
+        target_context.refresh = lambda: None
+        try:
+            return super().load_overload(sig, target_context)
+        finally:
+            del target_context.refresh
 
 
 def compiled(loop: Loop) -> Loop:
@@ -49,9 +50,8 @@ def compiled_as_written(loop: Loop) -> Loop:
 
 
 def _stored(loop: Loop, arithmetic: set[str]) -> Loop:
-    options = {"nogil": True, "error_model": "numpy", "fastmath": arithmetic}
-    try:
-        made: Loop = njit(cache=True, **options)(loop)
-    except RuntimeError:  # no writable folder for the cache: every process compiles anew
-        made = njit(**options)(loop)
+    made: Loop = njit(nogil=True, error_model="numpy", fastmath=arithmetic)(loop)
+    # Without a writable folder for the cache, every process compiles anew.
+    with suppress(RuntimeError):
+        vars(made)["_cache"] = CompiledLoops(loop)  # as cache=True does with its own class
     return made
