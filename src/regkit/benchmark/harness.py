@@ -91,7 +91,7 @@ def run_benchmark(
     concurrency
         Number of tasks that the executor runs at the same time.
     on_progress
-        Function called before the first record and after every record.
+        Function called at first and after every record.
     retry_failed
         Failed records are run again.
 
@@ -102,10 +102,8 @@ def run_benchmark(
 
     Raises
     ------
-    BenchmarkError
+    BenchmarkError, ParameterError
         The folder holds another benchmark, is in use, or a method cannot be set up as asked for.
-    ParameterError
-        The device of the plan is none.
     """
     check_device_name(plan.device)
     cases = plan.dataset.open(default_registry(plan.builtin_only))
