@@ -68,8 +68,12 @@ class SampledInformation:
             part = np.array((first, last, BLOCK))
             tally(volume, to_index, points, self.classes, part, values, gradients, joints)
 
+        def score(first: int, last: int) -> None:
+            part, counts = np.array((first, last)), self.fixed_counts
+            score_joints(joints, counts, min_points, self.normalized, part, scores, known, tables)
+
         share(count_block, maps * blocks, threads)
-        score_joints(joints, self.fixed_counts, min_points, self.normalized, scores, known, tables)
+        share(score, maps, threads)
         if by_maps is None:
             return scores, known
         by_blocks = np.empty((maps, blocks, 3, 4))

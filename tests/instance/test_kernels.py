@@ -9,6 +9,7 @@ from regkit_instance.information import SampledInformation
 from regkit_instance.metric_constants import MARGIN_BINS
 from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
+from regkit_instance.numba_backend.logarithms import logarithms
 from regkit_instance.numba_backend.mi import score_joints, tally, value_slopes
 from regkit_instance.numba_backend.ngf import gradient_fields
 from regkit_instance.numba_backend.patches import local_correlation, local_correlation_ratio
@@ -130,7 +131,7 @@ def of_blocks(bins: np.ndarray, values: np.ndarray, normalized: bool) -> tuple[f
     part, nothing = np.array((0, blocks, 256)), np.empty((0, 3, 0), np.float32)
     tally(*image_of(values), bins, part, nothing[:, 0], nothing, joints)
     scores, known, tables = np.empty(1), np.empty(1), np.empty((1, BINS, BINS), np.float32)
-    score_joints(joints, whole, 10, normalized, scores, known, tables)
+    score_joints(joints, whole, 10, normalized, np.array((0, len(joints))), scores, known, tables)
     slopes, place = np.empty(len(values), np.float32), np.empty(len(values), np.uint32)
     shares = np.empty((3, len(values)), np.float32)
     value_slopes(values, bins, tables[0].ravel(), BINS, place, shares, slopes)
@@ -206,3 +207,13 @@ def test_patches_and_edges_need_so_many_points_too(kernel, left, scores_it) -> N
         assert by_linear.any() == scores_it
     assert np.isfinite(scores[0]) == scores_it
     assert slopes[..., :left].any() == scores_it
+
+
+def test_logarithms_are_those_of_the_library_to_rounding() -> None:
+    rng = np.random.default_rng(11)
+    numbers = np.r_[np.exp(rng.uniform(-700, 700, 2000)), rng.uniform(0.5, 2, 2000), 1, 2, 1e-300]
+    logs = np.empty_like(numbers)
+    logarithms(numbers, logs)
+    np.testing.assert_allclose(logs, np.log(numbers), rtol=1e-15, atol=0)
+    logarithms(np.zeros(3), logs[:3])
+    assert (logs[:3] == 0).all()  # a bin without counts adds nothing

@@ -14,6 +14,7 @@ import numpy as np
 from regkit.compiled import compiled
 from regkit.geometry.interpolation_loops import interpolate_gradients, interpolate_values, locate
 from regkit_instance.metric_constants import MARGIN_BINS, MAX_BIN_WEIGHT, MIN_INFORMATION
+from regkit_instance.numba_backend.logarithms import logarithms
 
 CHUNK = 256  # that of the look-up
 # In single precision, because numba widens what is mixed.
@@ -141,7 +142,7 @@ def information(joint: Any, counted: float, normalized: bool, by_joint: Any) -> 
     Parameters
     ----------
     joint
-        Counts (fixed bins, moving bins).
+        Counts (fixed bins, moving bins); they become shares of all.
     counted
         Sum of the counts.
     normalized
@@ -151,22 +152,16 @@ def information(joint: Any, counted: float, normalized: bool, by_joint: Any) -> 
         when a value moves along its row.
     """
     rows, columns = joint.shape
-    moving = np.zeros(columns)
-    h_fixed = h_joint = h_moving = 0.0
+    fixed, moving = np.zeros(rows), np.zeros(columns)
+    logarithms_of_shares(joint.reshape(joint.size), counted, by_joint.reshape(joint.size))
+    h_joint = 0.0
     for f in range(rows):
-        total = 0.0
         for m in range(columns):
-            p = joint[f, m] / counted
-            total += p
+            p = joint[f, m]
+            fixed[f] += p
             moving[m] += p
-            by_joint[f, m] = np.log(p) if p > 0.0 else 0.0
             h_joint -= p * by_joint[f, m]
-        if total > 0.0:
-            h_fixed -= total * np.log(total)
-    for m in range(columns):
-        p = moving[m]
-        moving[m] = np.log(p) if p > 0.0 else 0.0
-        h_moving -= p * moving[m]
+    h_fixed, h_moving = entropy(fixed), entropy(moving)
     value, of_joint, scale = h_fixed + h_moving - h_joint, 1.0, 1.0 / counted
     if value <= MIN_INFORMATION or h_joint <= MIN_INFORMATION:
         return -np.inf
@@ -180,11 +175,31 @@ def information(joint: Any, counted: float, normalized: bool, by_joint: Any) -> 
 
 
 @compiled
+def logarithms_of_shares(counts: Any, total: float, logs: Any) -> None:
+    """Divide counts by their total, and fill in the logarithms of what they become."""
+    for i in range(counts.shape[0]):
+        counts[i] /= total
+    logarithms(counts, logs)
+
+
+@compiled
+def entropy(shares: Any) -> float:
+    """Return the entropy in nats of shares, which become their logarithms."""
+    logs, found = np.empty_like(shares), 0.0
+    logarithms(shares, logs)
+    for i in range(shares.shape[0]):
+        found -= shares[i] * logs[i]
+        shares[i] = logs[i]
+    return found
+
+
+@compiled
 def score_joints(
     joints: Any,
     fixed_counts: Any,
     min_points: int,
     normalized: bool,
+    part: Any,
     scores: Any,
     known: Any,
     tables: Any,
@@ -201,6 +216,8 @@ def score_joints(
         Smallest number of values for a score.
     normalized
         True for normalized mutual information; see `information`.
+    part
+        First map to score, and the one after the last.
     scores
         Filled, shape (B,); minus infinity where too few values are known or a side is constant.
     known
@@ -211,14 +228,12 @@ def score_joints(
     """
     size = fixed_counts.shape[0]
     joint, by_joint, scales = np.empty((size, size)), np.empty((size, size)), np.empty(size)
-    for b in range(joints.shape[0]):
+    for b in range(part[0], part[1]):
         joint[:] = 0.0
         known[b], scores[b] = 0.0, -np.inf
         for block in range(joints.shape[1]):
             known[b] += joints[b, block, size, 0]
-            for f in range(size):
-                for m in range(size):
-                    joint[f, m] += joints[b, block, f, m]
+            add_counts(joints[b, block].reshape((size + 1) * size), joint.reshape(size * size))
         if known[b] >= min_points:
             total = restore_proportions(joint, fixed_counts, scales)
             scores[b] = information(joint, total, normalized, by_joint)
@@ -226,6 +241,13 @@ def score_joints(
             tables[b] = ZERO
             if scores[b] > -np.inf:
                 differences(by_joint, scales, tables[b])
+
+
+@compiled
+def add_counts(counts: Any, joint: Any) -> None:
+    """Add the first entries of a flat joint histogram to another one."""
+    for i in range(joint.shape[0]):
+        joint[i] += counts[i]
 
 
 @compiled
