@@ -16,8 +16,6 @@ from regkit.geometry.grid import FloatArray
 
 Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
 PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}
-# Keeps the axis of a rotation by zero finite.
-MIN_ANGLE = 1e-100
 
 
 @dataclass(frozen=True)
@@ -60,32 +58,38 @@ class Motion:
     def tangent(self, maps: FloatArray, gradients: FloatArray) -> FloatArray:
         """Turn gradients by the entries of maps (B, 3, 4) into ones by steps, (B, size)."""
         linear, by_linear = maps[:, :, :3], gradients[:, :, :3]
+        steps = np.empty((len(maps), self.size))
+        steps[:, :3] = gradients[:, :, 3]
         if self.model == "affine":
-            rest = by_linear.reshape(-1, 9)
+            steps[:, 3:] = by_linear.reshape(-1, 9)
         else:
             # d(A) = [w]x A, so the derivative is the axial vector of dS/dA A^T.
             turned = by_linear @ linear.transpose(0, 2, 1)
-            rest = np.stack([turned[:, i, j] - turned[:, j, i] for i, j in AXIAL], axis=1)
-        scales = (by_linear * linear).sum(axis=1)  # by the logarithm of each column's length
-        if self.model == "similarity":
-            rest = np.concatenate([rest, scales.sum(axis=1, keepdims=True)], axis=1)
-        if self.model == "anisotropic":
-            rest = np.concatenate([rest, scales], axis=1)
-        return np.concatenate([gradients[:, :, 3], rest / self.radius_mm], axis=1)
+            for axis, (i, j) in enumerate(AXIAL):
+                steps[:, 3 + axis] = turned[:, i, j] - turned[:, j, i]
+        if self.model in ("similarity", "anisotropic"):
+            scales = (by_linear * linear).sum(axis=1)  # by the logarithm of each column's length
+            whole = self.model == "similarity"
+            steps[:, 6:] = scales.sum(axis=1, keepdims=True) if whole else scales
+        steps[:, 3:] /= self.radius_mm
+        return steps
 
 
 AXIAL = ((2, 1), (0, 2), (1, 0))
+DIAGONAL = np.arange(3)
 
 
 def rotations(vectors: FloatArray) -> FloatArray:
     """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians."""
-    angle = np.linalg.norm(vectors, axis=1)
-    axis = vectors / np.maximum(angle, MIN_ANGLE)[:, None]
-    x, y, z = axis.T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    sine, versine = np.sin(angle)[:, None, None], (1 - np.cos(angle))[:, None, None]
-    return np.asarray(np.eye(3) + sine * cross + versine * (cross @ cross))
+    x, y, z = vectors.T
+    angle = np.sqrt(x * x + y * y + z * z)
+    sine, versine = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    matrices = versine[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
+    for (i, j), axis in zip(AXIAL, (x, y, z), strict=True):
+        matrices[:, i, j] += sine * axis
+        matrices[:, j, i] -= sine * axis
+    matrices[:, DIAGONAL, DIAGONAL] += np.cos(angle)[:, None]
+    return np.asarray(matrices)
 
 
 def affine_maps(linear: FloatArray, translation: FloatArray) -> FloatArray:

@@ -108,18 +108,20 @@ class _Bfgs:
         self.maps[accepted], self.values[accepted] = maps[good], values[good]
         self.slopes[accepted], self.length[accepted] = slopes[good], 1.0
         self.direction[accepted] = self._search_direction(accepted)
-        self._stop_or_restart(at, np.linalg.norm(step, axis=1), good, min_step_mm)
+        self._stop_or_restart(at, _lengths(step), good, min_step_mm)
 
     def _search_direction(self, at: NDArray[np.int64]) -> FloatArray:
         """Return the quasi-Newton step, shortened to the longest allowed one."""
         direction = np.einsum("bij,bj->bi", self.inverse[at], self.slopes[at])
-        length = np.linalg.norm(direction, axis=1)
+        length = _lengths(direction)
         limit = np.where(self.fresh[at], self.first_step_mm, 4 * self.first_step_mm)
         wanted = np.where(self.fresh[at], limit, np.minimum(length, limit))
         return np.asarray(direction * (wanted / np.maximum(length, 1e-300))[:, None])
 
     def _shorten(self, at: NDArray[np.int64], values: FloatArray, predicted: FloatArray) -> None:
         """Shorten rejected steps to the maximum of a parabola, between a tenth and half."""
+        if len(at) == 0:
+            return
         lost = self.values[at] - values + predicted
         with np.errstate(invalid="ignore"):
             factor = np.where(np.isfinite(lost), predicted / np.maximum(2 * lost, 1e-300), SHORTEN)
@@ -128,9 +130,7 @@ class _Bfgs:
     def _update_inverse(self, at: NDArray[np.int64], step: FloatArray, change: FloatArray) -> None:
         """Update the inverse of the negative Hessian (BFGS) where the curvature is negative."""
         curve = (step * change).sum(axis=1)
-        use = curve > MIN_CURVATURE_COSINE * np.linalg.norm(step, axis=1) * np.linalg.norm(
-            change, axis=1
-        )
+        use = curve > MIN_CURVATURE_COSINE * _lengths(step) * _lengths(change)
         at, step, change, curve = at[use], step[use], change[use], curve[use]
         if len(at) == 0:
             return
@@ -156,7 +156,14 @@ class _Bfgs:
         small = length < min_step_mm
         stuck = at[small & ~good & ~self.fresh[at]]
         self.active[at[small]] = False
+        if len(stuck) == 0:
+            return
         self.active[stuck] = True
         self.inverse[stuck] = np.eye(self.motion.size)
         self.fresh[stuck], self.length[stuck] = True, 1.0
         self.direction[stuck] = self._search_direction(stuck)
+
+
+def _lengths(vectors: FloatArray) -> FloatArray:
+    """Return the lengths (B,) of vectors (B, N)."""
+    return np.asarray(np.sqrt((vectors**2).sum(axis=1)))
