@@ -36,18 +36,12 @@ def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out:
     sums = np.empty((rows, columns), np.float32)
     unknown = np.empty((rows, columns), np.float32)
     flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
-    row, known = np.empty(columns, np.float32), np.empty(columns, np.float32)
-    voxels = np.float32(factors[0] * factors[1])  # whose sums are in an entry of a row
     for z in range(part[0], part[1]):
         sums[:] = ZERO
         unknown[:] = ZERO
         for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
             add_mapped(array[k].reshape(sums.size), curve, flat_sums, flat_unknown)
-        for y in range(out.shape[1]):
-            begin = first[1] + y * factors[1]
-            lines = slice(begin, begin + factors[1])
-            add_lines(sums[lines], unknown[lines], voxels, row, known)
-            average_blocks(row, known, first[2], factors[2], out[z, y])
+        average_rows(sums, unknown, factors, first, out[z])
 
 
 @compiled
@@ -83,22 +77,20 @@ def add_known(array: Any, mapped: Any, sums: Any, unknown: Any) -> None:
 
 
 @compiled
-def add_lines(sums: Any, unknown: Any, voxels: Any, row: Any, known: Any) -> None:
-    """Fill in the sums of lines, and the numbers of known voxels, of so many each if all are."""
-    for x in range(row.shape[0]):
-        row[x], known[x] = sums[0, x], voxels - unknown[0, x]
-    for j in range(1, sums.shape[0]):
-        for x in range(row.shape[0]):
-            row[x] += sums[j, x]
-            known[x] -= unknown[j, x]
-
-
-@compiled
-def average_blocks(row: Any, known: Any, first: int, size: int, out: Any) -> None:
-    """Fill in the sums of neighboring entries of a row by those of known voxels (NaN if none)."""
-    for i in range(first + 1, first + size):
-        for x in range(out.shape[0]):
-            row[first + x * size] += row[i + x * size]
-            known[first + x * size] += known[i + x * size]
-    for x in range(out.shape[0]):
-        out[x] = row[first + x * size] / known[first + x * size]
+def average_rows(sums: Any, unknown: Any, factors: Any, first: Any, out: Any) -> None:
+    """Fill in the averages of a slice from sums along z; NaN where no voxel is known."""
+    size = factors[2]
+    row, known = np.empty(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
+    for y in range(out.shape[0]):
+        row[:] = ZERO
+        known[:] = np.float32(factors[0] * factors[1])
+        for j in range(first[1] + y * factors[1], first[1] + (y + 1) * factors[1]):
+            for x in range(row.shape[0]):
+                row[x] += sums[j, x]
+                known[x] -= unknown[j, x]
+        for i in range(first[2] + 1, first[2] + size):
+            for x in range(out.shape[1]):
+                row[first[2] + x * size] += row[i + x * size]
+                known[first[2] + x * size] += known[i + x * size]
+        for x in range(out.shape[1]):
+            out[y, x] = row[first[2] + x * size] / known[first[2] + x * size]
