@@ -54,9 +54,9 @@ class _Candidate:
 
     @property
     def doubt(self) -> str:
-        """The first warning of a specialist; empty if it has none."""
-        warnings = self.estimate.diagnostics.get("warnings", ())
-        return str(warnings[0]) if warnings and self.method != SEARCH else ""
+        """Warning that the images are unlike those of a specialist's training; empty if not."""
+        warnings = self.estimate.diagnostics.get("domain_warnings", ())
+        return str(warnings[0]) if warnings else ""
 
     @property
     def distrust(self) -> int:
@@ -130,10 +130,10 @@ class AutomaticRegistration:
        ultrasound.
     3. ``iso`` refines each result of images of different modalities; where both are MR or CT, it
        gains nothing over the mutual information of ``fast-mi``.
-    4. A specialist without a warning is preferred: the search, or a specialist whose domain guard
-       warns, has to align the images better beyond the noise of the similarity. That is 3
-       standard errors, as a jackknife over blocks of the body finds them; see
-       `regkit.similarity.improvement`.
+    4. A specialist is preferred: the search has to align the images better beyond the noise of the
+       similarity, and so has a specialist whose domain guard finds the images unlike those of its
+       training (``domain_warnings`` in its diagnostics). That is by 3 standard errors, which a
+       jackknife over blocks of the body finds; see `regkit.similarity.improvement`.
     5. With ultrasound, where a wrong place may look better than the right one, only results that
        two methods agree on within 4 mm are considered.
     6. The initial transform is kept unless the winner is better in the same sense: images of one
@@ -214,8 +214,12 @@ class AutomaticRegistration:
             refined = self._method(REFINEMENT).register(replace(pair, initial=found.transform))
         except RegkitError:
             return candidate
+        unlike = found.diagnostics.get("domain_warnings", ())
+        # That passes of a network did not converge is mended by the refinement.
+        warnings = found.diagnostics.get("warnings", ()) if candidate.method == SEARCH else unlike
         diagnostics = {
-            "warnings": found.diagnostics.get("warnings", ()),
+            "warnings": warnings,
+            "domain_warnings": unlike,
             "stages": [dict(found.diagnostics), dict(refined.diagnostics)],
         }
         estimate = Estimate(refined.transform, found.labels, diagnostics)

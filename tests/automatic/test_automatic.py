@@ -35,7 +35,7 @@ class Answer:
             raise RegistrationError("too little overlap")
         miss = AffineTransform.shift((self.miss_mm, 0.0, 0.0))
         warnings = [self.warning] if self.warning else []
-        return Estimate(miss @ phantom_pairs.MOTION, diagnostics={"warnings": warnings})
+        return Estimate(miss @ phantom_pairs.MOTION, diagnostics={"domain_warnings": warnings})
 
 
 @dataclass(frozen=True)

@@ -132,11 +132,13 @@ def register_with_model(
         *recursive_registration(estimate_and_keep, *images, initial=pair.start, count=passes),
     ]
     moved = [mean_displacement_mm(one, other, inputs.grid) for one, other in pairwise(totals)]
-    warnings = [
-        *pair_warnings(pair, last_inputs, trained.card),
-        *convergence_warnings(moved, min(inputs.grid.spacing)),
-    ]
-    diagnostics = {**trained.diagnostics, "pass_displacement_mm": moved, "warnings": warnings}
+    unlike = list(pair_warnings(pair, last_inputs, trained.card))
+    diagnostics = {
+        **trained.diagnostics,
+        "pass_displacement_mm": moved,
+        "domain_warnings": unlike,
+        "warnings": [*unlike, *convergence_warnings(moved, min(inputs.grid.spacing))],
+    }
     return Estimate(totals[-1], diagnostics=diagnostics)
 
 
