@@ -13,8 +13,9 @@ from regkit_instance.numba_backend.mi import differentiate, score_joints, tally
 from regkit_instance.threads import share
 
 # Points of a block: few enough for all threads to have some, many enough for their joint
-# histogram to cost little. A multiple of the chunks of the look-up. Chosen by hand.
-BLOCK = 4096
+# histogram to cost little. A multiple of the chunks of the look-up. Of 1024, 2048 and 4096, the
+# fastest for 5000 points and two threads, and as fast as any for 40,000 (random images).
+BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)

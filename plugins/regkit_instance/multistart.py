@@ -43,9 +43,9 @@ CLUSTER_VOXELS = 4
 # With a second score of at least this relative to the best, extended starts are tried as well.
 AMBIGUOUS_RATIO = 0.87
 # Largest number of evaluations of a search at the last level and at each one before it, where
-# rough is enough; length of the step that ends the last one.
+# rough is enough; length of the step that ends the last one, and those before it.
 MAX_EVALUATIONS, COARSE_EVALUATIONS = 60, 20
-MIN_STEP_MM = 0.01
+MIN_STEP_MM, MIN_STEP_VOXELS = 0.01, 0.1
 # Factor by which levels above the finest have fewer sample points, as has the comparison of the
 # candidates at the finest.
 COARSE_REDUCTION = 8
@@ -223,7 +223,8 @@ class MultiStartSearch:
         order = np.argsort(-measure.overlap_weighted_scores(starts), kind="stable")
         spacing = self.images.spacings[0]
         maps = np.concatenate([known, starts[order[:GLOBAL_CANDIDATES]]])
-        peaks = maximize(measure, self.rigid, maps, spacing, spacing / 10, GLOBAL_EVALUATIONS)
+        until = MIN_STEP_VOXELS * spacing
+        peaks = maximize(measure, self.rigid, maps, spacing, until, GLOBAL_EVALUATIONS)
         return self._cluster(measure, peaks, CLUSTER_VOXELS / 2 * spacing)
 
     def _refine(
@@ -243,7 +244,7 @@ class MultiStartSearch:
             settings.threads,
         )
         exact = reduction == 1
-        until = MIN_STEP_MM if exact else spacing / 30
+        until = MIN_STEP_MM if exact else MIN_STEP_VOXELS * spacing
         most = MAX_EVALUATIONS if exact else COARSE_EVALUATIONS
         objective = with_stretch_prior(measure, motion, self.images)
         peaks = maximize(objective, motion, maps, spacing / 2, until, most)
