@@ -50,17 +50,17 @@ class LocalOptima:
         good = np.flatnonzero(self.scores >= min_ratio * self.scores[0])
         return self.select(good[:count])
 
-    def nearest(self, to: FloatArray, body: FloatArray) -> int:
+    def nearest(self, to: FloatArray, scatter: FloatArray) -> int:
         """Return the index of the optimum nearest to a map (3, 4)."""
-        return int(np.argmin(distances_mm(self.maps, to, body)))
+        return int(np.argmin(distances_mm(self.maps, to, scatter)))
 
     def is_ambiguous(self, ratio: float) -> bool:
         """Return True if the second score is at least `ratio` of the best, or there is none."""
         return len(self.scores) < 2 or bool(self.scores[1] >= ratio * self.scores[0])
 
-    def summary(self, body: FloatArray) -> list[dict[str, float]]:
+    def summary(self, scatter: FloatArray) -> list[dict[str, float]]:
         """Return the best few as plain data, with distance and rotation from the best."""
-        from_best = distances_mm(self.maps, self.maps[0], body)
+        from_best = distances_mm(self.maps, self.maps[0], scatter)
         return [
             {
                 "score_ratio": float(self.scores[k] / self.scores[0]),
@@ -73,14 +73,17 @@ class LocalOptima:
 
 
 def cluster_optima(
-    maps: FloatArray, values: FloatArray, scores: FloatArray, body: FloatArray, radius_mm: float
+    maps: FloatArray, values: FloatArray, scores: FloatArray, scatter: FloatArray, radius_mm: float
 ) -> LocalOptima:
-    """Merge the ends of searches that lie within `radius_mm` of one with a higher score."""
+    """Merge the ends of searches that lie within `radius_mm` of one with a higher score.
+
+    `scatter` is that of the body; see `distances_mm`.
+    """
     left = np.argsort(-scores, kind="stable")
     left = left[np.isfinite(scores[left])]
     optima, counts = [], []
     while len(left):
-        near = distances_mm(maps[left], maps[left[0]], body) <= radius_mm
+        near = distances_mm(maps[left], maps[left[0]], scatter) <= radius_mm
         optima.append(left[0])
         counts.append(near.sum())
         left = left[~near]
@@ -88,9 +91,11 @@ def cluster_optima(
     return LocalOptima(maps[index], values[index], scores[index], np.array(counts, np.int64))
 
 
-def distances_mm(maps: FloatArray, to: FloatArray, body: FloatArray) -> FloatArray:
-    """Return the root mean square distances (B,) of a body (N, 3) under maps and under `to`."""
-    scatter = body.T @ body / len(body)
+def distances_mm(maps: FloatArray, to: FloatArray, scatter: FloatArray) -> FloatArray:
+    """Return the root mean square distances (B,) of a body under maps and under `to`, in mm.
+
+    `scatter` is that of the body (see `BodyRegion`): all that the distances depend on.
+    """
     difference = maps - to
     linear = np.einsum("bij,jk,bik->b", difference[:, :, :3], scatter, difference[:, :, :3])
     return np.asarray(np.sqrt(np.maximum(linear, 0) + (difference[:, :, 3] ** 2).sum(axis=1)))

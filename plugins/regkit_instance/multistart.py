@@ -209,7 +209,7 @@ class MultiStartSearch:
             around = shifted_starts(self.rigid.radius_mm)
         self.diagnostics |= {
             "starts": len(starts),
-            "local_optima": found.summary(self.images.body.points),
+            "local_optima": found.summary(self.images.body.scatter),
         }
         # The initial transform itself, not where the coarse search from it ends: what `starts=1`
         # finds always competes.
@@ -261,15 +261,15 @@ class MultiStartSearch:
                 "similarity": float(found.values[0]),
             }
         )
-        body = self.images.body.points
-        self.from_initial = [found.nearest(peak, body) for peak in peaks.maps[: self.local]]
+        scatter = self.images.body.scatter
+        self.from_initial = [found.nearest(peak, scatter) for peak in peaks.maps[: self.local]]
         return found
 
     def _cluster(self, measure: SampledMetric, peaks: Maxima, radius_mm: float) -> LocalOptima:
         """Return the distinct optima, best first; see `_scores`."""
         scores = np.where(np.isfinite(peaks.values), self._scores(measure, peaks.maps), -np.inf)
         found = cluster_optima(
-            peaks.maps, peaks.values, scores, self.images.body.points, radius_mm
+            peaks.maps, peaks.values, scores, self.images.body.scatter, radius_mm
         )
         if len(found.maps) == 0:
             raise RegistrationError(
@@ -321,7 +321,7 @@ class MultiStartSearch:
 
         Of optima that are as good as equal, one whose position is well determined is better.
         """
-        away = distances_mm(found.maps, np.eye(3, 4), self.images.body.points)
+        away = distances_mm(found.maps, np.eye(3, 4), self.images.body.scatter)
         worth = found.scores * (1 - PRIOR * np.minimum(away / self.rigid.radius_mm, 1))
         equal = np.flatnonzero(worth >= EQUAL_RATIO * worth.max())
         equal = equal[np.argsort(-worth[equal], kind="stable")]
@@ -358,8 +358,8 @@ class MultiStartSearch:
     def report_second_best(self, found: LocalOptima) -> None:
         """Add the second best optimum to the diagnostics; warn where it is nearly as good."""
         ratio = float(found.scores[1] / found.scores[0])
-        best, body = found.maps[0], self.images.body.points
-        distance = float(distances_mm(found.maps[1:2], best, body)[0])
+        best, scatter = found.maps[0], self.images.body.scatter
+        distance = float(distances_mm(found.maps[1:2], best, scatter)[0])
         self.diagnostics["second_best"] = {"score_ratio": ratio, "from_best_mm": distance}
         if ratio >= EQUAL_RATIO:
             # A higher score comes second if its position is uncertain or farther away.

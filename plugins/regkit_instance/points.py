@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,11 @@ class BodyRegion:
     centre: FloatArray
     radius_mm: float
     box: FloatArray
+
+    @cached_property
+    def scatter(self) -> FloatArray:
+        """Mean products of the coordinates of the points, mm^2, shape (3, 3)."""
+        return np.asarray(np.einsum("ni,nj->ij", self.points, self.points) / len(self.points))
 
 
 @dataclass(frozen=True, eq=False)

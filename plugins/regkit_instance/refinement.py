@@ -149,8 +149,8 @@ class _Refinement:
         """Return the few best of the distinct optima, the best first."""
         maps = np.concatenate([end.maps for end in ends])
         values = np.concatenate([end.values for end in ends])
-        body, spacing = self.images.body.points, self.images.spacings[level]
-        found = cluster_optima(maps, values, values, body, spacing)
+        scatter, spacing = self.images.body.scatter, self.images.spacings[level]
+        found = cluster_optima(maps, values, values, scatter, spacing)
         if len(found.maps) == 0:
             raise RegistrationError(
                 "too little of the fixed image maps inside the moving one to compare them; "

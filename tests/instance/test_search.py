@@ -20,6 +20,7 @@ from regkit_instance.starts import (
 RNG = np.random.default_rng(0)
 BODY = RNG.normal(size=(200, 3)) * (60, 40, 30)
 BODY -= BODY.mean(axis=0)
+SCATTER = BODY.T @ BODY / len(BODY)
 RIGID = Motion("rigid", 80.0)
 
 
@@ -53,7 +54,7 @@ def test_every_start_climbs_to_the_peak_in_few_steps() -> None:
     hill = Hill(turned(25, 30, 1))
     starts = np.stack([turned(40, 50, seed) for seed in range(2, 12)])
     peaks = maximize(hill, RIGID, starts, 5.0, 0.01, 60)
-    assert distances_mm(peaks.maps, hill.peak, BODY).max() < 0.05
+    assert distances_mm(peaks.maps, hill.peak, SCATTER).max() < 0.05
     assert peaks.evaluations < 30 * len(starts)
 
 
@@ -79,7 +80,7 @@ def test_a_start_that_meets_nothing_stays_and_disturbs_no_other() -> None:
     peaks = maximize(hill, RIGID, np.stack([lost, turned(5, 5, 3)]), 5.0, 0.01, 60)
     assert peaks.values[0] == -np.inf
     np.testing.assert_array_equal(peaks.maps[0], lost)
-    assert distances_mm(peaks.maps[1:], hill.peak, BODY)[0] < 0.05
+    assert distances_mm(peaks.maps[1:], hill.peak, SCATTER)[0] < 0.05
 
 
 def test_rotations_are_proper_and_leave_no_large_gap() -> None:
@@ -114,27 +115,27 @@ def test_distances_are_those_of_the_points() -> None:
     one, other = turned(30, 10, 1), turned(50, 20, 2)
     mapped = [BODY @ m[:, :3].T + m[:, 3] for m in (one, other)]
     expected = np.sqrt(((mapped[0] - mapped[1]) ** 2).sum(axis=1).mean())
-    assert distances_mm(one[None], other, BODY)[0] == pytest.approx(expected)
+    assert distances_mm(one[None], other, SCATTER)[0] == pytest.approx(expected)
 
 
 def test_searches_that_end_together_are_one_place() -> None:
     maps = np.stack([turned(0, shift, 1) for shift in (0, 1, 50, 51, 2, 0)])
     scores = np.array([0.5, 0.6, 0.9, 0.8, 0.4, -np.inf])
-    found = cluster_optima(maps, scores * 2, scores, BODY, 5.0)
+    found = cluster_optima(maps, scores * 2, scores, SCATTER, 5.0)
     assert found.scores.tolist() == [0.9, 0.6]
     assert found.values.tolist() == [1.8, 1.2]
     assert found.counts.tolist() == [2, 3]
-    assert found.summary(BODY)[1]["from_best_mm"] == pytest.approx(49)
+    assert found.summary(SCATTER)[1]["from_best_mm"] == pytest.approx(49)
     assert len(found.best(5, 0.7).maps) == 1
 
 
 def test_a_search_is_doubtful_if_the_second_place_is_nearly_as_good() -> None:
     maps = np.stack([turned(0, shift, 1) for shift in (0, 50, 100)])
-    found = cluster_optima(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), BODY, 5.0)
+    found = cluster_optima(maps, np.ones(3), np.array([1.0, 0.9, 0.2]), SCATTER, 5.0)
     assert found.is_ambiguous(0.87)
     assert not found.is_ambiguous(0.95)
     assert found.best(1, 0.0).is_ambiguous(0.95)  # one place: nothing was compared
-    assert found.nearest(turned(0, 90, 1), BODY) == 2
+    assert found.nearest(turned(0, 90, 1), SCATTER) == 2
 
 
 def test_wider_starts_turn_everywhere_around_a_place() -> None:
