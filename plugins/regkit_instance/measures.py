@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -208,8 +209,7 @@ class SampledMetric:
         by_maps = np.empty((len(maps), 3, 4))
         scores, _ = self._evaluate(maps, by_maps)
         # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
-        linear = self.level.to_index(self.origin)[:, :3]
-        return scores, np.asarray(np.einsum("ji,bjk->bik", linear, by_maps))
+        return scores, np.asarray(self._matrix[:, :3].T @ by_maps)
 
     def _evaluate(
         self, maps: FloatArray, by_maps: FloatArray | None = None
@@ -227,10 +227,13 @@ class SampledMetric:
         return scores, known
 
     def _to_index(self, maps: FloatArray) -> FloatArray:
-        matrix = self.level.to_index(self.origin)
-        indexed = np.einsum("ij,bjk->bik", matrix[:, :3], maps)
-        indexed[:, :, 3] += matrix[:, 3]
+        indexed = self._matrix[:, :3] @ maps
+        indexed[:, :, 3] += self._matrix[:, 3]
         return np.asarray(indexed)
+
+    @cached_property
+    def _matrix(self) -> FloatArray:
+        return self.level.to_index(self.origin)
 
     @property
     def _size(self) -> int:
