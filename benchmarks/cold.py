@@ -49,6 +49,7 @@ COLUMNS = (
     *("peak MB", "peak / images"),
 )
 OURS = "regkit"
+AIR_HU = -1024.0
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,8 @@ def make_case(case: Case, folder: Path) -> dict[str, Any]:
         if size is not None:
             old = volume.grid
             spacing = tuple(np.array(old.spacing) * old.shape_zyx[::-1] / size)
-            volume = resample(
-                volume, Grid(size[::-1], spacing, old.origin, old.direction), outside=0.0
-            )
+            onto = Grid(size[::-1], spacing, old.origin, old.direction)
+            volume = resample(volume, onto, outside=AIR_HU if modality == "ct" else 0.0)
         truth = truth or rigid(*MOTION, volume.grid.centre)
         made[role] = str(folder / f"{role}.nii.gz")
         made[f"{role}_modality"] = modality

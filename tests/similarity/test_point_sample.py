@@ -50,6 +50,18 @@ def test_a_small_mask_gets_as_many_points_spread_evenly():
     np.testing.assert_allclose(index.std(axis=0), np.array([1, 1, 2]) / np.sqrt(12), rtol=0.05)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32])
+def test_points_in_a_mask_lie_in_voxels_drawn_from_all_of_it(dtype):
+    marked = (np.random.default_rng(3).random(SMALL.shape_zyx) < 0.2).astype(dtype) * -3
+    sample = sample_points_in_mask(thorax(SMALL, "ct"), LabelMap(marked, SMALL), 500)
+    voxels = np.random.default_rng(0).choice(np.argwhere(marked), 500)
+    inside = SMALL.contains(sample.points)
+    assert inside.all()
+    found = {tuple(voxel) for voxel in np.rint(SMALL.to_index(sample.points)).astype(int)}
+    assert found <= {tuple(voxel) for voxel in voxels}
+    assert len(found) > 450
+
+
 def test_points_in_a_mask_stay_in_the_image():
     volume = thorax(SMALL, "ct")
     around = Grid((8, 8, 8), (100.0, 100.0, 100.0), (-400.0, -400.0, -400.0))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
@@ -51,26 +51,53 @@ def _leave_out(
     role: str, volume: Volume, mask: LabelMap | None
 ) -> tuple[Volume, LabelMap | None, str]:
     """Return an image and its mask without padding, and what is said about it."""
-    unknown = padding(volume)
-    if unknown is None:
+    if volume not in _WITHOUT_PADDING:
+        _WITHOUT_PADDING[volume] = _without_padding(volume)
+    found = _WITHOUT_PADDING[volume]
+    if found is None:
         return volume, mask, ""
-    value = float(volume.array[unknown][0])
     reason = (
-        f"padding: {unknown.mean():.1%} of the {role} image lies at its border and has values far "
-        f"from all others, such as {value:g}; it is taken for unknown, not for air"
+        f"padding: {found.fraction:.1%} of the {role} image lies at its border and has values far "
+        f"from all others, such as {found.value:g}; it is taken for unknown, not for air"
     )
     logger.warning(reason)
-    array = np.where(unknown, volume.array[~unknown].min(), volume.array)
-    return volume.with_array(array), _known(volume, unknown, mask), reason
+    return found.image, found.known if mask is None else _marked(mask, found.known), reason
 
 
-def _known(volume: Volume, unknown: NDArray[np.bool_], mask: LabelMap | None) -> LabelMap:
+@dataclass(frozen=True, eq=False)
+class _WithoutPadding:
+    """An image whose padding has its darkest other value, and a mask of the other voxels."""
+
+    image: Volume
+    known: LabelMap
+    value: float
+    fraction: float
+
+
+# The start and the registration both leave out the padding of one image.
+_WITHOUT_PADDING: WeakKeyDictionary[Volume, _WithoutPadding | None] = WeakKeyDictionary()
+
+
+def _without_padding(volume: Volume) -> _WithoutPadding | None:
+    """Return an image without its padding; None if it has none."""
+    unknown = padding(volume)
+    if unknown is None:
+        return None
+    from regkit.similarity.padding_loops import darkest_other  # noqa: PLC0415 - it loads numba
+
+    value = float(volume.array[np.unravel_index(np.argmax(unknown), unknown.shape)])
+    darkest = np.float32(darkest_other(volume.array, unknown))
+    image = volume.with_array(np.where(unknown, darkest, volume.array))
+    fraction = np.count_nonzero(unknown) / unknown.size
+    np.logical_not(unknown, out=unknown)
+    return _WithoutPadding(image, LabelMap(unknown.view(np.uint8), volume.grid), value, fraction)
+
+
+def _marked(mask: LabelMap, known: LabelMap) -> LabelMap:
     """Return a mask without the voxels of an image that are unknown."""
-    if mask is None:
-        return LabelMap(~unknown, volume.grid)
     kept, marked = mask.array.copy(), np.argwhere(mask.array)
-    index = np.rint(volume.grid.to_index(mask.grid.to_physical(marked))).astype(np.intp)
-    inside = ((index >= 0) & (index < unknown.shape)).all(axis=1)
-    hidden = marked[inside][unknown[tuple(index[inside].T)]]
+    index = np.rint(known.grid.to_index(mask.grid.to_physical(marked))).astype(np.intp)
+    inside = ((index >= 0) & (index < known.array.shape)).all(axis=1)
+    hidden = marked[inside][known.array[tuple(index[inside].T)] == 0]
     kept[tuple(hidden.T)] = 0
     return mask.with_array(kept)

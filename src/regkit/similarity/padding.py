@@ -53,13 +53,12 @@ def padding(volume: Volume) -> NDArray[np.bool_] | None:
     values = padding_values(volume)
     if not values:
         return None
-    equal: NDArray[np.bool_] = np.logical_or.reduce(
-        [volume.array == np.float32(value) for value in values]
-    )
-    found = np.zeros_like(equal)
-    for axis in range(equal.ndim):
-        for towards, out in ((equal, found), (np.flip(equal, axis), np.flip(found, axis))):
-            np.logical_or(out, np.logical_and.accumulate(towards, axis), out=out)
+    from regkit.similarity.padding_loops import mark_runs  # noqa: PLC0415 - it loads numba
+
+    found = np.zeros(volume.array.shape, np.bool_)
+    for axis in range(found.ndim):
+        lines, marked = (np.moveaxis(image, axis, -1) for image in (volume.array, found))
+        mark_runs(lines, np.asarray(values, np.float32), marked)
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +70,40 @@ def sample_points_in_mask(
     if mask is None:
         return sample_points(volume, None, count)
     rng = np.random.default_rng(0)
-    marked = rng.choice(np.flatnonzero(mask.array), count)
-    index = np.stack(np.unravel_index(marked, mask.array.shape), axis=-1)
+    index = _chosen_voxels(mask.array, lambda number: rng.integers(number, size=count))
     points = mask.grid.to_physical(index + rng.random((count, 3)) - 0.5)
     points = points[volume.grid.contains(points)]
     values = values_at(volume, points)
     return PointSample(points, values, _is_foreground(values))
+
+
+def _chosen_voxels(
+    mask: NDArray[Any], choose: Callable[[int], NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Return the indices z, y, x, shape (N, 3), of voxels of a mask that are chosen by number.
+
+    Parameters
+    ----------
+    mask
+        Non-zero voxels count, in the order of memory.
+    choose
+        Function of the number of all that returns N numbers below it.
+    """
+    from regkit.similarity.mask_loops import (  # noqa: PLC0415 - it loads numba
+        count_marked,
+        find_marked,
+    )
+
+    marked = mask if mask.dtype == np.uint8 else (mask != 0).view(np.uint8)
+    rows = marked.reshape(-1, mask.shape[-1])
+    counts = np.empty(len(rows), np.int64)
+    count_marked(rows, counts)
+    ends = np.cumsum(counts)
+    chosen = choose(int(ends[-1]))
+    row = np.searchsorted(ends, chosen, side="right")
+    x = np.empty(len(chosen), np.int64)
+    find_marked(rows, row, chosen - (ends - counts)[row], x)
+    return np.stack((*np.divmod(row, mask.shape[1]), x), axis=-1)
 
 
 def values_at(volume: Volume, points: FloatArray) -> FloatArray:
