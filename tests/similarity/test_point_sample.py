@@ -52,7 +52,7 @@ def test_a_small_mask_gets_as_many_points_spread_evenly():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32])
 def test_points_in_a_mask_lie_in_voxels_drawn_from_all_of_it(dtype):
-    marked = (np.random.default_rng(3).random(SMALL.shape_zyx) < 0.2).astype(dtype) * -3
+    marked = (np.random.default_rng(3).random(SMALL.shape_zyx) < 0.2).astype(dtype) * 3
     sample = sample_points_in_mask(thorax(SMALL, "ct"), LabelMap(marked, SMALL), 500)
     voxels = np.random.default_rng(0).choice(np.argwhere(marked), 500)
     inside = SMALL.contains(sample.points)
