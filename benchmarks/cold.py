@@ -5,8 +5,8 @@
 
 T1 and T2 of the average brain (MNI, 2 mm) and one pair of PET and CT (see pairs.py), also
 resampled to the sizes of large scans. The moving image is moved by its header, so the truth is
-exact; that of PET and CT is what the scanner says. Programs: regkit; greedy (the command of
-`picsl_greedy`); the quick rigid registration of `antspyx`; the default rigid parameters of
+exact; that of PET and CT is what the scanner says. Programs: regkit; greedy (the command
+of `picsl_greedy`); the quick rigid registration of `antspyx`; the default rigid parameters of
 `itk-elastix`; a SimpleITK script (see cold_peer.py). Those that are not installed are left out.
 All run in turn, on one thread, each with its own default start. CPU seconds and peak memory are
 those that the kernel counts for the process. One line per run goes to
@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +48,7 @@ COLUMNS = (
     *("peak MB", "peak / images"),
 )
 OURS = "regkit"
+PACKAGES = {"ants": "ants", "elastix": "itk", "greedy": "picsl_greedy", "simpleitk": "SimpleITK"}
 AIR_HU = -1024.0
 
 
@@ -139,36 +139,19 @@ def command_of(program: str, made: dict[str, Any], out: str) -> tuple[list[str],
         chosen = ["-m", method] if method else []
         command = [sys.executable, "-m", "regkit", "register", *files, *chosen, *modalities]
         return [*command, "-o", f"{out}", "--force"], f"{out}.tfm"
-    if program == "greedy":
-        found = f"{out}.mat"
-        rigid = [
-            "-d",
-            "3",
-            "-a",
-            "-dof",
-            "6",
-            "-m",
-            "NMI",
-            "-ia-image-centers",
-            "-n",
-            "100x50x10",
-            "-threads",
-            "1",
-        ]
-        register = ["greedy", *rigid, "-ia-image-centers", "-i", *files, "-o", found]
-        warp = ["greedy", "-d", "3", "-rf", files[0], "-rm", files[1], f"{out}_warped.nii.gz"]
-        both = " && ".join((" ".join(register), " ".join([*warp, "-r", found])))
-        return ["sh", "-c", both], found
-    ending = {"ants": "mat", "elastix": "txt", "simpleitk": "tfm"}[program]
+    ending = {"ants": "mat", "elastix": "txt", "greedy": "txt", "simpleitk": "tfm"}[program]
     script = str(HERE / "cold_peer.py")
     return [sys.executable, script, program, *files, out], f"{out}.{ending}"
 
 
 def is_installed(program: str) -> bool:
-    if program == "greedy":
-        return shutil.which("greedy") is not None
-    package = {"ants": "ants", "elastix": "itk", "simpleitk": "SimpleITK"}.get(program, OURS)
-    return find_spec(package) is not None
+    packages = {
+        "ants": "ants",
+        "elastix": "itk",
+        "greedy": "picsl_greedy",
+        "simpleitk": "SimpleITK",
+    }
+    return find_spec(packages.get(program, OURS)) is not None
 
 
 def run(command: list[str]) -> dict[str, Any]:
