@@ -10,6 +10,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
+from regkit.similarity.point_sample import chosen_voxels
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,7 @@ def _check_intensities(role: str, volume: Volume) -> None:
 def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
     if mask is None:
         return
-    marked = np.flatnonzero(mask.array)
-    if len(marked) == 0:
+    if not mask.array.any():
         raise RegistrationError(f"the {role} mask is empty: it must mark some voxels")
     apart = _gap(_mask_points(mask), volume)
     if apart > 0:
@@ -99,9 +99,8 @@ def outside_mask_reasons(pair: Pair) -> list[str]:
 
 def _mask_points(mask: LabelMap) -> FloatArray:
     """Return some of the marked voxels, LPS mm, shape (N, 3)."""
-    marked = np.flatnonzero(mask.array)
-    some = marked[:: max(1, len(marked) // MASK_POINTS)]
-    return mask.grid.to_physical(np.stack(np.unravel_index(some, mask.array.shape), axis=-1))
+    index = chosen_voxels(mask.array, lambda n: np.arange(0, n, max(1, n // MASK_POINTS)))
+    return mask.grid.to_physical(index)
 
 
 def _check_overlap(pair: Pair) -> None:

@@ -70,14 +70,14 @@ def sample_points_in_mask(
     if mask is None:
         return sample_points(volume, None, count)
     rng = np.random.default_rng(0)
-    index = _chosen_voxels(mask.array, lambda number: rng.integers(number, size=count))
+    index = chosen_voxels(mask.array, lambda number: rng.integers(number, size=count))
     points = mask.grid.to_physical(index + rng.random((count, 3)) - 0.5)
     points = points[volume.grid.contains(points)]
     values = values_at(volume, points)
     return PointSample(points, values, _is_foreground(values))
 
 
-def _chosen_voxels(
+def chosen_voxels(
     mask: NDArray[Any], choose: Callable[[int], NDArray[np.int64]]
 ) -> NDArray[np.int64]:
     """Return the indices z, y, x, shape (N, 3), of voxels of a mask that are chosen by number.
