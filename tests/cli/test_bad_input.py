@@ -192,8 +192,8 @@ def test_control_c_and_a_kill_leave_nothing_and_say_so(number, tmp_path):
     noise = np.random.default_rng(0)
     for name in ("a.mha", "b.mha"):
         write_volume(Volume(noise.random(grid.shape_zyx), grid), tmp_path / name)
-    command = [sys.executable, "-m", "regkit", "register", "a.mha", "b.mha", "-o", "out/a"]
-    command += ["--fixed-modality", "mr", "--moving-modality", "mr"]
+    command = [sys.executable, "-m", "regkit", "register", "a.mha", "b.mha", "-m", "mi"]
+    command += ["--fixed-modality", "mr", "--moving-modality", "mr", "-o", "out/a"]
     command += ["--set", "samples=1000000", "--set", "iterations=100000"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
