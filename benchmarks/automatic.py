@@ -164,7 +164,7 @@ def main() -> None:
                     records.append(options.out, record | common)
                     told = record["error"] or f"{record['miss']:.3f}"
                     print(name, trial.name, method, told, file=sys.stderr, flush=True)
-    print(table(records.read(options.out)))
+    records.write_table(options.out, table(records.read(options.out)))
 
 
 if __name__ == "__main__":
