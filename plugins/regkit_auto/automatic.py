@@ -218,6 +218,7 @@ class AutomaticRegistration:
         # That passes of a network did not converge is mended by the refinement.
         warnings = found.diagnostics.get("warnings", ()) if candidate.method == SEARCH else unlike
         diagnostics = {
+            "device": found.diagnostics.get("device", "cpu"),
             "warnings": warnings,
             "domain_warnings": unlike,
             "stages": [dict(found.diagnostics), dict(refined.diagnostics)],

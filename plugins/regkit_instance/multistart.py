@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -298,8 +298,9 @@ class MultiStartSearch:
 
     def finest_scores(self, maps: FloatArray) -> FloatArray:
         """Return mutual information weighted by overlap, at the finest level, (B,)."""
-        return self._finest_information().overlap_weighted_scores(maps)
+        return self._finest_information.overlap_weighted_scores(maps)
 
+    @cached_property
     def _finest_information(self) -> SampledMetric:
         """Return mutual information at the finest level, with as many samples as at others."""
         settings, last = self.settings, len(self.images.spacings) - 1
@@ -334,7 +335,7 @@ class MultiStartSearch:
 
     def uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
         """Return by how many mm noise alone may move a local optimum."""
-        information = self._finest_information()
+        information = self._finest_information
         step = CURVATURE_STEP_VOXELS * self.images.spacings[-1]
         samples = self.images.independent_samples()
         return uncertainty_mm(information, motion, peak, samples, step)

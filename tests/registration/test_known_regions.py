@@ -30,6 +30,12 @@ def test_padding_gets_a_mask_and_is_said() -> None:
     assert "-32768" in reason
 
 
+def test_padding_is_said_once_though_start_and_registration_ask(caplog) -> None:
+    pair = padded(small_pair(), -32768)
+    assert known_pair(pair).reasons == known_pair(pair).reasons
+    assert len([record for record in caplog.records if "padding" in record.message]) == 1
+
+
 def test_a_pair_without_padding_stays_as_it_is() -> None:
     pair = small_pair()
     assert known_pair(pair).pair is pair

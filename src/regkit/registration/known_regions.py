@@ -51,7 +51,8 @@ def _leave_out(
     role: str, volume: Volume, mask: LabelMap | None
 ) -> tuple[Volume, LabelMap | None, str]:
     """Return an image and its mask without padding, and what is said about it."""
-    if volume not in _WITHOUT_PADDING:
+    is_new = volume not in _WITHOUT_PADDING
+    if is_new:
         _WITHOUT_PADDING[volume] = _without_padding(volume)
     found = _WITHOUT_PADDING[volume]
     if found is None:
@@ -60,7 +61,8 @@ def _leave_out(
         f"padding: {found.fraction:.1%} of the {role} image lies at its border and has values far "
         f"from all others, such as {found.value:g}; it is taken for unknown, not for air"
     )
-    logger.warning(reason)
+    if is_new:  # said once, though the start and the registration both ask
+        logger.warning(reason)
     return found.image, found.known if mask is None else _marked(mask, found.known), reason
 
 
