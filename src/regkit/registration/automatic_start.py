@@ -11,14 +11,14 @@ import numpy as np
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import IDENTITY, Transform
-from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
+from regkit.similarity.compared_points import SmallerField
 from regkit.similarity.mutual_information import overlap_weighted_nmi
-from regkit.similarity.point_sample import PointSample, in_field_of_view, sample_points_in_mask
+from regkit.similarity.point_sample import PointSample
 
-# Chosen by hand, as are the others without another origin. Points at which candidates are
-# compared, and parts of them whose agreement tells a difference from noise.
-SAMPLES, PARTS = 6_000, 4
+# Chosen by hand, as are the others without another origin. Parts of the points at which candidates
+# are compared, whose agreement tells a difference from noise.
+PARTS = 4
 # Steps of the climb from each candidate, mm: shifts along the axes.
 STEPS_MM = (24.0, 12.0, 6.0)
 # Standard errors by which a candidate must be better than the headers.
@@ -104,43 +104,34 @@ def automatic_start(pair: Pair, candidates: Mapping[str, Transform]) -> Automati
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """Points of the smaller image, by which maps are judged, and the larger image."""
+    """The smaller field of view, and parts of its points, by which maps are judged."""
 
+    field: SmallerField
     parts: tuple[PointSample, ...]
-    body: FloatArray
-    larger: Volume
-    mask: LabelMap | None
-    is_swapped: bool
 
     @classmethod
     def of(cls, pair: Pair) -> Self:
-        """Take points of the image with the smaller field of view."""
-        swapped = np.prod(pair.moving.grid.extent) < np.prod(pair.fixed.grid.extent)
-        images = [(pair.fixed, pair.fixed_mask), (pair.moving, pair.moving_mask)]
-        (smaller, inner), (larger, outer) = images[::-1] if swapped else images
-        sample = sample_points_in_mask(smaller, inner, SAMPLES)
-        parts = tuple(
-            PointSample(
-                sample.points[i::PARTS], sample.values[i::PARTS], sample.foreground[i::PARTS]
-            )
-            for i in range(PARTS)
+        """Divide the points of the smaller field of view."""
+        field = SmallerField.of(pair)
+        points, values, body = field.sample.points, field.sample.values, field.sample.foreground
+        parts = (
+            PointSample(points[i::PARTS], values[i::PARTS], body[i::PARTS]) for i in range(PARTS)
         )
-        return cls(parts, sample.points[sample.foreground], larger, outer, bool(swapped))
+        return cls(field, tuple(parts))
 
     def scores(self, transform: Transform, parts: int = PARTS) -> FloatArray:
         """Return the similarity under a map at each part of the points, or at some of them."""
-        through = transform.inverse() if self.is_swapped else transform
+        field = self.field
+        through = transform.inverse() if field.is_moving else transform
         found = [
-            overlap_weighted_nmi(part, self.larger, through, self.mask)
+            overlap_weighted_nmi(part, field.other, through, field.other_mask)
             for part in self.parts[:parts]
         ]
         return np.array(found)
 
     def overlap(self, transform: Transform) -> float:
-        """Return the fraction of the body of the smaller image that the larger one shows."""
-        through = transform.inverse() if self.is_swapped else transform
-        mapped = through.map_points(self.body)
-        return float(in_field_of_view(self.larger, self.mask, mapped).mean())
+        """Return the fraction of the body of the smaller field that the other image shows."""
+        return self.field.compared_by(transform).overlap()
 
     def climbed(self, transform: Transform) -> Transform:
         """Return the best transform reached by shifts along the axes."""
