@@ -55,6 +55,23 @@ def test_information_has_the_gradient_that_its_parts_have() -> None:
     np.testing.assert_allclose(by_maps, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
+def test_values_that_rounding_brings_below_zero_count_as_zero() -> None:
+    """In the first fixed bin they would be written before the histogram."""
+    image = np.zeros((9, 9, 9), np.float32)
+    image[:, :, 5:] = 0.8
+    below = np.where(image == 0, np.float32(-1e-6), image)
+    points = RNG.uniform(0.5, 7.5, (3, 500)).astype(np.float32)
+    start = np.array([[[0.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]])
+    metric, found = SampledInformation.of(np.zeros(500, np.float32), BINS, True), []
+    metric.classes[points[0] > 4.5] = 3
+    for moving in (image, below):
+        by_maps = np.empty((1, 3, 4))
+        scores, known = metric.evaluate(moving, start, points, 10, 1, by_maps)
+        found.append((scores, known, by_maps))
+    for expected, rounded in zip(*found, strict=True):
+        np.testing.assert_allclose(rounded, expected, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("with_slopes", [False, True])
 def test_threads_that_share_the_points_of_one_map_change_no_digit(with_slopes) -> None:
     image = RNG.random((20, 20, 20)).astype(np.float32)

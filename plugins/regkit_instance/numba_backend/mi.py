@@ -86,7 +86,7 @@ def spline_windows(values: Any, bins: Any, size: int, place: Any, shares: Any) -
     nowhere = np.uint32(size * size)
     known = 0
     for i in range(values.shape[0]):
-        v = values[i] if values[i] == values[i] else ZERO
+        v = values[i] if values[i] > ZERO else ZERO  # rounding may bring 0 below 0
         known += values[i] == values[i]
         at = ONE + scale * v
         k = np.int32(at)
@@ -306,7 +306,7 @@ def value_slopes(
     before, between, after = shares[0], shares[1], shares[2]
     scale, columns = np.float32(size - MARGIN_BINS), np.int32(size)
     for i in range(values.shape[0]):
-        v = values[i] if values[i] == values[i] else ZERO
+        v = values[i] if values[i] > ZERO else ZERO  # rounding may bring 0 below 0
         at = ONE + scale * v
         k = np.int32(at)
         t = at - np.float32(k)
