@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Values: TypeAlias = NDArray[np.float32]  # (height, width)
 # Half width of the kernels in standard deviations; chosen by hand.
 REACH = 4.0
+# Rows filtered by one matrix product; measured on pictures of 404 x 480 pixels.
+BLOCK_ROWS = 16
 
 
 def smoothed(values: Values, sigma: float) -> Values:
@@ -19,7 +22,8 @@ def smoothed(values: Values, sigma: float) -> Values:
 
 def slope(values: Values, sigma: float) -> Values:
     """Return the length of the gradient of values after a Gaussian, per pixel."""
-    return np.hypot(_filtered(values, sigma, (0, 1)), _filtered(values, sigma, (1, 0)))
+    across, down = _filtered(values, sigma, (0, 1)), _filtered(values, sigma, (1, 0))
+    return np.sqrt(across * across + down * down)
 
 
 def curvature(values: Values, sigma: float) -> Values:
@@ -35,13 +39,15 @@ def _filtered(values: Values, sigma: float, orders: tuple[int, int]) -> Values:
 
 
 def _filtered_rows(values: Values, kernel: NDArray[np.float32]) -> Values:
-    """Convolve along the first axis; the border is repeated outward."""
-    reach, rows = kernel.size // 2, len(values)
-    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    total = np.zeros_like(values)
-    for offset, weight in enumerate(kernel[::-1]):
-        total += weight * padded[offset : offset + rows]
-    return total
+    """Convolve along the first axis, as matrix products; the border is repeated outward."""
+    reach, (rows, columns) = kernel.size // 2, values.shape
+    padded = np.pad(values, ((reach, reach + -rows % BLOCK_ROWS), (0, 0)), mode="edge")
+    band = np.zeros((BLOCK_ROWS, BLOCK_ROWS + 2 * reach), np.float32)
+    for row in range(BLOCK_ROWS):
+        band[row, row : row + kernel.size] = kernel[::-1]
+    blocks = sliding_window_view(padded, band.shape[1], axis=0)[::BLOCK_ROWS]
+    filtered: Values = band @ blocks.swapaxes(1, 2)
+    return filtered.reshape(-1, columns)[:rows]
 
 
 def _kernel(sigma: float, order: int) -> NDArray[np.float32]:
