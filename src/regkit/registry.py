@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from textwrap import shorten
 from typing import Any, Generic, TypeVar
@@ -276,10 +276,14 @@ def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySp
 
 
 def _describe(point: EntryPoint) -> Plugin:
-    distribution = point.dist
-    if distribution is None:
-        return Plugin(point.name, point.value, "", "")
-    return Plugin(point.name, point.value, distribution.name, distribution.version)
+    owner = ("", "") if point.dist is None else _name_and_version(point.dist)
+    return Plugin(point.name, point.value, *owner)
+
+
+@cache  # several plugins have one owner, and each look parses its metadata
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _installed(name: str) -> bool:

@@ -38,6 +38,7 @@ def current_registry() -> Registry:
     from regkit.registry import default_registry
 
     with redirect_stdout(sys.stderr):
-        registry = default_registry(builtin_only=settings.builtin_only)
+        # Without an argument it is the one, read once, that methods made of methods ask for.
+        registry = default_registry(True) if settings.builtin_only else default_registry()
         _ = registry.plugins
     return registry
