@@ -17,8 +17,8 @@ Images and points
 Transforms
     Transform, AffineTransform, DisplacementField, TransformChain, IDENTITY, rigid,
     read_transform, write_transform
-Cases with known answers
-    Case, Dataset
+Cases with known answers, and tests without any
+    Case, Dataset, selftest, SelfTest
 Reports
     picture
 Methods, metrics and datasets of one's own
@@ -33,6 +33,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regkit.benchmark.selftest import selftest as selftest
+    from regkit.benchmark.selftest_result import SelfTest as SelfTest
     from regkit.datasets.case import Case as Case
     from regkit.datasets.case import Dataset as Dataset
     from regkit.errors import RegkitError as RegkitError
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `import regkit` and `regkit --help` stay light.
 _HOMES = {
+    "selftest": "benchmark.selftest",
+    "SelfTest": "benchmark.selftest_result",
     "Case": "datasets.case",
     "Dataset": "datasets.case",
     "RegkitError": "errors",

@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regkit import AffineTransform, Grid, LabelMap, Volume, register, resample, rigid
+from regkit import (
+    AffineTransform,
+    Grid,
+    LabelMap,
+    Volume,
+    register,
+    resample,
+    rigid,
+    selftest,
+)
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import run_benchmark
 from regkit.benchmark.plan import Plan, parse_methods
@@ -25,6 +34,7 @@ from regkit.registry import default_registry
 from regkit.report.benchmark_page import write_report
 from regkit.report.record import Inputs
 from regkit.report.save import save_registration
+from regkit.report.selftest_record import write_selftest
 from regkit.statistics.agreement import Agreement
 from regkit.statistics.summary import StatisticsSettings
 from regkit.testing.phantom import thorax
@@ -83,6 +93,21 @@ def test_registration_files_and_record(tmp_path: Path, documented: set[str]) -> 
     assert {"inverse_mm", "looseness_mm", "sha256"} <= set(keys_in(record))
     assert set(keys_in(record)) - documented == set()
     assert {field.name for field in dataclasses.fields(SuvConversion)} - documented == set()
+
+
+def test_selftest_files_and_keys(tmp_path: Path, documented: set[str]) -> None:
+    fixed, moving = pair()
+    test = selftest(fixed, moving, "identity", runs=6)
+    with atomic_output(tmp_path) as stage:
+        write_selftest(test, "out", stage, Inputs())
+    files = {path.name.replace("out", "PREFIX", 1) for path in tmp_path.iterdir()}
+    assert files == {"PREFIX.json", "PREFIX.jsonl", "PREFIX.html"}
+    assert files - documented == set()
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    texts = [(tmp_path / "out.json").read_text(), *lines]
+    keys = set(keys_in([json.loads(text) for text in texts]))
+    assert {"capture_mm", "beyond_twice", "captured", "answer", "judgement"} <= keys
+    assert keys - documented == set()
 
 
 def test_dataset_keys(documented: set[str]) -> None:

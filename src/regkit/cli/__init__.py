@@ -16,6 +16,7 @@ from regkit.cli.register import register_command
 from regkit.cli.reorient import reorient_command
 from regkit.cli.report import report_command
 from regkit.cli.resample import resample_command
+from regkit.cli.selftest import selftest_command
 from regkit.cli.show import show_command
 from regkit.cli.simulate import simulate_command
 from regkit.cli.train import train_command
@@ -49,6 +50,7 @@ app.command("check", rich_help_panel=PLUGINS)(check_command)
 app.command("plugins", rich_help_panel=PLUGINS)(plugins_command)
 app.command("simulate", rich_help_panel=EVALUATION)(simulate_command)
 app.command("benchmark", rich_help_panel=EVALUATION)(benchmark_command)
+app.command("selftest", rich_help_panel=EVALUATION)(selftest_command)
 app.command("report", rich_help_panel=EVALUATION)(report_command)
 app.command("train", rich_help_panel=LEARNING)(train_command)
 app.add_typer(weights_app, name="weights", rich_help_panel=LEARNING)

@@ -18,6 +18,7 @@ DEVICE_VALUES = "auto|cpu|cuda|cuda:N"
 DTYPE_VALUES = "uint8, int16, uint16, int32, float32"
 SPLIT_VALUES = "train|validation|test"
 ROI_VALUES = "NUMBER|WORDS|all"
+MODALITIES = "ct|mu|spect|pet|mr|us"
 TRANSFORM_FORMATS = "itk, ants, lta, fsl, ras, json, dicom, elastix, warp"
 
 FixedImage = Annotated[
@@ -27,6 +28,7 @@ MovingImage = Annotated[
     Path,
     typer.Argument(metavar="MOVING", help="Moving image: a file or a folder of DICOM slices."),
 ]
+ROI_HELP = "Region that counts, by number or words of its name; commas between several. Of the"
 # Help of the options that `regkit.cli.image_selection` adds to commands.
 SERIES_HELP = (
     "Series of a folder that holds several: its number in the table that is printed without this "
@@ -145,5 +147,82 @@ FromFormat = Annotated[
         "--from",
         metavar="FORMAT",
         help=f"Format of the transform file: {TRANSFORM_FORMATS}. Default: by content.",
+    ),
+]
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--method",
+        rich_help_panel=METHOD,
+        help="Method. a+b runs b from the result of a; a,b runs b if the verdict on a is not OK. "
+        "`regkit methods` lists all.",
+    ),
+]
+Initializer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|identity|centre|METHOD|FILE",
+        rich_help_panel=METHOD,
+        help="Initial transform: identity (trust the headers), centre (align the fields of view), "
+        "the result of a method, or a transform file. Default: auto, "
+        "identity unless centre or an initializer of a plugin is clearly better.",
+    ),
+]
+InitFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FORMAT",
+        rich_help_panel=METHOD,
+        help=f"Format of the transform file of --init: {TRANSFORM_FORMATS}. Default: by content.",
+    ),
+]
+FixedMask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=IMAGES,
+        help="Mask of the fixed image: non-zero voxels are used. A label map, or a DICOM RTSTRUCT "
+        "or SEG.",
+    ),
+]
+MovingMask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=IMAGES,
+        help="Mask of the moving image: non-zero voxels are used. A label map, or a DICOM "
+        "RTSTRUCT or SEG.",
+    ),
+]
+FixedRegion = Annotated[
+    str,
+    typer.Option(
+        "--fixed-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} fixed mask."
+    ),
+]
+MovingRegion = Annotated[
+    str,
+    typer.Option(
+        "--moving-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} moving mask."
+    ),
+]
+FixedModality = Annotated[
+    str,
+    typer.Option(
+        metavar=MODALITIES,
+        rich_help_panel=IMAGES,
+        help="Modality of the fixed image (mu: attenuation map). Default: that of the file, or a "
+        "guess from the values, which is told.",
+    ),
+]
+MovingModality = Annotated[
+    str,
+    typer.Option(
+        metavar=MODALITIES,
+        rich_help_panel=IMAGES,
+        help="Modality of the moving image (mu: attenuation map). Default: that of the file, or a "
+        "guess from the values, which is told.",
     ),
 ]

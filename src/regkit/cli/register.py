@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
-    IMAGES,
-    METHOD,
     OUTPUT,
-    ROI_VALUES,
-    TRANSFORM_FORMATS,
     AsJson,
     Device,
     DType,
     FixedImage,
+    FixedMask,
+    FixedModality,
+    FixedRegion,
     Force,
+    InitFormat,
+    Initializer,
+    MethodOption,
     MovingImage,
+    MovingMask,
+    MovingModality,
+    MovingRegion,
     OutputPrefix,
     ParametersFile,
     Seed,
@@ -35,86 +39,6 @@ from regkit.cli.requests.registration import (
 )
 from regkit.cli.result_output import run_request
 
-MODALITIES = "ct|mu|spect|pet|mr|us"
-ROI_HELP = "Region that counts, by number or words of its name; commas between several. Of the"
-
-MethodOption = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--method",
-        rich_help_panel=METHOD,
-        help="Method. a+b runs b from the result of a; a,b runs b if the verdict on a is not OK. "
-        "`regkit methods` lists all.",
-    ),
-]
-Initializer = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|identity|centre|METHOD|FILE",
-        rich_help_panel=METHOD,
-        help="Initial transform: identity (trust the headers), centre (align the fields of view), "
-        "the result of a method, or a transform file. Default: auto, "
-        "identity unless centre or an initializer of a plugin is clearly better.",
-    ),
-]
-InitFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="FORMAT",
-        rich_help_panel=METHOD,
-        help=f"Format of the transform file of --init: {TRANSFORM_FORMATS}. Default: by content.",
-    ),
-]
-FixedMask = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        rich_help_panel=IMAGES,
-        help="Mask of the fixed image: non-zero voxels are used. A label map, or a DICOM RTSTRUCT "
-        "or SEG.",
-    ),
-]
-MovingMask = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        rich_help_panel=IMAGES,
-        help="Mask of the moving image: non-zero voxels are used. A label map, or a DICOM "
-        "RTSTRUCT or SEG.",
-    ),
-]
-FixedRegion = Annotated[
-    str,
-    typer.Option(
-        "--fixed-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} fixed mask."
-    ),
-]
-MovingRegion = Annotated[
-    str,
-    typer.Option(
-        "--moving-roi", metavar=ROI_VALUES, rich_help_panel=IMAGES, help=f"{ROI_HELP} moving mask."
-    ),
-]
-FixedModality = Annotated[
-    str,
-    typer.Option(
-        metavar=MODALITIES,
-        rich_help_panel=IMAGES,
-        help="Modality of the fixed image (mu: attenuation map). Default: that of the file, or a "
-        "guess from the values, which is told.",
-    ),
-]
-MovingModality = Annotated[
-    str,
-    typer.Option(
-        metavar=MODALITIES,
-        rich_help_panel=IMAGES,
-        help="Modality of the moving image (mu: attenuation map). Default: that of the file, or a "
-        "guess from the values, which is told.",
-    ),
-]
 CheckInverse = Annotated[
     bool,
     typer.Option(

@@ -108,13 +108,13 @@ def register_files(request: RegisterRequest) -> Saved:
     from regkit.registration.run import run
 
     settings = request.settings
-    _check_regions(request)
+    check_regions(request)
     registrar = build_method(
         request.method, settings.parameters, current_registry(), settings.defaults
     )
     if request.moved:
         _check_rigid(request)
-    prefix, init = output_prefix(request.output, DEFAULT_PREFIX), _initializer(request)
+    prefix, init = output_prefix(request.output, DEFAULT_PREFIX), requested_initializer(request)
     dicom = _dicom_pair(request) if request.dicom else None
     files = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
     inputs = (*files, *(dicom.files if dicom else ()))
@@ -122,10 +122,10 @@ def register_files(request: RegisterRequest) -> Saved:
     replace_files = may_replace(prefix, identity, request.force, inputs)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
         with status_spinner("reading"):
-            pair = with_modalities(_read_pair(request))
+            pair = with_modalities(requested_pair(request))
         load_s = time.perf_counter() - started
         with status_spinner(f"registering with {request.method}"):
-            pair, assumption = _initialized(pair, init, request)
+            pair, assumption = requested_start(pair, init, request)
             start_s = time.perf_counter() - started - load_s
             result = run(registrar, pair, request.method, request.check_inverse)
         with status_spinner("writing"):
@@ -133,7 +133,7 @@ def register_files(request: RegisterRequest) -> Saved:
             from regkit.report.save import save_registration
 
             sources = replace(
-                _sources(request),
+                request_inputs(request),
                 load_s=load_s,
                 init_s=start_s,
                 init=init,
@@ -151,8 +151,8 @@ def register_files(request: RegisterRequest) -> Saved:
             )
 
 
-def _sources(request: RegisterRequest) -> Inputs:
-    """Return the files of a registration, as its record names them."""
+def request_inputs(request: RegisterRequest) -> Inputs:
+    """Return the files of a request, as records name them."""
     from regkit.report.record import Inputs
 
     return Inputs(
@@ -193,7 +193,8 @@ def _check_rigid(request: RegisterRequest) -> None:
             )
 
 
-def _read_pair(request: RegisterRequest) -> Pair:
+def requested_pair(request: RegisterRequest) -> Pair:
+    """Read the images and masks of a request."""
     from regkit.io.images import read_selected_volume
     from regkit.io.selection import ONLY_IMAGE
     from regkit.registrar import Pair
@@ -213,7 +214,8 @@ def _read_pair(request: RegisterRequest) -> Pair:
     )
 
 
-def _check_regions(request: RegisterRequest) -> None:
+def check_regions(request: RegisterRequest) -> None:
+    """Refuse regions of a mask that is not given."""
     from regkit.errors import ParameterError
 
     for role in ("fixed", "moving"):
@@ -227,7 +229,7 @@ def _read_mask(path: Path | None, region: str, image: Volume, image_path: Path) 
     return None if path is None else read_mask(path, region, LabeledImage(image.grid, image_path))
 
 
-def _initializer(request: RegisterRequest) -> str:
+def requested_initializer(request: RegisterRequest) -> str:
     """Return the initializer; methods that do not register start from the identity by default."""
     if request.init is not None:
         return request.init
@@ -236,7 +238,7 @@ def _initializer(request: RegisterRequest) -> str:
     return default_initializer(request.method, current_registry())
 
 
-def _initialized(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair, str]:
+def requested_start(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair, str]:
     """Return the pair with its initial transform, and what was assumed to find it."""
     from regkit.errors import ParameterError
     from regkit.io.image_header import ImageFile

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_IN_RESULT = ("output", "settings", "report", "force", "warped", "moved", "dicom")
 
 
-def run_id(request: Any, registrar: Registrar) -> str:
+def run_id(request: Any, registrar: Registrar, further: Mapping[str, Any] | None = None) -> str:
     """Return a digest of the inputs' contents, the method, its parameters and all options.
 
     The same command on the same files has the same digest, in any folder and version of regkit:
@@ -30,6 +30,8 @@ def run_id(request: Any, registrar: Registrar) -> str:
         Frozen dataclass of the images, the method and the options.
     registrar
         The method, with its parameters.
+    further
+        Options of a command that does more than the request says.
     """
     from regkit.registration.run import plain_parameters
     from regkit.report.record import to_plain_data
@@ -39,12 +41,18 @@ def run_id(request: Any, registrar: Registrar) -> str:
         for field in dataclasses.fields(request)
         if field.name not in NOT_IN_RESULT
     }
-    decisive = _given(options)
+    decisive = _given(options | _identity(further or {}))
     decisive["parameters"] = to_plain_data(plain_parameters(registrar))
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
-def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path | None]) -> bool:
+def may_replace(
+    prefix: Path,
+    identity: str,
+    force: bool,
+    inputs: Iterable[Path | None],
+    endings: Iterable[str] | None = None,
+) -> bool:
     """Return whether files with a prefix may be replaced: the same run wrote them, or by force.
 
     Parameters
@@ -57,6 +65,8 @@ def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path 
         True to replace files of another run.
     inputs
         Files that must not be replaced; None stands for one that was not given.
+    endings
+        Endings of the names of the output files; None for those of a registration.
 
     Raises
     ------
@@ -68,7 +78,7 @@ def may_replace(prefix: Path, identity: str, force: bool, inputs: Iterable[Path 
     from regkit.report.record import read_record
     from regkit.report.save import ENDINGS
 
-    files = (prefix.parent / f"{prefix.name}{ending}" for ending in ENDINGS)
+    files = (prefix.parent / f"{prefix.name}{ending}" for ending in endings or ENDINGS)
     existing = [file for file in files if file.is_file()]
     given = [path for path in inputs if path is not None]
     for file in existing:
