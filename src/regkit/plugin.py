@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pluggy
 
@@ -74,6 +74,12 @@ class MethodSpec(Spec):
     specialty
         Pairs of modalities, fixed and moving, for which it is the best of its package and the
         method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`.
+    witness
+        Role of the method when the results of others are judged: ``search`` for a global search
+        that is independent of them, ``refinement`` for a local one by another measure, which
+        starts at the result; empty for none.
+    witness_preset
+        Parameters in that role: another seed, fewer sample points.
     """
 
     model: str = "rigid"
@@ -86,6 +92,8 @@ class MethodSpec(Spec):
     initializer: bool = False
     searches_everywhere: bool = False
     specialty: frozenset[tuple[str, str]] = frozenset()
+    witness: Literal["", "search", "refinement"] = ""
+    witness_preset: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

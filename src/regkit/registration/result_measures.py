@@ -12,7 +12,7 @@ from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, line
 from regkit.registrar import Pair
 from regkit.registration.mirror_check import mirror_gain
 from regkit.similarity.compared_points import ComparedPoints, SmallerField
-from regkit.similarity.local_climb import vertices
+from regkit.similarity.local_climb import climb, vertices
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.similarity.small_motions import SmallMotions
 
@@ -23,6 +23,8 @@ STEP_MM, STEP_VOXELS = 4.0, 2
 # Loss of similarity that defines the looseness, and the value above which it is not resolved.
 LOOSENESS_LOSS = 0.05
 MAX_LOOSENESS_MM = 100.0
+# First and last steps of the climb to the nearest highest similarity, mm, and its most rounds.
+CLIMB_STEPS_MM, CLIMB_ROUNDS = (8.0, 0.5), 20
 TINY = 1e-9  # keeps divisions from zero
 
 
@@ -50,6 +52,8 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``peak_offset_mm``
             Distance from the result to the highest similarity, by parabolas through small motions
             along and about the three axes.
+        ``climb_mm``
+            Distance from the result to where a local climb of the similarity ends.
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
@@ -84,6 +88,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
         "chance_similarity": here.shuffled().similarity(),
         "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
+        "climb_mm": climb_mm(here),
         "looseness_mm": _looseness_mm(here.of_body(), step),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
         "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
@@ -144,6 +149,14 @@ def _peak_offset_mm(points: ComparedPoints, step: float, stretch: bool) -> float
     motions = _both_ways(points, step, stretch)
     ahead, behind = points.similarities(motions).reshape(2, -1)
     return step * float(np.linalg.norm(vertices(behind, points.similarity(), ahead)))
+
+
+def climb_mm(points: ComparedPoints) -> float:
+    """Return the mean motion of the body from a result to the highest similarity nearby, mm."""
+    body = SmallMotions.of(points.body)
+    score = points.weighted_similarities
+    motion = climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS)
+    return _apart_mm(AffineTransform(motion).map_points(points.body), points.body)
 
 
 def _looseness_mm(inside: ComparedPoints, step: float) -> float:

@@ -1,0 +1,254 @@
+"""Whether the verdict knows right answers from wrong ones, and by how many millimeters.
+
+    python benchmarks/verdict.py [--families heads,thighs,...] [--limit N] [--cohorts DIR]
+    python benchmarks/verdict.py --table
+
+Every family has pairs with a known truth, whole and in part, and pairs that have none; see
+verdict_pairs.py. On each, methods answer, and answers are made: the truth moved by 0 to 100 mm.
+Patients in turn are for fitting and for reporting. Simulated cohorts are read from DIR, and made
+there once if they are missing.
+
+An answer is good within the tolerance, max(3 mm, coarsest voxel), and wrong beyond twice that.
+Hopeless are all answers to pairs without a truth and those more than 50 mm off. One line per
+answer goes to benchmarks/results/verdict.jsonl; a line that is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+import pairs
+import verdict_pairs
+from records import append, markdown, read, write_table
+from regkit import AffineTransform, RegkitError, Transform
+from regkit.geometry.rotation import rotation_matrix
+from regkit.registration.pipeline import build_method
+from regkit.registration.verdict import assess
+from regkit.registration.witness import Witness, separation_mm, refinement_witness, search_witness
+from verdict_pairs import Known
+
+HERE = Path(__file__).parent
+METHODS = "identity,moments,iso,mi,fast-mi,fast-cr,auto"
+# Errors of the answers that are made, mm; each is drawn between two neighbors.
+ERRORS_MM = (0.0, 0.0, 3.0, 8.0, 20.0, 100.0)
+HOPELESS_MM = 50.0
+COLUMNS = (
+    "patients",
+    "family",
+    "answers",
+    "good",
+    "wrong OK",
+    "good that pass",
+    "hopeless that FAIL",
+    "interval covers",
+    "Spearman",
+)
+
+
+def pairs_of(family: str, options: argparse.Namespace) -> Iterator[tuple[Known, str]]:
+    """Yield every variant of every patient of a family, and the use of the patient."""
+    found = list(verdict_pairs.patients(family, options.data, options.cohorts))
+    stranger = next(verdict_pairs.patients(_other_family(family), options.data, options.cohorts))
+    wanted = tuple(options.variants.split(","))
+    for number, here in enumerate(found[: options.patients]):
+        others = {"other organ": stranger}
+        if len(found) > 1:
+            others["other patient"] = found[number - 1]
+        use = "reporting" if number % 2 else "fitting"
+        for variant in verdict_pairs.variants(here, others, wanted):
+            yield variant, use
+
+
+def _other_family(family: str) -> str:
+    return "thighs" if family != "thighs" else "heads"
+
+
+def made_answers(known: Known) -> Iterator[tuple[str, Transform]]:
+    """Yield answers that are wrong by so many mm, drawn between those of `ERRORS_MM`."""
+    if known.truth is None:
+        return
+    rng = np.random.default_rng([*f"{known.patient} {known.variant}".encode()])
+    for least, most in pairwise(ERRORS_MM):
+        wrong_mm = (
+            most
+            if least == most
+            else float(np.exp(rng.uniform(np.log(max(least, 0.5)), np.log(most))))
+        )
+        yield f"made {least:g} to {most:g} mm", known.truth @ _motion(known, rng, wrong_mm)
+
+
+def _motion(known: Known, rng: np.random.Generator, mm: float) -> AffineTransform:
+    """Return a motion that moves the points by so many mm on average, by turning and shifting."""
+    centre, turn, shift = known.points.mean(axis=0), rng.standard_normal(3), rng.standard_normal(3)
+    radius = np.sqrt(np.square(known.points - centre).sum(axis=1).mean())
+    turn *= np.rad2deg(1 / radius) * rng.uniform(0, 1.5)
+
+    def scaled(amount: float) -> AffineTransform:
+        return AffineTransform.about(rotation_matrix(turn * amount), shift * amount, centre)
+
+    low, high = 0.0, 2.0 * mm + 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        moved = np.linalg.norm(scaled(middle).map_points(known.points) - known.points, axis=1)
+        low, high = (middle, high) if moved.mean() < mm else (low, middle)
+    return scaled(low)
+
+
+def answers(
+    known: Known, methods: list[str], wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, Transform | str, list[str]]]:
+    """Yield the name of each wanted answer, its map, or why there is none, and its warnings."""
+    for method in methods:
+        if not wanted(method):
+            continue
+        try:
+            found = build_method(method).register(known.pair)
+        except RegkitError as error:
+            yield method, str(error), []
+        else:
+            warned = [str(w) for w in found.diagnostics.get("warnings", ())]
+            yield method, found.transform, warned
+    for name, transform in made_answers(known):
+        if wanted(name):
+            yield name, transform, []
+
+
+def judged(
+    known: Known, answer: Transform, warned: list[str], witness: Witness | None
+) -> dict[str, Any]:
+    """Judge an answer as regkit does, with the witness of the pair."""
+    started = time.process_time()
+    verdict = assess(known.pair, answer, warned)
+    assess_s = time.process_time() - started
+    evidence = witness.measures(known.pair, answer) if witness else {}
+    refined = refinement_witness(known.pair, answer)
+    if refined is not None:
+        evidence["refinement_mm"] = separation_mm(known.pair, refined.transform, answer)
+    return {
+        "error_mm": known.error_mm(answer),
+        "status": verdict.status,
+        "reasons": list(verdict.reasons),
+        "measures": {**verdict.measures, **evidence},
+        "assess_s": assess_s,
+        "evidence_s": time.process_time() - started,
+    }
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Add the lines that the file lacks, at most `--limit`."""
+    known_lines = {key(r) for r in read(options.out)}
+    made, methods = 0, options.methods.split(",")
+    for family in options.families.split(","):
+        for known, use in pairs_of(family, options):
+            about = {"family": family, "patient": known.patient, "variant": known.variant}
+
+            def wanted(name: str, about: dict[str, Any] = about) -> bool:
+                return key({**about, "answer": name}) not in known_lines
+
+            names = [*methods, *(name for name, _ in made_answers(known))]
+            if not any(map(wanted, names)):
+                continue
+            started = time.process_time()
+            witness = search_witness(known.pair)
+            about |= {"use": use, "tolerance_mm": known.tolerance_mm}
+            about["witness_s"] = time.process_time() - started
+            about["witness_error_mm"] = witness and known.error_mm(witness.transform)
+            for name, answer, warned in answers(known, methods, wanted):
+                record = {**about, "answer": name}
+                if isinstance(answer, str):
+                    record["error"] = answer
+                else:
+                    record |= judged(known, answer, warned, witness)
+                append(options.out, record)
+                made += 1
+            print(f"{family} {known.patient} {known.variant}: {made} answers", flush=True)
+            if made >= options.limit:
+                return
+
+
+def key(record: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(record[part] for part in ("family", "patient", "variant", "answer"))
+
+
+def is_hopeless(record: dict[str, Any]) -> bool:
+    return record["error_mm"] is None or record["error_mm"] > HOPELESS_MM
+
+
+def row(rows: list[dict[str, Any]]) -> list[object]:
+    """Return what the table says of some answers."""
+    status = np.array([r["status"] for r in rows])
+    error = np.array([np.inf if r["error_mm"] is None else r["error_mm"] for r in rows])
+    limit = np.array([r["tolerance_mm"] for r in rows])
+    good, wrong, hopeless = (
+        error <= limit,
+        error > 2 * limit,
+        np.array(list(map(is_hopeless, rows))),
+    )
+    interval = [r.get("interval_mm") or (np.nan, np.nan) for r in rows]
+    low, high = np.array(interval, dtype=float).reshape(-1, 2).T
+    told = np.isfinite(error) & np.isfinite(low)
+    covered = told & (error >= low) & (error <= high)
+    expected = np.array([r.get("expected_error_mm") or np.nan for r in rows], dtype=float)
+    ranked = np.isfinite(error) & np.isfinite(expected)
+    order = spearmanr(expected[ranked], error[ranked]).statistic if ranked.sum() > 2 else np.nan
+    return [
+        len(rows),
+        int(good.sum()),
+        share(int((wrong & (status == "OK")).sum()), int(wrong.sum())),
+        share(int((good & (status == "OK")).sum()), int(good.sum())),
+        share(int((hopeless & (status == "FAIL")).sum()), int(hopeless.sum())),
+        share(int(covered.sum()), int(told.sum())),
+        "" if np.isnan(order) else f"{order:.2f}",
+    ]
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.1%})" if whole else ""
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """Return a row for each family and one for all, for both uses of patients."""
+    found = [r for r in found if "status" in r]
+    lines = []
+    for use in ("fitting", "reporting"):
+        of_use = [r for r in found if r["use"] == use]
+        for part, shown in (("family", "{}"), ("variant", "*{}*")):
+            for name in dict.fromkeys(r[part] for r in of_use):
+                rows = [r for r in of_use if r[part] == name]
+                lines.append([use, shown.format(name), *row(rows)])
+        if of_use:
+            lines.append([use, "**all**", *row(of_use)])
+    return markdown(COLUMNS, lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", default=",".join(verdict_pairs.NAMES))
+    parser.add_argument("--variants", default=",".join(verdict_pairs.VARIANTS))
+    parser.add_argument("-m", "--methods", default=METHODS)
+    parser.add_argument("--patients", type=int, default=8, help="at most so many of a family")
+    parser.add_argument("--limit", type=int, default=10**9, help="stop after so many answers")
+    parser.add_argument("--data", type=Path, default=pairs.SHARED)
+    parser.add_argument("--cohorts", type=Path, default=HERE / "cohorts", metavar="DIR")
+    parser.add_argument("-o", "--out", type=Path, default=HERE / "results" / "verdict.jsonl")
+    parser.add_argument("--table", action="store_true", help="print the table of the file only")
+    options = parser.parse_args()
+    if not options.table:
+        logging.disable(logging.WARNING)
+        warnings.simplefilter("ignore")
+        measure(options)
+    write_table(options.out, table(read(options.out)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Witnesses: registrations of the same pair that are independent of the result to be judged.
+
+A similarity at one place says little about how wrong that place is. Another search of the same
+images says more: the distance between the two, and which of them aligns the images better. The
+core knows no method: a plugin declares which ones serve (`regkit.plugin.MethodSpec.witness`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from regkit.errors import RegkitError
+from regkit.geometry.transform import Transform
+from regkit.registrar import Pair, Registrar
+from regkit.registration.parameters import configure
+from regkit.registry import Registry, default_registry
+from regkit.similarity.compared_points import SmallerField
+from regkit.similarity.improvement import improvement
+
+logger = logging.getLogger(__name__)
+
+Role = Literal["search", "refinement"]
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """The result of another registration of the pair.
+
+    Parameters
+    ----------
+    name
+        Method.
+    transform
+        Its map of fixed to moving points, LPS mm.
+    diagnostics
+        Its findings.
+    """
+
+    name: str
+    transform: Transform
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def measures(self, pair: Pair, result: Transform) -> dict[str, float]:
+        """Compare a result with this one.
+
+        Returns
+        -------
+        dict
+            ``witness_mm``
+                Mean distance of the two over the body in the smaller field of view.
+            ``witness_improvement``
+                Improvement of this one over the result, standard errors of the similarity.
+            ``witness_ambiguity``
+                Score of its second best place relative to the best, 0 where there is none.
+            ``witness_uncertainty_mm``
+                Uncertainty of its position by noise, where the method gives one.
+        """
+        second = self.diagnostics.get("second_best", {})
+        found = {
+            "witness_mm": separation_mm(pair, self.transform, result),
+            "witness_improvement": improvement(pair, self.transform, result),
+            "witness_ambiguity": float(second.get("score_ratio", 0.0)),
+        }
+        if "uncertainty_mm" in self.diagnostics:
+            found["witness_uncertainty_mm"] = float(self.diagnostics["uncertainty_mm"])
+        return found
+
+
+def search_witness(pair: Pair, registry: Registry | None = None) -> Witness | None:
+    """Search the pair with a method that serves as a witness; None where none is usable."""
+    # From the headers: the result and its initial transform must not lead the search.
+    return _registered(replace(pair, initial=None), "search", registry)
+
+
+def refinement_witness(
+    pair: Pair, result: Transform, registry: Registry | None = None
+) -> Witness | None:
+    """Refine a result by another measure; None where no method for it is usable."""
+    return _registered(replace(pair, initial=result), "refinement", registry)
+
+
+def separation_mm(pair: Pair, one: Transform, other: Transform) -> float:
+    """Return the mean distance of two maps over the body in the smaller field of view, mm."""
+    field_of_view = SmallerField.of(pair)
+    apart = field_of_view.body_after(one) - field_of_view.body_after(other)
+    return float(np.nan_to_num(np.linalg.norm(apart, axis=1)).mean())
+
+
+def _registered(pair: Pair, role: Role, registry: Registry | None) -> Witness | None:
+    for name, method in _methods(role, registry or default_registry()):
+        try:
+            found = method.register(pair)
+        except RegkitError as error:
+            logger.info("%s does not serve as a witness: %s", name, error)
+        else:
+            return Witness(name, found.transform, dict(found.diagnostics))
+    return None
+
+
+def _methods(role: Role, registry: Registry) -> Iterable[tuple[str, Registrar]]:
+    """Yield the usable methods of a role."""
+    for method in registry.methods:
+        spec = method.spec
+        if spec.witness == role and not method.problem:
+            values = {**spec.preset, **spec.witness_preset}
+            yield spec.name, configure(method.load(), spec.name, values)

@@ -1,0 +1,87 @@
+"""Witnesses: independent registrations that tell how far off a result is."""
+
+import numpy as np
+import pytest
+
+from phantoms import MOTION, small_pair
+from regkit import IDENTITY, MethodSpec, rigid
+from regkit.errors import RegistrationError
+from regkit.registrar import Estimate
+from regkit.registration import witness
+from regkit.registration.witness import (
+    Witness,
+    separation_mm,
+    refinement_witness,
+    search_witness,
+)
+from regkit.registry import Plugin, RegisteredSpec
+
+
+class Offered:
+    """A registry of methods that are given."""
+
+    def __init__(self, *methods: RegisteredSpec) -> None:
+        self.methods = methods
+
+
+def offer(monkeypatch, name, answer, role="search", **preset):
+    """Return a method that answers with a map, or stops with an error."""
+
+    class Method:
+        def __init__(self, **values):
+            assert values == preset
+
+        def register(self, pair):
+            if isinstance(answer, Exception):
+                raise answer
+            return Estimate(answer @ pair.start, diagnostics={"second_best": {"score_ratio": 0.5}})
+
+    monkeypatch.setattr(witness, "configure", lambda target, _, values: target(**values))
+    spec = MethodSpec(name=name, target="none:None", witness=role, witness_preset=preset)
+    entry = RegisteredSpec(spec, Plugin("test", "test", "test", "0"))
+    monkeypatch.setattr(RegisteredSpec, "load", lambda _: Method)
+    return entry
+
+
+def test_the_distance_of_shifts_is_exact():
+    shift = rigid(translation_mm=(3.0, 0.0, -4.0))
+    assert separation_mm(small_pair(), MOTION, MOTION) == pytest.approx(0.0, abs=1e-9)
+    assert separation_mm(small_pair(), shift @ MOTION, MOTION) == pytest.approx(5.0)
+
+
+def test_a_witness_searches_from_the_headers_with_its_own_parameters(monkeypatch):
+    entry = offer(monkeypatch, "scout", MOTION, seed=7)
+    found = search_witness(small_pair(initial=rigid((0, 0, 90), (50, 0, 0))), Offered(entry))
+    assert found.name == "scout"
+    np.testing.assert_allclose(found.transform.map_points(np.eye(3)), MOTION.map_points(np.eye(3)))
+
+
+def test_a_refinement_starts_at_the_result(monkeypatch):
+    entry = offer(monkeypatch, "polish", IDENTITY, "refinement")
+    found = refinement_witness(small_pair(), MOTION, Offered(entry))
+    assert separation_mm(small_pair(), found.transform, MOTION) == pytest.approx(0.0, abs=1e-9)
+    assert search_witness(small_pair(), Offered(entry)) is None
+
+
+def test_a_method_that_fails_is_no_witness(monkeypatch):
+    entry = offer(monkeypatch, "broken", RegistrationError("nothing there"))
+    assert search_witness(small_pair(), Offered(entry)) is None
+
+
+def test_what_a_witness_says_of_a_right_and_of_a_wrong_result():
+    here = Witness("scout", MOTION, {"second_best": {"score_ratio": 0.5}, "uncertainty_mm": 0.1})
+    right = here.measures(small_pair(), MOTION)
+    wrong = here.measures(small_pair(), IDENTITY)
+    assert right["witness_mm"] == pytest.approx(0.0, abs=1e-9)
+    assert right["witness_improvement"] == pytest.approx(0.0)
+    assert wrong["witness_mm"] > 10
+    assert wrong["witness_improvement"] > 3
+    assert wrong["witness_ambiguity"] == 0.5
+    assert wrong["witness_uncertainty_mm"] == 0.1
+
+
+@pytest.mark.registration
+def test_the_installed_witnesses_find_the_truth():
+    pair = small_pair()
+    assert separation_mm(pair, search_witness(pair).transform, MOTION) < 2.0
+    assert separation_mm(pair, refinement_witness(pair, MOTION).transform, MOTION) < 4.0
