@@ -34,7 +34,7 @@ from regkit import AffineTransform, RegkitError, Transform
 from regkit.geometry.rotation import rotation_matrix
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import assess
-from regkit.registration.witness import Witness, separation_mm, refinement_witness, search_witness
+from regkit.registration.witness import Witness, refinement_witness, search_witness, separation_mm
 from verdict_pairs import Known
 
 HERE = Path(__file__).parent

@@ -10,9 +10,9 @@ from regkit.registrar import Estimate
 from regkit.registration import witness
 from regkit.registration.witness import (
     Witness,
-    separation_mm,
     refinement_witness,
     search_witness,
+    separation_mm,
 )
 from regkit.registry import Plugin, RegisteredSpec
 
