@@ -42,6 +42,7 @@ METHODS = "identity,moments,iso,mi,fast-mi,fast-cr,auto"
 # Errors of the answers that are made, mm; each is drawn between two neighbors.
 ERRORS_MM = (0.0, 0.0, 3.0, 8.0, 20.0, 100.0)
 HOPELESS_MM = 50.0
+REPORTED = ("brains",)  # one person, the average of many; the head of another is for fitting
 COLUMNS = (
     "patients",
     "family",
@@ -58,19 +59,16 @@ COLUMNS = (
 def pairs_of(family: str, options: argparse.Namespace) -> Iterator[tuple[Known, str]]:
     """Yield every variant of every patient of a family, and the use of the patient."""
     found = list(verdict_pairs.patients(family, options.data, options.cohorts))
-    stranger = next(verdict_pairs.patients(_other_family(family), options.data, options.cohorts))
+    thigh = next(verdict_pairs.patients("thighs", options.data, options.cohorts))
+    head = next(verdict_pairs.patients("heads", options.data, options.cohorts))
     wanted = tuple(options.variants.split(","))
     for number, here in enumerate(found[: options.patients]):
-        others = {"other organ": stranger}
-        if len(found) > 1:
+        others = {"other organ": head if family == "thighs" else thigh}
+        if here.person != found[number - 1].person:
             others["other patient"] = found[number - 1]
-        use = "reporting" if number % 2 else "fitting"
+        use = "reporting" if number % 2 or family in REPORTED else "fitting"
         for variant in verdict_pairs.variants(here, others, wanted):
             yield variant, use
-
-
-def _other_family(family: str) -> str:
-    return "thighs" if family != "thighs" else "heads"
 
 
 def made_answers(known: Known) -> Iterator[tuple[str, Transform]]:

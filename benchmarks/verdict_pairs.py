@@ -48,6 +48,7 @@ MOTIONS = ((5, 5), (15, 20), (40, 40), (180, 60))
 UPTAKE = {"liver": 2.5, "spleen": 2.0, "kidney_left": 6.0, "kidney_right": 6.0, "heart": 3.0}
 TORSO_UPTAKE = {15000: 2.5, 16000: 2.0, 17000: 6.0, 18000: 6.0, 19000: 8.0, 20000: 8.0, 21000: 8.0}
 PET_SIGMA_MM, PET_VOXEL_MM = 3.0, 4.0
+HEAD_SIZES = (128, 96)
 POINTS = 2_000  # of the body, where errors are measured
 NO_TRUTH = ("mirrored", "other patient", "other organ", "unrelated")
 PARTS = ("whole", "crop", "slab", "mask", "noise")
@@ -80,6 +81,11 @@ class Known:
     targets: FloatArray | None = None
 
     @property
+    def person(self) -> str:
+        """The person shown; the contrasts of the average brain and the sizes of a head are one."""
+        return self.family if self.family in ("brains", "heads") else self.patient
+
+    @property
     def tolerance_mm(self) -> float:
         """Error in mm up to which an answer is good."""
         return max(3.0, coarsest_voxel_mm(self.pair))
@@ -107,10 +113,9 @@ def _of_real(family: str, found: Iterator[pairs.RealPair]) -> Iterator[Known]:
 
 
 def _heads(data: Path) -> Iterator[Known]:
-    yield from _of_real("heads", pairs.heads(data, 128))
-    t1 = read_volume(data / "mni2009c_multicontrast" / "2mm_T1.nii.gz", modality="mr")
-    pd = read_volume(data / "mni2009c_multicontrast" / "2mm_PD.nii.gz", modality="mr")
-    yield _in_place("heads", "PD/T1", pd, t1)
+    """Yield the head of one person, with fine and with coarse voxels."""
+    for size in HEAD_SIZES:
+        yield from _of_real("heads", pairs.heads(data, size))
 
 
 def _prostates(data: Path) -> Iterator[Known]:
