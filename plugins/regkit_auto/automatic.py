@@ -13,6 +13,7 @@ from regkit.errors import DeviceError, RegistrationError, RegkitError
 from regkit.geometry.transform import Transform
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.device import check_device_name, is_gpu
+from regkit.registration.parameters import check_ranges
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.similarity.improvement import improvement
@@ -21,6 +22,7 @@ from regkit.similarity.point_sample import sample_points_in_mask
 logger = logging.getLogger(__name__)
 
 SEARCH, REFINEMENT = "fast-mi", "iso"
+MAX_SEED = 2**31 - 2  # that of the search
 # Standard errors by which a result must align the images better than what is kept otherwise.
 # Chosen by hand, on real PET/CT of 8 thighs, in place and moved, and on 12 simulated MR/ultrasound
 # pairs of the validation split: right results had 3.4 and more over starts 6 mm and more away,
@@ -32,11 +34,11 @@ LEAST_IMPROVEMENT = 3.0
 # more than 3 standard errors. Two methods must agree there within so many mm, on average over the
 # body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, 3 of 3 wrong ones did not.
 DOUBTFUL, AGREEMENT_MM = frozenset({"us"}), 4.0
-INITIAL = "initial transform"
+INITIAL = "the initial transform"
 DISAGREE = "no two of {} agree within {:.0f} mm, and a similarity alone is no proof in ultrasound"
 KEPT = (
-    "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors, "
-    f"{LEAST_IMPROVEMENT} needed)"
+    "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors; "
+    f"more than {LEAST_IMPROVEMENT:g} needed)"
 )
 
 
@@ -75,7 +77,7 @@ class _Candidate:
         ]
         return (
             "; ".join(doubts + beaten)
-            or "it searches all rotations, and no method is made for such images"
+            or "it searches all rotations, and no other method is made for these modalities"
         )
 
 
@@ -160,7 +162,8 @@ class AutomaticRegistration:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse a device of another form."""
+        """Refuse values out of range, and a device of another form."""
+        check_ranges(self, seed=(0, MAX_SEED), threads=(1, 1024))
         check_device_name(self.device)
 
     def register(self, pair: Pair) -> Estimate:
@@ -183,6 +186,7 @@ class AutomaticRegistration:
         failed: dict[str, str] = {}
         specialists = self._specialists(pair)
         if is_gpu(self.device) and not specialists:
+            _check_gpu_exists(self.device)
             logger.warning(
                 "auto: no learned method is made for these images, so all is on the CPU"
             )
@@ -228,6 +232,13 @@ class AutomaticRegistration:
 
     def _method(self, name: str) -> Registrar:
         parameters = {} if self.model == "rigid" else {"model": self.model}
-        device = "auto" if name == REFINEMENT else self.device
+        device = "auto" if name in (SEARCH, REFINEMENT) else self.device
         defaults = {"seed": self.seed, "threads": self.threads, "device": device}
         return build_method(name, parameters, defaults=defaults)
+
+
+def _check_gpu_exists(name: str) -> None:
+    """Refuse a GPU that this machine lacks, also where no method would use it."""
+    from regkit.learning.device import device_named  # noqa: PLC0415 - it loads torch
+
+    device_named(name)

@@ -12,8 +12,8 @@ from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 
-# Smallest curvature in 1/mm^2, an uncertainty of 100 mm: flatter directions are undetermined.
-MIN_CURVATURE = 1e-4
+# Largest uncertainty along one direction, mm: flatter ones are undetermined. Chosen by hand.
+MAX_UNCERTAINTY_MM = 100.0
 # Optima in the diagnostics; further ones are of no use to a reader.
 MAX_REPORTED = 5
 
@@ -129,7 +129,7 @@ def uncertainty_mm(
     slopes = motion.tangent(maps, by_maps)
     hessian = (slopes[motion.size :] - slopes[: motion.size]) / (2 * step_mm)
     curvatures = np.linalg.eigvalsh((hessian + hessian.T) / 2) * independent
-    return float(np.sqrt((1 / np.maximum(curvatures, MIN_CURVATURE)).sum()))
+    return float(np.sqrt((1 / np.maximum(curvatures, MAX_UNCERTAINTY_MM**-2)).sum()))
 
 
 def _rotation_deg(one: FloatArray, other: FloatArray) -> float:

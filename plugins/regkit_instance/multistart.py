@@ -11,7 +11,13 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
-from regkit_instance.local_optima import LocalOptima, cluster_optima, distances_mm, uncertainty_mm
+from regkit_instance.local_optima import (
+    MAX_UNCERTAINTY_MM,
+    LocalOptima,
+    cluster_optima,
+    distances_mm,
+    uncertainty_mm,
+)
 from regkit_instance.measures import SampledMetric
 from regkit_instance.motion import Model, Motion
 from regkit_instance.optimizer import Maxima, maximize
@@ -57,6 +63,7 @@ ALTERNATIVE = "a position {:.0f} mm away makes the images {} alike ({:.1%} of th
 # voxels above which a position counts as uncertain.
 CURVATURE_STEP_VOXELS, MAX_UNCERTAINTY_VOXELS = 1.5, 2.0
 UNCERTAIN = "noise alone leaves the position uncertain by about {:.0f} mm"
+UNDETERMINED = "in some direction the position is not determined: the similarity has no peak there"
 
 
 # Sample points and bins in images of so many voxels around the body or fewer; above, they grow
@@ -303,8 +310,10 @@ class MultiStartSearch:
     @cached_property
     def _finest_information(self) -> SampledMetric:
         """Return mutual information at the finest level, with as many samples as at others."""
+        return self._information(self.settings.samples // COARSE_REDUCTION)
+
+    def _information(self, samples: int) -> SampledMetric:
         settings, last = self.settings, len(self.images.spacings) - 1
-        samples = settings.samples // COARSE_REDUCTION
         return self.images.measure("mi", last, samples, settings.bins, settings.threads)
 
     def _best_after_initial(self, found: LocalOptima) -> FloatArray:
@@ -334,11 +343,19 @@ class MultiStartSearch:
         return found.select(np.r_[first, np.delete(np.arange(len(found.maps)), first)])
 
     def uncertainty_mm(self, motion: Motion, peak: FloatArray) -> float:
-        """Return by how many mm noise alone may move a local optimum."""
-        information = self._finest_information
+        """Return by how many mm noise alone may move a local optimum.
+
+        Where few sample points find no peak, which may be their noise, all of them are used.
+        """
+        few = self._uncertainty_mm(motion, peak, self._finest_information)
+        if few <= MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]:
+            return few
+        return self._uncertainty_mm(motion, peak, self._information(self.settings.samples))
+
+    def _uncertainty_mm(self, motion: Motion, peak: FloatArray, measure: SampledMetric) -> float:
         step = CURVATURE_STEP_VOXELS * self.images.spacings[-1]
         samples = self.images.independent_samples()
-        return uncertainty_mm(information, motion, peak, samples, step)
+        return uncertainty_mm(measure, motion, peak, samples, step)
 
     def _report(self, motion: Motion, found: LocalOptima) -> None:
         """Fill in the diagnostics and warnings about the result."""
@@ -352,7 +369,10 @@ class MultiStartSearch:
         if self.images.swapped:
             self.diagnostics["sampled"] = "moving"
         if uncertainty > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]:
-            self.warnings.append(UNCERTAIN.format(uncertainty))
+            if uncertainty >= MAX_UNCERTAINTY_MM:
+                self.warnings.append(UNDETERMINED)
+            else:
+                self.warnings.append(UNCERTAIN.format(uncertainty))
         if len(found.maps) > 1:
             self.report_second_best(found)
 

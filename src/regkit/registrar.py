@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from regkit.errors import RegistrationError
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
 
@@ -22,6 +23,11 @@ class Pair:
         Regions to compare (non-zero), each on any grid; None means everywhere.
     initial
         Initial fixed-to-moving map in LPS mm; None means identity.
+
+    Raises
+    ------
+    RegistrationError
+        An image or mask of another type, such as the name of a file.
     """
 
     fixed: Volume
@@ -29,6 +35,21 @@ class Pair:
     fixed_mask: LabelMap | None = None
     moving_mask: LabelMap | None = None
     initial: Transform | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse images and masks of other types."""
+        for role, volume in (("fixed", self.fixed), ("moving", self.moving)):
+            if not isinstance(volume, Volume):
+                raise RegistrationError(
+                    f"the {role} image must be a Volume, got {type(volume).__name__}; read it "
+                    "with regkit.read_volume, or make a Volume of an array and its Grid"
+                )
+        for role, mask in (("fixed", self.fixed_mask), ("moving", self.moving_mask)):
+            if not isinstance(mask, LabelMap | None):
+                raise RegistrationError(
+                    f"the {role} mask must be a LabelMap, got {type(mask).__name__}; read it "
+                    "with regkit.read_labels, or make a LabelMap of an array and its Grid"
+                )
 
     def __repr__(self) -> str:
         given = {name: part for name, part in vars(self).items() if part is not None}

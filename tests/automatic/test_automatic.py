@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 
 import pytest
+import torch
 
-from regkit.errors import RegistrationError
+from regkit.errors import DeviceError, ParameterError, RegistrationError
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.plugin import MethodSpec, hookimpl
 from regkit.registrar import Estimate, Pair
@@ -120,7 +121,7 @@ def test_a_good_start_is_kept_and_said(competing):
     start = AffineTransform.shift((0.2, 0.0, 0.0)) @ phantom_pairs.MOTION
     found = competing({}, {}, initial=start)
     assert found.transform == start
-    assert found.diagnostics["used"] == "initial transform"
+    assert found.diagnostics["used"] == "the initial transform"
     assert "no better beyond the noise" in found.diagnostics["why"]
 
 
@@ -129,7 +130,7 @@ def test_with_ultrasound_two_methods_must_agree(competing):
     assert competing({"miss_mm": 3.0}, {}, **ours).diagnostics["used"] == "expert+iso"
     alone = competing({"miss_mm": 5.0}, {}, **ours)
     assert alone.transform == IDENTITY
-    assert alone.diagnostics["used"] == "initial transform"
+    assert alone.diagnostics["used"] == "the initial transform"
     assert "no two of expert+iso, fast-mi+iso agree within 4 mm" in alone.diagnostics["why"]
 
 
@@ -155,3 +156,32 @@ def test_the_terminal_says_in_one_line_what_was_taken(tmp_path):
     lines = summary(record, []).plain.splitlines()
     assert lines[1].startswith("  used fast-mi+iso: it searches all rotations")
     assert result.transform is not IDENTITY
+    assert lines[1] in repr(result)
+
+
+def test_a_gpu_reaches_the_specialist_and_not_the_search(monkeypatch):
+    asked = {}
+
+    def built(name, parameters, defaults):
+        asked[name] = defaults["device"]
+        return Stay()
+
+    monkeypatch.setattr(automatic, "default_registry", lambda: offered({}, {}))
+    monkeypatch.setattr(automatic, "build_method", built)
+    pair = phantom_pairs.two_contrasts().pair
+    fixed, moving = replace(pair.fixed, modality="mr"), replace(pair.moving, modality="ct")
+    AutomaticRegistration(device="cuda").register(replace(pair, fixed=fixed, moving=moving))
+    assert asked == {"expert": "cuda", "fast-mi": "auto", "iso": "auto"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_missing_is_refused_though_nothing_would_use_it():
+    pair = phantom_pairs.two_contrasts().pair
+    with pytest.raises(DeviceError, match="'cuda' cannot be used here: there is no GPU"):
+        AutomaticRegistration(device="cuda").register(pair)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"threads": 0}, {"device": "gpu"}])
+def test_wrong_parameters_are_refused_before_anything_runs(wrong):
+    with pytest.raises(ParameterError, match=f"^auto: {next(iter(wrong))} (must be|takes)"):
+        build_method("auto", wrong)

@@ -143,6 +143,25 @@ def test_a_ball_says_that_its_turn_is_not_known() -> None:
         assert any(words in reason for reason in result.verdict.reasons)
 
 
+def test_noise_of_few_points_is_not_taken_for_a_loose_position(monkeypatch) -> None:
+    """A saddle that 1000 points have and 8000 have not comes from the points."""
+
+    class Bowl:
+        def __init__(self, samples: int) -> None:
+            self.bend = -1.0 if samples == 8000 else 1.0
+
+        def values_and_gradients(self, maps):
+            return np.zeros(len(maps)), self.bend * (maps - np.eye(3, 4))
+
+    monkeypatch.setattr(MultiStartSearch, "_information", lambda _, samples: Bowl(samples))
+    settings = MultiStartSettings(levels=1, samples=8000)
+    search = MultiStartSearch(PreparedPair.prepare(small_pair(), 1, 0), settings)
+    assert search.uncertainty_mm(search.rigid, np.eye(3, 4)) < 1
+    monkeypatch.setattr(MultiStartSearch, "_information", lambda *_: Bowl(1000))
+    search = MultiStartSearch(PreparedPair.prepare(small_pair(), 1, 0), settings)
+    assert search.uncertainty_mm(search.rigid, np.eye(3, 4)) >= 100
+
+
 @pytest.mark.parametrize(("share", "words"), [(0.99, "almost as alike"), (1.2, "more alike")])
 def test_another_position_is_told_for_what_it_is(share, words) -> None:
     search = MultiStartSearch(

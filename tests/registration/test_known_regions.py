@@ -30,10 +30,12 @@ def test_padding_gets_a_mask_and_is_said() -> None:
     assert "-32768" in reason
 
 
-def test_padding_is_said_once_though_start_and_registration_ask(caplog) -> None:
+def test_padding_is_said_once_by_the_verdict(caplog) -> None:
     pair = padded(small_pair(), -32768)
-    assert known_pair(pair).reasons == known_pair(pair).reasons
-    assert len([record for record in caplog.records if "padding" in record.message]) == 1
+    found = regkit.register(pair.fixed, pair.moving, "identity", init="auto")
+    said = [*found.verdict.reasons, *caplog.messages]
+    assert len([sentence for sentence in said if sentence.startswith("padding:")]) == 1
+    assert found.notes == known_pair(pair).reasons
 
 
 def test_a_pair_without_padding_stays_as_it_is() -> None:

@@ -194,6 +194,17 @@ def test_a_fallback_goes_on_after_a_doubt_and_after_an_error(
     ]
 
 
+def test_a_choice_within_a_fallback_is_not_lost(plain: Problem) -> None:
+    @dataclass(frozen=True)
+    class Chooses:
+        def register(self, pair: Pair) -> Estimate:
+            return Estimate(phantom_pairs.MOTION, diagnostics={"used": "inner", "why": "it fits"})
+
+    found = Fallback((Chooses(),), ("outer",)).register(plain.pair)
+    assert found.diagnostics["used"] == "outer (inner)"
+    assert found.diagnostics["why"] == "it fits"
+
+
 @pytest.mark.parametrize("expression", ["far,near", "near,far"])
 def test_a_fallback_without_an_ok_takes_the_best(plain: Problem, expression: str) -> None:
     verdicts = {

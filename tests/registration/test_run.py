@@ -177,3 +177,17 @@ def test_a_mask_half_off_its_image_is_said():
     assert said.startswith(f"{1 - inside.mean():.0%} of the fixed mask lies outside the fixed im")
     inner = dataclasses.replace(small_pair(), fixed_mask=LabelMap(mask, SMALL))
     assert not any("mask lies" in reason for reason in run(Knows(), inner).verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"fixed": "pet.nii.gz"}, "fixed image must be a Volume, got str; read it with"),
+        ({"moving": np.zeros((4, 4, 4))}, "moving image must be a Volume, got ndarray"),
+        ({"fixed_mask": volume(np.ones((4, 4, 4)))}, "fixed mask must be a LabelMap, got Volume"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_what_to_do(given, words) -> None:
+    images = {name: volume(np.arange(64.0).reshape(4, 4, 4)) for name in ("fixed", "moving")}
+    with pytest.raises(RegistrationError, match=words):
+        regkit.register(**{**images, **given})

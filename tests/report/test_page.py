@@ -99,6 +99,16 @@ def test_the_verdict_comes_with_its_reasons(tmp_path, drawn) -> None:
     assert "<li>folds</li>" in html
 
 
+def test_it_says_what_was_chosen(tmp_path, drawn) -> None:
+    data = record(tmp_path)
+    assert "Used" not in read(page(data, drawn)).text
+    data["diagnostics"] = {"used": "fast-mi", "why": "it <b>searches</b>"}
+    data["start"] = {"init": "auto", "assumption": "centre: more similar than the headers"}
+    html = page(data, drawn)
+    assert "<p>Started from centre: more similar than the headers.</p>" in html
+    assert "<p>Used fast-mi: it &lt;b&gt;searches&lt;/b&gt;.</p>" in html
+
+
 def test_it_needs_no_network(tmp_path, drawn) -> None:
     html = page(record(tmp_path), drawn)
     for tag, attributes in read(html).tags:

@@ -113,7 +113,9 @@ class LabelMap(Volume):
         with np.errstate(invalid="ignore"):
             whole = array.astype(np.int32)
         if not np.array_equal(whole, array):
-            raise GeometryError("a label map needs whole numbers, got fractions or NaN")
+            raise GeometryError(
+                "a label map needs whole numbers, got fractions or NaN; round or threshold it"
+            )
         return np.ascontiguousarray(whole)
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
 from regkit.errors import RegistrationError
@@ -11,8 +9,6 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import chosen_voxels
-
-logger = logging.getLogger(__name__)
 
 # Enough to find a mask or a field of view that lies elsewhere; chosen by hand. Voxels of a mask,
 # and points along each side of the fixed field of view.
@@ -75,7 +71,7 @@ def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
 
 
 def outside_mask_reasons(pair: Pair) -> list[str]:
-    """Return a sentence for each mask of which much lies outside its image, and log it.
+    """Return a sentence for each mask of which much lies outside its image.
 
     Parameters
     ----------
@@ -93,7 +89,6 @@ def outside_mask_reasons(pair: Pair) -> list[str]:
                 f"{outside:.0%} of the {role} mask lies outside the {role} image and does not "
                 "count; check that it was drawn on that image"
             )
-            logger.warning(reasons[-1])
     return reasons
 
 

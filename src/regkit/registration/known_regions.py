@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -11,8 +10,6 @@ import numpy as np
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 from regkit.similarity.padding import padding
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +48,7 @@ def _leave_out(
     role: str, volume: Volume, mask: LabelMap | None
 ) -> tuple[Volume, LabelMap | None, str]:
     """Return an image and its mask without padding, and what is said about it."""
-    is_new = volume not in _WITHOUT_PADDING
-    if is_new:
+    if volume not in _WITHOUT_PADDING:
         _WITHOUT_PADDING[volume] = _without_padding(volume)
     found = _WITHOUT_PADDING[volume]
     if found is None:
@@ -61,8 +57,6 @@ def _leave_out(
         f"padding: {found.fraction:.1%} of the {role} image lies at its border and has values far "
         f"from all others, such as {found.value:g}; it is taken for unknown, not for air"
     )
-    if is_new:  # said once, though the start and the registration both ask
-        logger.warning(reason)
     return found.image, found.known if mask is None else _marked(mask, found.known), reason
 
 

@@ -18,7 +18,7 @@ def with_modalities(pair: Pair) -> Pair:
     """Return a pair whose images have their modality, guessed if nobody told it.
 
     A guess is logged with its reason, and kept in `Volume.modality_source`; an image that was
-    looked at before stays as it is.
+    looked at before stays as it is. See `unknown_modality_reasons` for one that stays unknown.
 
     Parameters
     ----------
@@ -45,12 +45,7 @@ def with_modality(volume: Volume, role: str) -> Volume:
     if volume.modality or volume.modality_source:
         return volume
     guess = guess_modality(volume)
-    if not guess.modality:
-        logger.warning(
-            "the modality of the %s image is unknown: %s; give it if you know it",
-            role,
-            guess.reason,
-        )
+    if not guess.modality:  # a reason of the verdict tells it
         return replace(volume, modality_source=UNKNOWN + guess.reason)
     logger.warning(
         "the %s image does not state its modality and is taken for %s: %s; if that is wrong, give "

@@ -73,7 +73,9 @@ class Fallback:
             reasons = "; ".join(f"{t['method']}: {t['reasons'][0]}" for t in tried)
             raise RegistrationError(f"every method of the chain failed: {reasons}")
         _, best, name = min(attempts, key=lambda attempt: attempt[0].rank)
-        diagnostics = {**best.diagnostics, "used": name, "tried": tried}
+        inner = best.diagnostics.get("used")  # of a method that chose as well
+        used = f"{name} ({inner})" if inner else name
+        diagnostics = {**best.diagnostics, "used": used, "tried": tried}
         return Estimate(best.transform, best.labels, diagnostics)
 
 

@@ -19,10 +19,11 @@ from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.choice_text import choice_in_words
 from regkit.registration.initialization import default_initializer, initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.known_regions import known_pair
-from regkit.registration.modalities import with_modalities
+from regkit.registration.modalities import unknown_modality_reasons, with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
 from regkit.registry import DEFAULT_METHOD
@@ -50,6 +51,8 @@ class RegistrationResult:
         Judgement of the estimate, with reasons.
     compute_s
         Wall seconds spent in the method.
+    notes
+        Assumptions about the images and masks, as sentences; they are reasons of the verdict, too.
     """
 
     method: str
@@ -58,6 +61,7 @@ class RegistrationResult:
     estimate: Estimate
     verdict: Verdict
     compute_s: float
+    notes: tuple[str, ...] = ()
 
     @property
     def transform(self) -> Transform:
@@ -83,10 +87,13 @@ class RegistrationResult:
 
     def __repr__(self) -> str:
         motion = transform_in_words(self.transform, self.pair.fixed.grid)
+        choice = choice_in_words(self.estimate.diagnostics)
+        chosen = f"\n  {choice}" if choice else ""
         reasons = "".join(f"\n  - {reason}" for reason in self.verdict.reasons)
         return (
-            f"<RegistrationResult of {self.method}: {self.verdict.status}\n"
-            f"  {model_of(self.transform)}: {motion}, at the centre of the fixed image{reasons}>"
+            f"<RegistrationResult of {self.method}: {self.verdict.status}\n  "
+            f"{model_of(self.transform)}: {motion}, at the centre of the fixed image{chosen}"
+            f"{reasons}>"
         )
 
     def _repr_html_(self) -> str:
@@ -131,7 +138,8 @@ def run(
     notes = (*known.reasons, *outside_mask_reasons(pair))
     verdict = assess(known.pair, estimate.transform, warnings, backward, notes)
     return RegistrationResult(
-        name, plain_parameters(registrar), pair, estimate, verdict, compute_s
+        *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
+        notes=(*notes, *unknown_modality_reasons(pair)),
     )
 
 

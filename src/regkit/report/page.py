@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from regkit.geometry.motion_text import motion_in_words
+from regkit.registration.choice_text import choices_in_words
 from regkit.report.data_url import png_data_url
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
@@ -47,6 +48,7 @@ def page(
         record=record,
         picture=png_data_url(drawn),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
+        choices=choices_in_words(record),
         json=json.dumps(record, indent=2),
         scenes=[] if scene is None else [scene],
         niivue=niivue,

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from regkit.registration.choice_text import choices_in_words
+
 COLOURS = {"OK": "bold green", "CHECK": "bold yellow", "FAIL": "bold red"}
 
 
@@ -26,7 +28,8 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     text = Text()
     text.append(verdict["status"], COLOURS[verdict["status"]])
     text.append(f"  {record['method']}: {_motion(record['transform'])}\n")
-    text.append(_choice(record.get("diagnostics", {})))
+    for sentence in choices_in_words(record):
+        text.append(f"  {sentence}\n")
     for reason in verdict["reasons"]:
         text.append(f"  - {reason}\n")
     facts = [f"  {fact}\n" for fact in record.get("facts", ())]
@@ -46,14 +49,6 @@ def _motion(transform: Mapping[str, Any]) -> str:
         f"{transform['model']}, rotation {transform['rotation_deg']:.2f} degrees, "
         f"translation of the centre ({x:.2f}, {y:.2f}, {z:.2f}) mm (LPS, fixed to moving)"
     )
-
-
-def _choice(diagnostics: Mapping[str, Any]) -> str:
-    """Return a line that names the method chosen among several; empty if there was no choice."""
-    if "used" not in diagnostics:
-        return ""
-    why = f": {diagnostics['why']}" if "why" in diagnostics else ""
-    return f"  used {diagnostics['used']}{why}\n"
 
 
 def _measures(measures: Mapping[str, float]) -> str:
