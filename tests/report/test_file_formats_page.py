@@ -34,7 +34,7 @@ from regkit.registry import default_registry
 from regkit.report.benchmark_page import write_report
 from regkit.report.record import Inputs
 from regkit.report.save import save_registration
-from regkit.report.selftest_record import write_selftest
+from regkit.report.selftest_record import save_selftest
 from regkit.statistics.agreement import Agreement
 from regkit.statistics.summary import StatisticsSettings
 from regkit.testing.phantom import thorax
@@ -97,9 +97,7 @@ def test_registration_files_and_record(tmp_path: Path, documented: set[str]) -> 
 
 def test_selftest_files_and_keys(tmp_path: Path, documented: set[str]) -> None:
     fixed, moving = pair()
-    test = selftest(fixed, moving, "identity", runs=6)
-    with atomic_output(tmp_path) as stage:
-        write_selftest(test, "out", stage, Inputs())
+    save_selftest(selftest(fixed, moving, "identity", runs=6), tmp_path / "out")
     files = {path.name.replace("out", "PREFIX", 1) for path in tmp_path.iterdir()}
     assert files == {"PREFIX.json", "PREFIX.jsonl", "PREFIX.html"}
     assert files - documented == set()

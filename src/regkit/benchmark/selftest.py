@@ -16,7 +16,7 @@ import numpy as np
 
 from regkit.benchmark.known_motions import MIN_RUNS, GradedSizes, KnownMotion, plan_motions
 from regkit.benchmark.selftest_result import KnownMotionRun, SelfTest
-from regkit.errors import ParameterError, RegistrationError
+from regkit.errors import ParameterError, RegistrationError, RegkitError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import AnyVolume, LabelMap, Volume
@@ -220,7 +220,7 @@ def _answer(
 ) -> _Answer:
     try:
         result = register_moved(moved_pair(pair, motion.transform), seed)
-    except RegistrationError as error:
+    except RegkitError as error:
         return _Answer(motion, seed, None, str(error))
     return _Answer(motion, seed, result)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from regkit.benchmark.selftest_result import (
@@ -11,7 +13,7 @@ from regkit.benchmark.selftest_result import (
     SizeResult,
     finite_or_none,
 )
-from regkit.io.atomic_output import OutputStage
+from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.report.description import linear_fit
 from regkit.report.record import Inputs, registration_record, to_plain_data
 from regkit.report.save import Saved
@@ -21,6 +23,21 @@ SELFTEST_ENDINGS = (".json", ".jsonl", ".html")
 # Keys of the record of a registration that hold for the reference alone, and for all runs.
 OF_REFERENCE = ("transform", "verdict", "parameters", "device", "start", "diagnostics")
 OF_ALL = ("regkit", "inputs", "run_id", "versions")
+
+
+def save_selftest(test: SelfTest, prefix: str | os.PathLike[str]) -> Saved:
+    """Write the record, the runs and the page of a self-test; all of the files appear, or none.
+
+    Parameters
+    ----------
+    test
+        The self-test.
+    prefix
+        Folder and beginning of the names of the files, which are replaced.
+    """
+    path = Path(prefix)
+    with atomic_output(path.parent) as stage:
+        return write_selftest(test, path.name, stage, Inputs())
 
 
 def write_selftest(test: SelfTest, prefix: str, stage: OutputStage, inputs: Inputs) -> Saved:

@@ -81,6 +81,7 @@ def length_text(value_mm: float) -> str:
 def _capture(test: SelfTest, kind: Kind) -> str:
     sizes, largest = test.sizes(kind), test.captured_size(kind)
     if largest is None:
-        return f"none (not {size_text(sizes[0])})"
+        return f"none, not even {size_text(sizes[0])}"
     is_last = size_text(largest) == size_text(sizes[-1])
-    return size_text(largest) + (" (all that was tested)" if is_last else "")
+    more = is_last and not (kind == "rotation" and largest.rotation_deg == 180)
+    return f"at least {size_text(largest)}" if more else size_text(largest)
