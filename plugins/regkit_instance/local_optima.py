@@ -133,4 +133,4 @@ def uncertainty_mm(
 
 
 def _rotation_deg(one: FloatArray, other: FloatArray) -> float:
-    return rotation_angle(nearest_rotation(one[:, :3]) @ nearest_rotation(other[:, :3]).T)
+    return rotation_angle(nearest_rotation(one[:, :3] @ other[:, :3].T))

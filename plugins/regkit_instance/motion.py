@@ -65,8 +65,7 @@ class Motion:
         else:
             # d(A) = [w]x A, so the derivative is the axial vector of dS/dA A^T.
             turned = by_linear @ linear.transpose(0, 2, 1)
-            for axis, (i, j) in enumerate(AXIAL):
-                steps[:, 3 + axis] = turned[:, i, j] - turned[:, j, i]
+            steps[:, 3:6] = turned.reshape(-1, 9) @ TURNS.T
         if self.model in ("similarity", "anisotropic"):
             scales = (by_linear * linear).sum(axis=1)  # by the logarithm of each column's length
             whole = self.model == "similarity"
@@ -75,21 +74,26 @@ class Motion:
         return steps
 
 
-AXIAL = ((2, 1), (0, 2), (1, 0))
-DIAGONAL = np.arange(3)
+# The matrices [e]x of the axes x, y and z, each in a row: [e]x v is the cross product of e and v.
+TURNS = np.array(
+    (
+        (0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0),
+        (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0),
+        (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    )
+)
+NONE_RAD = 1e-150  # in place of zero, whose sine has no ratio
 
 
 def rotations(vectors: FloatArray) -> FloatArray:
-    """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians."""
-    x, y, z = vectors.T
-    angle = np.sqrt(x * x + y * y + z * z)
-    sine, versine = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
-    matrices = versine[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
-    for (i, j), axis in zip(AXIAL, (x, y, z), strict=True):
-        matrices[:, i, j] += sine * axis
-        matrices[:, j, i] -= sine * axis
-    matrices[:, DIAGONAL, DIAGONAL] += np.cos(angle)[:, None]
-    return np.asarray(matrices)
+    """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians.
+
+    Rodrigues' formula.
+    """
+    half = 0.5 * np.maximum(np.sqrt((vectors**2).sum(axis=1)), NONE_RAD)[:, None, None]
+    turn = (vectors @ TURNS).reshape(-1, 3, 3)
+    ratio = np.sin(half) / half
+    return np.asarray(np.eye(3) + ratio * np.cos(half) * turn + 0.5 * ratio**2 * (turn @ turn))
 
 
 def affine_maps(linear: FloatArray, translation: FloatArray) -> FloatArray:

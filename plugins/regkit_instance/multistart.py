@@ -52,6 +52,9 @@ AMBIGUOUS_RATIO = 0.87
 # rough is enough; length of the step that ends the last one, and those before it.
 MAX_EVALUATIONS, COARSE_EVALUATIONS = 60, 20
 MIN_STEP_MM, MIN_STEP_VOXELS = 0.01, 0.1
+# Length of the first step of a search at a level, about as far as the level before leaves it from
+# its end (2 mm brains: 0.14 to 0.2 voxels), and of the longest steps.
+FIRST_STEP_VOXELS, LONGEST_STEP_VOXELS = 1 / 6, 2.0
 # Factor by which levels above the finest have fewer sample points, as have the comparison of the
 # candidates at the finest and the curvature there: the uncertainties of nine pairs (heads, slabs
 # of one, thoraxes) are within 4 % of those from all points.
@@ -254,7 +257,8 @@ class MultiStartSearch:
         until = MIN_STEP_MM if exact else MIN_STEP_VOXELS * spacing
         most = MAX_EVALUATIONS if exact else COARSE_EVALUATIONS
         objective = with_stretch_prior(measure, motion, self.images)
-        peaks = maximize(objective, motion, maps, spacing / 2, until, most)
+        first, longest = FIRST_STEP_VOXELS * spacing, LONGEST_STEP_VOXELS * spacing
+        peaks = maximize(objective, motion, maps, first, until, most, longest)
         if objective is not measure:
             peaks = replace(peaks, values=measure.values(peaks.maps))
         found = self._cluster(measure, peaks, CLUSTER_VOXELS * spacing if last else spacing)

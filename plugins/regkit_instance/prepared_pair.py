@@ -175,7 +175,7 @@ class PreparedPair:
 def _sample_and_curve(volume: Volume, mask: LabelMap | None) -> tuple[PointSample, FloatArray]:
     """Return a sample of an image (in its mask), and its intensity curve."""
     sample = sample_points_in_mask(volume, mask, PROBE_POINTS)
-    return sample, level_curve(sample.values, volume.modality, mask is not None)
+    return sample, level_curve(sample, volume.modality, mask is not None)
 
 
 def unmasked_pair(pair: Pair) -> Pair | None:

@@ -14,7 +14,7 @@ from regkit.similarity.intensity import (
     CT_WINDOW_HU,
     intensity_curve,
 )
-from regkit.similarity.point_sample import values_at
+from regkit.similarity.point_sample import PointSample, values_at
 from regkit_instance.numba_backend.downsample import downsample
 from regkit_instance.threads import share
 
@@ -68,12 +68,12 @@ def spacings_mm(
     return (*levels, finest) if finest < FINER * searched else levels
 
 
-def level_curve(values: FloatArray, modality: str, masked: bool) -> FloatArray:
-    """Return the intensity curve of an image, as `intensity_curve` but for CT.
+def level_curve(sample: PointSample, modality: str, masked: bool) -> FloatArray:
+    """Return the intensity curve of a sampled image, as `intensity_curve` but for CT.
 
     For CT, most of the scale goes to soft tissue, where emission and MR have their contrast.
     """
-    curve = intensity_curve(values, modality, masked)
+    curve = intensity_curve(sample.values, modality, masked, sample.foreground)
     is_usual = modality == "ct" and tuple(curve[0]) == CT_WINDOW_HU
     return np.array(CT_CURVE) if is_usual else curve
 
@@ -110,7 +110,7 @@ def pyramid(
         level = _downsampled(array, grid, factors, curve, threads)
         levels.append(level)
         array, grid = level.array, level.grid
-        curve = np.array(((0.0, 1.0), (0.0, 1.0)))
+        curve = np.empty((2, 0))
     return tuple(reversed(levels))
 
 
@@ -123,10 +123,9 @@ def _downsampled(
 ) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2))
-    affine[:3, :3] *= factors
+    x, y, z = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2)).tolist()
     nz, ny, nx = shape
+    sx, sy, sz = (f * s for f, s in zip(reversed(factors), grid.spacing, strict=True))
     out = np.empty((nz, ny, nx), np.float32)
     image, every, start = _read_only(array), np.array(factors), np.array(first)
 
@@ -134,7 +133,7 @@ def _downsampled(
         downsample(image, every, start, curve, np.array((begin, end)), out)
 
     share(average_slices, nz, threads)
-    return Level(out, Grid.from_affine((nz, ny, nx), affine))
+    return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))
 
 
 def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:

@@ -6,8 +6,10 @@ import SimpleITK as sitk
 
 from regkit import Grid, LabelMap, Volume
 from regkit.errors import RegistrationError
+from regkit.geometry.grid import FloatArray
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import volume_to_sitk
+from regkit.similarity.point_sample import PointSample
 from regkit_instance.pyramid import level_curve, pyramid, spacings_mm
 
 OBLIQUE = tuple((rotation_matrix((20, -10, 30)) @ np.diag((1, -1, 1))).ravel().tolist())
@@ -89,7 +91,7 @@ def test_thin_axes_are_left_as_they_are() -> None:
 def test_intensities_go_through_their_curve() -> None:
     grid = Grid((1, 1, 6))
     hounsfield = Volume(np.array([[[-2000, -1000, -150, 0, 150, 3000]]]), grid, "ct")
-    curve = level_curve(np.linspace(-1000.0, 2000.0, 50), "ct", masked=False)
+    curve = level_curve(_sample_of(np.linspace(-1000.0, 2000.0, 50)), "ct", masked=False)
     seen = pyramid(hounsfield, curve, (1.0,))[0].array[0, 0]
     assert seen == pytest.approx((0, 0, 0.25, 0.525, 0.8, 1.0), abs=1e-6)
     counts = Volume(np.array([[[-5, 0, 25, 100, 100, 400]]]), grid, "pet")
@@ -99,4 +101,8 @@ def test_intensities_go_through_their_curve() -> None:
 
 def test_a_constant_image_is_refused() -> None:
     with pytest.raises(RegistrationError, match="an image is constant in its mask"):
-        level_curve(np.full(100, 3.0), "mr", masked=True)
+        level_curve(_sample_of(np.full(100, 3.0)), "mr", masked=True)
+
+
+def _sample_of(values: FloatArray) -> PointSample:
+    return PointSample(np.zeros((len(values), 3)), values, values > values.mean())

@@ -9,7 +9,7 @@ import numpy as np
 from regkit.compiled import compiled
 
 CHUNK = 1024  # voxels whose intensities fit the nearest cache
-ZERO, ONE = np.float32(0.0), np.float32(1.0)
+ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 
 
 @compiled
@@ -26,7 +26,7 @@ def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out:
         Index of the first voxel of the first block.
     curve
         Knots of a piecewise linear curve, shape (2, K): rising intensities and their values from
-        0 to 1; clipped beyond.
+        0 to 1; clipped beyond. Without knots, intensities are such values already.
     part
         First slice of the averages to fill in, and the one after the last.
     out
@@ -37,6 +37,9 @@ def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out:
     unknown = np.empty((rows, columns), np.float32)
     flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
     for z in range(part[0], part[1]):
+        if factors[0] * factors[1] * factors[2] == 1:
+            through_curve(array[z].reshape(sums.size), curve, out[z].reshape(sums.size))
+            continue
         sums[:] = ZERO
         unknown[:] = ZERO
         for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
@@ -50,30 +53,54 @@ def add_mapped(array: Any, curve: Any, sums: Any, unknown: Any) -> None:
     mapped = np.empty(CHUNK, np.float32)
     for begin in range(0, array.shape[0], CHUNK):
         chunk = slice(begin, min(begin + CHUNK, array.shape[0]))
-        through_curve(array[chunk], curve, mapped)
-        add_known(array[chunk], mapped, sums[chunk], unknown[chunk])
+        map_chunk(array[chunk], curve, mapped)
+        add_known(mapped, sums[chunk], unknown[chunk])
 
 
 @compiled
 def through_curve(array: Any, curve: Any, mapped: Any) -> None:
-    """Map intensities to 0..1, unknown ones to 0."""
-    for i in range(array.shape[0]):
-        mapped[i] = ZERO
-    for k in range(curve.shape[1] - 1):
-        low, width = np.float32(curve[0, k]), np.float32(curve[0, k + 1] - curve[0, k])
-        slope = np.float32(curve[1, k + 1] - curve[1, k]) / width
-        for i in range(array.shape[0]):
-            v = array[i] - low
-            v = v if v > ZERO else ZERO
-            mapped[i] += slope * (v if v < width else width)
+    """Map intensities to 0..1; NaN stays NaN."""
+    for begin in range(0, array.shape[0], CHUNK):
+        chunk = slice(begin, min(begin + CHUNK, array.shape[0]))
+        map_chunk(array[chunk], curve, mapped[chunk])
 
 
 @compiled
-def add_known(array: Any, mapped: Any, sums: Any, unknown: Any) -> None:
-    """Add values of 0..1, but for unknown ones, which are counted."""
+def map_chunk(array: Any, curve: Any, mapped: Any) -> None:
+    """Map intensities to 0..1, by two pieces of the curve at a time; NaN stays NaN."""
+    if curve.shape[1] == 0:
+        mapped[: array.shape[0]] = array
+        return
     for i in range(array.shape[0]):
-        sums[i] += mapped[i] if mapped[i] < ONE else ONE
-        unknown[i] += ZERO if array[i] == array[i] else ONE
+        mapped[i] = ZERO if array[i] == array[i] else NAN
+    for k in range(0, curve.shape[1] - 1, 2):
+        low, width, slope = piece(curve, k)
+        next_low, next_width, next_slope = piece(curve, k + 1)
+        for i in range(array.shape[0]):
+            v, w = array[i] - low, array[i] - next_low
+            v, w = v if v > ZERO else ZERO, w if w > ZERO else ZERO
+            v, w = v if v < width else width, w if w < next_width else next_width
+            mapped[i] += slope * v + next_slope * w
+    for i in range(array.shape[0]):
+        mapped[i] = ONE if mapped[i] > ONE else mapped[i]
+
+
+@compiled
+def piece(curve: Any, k: int) -> Any:
+    """Return start, width and slope of a piece of a curve; there is none beyond the last."""
+    if k + 1 >= curve.shape[1]:
+        return ZERO, ZERO, ZERO
+    width = np.float32(curve[0, k + 1] - curve[0, k])
+    return np.float32(curve[0, k]), width, np.float32(curve[1, k + 1] - curve[1, k]) / width
+
+
+@compiled
+def add_known(mapped: Any, sums: Any, unknown: Any) -> None:
+    """Add values of 0..1, but for unknown ones, which are counted."""
+    for i in range(sums.shape[0]):
+        known = mapped[i] == mapped[i]
+        sums[i] += mapped[i] if known else ZERO
+        unknown[i] += ZERO if known else ONE
 
 
 @compiled

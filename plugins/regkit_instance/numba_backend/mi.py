@@ -114,83 +114,54 @@ def add_windows(place: Any, shares: Any, count: int, joint: Any) -> None:
 
 
 @compiled
-def restore_proportions(joint: Any, fixed_counts: Any, scales: Any) -> float:
+def restore_proportions(
+    joint: Any, fixed_counts: Any, scales: Any, fixed: Any, moving: Any
+) -> float:
     """Scale the rows of a joint histogram to the whole sample, and return the sum of all.
 
     Where a part of the fixed sample maps outside, the rest has other proportions of tissues and
     so other entropies: a map could gain by what it leaves out. So each fixed bin is scaled to its
-    count in the whole sample, by at most `MAX_BIN_WEIGHT`.
+    count in the whole sample, by at most `MAX_BIN_WEIGHT`. Fills in the scales, and the sums of
+    rows and of columns after that.
     """
     total = 0.0
+    moving[:] = 0.0
     for f in range(joint.shape[0]):
         seen = 0.0
         for m in range(joint.shape[1]):
             seen += joint[f, m]
-        scales[f] = min(fixed_counts[f] / seen, MAX_BIN_WEIGHT) if seen > 0.0 else 0.0
+        scale = min(fixed_counts[f] / seen, MAX_BIN_WEIGHT) if seen > 0.0 else 0.0
         for m in range(joint.shape[1]):
-            joint[f, m] *= scales[f]
-            total += joint[f, m]
+            joint[f, m] *= scale
+            moving[m] += joint[f, m]
+        scales[f], fixed[f] = scale, scale * seen
+        total += fixed[f]
     return total
 
 
 @compiled
-def information(joint: Any, counted: float, normalized: bool, by_joint: Any) -> float:
-    """Return the information in a joint histogram, and its derivative by the entries.
+def information(h_fixed: float, h_moving: float, h_joint: float, normalized: bool) -> float:
+    """Return the information that images have in common, from their entropies in nats.
 
-    Minus infinity if one of the images is constant.
-
-    Parameters
-    ----------
-    joint
-        Counts (fixed bins, moving bins); they become shares of all.
-    counted
-        Sum of the counts.
-    normalized
-        True for (H(f) + H(m)) / H(f, m), false for H(f) + H(m) - H(f, m) in nats.
-    by_joint
-        Filled with the derivatives by the counts, without a constant per row, which has no effect
-        when a value moves along its row.
+    It is (H(f) + H(m)) / H(f, m) if normalized, else H(f) + H(m) - H(f, m); minus infinity if one
+    of the images is constant.
     """
-    rows, columns = joint.shape
-    fixed, moving = np.zeros(rows), np.zeros(columns)
-    logarithms_of_shares(joint.reshape(joint.size), counted, by_joint.reshape(joint.size))
-    h_joint = 0.0
-    for f in range(rows):
-        for m in range(columns):
-            p = joint[f, m]
-            fixed[f] += p
-            moving[m] += p
-            h_joint -= p * by_joint[f, m]
-    h_fixed, h_moving = entropy(fixed), entropy(moving)
-    value, of_joint, scale = h_fixed + h_moving - h_joint, 1.0, 1.0 / counted
+    value = h_fixed + h_moving - h_joint
     if value <= MIN_INFORMATION or h_joint <= MIN_INFORMATION:
         return -np.inf
     if normalized:
         value = (h_fixed + h_moving) / h_joint
-        of_joint, scale = value, 1.0 / (counted * h_joint)
-    for f in range(rows):
-        for m in range(columns):
-            by_joint[f, m] = scale * (of_joint * by_joint[f, m] - moving[m])
     return value
 
 
 @compiled
-def logarithms_of_shares(counts: Any, total: float, logs: Any) -> None:
-    """Divide counts by their total, and fill in the logarithms of what they become."""
-    for i in range(counts.shape[0]):
-        counts[i] /= total
+def entropy(counts: Any, total: float, logs: Any) -> float:
+    """Return the entropy in nats of flat counts with a total; fill in their logarithms."""
     logarithms(counts, logs)
-
-
-@compiled
-def entropy(shares: Any) -> float:
-    """Return the entropy in nats of shares, which become their logarithms."""
-    logs, found = np.empty_like(shares), 0.0
-    logarithms(shares, logs)
-    for i in range(shares.shape[0]):
-        found -= shares[i] * logs[i]
-        shares[i] = logs[i]
-    return found
+    nats = np.log(total)
+    for i in range(counts.shape[0]):
+        nats -= counts[i] / total * logs[i]
+    return float(nats)
 
 
 @compiled
@@ -227,20 +198,29 @@ def score_joints(
         rows.
     """
     size = fixed_counts.shape[0]
-    joint, by_joint, scales = np.empty((size, size)), np.empty((size, size)), np.empty(size)
+    joint, logs = np.empty(size * size), np.empty(size * size)
+    scales, (fixed, moving) = np.empty(size), np.empty((2, size))
+    of_fixed, of_moving = np.empty((2, size))
     for b in range(part[0], part[1]):
         joint[:] = 0.0
         known[b], scores[b] = 0.0, -np.inf
         for block in range(joints.shape[1]):
             known[b] += joints[b, block, size, 0]
-            add_counts(joints[b, block].reshape((size + 1) * size), joint.reshape(size * size))
+            add_counts(joints[b, block].reshape((size + 1) * size), joint)
+        h_joint, total = 0.0, 0.0
         if known[b] >= min_points:
-            total = restore_proportions(joint, fixed_counts, scales)
-            scores[b] = information(joint, total, normalized, by_joint)
+            counts = joint.reshape(size, size)
+            total = restore_proportions(counts, fixed_counts, scales, fixed, moving)
+            h_joint = entropy(joint, total, logs)
+            h_fixed, h_moving = entropy(fixed, total, of_fixed), entropy(moving, total, of_moving)
+            scores[b] = information(h_fixed, h_moving, h_joint, normalized)
         if tables.shape[0] > 0:
             tables[b] = ZERO
             if scores[b] > -np.inf:
-                differences(by_joint, scales, tables[b])
+                by_moving = 1.0 / (total * h_joint if normalized else total)
+                by_joint = scores[b] * by_moving if normalized else by_moving
+                steps = logs.reshape(size, size)
+                differences(steps, of_moving, by_joint, by_moving, scales, tables[b])
 
 
 @compiled
@@ -251,17 +231,22 @@ def add_counts(counts: Any, joint: Any) -> None:
 
 
 @compiled
-def differences(by_joint: Any, scales: Any, table: Any) -> None:
+def differences(
+    logs: Any, of_moving: Any, by_joint: float, by_moving: float, scales: Any, table: Any
+) -> None:
     """Fill in half the steps between neighboring derivatives, by the value in 0..1.
 
-    `by_joint` holds the derivatives by the entries of the joint histogram, `scales` the weight of
-    a value by its fixed bin.
+    The derivative of the information by an entry of the joint histogram is `by_joint` times the
+    logarithm of the entry minus `by_moving` times that of the column's sum (`of_moving`), without
+    a constant per row, which has no effect when a value moves along its row. `scales` is the
+    weight of a value by its fixed bin.
     """
     size = table.shape[1]
     for f in range(size):
+        half = 0.5 * (size - MARGIN_BINS) * scales[f]
         for m in range(size - 1):
-            step = by_joint[f, m + 1] - by_joint[f, m]
-            table[f, m] = 0.5 * (size - MARGIN_BINS) * scales[f] * step
+            step = by_joint * (logs[f, m + 1] - logs[f, m])
+            table[f, m] = half * (step - by_moving * (of_moving[m + 1] - of_moving[m]))
 
 
 @compiled

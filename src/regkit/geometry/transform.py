@@ -20,6 +20,8 @@ from regkit.notebook import html_of
 # (1e-6 of 1 m is a micrometre), far above the error of float64.
 SAME = 1e-6
 SINGULAR = 1e-12  # of a determinant; chosen by hand
+# Last row of a homogeneous matrix, and its rounding in files; chosen by hand.
+LAST_ROW, LAST_ROW_ROUNDING = np.array((0.0, 0.0, 0.0, 1.0)), (1e-8, 1e-8, 1e-8, 1e-5)
 
 
 class Transform(ABC):
@@ -64,7 +66,7 @@ class AffineTransform(Transform):
             raise TransformError(f"an affine transform needs a 4 x 4 matrix, got {matrix.shape}")
         if not np.isfinite(matrix).all():
             raise TransformError("an affine transform needs finite numbers, got NaN or infinity")
-        if not np.allclose(matrix[3], (0, 0, 0, 1)):
+        if (np.abs(matrix[3] - LAST_ROW) > LAST_ROW_ROUNDING).any():
             raise TransformError(f"the last row must be 0 0 0 1, got {matrix[3].tolist()}")
         matrix.flags.writeable = False
         object.__setattr__(self, "matrix", matrix)

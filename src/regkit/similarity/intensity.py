@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
@@ -46,7 +47,12 @@ def normalize_for_similarity(volume: Volume, mask: LabelMap | None = None) -> Vo
     return volume.with_array(np.interp(volume.array, *curve))
 
 
-def intensity_curve(values: FloatArray, modality: str, masked: bool = False) -> FloatArray:
+def intensity_curve(
+    values: FloatArray,
+    modality: str,
+    masked: bool = False,
+    foreground: NDArray[np.bool_] | None = None,
+) -> FloatArray:
     """Return the knots of a piecewise linear intensity curve and its values in 0..1, shape (2, K).
 
     The HU of a CT are kept, in a window. Other intensities are in no unit that could be relied on,
@@ -61,6 +67,9 @@ def intensity_curve(values: FloatArray, modality: str, masked: bool = False) -> 
         One of those of `Volume`.
     masked
         True for a sample from a mask; an error then names the mask.
+    foreground
+        True for values of the body, as in a `PointSample`; None means those above
+        `body_threshold`.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def intensity_curve(values: FloatArray, modality: str, masked: bool = False) -> 
     straight = np.array(((low, high), (0.0, 1.0)))
     if modality == "ct":
         return straight
-    body = values[values > body_threshold(values)]
+    body = values[values > body_threshold(values) if foreground is None else foreground]
     inner = np.quantile(body, np.arange(BODY_PARTS) / BODY_PARTS) if body.size else np.empty(0)
     knots = np.array([low, *inner[(inner > low) & (inner < high)], high])
     share = np.linspace(0.0, 1.0, len(knots))
