@@ -184,8 +184,7 @@ def _rotation_deg(distance_mm: float, radius_mm: float) -> float:
 
 
 def _graded(smallest: float, largest: float, count: int) -> tuple[float, ...]:
-    """Return sizes on a logarithmic scale, all but the largest rounded to two digits."""
-    if count == 1:
-        return (smallest,)
-    inner = np.geomspace(smallest, largest, count)[:-1]
-    return (*(float(f"{size:.2g}") for size in inner), largest)
+    """Return sizes on a logarithmic scale, rounded to two digits; the largest as it is."""
+    sizes = np.geomspace(smallest, largest, count).tolist()
+    rounded = [float(f"{size:.2g}") for size in sizes]
+    return tuple([*rounded[:-1], largest] if count > 1 else rounded)

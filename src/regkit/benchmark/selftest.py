@@ -234,11 +234,10 @@ def _compared(
 ) -> SelfTest:
     """Choose the reference, and compare every answer with it."""
     completed = [answer for answer in answers if answer.result is not None]
-    mapped = {answer: answer.undone().map_points(points) for answer in completed}
-    near = [first.transform.map_points(points)]
-    near += [mapped[answer] for answer in completed if answer.motion.kind == "repeat"]
-    chosen, notes = _reference(near, tolerance_mm)
     repeats = [answer for answer in completed if answer.motion.kind == "repeat"]
+    mapped = {answer: answer.undone().map_points(points) for answer in completed}
+    near = [first.transform.map_points(points), *(mapped[answer] for answer in repeats)]
+    chosen, notes = _reference(near, tolerance_mm)
     reference = first if chosen == 0 else _on_the_pair(first, repeats[chosen - 1])
     notes += _other_consensus(near[chosen], list(mapped.values()), tolerance_mm)
     runs = tuple(_scored(answer, mapped.get(answer), near[chosen]) for answer in answers)
