@@ -38,7 +38,7 @@ INITIAL = "the initial transform"
 DISAGREE = "no two of {} agree within {:.0f} mm, and a similarity alone is no proof in ultrasound"
 KEPT = (
     "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors; "
-    f"more than {LEAST_IMPROVEMENT:g} needed)"
+    "more than {:g} needed)"
 )
 
 
@@ -103,8 +103,9 @@ def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
         if improvement(pair, rival.transform, chosen.transform) > LEAST_IMPROVEMENT:
             chosen = rival
     over_start = improvement(pair, chosen.transform, pair.start)
-    if over_start <= LEAST_IMPROVEMENT:
-        return _Decision(start, INITIAL, KEPT.format(chosen.name, over_start), over_start)
+    needed = 0.0 if pair.initial_is_guess else LEAST_IMPROVEMENT
+    if over_start <= needed:
+        return _Decision(start, INITIAL, KEPT.format(chosen.name, over_start, needed), over_start)
     return _Decision(chosen.estimate, chosen.name, chosen.why(candidates), over_start)
 
 
@@ -139,7 +140,8 @@ class AutomaticRegistration:
     5. With ultrasound, where a wrong place may look better than the right one, only results that
        two methods agree on within 4 mm are considered.
     6. The initial transform is kept unless the winner is better in the same sense: images of one
-       scanner are not moved for nothing.
+       scanner are not moved for nothing. One that was only guessed, because the headers make no
+       sense, is kept unless the winner is better at all.
 
     What was taken and why is in the record and in the first lines of the output.
 

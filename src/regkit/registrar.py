@@ -23,6 +23,9 @@ class Pair:
         Regions to compare (non-zero), each on any grid; None means everywhere.
     initial
         Initial fixed-to-moving map in LPS mm; None means identity.
+    initial_is_guess
+        Whether `initial` is the best of a few rough candidates, not headers that make sense or
+        what the user gave; a method need not prefer it then.
 
     Raises
     ------
@@ -35,6 +38,7 @@ class Pair:
     fixed_mask: LabelMap | None = None
     moving_mask: LabelMap | None = None
     initial: Transform | None = None
+    initial_is_guess: bool = False
 
     def __post_init__(self) -> None:
         """Refuse images and masks of other types."""
@@ -52,7 +56,8 @@ class Pair:
                 )
 
     def __repr__(self) -> str:
-        given = {name: part for name, part in vars(self).items() if part is not None}
+        parts = vars(self).items()
+        given = {name: part for name, part in parts if part is not None and part is not False}
         return f"<Pair{indented_parts(given)}>"
 
     @property

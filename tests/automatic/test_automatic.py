@@ -70,7 +70,7 @@ def offered(search: dict, specialist: dict, specialty=("mr", "ct")) -> Registry:
 
 @pytest.fixture
 def competing(monkeypatch):
-    def register(search, specialist, initial=None, specialty=("mr", "ct"), moving="ct"):
+    def register(search, specialist, specialty=("mr", "ct"), moving="ct", **start):
         registry = offered(search, specialist, specialty)
         monkeypatch.setattr(automatic, "default_registry", lambda: registry)
         monkeypatch.setattr(
@@ -81,7 +81,7 @@ def competing(monkeypatch):
         problem = phantom_pairs.two_contrasts()
         fixed = replace(problem.pair.fixed, modality="mr")
         moving = replace(problem.pair.moving, modality=moving)
-        pair = replace(problem.pair, fixed=fixed, moving=moving, initial=initial)
+        pair = replace(problem.pair, fixed=fixed, moving=moving, **start)
         return AutomaticRegistration().register(pair)
 
     return register
@@ -123,6 +123,16 @@ def test_a_good_start_is_kept_and_said(competing):
     assert found.transform == start
     assert found.diagnostics["used"] == "the initial transform"
     assert "no better beyond the noise" in found.diagnostics["why"]
+
+
+def test_a_start_that_is_a_guess_is_kept_only_if_nothing_is_better(competing):
+    start = AffineTransform.shift((0.2, 0.0, 0.0)) @ phantom_pairs.MOTION
+    assert competing({}, {}, initial=start).transform == start
+    found = competing({}, {}, initial=start, initial_is_guess=True)
+    assert phantom_pairs.two_contrasts().error_mm(found.transform) == pytest.approx(0.0, abs=1e-9)
+    right = phantom_pairs.MOTION
+    found = competing({"miss_mm": 3.0}, {"miss_mm": 3.0}, initial=right, initial_is_guess=True)
+    assert found.transform == right
 
 
 def test_with_ultrasound_two_methods_must_agree(competing):

@@ -25,6 +25,7 @@ from regkit.registration.initialization import (
     initial_transform,
     initializer_names,
     is_initializer,
+    with_initial_transform,
 )
 from regkit.registry import Registry
 from regkit.testing.phantom import thorax
@@ -64,6 +65,7 @@ def test_auto_is_not_drawn_to_a_small_overlap():
     half = Grid((12, 36, 36), SMALL.spacing, SMALL.origin)
     pair = Pair(thorax(SMALL, "pet"), thorax(half, "ct"))
     assert initial_transform("auto", pair) == IDENTITY
+    assert not with_initial_transform("auto", pair).initial_is_guess
 
 
 def test_headers_without_overlap_are_left_for_the_centres():
@@ -76,6 +78,8 @@ def test_headers_without_overlap_are_left_for_the_centres():
     assert np.linalg.norm(found.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
     for word in ("auto", "moments"):
         start = initial_transform(word, pair)
+        assert with_initial_transform(word, pair).initial == start
+        assert with_initial_transform(word, pair).initial_is_guess == (word == "auto")
         assert np.linalg.norm(start.map_points([0.0, 0.0, 0.0]) - np.array(FAR.centre)) < 40.0
 
 

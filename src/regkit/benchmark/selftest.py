@@ -21,7 +21,7 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import AnyVolume, LabelMap, Volume
 from regkit.registrar import Pair
-from regkit.registration.initialization import default_initializer, initial_transform
+from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.result_measures import coarsest_voxel_mm
@@ -129,7 +129,7 @@ def selftest(
     def register_moved(pair: Pair, method_seed: int) -> RegistrationResult:
         registrar = build_method(method, parameters, defaults={"seed": method_seed})
         if initial is None:
-            pair = replace(pair, initial=initial_transform(word, pair, expression=method))
+            pair = with_initial_transform(word, pair, method)
         return run(registrar, pair, method)
 
     pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -40,10 +40,17 @@ class AutomaticStart:
         Initial map of fixed to moving points, LPS mm.
     reason
         Name of the choice, and why it was made.
+    is_guess
+        Whether the headers were left.
     """
 
     transform: Transform
     reason: str
+    is_guess: bool = False
+
+    def of(self, pair: Pair) -> Pair:
+        """Return a pair that starts there."""
+        return replace(pair, initial=self.transform, initial_is_guess=self.is_guess)
 
 
 def sensible_headers(pair: Pair) -> AutomaticStart | None:
@@ -94,6 +101,7 @@ def automatic_start(pair: Pair, candidates: Mapping[str, Transform]) -> Automati
                 transform,
                 f"{name}: more similar than the headers, which show {overlap:.0%} of the smaller "
                 "body in both images",
+                is_guess=True,
             )
     return AutomaticStart(
         IDENTITY,

@@ -69,6 +69,23 @@ def initial_transform(
     return choose_start(pair, registry, expression).transform
 
 
+def with_initial_transform(word: str, pair: Pair, expression: str = "") -> Pair:
+    """Return a pair with the initial transform that a word names; see `initial_transform`.
+
+    Parameters
+    ----------
+    word
+        Initializer, as on the command line.
+    pair
+        The images; its own `initial` is ignored.
+    expression
+        Expression of the methods that will start there.
+    """
+    if word == "auto":
+        return choose_start(pair, expression=expression).of(pair)
+    return replace(pair, initial=initial_transform(word, pair), initial_is_guess=False)
+
+
 def choose_start(
     pair: Pair, registry: Registry | None = None, expression: str = ""
 ) -> AutomaticStart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -40,7 +40,9 @@ def known_pair(pair: Pair) -> KnownPair:
     moving, moving_mask, of_moving = _leave_out("moving", pair.moving, pair.moving_mask)
     if not of_fixed and not of_moving:
         return KnownPair(pair, ())
-    known = Pair(fixed, moving, fixed_mask, moving_mask, pair.initial)
+    known = replace(
+        pair, fixed=fixed, moving=moving, fixed_mask=fixed_mask, moving_mask=moving_mask
+    )
     return KnownPair(known, tuple(reason for reason in (of_fixed, of_moving) if reason))
 
 

@@ -40,7 +40,7 @@ class Pipeline:
                 estimate = stage.register(pair)
             labels = labels if estimate.labels is None else estimate.labels
             diagnostics.append(dict(estimate.diagnostics))
-            pair = replace(pair, initial=estimate.transform)
+            pair = replace(pair, initial=estimate.transform, initial_is_guess=False)
         return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.choice_text import choice_in_words
-from regkit.registration.initialization import default_initializer, initial_transform
+from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import unknown_modality_reasons, with_modalities
@@ -180,7 +180,7 @@ def register(
     pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
     if initial is None:
         word = default_initializer(method) if init == "auto" else init
-        pair = replace(pair, initial=initial_transform(word, pair, expression=method))
+        pair = with_initial_transform(word, pair, method)
     return run(registrar, pair, method, check_inverse)
 
 
@@ -209,7 +209,8 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
 
 def _swapped(pair: Pair) -> Pair:
     initial = None if pair.initial is None else pair.initial.inverse()
-    return Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, initial)
+    masks = pair.moving_mask, pair.fixed_mask
+    return Pair(pair.moving, pair.fixed, *masks, initial, pair.initial_is_guess)
 
 
 def plain_parameters(registrar: Registrar) -> dict[str, Any]:

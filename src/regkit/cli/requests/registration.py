@@ -258,7 +258,7 @@ def requested_start(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pa
             raise ParameterError(f"--from needs a transform file as --init, got '{init}'")
         if init == "auto":
             chosen = choose_start(pair, registry, request.method)
-            return replace(pair, initial=chosen.transform), chosen.reason
+            return chosen.of(pair), chosen.reason
         return replace(pair, initial=initial_transform(init, pair, registry)), ""
     if not file.is_file():
         methods = {method.spec.name for method in registry.methods}
