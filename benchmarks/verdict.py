@@ -32,9 +32,10 @@ import verdict_pairs
 from records import append, markdown, read, write_table
 from regkit import AffineTransform, RegkitError, Transform
 from regkit.geometry.rotation import rotation_matrix
+from regkit.registration.evidence import evidence_of
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import assess
-from regkit.registration.witness import Witness, refinement_witness, search_witness, separation_mm
+from regkit.registration.witness import Witness, search_witness
 from verdict_pairs import Known
 
 HERE = Path(__file__).parent
@@ -124,22 +125,22 @@ def answers(
 def judged(
     known: Known, answer: Transform, warned: list[str], witness: Witness | None
 ) -> dict[str, Any]:
-    """Judge an answer as regkit does, with the witness of the pair."""
+    """Judge an answer as regkit does with a witness, which is the same for a whole pair."""
     started = time.process_time()
-    verdict = assess(known.pair, answer, warned)
-    assess_s = time.process_time() - started
-    evidence = witness.measures(known.pair, answer) if witness else {}
-    refined = refinement_witness(known.pair, answer)
-    if refined is not None:
-        evidence["refinement_mm"] = separation_mm(known.pair, refined.transform, answer)
-    return {
+    evidence = None if witness is None else evidence_of(known.pair, answer, witness)
+    told = assess(known.pair, answer, warned, evidence=evidence)
+    found = {
         "error_mm": known.error_mm(answer),
-        "status": verdict.status,
-        "reasons": list(verdict.reasons),
-        "measures": {**verdict.measures, **evidence},
-        "assess_s": assess_s,
-        "evidence_s": time.process_time() - started,
+        "status": told.status,
+        "reasons": list(told.reasons),
+        "measures": dict(told.measures),
+        "verdict_s": time.process_time() - started,
     }
+    if told.error is not None:
+        found["expected_error_mm"] = told.error.expected_mm
+        found["interval_mm"] = list(told.error.interval_mm)
+        found["probability_bad"] = told.error.probability_bad
+    return found
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -158,7 +159,7 @@ def measure(options: argparse.Namespace) -> None:
                 continue
             started = time.process_time()
             witness = search_witness(known.pair)
-            about |= {"use": use, "tolerance_mm": known.tolerance_mm}
+            about |= {"person": known.person, "use": use, "tolerance_mm": known.tolerance_mm}
             about["witness_s"] = time.process_time() - started
             about["witness_error_mm"] = witness and known.error_mm(witness.transform)
             for name, answer, warned in answers(known, methods, wanted):

@@ -214,6 +214,24 @@ def test_the_other_way_round_is_compared_when_asked_for(run, pair_files, tmp_pat
     assert json.loads(result.stdout)["verdict"]["measures"]["inverse_mm"] < 5.0
 
 
+@pytest.mark.registration
+def test_a_witness_tells_the_expected_error(run, pair_files, tmp_path):
+    options = ("-m", "identity", "--witness", "fast-mi", "--json", "-o")
+    result = run("register", *pair_files, *options, tmp_path / "a")
+    verdict = json.loads(result.stdout)["verdict"]
+    low, high = verdict["interval_mm"]
+    assert low <= verdict["expected_error_mm"] <= high
+    assert 0 <= verdict["probability_bad"] <= 1
+    assert verdict["measures"]["witness_mm"] > 5
+
+
+def test_no_verdict_leaves_the_measures_out(run, pair_files, tmp_path):
+    result = run("register", *pair_files, "-m", "identity", "--no-verdict", "-o", tmp_path / "a")
+    assert "not judged" in result.stdout
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["verdict"]["measures"] == {}
+
+
 def test_the_same_seed_and_one_thread_give_the_same_answer_to_the_last_digit(pair_files, tmp_path):
     for name in ("a", "b"):
         words = ["register", *pair_files, "--seed", "7", "--threads", "1", "-o", tmp_path / name]

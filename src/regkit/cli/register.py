@@ -47,6 +47,24 @@ CheckInverse = Annotated[
         help="Measure inverse consistency: also register FIXED to MOVING, and compare.",
     ),
 ]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness",
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        help="Register with this method as well, and let the verdict compare: it then tells the "
+        "expected error in mm with an interval. Repeatable; fast-mi is always among them.",
+    ),
+]
+NoVerdict = Annotated[
+    bool,
+    typer.Option(
+        "--no-verdict",
+        rich_help_panel=OUTPUT,
+        help="Leave out the verdict, which saves its time; the status is then CHECK.",
+    ),
+]
 NoWarped = Annotated[
     bool,
     typer.Option(
@@ -100,10 +118,12 @@ def register_command(
     threads: Threads = 0,
     output: OutputPrefix = DEFAULT_PREFIX,
     check_inverse: CheckInverse = False,
+    witness: Witnesses = None,
     report: Report = False,
     dtype: DType = "",
     force: Force = False,
     no_warped: NoWarped = False,
+    no_verdict: NoVerdict = False,
     moved: Moved = False,
     dicom: Dicom = False,
     as_json: AsJson = False,
@@ -117,10 +137,7 @@ def register_command(
     PREFIX_labels.nii.gz if the method segments. Exit code 3: done, but the verdict is FAIL.
     """
     request = RegisterRequest(
-        fixed=fixed,
-        moving=moving,
-        output=output,
-        method=method,
+        *(fixed, moving, output, method),
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         init=init,
         init_format=init_format,
@@ -138,5 +155,7 @@ def register_command(
         warped=not no_warped,
         moved=moved,
         dicom=dicom,
+        witnesses=tuple(witness or ()),
+        judge=not no_verdict,
     )
     run_request(register_files, request, as_json)

@@ -12,6 +12,13 @@ from regkit.geometry.transform import Transform, linear_part
 
 # Directions of a positive and of a negative LPS coordinate.
 DIRECTIONS = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))
+# The same as a patient and those at the bedside say it.
+PATIENT_DIRECTIONS = (
+    ("to the patient's left", "to the patient's right"),
+    ("farther back", "farther to the front"),
+    ("higher", "lower"),
+)
+NOTABLE_MM = 0.5  # shown as 1
 NEGLIGIBLE_MM = 0.05  # shown as 0.0
 
 
@@ -37,3 +44,23 @@ def shift_in_words(shift_mm: Sequence[float]) -> str:
         if abs(component) >= NEGLIGIBLE_MM
     ]
     return f"shift {length:.1f} mm" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def shift_of_patient_in_words(shift_mm: Sequence[float]) -> str:
+    """Return a phrase for a shift in LPS mm in the patient's terms, the largest part first.
+
+    Returns
+    -------
+    str
+        Like "about 12 mm higher and 5 mm to the patient's left"; empty where all are negligible.
+    """
+    parts = sorted(zip(shift_mm, PATIENT_DIRECTIONS, strict=True), key=lambda p: -abs(p[0]))
+    words = [
+        f"{abs(component):.0f} mm {positive if component > 0 else negative}"
+        for component, (positive, negative) in parts
+        if abs(component) >= NOTABLE_MM
+    ]
+    if not words:
+        return ""
+    *others, last = words
+    return "about " + (f"{', '.join(others)} and {last}" if others else last)

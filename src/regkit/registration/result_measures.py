@@ -18,6 +18,7 @@ from regkit.similarity.small_motions import SmallMotions
 
 # All chosen by hand. Points of the fixed image that show how the map stretches space.
 JACOBIANS = 64
+LEAST_TOLERANCE_MM = 3.0
 # Small motions around the result: far enough to rise above the noise of the similarity.
 STEP_MM, STEP_VOXELS = 4.0, 2
 # Loss of similarity that defines the looseness, and the value above which it is not resolved.
@@ -31,6 +32,11 @@ TINY = 1e-9  # keeps divisions from zero
 def coarsest_voxel_mm(pair: Pair) -> float:
     """Return the longest side of a voxel of either image, mm."""
     return max(*pair.fixed.grid.spacing, *pair.moving.grid.spacing)
+
+
+def tolerance_mm(pair: Pair) -> float:
+    """Return the error that counts as none: 3 mm, or the longest side of a voxel if longer."""
+    return max(LEAST_TOLERANCE_MM, coarsest_voxel_mm(pair))
 
 
 def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -87,13 +93,22 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         "gain_over_start": similarity - field.compared_by(pair.start).similarity(),
         "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
         "chance_similarity": here.shuffled().similarity(),
-        "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
-        "climb_mm": climb_mm(here),
-        "looseness_mm": _looseness_mm(here.of_body(), step),
+        **_measure_surroundings(here, step, transform),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
         "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
         **_measure_without_masks(pair, here, transform),
         **_measure_map(pair, transform),
+    }
+
+
+def _measure_surroundings(
+    here: ComparedPoints, step: float, transform: Transform
+) -> dict[str, float]:
+    """Measure how the similarity falls or rises around the result."""
+    return {
+        "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
+        "climb_mm": _apart_mm(_climb(here).map_points(here.body), here.body),
+        "looseness_mm": _looseness_mm(here.of_body(), step),
     }
 
 
@@ -151,12 +166,17 @@ def _peak_offset_mm(points: ComparedPoints, step: float, stretch: bool) -> float
     return step * float(np.linalg.norm(vertices(behind, points.similarity(), ahead)))
 
 
-def climb_mm(points: ComparedPoints) -> float:
-    """Return the mean motion of the body from a result to the highest similarity nearby, mm."""
+def climbed(field: SmallerField, transform: Transform) -> Transform:
+    """Return where a local climb of the similarity leads from a fixed-to-moving map."""
+    motion = _climb(field.compared_by(transform))
+    return transform @ motion.inverse() if field.is_moving else motion @ transform
+
+
+def _climb(points: ComparedPoints) -> AffineTransform:
+    """Return the motion of the points in the other image to the highest similarity nearby."""
     body = SmallMotions.of(points.body)
     score = points.weighted_similarities
-    motion = climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS)
-    return _apart_mm(AffineTransform(motion).map_points(points.body), points.body)
+    return AffineTransform(climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS))
 
 
 def _looseness_mm(inside: ComparedPoints, step: float) -> float:

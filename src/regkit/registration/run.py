@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,15 +20,18 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.choice_text import choice_in_words
+from regkit.registration.evidence import Evidence, gather_evidence
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import unknown_modality_reasons, with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.verdict import Verdict, assess
-from regkit.registry import DEFAULT_METHOD
+from regkit.registration.witness import Witness, declared_witnesses
+from regkit.registry import DEFAULT_METHOD, default_registry
 from regkit.version import DISTRIBUTION, package_version
 
+UNJUDGED = Verdict("CHECK", ("not judged, as was asked for; compare the images by eye",), {})
 # Whose versions a record names.
 REPORTED_PACKAGES = (DISTRIBUTION, "numpy", "SimpleITK", "torch")
 
@@ -105,6 +108,9 @@ def run(
     pair: Pair,
     name: str | None = None,
     check_inverse: bool = False,
+    *,
+    witnesses: Sequence[str] = (),
+    judge: bool = True,
 ) -> RegistrationResult:
     """Register a pair with a method and judge the result.
 
@@ -118,6 +124,11 @@ def run(
         Name of the method in the result and in errors; its class name by default.
     check_inverse
         True to register moving to fixed as well; the verdict then compares the two maps.
+    witnesses
+        Expressions of methods whose results the verdict compares with; with one or more, it also
+        estimates the error in mm. See `regkit.registration.evidence`.
+    judge
+        False to leave out the verdict, which is then CHECK.
 
     Raises
     ------
@@ -136,7 +147,11 @@ def run(
         backward = _estimate(registrar, _swapped(known.pair), name).transform
     warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
     notes = (*known.reasons, *outside_mask_reasons(pair))
-    verdict = assess(known.pair, estimate.transform, warnings, backward, notes)
+    verdict = UNJUDGED
+    if judge:
+        found = estimate.transform
+        evidence = _evidence(known.pair, found, witnesses) if witnesses else None
+        verdict = assess(known.pair, found, warnings, backward, notes, evidence=evidence)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),
@@ -153,6 +168,8 @@ def register(
     initial: Transform | None = None,
     init: str = "auto",
     check_inverse: bool = False,
+    witnesses: Sequence[str] = (),
+    judge: bool = True,
     **parameters: Any,
 ) -> RegistrationResult:
     """Register a moving image to a fixed one.
@@ -171,7 +188,7 @@ def register(
         Initializer, as on the command line: ``auto`` keeps the headers unless another start is
         clearly better (a method that does not register always starts from them), ``identity``
         trusts them, ``centre`` aligns the fields of view; or the name of a method.
-    check_inverse
+    check_inverse, witnesses, judge
         See `run`.
     **parameters
         Parameters of the method.
@@ -181,7 +198,7 @@ def register(
     if initial is None:
         word = default_initializer(method) if init == "auto" else init
         pair = with_initial_transform(word, pair, method)
-    return run(registrar, pair, method, check_inverse)
+    return run(registrar, pair, method, check_inverse, witnesses=witnesses, judge=judge)
 
 
 def versions() -> dict[str, str]:
@@ -205,6 +222,18 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
         raise RegistrationError(f"{name} returned a transform that is not finite")
     return estimate
+
+
+def _evidence(pair: Pair, result: Transform, names: Sequence[str]) -> Evidence | None:
+    """Return what the witness of a plugin and those that the user names say."""
+    registry = default_registry()
+    named = []
+    for name in names:
+        if name in declared_witnesses(registry):
+            continue  # it serves anyhow, with parameters of its own
+        estimate = _estimate(build_method(name), pair, f"witness {name}")
+        named.append(Witness(name, estimate.transform, dict(estimate.diagnostics)))
+    return gather_evidence(pair, result, named)
 
 
 def _swapped(pair: Pair) -> Pair:

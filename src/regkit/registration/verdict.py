@@ -10,12 +10,15 @@ import numpy as np
 
 from regkit.geometry.transform import Transform
 from regkit.registrar import Pair
+from regkit.registration.error_model import ErrorEstimate
+from regkit.registration.evidence import Evidence
 from regkit.registration.modalities import unknown_modality_reasons
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
     MAX_LOOSENESS_MM,
     coarsest_voxel_mm,
     measure_result,
+    tolerance_mm,
 )
 from regkit.similarity.point_sample import sample_points_in_mask
 
@@ -25,6 +28,7 @@ RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 
 Measures: TypeAlias = Mapping[str, float]
 Issue: TypeAlias = tuple[Status, str]
+Check: TypeAlias = Callable[[Measures, float], Issue | None]
 
 # Limits beyond which a result is doubtful (CHECK) or wrong (FAIL); all chosen by hand.
 # benchmarks/real_pairs.py records how often the verdict is right on public images.
@@ -42,6 +46,8 @@ MIRROR_CHECK, MIRROR_FAIL = 0.02, 0.05
 INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 # Related images are at least so many times as similar, above 1, as unrelated ones.
 CHANCE_FACTOR = 2.0
+# Probabilities of a bad answer, with a witness. Chosen by hand on benchmarks/verdict.py.
+BAD_CHECK, BAD_FAIL = 0.2, 0.7
 INVERSE_SAMPLES = 2_000  # points at which a map and the inverse one are compared
 TINY = 1e-9  # keeps divisions from zero
 
@@ -59,12 +65,15 @@ class Verdict:
         is one that leaves the status as it is.
     measures
         Those of `measure_result`, and ``inverse_mm``, the mean distance by which the registration
-        of moving to fixed disagrees, if that was asked for.
+        of moving to fixed disagrees, if that was asked for; with a witness, those of `Evidence`.
+    error
+        Estimate of the error of the result; None without a witness.
     """
 
     status: Status
     reasons: tuple[str, ...]
     measures: Measures
+    error: ErrorEstimate | None = None
 
     def __repr__(self) -> str:
         return f"<Verdict {self.status}{': ' if self.reasons else ''}{'; '.join(self.reasons)}>"
@@ -72,7 +81,7 @@ class Verdict:
     @property
     def rank(self) -> tuple[int, float]:
         """Key that sorts verdicts, the best first."""
-        return RANKS[self.status], -self.measures["similarity"]
+        return RANKS[self.status], -self.measures.get("similarity", 0.0)
 
 
 def assess(
@@ -81,6 +90,8 @@ def assess(
     warnings: Iterable[str] = (),
     backward: Transform | None = None,
     notes: Iterable[str] = (),
+    *,
+    evidence: Evidence | None = None,
 ) -> Verdict:
     """Judge a map from fixed to moving points.
 
@@ -96,18 +107,26 @@ def assess(
         The map found when fixed and moving are exchanged, to compare with the inverse.
     notes
         Sentences about what was assumed of the images; they leave the status as it is.
+    evidence
+        Evidence of witnesses. Its estimate of the error then decides in place of the distance to
+        the highest similarity and of the looseness.
     """
     measures = measure_result(pair, transform)
     if backward is not None:
         measures["inverse_mm"] = _inverse_consistency_mm(pair, transform, backward)
+    error = None
+    if evidence is not None:
+        error = evidence.estimate(pair, measures)
+        measures |= evidence.measures
     issues = [
-        *_issues(measures, coarsest_voxel_mm(pair)),
+        *_issues(measures, coarsest_voxel_mm(pair), CHECKS if error is None else WITNESSED_CHECKS),
+        *_error_issues(pair, transform, evidence, error),
         *(("CHECK", w) for w in warnings),
         # How intensities were prepared says nothing about the result itself.
         *(("OK", reason) for reason in (*notes, *unknown_modality_reasons(pair))),
     ]
     status: Status = max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
-    return Verdict(status, tuple(reason for _, reason in issues), measures)
+    return Verdict(status, tuple(reason for _, reason in issues), measures, error)
 
 
 def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform) -> float:
@@ -117,10 +136,36 @@ def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform)
     return float(np.linalg.norm(there_and_back - body, axis=1).mean())
 
 
-def _issues(measures: Measures, voxel_mm: float) -> list[Issue]:
+def _issues(measures: Measures, voxel_mm: float, checks: tuple[Check, ...]) -> list[Issue]:
     """Return every problem that the measures show."""
-    found = (check(measures, voxel_mm) for check in CHECKS)
+    found = (check(measures, voxel_mm) for check in checks)
     return [issue for issue in found if issue is not None]
+
+
+def _error_issues(
+    pair: Pair, transform: Transform, evidence: Evidence | None, error: ErrorEstimate | None
+) -> list[Issue]:
+    """Return what the estimated error means, and where the images would fit better."""
+    if evidence is None or error is None:
+        return []
+    limit = tolerance_mm(pair)
+    disagree: list[Issue] = [
+        ("CHECK", f"the witness {name} ends {apart:.0f} mm away; compare both results by eye")
+        for name, apart in evidence.apart_mm.items()
+        if apart > 2 * limit
+    ]
+    fail, unsure = error.probability_bad > BAD_FAIL, error.probability_bad > BAD_CHECK
+    if not unsure and error.expected_mm <= limit:
+        return disagree
+    low, high = error.interval_mm
+    where = evidence.direction(pair, transform)
+    reason = (
+        f"the result is probably wrong by about {error.expected_mm:.0f} mm (90 % between "
+        f"{low:.0f} and {high:.0f} mm), and by more than {2 * limit:.0f} mm with a probability of "
+        f"{error.probability_bad:.0%}; {where + '; ' if where else ''}"
+        + ("do not use it" if fail else "compare the images by eye, or try another method")
+    )
+    return [("FAIL" if fail else "CHECK", reason), *disagree]
 
 
 def _issue(reason: str, check: bool, fail: bool = False) -> Issue | None:
@@ -248,7 +293,7 @@ def _inverse(m: Measures, voxel_mm: float) -> Issue | None:
     )
 
 
-CHECKS: tuple[Callable[[Measures, float], Issue | None], ...] = (
+CHECKS: tuple[Check, ...] = (
     _folding,
     _volume_change,
     _stretch,
@@ -261,3 +306,5 @@ CHECKS: tuple[Callable[[Measures, float], Issue | None], ...] = (
     _mirror,
     _inverse,
 )
+# The estimate of the error says what these say, and in millimeters.
+WITNESSED_CHECKS = tuple(c for c in CHECKS if c not in (_peak_offset, _looseness))

@@ -81,7 +81,14 @@ def refinement_witness(
     pair: Pair, result: Transform, registry: Registry | None = None
 ) -> Witness | None:
     """Refine a result by another measure; None where no method for it is usable."""
-    return _registered(replace(pair, initial=result), "refinement", registry)
+    return _registered(
+        replace(pair, initial=result, initial_is_guess=False), "refinement", registry
+    )
+
+
+def declared_witnesses(registry: Registry) -> frozenset[str]:
+    """Return the names of the methods that plugins declare as witnesses."""
+    return frozenset(method.spec.name for method in registry.methods if method.spec.witness)
 
 
 def separation_mm(pair: Pair, one: Transform, other: Transform) -> float:

@@ -16,6 +16,7 @@ from regkit.geometry.volume import Volume
 from regkit.io.formats import is_dicom
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
+from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit
 from regkit.report.transform_text import transform_record
@@ -74,6 +75,7 @@ def registration_record(
         "verdict": {
             "status": result.verdict.status,
             "reasons": list(result.verdict.reasons),
+            **_error_record(result.verdict.error),
             "measures": to_plain_data(result.verdict.measures),
         },
         "timing_s": {
@@ -90,6 +92,17 @@ def registration_record(
         "diagnostics": to_plain_data(result.estimate.diagnostics),
         "run_id": inputs.run_id,
         "versions": versions(),
+    }
+
+
+def _error_record(error: ErrorEstimate | None) -> dict[str, Any]:
+    """Return the estimate of the error; nothing without a witness."""
+    if error is None:
+        return {}
+    return {
+        "expected_error_mm": round(error.expected_mm, 3),
+        "interval_mm": [round(end, 3) for end in error.interval_mm],
+        "probability_bad": round(error.probability_bad, 4),
     }
 
 

@@ -33,7 +33,7 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
     for reason in verdict["reasons"]:
         text.append(f"  - {reason}\n")
     facts = [f"  {fact}\n" for fact in record.get("facts", ())]
-    text.append("".join(facts) or _measures(verdict["measures"]))
+    text.append("".join(facts) or _expected_error(verdict) + _measures(verdict["measures"]))
     times = record["timing_s"]
     text.append(
         f"  read {times['load']:.1f} s, registered {times['compute']:.1f} s, "
@@ -51,7 +51,20 @@ def _motion(transform: Mapping[str, Any]) -> str:
     )
 
 
+def _expected_error(verdict: Mapping[str, Any]) -> str:
+    """Return a line with the expected error; empty if no witness was asked."""
+    if "expected_error_mm" not in verdict:
+        return ""
+    low, high = verdict["interval_mm"]
+    return (
+        f"  expected error {verdict['expected_error_mm']:.1f} mm (90 %: {low:.1f} to {high:.1f} "
+        f"mm), probability of a wrong result {verdict['probability_bad']:.0%}\n"
+    )
+
+
 def _measures(measures: Mapping[str, float]) -> str:
+    if not measures:  # not judged
+        return ""
     return (
         f"  {measures['overlap']:.0%} of the body in the smaller field of view lies inside the "
         f"other image; similarity {measures['similarity']:.3f}, "

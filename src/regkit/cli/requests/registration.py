@@ -17,7 +17,8 @@ from regkit.cli.requests.rerun import may_replace, run_id
 if TYPE_CHECKING:
     from regkit.geometry.volume import LabelMap, Volume
     from regkit.io.selection import ImageSelection
-    from regkit.registrar import Pair
+    from regkit.registrar import Pair, Registrar
+    from regkit.registration.run import RegistrationResult
     from regkit.report.dicom_output import DicomPair
     from regkit.report.record import Inputs
     from regkit.report.save import Saved
@@ -67,6 +68,10 @@ class RegisterRequest:
         True to write the moving image in its own voxels with a changed place.
     dicom
         True to write the images and the transform as DICOM too.
+    witnesses
+        Methods whose results the verdict compares with.
+    judge
+        False to leave out the verdict.
     """
 
     fixed: Path
@@ -90,6 +95,8 @@ class RegisterRequest:
     warped: bool = True
     moved: bool = False
     dicom: bool = False
+    witnesses: tuple[str, ...] = ()
+    judge: bool = True
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -105,7 +112,6 @@ def register_files(request: RegisterRequest) -> Saved:
     from regkit.io.atomic_output import atomic_output
     from regkit.registration.modalities import with_modalities
     from regkit.registration.pipeline import build_method
-    from regkit.registration.run import run
 
     settings = request.settings
     check_regions(request)
@@ -127,7 +133,7 @@ def register_files(request: RegisterRequest) -> Saved:
         with status_spinner(f"registering with {request.method}"):
             pair, assumption = requested_start(pair, init, request)
             start_s = time.perf_counter() - started - load_s
-            result = run(registrar, pair, request.method, request.check_inverse)
+            result = _judged(request, registrar, pair)
         with status_spinner("writing"):
             since = time.perf_counter()
             from regkit.report.save import save_registration
@@ -163,6 +169,17 @@ def request_inputs(request: RegisterRequest) -> Inputs:
         selections=request.selections,
         fixed_roi=request.fixed_roi,
         moving_roi=request.moving_roi,
+    )
+
+
+def _judged(request: RegisterRequest, registrar: Registrar, pair: Pair) -> RegistrationResult:
+    """Run the method, and judge its result as the request asks for."""
+    from regkit.registration.run import run
+
+    return run(
+        *(registrar, pair, request.method, request.check_inverse),
+        witnesses=request.witnesses,
+        judge=request.judge,
     )
 
 

@@ -1,0 +1,122 @@
+"""The evidence of independent registrations for or against a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regkit.geometry.inverse_points import invert_points
+from regkit.geometry.motion_text import shift_of_patient_in_words
+from regkit.geometry.rotation import nearest_rotation, rotation_angle
+from regkit.geometry.transform import Transform, linear_part
+from regkit.registrar import Pair
+from regkit.registration.error_model import ErrorEstimate, shipped_error_model
+from regkit.registration.result_measures import climbed, tolerance_mm
+from regkit.registration.witness import (
+    Witness,
+    refinement_witness,
+    search_witness,
+    separation_mm,
+)
+from regkit.similarity.compared_points import SmallerField
+
+# Standard errors by which a witness must align the images better to say where they fit better.
+CLEARLY_BETTER = 3.0
+NOTABLE_TURN_DEG = 2.0  # chosen by hand, as is the number above
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Findings of other registrations of the pair about a result.
+
+    Parameters
+    ----------
+    measures
+        See `regkit.registration.witness.Witness.measures`; ``refinement_mm`` is the distance to
+        where a refinement by another measure leads, ``consensus_mm`` that of the farthest witness
+        where the user named some.
+    better
+        The witness, if it aligns the images clearly better; else None.
+    apart_mm
+        Distance of each witness that the user named, by its name.
+    """
+
+    measures: dict[str, float]
+    better: Transform | None
+    apart_mm: Mapping[str, float]
+
+    def estimate(self, pair: Pair, measures: Mapping[str, float]) -> ErrorEstimate:
+        """Return how wrong the result probably is, by its own measures and these."""
+        return shipped_error_model().estimate({**measures, **self.measures}, tolerance_mm(pair))
+
+    def direction(self, pair: Pair, result: Transform) -> str:
+        """Return a phrase for where the moving image would fit better, as the patient sees it."""
+        other = self.better
+        if other is None:
+            other = climbed(SmallerField.of(pair), result)
+        return better_place_in_words(pair, result, other)
+
+
+def gather_evidence(
+    pair: Pair, result: Transform, named: Sequence[Witness] = ()
+) -> Evidence | None:
+    """Ask the witnesses about a result; None where no method serves as one.
+
+    Parameters
+    ----------
+    pair
+        The input of the registration.
+    result
+        The total map found, LPS mm.
+    named
+        Further witnesses, which the user named.
+    """
+    witness = search_witness(pair)
+    return None if witness is None else evidence_of(pair, result, witness, named)
+
+
+def evidence_of(
+    pair: Pair, result: Transform, witness: Witness, named: Sequence[Witness] = ()
+) -> Evidence:
+    """Compare a result with a witness, with further ones and with its own refinement."""
+    measures = witness.measures(pair, result)
+    refined = refinement_witness(pair, result)
+    if refined is not None:
+        measures["refinement_mm"] = separation_mm(pair, refined.transform, result)
+    apart = {other.name: separation_mm(pair, other.transform, result) for other in named}
+    if apart:
+        measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])
+    clear = measures["witness_improvement"] > CLEARLY_BETTER
+    return Evidence(measures, witness.transform if clear else None, apart)
+
+
+def better_place_in_words(pair: Pair, result: Transform, other: Transform) -> str:
+    """Return by how much and where the moving image has to go from a result to another map.
+
+    Parameters
+    ----------
+    pair
+        The images.
+    result, other
+        Maps from fixed to moving points, LPS mm.
+
+    Returns
+    -------
+    str
+        Like "the CT would fit better about 12 mm higher and 5 mm to the patient's left".
+    """
+    field = SmallerField.of(pair)
+    body = invert_points(result, field.body) if field.is_moving else field.body
+    body = body[np.isfinite(body).all(axis=1)]
+    shift = (body - invert_points(result, other.map_points(body))).mean(axis=0)
+    centre = pair.fixed.grid.centre
+    relative = np.linalg.solve(linear_part(result, centre), linear_part(other, centre))
+    turn = rotation_angle(nearest_rotation(relative))
+    name = pair.moving.modality.upper() if pair.moving.modality not in ("", "mu") else ""
+    parts = [shift_of_patient_in_words(shift.tolist())]
+    if turn > NOTABLE_TURN_DEG:
+        parts.append(f"turned by {turn:.0f} degrees")
+    where = " and ".join(part for part in parts if part)
+    return f"the {name or 'moving image'} would fit better {where}" if where else ""

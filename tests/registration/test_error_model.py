@@ -1,0 +1,87 @@
+"""The calibrated model: no worse evidence gives a better verdict, and its numbers are whole."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regkit.registration.error_model import ErrorModel, shipped_error_model
+
+RIGHT = {
+    "similarity": 1.2,
+    "chance_similarity": 1.02,
+    "overlap": 1.0,
+    "mirror_gain": -0.06,
+    "looseness_mm": 2.0,
+    "climb_mm": 0.2,
+    "refinement_mm": 0.3,
+    "witness_mm": 0.1,
+    "witness_improvement": 0.0,
+    "witness_ambiguity": 0.0,
+    "witness_uncertainty_mm": 0.05,
+}
+# Each measure, and the worst that it can be.
+WORSE = {
+    "overlap": 0.0,
+    "mirror_gain": 0.1,
+    "looseness_mm": 100.0,
+    "climb_mm": 50.0,
+    "refinement_mm": 50.0,
+    "witness_mm": 150.0,
+    "witness_improvement": 20.0,
+    "witness_ambiguity": 1.0,
+    "witness_uncertainty_mm": 100.0,
+}
+
+
+@given(
+    st.sampled_from(sorted(WORSE)),
+    st.lists(st.floats(0, 1), min_size=2, max_size=2),
+    st.dictionaries(st.sampled_from(sorted(WORSE)), st.floats(0, 1)),
+    st.floats(3, 15),
+)
+def test_no_worse_evidence_gives_a_better_verdict(name, two, others, tolerance):
+    def measures(part):
+        parts = {**others, name: part}
+        return {
+            **RIGHT,
+            **{k: RIGHT[k] + p * (WORSE[k] - RIGHT[k]) for k, p in parts.items()},
+        }
+
+    better, worse = (shipped_error_model().estimate(measures(p), tolerance) for p in sorted(two))
+    assert better.expected_mm <= worse.expected_mm + 1e-9
+    assert better.probability_bad <= worse.probability_bad + 1e-9
+    assert better.interval_mm[1] <= worse.interval_mm[1] + 1e-9
+
+
+def test_the_best_and_the_worst_evidence():
+    best = shipped_error_model().estimate(RIGHT, 3.0)
+    worst = shipped_error_model().estimate({**RIGHT, **WORSE}, 3.0)
+    assert best.expected_mm < 1.0
+    assert best.probability_bad < 0.1
+    assert worst.expected_mm > 20
+    assert worst.probability_bad > 0.9
+
+
+def test_the_interval_holds_the_expected_error_and_the_card_says_its_origin():
+    model = shipped_error_model()
+    rows = np.array(model.table)
+    assert (np.diff(rows, axis=0) >= 0).all()
+    assert (rows[:, 1] <= rows[:, 2]).all()
+    assert (rows[:, 2] <= rows[:, 3]).all()
+    assert model.about["answers"] == sum(model.about["families"].values())
+    assert 0 < model.about["bad"] < model.about["answers"]
+
+
+def test_a_witness_that_aligns_the_images_worse_counts_less():
+    far = {**RIGHT, "witness_mm": 80.0}
+    model = shipped_error_model()
+    equal, worse = (model.score({**far, "witness_improvement": z}, 3.0) for z in (0.0, -8.0))
+    assert worse < equal
+    assert worse == pytest.approx(model.score(RIGHT, 3.0), abs=0.5)
+
+
+def test_without_a_refinement_the_climb_stands_for_it():
+    model = ErrorModel(0.0, {"refinement_mm": 1.0}, -14.0, {}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
+    alone = {k: v for k, v in RIGHT.items() if k != "refinement_mm"}
+    assert model.score(alone, 3.0) == model.score({**RIGHT, "refinement_mm": 0.2}, 3.0)

@@ -1,0 +1,106 @@
+"""Evidence for and against a result, and where the images fit better in the patient's terms."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from phantoms import MOTION, SMALL, small_pair
+from regkit import IDENTITY, Grid, Pair, RegistrationResult, Volume, register, resample, rigid
+from regkit.registration.evidence import better_place_in_words
+from regkit.registration.verdict import assess
+from regkit.report.record import Inputs, registration_record
+
+
+def ball(grid, at):
+    points = grid.to_physical(np.indices(grid.shape_zyx).reshape(3, -1).T)
+    inside = np.linalg.norm(points - at, axis=1) < 40
+    return Volume(inside.reshape(grid.shape_zyx).astype(np.float32), grid, "ct")
+
+
+def centre_of(volume):
+    weights = volume.array.ravel()
+    points = volume.grid.to_physical(np.indices(volume.grid.shape_zyx).reshape(3, -1).T)
+    return (points * weights[:, None]).sum(axis=0) / weights.sum()
+
+
+SMALLER = Grid((30, 30, 30), (9.0, 9.0, 9.0), (-130.5, -130.5, -130.5))
+
+
+@pytest.mark.parametrize("moving_grid", [SMALL, SMALLER])
+@pytest.mark.parametrize(
+    ("shift", "words"),
+    [
+        ((0, 0, -12), "the CT would fit better about 12 mm higher"),
+        ((0, 9, 0), "the CT would fit better about 9 mm farther to the front"),
+        (
+            (-5, 0, 12),
+            "the CT would fit better about 12 mm lower and 5 mm to the patient's left",
+        ),
+        ((0, 0, 0), ""),
+    ],
+)
+def test_the_direction_is_that_in_which_the_resampled_image_moves(moving_grid, shift, words):
+    pair = Pair(ball(SMALL, (0, 0, 0)), ball(moving_grid, (0, 0, 0)))
+    other = rigid(translation_mm=shift)
+    assert better_place_in_words(pair, IDENTITY, other) == words
+    here, there = (centre_of(resample(pair.moving, SMALL, t)) for t in (IDENTITY, other))
+    left, back, up = there - here
+    assert ("higher" in words) == (up > 4)
+    assert ("lower" in words) == (up < -4)
+    assert ("front" in words) == (back < -4)
+    assert ("left" in words) == (left > 4)
+
+
+def test_a_turn_is_told():
+    pair = Pair(ball(SMALL, (0, 0, 0)), ball(SMALL, (0, 0, 0)))
+    assert "turned by 20 degrees" in better_place_in_words(pair, IDENTITY, rigid((0, 0, 20)))
+
+
+@pytest.mark.registration
+def test_witnesses_estimate_the_error_of_a_right_and_of_a_wrong_result():
+    def judged(initial) -> RegistrationResult:
+        pair = small_pair()
+        return register(
+            *(pair.fixed, pair.moving, "identity"), initial=initial, witnesses=["fast-mi"]
+        )
+
+    right, wrong = judged(MOTION), judged(rigid(translation_mm=(0, 0, 45)) @ MOTION)
+    tolerance = 9.0  # a voxel of the phantom
+    assert right.verdict.status == "OK", right.verdict.reasons
+    assert right.verdict.error.expected_mm < tolerance
+    assert wrong.verdict.status != "OK"
+    low, high = wrong.verdict.error.interval_mm
+    assert low <= 45 <= high
+    assert wrong.verdict.error.probability_bad > 0.5
+    assert any("probably wrong by about" in r and "higher" in r for r in wrong.verdict.reasons)
+    record = registration_record(wrong, "x.tfm", Inputs(), 0.0)["verdict"]
+    assert record["interval_mm"] == pytest.approx([low, high], abs=1e-3)
+    assert {"expected_error_mm", "probability_bad"} <= record.keys()
+
+
+def test_a_witness_that_the_user_names_and_that_disagrees_is_a_reason():
+    pair = small_pair()
+    result = register(
+        *(pair.fixed, pair.moving, "identity"), initial=MOTION, witnesses=["moments"]
+    )
+    apart = result.verdict.measures["consensus_mm"]
+    assert apart >= result.verdict.measures["witness_mm"]
+    told = [r for r in result.verdict.reasons if "the witness moments ends" in r]
+    assert bool(told) == (apart > 18)
+
+
+def test_no_verdict_was_asked_for():
+    pair = small_pair()
+    result = register(pair.fixed, pair.moving, "identity", initial=MOTION, judge=False)
+    assert result.verdict.status == "CHECK"
+    assert result.verdict.measures == {}
+    assert result.verdict.rank == (1, 0.0)
+    assert "expected_error_mm" not in registration_record(result, "x", Inputs(), 0.0)["verdict"]
+
+
+def test_without_a_witness_the_verdict_is_as_before():
+    pair = dataclasses.replace(small_pair(), initial=MOTION)
+    verdict = assess(pair, MOTION)
+    assert verdict.error is None
+    assert "witness_mm" not in verdict.measures
