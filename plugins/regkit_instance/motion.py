@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.rotation import TURNS, rotations
 
 Model: TypeAlias = Literal["rigid", "similarity", "anisotropic", "affine"]
 PARAMETERS: dict[Model, int] = {"rigid": 6, "similarity": 7, "anisotropic": 9, "affine": 12}
@@ -72,28 +73,6 @@ class Motion:
             steps[:, 6:] = scales.sum(axis=1, keepdims=True) if whole else scales
         steps[:, 3:] /= self.radius_mm
         return steps
-
-
-# The matrices [e]x of the axes x, y and z, each in a row: [e]x v is the cross product of e and v.
-TURNS = np.array(
-    (
-        (0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0),
-        (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0),
-        (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-    )
-)
-NONE_RAD = 1e-150  # in place of zero, whose sine has no ratio
-
-
-def rotations(vectors: FloatArray) -> FloatArray:
-    """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians.
-
-    Rodrigues' formula.
-    """
-    half = 0.5 * np.maximum(np.sqrt((vectors**2).sum(axis=1)), NONE_RAD)[:, None, None]
-    turn = (vectors @ TURNS).reshape(-1, 3, 3)
-    ratio = np.sin(half) / half
-    return np.asarray(np.eye(3) + ratio * np.cos(half) * turn + 0.5 * ratio**2 * (turn @ turn))
 
 
 def affine_maps(linear: FloatArray, translation: FloatArray) -> FloatArray:

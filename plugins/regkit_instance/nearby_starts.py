@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.motion import affine_maps, rotations
+from regkit.geometry.rotation import rotations
+from regkit_instance.motion import affine_maps
 
 # Rotation about an axis, and shift along one, of a start away from the initial transform: about
 # what a search over all rotations, or a person, leaves. Chosen by hand.

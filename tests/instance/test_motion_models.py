@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from scipy.spatial.transform import Rotation
 
-from regkit_instance.motion import PARAMETERS, Motion, rotations
+from regkit.geometry.rotation import rotations
+from regkit_instance.motion import PARAMETERS, Motion
 from strategies import DEGREES, triples
 
 MODELS = list(PARAMETERS)

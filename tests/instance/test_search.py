@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from regkit.geometry.rotation import rotations
 from regkit_instance.local_optima import cluster_optima, distances_mm, uncertainty_mm
-from regkit_instance.motion import Motion, affine_maps, rotations
+from regkit_instance.motion import Motion, affine_maps
 from regkit_instance.optimizer import maximize
 from regkit_instance.starts import (
     extended_starts,

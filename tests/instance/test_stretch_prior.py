@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from regkit import Grid, Pair, Volume
+from regkit.geometry.rotation import rotations
 from regkit.geometry.transform import AffineTransform
 from regkit_instance.measures import WeightedSum
-from regkit_instance.motion import Motion, rotations
+from regkit_instance.motion import Motion
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.stretch_prior import LogStretchPrior, with_stretch_prior
 

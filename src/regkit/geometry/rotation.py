@@ -12,6 +12,15 @@ from regkit.geometry.grid import FloatArray, Vector3
 
 # Cosine of the angle about y below which the other two angles are only rounding errors.
 GIMBAL_LOCK = 1e-9
+# The matrices [e]x of the axes x, y and z, each in a row: [e]x v is the cross product of e and v.
+TURNS = np.array(
+    (
+        (0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0),
+        (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0),
+        (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    )
+)
+NONE_RAD = 1e-150  # in place of zero, whose sine has no ratio
 
 
 def rotation_matrix(euler_deg: ArrayLike) -> FloatArray:
@@ -85,3 +94,14 @@ def rotation_of(quaternion: ArrayLike) -> FloatArray:
     w, x, y, z = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.asarray(np.eye(3) + 2 * (w * cross + cross @ cross))
+
+
+def rotations(vectors: FloatArray) -> FloatArray:
+    """Return the rotations (B, 3, 3) about vectors (B, 3) by their lengths in radians.
+
+    Rodrigues' formula.
+    """
+    half = 0.5 * np.maximum(np.sqrt((vectors**2).sum(axis=1)), NONE_RAD)[:, None, None]
+    turn = (vectors @ TURNS).reshape(-1, 3, 3)
+    ratio = np.sin(half) / half
+    return np.asarray(np.eye(3) + ratio * np.cos(half) * turn + 0.5 * ratio**2 * (turn @ turn))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,15 +149,19 @@ class ComparedPoints:
     def _values_after(self, motions: FloatArray) -> NDArray[np.float32]:
         """Return the other image's values after motions (B, 4, 4), NaN outside, (B, N)."""
         middle = np.eye(4)
-        middle[:3, 3] = self.other.grid.centre  # an origin near the points: single precision
-        near = np.ascontiguousarray((self.mapped - middle[:3, 3]).T, np.float32)
+        middle[:3, 3] = self.other.grid.centre
         maps = (self.other.grid.inverse_affine @ motions @ middle)[:, :3]
-        values = interpolate_mapped(self.other.array, maps, near)
+        values = interpolate_mapped(self.other.array, maps, self._near)
         if self.other_mask is None:
             return values
         moved = (AffineTransform(m).map_points(self.mapped) for m in motions)
         marked = np.stack([values_at(self.other_mask, points) != 0 for points in moved])
         return np.where(marked, values, np.float32(np.nan))
+
+    @cached_property
+    def _near(self) -> NDArray[np.float32]:
+        """The points x, y, z about the centre of the other image, in single precision, (3, N)."""
+        return np.ascontiguousarray((self.mapped - self.other.grid.centre).T, np.float32)
 
     def _at(self, where: slice | NDArray[np.bool_]) -> ComparedPoints:
         sample = self.sample

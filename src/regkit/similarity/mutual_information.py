@@ -47,19 +47,15 @@ def nmi_of_values(first: FloatArray, second: NDArray[np.float32]) -> FloatArray:
     FloatArray
         Shape (B,). Points where one of two intensities is NaN do not count.
     """
-    from regkit.similarity.histogram_loops import count_pairs  # noqa: PLC0415 - loads numba
+    from regkit.similarity.histogram_loops import normalized_information  # noqa: PLC0415 - loads numba
 
     # Single precision: the rounding of interpolated air depends on the position between voxels,
     # which is the same in images on equal grids and would make them look related.
-    both = np.where(np.isnan(second), np.float32(np.nan), first.astype(np.float32))
-    counts = np.empty((len(both), BINS, BINS), np.int64)
-    count_pairs(both, second, _edges(both), _edges(second), counts)
-    total = counts.sum(axis=(1, 2))
-    p = counts / np.maximum(total, 1)[:, np.newaxis, np.newaxis]
-    joint = _entropy(p.reshape(len(p), -1))
-    apart = _entropy(p.sum(axis=1)) + _entropy(p.sum(axis=2))
-    some = (total >= FEWEST_POINTS) & (joint > 0)
-    return np.where(some, apart / np.where(some, joint, 1.0), 1.0)
+    single = first.astype(np.float32)
+    found, counts = np.empty(len(second)), np.empty((BINS, BINS), np.int64)
+    order, ordered = np.argsort(single), np.sort(second, axis=1)  # NaN last
+    normalized_information(single, order, second, ordered, counts, FEWEST_POINTS, found)
+    return found
 
 
 def overlap_weighted_nmi(
@@ -78,19 +74,3 @@ def overlap_weighted_nmi(
     related = normalized_mutual_information(sample, moving, through, mask)
     by_chance = normalized_mutual_information(chance, moving, through, mask)
     return float(overlap * (related - by_chance))
-
-
-def _edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the quantiles that part the values of each row, NaN left out, into equal bins."""
-    ordered = np.sort(values, axis=1)  # NaN last
-    last = np.maximum((~np.isnan(values)).sum(axis=1) - 1, 0)
-    at = last[:, np.newaxis] * (np.arange(1, BINS) / BINS)
-    low = np.floor(at).astype(np.intp)
-    below = np.take_along_axis(ordered, low, axis=1).astype(np.float64)
-    above = np.take_along_axis(ordered, np.minimum(low + 1, last[:, np.newaxis]), axis=1)
-    return np.asarray(below + (above - below) * (at - low), np.float32)
-
-
-def _entropy(p: FloatArray) -> FloatArray:
-    """Return the entropy of each row of probabilities."""
-    return np.asarray(-(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1))

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.rotation import rotations
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class SmallMotions:
             Homogeneous matrices, LPS mm, shape (B, 4, 4).
         """
         radius = float(np.linalg.norm(self.spread)) or 1.0
-        return self._about_centre(_rotations(steps[:, 3:] / radius), steps[:, :3])
+        return self._about_centre(rotations(steps[:, 3:] / radius), steps[:, :3])
 
     def stretches(self, step: float) -> FloatArray:
         """Return stretches along x, y and z by a step in mm on average, shape (3, 4, 4)."""
@@ -70,13 +71,3 @@ class SmallMotions:
         matrices[:, :3, 3] = self.centre + shift - linear @ self.centre
         matrices[:, 3, 3] = 1.0
         return matrices
-
-
-def _rotations(vectors: FloatArray) -> FloatArray:
-    """Return the rotations about vectors (B, 3) by their length in radians: Rodrigues' formula."""
-    x, y, z = vectors.T
-    none = np.zeros_like(x)
-    cross = np.stack([none, -z, y, z, none, -x, -y, x, none], axis=-1).reshape(-1, 3, 3)
-    angle = np.linalg.norm(vectors, axis=1)[:, None, None]
-    half = np.sinc(angle / (2 * np.pi))
-    return np.asarray(np.eye(3) + np.sinc(angle / np.pi) * cross + half**2 / 2 * (cross @ cross))
