@@ -285,7 +285,7 @@ class MultiStartSearch:
         if len(found.maps) == 0:
             raise RegistrationError(
                 "too little of the fixed image maps inside the moving one from any start, or "
-                "one of them is constant there; give an initial transform, or check the masks"
+                "one of them is constant there; give an initial transform, or larger masks"
             )
         return found
 
