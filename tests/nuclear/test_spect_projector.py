@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit_nuclear.spect.geometry import Collimator, Orbit
+from regkit_nuclear.spect.loops import exponential
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.resolution import depth_blur
 from regkit_nuclear.spect.rotation import SparseRotation, detector_rotation
@@ -58,6 +59,14 @@ def test_attenuation_that_is_not_kept_is_the_same(batch):
     mu = 0.3 * image[:1].flip(1, 2)
     kept, passing = (projector.attenuated_by(mu, keep=k).forward(image) for k in (True, False))
     torch.testing.assert_close(passing, kept, rtol=1e-12, atol=1e-12)
+
+
+def test_the_exponential_function_of_the_loops_is_numpys():
+    exponents = np.concatenate([np.linspace(-699, 699, 4001), np.linspace(-2, 2, 999), [0.0]])
+    found = np.array([exponential(x) for x in exponents])
+    np.testing.assert_allclose(found, np.exp(exponents), rtol=1e-13)
+    assert exponential(-1e9) == exponential(-np.inf) == pytest.approx(0, abs=1e-300)
+    assert np.isnan(exponential(np.nan))
 
 
 @pytest.mark.parametrize("angle", [0.0, 33.0, 215.0])

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from math import factorial, log
 from typing import Any
 
 import numpy as np
 
 from regkit.compiled import compiled
+
+# e^x = 2^k e^r with |r| <= log(2) / 2, where the Taylor series up to this order leaves less than
+# the rounding of float64.
+TAYLOR = tuple(1.0 / factorial(order) for order in range(14))
+LOG_2 = log(2)
+# Smaller exponents give numbers that this exponential function cannot make.
+LOWEST_EXPONENT = -700.0
 
 
 @compiled
@@ -63,7 +71,7 @@ def attenuated_sums(
 ) -> Any:
     """Rotate and attenuate a source, and mix its planes: all of a view that needs the volume.
 
-    Where nothing is emitted no attenuation is computed, and no plane is written.
+    Where nothing is emitted no attenuation is computed.
 
     Parameters
     ----------
@@ -82,6 +90,7 @@ def attenuated_sums(
         Mixed planes, shape (filters, bins, voxels).
     """
     filters, size = mixing.shape
+    filled = filled_rows(source) | filled_rows(tissue)
     row, path = np.empty_like(source[0]), np.empty_like(source[0])
     following = np.empty_like(source[0])
     sums = np.zeros((filters, size, source.shape[1]), source.dtype)
@@ -89,21 +98,51 @@ def attenuated_sums(
         following[:] = 0
         for depth in range(size - 1, -1, -1):
             sample = depth * size + bin_
-            near, shares = pixels[sample : sample + 1], weights[sample : sample + 1]
-            gather_rows(tissue, near, shares, path.reshape(1, -1))
-            gather_rows(source, near, shares, row.reshape(1, -1))
-            emits = False
-            for i in range(row.shape[0]):
-                mu = path[i]
+            p, q, r, s = pixels[sample]
+            if not (filled[p] or filled[q] or filled[r] or filled[s]):
+                continue
+            a, b, c, d = weights[sample]
+            emitted = 0.0
+            for i in range(row.size):
+                mu = a * tissue[p, i] + b * tissue[q, i] + c * tissue[r, i] + d * tissue[s, i]
+                row[i] = a * source[p, i] + b * source[q, i] + c * source[r, i] + d * source[s, i]
                 path[i] = following[i] + mu / 2
                 following[i] += mu
-                emits |= row[i] != 0
-            if emits:
-                for i in range(row.shape[0]):
-                    if row[i] != 0:
-                        row[i] *= np.exp(-step_cm * path[i])
-                for number in range(filters):
-                    to, weight = sums[number, bin_], mixing[number, depth]
-                    for i in range(row.shape[0]):
-                        to[i] += weight * row[i]
+                emitted += abs(row[i])
+            if emitted == 0.0:
+                continue
+            for i in range(row.size):
+                row[i] *= exponential(-step_cm * path[i])
+            for number in range(filters):
+                weight = mixing[number, depth]
+                for i in range(row.size):
+                    sums[number, bin_, i] += weight * row[i]
     return sums
+
+
+@compiled
+def filled_rows(rows: Any) -> Any:
+    """Tell which rows have any number but 0."""
+    filled = np.empty(len(rows), np.bool_)
+    for n in range(len(rows)):
+        total = 0.0
+        for i in range(rows.shape[1]):
+            total += abs(rows[n, i])
+        filled[n] = total != 0
+    return filled
+
+
+@compiled
+def exponential(x: float) -> float:
+    """Return e^x to a relative error of 1e-13, for x below -700 that of -700.
+
+    Unlike that of the C library it is computed for several numbers at a time.
+    """
+    x = max(x, LOWEST_EXPONENT)
+    k = np.floor(x / LOG_2 + 0.5)
+    r = x - k * LOG_2
+    power = TAYLOR[-1]
+    for order in range(len(TAYLOR) - 2, -1, -1):
+        power = power * r + TAYLOR[order]
+    # 2^k: the exponent of a float64 is stored above its 52 digits, 1023 too high.
+    return power * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
