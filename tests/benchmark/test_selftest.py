@@ -13,6 +13,7 @@ from regkit.benchmark.known_motions import GRADED, GradedSizes, plan_motions
 from regkit.benchmark.selftest import SelfTestSettings, moved_pair, run_selftest
 from regkit.errors import ParameterError, RegistrationError
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
+from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.verdict import Verdict
 from regkit.similarity.point_sample import values_at
 
@@ -141,6 +142,26 @@ def test_answers_that_are_wrong_but_judged_ok_are_counted():
     assert test.wrong_ok == len(off)
     wider = run_selftest(PAIR, lies, dataclasses.replace(SETTINGS, tolerance_mm=4.0))
     assert wider.wrong_ok == 0, "6.5 mm is within twice 4 mm"
+
+
+def test_errors_that_the_verdict_expects_are_compared_with_those_found():
+    def estimates(pair, seed):
+        right = size_of(motion_of(pair))[1] < 60
+        result = oracle(pair, seed) if right else stays(pair, seed)
+        expected = 1.5 if right else 70.0
+        error = ErrorEstimate(expected, (0.5 * expected, 2 * expected), 0.1)
+        return dataclasses.replace(
+            result, verdict=dataclasses.replace(result.verdict, error=error)
+        )
+
+    test = run_selftest(PAIR, estimates, SETTINGS)
+    assert test.expected_mm == {
+        "within_tolerance": 1.5,
+        "within_twice": None,
+        "beyond_twice": 70.0,
+    }
+    without = run_selftest(PAIR, oracle, SETTINGS)
+    assert set(without.expected_mm.values()) == {None}
 
 
 def test_the_results_have_the_keys_of_the_contract():

@@ -100,6 +100,7 @@ def selftest(
     max_mm: float | None = None,
     max_deg: float = 180.0,
     seed: int = 0,
+    witnesses: Sequence[str] = (),
     on_run: OnRun | None = None,
     **parameters: Any,
 ) -> SelfTest:
@@ -119,6 +120,8 @@ def selftest(
         Initializer of every run; ``identity`` tests the method alone.
     runs, tolerance_mm, max_mm, max_deg, seed
         See `SelfTestSettings`.
+    witnesses
+        Methods whose results the verdict compares with, as for `register`.
     on_run
         Function that is called with the number of runs done and the number of all.
     **parameters
@@ -130,7 +133,7 @@ def selftest(
         registrar = build_method(method, parameters, defaults={"seed": method_seed})
         if initial is None:
             pair = with_initial_transform(word, pair, method)
-        return run(registrar, pair, method)
+        return run(registrar, pair, method, witnesses=witnesses)
 
     pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
     settings = SelfTestSettings(runs, tolerance_mm, max_mm, max_deg, seed)
@@ -259,6 +262,7 @@ def _scored(answer: _Answer, mapped: FloatArray | None, expected: FloatArray) ->
         verdict.reasons,
         answer.undone(),
         answer.result.compute_s,
+        None if verdict.error is None else verdict.error.expected_mm,
     )
 
 

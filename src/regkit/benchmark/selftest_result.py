@@ -44,6 +44,8 @@ class KnownMotionRun:
         Map found, with the motion undone: fixed to moving, LPS mm; None if the method failed.
     compute_s
         Wall seconds spent in the method; NaN if it failed.
+    expected_mm
+        Expected error by the verdict, mm; None without a witness.
     """
 
     motion: KnownMotion
@@ -53,6 +55,7 @@ class KnownMotionRun:
     reasons: tuple[str, ...]
     answer: Transform | None
     compute_s: float
+    expected_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,12 +214,29 @@ class SelfTest:
     @property
     def agreement(self) -> dict[Judgement, dict[str, int]]:
         """Number of runs by judgement and by error: within the tolerance, twice it, or beyond."""
-        return {judgement: self._by_error(judgement) for judgement in JUDGEMENTS}
+        groups = self._by_error()
+        return {
+            judgement: {
+                name: sum(run.judgement == judgement for run in runs)
+                for name, runs in groups.items()
+            }
+            for judgement in JUDGEMENTS
+        }
 
-    def _by_error(self, judgement: Judgement) -> dict[str, int]:
-        runs = [run for run in self.runs if run.judgement == judgement]
-        within, beyond = sum(map(self.succeeded, runs)), sum(map(self.is_wrong, runs))
-        between = len(runs) - within - beyond
+    @property
+    def expected_mm(self) -> dict[str, float | None]:
+        """Median of the errors, mm, that the verdict expects, by error; None without a witness."""
+        expected = {
+            name: [run.expected_mm for run in runs if run.expected_mm is not None]
+            for name, runs in self._by_error().items()
+        }
+        return {name: median(values) if values else None for name, values in expected.items()}
+
+    def _by_error(self) -> dict[str, list[KnownMotionRun]]:
+        """Return the runs within the tolerance, within twice the tolerance, and beyond."""
+        within = [run for run in self.runs if self.succeeded(run)]
+        beyond = [run for run in self.runs if self.is_wrong(run)]
+        between = [r for r in self.runs if not (self.succeeded(r) or self.is_wrong(r))]
         return {"within_tolerance": within, "within_twice": between, "beyond_twice": beyond}
 
     def __repr__(self) -> str:

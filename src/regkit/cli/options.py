@@ -226,3 +226,13 @@ MovingModality = Annotated[
         "guess from the values, which is told.",
     ),
 ]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness",
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        help="Register with this method as well, and let the verdict compare: it then tells the "
+        "expected error in mm with an interval. Repeatable; fast-mi is always among them.",
+    ),
+]

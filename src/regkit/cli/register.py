@@ -29,6 +29,7 @@ from regkit.cli.options import (
     Seed,
     SetOption,
     Threads,
+    Witnesses,
 )
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.registration import (
@@ -45,16 +46,6 @@ CheckInverse = Annotated[
         "--check-inverse",
         rich_help_panel=OUTPUT,
         help="Measure inverse consistency: also register FIXED to MOVING, and compare.",
-    ),
-]
-Witnesses = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--witness",
-        metavar="NAME",
-        rich_help_panel=OUTPUT,
-        help="Register with this method as well, and let the verdict compare: it then tells the "
-        "expected error in mm with an interval. Repeatable; fast-mi is always among them.",
     ),
 ]
 NoVerdict = Annotated[

@@ -31,6 +31,7 @@ from regkit.cli.options import (
     Seed,
     SetOption,
     Threads,
+    Witnesses,
 )
 from regkit.cli.progress import progress_bar
 from regkit.cli.requests.method_settings import MethodSettings
@@ -100,6 +101,7 @@ def selftest_command(
     tolerance: Tolerance = None,
     max_mm: LongestShift = None,
     max_deg: LargestRotation = 180.0,
+    witness: Witnesses = None,
     device: Device = "auto",
     seed: Seed = 0,
     threads: Threads = 0,
@@ -131,6 +133,7 @@ def selftest_command(
         fixed_modality=fixed_modality,
         moving_modality=moving_modality,
         force=force,
+        witnesses=tuple(witness or ()),
         selections=selections,
     )
     _selftest(SelfTestRequest(registration, runs, tolerance, max_mm, max_deg), as_json)

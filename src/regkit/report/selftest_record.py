@@ -81,6 +81,7 @@ def selftest_record(test: SelfTest, inputs: Inputs) -> dict[str, Any]:
         "seed": test.seed,
         "sizes": [_size_record(size) for size in test.graded],
         "agreement": test.agreement,
+        "expected_error_mm": test.expected_mm,
         "notes": list(test.notes),
         "reference": {key: of_reference[key] for key in OF_REFERENCE},
         **{key: of_reference[key] for key in OF_ALL},
@@ -100,6 +101,7 @@ def run_record(run: KnownMotionRun, test: SelfTest) -> dict[str, Any]:
         "error_mm": run.error_mm,
         "judgement": run.judgement,
         "reasons": list(run.reasons),
+        "expected_error_mm": run.expected_mm,
         "answer": answer,
         "compute_s": run.compute_s,
     }

@@ -133,7 +133,7 @@ def register_files(request: RegisterRequest) -> Saved:
         with status_spinner(f"registering with {request.method}"):
             pair, assumption = requested_start(pair, init, request)
             start_s = time.perf_counter() - started - load_s
-            result = _judged(request, registrar, pair)
+            result = judged_registration(request, registrar, pair)
         with status_spinner("writing"):
             since = time.perf_counter()
             from regkit.report.save import save_registration
@@ -172,7 +172,9 @@ def request_inputs(request: RegisterRequest) -> Inputs:
     )
 
 
-def _judged(request: RegisterRequest, registrar: Registrar, pair: Pair) -> RegistrationResult:
+def judged_registration(
+    request: RegisterRequest, registrar: Registrar, pair: Pair
+) -> RegistrationResult:
     """Run the method, and judge its result as the request asks for."""
     from regkit.registration.run import run
 

@@ -12,6 +12,7 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.registration import (
     RegisterRequest,
     check_regions,
+    judged_registration,
     request_inputs,
     requested_initializer,
     requested_pair,
@@ -98,7 +99,6 @@ def selftest_files(request: SelfTestRequest, on_run: OnRun) -> tuple[SelfTest, S
 def _registration(request: RegisterRequest, init: str) -> SeededRegistration:
     """Return the registration of a request as a function of the pair and the method's seed."""
     from regkit.registration.pipeline import build_method
-    from regkit.registration.run import run
 
     def register_moved(pair: Pair, seed: int) -> RegistrationResult:
         settings = dataclasses.replace(request.settings, seed=seed)
@@ -106,7 +106,7 @@ def _registration(request: RegisterRequest, init: str) -> SeededRegistration:
             request.method, settings.parameters, current_registry(), settings.defaults
         )
         started, _ = requested_start(pair, init, request)
-        return run(registrar, started, request.method)
+        return judged_registration(request, registrar, started)
 
     return register_moved
 
