@@ -106,7 +106,8 @@ def take_steps(
     steps
         Steps tried, shape (N, P).
     maps, values, slopes
-        Where they led to, as in `Searches`, shapes (N, 3, 4), (N,) and (N, P).
+        Maps that they led to, and values and slopes there, as in `Searches`, shapes (N, 3, 4),
+        (N,) and (N, P).
     limits_mm
         Length of a step along the gradient, of the longest steps, and of those at which a search
         ends: where a short step is good and the next one is short too, or where one along the

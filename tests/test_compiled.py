@@ -1,0 +1,41 @@
+"""Compiled loops are kept on disk, by a class of numba's own that a new version may change."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LOOP = """
+import numpy as np
+from regkit.compiled import compiled
+
+@compiled
+def total(numbers):
+    found = 0.0
+    for number in numbers:
+        found += number
+    return found
+
+print(total(np.arange(5.0)), sum(total.stats.cache_hits.values()), flush=True)
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "a_loop.py"
+    path.write_text(LOOP)
+    return path
+
+
+def test_a_loop_is_compiled_once_and_then_loaded(script: Path) -> None:
+    seen = [_run(script) for _ in range(2)]
+    assert seen == ["10.0 0", "10.0 1"], (
+        "the second process compiled again: does this version of numba still look for the code "
+        "of a loop in the attribute `_cache`, by `FunctionCache.load_overload`?"
+    )
+
+
+def _run(script: Path) -> str:
+    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
