@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +17,9 @@ from regkit_instance.threads import share
 # histogram to cost little. A multiple of the chunks of the look-up. Of 1024, 2048 and 4096, the
 # fastest for 5000 points and two threads, and as fast as any for 40,000 (random images).
 BLOCK = 2048
+# Maps times points that one thread does sooner than several, and maps of each thread from which
+# on it does all of a map: waking a thread takes as long as a thousand points. Chosen by hand.
+SHARED_SAMPLES, MANY_MAPS = 12_000, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,9 @@ class SampledInformation:
         scores, known = np.empty(maps), np.empty(maps)
         tables = np.empty((wanted, bins, bins), np.float32)
 
-        def count_block(first: int, last: int) -> None:
+        by_blocks = np.empty((wanted, blocks, 3, 4))
+
+        def count_blocks(first: int, last: int) -> None:
             part = np.array((first, last, BLOCK))
             tally(volume, to_index, points, self.classes, part, values, gradients, joints)
 
@@ -73,19 +79,33 @@ class SampledInformation:
             part, counts = np.array((first, last)), self.fixed_counts
             score_joints(joints, counts, min_points, self.normalized, part, scores, known, tables)
 
-        share(count_block, maps * blocks, threads)
-        share(score, maps, threads)
-        if by_maps is None:
-            return scores, known
-        by_blocks = np.empty((maps, blocks, 3, 4))
-
-        def differentiate_block(first: int, last: int) -> None:
+        def differentiate_blocks(first: int, last: int) -> None:
             part = np.array((first, last, BLOCK))
             differentiate(values, gradients, points, self.classes, tables, part, by_blocks)
 
-        share(differentiate_block, maps * blocks, threads)
-        by_maps[:] = by_blocks.sum(axis=1)
+        steps = ((count_blocks, blocks), (score, 1), (differentiate_blocks, blocks))
+        _share_steps(steps if wanted else steps[:2], maps, count, threads)
+        if by_maps is not None:
+            by_maps[:] = by_blocks.sum(axis=1)
         return scores, known
+
+
+def _share_steps(
+    steps: Sequence[tuple[Callable[[int, int], None], int]], maps: int, count: int, threads: int
+) -> None:
+    """Do steps, each with its number of parts of a map: all those of many maps at once."""
+
+    def do_maps(first: int, last: int) -> None:
+        for step, parts in steps:
+            step(first * parts, last * parts)
+
+    if maps * count < SHARED_SAMPLES:
+        do_maps(0, maps)
+    elif maps >= MANY_MAPS * threads:
+        share(do_maps, maps, threads)
+    else:
+        for step, parts in steps:
+            share(step, maps * parts, threads)
 
 
 def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:
