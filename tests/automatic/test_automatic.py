@@ -163,7 +163,7 @@ def test_the_terminal_says_in_one_line_what_was_taken(tmp_path):
         "timing_s": {"load": 0, "compute": 0, "save": 0},
         "diagnostics": result.estimate.diagnostics,
     }
-    lines = summary(record, []).plain.splitlines()
+    lines = summary(record, []).splitlines()
     assert lines[1].startswith("  used fast-mi+iso: it searches all rotations")
     assert result.transform is not IDENTITY
     assert lines[1] in repr(result)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.context import current_registry
 from regkit.cli.options import Force, OutputFolder
 from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest, register_files
@@ -110,12 +111,8 @@ def _errors(request: RegisterRequest, saved: Saved, truth: Transform) -> tuple[f
 def _print(
     request: RegisterRequest, saved: Saved, truth: Transform, errors: tuple[float, float]
 ) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
     from regkit.geometry.motion_text import motion_in_words, transform_in_words
     from regkit.io import read_volume
-    from regkit.report.summary import COLOURS
 
     record: dict[str, Any] = saved.record
     found, verdict = record["transform"], record["verdict"]
@@ -131,12 +128,10 @@ def _print(
         ("Picture", f"{request.output}.png"),
         ("Command", equivalent_command(request)),
     ]
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(
-        "Simulated PET (fixed) and CT (moving) of a thorax that moved between the scans:"
-    )
+    echo("Simulated PET (fixed) and CT (moving) of a thorax that moved between the scans:")
     for name, text in rows:
-        console.print(Text.assemble((f"  {name:8}", "dim"), (text, COLOURS.get(text, ""))))
+        style = STATUS_STYLES.get(text)
+        echo(styled(f"  {name:8}", dim=True) + (styled(text, **style) if style else text))
 
 
 def equivalent_command(request: RegisterRequest) -> str:

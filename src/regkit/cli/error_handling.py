@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from regkit.cli.colors import echo, styled
 from regkit.cli.context import settings
 from regkit.errors import RegkitError, SelectionError
 
@@ -76,6 +76,5 @@ def _message(error: Exception) -> str:
 
 
 def _fail(message: str, code: int = EXIT_ERROR) -> NoReturn:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    typer.secho(f"regkit: {message}", err=True, fg=None if plain else typer.colors.RED)
+    echo(styled(f"regkit: {message}", fg=typer.colors.RED), err=True)
     raise typer.Exit(code)

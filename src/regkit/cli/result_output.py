@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 
 if TYPE_CHECKING:
@@ -40,11 +41,10 @@ def print_result(saved: Saved, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(saved.record, indent=2))
         return
-    from rich.console import Console
-
     from regkit.report.summary import summary
 
-    Console(soft_wrap=True, highlight=False).print(summary(saved.record, saved.files))
+    status, space, rest = summary(saved.record, saved.files).partition(" ")
+    echo(styled(status, **STATUS_STYLES[status]) + space + rest)
 
 
 def exit_on_fail(saved: Saved) -> None:

@@ -18,8 +18,7 @@ from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.run import RegistrationResult, versions
-from regkit.report.description import linear_fit
-from regkit.report.transform_text import transform_record
+from regkit.report.description import linear_fit, transform_record
 from regkit.version import installed_version
 
 

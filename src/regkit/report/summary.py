@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
-
 from regkit.registration.choice_text import choices_in_words
 
-COLOURS = {"OK": "bold green", "CHECK": "bold yellow", "FAIL": "bold red"}
 
-
-def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
-    """Describe a registration.
+def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
+    """Describe a registration; the first word is the status of its verdict.
 
     Parameters
     ----------
@@ -25,22 +21,19 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> Text:
         The files that were written.
     """
     verdict = record["verdict"]
-    text = Text()
-    text.append(verdict["status"], COLOURS[verdict["status"]])
-    text.append(f"  {record['method']}: {_motion(record['transform'])}\n")
+    text = f"{verdict['status']}  {record['method']}: {_motion(record['transform'])}\n"
     for sentence in choices_in_words(record):
-        text.append(f"  {sentence}\n")
+        text += f"  {sentence}\n"
     for reason in verdict["reasons"]:
-        text.append(f"  - {reason}\n")
+        text += f"  - {reason}\n"
     facts = [f"  {fact}\n" for fact in record.get("facts", ())]
-    text.append("".join(facts) or _expected_error(verdict) + _measures(verdict["measures"]))
+    text += "".join(facts) or _expected_error(verdict) + _measures(verdict["measures"])
     times = record["timing_s"]
-    text.append(
+    text += (
         f"  read {times['load']:.1f} s, registered {times['compute']:.1f} s, "
         f"written {times['save']:.1f} s\n"
     )
-    text.append("  wrote " + ", ".join(str(file) for file in files))
-    return text
+    return f"{text}  wrote {', '.join(str(file) for file in files)}"
 
 
 def _motion(transform: Mapping[str, Any]) -> str:

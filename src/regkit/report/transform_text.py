@@ -17,10 +17,7 @@ from regkit.report.description import (
     Displacement,
     MatrixForm,
     describe,
-    transform_record,
 )
-
-__all__ = ["explain", "explain_description", "transform_record", "turn_in_words"]
 
 # Characters of a line and of its label; chosen by hand.
 WIDTH = 92
