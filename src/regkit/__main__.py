@@ -9,6 +9,7 @@ from types import FrameType
 def main() -> None:
     """Run the command line; an interruption or a termination is reported as one line."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.disable()  # imports make only what stays; long commands enable it again
     try:
         # Not at the top of the module: the import takes long enough to be interrupted.
         from regkit.cli import app  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -23,6 +24,8 @@ from regkit.cli.train import train_command
 from regkit.cli.transform import app as transform_app
 from regkit.cli.weights import app as weights_app
 
+# Commands that end before what they no longer use fills the memory; see `regkit.__main__`.
+SHORT = ("register", "reorient", "resample", "transform", "methods", "show", "plugins")
 IMAGES, PLUGINS, EVALUATION, LEARNING = "Images", "Plugins", "Evaluation", "Learning"
 EPILOG = (
     "Documentation: README.md and the folder docs of the source; `make docs` there renders it to "
@@ -78,6 +81,7 @@ Version = Annotated[
 
 @app.callback()
 def options(
+    context: typer.Context,
     debug: Debug = False,
     no_plugins: NoPlugins = False,
     version: Version = False,  # noqa: ARG001 - its callback acts on it
@@ -88,5 +92,7 @@ def options(
 
     Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but the verdict on the result is FAIL.
     """
+    if context.invoked_subcommand not in SHORT:
+        gc.enable()
     settings.debug = debug
     settings.builtin_only = no_plugins
