@@ -19,6 +19,7 @@ from regkit.geometry.transform import AffineTransform, linear_part
 from regkit_instance.measures import Measure
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
 from regkit_instance.neighborhood_points import in_mask, spread_points
+from regkit_instance.numba_backend.distances import nearest_squared_distances
 from regkit_instance.numba_backend.self_similarity import (
     CHANNELS,
     DISTANCE,
@@ -192,17 +193,22 @@ class DescribedPair:
 
 def _points_near_body(images: PreparedPair, count: int) -> FloatArray:
     """Return at most `count` points spread evenly in the body and its surroundings, LPS mm."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
-
     pair, body = images.pair, images.body
     points = spread_points(pair, body, MARGIN_MM, CANDIDATES * count, images.seed)
     points = points[in_mask(pair, points)]
-    tree = cKDTree(body.points)
-    gaps = tree.query(body.points, k=2)[0][:, 1]
+    gaps = _nearest(body.points, body.points, same=True)
     reach = max(MARGIN_MM, PROBE_GAPS * float(gaps.mean()))
-    distances = tree.query(pair.start.map_points(points) - body.centre)[0]
+    distances = _nearest(pair.start.map_points(points) - body.centre, body.points)
     near: FloatArray = points[distances <= reach][:count]
     return near
+
+
+def _nearest(points: FloatArray, others: FloatArray, same: bool = False) -> FloatArray:
+    """Return the distance of each point (N, 3) to the nearest of others (M, 3)."""
+    squares = np.empty(len(points))
+    columns = (np.array(positions.T, order="C") for positions in (points, others))
+    nearest_squared_distances(*columns, same, squares)
+    return np.sqrt(squares)
 
 
 def _grid_around(points: NDArray[Any], spacing_mm: float, margin_mm: float) -> Grid:

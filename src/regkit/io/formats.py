@@ -34,6 +34,8 @@ class Format:
         library along; empty when regkit does not write the format.
     dtypes
         Types of the voxels of written files.
+    converts
+        True for a reader that converts voxels while it reads, which takes less memory.
     """
 
     name: str
@@ -41,13 +43,18 @@ class Format:
     reader: str
     writer: str = ""
     dtypes: tuple[str, ...] = DTYPES
+    converts: bool = False
 
 
 DICOM = Format("DICOM", (".dcm", ".ima", ".dcm.gz", ".ima.gz"), "dicom:read_dicom")
-NIFTI = Format("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti")
+NIFTI = Format(
+    "NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti", converts=True
+)
 FORMATS = (
     NIFTI,
-    Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti"),
+    Format(
+        "NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti", converts=True
+    ),
     Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
     Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),
     Format("MetaImage", (".mha", ".mhd"), "itk:read_itk_image", "itk:write_itk_image"),

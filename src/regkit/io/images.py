@@ -22,7 +22,7 @@ from regkit.errors import (
     SelectionError,
     one_line,
 )
-from regkit.geometry.volume import Volume
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import atomic_output
 from regkit.io.formats import (
     DICOM,
@@ -149,8 +149,16 @@ def check_writable(path: Path, dtype: str = "") -> Format:
     return found
 
 
-def read_raw(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
-    """Read a file's contents as they are stored, with the reader of its format."""
+def read_raw(path: Path, selection: ImageSelection = ONLY_IMAGE, wanted: Any = None) -> RawImage:
+    """Read a file's contents as they are stored, with the reader of its format.
+
+    Parameters
+    ----------
+    path, selection
+        The file, and the choice of an image in it.
+    wanted
+        Type to convert voxels to, by a reader that can; None to keep that of the file.
+    """
     found = stored_format(path)
     read = _imported(found.reader)
     with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found later
@@ -159,7 +167,7 @@ def read_raw(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
         if selection != ONLY_IMAGE:
             options = ", ".join(f"--{option}" for option in selection.as_data())
             raise SelectionError(f"is {found.name}; {options} can only choose within DICOM")
-        return cast("RawImage", read(path))
+        return cast("RawImage", read(path, wanted) if found.converts else read(path))
 
 
 @contextmanager
@@ -203,7 +211,7 @@ def read_as(
 ) -> AnyVolume:
     """Read the chosen 3-D image as a volume or a label map."""
     with reported_errors(path):
-        raw = read_raw(path, selection)
+        raw = read_raw(path, selection, None if issubclass(kind, LabelMap) else np.float32)
         volume = resample_sheared(raw, kind, modality or raw.modality, path)
         if volume.modality:
             volume = replace(volume, modality_source="given" if modality else "header")

@@ -40,16 +40,25 @@ _WARP_INTENTS = {
 _PAIRS = {"hdr": "img", "img": "hdr"}
 
 
-def read_nifti(path: Path) -> RawImage:
-    """Read a .nii or .nii.gz file, or either file of a .hdr/.img pair."""
+def read_nifti(path: Path, wanted: Any = None) -> RawImage:
+    """Read a .nii or .nii.gz file, or either file of a .hdr/.img pair.
+
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        Type to convert voxels to while they are read; None to keep that of the file.
+    """
     header_path, data_path = _files(path)
     header = read_nifti_header(path)
     shape = volume_shape(header_shape(header))
+    stored = header_dtype(header)
     single = bytes(header["magic"]).startswith(b"n+")
     with content_stream(header_path if single else data_path) as stream:
-        array = read_voxels(stream, header_dtype(header), shape, _start(header, single))
+        array = read_voxels(stream, stored, shape, _start(header, single), wanted)
     scaling = _scaling(header, path)
-    dtype = whole_type(array.dtype, *scaling)
+    dtype = whole_type(stored, *scaling)
     modality = sidecar_modality(path) or description_modality(header)
     return RawImage(rescale(array, *scaling), nifti_affine(header, path), modality, dtype)
 

@@ -65,7 +65,11 @@ def read_start(path: Path, count: int) -> bytes:
 
 
 def read_voxels(
-    stream: Any, dtype: Any, shape_zyx: tuple[int, int, int], offset: int
+    stream: Any,
+    dtype: Any,
+    shape_zyx: tuple[int, int, int],
+    offset: int,
+    wanted: Any = None,
 ) -> NDArray[Any]:
     """Return the array that starts at a byte offset of a file's content; read the file to its end.
 
@@ -77,6 +81,8 @@ def read_voxels(
         Type and shape of the array.
     offset
         Byte at which it starts.
+    wanted
+        Type to convert to, without ever holding the whole array in the other type; None for none.
 
     Raises
     ------
@@ -84,23 +90,39 @@ def read_voxels(
         The content is shorter than the array, or the type is not a real number.
     """
     kind = real_type(dtype)
-    needed = math.prod(shape_zyx) * kind.itemsize
+    count = math.prod(shape_zyx)
     # No more is reserved than the file can hold, whatever a damaged header asks for.
     largest = os.fstat(stream.fileno()).st_size * LARGEST_EXPANSION
-    content = np.empty(min(needed, largest), np.uint8)
+    voxels = np.empty(min(count, largest // kind.itemsize), wanted or kind)
     stream.seek(min(offset, largest))
-    held = _fill(stream, content.data)
-    if held < needed:
-        raise _too_short(needed, held)
+    held = _fill(stream, kind, voxels)
+    if held < count * kind.itemsize:
+        raise _too_short(count * kind.itemsize, held)
     while stream.read(READ_AT_ONCE):
         pass
-    return content.view(kind).reshape(shape_zyx)
+    return voxels.reshape(shape_zyx)
 
 
-def _fill(stream: Any, content: memoryview) -> int:
+def _fill(stream: Any, kind: np.dtype[Any], voxels: NDArray[Any]) -> int:
+    """Read voxels of a type until an array is full or the stream ends; return the bytes read."""
+    step, held = READ_AT_ONCE // kind.itemsize, 0
+    some = np.empty(step, kind)
+    for start in range(0, voxels.size, step):
+        part = voxels[start : start + step]
+        read = part if part.dtype == kind else some[: part.size]
+        count = _fill_bytes(stream, read.view(np.uint8).data)
+        held += count
+        if count < read.nbytes:
+            break
+        if read is not part:
+            part[...] = read
+    return held
+
+
+def _fill_bytes(stream: Any, content: memoryview) -> int:
     """Read bytes until memory is full or the stream ends; return how many."""
     held = 0
-    while count := stream.readinto(content[held : held + READ_AT_ONCE]):
+    while count := stream.readinto(content[held:]):
         held += count
     return held
 
@@ -130,10 +152,10 @@ def decode_voxels(
 
 
 def rescale(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
-    """Return ``slope * array + intercept`` in float32; the array itself if unchanged."""
+    """Return ``slope * array + intercept`` in float32; an array of that type is changed."""
     if slope == 1 and intercept == 0:
         return array
-    result = array.astype(np.float32)
+    result = array.astype(np.float32, copy=False)
     result *= np.float32(slope)
     result += np.float32(intercept)
     return result
