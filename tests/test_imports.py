@@ -77,6 +77,40 @@ def test_importing_regkit_for_an_image_needs_no_optional_package() -> None:
     assert imported & {"torch", "ants", "SimpleITK", "matplotlib", "nibabel", "pydicom"} == set()
 
 
+REGISTER_PROBE = """
+import sys
+from regkit.__main__ import main
+sys.argv = ["regkit", "register", *sys.argv[1:], "--force"]
+try:
+    main()
+except SystemExit:
+    pass
+print("imported:", *sorted(sys.modules))
+"""
+NOT_TO_REGISTER = {
+    *("rich", "SimpleITK", "nibabel", "pydicom", "torch", "skimage", "unittest", "jinja2"),
+    # Of numba and SciPy only what runs compiled loops, not what compiles them.
+    *("scipy.linalg", "scipy.special", "scipy.spatial", "scipy.ndimage"),
+    *("numba.np.arrayobj", "numba.np.arraymath", "numba.np.npyimpl"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["auto", "iso"])
+def test_registering_files_imports_only_what_it_uses(
+    one_case: Path, tmp_path: Path, method: str
+) -> None:
+    images = [str(one_case / name) for name in ("fixed.nii.gz", "moving.nii.gz")]
+    modalities = ["--fixed-modality=pet", "--moving-modality=ct"]
+    arguments = [*images, *modalities, "-m", method, "-o", f"{tmp_path}/out"]
+    command = [sys.executable, "-c", REGISTER_PROBE, *arguments]
+    for _ in range(2):  # the first run compiles what was never used before
+        probe = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (tmp_path / "out.png").exists()
+    imported = set(probe.stdout.splitlines()[-1].split())
+    assert imported & NOT_TO_REGISTER == set()
+
+
 WORKER_PROBE = """
 import json, sys
 import regkit.benchmark.worker

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from numba import njit
+from numba.core import environment
 from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
 
@@ -26,17 +27,35 @@ class CompiledLoops(FunctionCache):  # type: ignore[misc]  # numba has no types
     """Machine code of a loop on disk, loaded without what only compiling needs.
 
     numba prepares its compiler (a quarter of a second: what it knows of arrays, text, random
-    numbers, SciPy) before it looks for the code, and once more before it compiles.
+    numbers, SciPy) before it looks for the code, and once more before it compiles. With the code
+    it imports the modules of all functions that were compiled into it.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the code for these types; None if it was never compiled."""
         rtsys.initialize(target_context)  # loops that make arrays call numba's allocator
         target_context.refresh = lambda: None
+        with_import = environment._rebuild_env  # noqa: SLF001
+        environment._rebuild_env = _environment  # noqa: SLF001
         try:
             return super().load_overload(sig, target_context)
         finally:
+            environment._rebuild_env = with_import  # noqa: SLF001
             del target_context.refresh
+
+
+def _environment(module: str, constants: list[Any], name: str) -> Any:
+    """Return what numba keeps for a compiled function, without importing the function's module.
+
+    Only interpreted code would look for names in it.
+    """
+    found = environment.lookup_environment(name)
+    if found is None:
+        found = environment.Environment({"__name__": module})
+        found.consts[:] = constants
+        found.env_name = name
+        environment.Environment._memo[name] = found  # noqa: SLF001 - as numba does
+    return found
 
 
 def compiled(loop: Loop) -> Loop:
