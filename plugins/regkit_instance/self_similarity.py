@@ -206,8 +206,8 @@ def _points_near_body(images: PreparedPair, count: int) -> FloatArray:
 def _nearest(points: FloatArray, others: FloatArray, same: bool = False) -> FloatArray:
     """Return the distance of each point (N, 3) to the nearest of others (M, 3)."""
     squares = np.empty(len(points))
-    columns = (np.array(positions.T, order="C") for positions in (points, others))
-    nearest_squared_distances(*columns, same, squares)
+    one, other = (np.array(positions.T, order="C") for positions in (points, others))
+    nearest_squared_distances(one, other, same, squares)
     return np.sqrt(squares)
 
 
