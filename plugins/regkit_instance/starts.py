@@ -15,9 +15,10 @@ ROTATIONS = 300
 # starts.
 NEAR_ROTATIONS, NEAR_DEG, NEAR_STEP = 1000, 30.0, 0.4
 EXTENDED_STEP = 0.5
-# Step, in radii of the body, of the shifts around the initial transform where the search is
-# ambiguous: 10 mm for a prostate. Chosen on simulated MR and ultrasound (mr-us, seed 0).
-SHIFT_STEP = 0.2
+# Where the search is ambiguous, around the initial transform: rotations up to an angle, of so many
+# over SO(3), and shifts up to a length by steps, both in radii of the body; see `LOCAL_SAMPLES` of
+# `regkit_instance.multistart` for how they were chosen.
+LOCAL_ROTATIONS, LOCAL_DEG, LOCAL_STEP, LOCAL_SHIFT = 4000, 45.0, 0.2, 0.4
 # Constants of the spiral, from the paper below.
 PHI, PSI = np.sqrt(2.0), 1.533751168755204288118041
 
@@ -54,9 +55,7 @@ def global_starts(centres: FloatArray, radius_mm: float) -> FloatArray:
     """
     shifts = np.concatenate([np.zeros((1, 3)), centres])
     far = _combined(rotations_everywhere(ROTATIONS), shifts)
-    near = rotations_everywhere(NEAR_ROTATIONS)
-    cosine = (np.trace(near, axis1=1, axis2=2) - 1) / 2
-    near = np.concatenate([np.eye(3)[None], near[cosine > np.cos(np.deg2rad(NEAR_DEG))]])
+    near = _rotations_up_to(NEAR_DEG, NEAR_ROTATIONS)
     unturned = _combined(np.eye(3)[None], shifts[1:])
     return np.concatenate([_combined(near, _lattice(NEAR_STEP * radius_mm, 2)), unturned, far])
 
@@ -77,21 +76,30 @@ def extended_starts(centre: FloatArray, radius_mm: float) -> FloatArray:
     )
 
 
-def shifted_starts(radius_mm: float) -> FloatArray:
-    """Return no motion and small shifts in all directions, shape (27, 3, 4).
+def local_starts(radius_mm: float) -> FloatArray:
+    """Return no motion, and maps (B, 3, 4) of rotations and shifts around it in small steps.
 
     Parameters
     ----------
     radius_mm
         Radius of the body in mm, to which the shifts are proportional.
     """
-    return _combined(np.eye(3)[None], _lattice(SHIFT_STEP * radius_mm, 1))
+    shifts = _lattice(LOCAL_STEP * radius_mm, round(LOCAL_SHIFT / LOCAL_STEP))
+    within = np.linalg.norm(shifts, axis=1) < 1.01 * LOCAL_SHIFT * radius_mm
+    return _combined(_rotations_up_to(LOCAL_DEG, LOCAL_ROTATIONS), shifts[within])
 
 
 def subsample_starts(starts: FloatArray, count: int) -> FloatArray:
     """Return `count` of the starts, the initial transform first and the others evenly spaced."""
     index = np.linspace(0, len(starts) - 1, min(count, len(starts))).astype(np.int64)
     return np.asarray(starts[np.unique(index)])
+
+
+def _rotations_up_to(degrees: float, count: int) -> FloatArray:
+    """Return no rotation, and those of `count` over SO(3) up to an angle, (N, 3, 3)."""
+    all_over = rotations_everywhere(count)
+    cosine = (np.trace(all_over, axis1=1, axis2=2) - 1) / 2
+    return np.concatenate([np.eye(3)[None], all_over[cosine > np.cos(np.deg2rad(degrees))]])
 
 
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:

@@ -13,8 +13,8 @@ from regkit_instance.optimizer import maximize
 from regkit_instance.starts import (
     extended_starts,
     global_starts,
+    local_starts,
     rotations_everywhere,
-    shifted_starts,
     subsample_starts,
 )
 
@@ -104,12 +104,19 @@ def test_starts_begin_with_the_initial_map_and_visit_every_place() -> None:
     np.testing.assert_array_equal(some[0], np.eye(3, 4))
 
 
-def test_shifts_around_the_initial_map_do_not_turn() -> None:
-    starts = shifted_starts(50.0)
+def test_no_near_motion_is_far_from_a_local_start() -> None:
+    radius = 50.0
+    starts = local_starts(radius)
     np.testing.assert_array_equal(starts[0], np.eye(3, 4))
-    assert (starts[:, :, :3] == np.eye(3)).all()
-    assert np.abs(starts[1:, :, 3]).max(axis=1) == pytest.approx(10.0)
-    assert len(np.unique(starts[:, :, 3], axis=0)) == 27
+    rng = np.random.default_rng(2)
+    for degrees, shift in zip(rng.uniform(0, 35, 40), rng.uniform(0, 15, 40), strict=True):
+        motion = turned(degrees, shift, int(1000 * degrees))
+        apart = starts[:, :, :3] @ motion[:, :3].T
+        turns = np.rad2deg(np.arccos(np.clip((np.trace(apart, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+        shifts = np.linalg.norm(starts[:, :, 3] - motion[:, 3], axis=1)
+        assert turns.min() < 14
+        assert shifts.min() <= 0.1 * radius * np.sqrt(3)
+    assert np.linalg.norm(starts[:, :, 3], axis=1).max() == pytest.approx(0.4 * radius)
 
 
 def test_distances_are_those_of_the_points() -> None:

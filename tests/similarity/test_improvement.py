@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from regkit.geometry.grid import Grid
-from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.transform import IDENTITY, AffineTransform, DisplacementField
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
 from regkit.similarity.improvement import (
@@ -30,6 +30,13 @@ def noise(seed: int, grid: Grid) -> Volume:
     return Volume(values.astype(np.float32), grid)
 
 
+def grid_displacement(grid: Grid, mm: float) -> DisplacementField:
+    """A field that shifts everything by a bit more towards one side."""
+    z, y, x = np.indices(grid.shape_zyx)
+    vectors = np.stack([mm + 0.1 * x, mm + 0.0 * y, 0.0 * z], axis=-1)
+    return DisplacementField(vectors, grid)
+
+
 def test_the_standard_error_of_a_mean_is_the_textbook_one():
     of_blocks = np.random.default_rng(1).normal(0.3, 1.0, 64)
     without = (of_blocks.sum() - of_blocks) / 63
@@ -41,6 +48,18 @@ def test_the_truth_is_better_than_a_start_and_the_start_as_much_worse(problem):
     gained = improvement(problem.pair, problem.truth, IDENTITY)
     assert gained > NOTICEABLE
     assert improvement(problem.pair, IDENTITY, problem.truth) == pytest.approx(-gained)
+
+
+def test_it_does_not_matter_which_image_is_fixed(problem):
+    pair, truth = problem.pair, problem.truth
+    swapped = Pair(pair.moving, pair.fixed)
+    gained = improvement(pair, truth, IDENTITY)
+    assert improvement(swapped, truth.inverse(), IDENTITY) == pytest.approx(gained)
+
+
+def test_a_start_that_is_no_affine_map_is_compared(problem):
+    bent = grid_displacement(problem.pair.fixed.grid, 30.0)
+    assert improvement(problem.pair, problem.truth, bent) > NOTICEABLE
 
 
 def test_a_motion_of_a_fortieth_of_a_voxel_is_noise(problem):

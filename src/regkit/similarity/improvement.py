@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.inverse_points import invert_points
 from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
@@ -36,7 +39,9 @@ def improvement(pair: Pair, new: Transform, old: Transform) -> float:
     that both maps show. Neighboring points are alike, and a mismatch is local (breath, the filling
     of the bladder), so the standard error of each difference is that of a jackknife over blocks
     of the body (Kunsch 1989, doi:10.1214/aos/1176347265). The two are combined with equal weights
-    (Stouffer's method).
+    (Stouffer's method). So it is at points of either image, as many in each, and the mean of both
+    is weighted by how many both maps show: which image is fixed decides nothing, and points of a
+    small image or mask, which the other image shows, count more.
 
     Parameters
     ----------
@@ -50,18 +55,40 @@ def improvement(pair: Pair, new: Transform, old: Transform) -> float:
     float
         Positive if `new` is better. `MAX_STANDARD_ERRORS` where `old` leaves the images apart.
     """
+    back = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask)
+    ways = _at_fixed_points(pair, new, old), _at_fixed_points(back, _Backward(new), _Backward(old))
+    found, shown = np.transpose(ways)
+    return float(np.average(found, weights=shown if shown.any() else None))
+
+
+@dataclass(frozen=True, eq=False)
+class _Backward(Transform):
+    """The inverse of a map, found only at the points that are asked for."""
+
+    forward: Transform
+
+    def map_points(self, points: ArrayLike) -> FloatArray:
+        return invert_points(self.forward, np.asarray(points, dtype=np.float64))
+
+    def inverse(self) -> Transform:
+        return self.forward
+
+
+def _at_fixed_points(pair: Pair, new: Transform, old: Transform) -> tuple[float, int]:
+    """Compare two maps at points of the fixed image; return also how many both maps show."""
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, SAMPLES)
     mapped = new.map_points(sample.points), old.map_points(sample.points)
     seen = [in_field_of_view(pair.moving, pair.moving_mask, points) for points in mapped]
     both = seen[0] & seen[1]
     if both.sum() < max(FEWEST_POINTS, LEAST_IN_COMMON * max(s.sum() for s in seen)):
-        return MAX_STANDARD_ERRORS * float(np.sign(int(seen[0].sum()) - int(seen[1].sum())))
+        more = int(seen[0].sum()) - int(seen[1].sum())
+        return MAX_STANDARD_ERRORS * float(np.sign(more)), int(both.sum())
     blocks = _blocks(sample)[both]
     fixed = sample.values[both]
     moving = [values_at(pair.moving, points[both]) for points in mapped]
     by_information = _by_information(fixed, moving, blocks)
     by_edges = _by_edges(pair, (new, old), sample.points[both], blocks)
-    return float((by_information + by_edges) / np.sqrt(2))
+    return float((by_information + by_edges) / np.sqrt(2)), int(both.sum())
 
 
 def _blocks(sample: PointSample) -> NDArray[np.int64]:
