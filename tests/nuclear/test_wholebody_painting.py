@@ -9,7 +9,8 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.rigid import rigid
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.transform import IDENTITY
-from regkit_nuclear.painting.canvas import PaintedPart, displaced, paint
+from regkit_nuclear.painting.canvas import PaintedPart, displaced, field_at, paint
+from regkit_nuclear.painting.loops import inside_box
 from regkit_nuclear.painting.shapes import Coordinates, Profile, RandomField
 from regkit_nuclear.painting.solids import (
     Band,
@@ -131,6 +132,25 @@ def test_a_displacement_at_points_is_the_field_on_the_grid():
     expected = field.on(GRID)
     for axis in range(3):
         np.testing.assert_allclose(moved[axis] - places[axis], expected[axis], atol=1e-3)
+
+
+def test_a_field_at_points_is_numpys_sum_of_waves_to_the_last_bit():
+    field = RandomField.draw(np.random.default_rng(5), 3.0, (40, 90), components=3, count=5)
+    x, y, z = places = points_of(GRID)
+    expected = np.zeros((3, *GRID.shape_zyx), np.float32)
+    amplitudes = np.moveaxis(field.amplitudes, 1, 0).astype(np.float32)
+    for (kx, ky, kz), wave in zip(field.waves.astype(np.float32), amplitudes, strict=True):
+        phases = kx * x + ky * y + kz * z
+        for component, (even, odd) in zip(expected, wave, strict=True):
+            component += even * np.cos(phases) + odd * np.sin(phases)
+    assert np.array_equal(field_at(field, places), expected)
+
+
+def test_the_points_inside_a_box_are_those_between_its_sides():
+    points = np.random.default_rng(3).uniform(-10, 10, (3, 1001)).astype(np.float32)
+    lower, upper = np.float32([-4, -20, 0]), np.float32([3, 8, 20])
+    inside = ((points.T > lower) & (points.T < upper)).all(axis=1)
+    assert np.array_equal(inside_box(*points, lower, upper), np.flatnonzero(inside))
 
 
 @pytest.mark.parametrize("name", SOLIDS)

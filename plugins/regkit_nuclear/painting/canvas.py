@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.geometry.grid import Grid
+from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
+from regkit_nuclear.painting.loops import add_wave, phases_of
 from regkit_nuclear.painting.shapes import Box, Coordinates, Field, RandomField, occupancy
 from regkit_nuclear.painting.solids import Band, Solid
 
@@ -99,16 +100,18 @@ def paint(
     painting = Painting.blank(grid.shape_zyx, background)
     seen = [p for p in parts if p.label is not None or p.values.keys() & background.keys()]
     voxel_mm = float(np.prod(grid.spacing)) ** (1 / 3)
+    bounds = _bounds(seen)
     reach = LATTICE * max(grid.spacing)
     for box in _blocks(grid.shape_zyx):
         lattice = (
             np.unique([*range(edge.start, edge.stop, LATTICE), edge.stop - 1]) for edge in box
         )
-        if not _near(seen, _frames(grid, pose, warp, lattice), reach):
+        if not _near(bounds, _frames(grid, pose, warp, lattice), reach).size:
             continue
         frames = _frames(grid, pose, warp, (np.arange(edge.start, edge.stop) for edge in box))
         block = Painting.blank(frames[True].x.shape, background)
-        for part in _near(seen, frames, FARTHEST_VOXELS * voxel_mm):
+        for number in _near(bounds, frames, FARTHEST_VOXELS * voxel_mm):
+            part = seen[number]
             _paint_part(part, frames[part.unwarped], block, voxel_mm)
         painting.insert(box, block)
     return painting
@@ -125,13 +128,12 @@ def field_at(random_field: RandomField, points: Coordinates) -> Field:
     waves, amplitudes = (
         a.astype(np.float32) for a in (random_field.waves, random_field.amplitudes)
     )
-    values = np.zeros((len(amplitudes), *points.x.shape), np.float32)
-    for m, (kx, ky, kz) in enumerate(waves):
-        phase = kx * points.x + ky * points.y + kz * points.z
-        cos, sin = np.cos(phase), np.sin(phase)
-        for component, (even, odd) in zip(values, amplitudes[:, m], strict=True):
-            component += even * cos + odd * sin  # noqa: PLW2901 - a view of values
-    return values
+    x, y, z = map(np.ravel, points)
+    values = np.zeros((len(amplitudes), x.size), np.float32)
+    for number, wave in enumerate(waves):
+        phases = phases_of(x, y, z, wave)
+        add_wave(values, np.cos(phases), np.sin(phases), amplitudes[:, number])
+    return values.reshape(-1, *points.x.shape)
 
 
 def _paint_part(part: PaintedPart, points: Coordinates, onto: Painting, voxel_mm: float) -> None:
@@ -161,18 +163,24 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[Box]:
         yield z, y, x
 
 
+def _bounds(parts: Sequence[PaintedPart]) -> dict[bool, FloatArray]:
+    """Return the boxes of parts, (parts, 2, 3), in both frames; without end in the other one."""
+    boxes = np.array([part.solid.bounds for part in parts]).reshape(-1, 2, 3)
+    unwarped = np.array([part.unwarped for part in parts], dtype=bool)[:, None, None]
+    endless = np.reshape([-np.inf, np.inf], (2, 1))
+    return {frame: np.where(unwarped == frame, boxes, endless) for frame in (True, False)}
+
+
 def _near(
-    parts: Sequence[PaintedPart], frames: Mapping[bool, Coordinates], reach: float
-) -> list[PaintedPart]:
-    """Return the parts whose boxes are within a distance of the box around the points."""
-    bounds = np.array([part.solid.bounds for part in parts])
-    unwarped = np.array([part.unwarped for part in parts])[:, None]
-    first, last = (
-        np.where(unwarped, edge(frames[True], axis=1), edge(frames[False], axis=1))
-        for edge in (np.min, np.max)
-    )
-    near = (bounds[:, 0] < last + reach) & (bounds[:, 1] > first - reach)
-    return [parts[number] for number in np.flatnonzero(near.all(axis=1))]
+    bounds: Mapping[bool, FloatArray], frames: Mapping[bool, Coordinates], reach: float
+) -> NDArray[np.intp]:
+    """Return the numbers of the parts whose boxes are within a distance of that of the points."""
+    near = [
+        (boxes[:, 0] < np.max(frames[frame], axis=1) + reach)
+        & (boxes[:, 1] > np.min(frames[frame], axis=1) - reach)
+        for frame, boxes in bounds.items()
+    ]
+    return np.flatnonzero(np.all(near, axis=(0, 2)))
 
 
 def _frames(

@@ -79,11 +79,9 @@ def table_values(position: Any, first: Any, step: Any, table: Any, rises: Any, l
 @compiled_as_written
 def inside_box(x: Any, y: Any, z: Any, lower: Any, upper: Any) -> Any:
     """Return the positions of the points inside a box."""
-    found = np.empty(x.size, np.intp)
-    count = 0
+    inside = np.empty(x.size, np.uint8)
     for i in range(x.size):
-        found[count] = i
-        count += (
+        inside[i] = (
             (x[i] > lower[0])
             & (x[i] < upper[0])
             & (y[i] > lower[1])
@@ -91,4 +89,28 @@ def inside_box(x: Any, y: Any, z: Any, lower: Any, upper: Any) -> Any:
             & (z[i] > lower[2])
             & (z[i] < upper[2])
         )
+    # In a loop of its own: the one above treats several points at a time.
+    found = np.empty(x.size, np.intp)
+    count = 0
+    for i in range(x.size):
+        found[count] = i
+        count += inside[i]
     return found[:count]
+
+
+@compiled_as_written
+def phases_of(x: Any, y: Any, z: Any, wave: Any) -> Any:
+    """Return the phases of a plane wave with this wave vector."""
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = wave[0] * x[i] + wave[1] * y[i] + wave[2] * z[i]
+    return out
+
+
+@compiled_as_written
+def add_wave(values: Any, cos: Any, sin: Any, amplitudes: Any) -> None:
+    """Add a wave to values (components, N), with the amplitudes of its cosine and sine in each."""
+    for component in range(values.shape[0]):
+        even, odd = amplitudes[component, 0], amplitudes[component, 1]
+        for i in range(values.shape[1]):
+            values[component, i] += even * cos[i] + odd * sin[i]
