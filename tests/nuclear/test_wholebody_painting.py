@@ -141,15 +141,16 @@ def test_a_field_at_points_is_numpys_sum_of_waves_to_the_last_bit():
     amplitudes = np.moveaxis(field.amplitudes, 1, 0).astype(np.float32)
     for (kx, ky, kz), wave in zip(field.waves.astype(np.float32), amplitudes, strict=True):
         phases = kx * x + ky * y + kz * z
-        for component, (even, odd) in zip(expected, wave, strict=True):
-            component += even * np.cos(phases) + odd * np.sin(phases)
+        for number, (even, odd) in enumerate(wave):
+            expected[number] += even * np.cos(phases) + odd * np.sin(phases)
     assert np.array_equal(field_at(field, places), expected)
 
 
 def test_the_points_inside_a_box_are_those_between_its_sides():
     points = np.random.default_rng(3).uniform(-10, 10, (3, 1001)).astype(np.float32)
     lower, upper = np.float32([-4, -20, 0]), np.float32([3, 8, 20])
-    inside = ((points.T > lower) & (points.T < upper)).all(axis=1)
+    above, below = np.greater(points.T, lower), np.less(points.T, upper)
+    inside = (above & below).all(axis=1)
     assert np.array_equal(inside_box(*points, lower, upper), np.flatnonzero(inside))
 
 
