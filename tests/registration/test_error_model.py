@@ -11,7 +11,7 @@ RIGHT = {
     "similarity": 1.2,
     "chance_similarity": 1.02,
     "overlap": 1.0,
-    "mirror_gain": -0.06,
+    "mirror_gain_fraction": -0.3,
     "looseness_mm": 2.0,
     "climb_mm": 0.2,
     "refinement_mm": 0.3,
@@ -23,7 +23,7 @@ RIGHT = {
 # Each measure, and the worst that it can be.
 WORSE = {
     "overlap": 0.0,
-    "mirror_gain": 0.1,
+    "mirror_gain_fraction": 0.1,
     "looseness_mm": 100.0,
     "climb_mm": 50.0,
     "refinement_mm": 50.0,
@@ -85,3 +85,11 @@ def test_without_a_refinement_the_climb_stands_for_it():
     model = ErrorModel(0.0, {"refinement_mm": 1.0}, -14.0, {}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
     alone = {k: v for k, v in RIGHT.items() if k != "refinement_mm"}
     assert model.score(alone, 3.0) == model.score({**RIGHT, "refinement_mm": 0.2}, 3.0)
+
+
+def test_a_mirrored_image_is_a_doubt_of_its_own():
+    model = shipped_error_model()
+    plain, mirrored = (
+        model.estimate({**RIGHT, "mirror_gain_fraction": part}, 3.0) for part in (-0.3, 0.2)
+    )
+    assert mirrored.probability_bad > plain.probability_bad

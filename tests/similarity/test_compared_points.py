@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import entropy
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import LabelMap, Pair, Volume, rigid
+from regkit import IDENTITY, Grid, LabelMap, Pair, Volume, resample, rigid
 from regkit.similarity.compared_points import SmallerField
 from regkit.similarity.local_climb import climb
 from regkit.similarity.mutual_information import BINS, normalized_mutual_information
@@ -95,3 +95,16 @@ def test_a_climb_finds_the_top_of_a_smooth_hill():
 
     found = climb(score, np.eye(4), SmallMotions.of(body), (8.0, 1.0), 20)
     assert score(found[np.newaxis])[0] > 0.999
+
+
+def test_a_balanced_sample_is_half_body_however_much_air_there_is():
+    wide = Grid((36, 36, 36), (30.0, 30.0, 30.0), (-525.0, -525.0, -525.0))
+    fixed = Volume(resample(small_pair().fixed, wide).array, wide, "pet")
+    pair = Pair(fixed, Volume(np.zeros((72, 72, 72)), Grid((72, 72, 72), (30.0,) * 3), "ct"))
+    plain, balanced = SmallerField.of(pair), SmallerField.of(pair, balanced=True)
+    assert plain.sample.foreground.mean() < 0.1
+    body = min(0.5, 5 * plain.sample.foreground.mean())
+    assert balanced.sample.foreground.mean() == pytest.approx(body, abs=0.05)
+    assert len(balanced.sample.points) == len(plain.sample.points)
+    some = balanced.compared_by(IDENTITY).split(2000)[0]
+    assert some.sample.foreground.mean() == pytest.approx(body, abs=0.05)

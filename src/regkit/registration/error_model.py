@@ -23,7 +23,7 @@ SHIPPED_CARD = "error_model.json"
 LARGEST_MM = 200.0
 # Standard errors by which a witness may be worse than the result and count half as far away.
 WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
-LEAST_CONTRAST, MOST_CONTRAST = -0.4, 0.1
+LEAST_CONTRAST, MOST_CONTRAST, MOST_MIRRORED = -0.4, 0.0, 0.1
 UNAMBIGUOUS = 0.5  # ratio of scores of two places
 FLOOR = 0.1  # tolerances below which smaller scores mean the same
 TINY = 1e-3  # keeps divisions from zero
@@ -128,10 +128,12 @@ def doubts_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, f
     """Return what speaks against the place of an answer without saying how far off it is, >= 0."""
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
-    contrast = np.clip(measures["mirror_gain"] / similarity, LEAST_CONTRAST, MOST_CONTRAST)
+    mirrored = measures["mirror_gain_fraction"]
+    contrast = np.clip(mirrored, LEAST_CONTRAST, MOST_CONTRAST)
     uncertain = min(measures.get("witness_uncertainty_mm", 0.0), LARGEST_MM)
     return {
         "contrast": float(contrast) - LEAST_CONTRAST,
+        "mirrored": float(np.clip(mirrored, 0.0, MOST_MIRRORED)),
         "ambiguity": max(measures["witness_ambiguity"] - UNAMBIGUOUS, 0.0) / UNAMBIGUOUS,
         "outside": 1 - measures["overlap"],
         "chance": 1 / float(np.log1p(max(similarity / chance, 1.0))),

@@ -25,10 +25,11 @@ CANDIDATES = 2  # of each centre
 APART = 0.8  # largest cosine of two candidates
 # First and last steps of the climbs, mm, and their largest number.
 COARSE, FINE = ((16.0, 16.0), 2), ((8.0, 2.0), 12)
+TINY = 1e-3  # keeps divisions from zero
 
 
-def mirror_gain(points: ComparedPoints) -> float:
-    """Return how much more similar the images are with one of them mirrored.
+def mirror_gains(points: ComparedPoints) -> dict[str, float]:
+    """Measure how much more similar the images are with one of them mirrored.
 
     The result and its reflections, about planes through the centre of the body and through that of
     the other field of view, are refined by the same local climb on some of the points; the rest of
@@ -37,10 +38,13 @@ def mirror_gain(points: ComparedPoints) -> float:
 
     Returns
     -------
-    float
-        Similarity of the best reflection minus that of the best place that is none, each above 1
-        and weighted by the fraction of points that both images show; negative for images that are
-        not mirrored.
+    dict
+        ``mirror_gain``
+            Similarity of the best reflection minus that of the best place that is none, each above
+            1 and weighted by the fraction of points that both images show; negative for images
+            that are not mirrored.
+        ``mirror_gain_fraction``
+            The same as a fraction of the similarity of the best place that is none.
     """
     some, others = points.split(POINTS)
     result = _best(some, np.eye(4)[np.newaxis])
@@ -49,7 +53,8 @@ def mirror_gain(points: ComparedPoints) -> float:
     if reflected > plain:
         turned = _best(some, _candidates(some, SmallMotions.half_turns))
         plain = max(plain, others.weighted_similarities(turned[np.newaxis])[0])
-    return float(reflected - plain)
+    gain = float(reflected - plain)
+    return {"mirror_gain": gain, "mirror_gain_fraction": gain / max(float(plain), TINY)}
 
 
 def _candidates(

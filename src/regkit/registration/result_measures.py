@@ -10,7 +10,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
-from regkit.registration.mirror_check import mirror_gain
+from regkit.registration.mirror_check import mirror_gains
 from regkit.similarity.compared_points import ComparedPoints, SmallerField
 from regkit.similarity.local_climb import climb, vertices
 from regkit.similarity.point_sample import sample_points_in_mask
@@ -63,9 +63,9 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
-        ``mirror_gain``
-            Similarity of the best mirrored place minus that of the best place, both nearby; masks
-            are left out. See `regkit.registration.mirror_check`.
+        ``mirror_gain``, ``mirror_gain_fraction``
+            Gain of similarity by mirroring, half of the points of the body, masks left out; see
+            `regkit.registration.mirror_check`.
         ``mean_displacement_mm``, ``mean_displacement_from_initial_mm``
             Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
@@ -96,7 +96,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         **_measure_surroundings(here, step, transform),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
         "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
-        **_measure_without_masks(pair, here, transform),
+        **_measure_without_masks(pair, transform),
         **_measure_map(pair, transform),
     }
 
@@ -112,16 +112,17 @@ def _measure_surroundings(
     }
 
 
-def _measure_without_masks(
-    pair: Pair, here: ComparedPoints, transform: Transform
-) -> dict[str, float]:
+def _measure_without_masks(pair: Pair, transform: Transform) -> dict[str, float]:
     """Measure the whole images: what a mask leaves out shows a wrong place within it, too."""
+    unmasked = replace(pair, fixed_mask=None, moving_mask=None)
+    # Organs tell left from right, not the air around: whole-body images are mostly air.
+    balanced = SmallerField.of(unmasked, balanced=True)
+    mirrored = mirror_gains(balanced.compared_by(transform))
     if pair.fixed_mask is None and pair.moving_mask is None:
-        return {"mirror_gain": mirror_gain(here)}
-    whole = SmallerField.of(replace(pair, fixed_mask=None, moving_mask=None))
-    points = whole.compared_by(transform)
+        return mirrored
+    points = SmallerField.of(unmasked).compared_by(transform)
     offset = _peak_offset_mm(points, _step_mm(pair), _may_stretch(transform))
-    return {"mirror_gain": mirror_gain(points), "peak_offset_without_masks_mm": offset}
+    return {**mirrored, "peak_offset_without_masks_mm": offset}
 
 
 def _step_mm(pair: Pair) -> float:

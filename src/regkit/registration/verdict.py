@@ -273,7 +273,7 @@ def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
 
 def _mirror(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
     gain = m["mirror_gain"]
-    part = gain / max(m["similarity"] - 1, TINY)
+    part = m["mirror_gain_fraction"]
     unmirrored = m["determinant"] > 0  # else reported as folding
     return _issue(
         f"the moving image looks mirrored: with left and right exchanged it would be {part:.0%} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ from regkit.similarity.point_sample import (
     values_at,
 )
 
+Chosen: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.intp]
 SAMPLES = 8_000  # points of the sample; chosen by hand
+CANDIDATES = 5  # times as many points, of which those of a balanced sample are chosen; by hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +52,24 @@ class SmallerField:
     is_moving: bool
 
     @classmethod
-    def of(cls, pair: Pair) -> SmallerField:
-        """Find the smaller field of a pair, the fixed one if they are equal, and sample it."""
+    def of(cls, pair: Pair, *, balanced: bool = False) -> SmallerField:
+        """Find the smaller field of a pair, the fixed one if they are equal, and sample it.
+
+        Parameters
+        ----------
+        pair
+            The images and masks.
+        balanced
+            True for as many points of the body as of its surroundings, as far as there are some.
+        """
         fixed, moving = (pair.fixed, pair.fixed_mask), (pair.moving, pair.moving_mask)
         is_moving = _field_mm3(*moving) < _field_mm3(*fixed)
         smaller, larger = (moving, fixed) if is_moving else (fixed, moving)
-        return cls(sample_points_in_mask(*smaller, SAMPLES), *larger, is_moving)
+        if balanced:
+            sample = _balanced(sample_points_in_mask(*smaller, CANDIDATES * SAMPLES))
+        else:
+            sample = sample_points_in_mask(*smaller, SAMPLES)
+        return cls(sample, *larger, is_moving)
 
     @property
     def body(self) -> FloatArray:
@@ -163,10 +178,20 @@ class ComparedPoints:
         """The points x, y, z about the centre of the other image, in single precision, (3, N)."""
         return np.ascontiguousarray((self.mapped - self.other.grid.centre).T, np.float32)
 
-    def _at(self, where: slice | NDArray[np.bool_]) -> ComparedPoints:
-        sample = self.sample
-        part = PointSample(sample.points[where], sample.values[where], sample.foreground[where])
-        return replace(self, sample=part, mapped=self.mapped[where])
+    def _at(self, where: Chosen) -> ComparedPoints:
+        return replace(self, sample=_part(self.sample, where), mapped=self.mapped[where])
+
+
+def _balanced(sample: PointSample) -> PointSample:
+    """Return `SAMPLES` of the points, half of them of the body, in the order that they had."""
+    body, around = np.flatnonzero(sample.foreground), np.flatnonzero(~sample.foreground)
+    half = SAMPLES // 2
+    body = body[: max(half, SAMPLES - len(around))]
+    return _part(sample, np.sort(np.concatenate([body, around[: SAMPLES - len(body)]])))
+
+
+def _part(sample: PointSample, where: Chosen) -> PointSample:
+    return PointSample(sample.points[where], sample.values[where], sample.foreground[where])
 
 
 def _field_mm3(volume: Volume, mask: LabelMap | None) -> float:
