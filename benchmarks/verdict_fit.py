@@ -33,7 +33,8 @@ CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 # average ventricle is not this patient's. They are reported only.
 NOT_FITTED = ("prostates", "lv-spect", "lv-pet")
 HOPELESS_MM = 60.0
-SHRINKAGE = 0.02  # of the weights of doubts, which few answers determine
+# Of the weights of doubts, which few answers determine, and the largest of them.
+SHRINKAGE, MAX_WEIGHT = 0.05, 8.0
 ROWS, LEAST_NEIGHBORS, NEIGHBORS = 12, 40, 0.12  # of the table
 INTERVAL = (0.045, 0.955)  # a little wider than 90 %, for few answers determine its ends
 
@@ -64,7 +65,7 @@ def fitted(answers: Answers, chosen: FloatArray) -> FloatArray:
     sizes = len(DISTANCES), len(DOUBTS)
     start = np.r_[0.05, np.full(sizes[0], 0.3), -4.0, np.full(sizes[1], 0.5)]
     low = np.r_[0.0, np.zeros(sizes[0]), -14.0, np.zeros(sizes[1])]
-    high = np.r_[1.0, np.full(sizes[0], 3.0), 3.0, np.full(sizes[1], 25.0)]
+    high = np.r_[1.0, np.full(sizes[0], 3.0), 3.0, np.full(sizes[1], MAX_WEIGHT)]
 
     def misses(coefficients: FloatArray) -> FloatArray:
         miss = (scores(coefficients, answers) - answers.target) * answers.weight
