@@ -27,7 +27,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.registration import error_model
 from regkit.registration.error_model import DISTANCES, FLOOR, ErrorModel, distances_of, doubts_of
 
-DOUBTS = ("contrast", "mirrored", "ambiguity", "outside", "chance", "looseness", "uncertainty")
+DOUBTS = ("contrast", "ambiguity", "outside", "chance", "looseness", "uncertainty")
 CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 # A similarity cannot judge these: the middle of a prostate is not distinct in ultrasound, and an
 # average ventricle is not this patient's. They are reported only.
@@ -65,7 +65,7 @@ def fitted(answers: Answers, chosen: FloatArray) -> FloatArray:
     sizes = len(DISTANCES), len(DOUBTS)
     start = np.r_[0.05, np.full(sizes[0], 0.3), -4.0, np.full(sizes[1], 0.5)]
     low = np.r_[0.0, np.zeros(sizes[0]), -14.0, np.zeros(sizes[1])]
-    high = np.r_[1.0, np.full(sizes[0], 3.0), 3.0, np.full(sizes[1], MAX_WEIGHT)]
+    high = np.r_[1.0, np.full(sizes[0], MAX_WEIGHT), 3.0, np.full(sizes[1], MAX_WEIGHT)]
 
     def misses(coefficients: FloatArray) -> FloatArray:
         miss = (scores(coefficients, answers) - answers.target) * answers.weight

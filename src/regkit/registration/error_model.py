@@ -115,25 +115,29 @@ def distances_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str
     """Return the distances of an answer to other places, in tolerances.
 
     A witness that aligns the images worse than the answer counts less. Where no refinement is
-    possible, as in thin slabs, the climb stands for it.
+    possible, as in thin slabs, the climb stands for it. An image that is clearly mirrored is one
+    tolerance off, for no answer is right: its weight says how much that is.
     """
     better = np.clip(measures["witness_improvement"], -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT)
     share = 1 / (1 + np.exp(WITNESS_HALF - better))
     known = {"refinement_mm": measures["climb_mm"], **measures}
-    found = {name: min(known[name], LARGEST_MM) / tolerance_mm for name in DISTANCES}
-    return {**found, "witness_mm": float(share * found["witness_mm"])}
+    mirrored = np.clip(measures["mirror_gain_fraction"] / MOST_MIRRORED, 0.0, 1.0)
+    found = {name: min(known[name], LARGEST_MM) / tolerance_mm for name in APART}
+    return {
+        **found,
+        "witness_mm": float(share * found["witness_mm"]),
+        "mirrored": float(mirrored),
+    }
 
 
 def doubts_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, float]:
     """Return what speaks against the place of an answer without saying how far off it is, >= 0."""
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
-    mirrored = measures["mirror_gain_fraction"]
-    contrast = np.clip(mirrored, LEAST_CONTRAST, MOST_CONTRAST)
+    contrast = np.clip(measures["mirror_gain_fraction"], LEAST_CONTRAST, MOST_CONTRAST)
     uncertain = min(measures.get("witness_uncertainty_mm", 0.0), LARGEST_MM)
     return {
         "contrast": float(contrast) - LEAST_CONTRAST,
-        "mirrored": float(np.clip(mirrored, 0.0, MOST_MIRRORED)),
         "ambiguity": max(measures["witness_ambiguity"] - UNAMBIGUOUS, 0.0) / UNAMBIGUOUS,
         "outside": 1 - measures["overlap"],
         "chance": 1 / float(np.log1p(max(similarity / chance, 1.0))),
@@ -142,4 +146,5 @@ def doubts_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, f
     }
 
 
-DISTANCES = ("witness_mm", "climb_mm", "refinement_mm")
+APART = ("witness_mm", "climb_mm", "refinement_mm")
+DISTANCES = (*APART, "mirrored")
