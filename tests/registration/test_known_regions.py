@@ -63,3 +63,15 @@ def test_padding_moves_nothing(value: float, method: str) -> None:
     off = np.linalg.norm(found.transform.map_points(points) - MOTION.map_points(points), axis=1)
     assert off.max() < 5
     assert any(reason.startswith("padding:") for reason in found.verdict.reasons)
+
+
+def test_pictures_show_the_body_and_not_the_padding() -> None:
+    pair = padded(small_pair(), -1e30)
+    dark = np.where(RIM, pair.moving.array[~RIM].min(), pair.moving.array)
+    hidden = regkit.register(pair.fixed, pair.moving, "identity")
+    plain = regkit.register(pair.fixed, pair.moving.with_array(dark), "identity")
+    np.testing.assert_array_equal(hidden.shown.moving.array, dark)
+    assert hidden.pair.moving.array.min() < -1e29  # what is written stays as it was
+    drawn, wanted = (np.asarray(regkit.picture(result)) for result in (hidden, plain))
+    panels = min(len(drawn), len(wanted)) * 3 // 4  # the headings differ by a reason
+    np.testing.assert_array_equal(drawn[-panels:], wanted[-panels:])

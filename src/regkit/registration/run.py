@@ -82,6 +82,11 @@ class RegistrationResult:
         moving = self.pair.moving
         return float(moving.array.min()) if moving.modality == "ct" else 0.0
 
+    @property
+    def shown(self) -> Pair:
+        """The images as pictures show them: padding is as dark as the darkest other value."""
+        return known_pair(self.pair).pair
+
     @cached_property
     def warped(self) -> Volume:
         """The moving image on the fixed grid, and its fill value outside."""

@@ -79,7 +79,7 @@ def transform_html(transform: Transform) -> str:
 
 def result_html(result: RegistrationResult) -> str:
     """Return a registration's view: verdict, motion in words, overlays before and after."""
-    pair, verdict = result.pair, result.verdict
+    pair, verdict = result.shown, result.verdict
     display = DisplayRange.of(pair.fixed), DisplayRange.of(pair.moving)
     planes = orthogonal_planes(pair.fixed, WIDTH, TALLEST)
     rows = [

@@ -39,7 +39,7 @@ COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving 
 
 def picture(result: RegistrationResult) -> Image.Image:
     """Draw a registration with its verdict; see `comparison_picture`."""
-    pair, verdict = result.pair, result.verdict
+    pair, verdict = result.shown, result.verdict
     motion = transform_in_words(result.transform, pair.fixed.grid)
     heading = Heading(
         title=result.method,

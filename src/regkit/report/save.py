@@ -186,6 +186,6 @@ def _write_page(
     from regkit.report.picture import unregistered  # noqa: PLC0415
     from regkit.report.viewer import scene  # noqa: PLC0415
 
-    pair = result.pair
+    pair = result.shown
     viewer_scene = scene(pair.fixed, pair.moving, unregistered(pair), result.transform)
     write_page(record, drawn, path, viewer_scene)
