@@ -7,7 +7,7 @@ import pytest
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, Pair, RegistrationResult, Volume, register, resample, rigid
-from regkit.registration.evidence import better_place_in_words
+from regkit.registration.evidence import Evidence, better_place_in_words
 from regkit.registration.verdict import assess
 from regkit.report.record import Inputs, registration_record
 
@@ -104,3 +104,11 @@ def test_without_a_witness_the_verdict_is_as_before():
     verdict = assess(pair, MOTION)
     assert verdict.error is None
     assert "witness_mm" not in verdict.measures
+
+
+def test_no_direction_is_told_where_the_images_fit_as_well_as_they_can():
+    evidence = Evidence({}, None, {})
+    assert evidence.direction(small_pair(), MOTION) == ""
+    # The image has to come back from where the wrong map puts it: the body is 30 mm too low.
+    off = rigid(translation_mm=(0, 0, 30)) @ MOTION
+    assert "mm higher" in evidence.direction(small_pair(), off)

@@ -52,10 +52,15 @@ class Evidence:
         return shipped_error_model().estimate({**measures, **self.measures}, tolerance_mm(pair))
 
     def direction(self, pair: Pair, result: Transform) -> str:
-        """Return a phrase for where the moving image would fit better, as the patient sees it."""
+        """Return a phrase for where the moving image would fit better, as the patient sees it.
+
+        It is empty where that is within the tolerance, and explains nothing.
+        """
         other = self.better
         if other is None:
             other = climbed(SmallerField.of(pair), result)
+        if separation_mm(pair, other, result) < tolerance_mm(pair):
+            return ""
         return better_place_in_words(pair, result, other)
 
 
