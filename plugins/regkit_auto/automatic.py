@@ -172,9 +172,10 @@ class AutomaticRegistration:
         """Return the best of the candidates, or the initial transform."""
         candidates, failed = self._candidates(pair)
         decision = _decide(pair, candidates)
+        stopped = (f"{name} stopped: {reason}" for name, reason in failed.items())
         record = {
             "used": decision.used,
-            "why": decision.why,
+            "why": "; ".join([decision.why, *stopped]),
             "improvement_standard_errors": decision.over_start,
             "candidates": [candidate.name for candidate in candidates],
             "failed": failed,

@@ -148,6 +148,7 @@ def test_a_method_that_stops_leaves_the_others(competing):
     found = competing({"crash": True}, {})
     assert found.diagnostics["used"] == "expert+iso"
     assert found.diagnostics["failed"] == {"fast-mi": "too little overlap"}
+    assert found.diagnostics["why"].endswith("; fast-mi stopped: too little overlap")
     with pytest.raises(RegistrationError, match="fast-mi: too little overlap"):
         competing({"crash": True}, {"crash": True})
 

@@ -244,3 +244,22 @@ def test_errors_are_red_unless_colours_are_not_wanted(variable, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     result = CliRunner(env=variable).invoke(app, ["show", "nonsense"], color=True)
     assert ("\x1b[31m" in result.stderr) == (not variable)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["register", "", "ct.nii.gz"],
+        ["register", "pet.nii.gz", " "],
+        ["register", "-m", "mi", "", "ct.nii.gz"],
+        ["register", "pet.nii.gz", "ct.nii.gz", "--fixed-mask", ""],
+        ["resample", "", "--onto", "pet.nii.gz"],
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "the name of a file is empty" in result.stderr
+    result = CliRunner().invoke(app, ["register", "a", "b", "--fixed-modality", ""])
+    assert "is empty" not in result.stderr

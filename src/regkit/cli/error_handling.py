@@ -18,6 +18,7 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_VERDICT_FAIL = 3
 OUTPUT_OPTIONS = ("-o", "--output")
+MASK_OPTIONS = ("--fixed-mask", "--moving-mask")
 
 
 class ErrorHandlingGroup(TyperGroup):
@@ -28,7 +29,7 @@ class ErrorHandlingGroup(TyperGroup):
     ) -> Any:
         """Parse the command line."""
         with _reported_errors():
-            _check_output(args)
+            _check_names(args)
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
@@ -37,9 +38,14 @@ class ErrorHandlingGroup(TyperGroup):
             return super().invoke(ctx)
 
 
-def _check_output(arguments: list[str]) -> None:
-    """Raise an error for an empty output name, which would mean the current folder."""
-    for option, name in pairwise([*arguments, "-"]):
+def _check_names(arguments: list[str]) -> None:
+    """Raise an error for an empty name of a file, which would mean the current folder."""
+    for option, name in pairwise(["", *arguments, "-"]):
+        if not name.strip() and (not option.startswith("-") or option in MASK_OPTIONS):
+            raise typer.BadParameter(
+                "the name of a file is empty; is a variable of your script empty? For the "
+                "current folder write '.'"
+            )
         if (option in OUTPUT_OPTIONS and not name.strip()) or option == "--output=":
             raise typer.BadParameter(
                 "the output has no name; is a variable of your script empty? For the current "
