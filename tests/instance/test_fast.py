@@ -148,7 +148,7 @@ def test_noise_of_few_points_is_not_taken_for_a_loose_position(monkeypatch) -> N
 
     class Bowl:
         def __init__(self, samples: int) -> None:
-            self.bend = -1.0 if samples == 8000 else 1.0
+            self.bend = -2.0 if samples == 8000 else 1.0
 
         def values_and_gradients(self, maps):
             return np.zeros(len(maps)), self.bend * (maps - np.eye(3, 4))
