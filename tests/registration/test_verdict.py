@@ -237,6 +237,34 @@ def test_the_looseness_is_given_as_a_lower_limit_where_it_was_capped(
     assert words in reason
 
 
+@pytest.mark.parametrize(("improvement", "status"), [(2.0, "OK"), (-2.0, "CHECK"), (-9.0, "FAIL")])
+def test_a_loss_of_similarity_counts_where_it_is_beyond_noise(monkeypatch, improvement, status):
+    lost = {
+        **assess(small_pair(), MOTION).measures,
+        "mean_displacement_from_initial_mm": 20.0,
+        "gain_over_start": -0.1,
+        "improvement_over_start": improvement,
+    }
+    monkeypatch.setattr("regkit.registration.verdict.measure_result", lambda *_: lost)
+    assert assess(small_pair(), MOTION).status == status
+
+
+def test_a_result_that_is_worse_than_the_start_is_told_by_standard_errors():
+    away = rigid((0, 0, 25), (30, 0, 0)) @ MOTION
+    verdict = assess(small_pair(initial=MOTION), away)
+    assert verdict.measures["improvement_over_start"] < -3
+    assert verdict.status == "FAIL"
+    assert "improvement_over_start" not in assess(small_pair(), MOTION).measures
+
+
+def test_unrelated_images_are_not_told_to_be_mirrored():
+    rng = np.random.default_rng(1)
+    noise = [Volume(rng.random(SMALL.shape_zyx), SMALL) for _ in range(2)]
+    verdict = assess(Pair(*noise), IDENTITY)
+    assert verdict.status == "FAIL"
+    assert not any("mirrored" in reason for reason in verdict.reasons)
+
+
 def test_every_reason_has_a_number_and_says_what_to_do():
     shrunk = AffineTransform.about(np.diag([0.5, 1.5, 1.4]), (90.0, 0, 0), (0, 0, 0))
     pair = small_pair(initial=MOTION)

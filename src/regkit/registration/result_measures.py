@@ -12,6 +12,7 @@ from regkit.geometry.transform import IDENTITY, AffineTransform, Transform, line
 from regkit.registrar import Pair
 from regkit.registration.mirror_check import mirror_gains
 from regkit.similarity.compared_points import ComparedPoints, SmallerField
+from regkit.similarity.improvement import improvement
 from regkit.similarity.local_climb import climb, vertices
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.similarity.small_motions import SmallMotions
@@ -70,6 +71,12 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
             Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
 
+        Where the similarity is less than that of the initial transform:
+
+        ``improvement_over_start``
+            Improvement over the initial transform, standard errors; see
+            `regkit.similarity.improvement`.
+
         Where there is a mask:
 
         ``peak_offset_without_masks_mm``
@@ -87,10 +94,16 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
     field, step = SmallerField.of(pair), _step_mm(pair)
     here = field.compared_by(transform)
     similarity = here.similarity()
+    gain = similarity - field.compared_by(pair.start).similarity()
     return {
         "overlap": here.overlap(),
         "similarity": similarity,
-        "gain_over_start": similarity - field.compared_by(pair.start).similarity(),
+        "gain_over_start": gain,
+        **(
+            {"improvement_over_start": improvement(pair, transform, pair.start)}
+            if gain < 0
+            else {}
+        ),
         "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
         "chance_similarity": here.shuffled().similarity(),
         **_measure_surroundings(here, step, transform),

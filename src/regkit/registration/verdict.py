@@ -36,6 +36,9 @@ OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 VOLUME_CHECK, VOLUME_FAIL = 1.5, 3.0
 STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
+# Improvement over the start, in standard errors, above which a loss of similarity is noise, and
+# below which it is not.
+LOSS_IS_NOISE, LOSS_IS_SURE = 0.0, -3.0
 PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
 # The rest of a body may have moved by more than what is in the mask: twice as far.
 UNMASKED_OFFSET_CHECK_MM, UNMASKED_OFFSET_CHECK_VOXELS = 6.0, 1.5
@@ -215,14 +218,18 @@ def _overlap(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
     )
 
 
+def _is_at_chance(m: Measures) -> bool:
+    """Return True if the images are hardly more similar than unrelated ones."""
+    return (m["similarity"] - 1) / max(m["chance_similarity"] - 1, TINY) < CHANCE_FACTOR
+
+
 def _chance(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
-    ratio = (m["similarity"] - 1) / max(m["chance_similarity"] - 1, TINY)
     return _issue(
         f"the aligned images are hardly more similar (NMI {m['similarity']:.3f}) than unrelated "
         f"ones ({m['chance_similarity']:.3f}); check that they show the same region of one "
         "patient, or try another method",
         check=False,
-        fail=ratio < CHANCE_FACTOR,
+        fail=_is_at_chance(m),
     )
 
 
@@ -230,11 +237,12 @@ def _similarity_loss(m: Measures, voxel_mm: float) -> Issue | None:
     loss = -m["gain_over_start"] / max(m["similarity"] - m["gain_over_start"] - 1, TINY)
     # The similarity of a motion within a voxel depends on interpolation.
     moved = m["mean_displacement_from_initial_mm"] > voxel_mm
+    improvement = m.get("improvement_over_start", LOSS_IS_NOISE)
     return _issue(
         f"the images are less similar than at the initial transform (NMI "
         f"{m['gain_over_start']:+.4f}); keep the initial transform, or try another method",
-        check=moved and loss > LOSS_CHECK,
-        fail=moved and loss > LOSS_FAIL,
+        check=moved and loss > LOSS_CHECK and improvement < LOSS_IS_NOISE,
+        fail=moved and loss > LOSS_FAIL and improvement < LOSS_IS_SURE,
     )
 
 
@@ -274,12 +282,13 @@ def _looseness(m: Measures, voxel_mm: float) -> Issue | None:
 def _mirror(m: Measures, voxel_mm: float) -> Issue | None:  # noqa: ARG001
     gain = m["mirror_gain"]
     part = m["mirror_gain_fraction"]
-    unmirrored = m["determinant"] > 0  # else reported as folding
+    # Else reported as folding, or as unrelated: noise has no left and right.
+    told = m["determinant"] > 0 and not _is_at_chance(m)
     return _issue(
         f"the moving image looks mirrored: with left and right exchanged it would be {part:.0%} "
         "more similar; check the orientation in both headers and the order of the voxels",
-        check=unmirrored and gain > MIRROR_CHECK_GAIN and part > MIRROR_CHECK,
-        fail=unmirrored and gain > MIRROR_FAIL_GAIN and part > MIRROR_FAIL,
+        check=told and gain > MIRROR_CHECK_GAIN and part > MIRROR_CHECK,
+        fail=told and gain > MIRROR_FAIL_GAIN and part > MIRROR_FAIL,
     )
 
 
