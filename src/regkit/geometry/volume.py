@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -73,6 +74,11 @@ class Volume:
             raise GeometryError(f"a volume needs numbers, got an array of {array.dtype}")
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found later
             return np.ascontiguousarray(array, dtype=np.float32)
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """The smallest and the largest intensity; NaN if there is any."""
+        return float(self.array.min()), float(self.array.max())
 
     def __repr__(self) -> str:
         modality = f"{self.modality}, " if self.modality else ""

@@ -55,5 +55,5 @@ def _known_type(moving: Volume, outside: float, into: Format) -> str:
     if not kind:
         return FLOAT
     # Interpolated values are between those of the image.
-    fits = kind in into.dtypes and holds(kind, moving.array) and holds(kind, np.array(outside))
-    return kind if fits else ""
+    fits = holds(kind, np.array((*moving.extremes, outside)))
+    return kind if kind in into.dtypes and fits else ""

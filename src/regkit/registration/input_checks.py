@@ -45,7 +45,7 @@ def check_images(pair: Pair) -> None:
 
 
 def _check_intensities(role: str, volume: Volume) -> None:
-    low, high = float(volume.array.min()), float(volume.array.max())
+    low, high = volume.extremes
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(volume.array)).sum())
         raise RegistrationError(

@@ -80,7 +80,7 @@ class RegistrationResult:
     def fill_value(self) -> float:
         """Value outside the field of view of the moving image: 0, or the darkest of a CT."""
         moving = self.pair.moving
-        return float(moving.array.min()) if moving.modality == "ct" else 0.0
+        return moving.extremes[0] if moving.modality == "ct" else 0.0
 
     @property
     def shown(self) -> Pair:
