@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.interpolation import interpolate_mapped, nearest, trilinear
+from regkit.geometry.interpolation import interpolate_mapped, nearest
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.otsu import otsu_threshold
 
@@ -112,7 +112,8 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
     outside = ~volume.grid.contains(points)
     if isinstance(volume, LabelMap):
         return np.where(outside, 0.0, nearest(volume.array, index))
-    return np.where(outside, np.nan, trilinear(volume.array, index))
+    values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T)[0]
+    return np.where(outside, np.nan, values.astype(float))
 
 
 def in_field_of_view(
