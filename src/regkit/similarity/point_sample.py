@@ -112,7 +112,7 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
     outside = ~volume.grid.contains(points)
     if isinstance(volume, LabelMap):
         return np.where(outside, 0.0, nearest(volume.array, index))
-    values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T)[0]
+    values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T.astype(np.float32))[0]
     return np.where(outside, np.nan, values.astype(float))
 
 
