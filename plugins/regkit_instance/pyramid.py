@@ -138,6 +138,8 @@ def _downsampled(
 
 def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:
     """Return the image with NaN outside a mask, slice by slice to save memory."""
+    if mask.grid.matches(volume.grid):
+        return np.where(mask.array != 0, volume.array, np.float32(np.nan))
     array = volume.array.astype(np.float32)
     rows = np.stack(np.meshgrid(*map(np.arange, array.shape[1:]), indexing="ij"), axis=-1)
     for z in range(len(array)):
