@@ -122,7 +122,7 @@ def attenuated_sums(
 
 @compiled
 def filled_rows(rows: Any) -> Any:
-    """Tell which rows have any number but 0."""
+    """Rows that have any number but 0."""
     filled = np.empty(len(rows), np.bool_)
     for n in range(len(rows)):
         total = 0.0
