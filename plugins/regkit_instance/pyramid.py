@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.resampling import resample
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.intensity import (
     CT_WINDOW_HU,
     intensity_curve,
 )
-from regkit.similarity.point_sample import PointSample, values_at
+from regkit.similarity.point_sample import PointSample
 from regkit_instance.numba_backend.downsample import downsample
 from regkit_instance.threads import share
 
@@ -28,6 +29,8 @@ FINER = 0.75
 COARSEST_VOXELS = 12
 # HU and values from 0 to 1: half of the scale for the 300 HU of soft tissue. Chosen by hand.
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
+
+EVERYWHERE = np.empty((0, 0, 0), np.uint8)  # of what is known without a mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,17 +103,17 @@ def pyramid(
     threads
         Number of threads.
     """
-    array = volume.array if mask is None else _masked(volume, mask)
     levels: list[Level] = []
-    grid = volume.grid
+    array, grid = volume.array, volume.grid
+    known = EVERYWHERE if mask is None else _marked(mask, grid)
     for spacing in reversed(spacings):
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
         ]
-        level = _downsampled(array, grid, factors, curve, threads)
+        level = _downsampled(array, known, grid, factors, curve, threads=threads)
         levels.append(level)
         array, grid = level.array, level.grid
-        curve = np.empty((2, 0))
+        curve, known = np.empty((2, 0)), EVERYWHERE
     return tuple(reversed(levels))
 
 
@@ -119,7 +122,13 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
 
 
 def _downsampled(
-    array: NDArray[Any], grid: Grid, factors: list[int], curve: FloatArray, threads: int
+    array: NDArray[np.float32],
+    known: NDArray[np.uint8],
+    grid: Grid,
+    factors: list[int],
+    curve: FloatArray,
+    *,
+    threads: int,
 ) -> Level:
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
@@ -128,29 +137,24 @@ def _downsampled(
     sx, sy, sz = (f * s for f, s in zip(reversed(factors), grid.spacing, strict=True))
     out = np.empty((nz, ny, nx), np.float32)
     image, every, start = _read_only(array), np.array(factors), np.array(first)
+    marked = _read_only(known)
 
     def average_slices(begin: int, end: int) -> None:
-        downsample(image, every, start, curve, np.array((begin, end)), out)
+        downsample(image, marked, every, start, curve, np.array((begin, end)), out)
 
     share(average_slices, nz, threads)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))
 
 
-def _masked(volume: Volume, mask: LabelMap) -> NDArray[np.float32]:
-    """Return the image with NaN outside a mask, slice by slice to save memory."""
-    if mask.grid.matches(volume.grid):
-        return np.where(mask.array != 0, volume.array, np.float32(np.nan))
-    array = volume.array.astype(np.float32)
-    rows = np.stack(np.meshgrid(*map(np.arange, array.shape[1:]), indexing="ij"), axis=-1)
-    for z in range(len(array)):
-        index = np.concatenate([np.full((*rows.shape[:2], 1), z), rows], axis=-1)
-        outside = values_at(mask, volume.grid.to_physical(index).reshape(-1, 3)) == 0
-        array[z][outside.reshape(array.shape[1:])] = np.nan
-    return array
+def _marked(mask: LabelMap, grid: Grid) -> NDArray[np.uint8]:
+    """Return where a mask marks the voxels of a grid."""
+    if mask.array.dtype != np.uint8:
+        mask = mask.with_array(mask.array != 0)
+    return (mask if mask.grid.matches(grid) else resample(mask, grid)).array
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return an array as files give theirs: loops are compiled for one kind only."""
-    view = np.ascontiguousarray(array, np.float32).view()
+    view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

@@ -67,6 +67,20 @@ def test_what_a_mask_leaves_out_is_unknown_and_not_averaged() -> None:
     assert level.array[:, :, :8] == pytest.approx(np.full((16, 16, 8), 0.25))
 
 
+def test_a_mask_on_a_finer_grid_marks_the_same_voxels() -> None:
+    grid, fine = Grid((12, 14, 16), (2.0,) * 3), Grid((36, 42, 48), (2 / 3,) * 3, (-2 / 3,) * 3)
+    image = Volume(RNG.random(grid.shape_zyx), grid)
+    marks = RNG.random(grid.shape_zyx) < 0.5
+    finer = np.kron(marks, np.ones((3, 3, 3))) * 5
+    one, other = (
+        pyramid(image, STRAIGHT, (4.0, 2.0), mask)
+        for mask in (LabelMap(marks, grid), LabelMap(finer, fine))
+    )
+    for level, same in zip(one, other, strict=True):
+        np.testing.assert_array_equal(level.array, same.array)
+    np.testing.assert_array_equal(one[1].array, np.where(marks, image.array, np.nan))
+
+
 def test_threads_share_slices_without_a_difference() -> None:
     array = RNG.random((25, 37, 50))
     array[RNG.random(array.shape) < 0.1] = np.nan

@@ -7,7 +7,7 @@ import pytest
 
 import regkit
 from phantoms import MOTION, SMALL, small_pair
-from regkit import LabelMap, Pair
+from regkit import Grid, LabelMap, Pair
 from regkit.registration.known_regions import known_pair
 
 RIM = np.ones(SMALL.shape_zyx, dtype=bool)
@@ -51,6 +51,20 @@ def test_a_mask_keeps_what_is_known() -> None:
     known = known_pair(pair).pair.moving_mask
     assert known is not None
     np.testing.assert_array_equal(known.array, np.where(RIM, 0, mask))
+
+
+def test_a_mask_on_another_grid_keeps_what_is_known() -> None:
+    (nz, ny, nx), spacing, (x, y, z) = SMALL.shape_zyx, SMALL.spacing, SMALL.origin
+    # The last half of the image along x, and as much beyond it, where no padding is known.
+    beyond = Grid((nz, ny, nx), spacing, (x + nx // 2 * spacing[0], y, z), SMALL.direction)
+    mask = LabelMap(np.full(SMALL.shape_zyx, 7, np.int16), beyond)
+    pair = dataclasses.replace(padded(small_pair(), -32768), moving_mask=mask)
+    known = known_pair(pair).pair.moving_mask
+    assert known is not None
+    expected = np.full(SMALL.shape_zyx, 7)
+    expected[:, :, : nx - nx // 2][RIM[:, :, nx // 2 :]] = 0
+    np.testing.assert_array_equal(known.array, expected)
+    assert known.array.dtype == np.int16
 
 
 @pytest.mark.registration

@@ -13,13 +13,17 @@ ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 
 
 @compiled
-def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out: Any) -> None:
+def downsample(
+    array: Any, known: Any, factors: Any, first: Any, curve: Any, part: Any, out: Any
+) -> None:
     """Average blocks of voxels, their intensities first mapped to 0..1 by a curve.
 
     Parameters
     ----------
     array
         Intensities, shape (z, y, x), float32; NaN is unknown and left out of the average.
+    known
+        Mask, shape (z, y, x), uint8; where it is 0, voxels are unknown. Without voxels, all count.
     factors
         Voxels per block along z, y, x.
     first
@@ -39,21 +43,37 @@ def downsample(array: Any, factors: Any, first: Any, curve: Any, part: Any, out:
     for z in range(part[0], part[1]):
         if factors[0] * factors[1] * factors[2] == 1:
             through_curve(array[z].reshape(sums.size), curve, out[z].reshape(sums.size))
+            forget(flat_slice(known, z), out[z].reshape(sums.size))
             continue
         sums[:] = ZERO
         unknown[:] = ZERO
         for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
-            add_mapped(array[k].reshape(sums.size), curve, flat_sums, flat_unknown)
+            image = array[k].reshape(sums.size)
+            add_mapped(image, flat_slice(known, k), curve, flat_sums, flat_unknown)
         average_rows(sums, unknown, factors, first, out[z])
 
 
 @compiled
-def add_mapped(array: Any, curve: Any, sums: Any, unknown: Any) -> None:
+def flat_slice(known: Any, k: int) -> Any:
+    """Return a slice of a mask as one row; none of one without voxels."""
+    return known[k].reshape(known.shape[1] * known.shape[2]) if known.size else known.reshape(0)
+
+
+@compiled
+def forget(known: Any, mapped: Any) -> None:
+    """Set values to NaN outside of a mask; one without voxels leaves all as they are."""
+    for i in range(known.shape[0]):
+        mapped[i] = NAN if known[i] == 0 else mapped[i]
+
+
+@compiled
+def add_mapped(array: Any, known: Any, curve: Any, sums: Any, unknown: Any) -> None:
     """Add intensities mapped to 0..1, and 1 for unknown ones to their number."""
     mapped = np.empty(CHUNK, np.float32)
     for begin in range(0, array.shape[0], CHUNK):
         chunk = slice(begin, min(begin + CHUNK, array.shape[0]))
         map_chunk(array[chunk], curve, mapped)
+        forget(known[chunk], mapped)
         add_known(mapped, sums[chunk], unknown[chunk])
 
 

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from regkit.geometry.resampling import resample
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
 from regkit.similarity.padding import padding
@@ -93,9 +94,6 @@ def _without_padding(volume: Volume) -> _WithoutPadding | None:
 
 def _marked(mask: LabelMap, known: LabelMap) -> LabelMap:
     """Return a mask without the voxels of an image that are unknown."""
-    kept, marked = mask.array.copy(), np.argwhere(mask.array)
-    index = np.rint(known.grid.to_index(mask.grid.to_physical(marked))).astype(np.intp)
-    inside = ((index >= 0) & (index < known.array.shape)).all(axis=1)
-    hidden = marked[inside][known.array[tuple(index[inside].T)] == 0]
-    kept[tuple(hidden.T)] = 0
-    return mask.with_array(kept)
+    if not known.grid.matches(mask.grid):
+        known = resample(known, mask.grid, outside=1)
+    return mask.with_array(mask.array * (known.array != 0))

@@ -55,10 +55,10 @@ def padding(volume: Volume) -> NDArray[np.bool_] | None:
         return None
     from regkit.similarity.padding_loops import mark_runs  # noqa: PLC0415 - it loads numba
 
-    found = np.zeros(volume.array.shape, np.bool_)
-    for axis in range(found.ndim):
-        lines, marked = (np.moveaxis(image, axis, -1) for image in (volume.array, found))
-        mark_runs(lines, np.asarray(values, np.float32), marked)
+    array, found = volume.array, np.zeros(volume.array.shape, np.bool_)
+    nz, ny, nx = array.shape
+    for shape in ((1, nz, ny * nx), (nz, ny, nx), (nz * ny, nx, 1)):  # lines along z, y, x
+        mark_runs(array.reshape(shape), np.asarray(values, np.float32), found.reshape(shape))
     return found
 
 

@@ -11,30 +11,41 @@ from regkit.compiled import compiled_as_written
 
 @compiled_as_written
 def mark_runs(array: Any, values: Any, found: Any) -> None:
-    """Mark runs of some values from both ends of every line along the last axis.
+    """Mark runs of some values from both ends of every line along the middle axis.
 
     Parameters
     ----------
     array
-        Intensities, shape (A, B, N), in any order in memory.
+        Intensities, shape (A, N, B).
     values
         The values, shape (K,).
     found
-        Set to True in the runs, shape (A, B, N).
+        Set to True in the runs, shape (A, N, B).
     """
-    last = array.shape[2] - 1
+    is_open = np.empty(array.shape[2], np.bool_)
     for a in range(array.shape[0]):
-        for b in range(array.shape[1]):
-            n = 0
-            while n <= last and (array[a, b, n] == values).any():
-                found[a, b, n] = True
-                n += 1
-            if n > last:
-                continue
-            n = last
-            while (array[a, b, n] == values).any():
-                found[a, b, n] = True
-                n -= 1
+        is_open[:] = True
+        n = 0
+        while n < array.shape[1] and extend_runs(array[a, n], values, is_open, found[a, n]):
+            n += 1
+        # What is still open is a run from end to end.
+        is_open[:] = ~is_open
+        n = array.shape[1] - 1
+        while n >= 0 and extend_runs(array[a, n], values, is_open, found[a, n]):
+            n -= 1
+
+
+@compiled_as_written
+def extend_runs(row: Any, values: Any, is_open: Any, found: Any) -> bool:
+    """Mark the next voxels of the open runs, close those that end; return whether any is left."""
+    is_any = False
+    for b in range(row.shape[0]):
+        if is_open[b]:
+            is_open[b] = False
+            for k in range(values.shape[0]):
+                if row[b] == values[k]:
+                    is_open[b] = found[b] = is_any = True
+    return is_any
 
 
 @compiled_as_written
