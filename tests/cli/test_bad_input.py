@@ -126,7 +126,10 @@ def test_a_missing_file(run, pair_files, tmp_path):
         (("--init", "."), "no such file, and no initializer or method of this name"),
         (("--fixed-modality", "xray"), "unknown modality 'xray'"),
         (("--fixed-mask", "none.nii.gz"), r"none\.nii\.gz"),
-        (("--device", "cuda"), "mi runs on the CPU only, not on 'cuda'; .* GPU: .*iso"),
+        (
+            ("-m", "mi", "--device", "cuda"),
+            "mi runs on the CPU only, not on 'cuda'; .* GPU: .*iso",
+        ),
         (("--device", "gpu"), "device takes auto, cpu, cuda or cuda:N, got 'gpu'"),
         (("--output", "~nobody-at-all/x"), "no home folder of that user is known"),
     ],

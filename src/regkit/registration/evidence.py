@@ -22,7 +22,7 @@ from regkit.registration.witness import (
 )
 from regkit.similarity.compared_points import SmallerField
 
-# Standard errors by which a witness must align the images better to say where they fit better.
+# Standard errors of a clear improvement, as `auto` asks for.
 CLEARLY_BETTER = 3.0
 NOTABLE_TURN_DEG = 2.0  # chosen by hand, as is the number above
 

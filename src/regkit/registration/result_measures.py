@@ -70,17 +70,10 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``mean_displacement_mm``, ``mean_displacement_from_initial_mm``
             Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
-
-        Where the similarity is less than that of the initial transform:
-
         ``improvement_over_start``
-            Improvement over the initial transform, standard errors; see
-            `regkit.similarity.improvement`.
-
-        Where there is a mask:
-
+            Only where that similarity is higher: see `regkit.similarity.improvement`.
         ``peak_offset_without_masks_mm``
-            The same distance when the whole images are compared.
+            Only with a mask: the same distance when the whole images are compared.
 
         Of the whole map:
 
@@ -93,25 +86,32 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
     """
     field, step = SmallerField.of(pair), _step_mm(pair)
     here = field.compared_by(transform)
-    similarity = here.similarity()
-    gain = similarity - field.compared_by(pair.start).similarity()
     return {
-        "overlap": here.overlap(),
-        "similarity": similarity,
-        "gain_over_start": gain,
-        **(
-            {"improvement_over_start": improvement(pair, transform, pair.start)}
-            if gain < 0
-            else {}
-        ),
-        "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
-        "chance_similarity": here.shuffled().similarity(),
+        **_measure_similarity(pair, transform, field, here),
         **_measure_surroundings(here, step, transform),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
         "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
         **_measure_without_masks(pair, transform),
         **_measure_map(pair, transform),
     }
+
+
+def _measure_similarity(
+    pair: Pair, transform: Transform, field: SmallerField, here: ComparedPoints
+) -> dict[str, float]:
+    """Measure the similarity, and what it is worth."""
+    similarity = here.similarity()
+    gain = similarity - field.compared_by(pair.start).similarity()
+    found = {
+        "overlap": here.overlap(),
+        "similarity": similarity,
+        "gain_over_start": gain,
+        "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
+        "chance_similarity": here.shuffled().similarity(),
+    }
+    if gain < 0:
+        found["improvement_over_start"] = improvement(pair, transform, pair.start)
+    return found
 
 
 def _measure_surroundings(

@@ -11,7 +11,7 @@ import numpy as np
 from regkit.geometry.transform import Transform
 from regkit.registrar import Pair
 from regkit.registration.error_model import ErrorEstimate
-from regkit.registration.evidence import Evidence
+from regkit.registration.evidence import CLEARLY_BETTER, Evidence
 from regkit.registration.modalities import unknown_modality_reasons
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
@@ -36,9 +36,6 @@ OVERLAP_CHECK, OVERLAP_FAIL = 0.6, 0.25
 VOLUME_CHECK, VOLUME_FAIL = 1.5, 3.0
 STRETCH_CHECK, STRETCH_FAIL = 1.4, 2.0
 LOSS_CHECK, LOSS_FAIL = 0.001, 0.02
-# Improvement over the start, in standard errors, above which a loss of similarity is noise, and
-# below which it is not.
-LOSS_IS_NOISE, LOSS_IS_SURE = 0.0, -3.0
 PEAK_OFFSET_CHECK_MM, PEAK_OFFSET_CHECK_VOXELS = 3.0, 0.75
 # The rest of a body may have moved by more than what is in the mask: twice as far.
 UNMASKED_OFFSET_CHECK_MM, UNMASKED_OFFSET_CHECK_VOXELS = 6.0, 1.5
@@ -237,12 +234,12 @@ def _similarity_loss(m: Measures, voxel_mm: float) -> Issue | None:
     loss = -m["gain_over_start"] / max(m["similarity"] - m["gain_over_start"] - 1, TINY)
     # The similarity of a motion within a voxel depends on interpolation.
     moved = m["mean_displacement_from_initial_mm"] > voxel_mm
-    improvement = m.get("improvement_over_start", LOSS_IS_NOISE)
+    worse = m.get("improvement_over_start", 0.0) < CLEARLY_BETTER
     return _issue(
         f"the images are less similar than at the initial transform (NMI "
         f"{m['gain_over_start']:+.4f}); keep the initial transform, or try another method",
-        check=moved and loss > LOSS_CHECK and improvement < LOSS_IS_NOISE,
-        fail=moved and loss > LOSS_FAIL and improvement < LOSS_IS_SURE,
+        check=moved and worse and loss > LOSS_CHECK,
+        fail=moved and worse and loss > LOSS_FAIL,
     )
 
 
