@@ -104,15 +104,15 @@ def pyramid(
         Number of threads.
     """
     levels: list[Level] = []
-    array, grid = volume.array, volume.grid
+    image, grid = volume, volume.grid
     known = EVERYWHERE if mask is None else _marked(mask, grid)
     for spacing in reversed(spacings):
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
         ]
-        level = _downsampled(array, known, grid, factors, curve, threads=threads)
+        level = _downsampled(image, known, factors, curve, threads)
         levels.append(level)
-        array, grid = level.array, level.grid
+        image, grid = Volume(level.array, level.grid), level.grid
         curve, known = np.empty((2, 0)), EVERYWHERE
     return tuple(reversed(levels))
 
@@ -122,25 +122,22 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
 
 
 def _downsampled(
-    array: NDArray[np.float32],
-    known: NDArray[np.uint8],
-    grid: Grid,
-    factors: list[int],
-    curve: FloatArray,
-    *,
-    threads: int,
+    volume: Volume, known: NDArray[np.uint8], factors: list[int], curve: FloatArray, threads: int
 ) -> Level:
+    grid = volume.grid
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
     first = [(n - m * f) // 2 for n, m, f in zip(grid.shape_zyx, shape, factors, strict=True)]
     x, y, z = grid.to_physical(np.add(first, np.subtract(factors, 1) / 2)).tolist()
     nz, ny, nx = shape
     sx, sy, sz = (f * s for f, s in zip(reversed(factors), grid.spacing, strict=True))
     out = np.empty((nz, ny, nx), np.float32)
-    image, every, start = _read_only(array), np.array(factors), np.array(first)
-    marked = _read_only(known)
+    every, start = np.array(factors), np.array(first)
 
     def average_slices(begin: int, end: int) -> None:
-        downsample(image, marked, every, start, curve, np.array((begin, end)), out)
+        for z in range(begin, end):
+            part = (slice(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]),)
+            image, marked = _read_only(volume.part(part)), _read_only(known[part])
+            downsample(image, marked, every, start, curve, out[z])
 
     share(average_slices, nz, threads)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))

@@ -13,44 +13,38 @@ ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 
 
 @compiled
-def downsample(
-    array: Any, known: Any, factors: Any, first: Any, curve: Any, part: Any, out: Any
-) -> None:
-    """Average blocks of voxels, their intensities first mapped to 0..1 by a curve.
+def downsample(array: Any, known: Any, factors: Any, first: Any, curve: Any, out: Any) -> None:
+    """Average a slice of blocks of voxels, their intensities first mapped to 0..1 by a curve.
 
     Parameters
     ----------
     array
-        Intensities, shape (z, y, x), float32; NaN is unknown and left out of the average.
+        Intensities of the slice, one block along z, shape (z, y, x), float32; NaN is unknown and
+        left out of the average.
     known
         Mask, shape (z, y, x), uint8; where it is 0, voxels are unknown. Without voxels, all count.
     factors
         Voxels per block along z, y, x.
     first
-        Index of the first voxel of the first block.
+        Index z, y, x of the first voxel of the first block; that along z is left out of account.
     curve
         Knots of a piecewise linear curve, shape (2, K): rising intensities and their values from
         0 to 1; clipped beyond. Without knots, intensities are such values already.
-    part
-        First slice of the averages to fill in, and the one after the last.
     out
-        Filled with the averages, shape (z, y, x), float32.
+        Filled with the averages, shape (y, x), float32.
     """
     rows, columns = array.shape[1], array.shape[2]
-    sums = np.empty((rows, columns), np.float32)
-    unknown = np.empty((rows, columns), np.float32)
+    if factors[0] * factors[1] * factors[2] == 1:
+        through_curve(array[0].reshape(rows * columns), curve, out.reshape(out.size))
+        forget(flat_slice(known, 0), out.reshape(out.size))
+        return
+    sums = np.zeros((rows, columns), np.float32)
+    unknown = np.zeros((rows, columns), np.float32)
     flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
-    for z in range(part[0], part[1]):
-        if factors[0] * factors[1] * factors[2] == 1:
-            through_curve(array[z].reshape(sums.size), curve, out[z].reshape(sums.size))
-            forget(flat_slice(known, z), out[z].reshape(sums.size))
-            continue
-        sums[:] = ZERO
-        unknown[:] = ZERO
-        for k in range(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]):
-            image = array[k].reshape(sums.size)
-            add_mapped(image, flat_slice(known, k), curve, flat_sums, flat_unknown)
-        average_rows(sums, unknown, factors, first, out[z])
+    for k in range(array.shape[0]):
+        image = array[k].reshape(sums.size)
+        add_mapped(image, flat_slice(known, k), curve, flat_sums, flat_unknown)
+    average_rows(sums, unknown, factors, first, out)
 
 
 @compiled

@@ -75,6 +75,23 @@ def interpolate_mapped(
     return values
 
 
+def interpolate_filled(
+    volume: NDArray[np.float32],
+    known: NDArray[np.uint8],
+    value: float,
+    maps: FloatArray,
+    points: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Interpolate as `interpolate_mapped` does a volume with a value outside of a mask of it."""
+    from regkit.geometry.filled_loops import interpolate  # noqa: PLC0415 - loads numba
+
+    values = np.empty((len(maps), points.shape[1]), np.float32)
+    marked = _read_only(np.ascontiguousarray(known, np.uint8))
+    fill = np.float32(value)
+    interpolate(_single(volume), marked, fill, _double(maps), _single(points), values)
+    return values
+
+
 def values_and_gradients(
     volume: NDArray[np.float32], maps: FloatArray, points: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

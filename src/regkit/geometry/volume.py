@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import GeometryError
-from regkit.geometry.grid import Grid
+from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.interpolation import interpolate_mapped
 from regkit.notebook import html_of
 
 # Of `Volume.modality`; the empty one means unknown.
@@ -87,6 +88,14 @@ class Volume:
     def with_array(self, array: NDArray[Any], grid: Grid | None = None) -> Self:
         """Return a volume of the same class and modality with another array (and grid)."""
         return replace(self, array=array, grid=grid or self.grid, file_dtype="")
+
+    def part(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the intensities in slices along (z, y, x)."""
+        return self.array[index]
+
+    def interpolated(self, maps: FloatArray, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return intensities at mapped points; see `interpolate_mapped`."""
+        return interpolate_mapped(self.array, maps, points)
 
     def _repr_html_(self) -> str:
         return html_of(self)

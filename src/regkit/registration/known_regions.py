@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from regkit.geometry.filled_volume import FilledVolume
 from regkit.geometry.resampling import resample
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.registrar import Pair
@@ -85,11 +86,11 @@ def _without_padding(volume: Volume) -> _WithoutPadding | None:
     from regkit.similarity.padding_loops import darkest_other  # noqa: PLC0415 - it loads numba
 
     value = float(volume.array[np.unravel_index(np.argmax(unknown), unknown.shape)])
-    darkest = np.float32(darkest_other(volume.array, unknown))
-    image = volume.with_array(np.where(unknown, darkest, volume.array))
+    darkest = darkest_other(volume.array, unknown)
     fraction = np.count_nonzero(unknown) / unknown.size
     np.logical_not(unknown, out=unknown)
-    return _WithoutPadding(image, LabelMap(unknown.view(np.uint8), volume.grid), value, fraction)
+    known = LabelMap(unknown.view(np.uint8), volume.grid)
+    return _WithoutPadding(FilledVolume.filled(volume, known, darkest), known, value, fraction)
 
 
 def _marked(mask: LabelMap, known: LabelMap) -> LabelMap:

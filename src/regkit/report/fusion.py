@@ -66,8 +66,8 @@ class DisplayRange:
     @classmethod
     def of(cls, volume: Volume) -> DisplayRange:
         """Choose the display of a volume from its modality and its intensities."""
-        step = tuple(slice(None, None, -(-n // 64)) for n in volume.array.shape)
-        sample = volume.array[step]
+        step = tuple(slice(None, None, -(-n // 64)) for n in volume.grid.shape_zyx)
+        sample = volume.part(step)
         sample = sample[np.isfinite(sample)]
         warm = volume.modality in FUNCTIONAL
         if sample.size == 0:

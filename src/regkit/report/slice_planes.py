@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.geometry.warp import warp_volume
 from regkit.similarity.point_sample import sample_points, values_at
 
 # Margin around the body, as a fraction of its size and at least in mm; chosen by hand.
@@ -110,8 +109,8 @@ class Plane:
         """
         if isinstance(through, AffineTransform):
             to_index = volume.grid.inverse_affine @ through.matrix @ self.grid.affine
-            (values,) = warp_volume(volume.array, to_index, self.grid.shape_zyx)
-            return np.asarray(values)
+            pixels = np.indices(self.grid.shape_zyx, np.float32).reshape(3, -1)
+            return volume.interpolated(to_index[None, :3], pixels).reshape(self.shape)
         values = values_at(volume, through.map_points(self.points))
         return values.reshape(self.shape).astype(np.float32)
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.interpolation import interpolate_mapped
 from regkit.geometry.inverse_points import invert_points
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
@@ -169,7 +168,7 @@ class ComparedPoints:
         middle = np.eye(4)
         middle[:3, 3] = self.other.grid.centre
         maps = (self.other.grid.inverse_affine @ motions @ middle)[:, :3]
-        values = interpolate_mapped(self.other.array, maps, self._near)
+        values = self.other.interpolated(maps, self._near)
         if self.other_mask is None:
             return values
         moved = (AffineTransform(m).map_points(self.mapped) for m in motions)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.interpolation import interpolate_mapped, nearest
+from regkit.geometry.interpolation import nearest
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.otsu import otsu_threshold
 
@@ -59,7 +59,7 @@ def sample_points(
     if isinstance(volume, LabelMap):
         values = values_at(volume, points)
     else:
-        values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T)[0].astype(float)
+        values = volume.interpolated(np.eye(3, 4)[None], index.T)[0].astype(float)
     return PointSample(points, values, _is_foreground(values))
 
 
@@ -112,7 +112,7 @@ def values_at(volume: Volume, points: FloatArray) -> FloatArray:
     outside = ~volume.grid.contains(points)
     if isinstance(volume, LabelMap):
         return np.where(outside, 0.0, nearest(volume.array, index))
-    values = interpolate_mapped(volume.array, np.eye(3, 4)[None], index.T.astype(np.float32))[0]
+    values = volume.interpolated(np.eye(3, 4)[None], index.T.astype(np.float32))[0]
     return np.where(outside, np.nan, values.astype(float))
 
 
