@@ -11,7 +11,7 @@ from regkit.geometry.interpolation_loops import CHUNK, interpolate_values, locat
 
 
 @compiled
-def interpolate(  # noqa: PLR0917 - each has its own meaning
+def fill_and_interpolate(  # noqa: PLR0917 - each has its own meaning
     volume: Any, known: Any, value: Any, maps: Any, points: Any, values: Any
 ) -> None:
     """Interpolate as the loop for whole volumes does, with its parameters and two more.

@@ -19,6 +19,10 @@ class FilledVolume(Volume):
     image. Made by `filled`.
     """
 
+    _source: NDArray[np.float32]
+    _known: NDArray[np.uint8]
+    _value: float
+
     @classmethod
     def filled(cls, image: Volume, known: LabelMap, value: float) -> Self:
         """Return an image with a value outside of a mask.

@@ -83,12 +83,12 @@ def interpolate_filled(
     points: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Interpolate as `interpolate_mapped` does a volume with a value outside of a mask of it."""
-    from regkit.geometry.filled_loops import interpolate  # noqa: PLC0415 - loads numba
+    from regkit.geometry.filled_loops import fill_and_interpolate  # noqa: PLC0415 - loads numba
 
     values = np.empty((len(maps), points.shape[1]), np.float32)
     marked = _read_only(np.ascontiguousarray(known, np.uint8))
     fill = np.float32(value)
-    interpolate(_single(volume), marked, fill, _double(maps), _single(points), values)
+    fill_and_interpolate(_single(volume), marked, fill, _double(maps), _single(points), values)
     return values
 
 

@@ -26,25 +26,28 @@ def mark_runs(array: Any, values: Any, found: Any) -> None:
     for a in range(array.shape[0]):
         is_open[:] = True
         n = 0
-        while n < array.shape[1] and extend_runs(array[a, n], values, is_open, found[a, n]):
+        while n < array.shape[1] and extend_runs(array, a, n, values, is_open, found):
             n += 1
         # What is still open is a run from end to end.
-        is_open[:] = ~is_open
+        for b in range(is_open.shape[0]):
+            is_open[b] = not is_open[b]
         n = array.shape[1] - 1
-        while n >= 0 and extend_runs(array[a, n], values, is_open, found[a, n]):
+        while n >= 0 and extend_runs(array, a, n, values, is_open, found):
             n -= 1
 
 
 @compiled_as_written
-def extend_runs(row: Any, values: Any, is_open: Any, found: Any) -> bool:
-    """Mark the next voxels of the open runs, close those that end; return whether any is left."""
+def extend_runs(  # noqa: PLR0917 - each has its own meaning
+    array: Any, a: int, n: int, values: Any, is_open: Any, found: Any
+) -> bool:
+    """Mark voxel n of the open runs of slice a, close those that end; return if any is left."""
     is_any = False
-    for b in range(row.shape[0]):
+    for b in range(is_open.shape[0]):
         if is_open[b]:
             is_open[b] = False
             for k in range(values.shape[0]):
-                if row[b] == values[k]:
-                    is_open[b] = found[b] = is_any = True
+                if array[a, n, b] == values[k]:
+                    is_open[b] = found[a, n, b] = is_any = True
     return is_any
 
 
