@@ -131,13 +131,13 @@ def _downsampled(
     nz, ny, nx = shape
     sx, sy, sz = (f * s for f, s in zip(reversed(factors), grid.spacing, strict=True))
     out = np.empty((nz, ny, nx), np.float32)
-    every, start = np.array(factors), np.array(first)
+    every, start, knots = np.array(factors), np.array(first), np.ascontiguousarray(curve)
 
     def average_slices(begin: int, end: int) -> None:
         for z in range(begin, end):
             part = (slice(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]),)
             image, marked = _read_only(volume.part(part)), _read_only(known[part])
-            downsample(image, marked, every, start, curve, out[z])
+            downsample(image, marked, every, start, knots, out[z])
 
     share(average_slices, nz, threads)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))
