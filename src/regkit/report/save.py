@@ -37,7 +37,15 @@ ENDINGS = (
 
 @dataclass(frozen=True)
 class Saved:
-    """The record of a registration and the files that hold it."""
+    """The record of a registration and the files that hold it.
+
+    Parameters
+    ----------
+    record
+        Contents of PREFIX.json.
+    files
+        Paths of all files that were written.
+    """
 
     record: dict[str, Any]
     files: tuple[Path, ...]
