@@ -30,6 +30,7 @@ COARSEST_VOXELS = 12
 # HU and values from 0 to 1: half of the scale for the 300 HU of soft tissue. Chosen by hand.
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
+PART_VOXELS = 2**20  # voxels that are averaged at once: small beside a large image, by hand
 EVERYWHERE = np.empty((0, 0, 0), np.uint8)  # of what is known without a mask
 
 
@@ -133,11 +134,14 @@ def _downsampled(
     out = np.empty((nz, ny, nx), np.float32)
     every, start, knots = np.array(factors), np.array(first), np.ascontiguousarray(curve)
 
+    at_once = max(1, PART_VOXELS // (factors[0] * grid.shape_zyx[1] * grid.shape_zyx[2]))
+
     def average_slices(begin: int, end: int) -> None:
-        for z in range(begin, end):
-            part = (slice(first[0] + z * factors[0], first[0] + (z + 1) * factors[0]),)
+        for z in range(begin, end, at_once):
+            stop = min(z + at_once, end)
+            part = (slice(first[0] + z * factors[0], first[0] + stop * factors[0]),)
             image, marked = _read_only(volume.part(part)), _read_only(known[part])
-            downsample(image, marked, every, start, knots, out[z])
+            downsample(image, marked, every, start, knots, out[z:stop])
 
     share(average_slices, nz, threads)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))

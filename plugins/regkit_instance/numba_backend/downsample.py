@@ -14,13 +14,13 @@ ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 
 @compiled
 def downsample(array: Any, known: Any, factors: Any, first: Any, curve: Any, out: Any) -> None:
-    """Average a slice of blocks of voxels, their intensities first mapped to 0..1 by a curve.
+    """Average blocks of voxels, their intensities first mapped to 0..1 by a curve.
 
     Parameters
     ----------
     array
-        Intensities of the slice, one block along z, shape (z, y, x), float32; NaN is unknown and
-        left out of the average.
+        Intensities, whole blocks along z, shape (z, y, x), float32; NaN is unknown and left out
+        of the average.
     known
         Mask, shape (z, y, x), uint8; where it is 0, voxels are unknown. Without voxels, all count.
     factors
@@ -31,8 +31,16 @@ def downsample(array: Any, known: Any, factors: Any, first: Any, curve: Any, out
         Knots of a piecewise linear curve, shape (2, K): rising intensities and their values from
         0 to 1; clipped beyond. Without knots, intensities are such values already.
     out
-        Filled with the averages, shape (y, x), float32.
+        Filled with the averages, shape (z, y, x), float32.
     """
+    for z in range(out.shape[0]):
+        slices = slice(z * factors[0], (z + 1) * factors[0])
+        average_slice(array[slices], known[slices], factors, first, curve, out[z])
+
+
+@compiled
+def average_slice(array: Any, known: Any, factors: Any, first: Any, curve: Any, out: Any) -> None:
+    """Average the blocks of one slice, (y, x), from the voxels of its blocks, (z, y, x)."""
     rows, columns = array.shape[1], array.shape[2]
     if factors[0] * factors[1] * factors[2] == 1:
         through_curve(array[0].reshape(rows * columns), curve, out.reshape(out.size))
