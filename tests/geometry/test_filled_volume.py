@@ -44,6 +44,7 @@ def test_parts_and_values_at_points_are_those_of_its_array(count: int) -> None:
 
 
 def test_it_is_copied_and_changed_like_any_volume() -> None:
+    # As between processes; the bytes are our own.
     for same in (copy.copy(filled()), pickle.loads(pickle.dumps(filled()))):
         np.testing.assert_array_equal(same.array, WHOLE.array)
     changed = replace(filled(), modality="mr")

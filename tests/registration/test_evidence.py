@@ -7,6 +7,7 @@ import pytest
 
 from phantoms import MOTION, SMALL, small_pair
 from regkit import IDENTITY, Grid, Pair, RegistrationResult, Volume, register, resample, rigid
+from regkit.errors import RegistrationError
 from regkit.registration.evidence import Evidence, better_place_in_words
 from regkit.registration.verdict import assess
 from regkit.report.record import Inputs, registration_record
@@ -112,3 +113,9 @@ def test_no_direction_is_told_where_the_images_fit_as_well_as_they_can():
     # The image has to come back from where the wrong map puts it: the body is 30 mm too low.
     off = rigid(translation_mm=(0, 0, 30)) @ MOTION
     assert "mm higher" in evidence.direction(small_pair(), off)
+
+
+def test_a_witness_for_a_verdict_that_is_left_out_is_refused():
+    pair = small_pair()
+    with pytest.raises(RegistrationError, match="fast-mi: a witness is for the verdict"):
+        register(pair.fixed, pair.moving, "identity", witnesses=("fast-mi",), judge=False)

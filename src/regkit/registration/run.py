@@ -138,8 +138,14 @@ def run(
     Raises
     ------
     RegistrationError
-        The input cannot be registered, or the method failed.
+        The input cannot be registered, the method failed, or witnesses were named for a verdict
+        that is left out.
     """
+    if witnesses and not judge:
+        raise RegistrationError(
+            f"{' and '.join(witnesses)}: a witness is for the verdict, which was to be left out; "
+            "give witnesses or leave out the verdict"
+        )
     name = name or type(registrar).__name__
     check_pair(pair)
     pair = with_modalities(pair)
