@@ -30,16 +30,26 @@ from scipy.stats import spearmanr
 import pairs
 import verdict_pairs
 from records import append, markdown, read, write_table
-from regkit import AffineTransform, RegkitError, Transform
+from regkit import AffineTransform, Estimate, RegkitError, Transform
 from regkit.geometry.rotation import rotation_matrix
-from regkit.registration.evidence import evidence_of
+from regkit.registration.judgement import judge
 from regkit.registration.pipeline import build_method
-from regkit.registration.verdict import assess
 from regkit.registration.witness import Witness, search_witness
 from verdict_pairs import Known
 
 HERE = Path(__file__).parent
-METHODS = "identity,moments,iso,mi,fast-mi,fast-cr,auto"
+METHODS = "identity,iso,mi,fast-mi,auto"
+# Those that are made for the images of a family.
+SPECIALISTS = {
+    "thighs": ("transmorph-cr",),
+    "painted-pet": ("transmorph-cr",),
+    "pet-ct": ("transmorph-cr",),
+    "spect-ct": ("dusfe", "densenet"),
+    "mr-us": ("attention-reg",),
+    "prostates": ("attention-reg",),
+    "lv-spect": ("ms-st-unet",),
+    "lv-pet": ("ms-st-unet",),
+}
 # Errors of the answers that are made, mm; each is drawn between two neighbors.
 ERRORS_MM = (0.0, 0.0, 3.0, 8.0, 20.0, 100.0)
 HOPELESS_MM = 50.0
@@ -105,32 +115,28 @@ def _motion(known: Known, rng: np.random.Generator, mm: float) -> AffineTransfor
 
 def answers(
     known: Known, methods: list[str], wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, Transform | str, list[str]]]:
-    """Yield the name of each wanted answer, its map, or why there is none, and its warnings."""
+) -> Iterator[tuple[str, Estimate | str]]:
+    """Yield the name of each wanted answer, and what was found or why there is nothing."""
     for method in methods:
         if not wanted(method):
             continue
         try:
             found = build_method(method).register(known.pair)
         except RegkitError as error:
-            yield method, str(error), []
+            yield method, str(error)
         else:
-            warned = [str(w) for w in found.diagnostics.get("warnings", ())]
-            yield method, found.transform, warned
+            yield method, found
     for name, transform in made_answers(known):
         if wanted(name):
-            yield name, transform, []
+            yield name, Estimate(transform)
 
 
-def judged(
-    known: Known, answer: Transform, warned: list[str], witness: Witness | None
-) -> dict[str, Any]:
-    """Judge an answer as regkit does with a witness, which is the same for a whole pair."""
+def judged(known: Known, answer: Estimate, witness: Witness | None) -> dict[str, Any]:
+    """Judge an answer as regkit does; the witness is the same for a whole pair."""
     started = time.process_time()
-    evidence = None if witness is None else evidence_of(known.pair, answer, witness)
-    told = assess(known.pair, answer, warned, evidence=evidence)
+    told = judge(known.pair, answer, witness)
     found = {
-        "error_mm": known.error_mm(answer),
+        "error_mm": known.error_mm(answer.transform),
         "status": told.status,
         "reasons": list(told.reasons),
         "measures": dict(told.measures),
@@ -146,8 +152,9 @@ def judged(
 def measure(options: argparse.Namespace) -> None:
     """Add the lines that the file lacks, at most `--limit`."""
     known_lines = {key(r) for r in read(options.out)}
-    made, methods = 0, options.methods.split(",")
+    made = 0
     for family in options.families.split(","):
+        methods = [*options.methods.split(","), *SPECIALISTS.get(family, ())]
         for known, use in pairs_of(family, options):
             about = {"family": family, "patient": known.patient, "variant": known.variant}
 
@@ -162,12 +169,12 @@ def measure(options: argparse.Namespace) -> None:
             about |= {"person": known.person, "use": use, "tolerance_mm": known.tolerance_mm}
             about["witness_s"] = time.process_time() - started
             about["witness_error_mm"] = witness and known.error_mm(witness.transform)
-            for name, answer, warned in answers(known, methods, wanted):
+            for name, answer in answers(known, methods, wanted):
                 record = {**about, "answer": name}
                 if isinstance(answer, str):
                     record["error"] = answer
                 else:
-                    record |= judged(known, answer, warned, witness)
+                    record |= judged(known, answer, witness)
                 append(options.out, record)
                 made += 1
             print(f"{family} {known.patient} {known.variant}: {made} answers", flush=True)

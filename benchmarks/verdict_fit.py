@@ -25,9 +25,15 @@ import verdict
 from records import read
 from regkit.geometry.grid import FloatArray
 from regkit.registration import error_model
-from regkit.registration.error_model import DISTANCES, FLOOR, ErrorModel, distances_of, doubts_of
+from regkit.registration.error_model import (
+    DISTANCES,
+    DOUBTS,
+    FLOOR,
+    ErrorModel,
+    distances_of,
+    doubts_of,
+)
 
-DOUBTS = ("contrast", "ambiguity", "outside", "chance", "looseness", "uncertainty")
 CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 # A similarity cannot judge these: the middle of a prostate is not distinct in ultrasound, and an
 # average ventricle is not this patient's. They are reported only.

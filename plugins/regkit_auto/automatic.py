@@ -227,6 +227,7 @@ class AutomaticRegistration:
         diagnostics = {
             "device": found.diagnostics.get("device", "cpu"),
             "warnings": warnings,
+            "remarks": found.diagnostics.get("remarks", ()),
             "domain_warnings": unlike,
             "stages": [dict(found.diagnostics), dict(refined.diagnostics)],
         }

@@ -135,7 +135,7 @@ def _prepared(pair: Pair, settings: MultiStartSettings, finest_mm: float = 0.0) 
 
 
 class MultiStartSearch:
-    """One registration: the images at every level, the diagnostics and the warnings.
+    """One registration: the images at every level, and what is found out about the result.
 
     The optimum that the initial transform leads to is a candidate at every level: at a coarse one,
     places far away may look better.
@@ -162,6 +162,7 @@ class MultiStartSearch:
         self.diagnostics: dict[str, object] = {}
         self.levels: list[dict[str, object]] = []
         self.warnings: list[str] = []
+        self.remarks: list[str] = []
         # Number of maps, the first ones, that began at or around the initial transform.
         self.local = 1
         self.from_initial: list[int] = []  # the optima that they led to
@@ -367,13 +368,14 @@ class MultiStartSearch:
         return uncertainty_mm(measure, motion, peak, samples, step)
 
     def _report(self, motion: Motion, found: LocalOptima) -> None:
-        """Fill in the diagnostics and warnings about the result."""
+        """Fill in the diagnostics, warnings and remarks about the result."""
         uncertainty = self.uncertainty_mm(motion, found.maps[0])
         self.diagnostics |= {
             "similarity": float(found.values[0]),
             "levels": self.levels,
             "uncertainty_mm": uncertainty,
             "warnings": self.warnings,
+            "remarks": self.remarks,
         }
         if self.images.swapped:
             self.diagnostics["sampled"] = "moving"
@@ -381,7 +383,7 @@ class MultiStartSearch:
             if uncertainty >= MAX_UNCERTAINTY_MM:
                 self.warnings.append(UNDETERMINED)
             else:
-                self.warnings.append(UNCERTAIN.format(uncertainty))
+                self.remarks.append(UNCERTAIN.format(uncertainty))
         if len(found.maps) > 1:
             self.report_second_best(found)
 

@@ -18,8 +18,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             summary="multi-start mutual information, all rotations, tenths of a second once warm",
             supports=INPUTS,
             searches_everywhere=True,
-            witness="search",
-            witness_preset={"samples": 20_000, "seed": 1},
+            witness={"search": {"samples": 20_000, "seed": 1}},
             requires=NUMBA,
             reference="Thévenaz & Unser 2000, doi:10.1109/83.887976",
         ),
@@ -41,8 +40,10 @@ def regkit_methods() -> Iterable[MethodSpec]:
             requires=NUMBA,
             preset={"measure": "mind", "starts": 13},
             specialty=frozenset({("mr", "us"), ("us", "mr")}),
-            witness="refinement",
-            witness_preset={"starts": 1, "levels": 1, "samples": 10_000, "finest_mm": 4.0},
+            witness={
+                "search": {"starts": 13, "seed": 1},
+                "refinement": {"starts": 1, "levels": 1, "samples": 10_000, "finest_mm": 4.0},
+            },
             reference="Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24",
         ),
         MethodSpec(

@@ -75,11 +75,10 @@ class MethodSpec(Spec):
         Pairs of modalities, fixed and moving, for which it is the best of its package and the
         method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`.
     witness
-        Role of the method when the results of others are judged: ``search`` for a global search
-        that is independent of them, ``refinement`` for a local one by another measure, which
-        starts at the result; empty for none.
-    witness_preset
-        Parameters in that role: another seed, fewer sample points.
+        Parameters (another seed, fewer sample points) in each role that the method has when the
+        results of others are judged: ``search`` for a search that is independent of them, of the
+        pairs of its specialty if it has one; ``refinement`` for a local one by another measure,
+        which starts at the result.
     """
 
     model: str = "rigid"
@@ -92,8 +91,9 @@ class MethodSpec(Spec):
     initializer: bool = False
     searches_everywhere: bool = False
     specialty: frozenset[tuple[str, str]] = frozenset()
-    witness: Literal["", "search", "refinement"] = ""
-    witness_preset: Mapping[str, Any] = field(default_factory=dict)
+    witness: Mapping[Literal["search", "refinement"], Mapping[str, Any]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

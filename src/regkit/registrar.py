@@ -77,8 +77,8 @@ class Estimate:
     labels
         Segmentation of the moving image, on any grid, by a method that segments.
     diagnostics
-        Further findings as plain data that JSON can hold. Texts under ``warnings`` count in the
-        verdict.
+        Further findings as plain data that JSON can hold. Each text under ``warnings`` makes the
+        verdict CHECK at best; those under ``remarks`` are told and leave it as it is.
     """
 
     transform: Transform

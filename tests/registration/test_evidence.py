@@ -96,7 +96,7 @@ def test_no_verdict_was_asked_for():
     result = register(pair.fixed, pair.moving, "identity", initial=MOTION, judge=False)
     assert result.verdict.status == "CHECK"
     assert result.verdict.measures == {}
-    assert result.verdict.rank == (1, 0.0)
+    assert result.verdict.rank == (1, 0.0, 0.0)
     assert "expected_error_mm" not in registration_record(result, "x", Inputs(), 0.0)["verdict"]
 
 

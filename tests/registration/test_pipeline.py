@@ -16,8 +16,9 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
 from regkit.plugin import MethodSpec, hookimpl
 from regkit.registrar import Estimate, Pair
+from regkit.registration.judgement import judge
 from regkit.registration.pipeline import Fallback, Pipeline, build_method
-from regkit.registration.verdict import assess
+from regkit.registration.witness import search_witness
 from regkit.registry import Registry
 from regkit.testing import phantom_pairs
 from regkit.testing.phantom_pairs import Problem
@@ -207,8 +208,9 @@ def test_a_choice_within_a_fallback_is_not_lost(plain: Problem) -> None:
 
 @pytest.mark.parametrize("expression", ["far,near", "near,far"])
 def test_a_fallback_without_an_ok_takes_the_best(plain: Problem, expression: str) -> None:
+    witness = search_witness(plain.pair)
     verdicts = {
-        name: assess(plain.pair, made(name).register(plain.pair).transform).status
+        name: judge(plain.pair, made(name).register(plain.pair), witness).status
         for name in ("far", "near")
     }
     assert "OK" not in verdicts.values()

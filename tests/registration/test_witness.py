@@ -37,7 +37,9 @@ def offer(monkeypatch, name, answer, role="search", **preset):
             return Estimate(answer @ pair.start, diagnostics={"second_best": {"score_ratio": 0.5}})
 
     monkeypatch.setattr(witness, "configure", lambda target, _, values: target(**values))
-    spec = MethodSpec(name=name, target="none:None", witness=role, witness_preset=preset)
+    spec = MethodSpec(
+        name=name, target="none:None", witness={role: preset}, searches_everywhere=True
+    )
     entry = RegisteredSpec(spec, Plugin("test", "test", "test", "0"))
     monkeypatch.setattr(RegisteredSpec, "load", lambda _: Method)
     return entry

@@ -25,8 +25,13 @@ LARGEST_MM = 200.0
 WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
 LEAST_CONTRAST, MOST_CONTRAST, MOST_MIRRORED = -0.4, 0.0, 0.1
 UNAMBIGUOUS = 0.5  # ratio of scores of two places
+WORSE = 10.0  # standard errors by which a start may be better than the result
 FLOOR = 0.1  # tolerances below which smaller scores mean the same
 TINY = 1e-3  # keeps divisions from zero
+UNMASKED = "peak_offset_without_masks_mm"
+APART = ("witness_mm", "climb_mm", "refinement_mm", UNMASKED)
+DISTANCES = (*APART, "mirrored")
+DOUBTS = ("contrast", "ambiguity", "outside", "chance", "looseness", "uncertainty", "worse")
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def distances_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str
     """
     better = np.clip(measures["witness_improvement"], -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT)
     share = 1 / (1 + np.exp(WITNESS_HALF - better))
-    known = {"refinement_mm": measures["climb_mm"], **measures}
+    known = {"refinement_mm": measures["climb_mm"], UNMASKED: 0.0, **measures}
     mirrored = np.clip(measures["mirror_gain_fraction"] / MOST_MIRRORED, 0.0, 1.0)
     found = {name: min(known[name], LARGEST_MM) / tolerance_mm for name in APART}
     return {
@@ -143,8 +148,5 @@ def doubts_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, f
         "chance": 1 / float(np.log1p(max(similarity / chance, 1.0))),
         "looseness": float(np.log1p(measures["looseness_mm"] / tolerance_mm)),
         "uncertainty": float(np.log1p(uncertain / tolerance_mm)),
+        "worse": min(max(-measures.get("improvement_over_start", 0.0), 0.0) / WORSE, 1.0),
     }
-
-
-APART = ("witness_mm", "climb_mm", "refinement_mm")
-DISTANCES = (*APART, "mirrored")

@@ -17,7 +17,6 @@ from regkit.registration.result_measures import climbed, tolerance_mm
 from regkit.registration.witness import (
     Witness,
     refinement_witness,
-    search_witness,
     separation_mm,
 )
 from regkit.similarity.compared_points import SmallerField
@@ -62,24 +61,6 @@ class Evidence:
         if separation_mm(pair, other, result) < tolerance_mm(pair):
             return ""
         return better_place_in_words(pair, result, other)
-
-
-def gather_evidence(
-    pair: Pair, result: Transform, named: Sequence[Witness] = ()
-) -> Evidence | None:
-    """Ask the witnesses about a result; None where no method serves as one.
-
-    Parameters
-    ----------
-    pair
-        The input of the registration.
-    result
-        The total map found, LPS mm.
-    named
-        Further witnesses, which the user named.
-    """
-    witness = search_witness(pair)
-    return None if witness is None else evidence_of(pair, result, witness, named)
 
 
 def evidence_of(

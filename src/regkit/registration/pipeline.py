@@ -15,8 +15,10 @@ from regkit.errors import (
 )
 from regkit.registrar import Estimate, Pair, Refiner, Registrar
 from regkit.registration.device import check_gpu_is_usable
+from regkit.registration.judgement import judge
 from regkit.registration.parameters import configure, parameters_of, unknown_parameter
-from regkit.registration.verdict import Verdict, assess
+from regkit.registration.verdict import Verdict
+from regkit.registration.witness import search_witness
 from regkit.registry import Registry, default_registry
 
 
@@ -55,6 +57,7 @@ class Fallback:
         """Return the first estimate that is judged OK, else the best one."""
         attempts: list[tuple[Verdict, Estimate, str]] = []
         tried = []
+        witness = search_witness(pair)
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
                 estimate = choice.register(pair)
@@ -62,7 +65,7 @@ class Fallback:
                 reason = str(error) if isinstance(error, RegkitError) else repr(error)
                 tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
-            verdict = assess(pair, estimate.transform)
+            verdict = judge(pair, estimate, witness)
             attempts.append((verdict, estimate, name))
             tried.append(
                 {"method": name, "verdict": verdict.status, "reasons": list(verdict.reasons)}

@@ -20,14 +20,14 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.choice_text import choice_in_words
-from regkit.registration.evidence import Evidence, gather_evidence
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
+from regkit.registration.judgement import judge as judged
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import unknown_modality_reasons, with_modalities
 from regkit.registration.pipeline import build_method
-from regkit.registration.verdict import Verdict, assess
-from regkit.registration.witness import Witness, declared_witnesses
+from regkit.registration.verdict import Verdict
+from regkit.registration.witness import Witness, declared_witnesses, search_witness
 from regkit.registry import DEFAULT_METHOD, default_registry
 from regkit.version import DISTRIBUTION, package_version
 
@@ -130,8 +130,8 @@ def run(
     check_inverse
         True to register moving to fixed as well; the verdict then compares the two maps.
     witnesses
-        Expressions of methods whose results the verdict compares with; with one or more, it also
-        estimates the error in mm. See `regkit.registration.evidence`.
+        Expressions of further methods whose results the verdict compares with; see
+        `regkit.registration.evidence`.
     judge
         False to leave out the verdict, which is then CHECK.
 
@@ -156,13 +156,13 @@ def run(
     backward = None
     if check_inverse:
         backward = _estimate(registrar, _swapped(known.pair), name).transform
-    warnings = [str(w) for w in estimate.diagnostics.get("warnings", ())]
     notes = (*known.reasons, *outside_mask_reasons(pair))
     verdict = UNJUDGED
     if judge:
-        found = estimate.transform
-        evidence = _evidence(known.pair, found, witnesses) if witnesses else None
-        verdict = assess(known.pair, found, warnings, backward, notes, evidence=evidence)
+        searched, named = search_witness(known.pair), _named_witnesses(known.pair, witnesses)
+        verdict = judged(
+            known.pair, estimate, searched, named=named, backward=backward, notes=notes
+        )
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),
@@ -235,8 +235,8 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     return estimate
 
 
-def _evidence(pair: Pair, result: Transform, names: Sequence[str]) -> Evidence | None:
-    """Return what the witness of a plugin and those that the user names say."""
+def _named_witnesses(pair: Pair, names: Sequence[str]) -> list[Witness]:
+    """Run the methods that the user names as witnesses."""
     registry = default_registry()
     named = []
     for name in names:
@@ -244,7 +244,7 @@ def _evidence(pair: Pair, result: Transform, names: Sequence[str]) -> Evidence |
             continue  # it serves anyhow, with parameters of its own
         estimate = _estimate(build_method(name), pair, f"witness {name}")
         named.append(Witness(name, estimate.transform, dict(estimate.diagnostics)))
-    return gather_evidence(pair, result, named)
+    return named
 
 
 def _swapped(pair: Pair) -> Pair:

@@ -79,9 +79,10 @@ class Verdict:
         return f"<Verdict {self.status}{': ' if self.reasons else ''}{'; '.join(self.reasons)}>"
 
     @property
-    def rank(self) -> tuple[int, float]:
+    def rank(self) -> tuple[int, float, float]:
         """Key that sorts verdicts, the best first."""
-        return RANKS[self.status], -self.measures.get("similarity", 0.0)
+        bad = 0.0 if self.error is None else self.error.probability_bad
+        return RANKS[self.status], bad, -self.measures.get("similarity", 0.0)
 
 
 def assess(
@@ -108,8 +109,8 @@ def assess(
     notes
         Sentences about what was assumed of the images; they leave the status as it is.
     evidence
-        Evidence of witnesses. Its estimate of the error then decides in place of the distance to
-        the highest similarity and of the looseness.
+        Evidence of witnesses. Its estimate of the error then decides: what else makes a result
+        doubtful is a part of it, and told only where the estimate is doubtful as well.
     """
     measures = measure_result(pair, transform)
     if backward is not None:
@@ -118,9 +119,11 @@ def assess(
     if evidence is not None:
         error = evidence.estimate(pair, measures)
         measures |= evidence.measures
+    told = _error_issues(pair, transform, evidence, error)
+    sure = error is not None and not told
     issues = [
-        *_issues(measures, coarsest_voxel_mm(pair), CHECKS if error is None else WITNESSED_CHECKS),
-        *_error_issues(pair, transform, evidence, error),
+        *_issues(measures, coarsest_voxel_mm(pair), sure),
+        *told,
         *(("CHECK", w) for w in warnings),
         # How intensities were prepared says nothing about the result itself.
         *(("OK", reason) for reason in (*notes, *unknown_modality_reasons(pair))),
@@ -136,10 +139,11 @@ def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform)
     return float(np.linalg.norm(there_and_back - body, axis=1).mean())
 
 
-def _issues(measures: Measures, voxel_mm: float, checks: tuple[Check, ...]) -> list[Issue]:
-    """Return every problem that the measures show."""
-    found = (check(measures, voxel_mm) for check in checks)
-    return [issue for issue in found if issue is not None]
+def _issues(measures: Measures, voxel_mm: float, sure: bool) -> list[Issue]:
+    """Return every problem that the measures show; no doubts if the estimated error is small."""
+    found = ((check, check(measures, voxel_mm)) for check in CHECKS)
+    problems = [(check, issue) for check, issue in found if issue is not None]
+    return [i for check, i in problems if not (sure and check in DOUBTS and i[0] == "CHECK")]
 
 
 def _error_issues(
@@ -312,5 +316,12 @@ CHECKS: tuple[Check, ...] = (
     _mirror,
     _inverse,
 )
-# The estimate of the error says what these say, and in millimeters.
-WITNESSED_CHECKS = tuple(c for c in CHECKS if c not in (_peak_offset, _looseness))
+# What makes a result doubtful is evidence for the estimate of the error, which weighs it.
+DOUBTS = (
+    _overlap,
+    _similarity_loss,
+    _peak_offset,
+    _peak_offset_without_masks,
+    _looseness,
+    _mirror,
+)

@@ -16,13 +16,18 @@ import numpy as np
 
 from regkit.errors import RegkitError
 from regkit.geometry.transform import Transform
+from regkit.plugin import MethodSpec
 from regkit.registrar import Pair, Registrar
 from regkit.registration.parameters import configure
+from regkit.registration.result_measures import tolerance_mm
 from regkit.registry import Registry, default_registry
 from regkit.similarity.compared_points import SmallerField
 from regkit.similarity.improvement import improvement
 
 logger = logging.getLogger(__name__)
+
+# Tolerances up to which a witness confirms a result: which of the two is better is not asked.
+CONFIRMS = 0.5
 
 Role = Literal["search", "refinement"]
 
@@ -54,16 +59,19 @@ class Witness:
             ``witness_mm``
                 Mean distance of the two over the body in the smaller field of view.
             ``witness_improvement``
-                Improvement of this one over the result, standard errors of the similarity.
+                Improvement of this one over the result, standard errors of the similarity; 0
+                where the two are as good as equal.
             ``witness_ambiguity``
                 Score of its second best place relative to the best, 0 where there is none.
             ``witness_uncertainty_mm``
                 Uncertainty of its position by noise, where the method gives one.
         """
         second = self.diagnostics.get("second_best", {})
+        apart = separation_mm(pair, self.transform, result)
+        confirms = apart < CONFIRMS * tolerance_mm(pair)
         found = {
-            "witness_mm": separation_mm(pair, self.transform, result),
-            "witness_improvement": improvement(pair, self.transform, result),
+            "witness_mm": apart,
+            "witness_improvement": 0.0 if confirms else improvement(pair, self.transform, result),
             "witness_ambiguity": float(second.get("score_ratio", 0.0)),
         }
         if "uncertainty_mm" in self.diagnostics:
@@ -73,8 +81,7 @@ class Witness:
 
 def search_witness(pair: Pair, registry: Registry | None = None) -> Witness | None:
     """Search the pair with a method that serves as a witness; None where none is usable."""
-    # From the headers: the result and its initial transform must not lead the search.
-    return _registered(replace(pair, initial=None), "search", registry)
+    return _registered(pair, "search", registry)
 
 
 def refinement_witness(
@@ -99,20 +106,25 @@ def separation_mm(pair: Pair, one: Transform, other: Transform) -> float:
 
 
 def _registered(pair: Pair, role: Role, registry: Registry | None) -> Witness | None:
-    for name, method in _methods(role, registry or default_registry()):
+    for spec, method in _methods(pair, role, registry or default_registry()):
+        # The initial transform of the result must not lead a search that needs none.
+        leads = role == "refinement" or not spec.searches_everywhere
         try:
-            found = method.register(pair)
+            found = method.register(pair if leads else replace(pair, initial=None))
         except RegkitError as error:
-            logger.info("%s does not serve as a witness: %s", name, error)
+            logger.info("%s does not serve as a witness: %s", spec.name, error)
         else:
-            return Witness(name, found.transform, dict(found.diagnostics))
+            return Witness(spec.name, found.transform, dict(found.diagnostics))
     return None
 
 
-def _methods(role: Role, registry: Registry) -> Iterable[tuple[str, Registrar]]:
-    """Yield the usable methods of a role."""
-    for method in registry.methods:
+def _methods(pair: Pair, role: Role, registry: Registry) -> Iterable[tuple[MethodSpec, Registrar]]:
+    """Yield the usable methods of a role; a search whose specialty the pair is comes first."""
+    modalities = pair.fixed.modality, pair.moving.modality
+    able = [m for m in registry.methods if role in m.spec.witness and not m.problem]
+    special = [m for m in able if modalities in m.spec.specialty]
+    general = [m for m in able if not m.spec.specialty or role == "refinement"]
+    for method in [*special, *general] if role == "search" else general:
         spec = method.spec
-        if spec.witness == role and not method.problem:
-            values = {**spec.preset, **spec.witness_preset}
-            yield spec.name, configure(method.load(), spec.name, values)
+        values = {**spec.preset, **spec.witness[role]}
+        yield spec, configure(method.load(), spec.name, values)
