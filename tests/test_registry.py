@@ -17,7 +17,13 @@ from regkit.errors import (
     PluginError,
     UnknownNameError,
 )
-from regkit.registry import Registry, default_registry, suggest
+from regkit.registry import (
+    Registry,
+    default_registry,
+    environment_registry,
+    leave_out_plugins,
+    suggest,
+)
 
 HEADER = "from regkit.plugin import DatasetSpec, MethodSpec, MetricSpec, hookimpl\n"
 GOOD = """
@@ -232,16 +238,26 @@ def test_builtin_only_leaves_out_what_comes_from_elsewhere(plugin: MakePlugin) -
         registry.method("good")
 
 
+def test_plugins_are_left_out_of_a_block_and_of_what_it_calls() -> None:
+    everything = names(default_registry())
+    assert "edge-shift" in everything
+    with leave_out_plugins():
+        assert names(default_registry()) == names(Registry(builtin_only=True))
+        assert default_registry() is default_registry(builtin_only=True)
+        assert names(default_registry(builtin_only=False)) == everything
+    assert names(default_registry()) == everything
+
+
 @pytest.mark.parametrize("value", ["classic", " classic , ants", "ants,classic,"])
 def test_the_environment_disables_plugins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("REGKIT_DISABLE_PLUGINS", value)
-    default_registry.cache_clear()
+    environment_registry.cache_clear()
     try:
         registry = default_registry()
         assert problems(registry)["classic"] == "disabled by REGKIT_DISABLE_PLUGINS"
         assert "identity" not in names(registry)
     finally:
-        default_registry.cache_clear()
+        environment_registry.cache_clear()
 
 
 def test_methods_metrics_and_datasets_are_found_by_name(plugin: MakePlugin) -> None:

@@ -6,7 +6,9 @@ import difflib
 import importlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
@@ -30,6 +32,9 @@ from regkit.weights import find_weights, why_missing
 DEFAULT_METHOD = "auto"
 # Environment variable with the names of plugins to leave out, separated by commas.
 DISABLE_VARIABLE = "REGKIT_DISABLE_PLUGINS"
+
+# Whether plugins of other packages are left out for now.
+_builtin_only: ContextVar[bool] = ContextVar("builtin_only", default=False)
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
@@ -248,9 +253,30 @@ class Registry:
         return tuple(sorted(entries, key=lambda entry: entry.spec.name))
 
 
+def default_registry(builtin_only: bool | None = None) -> Registry:
+    """Return the registry of this environment, read once per process.
+
+    Parameters
+    ----------
+    builtin_only
+        True to leave out plugins of other packages, None for what `leave_out_plugins` says.
+    """
+    return environment_registry(_builtin_only.get() if builtin_only is None else builtin_only)
+
+
+@contextmanager
+def leave_out_plugins(wanted: bool = True) -> Iterator[None]:
+    """Leave out plugins of other packages in a block, for methods made of methods as well."""
+    before = _builtin_only.set(wanted)
+    try:
+        yield
+    finally:
+        _builtin_only.reset(before)
+
+
 @cache
-def default_registry(builtin_only: bool = False) -> Registry:
-    """Return the registry of this environment, read once per process."""
+def environment_registry(builtin_only: bool) -> Registry:
+    """Return the registry of this environment; `default_registry` chooses which."""
     disabled = os.environ.get(DISABLE_VARIABLE, "").split(",")
     return Registry(disabled=[name.strip() for name in disabled], builtin_only=builtin_only)
 

@@ -14,13 +14,21 @@ from regkit.plugin import MethodSpec, hookimpl
 from regkit.registrar import Estimate, Pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
-from regkit.registry import Registry
+from regkit.registry import Registry, environment_registry, leave_out_plugins
 from regkit.report.summary import summary
 from regkit.testing import phantom_pairs
 from regkit_auto import automatic
 from regkit_auto.automatic import AutomaticRegistration
 
 APART_MM = 60.0
+ELSEWHERE = """
+from regkit.plugin import MethodSpec, hookimpl
+
+@hookimpl
+def regkit_methods():
+    target = "regkit_instance.fast:FastRegistration"
+    return [MethodSpec(name="elsewhere", target=target, specialty=frozenset({("mr", "ct")}))]
+"""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,25 @@ def test_with_ultrasound_two_methods_must_agree(competing):
     assert alone.transform == IDENTITY
     assert alone.diagnostics["used"] == "the initial transform"
     assert "no two of expert+iso, fast-mi+iso agree within 4 mm" in alone.diagnostics["why"]
+
+
+def test_specialists_of_other_packages_can_be_left_out(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere.py").write_text(ELSEWHERE)
+    info = tmp_path / "elsewhere-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[regkit]\nelsewhere = elsewhere\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pair = phantom_pairs.two_contrasts().pair
+    mr, ct = replace(pair.fixed, modality="mr"), replace(pair.moving, modality="ct")
+    environment_registry.cache_clear()
+    try:
+        used = [run(AutomaticRegistration(), Pair(mr, ct)).estimate.diagnostics["candidates"]]
+        with leave_out_plugins():
+            used += [run(AutomaticRegistration(), Pair(mr, ct)).estimate.diagnostics["candidates"]]
+    finally:
+        environment_registry.cache_clear()
+    assert used == [["elsewhere+iso", "fast-mi+iso"], ["fast-mi+iso"]]
 
 
 def test_a_method_that_stops_leaves_the_others(competing):

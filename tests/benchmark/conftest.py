@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from python_path import SUPPORT, python_path
-from regkit.registry import default_registry
+from regkit.registry import environment_registry
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -20,6 +20,6 @@ def _toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PYTHONPATH", python_path(folder, SUPPORT))
         # What these import takes longer than everything that is tested here.
         patch.setenv("REGKIT_DISABLE_PLUGINS", "nuclear,ants,classic")
-        default_registry.cache_clear()
+        environment_registry.cache_clear()
         yield
-    default_registry.cache_clear()
+    environment_registry.cache_clear()

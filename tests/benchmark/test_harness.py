@@ -14,6 +14,7 @@ from observing import children_of, is_running, repeatable
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.harness import remaining_tasks, run_benchmark
 from regkit.benchmark.local_executor import run_local
+from regkit.benchmark.method_runner import MethodRunner
 from regkit.benchmark.plan import (
     CONFIG_FILE,
     BenchmarkTask,
@@ -48,6 +49,15 @@ def test_one_case_of_every_method_comes_first_then_method_by_method():
         BenchmarkTask(1, "b", "raises"),
         BenchmarkTask(2, "c", "raises"),
     ]
+
+
+def test_a_record_says_what_a_method_that_chooses_used(tmp_path):
+    plan = plan_of("raises/fine,fine")
+    found = [
+        MethodRunner(plan, method).run(1, "case-1", str(tmp_path), lambda **_: None)
+        for method in plan.methods
+    ]
+    assert [facts["used"] for facts in found] == ["fine", None]
 
 
 def test_a_gpu_for_a_method_that_cannot_use_one_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from regkit.benchmark.records import RECORDS_FILE, read_records
 from regkit.datasets.folder import write_dataset
 from regkit.io import write_volume
 from regkit.io.transforms import write_transform
-from regkit.registry import default_registry
+from regkit.registry import environment_registry
 
 pytestmark = pytest.mark.end_to_end
 
@@ -24,9 +24,9 @@ def _only_what_is_quick():
     """Workers that import neither torch nor ANTs start in a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGKIT_DISABLE_PLUGINS", "nuclear,ants")
-        default_registry.cache_clear()
+        environment_registry.cache_clear()
         yield
-    default_registry.cache_clear()
+    environment_registry.cache_clear()
 
 
 @pytest.fixture

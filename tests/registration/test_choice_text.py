@@ -2,7 +2,7 @@
 
 import pytest
 
-from regkit.registration.choice_text import choice_in_words, choices_in_words
+from regkit.registration.choice_text import choice_in_words, choices_in_words, used_methods
 
 CHOICE = {"used": "fast-mi", "why": "it searches"}
 
@@ -19,6 +19,8 @@ CHOICE = {"used": "fast-mi", "why": "it searches"}
 )
 def test_a_choice_among_methods_is_one_sentence(diagnostics, said) -> None:
     assert choice_in_words(diagnostics) == said
+    used = used_methods(diagnostics)
+    assert (said.removeprefix("used ").split(":")[0] or None) == used
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
 from regkit.metrics.evaluation import Metric, evaluate
 from regkit.registrar import Pair
+from regkit.registration.choice_text import used_methods
 from regkit.registration.device import is_gpu
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
-from regkit.registry import Registry, default_registry
+from regkit.registry import Registry, default_registry, leave_out_plugins
 
 TRANSFORMS_FOLDER = "transforms"
 # Characters of an error message in a record; chosen by hand.
@@ -49,6 +50,7 @@ class MethodRunner:
         registry = default_registry(builtin_only=plan.builtin_only)
         defaults = {"seed": plan.seed, "device": plan.device}
         self._method, self._device = method, plan.device
+        self._builtin_only = plan.builtin_only
         with _hint_for_some_methods(plan.device):
             self._registrar = build_method(
                 method.expression, method.parameters, registry, defaults
@@ -101,8 +103,7 @@ class MethodRunner:
             stage(now="registering", group=case.group, timing_s=timing)
             reset_peak()
             try:
-                with _unchanged(case.pair), _timed(timing, "compute"):
-                    result = run(self._registrar, case.pair, self._method.label)
+                result = self._registered(case.pair, timing)
             finally:
                 facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
                 facts["runtime_s"] = timing["compute"]
@@ -130,6 +131,14 @@ class MethodRunner:
             )
         return case
 
+    def _registered(self, pair: Pair, timing: dict[str, float]) -> RegistrationResult:
+        with (
+            leave_out_plugins(self._builtin_only),
+            _unchanged(pair),
+            _timed(timing, "compute"),
+        ):
+            return run(self._registrar, pair, self._method.label)
+
     def _scored(
         self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path
     ) -> Facts:
@@ -146,6 +155,7 @@ class MethodRunner:
             transform = _stored_transform(result, folder, self._method.label, case.id)
         return {
             "status": "ok",
+            "used": used_methods(result.estimate.diagnostics),
             "verdict": result.verdict.status,
             "reasons": list(result.verdict.reasons),
             "scores": {k: v if math.isfinite(v) else None for k, v in scores.items()},

@@ -38,8 +38,9 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
         ``ok``, ``failed`` or ``unavailable``.
     **facts
         Values of further keys: ``group``, ``parameters``, ``verdict``, ``scores``,
-        ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; ``reasons`` of the verdict,
-        ``timing_s``, ``transform`` (a 4x4 matrix or a file), ``score_errors``.
+        ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; what a method that chooses
+        ``used``, ``reasons`` of the verdict, ``timing_s``, ``transform`` (a 4x4 matrix or a file),
+        ``score_errors``.
     """
     record: Record = {
         "dataset": dataset,
@@ -54,6 +55,7 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
         "peak_memory_mb": None,
         "device": None,
         "error": None,
+        "used": None,
         "reasons": [],
         "timing_s": {},
         "transform": None,

@@ -96,3 +96,7 @@ def options(
         gc.enable()
     settings.debug = debug
     settings.builtin_only = no_plugins
+    if no_plugins:
+        from regkit.registry import leave_out_plugins
+
+        context.with_resource(leave_out_plugins())

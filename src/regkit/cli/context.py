@@ -38,7 +38,6 @@ def current_registry() -> Registry:
     from regkit.registry import default_registry
 
     with redirect_stdout(sys.stderr):
-        # Without an argument it is the one, read once, that methods made of methods ask for.
-        registry = default_registry(True) if settings.builtin_only else default_registry()
+        registry = default_registry()
         _ = registry.plugins
     return registry

@@ -14,11 +14,27 @@ def choice_in_words(diagnostics: Mapping[str, Any]) -> str:
     diagnostics
         Those of an estimate; of a chain, a stage may have made the choice.
     """
-    for chosen in (diagnostics, *diagnostics.get("stages", ())):
-        if "used" in chosen:
-            why = f": {chosen['why']}" if "why" in chosen else ""
-            return f"used {chosen['used']}{why}"
-    return ""
+    chosen = _choice(diagnostics)
+    why = f": {chosen['why']}" if "why" in chosen else ""
+    return f"used {chosen['used']}{why}" if chosen else ""
+
+
+def used_methods(diagnostics: Mapping[str, Any]) -> str | None:
+    """Return what was used of several methods, an expression; None without a choice.
+
+    Parameters
+    ----------
+    diagnostics
+        Those of an estimate; of a chain, a stage may have made the choice.
+    """
+    used = _choice(diagnostics).get("used")
+    return None if used is None else str(used)
+
+
+def _choice(diagnostics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the diagnostics of the estimate or stage that made a choice; empty without one."""
+    stages = (diagnostics, *diagnostics.get("stages", ()))
+    return next((stage for stage in stages if "used" in stage), {})
 
 
 def choices_in_words(record: Mapping[str, Any]) -> list[str]:

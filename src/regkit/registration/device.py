@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from regkit.errors import DeviceError, ParameterError
-from regkit.registration.parameters import parameters_of
+from regkit.errors import DeviceError, ParameterError, RegkitError
+from regkit.plugin import MethodSpec
+from regkit.registration.parameters import configure, parameters_of
 from regkit.registry import Registry
 from regkit.version import DISTRIBUTION
 
@@ -65,8 +66,19 @@ def gpu_methods(registry: Registry) -> Iterable[str]:
     """
     for entry in registry.methods:
         own = entry.owner.distribution == DISTRIBUTION and not entry.problem
-        if own and _can_use_gpu(entry.load()):
+        if own and _takes_gpu(entry.load(), entry.spec):
             yield entry.spec.name
+
+
+def _takes_gpu(target: Any, spec: MethodSpec) -> bool:
+    """Return True for a method that takes a GPU with its own settings."""
+    if not _can_use_gpu(target):
+        return False
+    try:
+        configure(target, spec.name, {**spec.preset, "device": "cuda"})
+    except RegkitError:
+        return False
+    return True
 
 
 def _can_use_gpu(target: Any) -> bool:
