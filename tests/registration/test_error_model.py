@@ -69,7 +69,7 @@ def test_the_interval_holds_the_expected_error_and_the_card_says_its_origin():
     assert (np.diff(rows, axis=0) >= 0).all()
     assert (rows[:, 1] <= rows[:, 2]).all()
     assert (rows[:, 2] <= rows[:, 3]).all()
-    assert model.about["answers"] == sum(model.about["families"].values())
+    assert model.about["answers"] == sum(model.about["datasets"].values())
     assert 0 < model.about["bad"] < model.about["answers"]
 
 

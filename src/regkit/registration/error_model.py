@@ -4,7 +4,7 @@ An answer may be wrong by each distance that independent evidence finds (to the 
 climb or another measure leads) and by more the less distinct its place is. These add up to a
 score; a table, made of answers with known truth, says what a score means. Score and table rise
 with every measure, so no worse evidence gives a better verdict. The coefficients are data: a card
-in JSON, which also says what it was fitted on (benchmarks/verdict_fit.py).
+in JSON, which also says what it was fitted on (regkit.benchmark.error_model_fit).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ErrorModel:
         Rows of logarithm of the score, lower end, median and upper end of the error in
         tolerances, and probability of a bad answer, each column rising.
     about
-        Origin of the model: numbers of answers and persons, families, methods.
+        Origin of the model: numbers of answers and persons, datasets, methods.
     """
 
     constant: float

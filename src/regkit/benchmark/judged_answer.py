@@ -1,0 +1,84 @@
+"""An answer to a pair with a known truth, and what the verdict made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from regkit.registration.error_model import ErrorEstimate, ErrorModel
+from regkit.registration.verdict import Status
+
+# Errors beyond which an answer is as useless as one to a pair without a truth; chosen by hand.
+HOPELESS_MM = 50.0
+# Tolerances beyond which an answer is wrong; that of the verdict's probability.
+WRONG_TOLERANCES = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedAnswer:
+    """An answer with its true error, and the verdict on it.
+
+    Parameters
+    ----------
+    dataset
+        Name of the data that the pair is of.
+    person
+        Person shown; the answers of one are statistically dependent.
+    method
+        Method that answered, or a name for an error that was made.
+    tolerance_mm
+        Error up to which an answer is good, mm.
+    error_mm
+        True error, mm; None where no answer is right.
+    status
+        Status of the verdict.
+    measures
+        Evidence of the verdict.
+    variant
+        Name for the way in which the pair was changed; empty for none.
+    error
+        Estimate of the verdict; None without one.
+    """
+
+    dataset: str
+    person: str
+    method: str
+    tolerance_mm: float
+    error_mm: float | None
+    status: Status
+    measures: Mapping[str, float] = field(default_factory=dict)
+    variant: str = ""
+    error: ErrorEstimate | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return self.error_mm is not None and self.error_mm <= self.tolerance_mm
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the error is beyond twice the tolerance, or no answer is right."""
+        return self.error_mm is None or self.error_mm > WRONG_TOLERANCES * self.tolerance_mm
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the error is beyond `HOPELESS_MM`, or no answer is right."""
+        return self.error_mm is None or self.error_mm > HOPELESS_MM
+
+    @property
+    def is_covered(self) -> bool | None:
+        """Whether the estimated interval holds the error; None without the one or the other."""
+        if self.error is None or self.error_mm is None:
+            return None
+        low, high = self.error.interval_mm
+        return low <= self.error_mm <= high
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether a witness was asked, without which no error can be estimated."""
+        return "witness_mm" in self.measures
+
+    def estimated_by(self, model: ErrorModel) -> Self:
+        """Return the answer with the estimate of another model; the status stays."""
+        return replace(self, error=model.estimate(self.measures, self.tolerance_mm))
