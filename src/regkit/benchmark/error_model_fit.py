@@ -135,15 +135,17 @@ def _fitted(evidence: _Evidence, chosen: Chosen, prior: ErrorModel | None) -> Fl
 
     def misses(coefficients: FloatArray) -> FloatArray:
         miss = (_scores(coefficients, evidence) - evidence.target) * evidence.weight
-        return np.r_[miss[chosen], SHRINKAGE * (coefficients - toward)[held]]
+        return np.concatenate([miss[chosen], SHRINKAGE * (coefficients - toward)[held]])
 
     found = least_squares(misses, start, bounds=(low, high), loss="soft_l1", f_scale=LOSS_SCALE)
-    return np.asarray(found.x)
+    return np.asarray(found.x, np.float64)
 
 
-def _coefficients(model: ErrorModel, doubts: Sequence[str]) -> FloatArray:
-    far = [model.distances[name] for name in DISTANCES]
-    return np.r_[model.constant, far, model.doubt, [model.doubts[name] for name in doubts]]
+def _coefficients(model: ErrorModel) -> FloatArray:
+    """Return the coefficients of a model; evidence that it does not know weighs nothing."""
+    far = [model.distances.get(name, 0.0) for name in DISTANCES]
+    weights = [model.doubts.get(name, 0.0) for name in DOUBTS]
+    return np.array([model.constant, *far, model.doubt, *weights])
 
 
 def _scores(coefficients: FloatArray, evidence: _Evidence) -> FloatArray:
@@ -151,7 +153,8 @@ def _scores(coefficients: FloatArray, evidence: _Evidence) -> FloatArray:
     k = len(DISTANCES)
     far = evidence.distances @ coefficients[1 : 1 + k]
     doubt = coefficients[1 + k] + evidence.doubts @ coefficients[2 + k :]
-    return np.asarray(np.log(FLOOR + coefficients[0] + far + np.exp(np.minimum(doubt, 5.0))))
+    score: FloatArray = FLOOR + coefficients[0] + far + np.exp(np.minimum(doubt, 5.0))
+    return np.asarray(np.log(score), np.float64)
 
 
 def _folds(person: NDArray[np.str_]) -> Iterator[Chosen]:

@@ -53,22 +53,22 @@ class JudgedAnswer:
 
     @property
     def is_good(self) -> bool:
-        """Whether the error is within the tolerance."""
+        """True if the error is within the tolerance."""
         return self.error_mm is not None and self.error_mm <= self.tolerance_mm
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the error is beyond twice the tolerance, or no answer is right."""
+        """True if the error is beyond twice the tolerance, or no answer is right."""
         return self.error_mm is None or self.error_mm > WRONG_TOLERANCES * self.tolerance_mm
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether the error is beyond `HOPELESS_MM`, or no answer is right."""
+        """True if the error is beyond `HOPELESS_MM`, or no answer is right."""
         return self.error_mm is None or self.error_mm > HOPELESS_MM
 
     @property
     def is_covered(self) -> bool | None:
-        """Whether the estimated interval holds the error; None without the one or the other."""
+        """True if the estimated interval holds the error; None without the one or the other."""
         if self.error is None or self.error_mm is None:
             return None
         low, high = self.error.interval_mm
@@ -76,7 +76,7 @@ class JudgedAnswer:
 
     @property
     def has_evidence(self) -> bool:
-        """Whether a witness was asked, without which no error can be estimated."""
+        """True if a witness was asked, without which no error can be estimated."""
         return "witness_mm" in self.measures
 
     def estimated_by(self, model: ErrorModel) -> Self:
