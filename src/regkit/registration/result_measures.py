@@ -20,6 +20,8 @@ from regkit.similarity.small_motions import SmallMotions
 # All chosen by hand. Points of the fixed image that show how the map stretches space.
 JACOBIANS = 64
 LEAST_TOLERANCE_MM = 3.0
+# A result so many tolerances from its start or nearer may be no better; and a motion that is none.
+NEAR_START, SAME_MM = 2.0, 0.01
 # Small motions around the result: far enough to rise above the noise of the similarity.
 STEP_MM, STEP_VOXELS = 4.0, 2
 # Loss of similarity that defines the looseness, and the value above which it is not resolved.
@@ -71,7 +73,8 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
             Mean distance of mapped points from their own positions, and from where the initial
             transform maps them.
         ``improvement_over_start``
-            Only where that similarity is higher: see `regkit.similarity.improvement`.
+            Only where that similarity is higher, or the initial transform is near: see
+            `regkit.similarity.improvement`.
         ``peak_offset_without_masks_mm``
             Only with a mask: the same distance when the whole images are compared.
 
@@ -86,32 +89,42 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
     """
     field, step = SmallerField.of(pair), _step_mm(pair)
     here = field.compared_by(transform)
+    start_mm = _apart_mm(here.body, field.body_after(pair.start))
     return {
-        **_measure_similarity(pair, transform, field, here),
+        **(similar := _measure_similarity(field, here, pair.start)),
         **_measure_surroundings(here, step, transform),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
-        "mean_displacement_from_initial_mm": _apart_mm(here.body, field.body_after(pair.start)),
+        "mean_displacement_from_initial_mm": start_mm,
+        **_improvement_over_start(pair, transform, start_mm, similar["gain_over_start"]),
         **_measure_without_masks(pair, transform),
         **_measure_map(pair, transform),
     }
 
 
 def _measure_similarity(
-    pair: Pair, transform: Transform, field: SmallerField, here: ComparedPoints
+    field: SmallerField, here: ComparedPoints, start: Transform
 ) -> dict[str, float]:
     """Measure the similarity, and what it is worth."""
     similarity = here.similarity()
-    gain = similarity - field.compared_by(pair.start).similarity()
-    found = {
+    return {
         "overlap": here.overlap(),
         "similarity": similarity,
-        "gain_over_start": gain,
+        "gain_over_start": similarity - field.compared_by(start).similarity(),
         "gain_over_identity": similarity - field.compared_by(IDENTITY).similarity(),
         "chance_similarity": here.shuffled().similarity(),
     }
-    if gain < 0:
-        found["improvement_over_start"] = improvement(pair, transform, pair.start)
-    return found
+
+
+def _improvement_over_start(
+    pair: Pair, transform: Transform, start_mm: float, gain: float
+) -> dict[str, float]:
+    """Measure how much better the result is than the initial transform, where that is doubtful."""
+    near = SAME_MM < start_mm < NEAR_START * tolerance_mm(pair)
+    return (
+        {"improvement_over_start": improvement(pair, transform, pair.start)}
+        if near or gain < 0
+        else {}
+    )
 
 
 def _measure_surroundings(

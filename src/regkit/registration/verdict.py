@@ -121,6 +121,8 @@ def assess(
         measures |= evidence.measures
     told = _error_issues(pair, transform, evidence, error)
     sure = error is not None and not told
+    if sure:
+        notes = [*notes, *_start_notes(pair, measures)]
     issues = [
         *_issues(measures, coarsest_voxel_mm(pair), sure),
         *told,
@@ -170,6 +172,15 @@ def _error_issues(
         + ("do not use it" if fail else "compare the images by eye, or try another method")
     )
     return [("FAIL" if fail else "CHECK", reason), *disagree]
+
+
+def _start_notes(pair: Pair, measures: Measures) -> list[str]:
+    """Return a sentence if a right result is no better than the initial transform."""
+    if measures.get("improvement_over_start", CLEARLY_BETTER) >= CLEARLY_BETTER:
+        return []
+    start = "the headers are" if pair.initial is None else "the initial transform is"
+    apart = measures["mean_displacement_from_initial_mm"]
+    return [f"already aligned: {start} as good within {apart:.1f} mm"]
 
 
 def _issue(reason: str, check: bool, fail: bool = False) -> Issue | None:
