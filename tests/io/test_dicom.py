@@ -53,12 +53,14 @@ def test_every_pet_slice_has_its_own_scale(tmp_path):
             pixels[place], PositronEmissionTomographyImageStorage, "PT",
             ImagePositionPatient=[0, 0, 3 * place], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             PixelSpacing=[4, 4], RescaleSlope=slope, RescaleIntercept=1,
+            FrameOfReferenceUID="1.2.3",
         )  # fmt: skip
         save_dicom(dataset, tmp_path / f"{place}")
     volume = read_volume(tmp_path)
     expected = pixels * np.array([0.5, 0.001, 2.0, 0.25])[:, None, None] + 1
     np.testing.assert_allclose(volume.array, expected, rtol=1e-6)
     assert volume.modality == "pet"
+    assert volume.frame_of_reference == "1.2.3"
     assert read_volume(tmp_path, "spect").modality == "spect"
 
 

@@ -6,10 +6,22 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, SMALL, small_pair
-from regkit import IDENTITY, Grid, Pair, RegistrationResult, Volume, register, resample, rigid
+from regkit import (
+    IDENTITY,
+    Estimate,
+    Grid,
+    Pair,
+    RegistrationResult,
+    Volume,
+    register,
+    resample,
+    rigid,
+)
 from regkit.errors import RegistrationError
 from regkit.registration.evidence import Evidence, better_place_in_words
+from regkit.registration.judgement import judge
 from regkit.registration.verdict import assess
+from regkit.registration.witness import search_witness
 from regkit.report.record import Inputs, registration_record
 
 
@@ -105,6 +117,25 @@ def test_without_a_witness_the_verdict_is_as_before():
     verdict = assess(pair, MOTION)
     assert verdict.error is None
     assert "witness_mm" not in verdict.measures
+
+
+@pytest.mark.registration
+def test_a_right_result_that_is_no_better_than_its_start_is_told_so():
+    aligned = small_pair()
+    aligned = Pair(aligned.fixed, resample(aligned.moving, SMALL, MOTION))
+    near = Estimate(rigid(translation_mm=(0.5, 0, 0)))
+
+    def reasons(pair: Pair, estimate: Estimate) -> str:
+        return " ".join(judge(pair, estimate, search_witness(pair)).reasons)
+
+    assert "already aligned: the headers are as good within 0.5 mm" in reasons(aligned, near)
+    assert "one frame of reference" not in reasons(aligned, near)
+    shared = [
+        dataclasses.replace(v, frame_of_reference="1.2") for v in (aligned.fixed, aligned.moving)
+    ]
+    assert "(both images have one frame of reference)" in reasons(Pair(*shared), near)
+    assert "already aligned" not in reasons(aligned, Estimate(IDENTITY))  # nothing was moved
+    assert "already aligned" not in reasons(small_pair(), Estimate(MOTION))
 
 
 def test_no_direction_is_told_where_the_images_fit_as_well_as_they_can():

@@ -232,7 +232,7 @@ Witnesses = Annotated[
         "--witness",
         metavar="NAME",
         rich_help_panel=OUTPUT,
-        help="Register with this method as well, and let the verdict compare: it then tells the "
-        "expected error in mm with an interval. Repeatable; fast-mi is always among them.",
+        help="Register with this method as well, and let the verdict compare the results. "
+        "Repeatable; an independent search is always compared.",
     ),
 ]

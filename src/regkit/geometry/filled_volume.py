@@ -36,7 +36,8 @@ class FilledVolume(Volume):
         value
             The value, in the unit of the image.
         """
-        made = cls(image.array, image.grid, image.modality, "", image.modality_source)
+        about = image.modality, "", image.modality_source, image.frame_of_reference
+        made = cls(image.array, image.grid, *about)
         vars(made).update(_source=vars(made).pop("array"), _known=known.array, _value=value)
         return made
 

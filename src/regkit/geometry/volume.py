@@ -38,6 +38,9 @@ class Volume:
     modality_source
         Source of the modality: ``given``, ``header``, or ``guess:`` or ``unknown:`` with the
         reason; empty for a volume that was made in memory.
+    frame_of_reference
+        UID of the frame of reference of a DICOM image, whose patient positions mean the same in
+        all images of that frame; else empty.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Volume:
     modality: str = ""
     file_dtype: str = ""
     modality_source: str = ""
+    frame_of_reference: str = ""
 
     def __post_init__(self) -> None:
         array = self._typed(np.asarray(self.array)).view()

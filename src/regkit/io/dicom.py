@@ -47,7 +47,8 @@ def read_dicom(path: Path, selection: ImageSelection = ONLY_IMAGE) -> RawImage:
         values, stored, unmapped = _pixel_values(ordered)
         remarks += _range_remarks(ordered, unmapped)
         dtype = whole_type("int16" if stored.kind in "iu" else stored, *scaling)
-        raw = RawImage(values, affine, modality, dtype)
+        frame = str(headers[0].get("FrameOfReferenceUID") or "")
+        raw = RawImage(values, affine, modality, dtype, frame)
     for remark in remarks:
         logger.warning("%s: %s", path, remark)
     return _to_suv(raw, headers, path)

@@ -215,7 +215,8 @@ def read_as(
         volume = resample_sheared(raw, kind, modality or raw.modality, path)
         if volume.modality:
             volume = replace(volume, modality_source="given" if modality else "header")
-        volume = replace(volume, file_dtype=raw.dtype or whole_type(raw.array.dtype))
+        dtype = raw.dtype or whole_type(raw.array.dtype)
+        volume = replace(volume, file_dtype=dtype, frame_of_reference=raw.frame_of_reference)
     _check_scale(volume, path)
     return volume
 

@@ -31,12 +31,15 @@ class RawImage:
         One of `regkit.geometry.volume.MODALITIES`; empty when the file has none.
     dtype
         Integer type of the file's voxels, if its scaling keeps them whole; else empty.
+    frame_of_reference
+        UID of the frame of reference of a DICOM image; else empty.
     """
 
     array: NDArray[Any]
     affine: FloatArray
     modality: str = ""
     dtype: str = ""
+    frame_of_reference: str = ""
 
 
 def volume_shape(shape_xyz: Sequence[int]) -> tuple[int, int, int]:

@@ -180,7 +180,11 @@ def _start_notes(pair: Pair, measures: Measures) -> list[str]:
         return []
     start = "the headers are" if pair.initial is None else "the initial transform is"
     apart = measures["mean_displacement_from_initial_mm"]
-    return [f"already aligned: {start} as good within {apart:.1f} mm"]
+    frames = {pair.fixed.frame_of_reference, pair.moving.frame_of_reference}
+    shared = (
+        " (both images have one frame of reference)" if len(frames) == 1 and all(frames) else ""
+    )
+    return [f"already aligned: {start} as good within {apart:.1f} mm{shared}"]
 
 
 def _issue(reason: str, check: bool, fail: bool = False) -> Issue | None:

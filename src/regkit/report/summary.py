@@ -45,7 +45,7 @@ def _motion(transform: Mapping[str, Any]) -> str:
 
 
 def _expected_error(verdict: Mapping[str, Any]) -> str:
-    """Return a line with the expected error; empty if no witness was asked."""
+    """Return a line with the expected error; empty if it was not estimated."""
     if "expected_error_mm" not in verdict:
         return ""
     low, high = verdict["interval_mm"]
