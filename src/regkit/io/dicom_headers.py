@@ -43,7 +43,8 @@ _LABELS = {
 # The attributes that are read; the rest of a header is not parsed, which saves time.
 _ATTRIBUTES = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "SeriesNumber",
-    "SeriesDescription", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
+    "SeriesDescription", "FrameOfReferenceUID", "ImageType", "Rows", "Columns", "NumberOfFrames",
+    "SamplesPerPixel",
     "PixelRepresentation",
     "PhotometricInterpretation", "ImagePositionPatient", "ImageOrientationPatient",
     "PixelSpacing", "SpacingBetweenSlices", *RESCALE, MAPPING,
