@@ -225,6 +225,45 @@ def test_a_witness_tells_the_expected_error(run, pair_files, tmp_path):
     assert verdict["measures"]["witness_mm"] > 5
 
 
+@pytest.mark.registration
+def test_the_expected_error_at_points_and_labels(run, pair_files, tmp_path):
+    marked = np.zeros(SMALL.shape_zyx, np.uint8)
+    marked[15:20, 15:20, 15:20] = 4
+    write_volume(LabelMap(marked, SMALL), tmp_path / "organ.nii.gz")
+    table = tmp_path / "points.tsv"
+    table.write_text("# LPS mm\nname\tx\ty\tz\napex\t20\t-10\t5\nfar\t900\t0\t0\n")
+    options = ("-m", "identity", "--witness", "fast-mi", "--report", "-o", tmp_path / "a")
+    result = run("register", *pair_files, *options, "--points", table)
+    assert result.exit_code in (0, 3), result.output
+    record = json.loads((tmp_path / "a.json").read_text())
+    apex, far = record["verdict"]["points"]
+    assert apex.keys() == {"name", "position_mm", "expected_error_mm", "interval_mm"}
+    assert (apex["name"], apex["position_mm"]) == ("apex", [20, -10, 5])
+    assert far["expected_error_mm"] > apex["expected_error_mm"]
+    assert far["remark"].startswith("outside of the fixed image")
+    assert record["inputs"]["points"]["path"] == str(table)
+    assert f"at apex  {apex['expected_error_mm']:.0f} mm (90 %:" in result.stdout
+    refused = run("register", *pair_files, *options, "--points", tmp_path / "organ.nii.gz")
+    assert "from another run" in refused.output
+    run("register", *pair_files, *options, "--force", "--points", tmp_path / "organ.nii.gz")
+    (label,) = json.loads((tmp_path / "a.json").read_text())["verdict"]["points"]
+    assert label["name"] == "label 4"
+    assert label["expected_error_mm"] < far["expected_error_mm"]
+
+
+def test_points_without_an_expected_error_or_in_no_file(run, pair_files, tmp_path):
+    options = ("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--points")
+    missing = run(*options, tmp_path / "none.csv")
+    assert missing.exit_code == 1
+    assert "none.csv: cannot be read" in missing.stderr
+    assert not (tmp_path / "a.json").exists()
+    points = tmp_path / "points.csv"
+    points.write_text("# LPS mm\n1,2,3\n")
+    assert (
+        "the expected error at points belongs to" in run(*options, points, "--no-verdict").stderr
+    )
+
+
 def test_no_verdict_leaves_the_measures_out(run, pair_files, tmp_path):
     result = run("register", *pair_files, "-m", "identity", "--no-verdict", "-o", tmp_path / "a")
     assert "not judged" in result.stdout

@@ -44,6 +44,7 @@ def test_the_file_states_its_convention_and_holds_plain_numbers(tmp_path):
         "# LPS\n1,2,3\n\n4,5,6",
         "\ufeff# made by hand\n# LPS, mm\r\nlabel, z, y, x\r\na, 3, 2, 1\r\nb, 6, 5, 4\r\n",
         "# LPS\nX,Y,Z,label\n1,2,3\n4,5,6,seven\n",
+        "# LPS mm\nname\tx\ty\tz\na, left\t1\t2\t3\nb\t4\t5\t6\n",
     ],
 )
 def test_what_people_write(text, tmp_path):

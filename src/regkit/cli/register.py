@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,6 +85,17 @@ Dicom = Annotated[
         "Both images must be DICOM.",
     ),
 ]
+PointsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--points",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Also tell the expected error at points of FIXED: landmarks (CSV or TSV in LPS or "
+        "RAS, 3D Slicer's .fcsv or .mrk.json), or a label map, of which each label counts where "
+        "the error is largest.",
+    ),
+]
 Report = Annotated[
     bool, typer.Option("--report", rich_help_panel=OUTPUT, help="Also write the page PREFIX.html.")
 ]
@@ -110,6 +122,7 @@ def register_command(
     output: OutputPrefix = DEFAULT_PREFIX,
     check_inverse: CheckInverse = False,
     witness: Witnesses = None,
+    points: PointsFile = None,
     report: Report = False,
     dtype: DType = "",
     force: Force = False,
@@ -127,11 +140,9 @@ def register_command(
     PREFIX_warped.nii.gz (MOVING on the grid of FIXED), PREFIX.json (the record), PREFIX.png, and
     PREFIX_labels.nii.gz if the method segments. Exit code 3: done, but the verdict is FAIL.
     """
+    settings = MethodSettings(assignments or (), parameters, device, seed, threads)
     request = RegisterRequest(
-        *(fixed, moving, output, method),
-        settings=MethodSettings(assignments or (), parameters, device, seed, threads),
-        init=init,
-        init_format=init_format,
+        *(fixed, moving, output, method, settings, init, init_format),
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
         fixed_roi=fixed_roi,
@@ -148,5 +159,6 @@ def register_command(
         dicom=dicom,
         witnesses=tuple(witness or ()),
         judge=not no_verdict,
+        points=points,
     )
     run_request(register_files, request, as_json)

@@ -1,4 +1,4 @@
-"""Read and write landmarks: points in a comma-separated file that states its convention.
+"""Read and write landmarks: points in a file of commas or tabs that states its convention.
 
 The first line is a comment with LPS or RAS; a header and one point per line follow::
 
@@ -56,7 +56,7 @@ class Landmarks:
 
 
 def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
-    """Read points from a landmarks CSV, or a 3D Slicer .fcsv or .mrk.json file.
+    """Read points from a landmarks CSV or TSV, or a 3D Slicer .fcsv or .mrk.json file.
 
     Returns
     -------
@@ -174,7 +174,8 @@ def _rows(text: str) -> list[tuple[tuple[float, ...], str]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        cells = [cell.strip() for cell in next(csv.reader([line]))]
+        delimiter = "\t" if "\t" in line else ","
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
         names = [cell.lower() for cell in cells]
         if not header_seen and not rows and {"x", "y", "z"} <= set(names):
             columns = {name: column for column, name in reversed(list(enumerate(names)))}

@@ -20,12 +20,14 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.choice_text import choice_in_words
+from regkit.registration.error_text import error_in_words
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.judgement import judge as judged
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import unknown_modality_reasons, with_modalities
 from regkit.registration.pipeline import build_method
+from regkit.registration.point_error import NamedPoints, point_errors
 from regkit.registration.verdict import Verdict
 from regkit.registration.witness import Witness, declared_witnesses, search_witness
 from regkit.registry import DEFAULT_METHOD, default_registry
@@ -98,10 +100,14 @@ class RegistrationResult:
         choice = choice_in_words(self.estimate.diagnostics)
         chosen = f"\n  {choice}" if choice else ""
         reasons = "".join(f"\n  - {reason}" for reason in self.verdict.reasons)
+        error, wrong = self.verdict.error, ""
+        if error is not None:
+            words = error_in_words(error.expected_mm, error.interval_mm)
+            wrong = f"\n  expected error {words}"
         return (
             f"<RegistrationResult of {self.method}: {self.verdict.status}\n  "
             f"{model_of(self.transform)}: {motion}, at the centre of the fixed image{chosen}"
-            f"{reasons}>"
+            f"{wrong}{reasons}>"
         )
 
     def _repr_html_(self) -> str:
@@ -116,6 +122,7 @@ def run(
     *,
     witnesses: Sequence[str] = (),
     judge: bool = True,
+    points: NamedPoints | None = None,
 ) -> RegistrationResult:
     """Register a pair with a method and judge the result.
 
@@ -134,6 +141,9 @@ def run(
         `regkit.registration.evidence`.
     judge
         False to leave out the verdict, which is then CHECK.
+    points
+        Points of the fixed image whose expected error the verdict tells as well: landmarks,
+        positions by name or labels; see `regkit.registration.point_error.point_errors`.
 
     Raises
     ------
@@ -141,11 +151,7 @@ def run(
         The input cannot be registered, the method failed, or witnesses were named for a verdict
         that is left out.
     """
-    if witnesses and not judge:
-        raise RegistrationError(
-            f"{' and '.join(witnesses)}: a witness is for the verdict, which was to be left out; "
-            "give witnesses or leave out the verdict"
-        )
+    _check_judged(judge, witnesses, points)
     name = name or type(registrar).__name__
     check_pair(pair)
     pair = with_modalities(pair)
@@ -163,6 +169,7 @@ def run(
         verdict = judged(
             known.pair, estimate, searched, named=named, backward=backward, notes=notes
         )
+        verdict = _with_points(verdict, known.pair, estimate.transform, points)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),
@@ -181,6 +188,7 @@ def register(
     check_inverse: bool = False,
     witnesses: Sequence[str] = (),
     judge: bool = True,
+    points: NamedPoints | None = None,
     **parameters: Any,
 ) -> RegistrationResult:
     """Register a moving image to a fixed one.
@@ -199,7 +207,7 @@ def register(
         Initializer, as on the command line: ``auto`` keeps the headers unless another start is
         clearly better (a method that does not register always starts from them), ``identity``
         trusts them, ``centre`` aligns the fields of view; or the name of a method.
-    check_inverse, witnesses, judge
+    check_inverse, witnesses, judge, points
         See `run`.
     **parameters
         Parameters of the method.
@@ -209,7 +217,12 @@ def register(
     if initial is None:
         word = default_initializer(method) if init == "auto" else init
         pair = with_initial_transform(word, pair, method)
-    return run(registrar, pair, method, check_inverse, witnesses=witnesses, judge=judge)
+    return run(
+        *(registrar, pair, method, check_inverse),
+        witnesses=witnesses,
+        judge=judge,
+        points=points,
+    )
 
 
 def versions() -> dict[str, str]:
@@ -233,6 +246,38 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
         raise RegistrationError(f"{name} returned a transform that is not finite")
     return estimate
+
+
+def _check_judged(judge: bool, witnesses: Sequence[str], points: NamedPoints | None) -> None:
+    """Refuse what only a verdict uses, if there is none."""
+    if judge:
+        return
+    if witnesses:
+        raise RegistrationError(
+            f"{' and '.join(witnesses)}: a witness is for the verdict, which was to be left out; "
+            "give witnesses or leave out the verdict"
+        )
+    if points is not None:
+        raise RegistrationError(
+            "the expected error at points belongs to the verdict, which was to be left out; give "
+            "points or leave out the verdict"
+        )
+
+
+def _with_points(
+    verdict: Verdict, pair: Pair, found: Transform, points: NamedPoints | None
+) -> Verdict:
+    """Add the expected error at points, or why there is none."""
+    if points is None:
+        return verdict
+    if verdict.error is None:
+        reason = (
+            "the expected error at the points is not known, since no method that serves as a "
+            "witness is usable; `regkit methods` says why"
+        )
+        return dataclasses.replace(verdict, reasons=(*verdict.reasons, reason))
+    errors = point_errors(pair, found, verdict.error, points)
+    return dataclasses.replace(verdict, points=errors)
 
 
 def _named_witnesses(pair: Pair, names: Sequence[str]) -> list[Witness]:

@@ -13,6 +13,7 @@ from regkit.registrar import Pair
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.evidence import CLEARLY_BETTER, Evidence
 from regkit.registration.modalities import unknown_modality_reasons
+from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.result_measures import (
     LOOSENESS_LOSS,
     MAX_LOOSENESS_MM,
@@ -68,12 +69,15 @@ class Verdict:
         of moving to fixed disagrees, if that was asked for; with a witness, those of `Evidence`.
     error
         Estimate of the error of the result; None without a witness.
+    points
+        Estimates of the error at the points that the user named.
     """
 
     status: Status
     reasons: tuple[str, ...]
     measures: Measures
     error: ErrorEstimate | None = None
+    points: tuple[ErrorAtPoint, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Verdict {self.status}{': ' if self.reasons else ''}{'; '.join(self.reasons)}>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from regkit.io.formats import is_dicom
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
 from regkit.registration.error_model import ErrorEstimate
+from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit, transform_record
 from regkit.version import installed_version
@@ -43,6 +44,8 @@ class Inputs:
         Choice in each image of several series or volumes, by role: fixed, moving.
     fixed_roi, moving_roi
         Regions of the mask files that count; empty for all or the only one.
+    points
+        File of the points whose expected error is told; None for none or points in memory.
     """
 
     fixed: Path | None = None
@@ -57,6 +60,7 @@ class Inputs:
     selections: Mapping[str, ImageSelection] = field(default_factory=dict)
     fixed_roi: str = ""
     moving_roi: str = ""
+    points: Path | None = None
 
 
 def registration_record(
@@ -76,6 +80,7 @@ def registration_record(
             "reasons": list(result.verdict.reasons),
             **_error_record(result.verdict.error),
             "measures": to_plain_data(result.verdict.measures),
+            **({"points": points} if (points := point_records(result.verdict.points)) else {}),
         },
         "timing_s": {
             "load": round(inputs.load_s, 4),
@@ -103,6 +108,20 @@ def _error_record(error: ErrorEstimate | None) -> dict[str, Any]:
         "interval_mm": [round(end, 3) for end in error.interval_mm],
         "probability_bad": round(error.probability_bad, 4),
     }
+
+
+def point_records(points: Iterable[ErrorAtPoint]) -> list[dict[str, Any]]:
+    """Return the expected errors at points as plain data; its keys are a contract."""
+    return [
+        {
+            "name": point.name,
+            "position_mm": list(point.position_mm),
+            "expected_error_mm": round(point.expected_mm, 3),
+            "interval_mm": [round(end, 3) for end in point.interval_mm],
+        }
+        | ({"remark": point.remark} if point.remark else {})
+        for point in points
+    ]
 
 
 def read_record(file: Path) -> dict[str, Any]:
@@ -144,12 +163,16 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
         "moving_mask": (pair.moving_mask, inputs.moving_mask),
     }
     regions = {"fixed_mask": inputs.fixed_roi, "moving_mask": inputs.moving_roi}
-    return {
+    images = {
         role: _input(volume, path, inputs.selections.get(role, ONLY_IMAGE))
         | ({"roi": regions[role]} if regions.get(role) else {})
         for role, (volume, path) in given.items()
         if volume is not None
     }
+    if inputs.points is None:
+        return images
+    points = {"path": str(inputs.points), "sha256": sha256_of(inputs.points)}
+    return images | {"points": points}
 
 
 def _input(volume: Volume, path: Path | None, selection: ImageSelection) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.registration.choice_text import choices_in_words
+from regkit.registration.error_text import error_in_words
 
 
 def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
@@ -27,7 +28,7 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
     for reason in verdict["reasons"]:
         text += f"  - {reason}\n"
     facts = [f"  {fact}\n" for fact in record.get("facts", ())]
-    text += "".join(facts) or _expected_error(verdict) + _measures(verdict["measures"])
+    text += "".join(facts) or _expected_errors(verdict) + _measures(verdict["measures"])
     times = record["timing_s"]
     text += (
         f"  read {times['load']:.1f} s, registered {times['compute']:.1f} s, "
@@ -44,15 +45,21 @@ def _motion(transform: Mapping[str, Any]) -> str:
     )
 
 
-def _expected_error(verdict: Mapping[str, Any]) -> str:
-    """Return a line with the expected error; empty if it was not estimated."""
+def _expected_errors(verdict: Mapping[str, Any]) -> str:
+    """Return lines with the expected error, and with that at points; empty if it is not known."""
     if "expected_error_mm" not in verdict:
         return ""
-    low, high = verdict["interval_mm"]
-    return (
-        f"  expected error {verdict['expected_error_mm']:.1f} mm (90 %: {low:.1f} to {high:.1f} "
-        f"mm), probability of a wrong result {verdict['probability_bad']:.0%}\n"
-    )
+    points = verdict.get("points", ())
+    longest = max((len(point["name"]) for point in points), default=0)
+    error = error_in_words(verdict["expected_error_mm"], verdict["interval_mm"])
+    lines = [
+        f"expected error {error}, probability of a wrong result {verdict['probability_bad']:.0%}"
+    ]
+    for point in points:
+        words = error_in_words(point["expected_error_mm"], point["interval_mm"])
+        remark = f"; {point['remark']}" if "remark" in point else ""
+        lines.append(f"  at {point['name']:{longest}}  {words}{remark}")
+    return "".join(f"  {line}\n" for line in lines)
 
 
 def _measures(measures: Mapping[str, float]) -> str:

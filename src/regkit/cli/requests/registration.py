@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from regkit.geometry.volume import LabelMap, Volume
     from regkit.io.selection import ImageSelection
     from regkit.registrar import Pair, Registrar
+    from regkit.registration.point_error import NamedPoints
     from regkit.registration.run import RegistrationResult
     from regkit.report.dicom_output import DicomPair
     from regkit.report.record import Inputs
@@ -72,6 +73,8 @@ class RegisterRequest:
         Methods whose results the verdict compares with.
     judge
         False to leave out the verdict.
+    points
+        File of landmarks or labels of the fixed image whose expected error is told; None for none.
     """
 
     fixed: Path
@@ -97,6 +100,7 @@ class RegisterRequest:
     dicom: bool = False
     witnesses: tuple[str, ...] = ()
     judge: bool = True
+    points: Path | None = None
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -122,7 +126,10 @@ def register_files(request: RegisterRequest) -> Saved:
         _check_rigid(request)
     prefix, init = output_prefix(request.output, DEFAULT_PREFIX), requested_initializer(request)
     dicom = _dicom_pair(request) if request.dicom else None
-    files = (request.fixed, request.moving, request.fixed_mask, request.moving_mask)
+    files = (
+        *(request.fixed, request.moving, request.fixed_mask, request.moving_mask),
+        request.points,
+    )
     inputs = (*files, *(dicom.files if dicom else ()))
     identity = run_id(request, registrar)
     replace_files = may_replace(prefix, identity, request.force, inputs)
@@ -169,6 +176,7 @@ def request_inputs(request: RegisterRequest) -> Inputs:
         selections=request.selections,
         fixed_roi=request.fixed_roi,
         moving_roi=request.moving_roi,
+        points=request.points,
     )
 
 
@@ -182,7 +190,18 @@ def judged_registration(
         *(registrar, pair, request.method, request.check_inverse),
         witnesses=request.witnesses,
         judge=request.judge,
+        points=_requested_points(request, pair),
     )
+
+
+def _requested_points(request: RegisterRequest, pair: Pair) -> NamedPoints | None:
+    """Read the points of a request, which lie in the fixed image."""
+    if request.points is None:
+        return None
+    from regkit.io import LabeledImage
+    from regkit.io.named_points import read_named_points
+
+    return read_named_points(request.points, LabeledImage(pair.fixed.grid, request.fixed))
 
 
 def _dicom_pair(request: RegisterRequest) -> DicomPair:

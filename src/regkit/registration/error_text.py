@@ -1,0 +1,16 @@
+"""Phrases for an expected error in millimeters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def error_in_words(expected_mm: float, interval_mm: Sequence[float]) -> str:
+    """Return an expected error with its interval, like "1.2 mm (90 %: 0.6 to 2.9 mm)"."""
+    low, high = map(_number, interval_mm)
+    return f"{_number(expected_mm)} mm (90 %: {low} to {high} mm)"
+
+
+def _number(mm: float) -> str:
+    """Return a length with one decimal where that matters."""
+    return f"{mm:.1f}" if mm < 9.95 else f"{mm:.0f}"
