@@ -29,10 +29,6 @@ NOT_FITTED = ("prostates", "lv-spect", "lv-pet")
 
 def judged_answer(record: dict[str, Any]) -> JudgedAnswer:
     """Return the answer of a record of verdict.py."""
-    told = None
-    if "interval_mm" in record:
-        low, high = record["interval_mm"]
-        told = ErrorEstimate(record["expected_error_mm"], (low, high), record["probability_bad"])
     return JudgedAnswer(
         record["family"],
         record["person"],
@@ -42,7 +38,7 @@ def judged_answer(record: dict[str, Any]) -> JudgedAnswer:
         record["status"],
         record["measures"],
         record["variant"],
-        told,
+        ErrorEstimate.from_data(record),
     )
 
 
@@ -54,16 +50,8 @@ def fit(found: list[dict[str, Any]]) -> ErrorModel:
 
 def with_estimates(found: list[dict[str, Any]], model: ErrorModel) -> list[dict[str, Any]]:
     """Return records with what a model says of them."""
-    return [{**r, **_estimate(r, model)} for r in found]
-
-
-def _estimate(record: dict[str, Any], model: ErrorModel) -> dict[str, Any]:
-    told = model.estimate(record["measures"], record["tolerance_mm"])
-    return {
-        "expected_error_mm": told.expected_mm,
-        "interval_mm": list(told.interval_mm),
-        "probability_bad": told.probability_bad,
-    }
+    told = (model.estimate(r["measures"], r["tolerance_mm"]) for r in found)
+    return [{**r, **estimate.as_data()} for r, estimate in zip(found, told, strict=True)]
 
 
 def usable(path: Path) -> list[dict[str, Any]]:

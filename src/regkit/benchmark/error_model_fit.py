@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from regkit.benchmark.judged_answer import WRONG_TOLERANCES, JudgedAnswer
+from regkit.benchmark.judged_answer import JudgedAnswer
 from regkit.geometry.grid import FloatArray
 from regkit.registration.error_model import (
     DISTANCES,
     DOUBTS,
     FLOOR,
+    WRONG_TOLERANCES,
     ErrorModel,
     distances_of,
     doubts_of,

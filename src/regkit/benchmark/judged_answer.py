@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from regkit.registration.error_model import ErrorEstimate, ErrorModel
+from regkit.registration.error_model import WRONG_TOLERANCES, ErrorEstimate, ErrorModel
 from regkit.registration.verdict import Status
 
 # Errors beyond which an answer is as useless as one to a pair without a truth; chosen by hand.
 HOPELESS_MM = 50.0
-# Tolerances beyond which an answer is wrong; that of the verdict's probability.
-WRONG_TOLERANCES = 2.0
 
 
 @dataclass(frozen=True, eq=False)

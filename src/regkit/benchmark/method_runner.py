@@ -26,6 +26,7 @@ from regkit.registrar import Pair
 from regkit.registration.choice_text import used_methods
 from regkit.registration.device import is_gpu
 from regkit.registration.pipeline import build_method
+from regkit.registration.result_measures import tolerance_mm
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry, leave_out_plugins
 
@@ -158,6 +159,8 @@ class MethodRunner:
             "used": used_methods(result.estimate.diagnostics),
             "verdict": result.verdict.status,
             "reasons": list(result.verdict.reasons),
+            "tolerance_mm": tolerance_mm(case.pair),
+            **(result.verdict.error.as_data() if result.verdict.error else {}),
             "scores": {k: v if math.isfinite(v) else None for k, v in scores.items()},
             "score_errors": errors,
             "device": result.device,

@@ -39,8 +39,9 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
     **facts
         Values of further keys: ``group``, ``parameters``, ``verdict``, ``scores``,
         ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; what a method that chooses
-        ``used``, ``reasons`` of the verdict, ``timing_s``, ``transform`` (a 4x4 matrix or a file),
-        ``score_errors``.
+        ``used``, ``reasons`` of the verdict, its ``tolerance_mm``, ``expected_error_mm``,
+        ``interval_mm`` and ``probability_bad``, ``timing_s``, ``transform`` (a 4x4 matrix or a
+        file), ``score_errors``.
     """
     record: Record = {
         "dataset": dataset,
@@ -57,6 +58,10 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
         "error": None,
         "used": None,
         "reasons": [],
+        "tolerance_mm": None,
+        "expected_error_mm": None,
+        "interval_mm": None,
+        "probability_bad": None,
         "timing_s": {},
         "transform": None,
         "score_errors": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from regkit.benchmark.calibration import calibration, calibration_markdown
+from regkit.benchmark.calibration import calibration, calibration_markdown, verdict_scores
 from regkit.benchmark.records import read_records
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
@@ -36,12 +36,13 @@ def summarize_folder(
     records = read_records(folder)
     better, units = directions_and_units(registry)
     summary = summarize(records, settings, better, units)
-    verdicts = calibration(records)
+    verdicts, scores = calibration(records), verdict_scores(records)
     agreed = agreements(records, true_value_names(registry), units)
     data = {
         **summary.as_data(),
         "agreements": [agreement.as_data() for agreement in agreed],
         "verdicts": verdicts,
+        "verdict_scores": scores,
     }
     with atomic_output(folder) as stage:
         stage.path("summary.json").write_text(
@@ -51,7 +52,7 @@ def summarize_folder(
         stage.path("summary.md").write_text(
             writing.summary_markdown(summary)
             + agreement_markdown(agreed)
-            + calibration_markdown(verdicts),
+            + calibration_markdown(verdicts, scores),
             encoding="utf-8",
         )
     return summary

@@ -27,6 +27,13 @@ def regkit_metrics() -> Iterable[MetricSpec]:
             "",
             "Brier score of the verdict",
         ),
+        _score(
+            "reliability",
+            "verdict_coverage",
+            "",
+            "1 if the verdict's 90 % interval holds tre_mm, else 0",
+            better="",
+        ),
     )
 
 

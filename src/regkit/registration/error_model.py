@@ -28,6 +28,8 @@ UNAMBIGUOUS = 0.5  # ratio of scores of two places
 WORSE = 10.0  # standard errors by which a start may be better than the result
 FLOOR = 0.1  # tolerances below which smaller scores mean the same
 TINY = 1e-3  # keeps divisions from zero
+# Tolerances beyond which an answer is bad; within one it is good.
+WRONG_TOLERANCES = 2.0
 UNMASKED = "peak_offset_without_masks_mm"
 APART = ("witness_mm", "climb_mm", "refinement_mm", UNMASKED)
 DISTANCES = (*APART, "mirrored")
@@ -51,6 +53,22 @@ class ErrorEstimate:
     expected_mm: float
     interval_mm: tuple[float, float]
     probability_bad: float
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self | None:
+        """Read the estimate in a record; None where it has none."""
+        if data.get("interval_mm") is None:
+            return None
+        low, high = data["interval_mm"]
+        return cls(data["expected_error_mm"], (low, high), data["probability_bad"])
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the estimate as plain data, with the keys of a record."""
+        return {
+            "expected_error_mm": round(self.expected_mm, 3),
+            "interval_mm": [round(end, 3) for end in self.interval_mm],
+            "probability_bad": round(self.probability_bad, 4),
+        }
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from regkit.geometry.volume import Volume
 from regkit.io.formats import is_dicom
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
-from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult, versions
 from regkit.report.description import linear_fit, transform_record
@@ -78,7 +77,7 @@ def registration_record(
         "verdict": {
             "status": result.verdict.status,
             "reasons": list(result.verdict.reasons),
-            **_error_record(result.verdict.error),
+            **(result.verdict.error.as_data() if result.verdict.error else {}),
             "measures": to_plain_data(result.verdict.measures),
             **({"points": points} if (points := point_records(result.verdict.points)) else {}),
         },
@@ -96,17 +95,6 @@ def registration_record(
         "diagnostics": to_plain_data(result.estimate.diagnostics),
         "run_id": inputs.run_id,
         "versions": versions(),
-    }
-
-
-def _error_record(error: ErrorEstimate | None) -> dict[str, Any]:
-    """Return the estimate of the error; nothing without a witness."""
-    if error is None:
-        return {}
-    return {
-        "expected_error_mm": round(error.expected_mm, 3),
-        "interval_mm": [round(end, 3) for end in error.interval_mm],
-        "probability_bad": round(error.probability_bad, 4),
     }
 
 

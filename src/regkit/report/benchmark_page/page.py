@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regkit.benchmark.calibration import calibration, verdict_scores
 from regkit.benchmark.records import read_records
 from regkit.benchmark.summary import directions_and_units, true_value_names
 from regkit.io.atomic_output import atomic_output
@@ -92,6 +93,8 @@ def render_page(
         views=views,
         about=about,
         scenes=[_scene(view) for view in views.shown],
+        verdicts=calibration(records),
+        verdict_scores=verdict_scores(records),
         table=case_table(records, list(names)),
         niivue=niivue,
         licences=licences,
