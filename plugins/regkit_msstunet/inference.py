@@ -15,7 +15,13 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.rotation import rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.learning import TrainedModel, center_on_body, domain_features, domain_warnings
+from regkit.learning import (
+    TrainedModel,
+    appearance_warnings,
+    center_on_body,
+    domain_features,
+    domain_warnings,
+)
 from regkit.learning.network_grid import center_of_mass
 from regkit.registrar import Estimate, Pair
 from regkit_msstunet.card import ReorientationCard
@@ -76,16 +82,21 @@ def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) 
         found, predicted = _predict(trained, ready, view, grid, given)
         poses.extend(found)
     labels = _labels(predicted)
+    seen = resample(ready, card.grid(center))
     features = {
-        **domain_features(resample(ready, card.grid(center)).array, max(moving.grid.spacing)),
+        **domain_features(seen.array, max(moving.grid.spacing)),
         "myocardium_ml": _myocardium_ml(labels),
         **ventricle_position(poses[-1].map_points((0.0, 0.0, 0.0)), mass),
     }
     names = VENTRICLE_FEATURE_NAMES
-    warnings = [
+    unlike = [
         *domain_warnings(
             card.moving, card.method, "moving", moving.modality, features, names=names
         ),
+        *appearance_warnings(card.appearance, card.method, {"moving": seen}),
+    ]
+    warnings = [
+        *unlike,
         *_convergence_warning(poses),
         *_truncation_warning(predicted),
     ]
@@ -93,6 +104,7 @@ def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) 
         **trained.diagnostics,
         "pass_rotation_deg": [_rotation_between(a, b) for a, b in pairwise(poses)],
         "labels": {"myocardium": MYOCARDIUM, "blood_pool": BLOOD_POOL},
+        "domain_warnings": unlike,
         "warnings": warnings,
     }
     return Estimate(poses[-1] @ origin, labels, diagnostics)

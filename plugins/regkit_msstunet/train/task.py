@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
-from regkit.learning import Task, domain_features, measure_domain, train_method
+from regkit.geometry.volume import Volume
+from regkit.learning import (
+    Task,
+    domain_features,
+    measure_domain,
+    train_method,
+)
 from regkit.learning.case_cache import Arrays, Facts
 from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit_msstunet.card import ReorientationCard
@@ -179,6 +185,16 @@ class ReorientationTask(Task[ReorientationBatch]):
         facts = [case.facts for case in self.cases]
         domain = measure_domain(features, facts, self.config.spacing_mm)
         return {"moving": replace(domain, modalities=tuple(sorted(domain.modalities)))}
+
+    def aligned_images(self, count: int, *, held_out: bool) -> Iterator[Mapping[str, Volume]]:
+        """Yield images as a first pass sees them."""
+        sampler = self.validation_sampler if held_out else self.train_sampler
+        grid, cases = sampler.grid, sampler.cases
+        examined = PoseSampler(self.config, cases, (), self.device)
+        for number in range(0, len(cases), -(-len(cases) // count)):
+            pose = native_pose(cases[number], grid, self.config)
+            image = examined.image(PoseAugmentation(number, pose))
+            yield {"moving": Volume(image.cpu().numpy(), grid)}
 
     def _label_loss(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
         loss: Tensor = deep_supervision_loss(logits, labels, self.config.class_weights)

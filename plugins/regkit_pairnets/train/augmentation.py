@@ -146,6 +146,21 @@ def sample_motion(
     return rigid(angles * factor, shift * factor, grid.centre)
 
 
+def residual_augmentation(one: Augmentation, found: AffineTransform) -> Augmentation:
+    """Return a case as it is when a part of its motion is known: its field of view turns.
+
+    Parameters
+    ----------
+    one
+        The case.
+    found
+        Part of its motion.
+    """
+    field = one.field and replace(one.field, pose=one.field.pose @ found)
+    left = AffineTransform(found.inverse().matrix @ one.motion.matrix)
+    return replace(one, motion=left, field=field)
+
+
 def full_field_of_view(case: CachedPair, pose: AffineTransform = IDENTITY) -> FieldOfView:
     """Return the field of view of the moving scan of a case, where its header puts it."""
     corners = case.moving.grid.corners() - case.fixed.grid.centre

@@ -15,6 +15,7 @@ from regkit.datasets.case import Case
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.volume import Volume
 from regkit.learning import (
     CachedPair,
     Task,
@@ -30,8 +31,12 @@ from regkit_pairnets.contrastive import info_nce
 from regkit_pairnets.networks.attention_reg import AttentionReg
 from regkit_pairnets.networks.initialise import fan_in_normal
 from regkit_pairnets.networks.pair_network import PairNetwork
-from regkit_pairnets.train.augmentation import Augmentation, sample_augmentation
-from regkit_pairnets.train.batch_sampler import FILL_VALUE, BatchSampler, MotionBatch
+from regkit_pairnets.train.augmentation import (
+    Augmentation,
+    residual_augmentation,
+    sample_augmentation,
+)
+from regkit_pairnets.train.batch_sampler import FILL_VALUE, ROLES, BatchSampler, MotionBatch
 from regkit_pairnets.train.config import PairNetConfig
 from regkit_pairnets.train.validation import (
     best_passes,
@@ -152,6 +157,18 @@ class MotionTask(Task[MotionBatch]):
         arrays = ([i[0].cpu().numpy() for i in sampler.resampled([one])] for one in drawn)
         facts = [case.facts for case in self.cases]
         return measure_pair_domains(arrays, facts, min(config.spacing) / 2)
+
+    def aligned_images(self, count: int, *, held_out: bool) -> Iterator[Mapping[str, Volume]]:
+        """Yield aligned pairs with the fields of view of random motions."""
+        sampler = self.validation_sampler if held_out else self.train_sampler
+        for number in range(count):
+            seed = (self.config.seed, number, DOMAIN_SEED)
+            drawn = sample_augmentation(self.config, sampler.cases, sampler.grid, seed)
+            images = sampler.resampled([residual_augmentation(drawn, drawn.motion)])
+            yield {
+                role: Volume(image[0].cpu().numpy(), sampler.grid)
+                for role, image in zip(ROLES, images, strict=True)
+            }
 
     def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the number of passes that is best on the held-out cases, and its scores."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit_pairnets.train.augmentation import (
     Augmentation,
     full_field_of_view,
+    residual_augmentation,
     sample_motion,
     truncate_axially,
 )
@@ -112,7 +112,9 @@ def _next_pass(
     config, corrected = sampler.config, []
     for start in range(0, len(motions), config.batch_size):
         part = slice(start, start + config.batch_size)
-        residual = [_residual(a, f) for a, f in zip(motions[part], found[part], strict=True)]
+        residual = [
+            residual_augmentation(a, f) for a, f in zip(motions[part], found[part], strict=True)
+        ]
         input_a, input_b = sampler.inputs(residual)
         with torch.inference_mode():
             outputs: Tensor = network(input_a.to(device), input_b.to(device))
@@ -121,13 +123,6 @@ def _next_pass(
             step = config.parameterization.to_transform(six, sampler.grid)
             corrected.append(AffineTransform(known.matrix @ step.matrix))
     return corrected
-
-
-def _residual(motion: Augmentation, found: AffineTransform) -> Augmentation:
-    """Return a case as it is when a part of its motion is known: its field of view turns."""
-    field = motion.field and replace(motion.field, pose=motion.field.pose @ found)
-    left = AffineTransform(found.inverse().matrix @ motion.motion.matrix)
-    return replace(motion, motion=left, field=field)
 
 
 def _errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
@@ -142,6 +143,18 @@ class UnsupervisedTask(Task[ImageBatch]):
             )
             for role, domain in measured.items()
         }
+
+    def aligned_images(self, count: int, *, held_out: bool) -> Iterator[Mapping[str, Volume]]:
+        """Yield pairs that are misplaced together."""
+        sampler = self.validation_sampler if held_out else self.train_sampler
+        config, cases, grid = self.config, len(sampler.cases), sampler.grid
+        for number in range(count):
+            drawn = sample_misplacement(config, cases, grid, (config.seed, number, DOMAIN_SEED))
+            images = sampler.pair(replace(drawn, moving=drawn.fixed))
+            yield {
+                role: Volume(image[0, 0].cpu().numpy(), grid)
+                for role, image in zip(ROLES, images, strict=True)
+            }
 
 
 def batch_loss_for(config: TransMorphConfig) -> BatchLoss:

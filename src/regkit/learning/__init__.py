@@ -32,6 +32,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regkit.learning.appearance import Appearance as Appearance
+    from regkit.learning.appearance_guard import appearance_warnings as appearance_warnings
+    from regkit.learning.appearance_guard import (
+        measure_appearance_limits as measure_appearance_limits,
+    )
     from regkit.learning.cached_pair import CachedImage as CachedImage
     from regkit.learning.cached_pair import CachedPair as CachedPair
     from regkit.learning.cached_pair import image_facts as image_facts
@@ -78,6 +83,8 @@ _HOMES = {
             "CachedImage", "CachedPair", "image_facts", "pair_arrays",
             "prepare_pair", "read_pair", "truth_fact",
         ),
+        "appearance": ("Appearance",),
+        "appearance_guard": ("appearance_warnings", "measure_appearance_limits"),
         "card": ("ModelCard",),
         "case_cache": ("CaseCache",),
         "device": ("device_named",),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from regkit.errors import FileFormatError, RegkitError
+from regkit.learning.appearance import Appearance
 from regkit.learning.dataclass_json import read_dataclass
 from regkit.learning.renamed_keys import RENAMED
 from regkit.registration.parameters import check_ranges
@@ -33,6 +34,9 @@ class ModelCard(ABC):
         Parameters of the network: name -> value.
     passes
         Number of passes of the network in a registration.
+    appearance
+        Look of the images of training; None on a card without it, which the domain guard does not
+        compare with.
     sha256
         Digest of the weights file.
     about
@@ -51,6 +55,7 @@ class ModelCard(ABC):
     network: str
     switches: Mapping[str, Any]
     passes: int = 1
+    appearance: Appearance | None = None
     sha256: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 

@@ -70,6 +70,8 @@ def _read(kind: Any, value: Any, key: str) -> Any:
 
 def _read_first(kinds: tuple[Any, ...], value: Any, key: str) -> Any:
     """Return the value as the first of several types that it fits."""
+    if type(None) in kinds and isinstance(value, Mapping):  # the error is that of the object
+        kinds = tuple(kind for kind in kinds if kind is not type(None))
     for kind in kinds[:-1]:
         try:
             return _read(kind, value, key)

@@ -14,6 +14,7 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import Volume
+from regkit.learning.appearance_guard import appearance_warnings
 from regkit.learning.domain_guard import (
     ImageDomain,
     domain_features,
@@ -47,6 +48,11 @@ class NetworkInputs:
     fixed: Volume
     moving: Volume
     grid: Grid
+
+    def aligned(self, transform: Transform) -> tuple[Volume, Volume]:
+        """Return both images on the grid through a map of fixed to moving, NaN where unknown."""
+        fixed = resample(self.fixed, self.grid, outside=np.nan)
+        return fixed, resample(self.moving, self.grid, transform, outside=np.nan)
 
 
 def recursive_registration(
@@ -120,19 +126,11 @@ def register_with_model(
     passes
         Number of passes.
     """
-    last_inputs: list[Volume] = []
-
-    def estimate_and_keep(fixed: Volume, moving: Volume) -> AffineTransform:
-        last_inputs[:] = fixed, moving
-        return estimate(fixed, moving)
-
     images = inputs.fixed, inputs.moving, inputs.grid
-    totals = [
-        pair.start,
-        *recursive_registration(estimate_and_keep, *images, initial=pair.start, count=passes),
-    ]
+    passed = recursive_registration(estimate, *images, initial=pair.start, count=passes)
+    totals = [pair.start, *passed]
     moved = [mean_displacement_mm(one, other, inputs.grid) for one, other in pairwise(totals)]
-    unlike = list(pair_warnings(pair, last_inputs, trained.card))
+    unlike = list(pair_warnings(pair, inputs.aligned(totals[-1]), trained.card))
     diagnostics = {
         **trained.diagnostics,
         "pass_displacement_mm": moved,
@@ -163,19 +161,20 @@ def convergence_warnings(moved_mm: Sequence[float], voxel_mm: float) -> list[str
     return [f"the last of {len(moved_mm)} passes still moved the image by {moved_mm[-1]:.1f} mm"]
 
 
-def pair_warnings(pair: Pair, inputs: Sequence[Volume], card: Any) -> Iterator[str]:
+def pair_warnings(pair: Pair, aligned: Sequence[Volume], card: Any) -> Iterator[str]:
     """Yield sentences on how both images of a pair differ from those of training.
 
     Parameters
     ----------
     pair
         The original images.
-    inputs
-        Last fixed and moving input of the network.
+    aligned
+        Fixed and moving image on the network's grid, as the result aligns them.
     card
         Card with ``fixed`` and ``moving`` of type `ImageDomain`.
     """
-    for role, image in zip(("fixed", "moving"), inputs, strict=True):
+    seen = dict(zip(("fixed", "moving"), aligned, strict=True))
+    for role, image in seen.items():
         original: Volume = getattr(pair, role)
         domain: ImageDomain = getattr(card, role)
         unit = unit_mismatch(original.array, original.modality or domain.modality, role)
@@ -183,3 +182,4 @@ def pair_warnings(pair: Pair, inputs: Sequence[Volume], card: Any) -> Iterator[s
             yield unit
         features = domain_features(image.array, max(original.grid.spacing))
         yield from domain_warnings(domain, card.method, role, original.modality, features)
+    yield from appearance_warnings(card.appearance, card.method, seen)

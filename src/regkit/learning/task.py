@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
+from regkit.geometry.volume import Volume
+from regkit.learning.appearance import Appearance
+from regkit.learning.appearance_guard import measure_appearance_limits
 from regkit.learning.cached_pair import read_pair
 from regkit.learning.card import ModelCard
 from regkit.learning.case_cache import Arrays, Facts
@@ -22,6 +25,8 @@ from regkit.learning.training_job import TrainingJob
 from regkit.weights import Weights
 
 B = TypeVar("B")
+# Cases to train on and to validate with from which the look of images is learned; chosen by hand.
+APPEARANCE_CASES, HELD_OUT_CASES = 400, 200
 
 
 class Task(ABC, Generic[B]):
@@ -119,6 +124,27 @@ class Task(ABC, Generic[B]):
         """Return the fields of the card that are measured on the cases when training has ended."""
         return {}
 
+    def aligned_images(self, count: int, *, held_out: bool) -> Iterator[Mapping[str, Volume]]:
+        """Yield images as a right result aligns them for the network, by role; by default none.
+
+        Parameters
+        ----------
+        count
+            Greatest number of cases.
+        held_out
+            Whether to take cases to validate with instead of those to train on.
+        """
+        del count, held_out
+        return iter(())
+
+    def appearance(self) -> Appearance | None:
+        """Return how the images of training look; None without `aligned_images`."""
+        train = list(self.aligned_images(APPEARANCE_CASES, held_out=False))
+        if not train:
+            return None
+        held_out = self.aligned_images(HELD_OUT_CASES, held_out=True)
+        return measure_appearance_limits(train, held_out)
+
     def final_fields(self, network: nn.Module, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the fields of the card that depend on the trained network.
 
@@ -176,6 +202,7 @@ class Task(ABC, Generic[B]):
         fields = {
             **self.card_fields(),
             **self.measured_fields(),
+            "appearance": self.appearance(),
             **self.final_fields(network, about),
         }
         card = self.card_class(method=self.method, **fields)
