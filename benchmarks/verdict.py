@@ -77,7 +77,9 @@ def pairs_of(family: str, options: argparse.Namespace) -> Iterator[tuple[Known, 
         others = {"other organ": head if family == "thighs" else thigh}
         if here.person != found[number - 1].person:
             others["other patient"] = found[number - 1]
-        use = "reporting" if number % 2 or family in REPORTED else "fitting"
+        use = options.use
+        if use == "alternate":
+            use = "reporting" if number % 2 or family in REPORTED else "fitting"
         for variant in verdict_pairs.variants(here, others, wanted):
             yield variant, use
 
@@ -243,6 +245,8 @@ def main() -> None:
     parser.add_argument("--variants", default=",".join(verdict_pairs.VARIANTS))
     parser.add_argument("-m", "--methods", default=METHODS)
     parser.add_argument("--patients", type=int, default=8, help="at most so many of a family")
+    uses = ("alternate", "fitting", "reporting")
+    parser.add_argument("--use", choices=uses, default="alternate", help="use of the patients")
     parser.add_argument("--limit", type=int, default=10**9, help="stop after so many answers")
     parser.add_argument("--data", type=Path, default=pairs.SHARED)
     parser.add_argument("--cohorts", type=Path, default=HERE / "cohorts", metavar="DIR")

@@ -82,7 +82,7 @@ def test_a_witness_that_aligns_the_images_worse_counts_less():
 
 
 def test_without_a_refinement_the_climb_stands_for_it():
-    model = ErrorModel(0.0, {"refinement_mm": 1.0}, -14.0, {}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
+    model = ErrorModel({"refinement": ((-2, 0), (5, 7))}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
     alone = {k: v for k, v in RIGHT.items() if k != "refinement_mm"}
     assert model.score(alone, 3.0) == model.score({**RIGHT, "refinement_mm": 0.2}, 3.0)
 

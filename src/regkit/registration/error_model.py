@@ -1,10 +1,10 @@
 """The calibrated model of how wrong a registration is, in millimeters and as a probability.
 
-An answer may be wrong by each distance that independent evidence finds (to the witness, to where a
-climb or another measure leads) and by more the less distinct its place is. These add up to a
-score; a table, made of answers with known truth, says what a score means. Score and table rise
-with every measure, so no worse evidence gives a better verdict. The coefficients are data: a card
-in JSON, which also says what it was fitted on (regkit.benchmark.error_model_fit).
+Each piece of evidence (the distances to the witness, to where a climb or another measure leads,
+how distinct the place is) adds what its rising curve says to a score; a table, made of answers
+with known truth, says what a score means. Curves and table rise, so no worse evidence gives a
+better verdict. They are data: a card in JSON, which also says what it was fitted on
+(regkit.benchmark.error_model_fit).
 """
 
 from __future__ import annotations
@@ -14,26 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
 SHIPPED_CARD = "error_model.json"
 # Limits of the evidence; all chosen by hand. Distances above the largest are as hopeless.
 LARGEST_MM = 200.0
-# Standard errors by which a witness may be worse than the result and count half as far away.
-WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
-LEAST_CONTRAST, MOST_CONTRAST, MOST_MIRRORED = -0.4, 0.0, 0.1
-UNAMBIGUOUS = 0.5  # ratio of scores of two places
-WORSE = 10.0  # standard errors by which a start may be better than the result
-FLOOR = 0.1  # tolerances below which smaller scores mean the same
+FLOOR = 0.1  # tolerances below which smaller distances mean the same
+LARGEST_IMPROVEMENT = 10.0  # standard errors
 TINY = 1e-3  # keeps divisions from zero
 # Tolerances beyond which an answer is bad; within one it is good.
 WRONG_TOLERANCES = 2.0
-UNMASKED = "peak_offset_without_masks_mm"
-APART = ("witness_mm", "climb_mm", "refinement_mm", UNMASKED)
-DISTANCES = (*APART, "mirrored")
-DOUBTS = ("contrast", "ambiguity", "outside", "chance", "looseness", "uncertainty", "worse")
+
+Curve: TypeAlias = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -73,50 +67,37 @@ class ErrorEstimate:
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Coefficients of the score, and the table of what it means.
+    """Curves of the evidence, and the table of what their sum means.
 
     Parameters
     ----------
-    constant
-        Score in tolerances without any evidence.
-    distances
-        Weights of distances in tolerances, by name; see `distances_of`.
-    doubt
-        Logarithm of the part of the score that depends on doubts, without any.
-    doubts
-        Weights of doubts, by name; see `doubts_of`.
+    curves
+        Points of evidence and score, both rising, for each piece of evidence by its name; see
+        `evidence_in_numbers`. The score is linear between them and constant beyond.
     table
-        Rows of logarithm of the score, lower end, median and upper end of the error in
-        tolerances, and probability of a bad answer, each column rising.
+        Rows of score, lower end, median and upper end of the error in tolerances, and probability
+        of a bad answer, each column rising.
     about
         Origin of the model: numbers of answers and persons, datasets, methods.
     """
 
-    constant: float
-    distances: Mapping[str, float]
-    doubt: float
-    doubts: Mapping[str, float]
+    curves: Mapping[str, Curve]
     table: tuple[tuple[float, ...], ...]
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self:
         """Read a card."""
-        return cls(
-            card["constant"],
-            card["distances"],
-            card["doubt"],
-            card["doubts"],
-            tuple(map(tuple, card["table"])),
-            card.get("about", {}),
-        )
+        curves = {name: tuple((x, y) for x, y in curve) for name, curve in card["curves"].items()}
+        return cls(curves, tuple(map(tuple, card["table"])), card.get("about", {}))
 
     def score(self, measures: Mapping[str, float], tolerance_mm: float) -> float:
-        """Return the logarithm of the score."""
-        apart, doubts = distances_of(measures, tolerance_mm), doubts_of(measures, tolerance_mm)
-        far = sum(weight * apart[name] for name, weight in self.distances.items())
-        doubt = self.doubt + sum(weight * doubts[name] for name, weight in self.doubts.items())
-        return float(np.log(FLOOR + self.constant + far + np.exp(min(doubt, 5.0))))
+        """Return the sum of what the curves say."""
+        found = evidence_in_numbers(measures, tolerance_mm)
+        return sum(
+            float(np.interp(found[name], *zip(*curve, strict=True)))
+            for name, curve in self.curves.items()
+        )
 
     def estimate(self, measures: Mapping[str, float], tolerance_mm: float) -> ErrorEstimate:
         """Return how wrong an answer probably is."""
@@ -134,37 +115,43 @@ def shipped_error_model() -> ErrorModel:
     return ErrorModel.from_card(json.loads(card.read_text(encoding="utf-8")))
 
 
-def distances_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, float]:
-    """Return the distances of an answer to other places, in tolerances.
+def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, float]:
+    """Return the evidence against an answer, the larger the worse.
 
-    A witness that aligns the images worse than the answer counts less. Where no refinement is
-    possible, as in thin slabs, the climb stands for it. An image that is clearly mirrored is one
-    tolerance off, for no answer is right: its weight says how much that is.
+    Parameters
+    ----------
+    measures
+        Measures of a verdict with a witness.
+    tolerance_mm
+        Error that counts as none, mm.
+
+    Returns
+    -------
+    dict
+        Logarithms of distances in tolerances to the ``witness`` and to the ends of the ``climb``
+        and of the ``refinement`` (in thin slabs, where none is possible, the climb stands for it),
+        between the refinements of both (``refined``; else that to the witness), of the
+        ``uncertainty`` of the witness and of the ``looseness``; by how much the witness is
+        ``better``, 1 for the largest improvement; its ``ambiguity``; the fraction ``outside`` the
+        other image; logarithm of the similarity by ``chance`` relative to that found; the gain by
+        ``mirrored`` images.
     """
-    better = np.clip(measures["witness_improvement"], -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT)
-    share = 1 / (1 + np.exp(WITNESS_HALF - better))
-    known = {"refinement_mm": measures["climb_mm"], UNMASKED: 0.0, **measures}
-    mirrored = np.clip(measures["mirror_gain_fraction"] / MOST_MIRRORED, 0.0, 1.0)
-    found = {name: min(known[name], LARGEST_MM) / tolerance_mm for name in APART}
-    return {
-        **found,
-        "witness_mm": float(share * found["witness_mm"]),
-        "mirrored": float(mirrored),
-    }
 
+    def tolerances(mm: float) -> float:
+        return float(np.log(FLOOR + min(mm, LARGEST_MM) / tolerance_mm))
 
-def doubts_of(measures: Mapping[str, float], tolerance_mm: float) -> dict[str, float]:
-    """Return what speaks against the place of an answer without saying how far off it is, >= 0."""
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
-    contrast = np.clip(measures["mirror_gain_fraction"], LEAST_CONTRAST, MOST_CONTRAST)
-    uncertain = min(measures.get("witness_uncertainty_mm", 0.0), LARGEST_MM)
     return {
-        "contrast": float(contrast) - LEAST_CONTRAST,
-        "ambiguity": max(measures["witness_ambiguity"] - UNAMBIGUOUS, 0.0) / UNAMBIGUOUS,
+        "witness": tolerances(measures["witness_mm"]),
+        "refined": tolerances(measures.get("refined_witness_mm", measures["witness_mm"])),
+        "climb": tolerances(measures["climb_mm"]),
+        "refinement": tolerances(measures.get("refinement_mm", measures["climb_mm"])),
+        "uncertainty": tolerances(measures.get("witness_uncertainty_mm", 0.0)),
+        "looseness": tolerances(measures["looseness_mm"]),
+        "better": float(np.clip(measures["witness_improvement"] / LARGEST_IMPROVEMENT, -1, 1)),
+        "ambiguity": measures["witness_ambiguity"],
         "outside": 1 - measures["overlap"],
-        "chance": 1 / float(np.log1p(max(similarity / chance, 1.0))),
-        "looseness": float(np.log1p(measures["looseness_mm"] / tolerance_mm)),
-        "uncertainty": float(np.log1p(uncertain / tolerance_mm)),
-        "worse": min(max(-measures.get("improvement_over_start", 0.0), 0.0) / WORSE, 1.0),
+        "chance": float(np.log(chance / similarity)),
+        "mirrored": measures["mirror_gain_fraction"],
     }

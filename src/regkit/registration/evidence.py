@@ -34,8 +34,9 @@ class Evidence:
     ----------
     measures
         See `regkit.registration.witness.Witness.measures`; ``refinement_mm`` is the distance to
-        where a refinement by another measure leads, ``consensus_mm`` that of the farthest witness
-        where the user named some.
+        where a refinement by another measure leads, ``refined_witness_mm`` that between there and
+        where it leads from a witness that does not confirm the result, ``consensus_mm`` that of
+        the farthest witness where the user named some.
     better
         The witness, if it aligns the images clearly better; else None.
     apart_mm
@@ -71,6 +72,12 @@ def evidence_of(
     refined = refinement_witness(pair, result)
     if refined is not None:
         measures["refinement_mm"] = separation_mm(pair, refined.transform, result)
+    if refined is not None and not witness.confirms(pair, result):
+        other = refinement_witness(pair, witness.transform)
+        if other is not None:
+            measures["refined_witness_mm"] = separation_mm(
+                pair, other.transform, refined.transform
+            )
     apart = {other.name: separation_mm(pair, other.transform, result) for other in named}
     if apart:
         measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])

@@ -50,6 +50,10 @@ class Witness:
     transform: Transform
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
+    def confirms(self, pair: Pair, result: Transform) -> bool:
+        """Return True if a result is as good as equal to this one."""
+        return separation_mm(pair, self.transform, result) < CONFIRMS * tolerance_mm(pair)
+
     def measures(self, pair: Pair, result: Transform) -> dict[str, float]:
         """Compare a result with this one.
 
@@ -68,10 +72,10 @@ class Witness:
         """
         second = self.diagnostics.get("second_best", {})
         apart = separation_mm(pair, self.transform, result)
-        confirms = apart < CONFIRMS * tolerance_mm(pair)
+        equal = self.confirms(pair, result)
         found = {
             "witness_mm": apart,
-            "witness_improvement": 0.0 if confirms else improvement(pair, self.transform, result),
+            "witness_improvement": 0.0 if equal else improvement(pair, self.transform, result),
             "witness_ambiguity": float(second.get("score_ratio", 0.0)),
         }
         if "uncertainty_mm" in self.diagnostics:
