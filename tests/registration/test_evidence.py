@@ -138,6 +138,16 @@ def test_a_right_result_that_is_no_better_than_its_start_is_told_so():
     assert "already aligned" not in reasons(small_pair(), Estimate(MOTION))
 
 
+@pytest.mark.parametrize(("improvement", "told"), [(0.0, True), (-8.0, False)])
+def test_another_place_that_is_as_good_is_told(improvement, told):
+    measures = {"witness_mm": 80.0, "witness_improvement": improvement, "witness_ambiguity": 0.0}
+    verdict = assess(small_pair(), MOTION, evidence=Evidence(measures, None, {}))
+    assert (
+        any("another search of the same images ends 80 mm" in r for r in verdict.reasons) == told
+    )
+    assert (verdict.status == "OK") != told
+
+
 def test_no_direction_is_told_where_the_images_fit_as_well_as_they_can():
     evidence = Evidence({}, None, {})
     assert evidence.direction(small_pair(), MOTION) == ""

@@ -22,7 +22,8 @@ SHIPPED_CARD = "error_model.json"
 # Limits of the evidence; all chosen by hand. Distances above the largest are as hopeless.
 LARGEST_MM = 200.0
 FLOOR = 0.1  # tolerances below which smaller distances mean the same
-LARGEST_IMPROVEMENT = 10.0  # standard errors
+# Standard errors by which a witness may be worse than the result and count half as far away.
+WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
 TINY = 1e-3  # keeps divisions from zero
 # Tolerances beyond which an answer is bad; within one it is good.
 WRONG_TOLERANCES = 2.0
@@ -95,7 +96,7 @@ class ErrorModel:
         """Return the sum of what the curves say."""
         found = evidence_in_numbers(measures, tolerance_mm)
         return sum(
-            float(np.interp(found[name], *zip(*curve, strict=True)))
+            float(np.interp(found[name], *np.transpose(curve)))
             for name, curve in self.curves.items()
         )
 
@@ -128,11 +129,12 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
     Returns
     -------
     dict
-        Logarithms of distances in tolerances to the ``witness`` and to the ends of the ``climb``
-        and of the ``refinement`` (in thin slabs, where none is possible, the climb stands for it),
+        Logarithms of distances in tolerances to the ``witness`` (one that aligns the images worse
+        counts less) and to the ends of the ``climb`` and of the ``refinement`` (in thin slabs,
+        where none is possible, the climb stands for it),
         between the refinements of both (``refined``; else that to the witness), of the
         ``uncertainty`` of the witness and of the ``looseness``; by how much the witness is
-        ``better``, 1 for the largest improvement; its ``ambiguity``; the fraction ``outside`` the
+        ``better``, standard errors; its ``ambiguity``; the fraction ``outside`` the
         other image; logarithm of the similarity by ``chance`` relative to that found; the gain by
         ``mirrored`` images.
     """
@@ -140,16 +142,18 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
     def tolerances(mm: float) -> float:
         return float(np.log(FLOOR + min(mm, LARGEST_MM) / tolerance_mm))
 
+    better = np.clip(measures["witness_improvement"], -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT)
+    share = float(1 / (1 + np.exp(WITNESS_HALF - better)))
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
     return {
-        "witness": tolerances(measures["witness_mm"]),
+        "witness": tolerances(share * measures["witness_mm"]),
         "refined": tolerances(measures.get("refined_witness_mm", measures["witness_mm"])),
         "climb": tolerances(measures["climb_mm"]),
         "refinement": tolerances(measures.get("refinement_mm", measures["climb_mm"])),
         "uncertainty": tolerances(measures.get("witness_uncertainty_mm", 0.0)),
         "looseness": tolerances(measures["looseness_mm"]),
-        "better": float(np.clip(measures["witness_improvement"] / LARGEST_IMPROVEMENT, -1, 1)),
+        "better": float(better),
         "ambiguity": measures["witness_ambiguity"],
         "outside": 1 - measures["overlap"],
         "chance": float(np.log(chance / similarity)),
