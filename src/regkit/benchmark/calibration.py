@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from regkit.benchmark.judged_answer import JudgedAnswer
-from regkit.benchmark.records import Record
 from regkit.benchmark.verdict_quality import VerdictQuality, verdict_quality
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.verdict import RANKS
 
 
-def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
+def calibration(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Count verdicts that were right and wrong.
 
     Parameters
@@ -46,7 +45,7 @@ def calibration(records: Iterable[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def verdict_scores(records: Iterable[Record]) -> list[dict[str, Any]]:
+def verdict_scores(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Measure the verdicts on all results of a method.
 
     Parameters
@@ -71,12 +70,12 @@ def verdict_scores(records: Iterable[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def _error_mm(record: Record) -> float | None:
+def _error_mm(record: Mapping[str, Any]) -> float | None:
     error: float | None = record["scores"].get("tre_mm")
     return error
 
 
-def _judged_answer(record: Record) -> JudgedAnswer:
+def _judged_answer(record: Mapping[str, Any]) -> JudgedAnswer:
     return JudgedAnswer(
         record["dataset"],
         record["group"],
