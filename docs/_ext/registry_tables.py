@@ -8,10 +8,24 @@ from pathlib import Path
 
 from result_tables import markdown_table
 
+from regkit.registration.measure_descriptions import DECIDING, MEASURES, measure_outcomes
 from regkit.registry import default_registry
 from regkit.report.method_table import method_table
 
 ROOT = Path(__file__).parents[2]
+# Some limits depend on other measures and on the voxels.
+EXAMPLE_VOXEL_MM = 2.0
+EXAMPLE_VERDICT = {
+    **dict.fromkeys(DECIDING, 0.0),
+    "measures": {
+        **{m.name: 0.0 for m in MEASURES if m.name not in DECIDING},
+        "similarity": 1.2,
+        "chance_similarity": 1.02,
+        "gain_over_start": 0.1,
+        "mean_displacement_from_initial_mm": 10.0,
+        "determinant": 1.0,
+    },
+}
 
 
 def methods() -> str:
@@ -56,9 +70,19 @@ def _weights_row(file: Path) -> Iterable[object]:
     return f"`{card['method']}`", f"`{about['data']}`", about["steps"], f"{megabytes:.1f}", errors
 
 
+def measures() -> str:
+    """Return the table of measures of the verdict, with their limits for an example."""
+    rows = [
+        (f"`{m.name}`", m.meaning, m.check, m.fail)
+        for m in measure_outcomes(EXAMPLE_VERDICT, EXAMPLE_VOXEL_MM)
+    ]
+    return markdown_table(("measure", "meaning", "CHECK", "FAIL"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "methods.md": methods,
     "scores.md": scores,
     "datasets.md": datasets,
     "weights.md": weights,
+    "measures.md": measures,
 }

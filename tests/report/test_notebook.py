@@ -25,6 +25,8 @@ from regkit import (
     rigid,
 )
 from regkit.notebook import VIEWS, html_of
+from regkit.registration.error_model import ErrorEstimate
+from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
 from regkit.report.transform_text import explain
@@ -122,6 +124,16 @@ def test_result_shows_verdict_motion_and_the_change(phantom: Volume) -> None:
     changed = np.abs(before[:-6].astype(int) - after[6:]).mean()
     unchanged = np.abs(same[0][:-3].astype(int) - same[1][3:]).mean()
     assert changed > 5 * max(unchanged, 0.1)
+
+
+def test_result_tells_the_expected_error_also_at_points(phantom: Volume) -> None:
+    error = ErrorEstimate(1.2, (0.6, 2.9), 0.01)
+    point = ErrorAtPoint("<b>apex", (1, 2, 3), 1.4, (0.5, 3.1), "outside")
+    seen = Reader(result(MOTION, phantom, error=error, points=(point,))._repr_html_())
+    assert "expected error 1.2 mm (90 %: 0.6 to 2.9 mm)" in seen.text
+    assert "<b>apex1.4 mm (90 %: 0.5 to 3.1 mm)outside" in seen.text
+    told = repr(result(MOTION, phantom, error=error))
+    assert "\n  expected error 1.2 mm (90 %: 0.6 to 2.9 mm)" in told
 
 
 def test_texts_from_elsewhere_are_escaped(phantom: Volume) -> None:

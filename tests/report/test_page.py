@@ -80,7 +80,7 @@ def test_it_says_what_the_record_says(tmp_path, drawn) -> None:
         "R = Rz Ry Rx",
         "(10.000, 0.000, -4.000) mm",
         "fixed image to points of the moving image",
-        "overlap 0.9300",
+        "overlap 93 % part of the body",
         "ct.nii.gz",
         "8 x 8 x 8 voxels",
         "seed 3",
@@ -107,6 +107,40 @@ def test_it_says_what_was_chosen(tmp_path, drawn) -> None:
     html = page(data, drawn)
     assert "<p>Started from centre: more similar than the headers.</p>" in html
     assert "<p>Used fast-mi: it &lt;b&gt;searches&lt;/b&gt;.</p>" in html
+
+
+def test_it_tells_the_expected_error_also_at_points(tmp_path, drawn) -> None:
+    data = record(tmp_path)
+    assert "Expected error" not in read(page(data, drawn)).text
+    data["verdict"] |= {"expected_error_mm": 1.2, "interval_mm": [0.6, 2.9]}
+    data["verdict"]["probability_bad"] = 0.031
+    point = {"name": HOSTILE, "position_mm": [1, -2, 3], "expected_error_mm": 12.3}
+    point |= {"interval_mm": [2.0, 31.0], "remark": "outside"}
+    data["verdict"]["points"] = [point, {**point, "name": "apex"}]
+    del data["verdict"]["points"][1]["remark"]
+    data["inputs"]["points"] = {"path": "points.csv", "sha256": ""}
+    html = page(data, drawn)
+    assert "<script" not in html
+    text = " ".join(read(html).text.split())
+    for said in (
+        "Expected error 1.2 mm (90 %: 0.6 to 2.9 mm), probability of a wrong result 3%.",
+        f"{HOSTILE} 12 mm (90 %: 2.0 to 31 mm) (1.0, -2.0, 3.0) outside",
+        "apex 12 mm (90 %: 2.0 to 31 mm) (1.0, -2.0, 3.0)",
+        "From points.csv.",
+        "probability_bad 3 % how probably",
+    ):
+        assert said in text
+
+
+def test_each_measure_comes_with_its_limits(tmp_path, drawn) -> None:
+    data = record(tmp_path)
+    data["verdict"]["measures"] = {"overlap": 0.2, "looseness_mm": 500.0, "stretch": 1.0}
+    html = " ".join(page(data, drawn).split())
+    text = " ".join(read(html).text.split())
+    assert "lies inside the other image below 60 % below 25 % FAIL" in text
+    assert "inside the body above 176 mm CHECK" in text  # 4.4 voxels of 40 mm
+    assert "changes lengths above 1.4 above 2 passes" in text
+    assert '<span class="badge FAIL">FAIL</span>' in html
 
 
 def test_it_needs_no_network(tmp_path, drawn) -> None:

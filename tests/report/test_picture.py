@@ -1,5 +1,6 @@
 """Pictures show the right side of the patient, in the right place, and never fail."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Volume, resample, rigid
+from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
-from regkit.report.annotation import Heading, draw_heading, round_length
+from regkit.report.annotation import LINE, Heading, draw_heading, round_length
 from regkit.report.fusion import DisplayRange, checkerboard, contours, overlay
 from regkit.report.picture import comparison_picture, picture, write_picture
 from regkit.report.slice_planes import orthogonal_planes
@@ -164,6 +166,26 @@ def test_a_picture_is_wide_enough_for_print_and_is_written_as_png(tmp_path) -> N
     with Image.open(tmp_path / "a.png") as read:
         assert read.format == "PNG"
         np.testing.assert_array_equal(np.asarray(read), np.asarray(drawn))
+
+
+def test_the_expected_error_has_a_line_of_its_own() -> None:
+    plain = _result()
+    verdict = Verdict("OK", (), {"similarity": 1.2}, ErrorEstimate(1.2, (0.6, 2.9), 0.01))
+    told = dataclasses.replace(plain, verdict=verdict)
+    assert picture(told).height == picture(plain).height + LINE
+
+
+@pytest.mark.parametrize("through", [IDENTITY, MOTION], ids=["identity", "motion"])
+def test_planes_go_through_what_both_images_show(phantom: Volume, through) -> None:
+    """A few slices at the head end of a whole body are seen in all three planes."""
+    ends = UPRIGHT.to_physical((22, 0, 0))
+    slab = Volume(phantom.array[22:28], Grid((6, 24, 36), UPRIGHT.spacing, tuple(ends)), "ct")
+    for plane in orthogonal_planes(phantom, 90, 100, slab, through):
+        assert np.isfinite(plane.sample(slab, through)).mean() > 0.1
+    outside = orthogonal_planes(phantom, 90, 100)[0].sample(slab)
+    assert not np.isfinite(outside).any()
+    far = rigid(translation_mm=(5000, 0, 0))
+    assert orthogonal_planes(phantom, 90, 100, slab, far) == orthogonal_planes(phantom, 90, 100)
 
 
 def test_the_result_is_in_every_column_but_before() -> None:

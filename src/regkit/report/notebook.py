@@ -17,7 +17,9 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.registration.error_text import error_in_words
 from regkit.registration.run import RegistrationResult
+from regkit.registration.verdict import Verdict
 from regkit.report.annotation import BADGES, mark_scale, mark_sides, position_text
 from regkit.report.data_url import small_png_data_url
 from regkit.report.fusion import DisplayRange, overlay, pixels
@@ -81,7 +83,7 @@ def result_html(result: RegistrationResult) -> str:
     """Return a registration's view: verdict, motion in words, overlays before and after."""
     pair, verdict = result.shown, result.verdict
     display = DisplayRange.of(pair.fixed), DisplayRange.of(pair.moving)
-    planes = orthogonal_planes(pair.fixed, WIDTH, TALLEST)
+    planes = orthogonal_planes(pair.fixed, WIDTH, TALLEST, pair.moving, result.transform)
     rows = [
         [
             Image.fromarray(
@@ -96,12 +98,28 @@ def result_html(result: RegistrationResult) -> str:
     caption = f"first row before, second row after; {color_key(pair.fixed, pair.moving, display)}"
     body = (
         _badge(verdict.status)
+        + _expected_errors(verdict)
         + (Markup("<ul>{}</ul>").format(reasons) if reasons else Markup(""))
         + _figure(rows, planes, "overlays before and after registration")
         + _small(caption)
     )
     facts = f"fixed to moving: {motion} ({model_of(result.transform)}), {result.compute_s:.2f} s"
     return _view(result.method, facts, body)
+
+
+def _expected_errors(verdict: Verdict) -> Markup:
+    """Return the expected error, and that at points in a table."""
+    if verdict.error is None:
+        return Markup("")
+    error = error_in_words(verdict.error.expected_mm, verdict.error.interval_mm)
+    rows = Markup("").join(
+        Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>").format(
+            point.name, error_in_words(point.expected_mm, point.interval_mm), point.remark
+        )
+        for point in verdict.points
+    )
+    told = Markup("<div>expected error {}</div>").format(error)
+    return told + (Markup("<table>{}</table>").format(rows) if rows else Markup(""))
 
 
 def _view(title: str, facts: str, body: Markup) -> str:

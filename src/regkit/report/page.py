@@ -12,6 +12,8 @@ from PIL import Image
 
 from regkit.geometry.motion_text import motion_in_words
 from regkit.registration.choice_text import choices_in_words
+from regkit.registration.error_text import error_in_words, expected_error_in_words
+from regkit.registration.measure_descriptions import measure_outcomes
 from regkit.report.data_url import png_data_url
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
@@ -49,9 +51,19 @@ def page(
         picture=png_data_url(drawn),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
         choices=choices_in_words(record),
+        expected=expected_error_in_words(record["verdict"]),
+        points=record["verdict"].get("points", ()),
+        error_in_words=error_in_words,
+        outcomes=measure_outcomes(record["verdict"], _coarsest_voxel_mm(record)),
         json=json.dumps(record, indent=2),
         scenes=[] if scene is None else [scene],
         niivue=niivue,
         licences=licences,
         warm=warm_color_map,
     )
+
+
+def _coarsest_voxel_mm(record: Mapping[str, Any]) -> float:
+    """Return the longest side of a voxel of either image, mm."""
+    inputs = record["inputs"]
+    return max(float(side) for role in ("fixed", "moving") for side in inputs[role]["spacing_mm"])

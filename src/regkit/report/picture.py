@@ -14,6 +14,7 @@ from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
+from regkit.registration.error_text import error_in_words
 from regkit.registration.run import RegistrationResult
 from regkit.report.annotation import (
     PAPER,
@@ -45,11 +46,19 @@ def picture(result: RegistrationResult) -> Image.Image:
         title=result.method,
         badge=verdict.status,
         subtitle=f"fixed to moving: {motion}",
-        sentences=verdict.reasons,
+        sentences=(*_expected(result), *verdict.reasons),
     )
     return comparison_picture(
         pair.fixed, pair.moving, unregistered(pair), result.transform, heading
     )
+
+
+def _expected(result: RegistrationResult) -> tuple[str, ...]:
+    """Return a line with the expected error, if it was estimated."""
+    error = result.verdict.error
+    if error is None:
+        return ()
+    return (f"expected error {error_in_words(error.expected_mm, error.interval_mm)}",)
 
 
 def write_picture(image: Image.Image, to: str | os.PathLike[str] | IO[bytes]) -> None:
@@ -70,9 +79,10 @@ def comparison_picture(
 ) -> Image.Image:
     """Draw two images under two transforms, in axial, coronal and sagittal planes.
 
-    The planes go through the middle of the fixed body in patient axes, whatever the grids, all to
-    one scale and in radiological convention (the patient's right at the left). Columns: before
-    and after as colour overlays, after as a checkerboard and as contours.
+    The planes go through the middle of the part of the fixed body that both images show after
+    registration, in patient axes, whatever the grids, all to one scale and in radiological
+    convention (the patient's right at the left). Columns: before and after as colour overlays,
+    after as a checkerboard and as contours.
 
     Parameters
     ----------
@@ -89,7 +99,7 @@ def comparison_picture(
     heading = replace(heading, sentences=(*heading.sentences, color_key(fixed, moving, displays)))
     rows = [
         _row(_panels(plane, fixed, moving, (before, after), displays), plane)
-        for plane in orthogonal_planes(fixed, WIDTH, TALLEST)
+        for plane in orthogonal_planes(fixed, WIDTH, TALLEST, moving, after)
     ]
     return _stack([draw_heading(heading, columns.width, EDGE), columns, *rows])
 

@@ -115,8 +115,16 @@ class Plane:
         return values.reshape(self.shape).astype(np.float32)
 
 
-def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, ...]:
+def orthogonal_planes(
+    fixed: Volume,
+    width: int,
+    tallest: int,
+    moving: Volume | None = None,
+    through: Transform = IDENTITY,
+) -> tuple[Plane, ...]:
     """Return three planes through the middle of the foreground, all to one scale.
+
+    With a moving image, they go through the middle of what both images show of the foreground.
 
     Parameters
     ----------
@@ -126,8 +134,14 @@ def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, .
         Width of every picture in pixels.
     tallest
         Largest height of a picture in pixels.
+    moving
+        Image that the planes show as well.
+    through
+        Map from points of the fixed to points of the moving image, LPS mm.
     """
-    low, high, middle = _body(fixed)
+    body = _body(fixed)
+    low, high = np.quantile(body, (0.005, 0.995), axis=0)
+    middle = np.median(body if moving is None else _seen(body, moving, through), axis=0)
     size = np.maximum((high - low) * (1 + 2 * MARGIN), high - low + 2 * MARGIN_MM)
     size = np.maximum(size, THINNEST * size.max())
     pixel_mm = float(max(max(size[:2]) / width, max(size[1:]) / tallest))
@@ -141,15 +155,18 @@ def orthogonal_planes(fixed: Volume, width: int, tallest: int) -> tuple[Plane, .
     return tuple(planes)
 
 
-def _body(fixed: Volume) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return opposite corners of a box around the foreground and its middle, in LPS mm."""
+def _body(fixed: Volume) -> FloatArray:
+    """Return points of the foreground, LPS mm, shape (N, 3)."""
     if isinstance(fixed, LabelMap):
-        body = _labelled_points(fixed)
-    else:
-        sample = sample_points(fixed, count=20_000)
-        body = sample.points[sample.foreground] if sample.foreground.any() else sample.points
-    low, high, middle = np.quantile(body, (0.005, 0.995, 0.5), axis=0)
-    return low, high, middle
+        return _labelled_points(fixed)
+    sample = sample_points(fixed, count=20_000)
+    return sample.points[sample.foreground] if sample.foreground.any() else sample.points
+
+
+def _seen(body: FloatArray, moving: Volume, through: Transform) -> FloatArray:
+    """Return the points that a moving image shows as well; all if it shows none."""
+    seen = moving.grid.contains(through.map_points(body))
+    return body[seen] if seen.any() else body
 
 
 def _labelled_points(labels: LabelMap) -> FloatArray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.registration.choice_text import choices_in_words
-from regkit.registration.error_text import error_in_words
+from regkit.registration.error_text import error_in_words, expected_error_in_words
 
 
 def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
@@ -47,14 +47,10 @@ def _motion(transform: Mapping[str, Any]) -> str:
 
 def _expected_errors(verdict: Mapping[str, Any]) -> str:
     """Return lines with the expected error, and with that at points; empty if it is not known."""
-    if "expected_error_mm" not in verdict:
-        return ""
     points = verdict.get("points", ())
     longest = max((len(point["name"]) for point in points), default=0)
-    error = error_in_words(verdict["expected_error_mm"], verdict["interval_mm"])
-    lines = [
-        f"expected error {error}, probability of a wrong result {verdict['probability_bad']:.0%}"
-    ]
+    words = expected_error_in_words(verdict)
+    lines = [words] if words else []
     for point in points:
         words = error_in_words(point["expected_error_mm"], point["interval_mm"])
         remark = f"; {point['remark']}" if "remark" in point else ""
