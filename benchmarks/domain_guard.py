@@ -49,7 +49,6 @@ OUT = HERE / "results" / "domain_guard.jsonl"
 TASKS: dict[str, type[Task[Any]]] = {
     task.card_class.package: task for task in (MotionTask, UnsupervisedTask, ReorientationTask)
 }
-COLUMNS = ("method", "change", "warned", "%")
 
 
 def learn(methods: list[str], train: list[Path], validation: list[Path]) -> None:
@@ -102,7 +101,7 @@ def _prepared(
         yield from (task.load_case(*stored) for stored in cache.load())
 
 
-def measure(method: str, cases: list[Case], data: str, only: str) -> None:
+def measure(method: str, cases: list[Case], data: str, only: str, out: Path) -> None:
     """Register cases as they are and changed, and count warnings of the guard.
 
     Parameters
@@ -115,12 +114,15 @@ def measure(method: str, cases: list[Case], data: str, only: str) -> None:
         Name of their dataset, for the records.
     only
         Word in the names of the changes; empty for all.
+    out
+        File of the records.
     """
-    sees = BOTH if default_registry().method(method).spec.is_registration else ("moving",)
+    card = open_weights(method, default_registry().method(method).spec.weights).card
+    sees = BOTH if card["appearance"]["images"] > 1 else ("moving",)
     for change in (*INSIDE, *CHANGES, ANOTHER_PATIENT):
         if only not in change.name or not set(change.roles) <= set(sees):
             continue
-        drop(OUT, method=method, data=data, change=change.name)
+        drop(out, method=method, data=data, change=change.name)
         changed = others(cases) if change is ANOTHER_PATIENT else cases
         given = [_warnings(method, change(case, n)) for n, case in enumerate(changed)]
         told = [words for words in given if words]
@@ -135,7 +137,7 @@ def measure(method: str, cases: list[Case], data: str, only: str) -> None:
             "named": sum(bool(change.words) and change.words in " ".join(w) for w in told),
             "example": told[0][0] if told else "",
         }
-        append(OUT, record)
+        append(out, record)
         print(method, change.name, len(told), "of", len(given), record["example"], flush=True)
 
 
@@ -153,21 +155,22 @@ def others(cases: list[Case]) -> list[Case]:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the records as Markdown: each change over all data of a method."""
-    rows = []
-    for method, inside in dict.fromkeys((r["method"], r["inside"]) for r in found):
-        mine = [r for r in found if r["method"] == method and r["inside"] == inside]
-        for change in dict.fromkeys(r["change"] for r in mine):
-            some = [r for r in mine if r["change"] == change]
-            rows.append((f"`{method}`", change, *_counts(some)))
-        what = "**inside, all**" if inside else "**outside, all**"
-        rows.append((f"`{method}`", what, *_counts([r for r in mine if r["counted"]])))
-    return markdown(COLUMNS, rows)
+    """Lay out the records as Markdown: cases with a warning, a row for each change."""
+    methods = list(dict.fromkeys(r["method"] for r in found))
+    rows = [
+        (change, *(_count([r for r in found if r["method"] == m and r["change"] == change]
+                          ) for m in methods))
+        for change in dict.fromkeys(r["change"] for r in found)
+    ]  # fmt: skip
+    for name, inside in (("**all inside**", True), ("**all outside**", False)):
+        some = [r for r in found if r["inside"] == inside and r["counted"]]
+        rows.append((name, *(_count([r for r in some if r["method"] == m]) for m in methods)))
+    return markdown(("change", *(f"`{m}`" for m in methods)), rows)
 
 
-def _counts(records: list[dict[str, Any]]) -> tuple[str, str]:
+def _count(records: list[dict[str, Any]]) -> str:
     told, cases = (sum(r[key] for r in records) for key in ("told", "cases"))
-    return f"{told} of {cases}", f"{100 * told / max(cases, 1):.0f}"
+    return f"{told} of {cases}" if cases else "-"
 
 
 def main() -> None:
@@ -178,6 +181,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, nargs="+", default=[])
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--only", default="")
+    parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.work == "learn":
@@ -185,9 +189,9 @@ def main() -> None:
     for method in given.methods:
         for path in given.test:
             cases = list(islice(read_dataset(path), given.cases))
-            measure(method, cases, path.name, given.only)
+            measure(method, cases, path.name, given.only, given.out)
     if given.work != "learn":
-        write_table(OUT, table(read(OUT)))
+        write_table(given.out, table(read(given.out)))
 
 
 if __name__ == "__main__":
