@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--cohorts", type=Path, default=HERE / "cohorts", metavar="DIR")
     parser.add_argument("-o", "--out", type=Path, default=HERE / "results" / "point_errors.jsonl")
     parser.add_argument("--table", action="store_true", help="print the table of the file only")
+    parser.set_defaults(use="alternate")  # of the patients
     options = parser.parse_args()
     if not options.table:
         logging.disable(logging.WARNING)
