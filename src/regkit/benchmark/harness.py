@@ -12,6 +12,7 @@ from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG_FILE, BenchmarkTask, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
 from regkit.errors import BenchmarkError
+from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
 from regkit.registry import default_registry
 
@@ -106,6 +107,7 @@ def run_benchmark(
         The folder holds another benchmark, is in use, or a method cannot be set up as asked for.
     """
     check_device_name(plan.device)
+    calibrated_model(plan.calibration or None)
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
     with RecordFile(folder) as records:

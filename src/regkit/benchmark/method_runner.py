@@ -23,6 +23,7 @@ from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
 from regkit.metrics.evaluation import Metric, evaluate
 from regkit.registrar import Pair
+from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.choice_text import used_methods
 from regkit.registration.device import is_gpu
 from regkit.registration.pipeline import build_method
@@ -59,6 +60,7 @@ class MethodRunner:
         if is_gpu(plan.device):
             _require(plan.device)
         self._cases = plan.dataset.open(registry)
+        self._calibration = calibrated_model(plan.calibration or None)
         # What metrics import with their module counts to the memory of no case.
         self._metrics = _metrics(registry)
 
@@ -138,7 +140,7 @@ class MethodRunner:
             _unchanged(pair),
             _timed(timing, "compute"),
         ):
-            return run(self._registrar, pair, self._method.label)
+            return run(*(self._registrar, pair, self._method.label), calibration=self._calibration)
 
     def _scored(
         self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path

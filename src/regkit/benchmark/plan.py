@@ -70,6 +70,8 @@ class Plan:
         Memory limit of a worker process; 0 for no limit.
     builtin_only
         Plugins of other packages are left out.
+    calibration
+        Card of the verdict, or its folder; empty for the one that comes with regkit.
     """
 
     dataset: DatasetRef
@@ -80,6 +82,7 @@ class Plan:
     timeout_s: float = 3600.0
     memory_mb: int = 0
     builtin_only: bool = False
+    calibration: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, in the form of ``config.toml``."""

@@ -40,8 +40,8 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
         Values of further keys: ``group``, ``parameters``, ``verdict``, ``scores``,
         ``runtime_s``, ``peak_memory_mb``, ``device``, ``error``; what a method that chooses
         ``used``, ``reasons`` of the verdict, its ``tolerance_mm``, ``expected_error_mm``,
-        ``interval_mm`` and ``probability_bad``, ``timing_s``, ``transform`` (a 4x4 matrix or a
-        file), ``score_errors``.
+        ``interval_mm``, ``probability_bad`` and ``calibration``, ``timing_s``, ``transform`` (a
+        4x4 matrix or a file), ``score_errors``.
     """
     record: Record = {
         "dataset": dataset,
@@ -62,6 +62,7 @@ def new_record(dataset: str, case: str, method: str, status: str, **facts: Any) 
         "expected_error_mm": None,
         "interval_mm": None,
         "probability_bad": None,
+        "calibration": None,
         "timing_s": {},
         "transform": None,
         "score_errors": {},

@@ -17,6 +17,7 @@ from regkit.cli.options import (
     OUTPUT,
     SPLIT_VALUES,
     AsJson,
+    CalibrationCard,
     Margins,
     OutputFolder,
     SetOption,
@@ -165,6 +166,7 @@ def benchmark_command(
     output: OutputFolder = Path("benchmark"),
     compare: Baseline = None,
     margins: Margins = None,
+    calibration: CalibrationCard = None,
     as_json: AsJson = False,
 ) -> None:
     """Run methods on every case of DATASET; score, test and report them.
@@ -182,6 +184,7 @@ def benchmark_command(
         config=config,
         baseline=compare,
         margins=margins or (),
+        calibration=calibration,
     )
     if not _benchmark(request, as_json):
         raise typer.Exit(EXIT_WORSE)

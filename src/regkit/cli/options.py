@@ -226,6 +226,16 @@ MovingModality = Annotated[
         "guess from the values, which is told.",
     ),
 ]
+CalibrationCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Card of `regkit calibrate` (error_model.json, or its folder) by which the verdict "
+        "estimates the error. Default: the one that comes with regkit.",
+    ),
+]
 Witnesses = Annotated[
     list[str] | None,
     typer.Option(

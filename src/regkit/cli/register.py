@@ -11,6 +11,7 @@ from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     OUTPUT,
     AsJson,
+    CalibrationCard,
     Device,
     DType,
     FixedImage,
@@ -123,6 +124,7 @@ def register_command(
     check_inverse: CheckInverse = False,
     witness: Witnesses = None,
     points: PointsFile = None,
+    calibration: CalibrationCard = None,
     report: Report = False,
     dtype: DType = "",
     force: Force = False,
@@ -160,5 +162,6 @@ def register_command(
         witnesses=tuple(witness or ()),
         judge=not no_verdict,
         points=points,
+        calibration=calibration,
     )
     run_request(register_files, request, as_json)

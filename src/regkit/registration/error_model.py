@@ -19,6 +19,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 SHIPPED_CARD = "error_model.json"
+SHIPPED = "shipped"
 # Limits of the evidence; all chosen by hand. Distances above the largest are as hopeless.
 LARGEST_MM = 200.0
 FLOOR = 0.1  # tolerances below which smaller distances mean the same
@@ -43,11 +44,14 @@ class ErrorEstimate:
         Interval that holds the error of 90 % of them, mm.
     probability_bad
         Probability of more than twice the tolerance, or that no answer is right.
+    calibration
+        Origin of the model: ``shipped``, or the SHA-256 of its card.
     """
 
     expected_mm: float
     interval_mm: tuple[float, float]
     probability_bad: float
+    calibration: str = SHIPPED
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self | None:
@@ -55,7 +59,8 @@ class ErrorEstimate:
         if data.get("interval_mm") is None:
             return None
         low, high = data["interval_mm"]
-        return cls(data["expected_error_mm"], (low, high), data["probability_bad"])
+        origin = data.get("calibration") or SHIPPED
+        return cls(data["expected_error_mm"], (low, high), data["probability_bad"], origin)
 
     def as_data(self) -> dict[str, Any]:
         """Return the estimate as plain data, with the keys of a record."""
@@ -63,6 +68,7 @@ class ErrorEstimate:
             "expected_error_mm": round(self.expected_mm, 3),
             "interval_mm": [round(end, 3) for end in self.interval_mm],
             "probability_bad": round(self.probability_bad, 4),
+            "calibration": self.calibration,
         }
 
 
@@ -79,18 +85,21 @@ class ErrorModel:
         Rows of score, lower end, median and upper end of the error in tolerances, and probability
         of a bad answer, each column rising.
     about
-        Origin of the model: numbers of answers and persons, datasets, methods.
+        Data of the fit: numbers of answers and persons, datasets, methods.
+    origin
+        ``shipped``, or the SHA-256 of the card.
     """
 
     curves: Mapping[str, Curve]
     table: tuple[tuple[float, ...], ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = SHIPPED
 
     @classmethod
-    def from_card(cls, card: Mapping[str, Any]) -> Self:
+    def from_card(cls, card: Mapping[str, Any], origin: str = SHIPPED) -> Self:
         """Read a card."""
         curves = {name: tuple((x, y) for x, y in curve) for name, curve in card["curves"].items()}
-        return cls(curves, tuple(map(tuple, card["table"])), card.get("about", {}))
+        return cls(curves, tuple(map(tuple, card["table"])), card.get("about", {}), origin)
 
     def score(self, measures: Mapping[str, float], tolerance_mm: float) -> float:
         """Return the sum of what the curves say."""
@@ -106,7 +115,7 @@ class ErrorModel:
         scores, *columns = np.array(self.table).T
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
         interval = low * tolerance_mm, high * tolerance_mm
-        return ErrorEstimate(middle * tolerance_mm, interval, bad)
+        return ErrorEstimate(middle * tolerance_mm, interval, bad, self.origin)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from regkit.geometry.motion_text import shift_of_patient_in_words
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import Transform, linear_part
 from regkit.registrar import Pair
-from regkit.registration.error_model import ErrorEstimate, shipped_error_model
+from regkit.registration.error_model import ErrorEstimate, ErrorModel, shipped_error_model
 from regkit.registration.result_measures import climbed, tolerance_mm
 from regkit.registration.witness import (
     Witness,
@@ -41,15 +41,18 @@ class Evidence:
         The witness, if it aligns the images clearly better; else None.
     apart_mm
         Distance of each witness that the user named, by its name.
+    model
+        Calibrated model of the error.
     """
 
     measures: dict[str, float]
     better: Transform | None
     apart_mm: Mapping[str, float]
+    model: ErrorModel = field(default_factory=shipped_error_model)
 
     def estimate(self, pair: Pair, measures: Mapping[str, float]) -> ErrorEstimate:
         """Return how wrong the result probably is, by its own measures and these."""
-        return shipped_error_model().estimate({**measures, **self.measures}, tolerance_mm(pair))
+        return self.model.estimate({**measures, **self.measures}, tolerance_mm(pair))
 
     def direction(self, pair: Pair, result: Transform) -> str:
         """Return a phrase for where the moving image would fit better, as the patient sees it.
@@ -65,7 +68,11 @@ class Evidence:
 
 
 def evidence_of(
-    pair: Pair, result: Transform, witness: Witness, named: Sequence[Witness] = ()
+    pair: Pair,
+    result: Transform,
+    witness: Witness,
+    named: Sequence[Witness] = (),
+    model: ErrorModel | None = None,
 ) -> Evidence:
     """Compare a result with a witness, with further ones and with its own refinement."""
     measures = witness.measures(pair, result)
@@ -82,7 +89,8 @@ def evidence_of(
     if apart:
         measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])
     clear = measures["witness_improvement"] > CLEARLY_BETTER
-    return Evidence(measures, witness.transform if clear else None, apart)
+    better = witness.transform if clear else None
+    return Evidence(measures, better, apart, model or shipped_error_model())
 
 
 def better_place_in_words(pair: Pair, result: Transform, other: Transform) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from regkit.geometry.transform import Transform
 from regkit.registrar import Estimate, Pair
+from regkit.registration.error_model import ErrorModel
 from regkit.registration.evidence import evidence_of
 from regkit.registration.verdict import Verdict, assess
 from regkit.registration.witness import Witness
@@ -19,6 +20,7 @@ def judge(
     named: Sequence[Witness] = (),
     backward: Transform | None = None,
     notes: Iterable[str] = (),
+    model: ErrorModel | None = None,
 ) -> Verdict:
     """Judge what a method has found.
 
@@ -35,8 +37,10 @@ def judge(
         Further witnesses, which the user named.
     backward, notes
         See `regkit.registration.verdict.assess`.
+    model
+        Calibrated model of the error; None for the one that comes with regkit.
     """
     found, told = estimate.transform, estimate.diagnostics
     warnings, remarks = (list(map(str, told.get(k, ()))) for k in ("warnings", "remarks"))
-    evidence = None if searched is None else evidence_of(pair, found, searched, named)
+    evidence = None if searched is None else evidence_of(pair, found, searched, named, model)
     return assess(pair, found, warnings, backward, [*notes, *remarks], evidence=evidence)

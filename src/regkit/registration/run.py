@@ -19,6 +19,7 @@ from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.choice_text import choice_in_words
 from regkit.registration.error_text import error_in_words
 from regkit.registration.initialization import default_initializer, with_initial_transform
@@ -123,6 +124,7 @@ def run(
     witnesses: Sequence[str] = (),
     judge: bool = True,
     points: NamedPoints | None = None,
+    calibration: Calibration = None,
 ) -> RegistrationResult:
     """Register a pair with a method and judge the result.
 
@@ -144,6 +146,9 @@ def run(
     points
         Points of the fixed image whose expected error the verdict tells as well: landmarks,
         positions by name or labels; see `regkit.registration.point_error.point_errors`.
+    calibration
+        Card of ``regkit calibrate`` by which the verdict estimates the error: its file, folder or
+        model; None for the one that comes with regkit.
 
     Raises
     ------
@@ -151,7 +156,8 @@ def run(
         The input cannot be registered, the method failed, or witnesses were named for a verdict
         that is left out.
     """
-    _check_judged(judge, witnesses, points)
+    _check_judged(judge, witnesses, points, calibration)
+    model = calibrated_model(calibration)
     name = name or type(registrar).__name__
     check_pair(pair)
     pair = with_modalities(pair)
@@ -167,7 +173,11 @@ def run(
     if judge:
         searched, named = search_witness(known.pair), _named_witnesses(known.pair, witnesses)
         verdict = judged(
-            known.pair, estimate, searched, named=named, backward=backward, notes=notes
+            *(known.pair, estimate, searched),
+            named=named,
+            backward=backward,
+            notes=notes,
+            model=model,
         )
         verdict = _with_points(verdict, known.pair, estimate.transform, points)
     return RegistrationResult(
@@ -189,6 +199,7 @@ def register(
     witnesses: Sequence[str] = (),
     judge: bool = True,
     points: NamedPoints | None = None,
+    calibration: Calibration = None,
     **parameters: Any,
 ) -> RegistrationResult:
     """Register a moving image to a fixed one.
@@ -207,7 +218,7 @@ def register(
         Initializer, as on the command line: ``auto`` keeps the headers unless another start is
         clearly better (a method that does not register always starts from them), ``identity``
         trusts them, ``centre`` aligns the fields of view; or the name of a method.
-    check_inverse, witnesses, judge, points
+    check_inverse, witnesses, judge, points, calibration
         See `run`.
     **parameters
         Parameters of the method.
@@ -222,6 +233,7 @@ def register(
         witnesses=witnesses,
         judge=judge,
         points=points,
+        calibration=calibration,
     )
 
 
@@ -248,7 +260,12 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     return estimate
 
 
-def _check_judged(judge: bool, witnesses: Sequence[str], points: NamedPoints | None) -> None:
+def _check_judged(
+    judge: bool,
+    witnesses: Sequence[str],
+    points: NamedPoints | None,
+    calibration: Calibration,
+) -> None:
     """Refuse what only a verdict uses, if there is none."""
     if judge:
         return
@@ -261,6 +278,11 @@ def _check_judged(judge: bool, witnesses: Sequence[str], points: NamedPoints | N
         raise RegistrationError(
             "the expected error at points belongs to the verdict, which was to be left out; give "
             "points or leave out the verdict"
+        )
+    if calibration is not None:
+        raise RegistrationError(
+            "a calibration is for the verdict, which was to be left out; give a calibration or "
+            "leave out the verdict"
         )
 
 

@@ -119,6 +119,8 @@ class BenchmarkRequest:
         Benchmark folder to compare with; None for no comparison.
     margins
         Equivalence margins as ``SCORE=VALUE``.
+    calibration
+        Card of the verdict, or its folder; None for that of the configuration.
     """
 
     folder: Path
@@ -128,6 +130,7 @@ class BenchmarkRequest:
     config: Path | None = None
     baseline: Path | None = None
     margins: Sequence[str] = ()
+    calibration: Path | None = None
 
 
 def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
@@ -219,6 +222,7 @@ def _overrides(request: BenchmarkRequest) -> dict[str, Any]:
         "timeout_s": execution.timeout_s,
         "memory_mb": execution.memory_mb,
         "builtin_only": settings.builtin_only or None,
+        "calibration": request.calibration and str(request.calibration.resolve()),
     }
     return {key: value for key, value in given.items() if value is not None}
 

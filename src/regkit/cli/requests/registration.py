@@ -75,6 +75,8 @@ class RegisterRequest:
         False to leave out the verdict.
     points
         File of landmarks or labels of the fixed image whose expected error is told; None for none.
+    calibration
+        Card of the verdict, or its folder; None for the one that comes with regkit.
     """
 
     fixed: Path
@@ -101,6 +103,7 @@ class RegisterRequest:
     witnesses: tuple[str, ...] = ()
     judge: bool = True
     points: Path | None = None
+    calibration: Path | None = None
 
 
 def register_files(request: RegisterRequest) -> Saved:
@@ -191,6 +194,7 @@ def judged_registration(
         witnesses=request.witnesses,
         judge=request.judge,
         points=_requested_points(request, pair),
+        calibration=request.calibration,
     )
 
 
