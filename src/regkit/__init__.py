@@ -18,7 +18,7 @@ Transforms
     Transform, AffineTransform, DisplacementField, TransformChain, IDENTITY, rigid,
     read_transform, write_transform
 Cases with known answers, and tests without any
-    Case, Dataset, selftest, SelfTest
+    Case, Dataset, calibrate, selftest, SelfTest
 Reports
     picture
 Methods, metrics and datasets of one's own
@@ -33,6 +33,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regkit.benchmark.calibrate import calibrate as calibrate
     from regkit.benchmark.selftest import selftest as selftest
     from regkit.benchmark.selftest_result import SelfTest as SelfTest
     from regkit.datasets.case import Case as Case
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `import regkit` and `regkit --help` stay light.
 _HOMES = {
+    "calibrate": "benchmark.calibrate",
     "selftest": "benchmark.selftest",
     "SelfTest": "benchmark.selftest_result",
     "Case": "datasets.case",

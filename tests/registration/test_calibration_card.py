@@ -9,14 +9,13 @@ from phantoms import small_pair
 from regkit import RegkitError, register
 from regkit.benchmark.error_model_fit import card_of
 from regkit.registration.calibration_card import CARD_FILE, calibrated_model
-from regkit.registration.error_model import DISTANCES, DOUBTS, ErrorModel, shipped_error_model
+from regkit.registration.error_model import ErrorModel, shipped_error_model
+
+CURVES = shipped_error_model().curves
 
 
 def card(**changed):
-    whole = card_of(shipped_error_model())
-    whole["distances"] = dict.fromkeys(DISTANCES, 0.5)
-    whole["doubts"] = dict.fromkeys(DOUBTS, 0.5)
-    return {**whole, **changed}
+    return {**card_of(shipped_error_model()), **changed}
 
 
 def written(folder, content):
@@ -39,10 +38,10 @@ def test_a_card_a_folder_and_a_model_are_one_calibration(tmp_path):
     [
         ("{", "cannot read the calibration"),
         ([1], "not a JSON object"),
-        ({"method": "dusfe", "sha256": ""}, "no 'constant'"),
-        (card(doubts={"contrast": 1.0}), "its doubts are not"),
-        (card(distances=dict.fromkeys(DISTANCES, -1.0)), "at least 0"),
-        (card(constant="much"), "must be numbers"),
+        ({"method": "dusfe", "sha256": ""}, "no 'curves'"),
+        (card(curves={"witness": [[0, 0], [1, 1]]}), "its curves are not"),
+        (card(curves={key: [[0, 1], [1, 0]] for key in CURVES}), "rising points"),
+        (card(curves={key: [["a", 1]] for key in CURVES}), "rising points"),
         (card(table=[[0, 1, 2]]), "rows of 5 numbers"),
         (card(table=[[0, 1, 2, 3, 0.5], [1, 1, 2, 3, 0.4]]), "must rise"),
     ],
@@ -58,7 +57,7 @@ def test_what_is_no_card_is_refused_in_one_line(tmp_path, content, reason):
 @pytest.mark.registration
 def test_the_verdict_is_estimated_by_the_card_and_names_it():
     pair = small_pair()
-    bad = ErrorModel(0.0, {}, 0.0, {}, ((0, 7, 8, 9, 1), (1, 7, 8, 9, 1)), origin="mine")
+    bad = ErrorModel({}, ((0, 7, 8, 9, 1), (1, 7, 8, 9, 1)), origin="mine")
     result = register(pair.fixed, pair.moving, "identity", calibration=bad)
     assert result.verdict.error.calibration == "mine"
     assert result.verdict.error.probability_bad == 1

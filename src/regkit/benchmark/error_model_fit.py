@@ -38,6 +38,7 @@ THRESHOLDS = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0])  # of errors, tolerances
 KNOTS, ENDS = 5, (0.02, 0.98)  # points of a curve at quantiles of the evidence between these
 SHRINKAGE = 1.0  # of the rises of curves, which few answers determine, toward those of the prior
 ROWS, LEAST_NEIGHBORS, NEIGHBORS = 24, 40, 0.06  # of the table
+MOST_NEIGHBORS = 1 / 3  # of few answers
 INTERVAL = (0.045, 0.955)  # a little wider than 90 %, for few answers determine its ends
 FOLDS = 10  # groups of persons, each of which is left out once; one of each person if fewer
 
@@ -201,7 +202,8 @@ def _folds(person: NDArray[np.str_]) -> Iterator[Chosen]:
 def _table(evidence: _Evidence, score: FloatArray) -> list[list[float]]:
     """Return what scores mean: rows of score, three quantiles of the error, fraction bad."""
     order = np.argsort(score, kind="stable")
-    near = min(max(LEAST_NEIGHBORS, int(NEIGHBORS * len(score))), len(score))
+    wished = max(LEAST_NEIGHBORS, int(NEIGHBORS * len(score)))
+    near = max(min(wished, int(MOST_NEIGHBORS * len(score))), 1)
     rows = []
     for first in np.linspace(0, len(score) - near, ROWS).astype(int):
         window = order[first : first + near]

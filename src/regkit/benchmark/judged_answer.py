@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from regkit.registration.error_model import WRONG_TOLERANCES, ErrorEstimate, ErrorModel
-from regkit.registration.verdict import Status
+from regkit.registration.verdict import (
+    BAD_CHECK,
+    BAD_FAIL,
+    REFUSED_BAD,
+    Status,
+    is_refused,
+)
 
 # Errors beyond which an answer is as useless as one to a pair without a truth; chosen by hand.
 HOPELESS_MM = 50.0
@@ -77,6 +83,19 @@ class JudgedAnswer:
         """True if a witness was asked, without which no error can be estimated."""
         return "witness_mm" in self.measures
 
+    @property
+    def status_by_estimate(self) -> Status:
+        """Status by the estimate alone, whatever else the verdict has found."""
+        if self.error is None:
+            return self.status
+        if self.error.probability_bad > BAD_FAIL:
+            return "FAIL"
+        unsure = self.error.probability_bad > BAD_CHECK
+        return "CHECK" if unsure or self.error.expected_mm > self.tolerance_mm else "OK"
+
     def estimated_by(self, model: ErrorModel) -> Self:
         """Return the answer with the estimate of another model; the status stays."""
-        return replace(self, error=model.estimate(self.measures, self.tolerance_mm))
+        error = model.estimate(self.measures, self.tolerance_mm)
+        if is_refused(self.measures, self.tolerance_mm):  # as the verdict does
+            error = replace(error, probability_bad=max(error.probability_bad, REFUSED_BAD))
+        return replace(self, error=error)

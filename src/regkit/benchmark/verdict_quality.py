@@ -15,6 +15,40 @@ from regkit.geometry.grid import FloatArray
 from regkit.metrics.reliability import FORECAST
 
 LEAST_FOR_CORRELATION = 3  # answers
+# Ends of the groups of probabilities in which the fraction of wrong answers is counted.
+PROBABILITY_ENDS = (0.02, 0.1, 0.2, 0.4, 0.7, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """Answers with about the same probability of being wrong.
+
+    Parameters
+    ----------
+    answers
+        Number of answers.
+    told
+        Mean of their probabilities.
+    wrong
+        Number of those that are wrong.
+    """
+
+    answers: int
+    told: float
+    wrong: int
+
+
+def reliability(answers: Sequence[JudgedAnswer]) -> list[ReliabilityRow]:
+    """Group answers by their probability of being wrong, and count the wrong ones."""
+    told = [(a.error.probability_bad, a.is_wrong) for a in answers if a.error is not None]
+    rows, low = [], -1.0
+    for high in PROBABILITY_ENDS:
+        group = [(probability, wrong) for probability, wrong in told if low < probability <= high]
+        if group:
+            mean = float(np.mean([probability for probability, _ in group]))
+            rows.append(ReliabilityRow(len(group), mean, sum(wrong for _, wrong in group)))
+        low = high
+    return rows
 
 
 @dataclass(frozen=True)

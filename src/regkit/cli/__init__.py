@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from regkit.cli.benchmark import benchmark_command
+from regkit.cli.calibrate import calibrate_command
 from regkit.cli.check import check_command
 from regkit.cli.context import settings
 from regkit.cli.demo import demo_command
@@ -54,6 +55,7 @@ app.command("plugins", rich_help_panel=PLUGINS)(plugins_command)
 app.command("simulate", rich_help_panel=EVALUATION)(simulate_command)
 app.command("benchmark", rich_help_panel=EVALUATION)(benchmark_command)
 app.command("selftest", rich_help_panel=EVALUATION)(selftest_command)
+app.command("calibrate", rich_help_panel=EVALUATION)(calibrate_command)
 app.command("report", rich_help_panel=EVALUATION)(report_command)
 app.command("train", rich_help_panel=LEARNING)(train_command)
 app.add_typer(weights_app, name="weights", rich_help_panel=LEARNING)

@@ -145,10 +145,7 @@ def register_command(
     settings = MethodSettings(assignments or (), parameters, device, seed, threads)
     request = RegisterRequest(
         *(fixed, moving, output, method, settings, init, init_format),
-        fixed_mask=fixed_mask,
-        moving_mask=moving_mask,
-        fixed_roi=fixed_roi,
-        moving_roi=moving_roi,
+        *(fixed_mask, moving_mask, fixed_roi, moving_roi),
         fixed_modality=fixed_modality,
         moving_modality=moving_modality,
         check_inverse=check_inverse,

@@ -50,9 +50,7 @@ class Evaluation:
     @property
     def truth(self) -> Transform:
         """The true map of fixed to moving points."""
-        if self.case.truth is None:
-            raise NotKnownError(f"case {self.case.id} has no true transform")
-        return self.case.truth
+        return _truth(self.case)
 
     @cached_property
     def labels(self) -> tuple[LabelMap, LabelMap]:
@@ -69,12 +67,7 @@ class Evaluation:
         These are the landmarks if the case has any, without those that are NaN in one image, else
         points of the fixed body under the truth.
         """
-        fixed, moving = self.case.fixed_landmarks, self.case.moving_landmarks
-        if fixed is not None and moving is not None:
-            return _defined_pairs(fixed, moving, self.case.id)
-        sample = sample_points(self.case.pair.fixed)
-        body = sample.points[sample.foreground]
-        return body, self.truth.map_points(body)
+        return true_positions(self.case)
 
     @cached_property
     def true_warped(self) -> Volume:
@@ -92,6 +85,31 @@ class Evaluation:
         shift = transform.map_points(centre) - np.asarray(centre)
         angles = euler_angles(nearest_rotation(linear_part(transform, centre)))
         return shift, np.asarray(angles)
+
+
+def true_positions(case: Case) -> tuple[FloatArray, FloatArray]:
+    """Return points of the fixed image (N, 3) and where they belong in the moving one, LPS mm.
+
+    These are the landmarks of a case if it has any, else points of the body under the truth.
+
+    Raises
+    ------
+    NotKnownError
+        The case has neither.
+    """
+    fixed, moving = case.fixed_landmarks, case.moving_landmarks
+    if fixed is not None and moving is not None:
+        return _defined_pairs(fixed, moving, case.id)
+    truth = _truth(case)
+    sample = sample_points(case.pair.fixed)
+    body = sample.points[sample.foreground]
+    return body, truth.map_points(body)
+
+
+def _truth(case: Case) -> Transform:
+    if case.truth is None:
+        raise NotKnownError(f"case {case.id} has no true transform")
+    return case.truth
 
 
 def _defined_pairs(

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from regkit.errors import FileFormatError
-from regkit.registration.error_model import DISTANCES, DOUBTS, ErrorModel, shipped_error_model
+from regkit.geometry.grid import FloatArray
+from regkit.registration.error_model import ErrorModel, shipped_error_model
 
 CARD_FILE = "error_model.json"
 TABLE_COLUMNS = 5  # score, lower end, median and upper end of the error, probability
@@ -58,32 +59,36 @@ def _problem(card: Any) -> str:
     """Return what is wrong with a card; empty if nothing is."""
     if not isinstance(card, dict):
         return "it is not a JSON object"
-    missing = [k for k in ("constant", "distances", "doubt", "doubts", "table") if k not in card]
+    missing = [key for key in ("curves", "table") if key not in card]
     if missing:
         return f"it has no '{missing[0]}'"
-    for key, names in (("distances", DISTANCES), ("doubts", DOUBTS)):
-        if not isinstance(card[key], dict) or set(card[key]) != set(names):
-            return f"its {key} are not {', '.join(names)}"
-        if not all(_is_number(weight) and weight >= 0 for weight in card[key].values()):
-            return f"its {key} must be numbers of at least 0"
-    if not (_is_number(card["constant"]) and _is_number(card["doubt"])):
-        return "constant and doubt must be numbers"
-    return _table_problem(card["table"])
+    names = shipped_error_model().curves
+    if not isinstance(card["curves"], dict) or set(card["curves"]) != set(names):
+        return f"its curves are not {', '.join(names)}"
+    for name, curve in card["curves"].items():
+        points = _numbers(curve, 2)
+        if points is None or (np.diff(points[:, 0]) <= 0).any() or _falls(points[:, 1]):
+            return f"the curve of {name} must be rising points of two numbers"
+    return _table_problem(_numbers(card["table"], TABLE_COLUMNS))
 
 
-def _table_problem(table: Any) -> str:
-    try:
-        rows = np.array(table, np.float64)
-    except (TypeError, ValueError):
-        return "its table is not one of numbers"
-    if rows.ndim != 2 or rows.shape[1] != TABLE_COLUMNS or not np.isfinite(rows).all():
+def _table_problem(table: FloatArray | None) -> str:
+    if table is None:
         return f"its table must have rows of {TABLE_COLUMNS} numbers"
-    if (np.diff(rows, axis=0) < 0).any() or (np.diff(rows[:, 1:4], axis=1) < 0).any():
+    if any(map(_falls, table.T)) or any(map(_falls, table[:, 1:4])):
         return "its table must rise from row to row, and from the lower to the upper end"
     return ""
 
 
-def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-    )
+def _numbers(rows: Any, columns: int) -> FloatArray | None:
+    """Return finite numbers in rows of so many; None where they are not."""
+    try:
+        found = np.array(rows, np.float64)
+    except (TypeError, ValueError):
+        return None
+    right = found.ndim == 2 and found.shape[1] == columns and len(found) > 1
+    return found if right and bool(np.isfinite(found).all()) else None
+
+
+def _falls(values: FloatArray) -> bool:
+    return bool((np.diff(values) < 0).any())

@@ -147,38 +147,29 @@ def run(
         Points of the fixed image whose expected error the verdict tells as well: landmarks,
         positions by name or labels; see `regkit.registration.point_error.point_errors`.
     calibration
-        Card of ``regkit calibrate`` by which the verdict estimates the error: its file, folder or
-        model; None for the one that comes with regkit.
+        Card of ``regkit calibrate``: file, folder or model; None for the one of regkit.
 
     Raises
     ------
     RegistrationError
-        The input cannot be registered, the method failed, or witnesses were named for a verdict
-        that is left out.
+        The input cannot be registered, the method failed, or a verdict that is left out is to
+        use something.
     """
     _check_judged(judge, witnesses, points, calibration)
-    model = calibrated_model(calibration)
-    name = name or type(registrar).__name__
+    name, model = name or type(registrar).__name__, calibrated_model(calibration)
     check_pair(pair)
-    pair = with_modalities(pair)
-    started = time.perf_counter()
+    pair, started = with_modalities(pair), time.perf_counter()
     known = known_pair(pair)
     estimate = _estimate(registrar, known.pair, name)
-    compute_s = time.perf_counter() - started
-    backward = None
+    compute_s, backward = time.perf_counter() - started, None
     if check_inverse:
         backward = _estimate(registrar, _swapped(known.pair), name).transform
     notes = (*known.reasons, *outside_mask_reasons(pair))
     verdict = UNJUDGED
     if judge:
-        searched, named = search_witness(known.pair), _named_witnesses(known.pair, witnesses)
-        verdict = judged(
-            *(known.pair, estimate, searched),
-            named=named,
-            backward=backward,
-            notes=notes,
-            model=model,
-        )
+        named = _named_witnesses(known.pair, witnesses)
+        asked = known.pair, estimate, search_witness(known.pair)
+        verdict = judged(*asked, named=named, backward=backward, notes=notes, model=model)
         verdict = _with_points(verdict, known.pair, estimate.transform, points)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
