@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from statistics import mean
 from typing import Any
 
@@ -18,6 +19,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from result_tables import KINDS, RESULTS, median_of, records
+
+from regkit.benchmark.verdict_quality import PROBABILITY_ENDS
+from regkit.registration.error_model import WRONG_TOLERANCES
 
 COLORS = ("#0f6fc6", "#d1611c", "#3a8f5c", "#8a4fa3", "#7a7a7a")
 STYLE = {
@@ -338,11 +342,68 @@ def gpu() -> Figure:
     return figure
 
 
+def verdict_reliability() -> Figure:
+    """Draw the probability told against the fraction that is wrong, and expected errors."""
+    figure, (diagram, scatter) = panels(2, 3.2)
+    for number, use in enumerate(("reporting", "fitting")):
+        rows = [r for r in _told_verdicts() if r["use"] == use]
+        told = np.array([r["probability_bad"] for r in rows])
+        wrong = np.array([_tolerances_off(r) > WRONG_TOLERANCES for r in rows])
+        groups = np.digitize(told, PROBABILITY_ENDS, right=True)
+        points = [(told[groups == g].mean(), wrong[groups == g].mean()) for g in np.unique(groups)]
+        diagram.plot(*zip(*points, strict=True), "o-", color=COLORS[number], label=f"for {use}")
+    diagram.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
+    diagram.set(xlabel="probability told of being wrong", ylabel="fraction that is wrong")
+    diagram.legend()
+    rows = [r for r in _told_verdicts() if r["use"] == "reporting" and r["error_mm"] is not None]
+    true, expected = (
+        np.array([r[key] for r in rows]) for key in ("error_mm", "expected_error_mm")
+    )
+    scatter.plot(np.maximum(true, 0.05), np.maximum(expected, 0.05), ".", alpha=0.4)
+    scatter.axline((1, 1), slope=1, color="#999999", linewidth=0.8)
+    scatter.set(xscale="log", yscale="log", xlabel="error, mm", ylabel="expected error, mm")
+    return figure
+
+
+def verdict_detection() -> Figure:
+    """Draw the shares of statuses against the error, of patients for reporting."""
+    rows = [r for r in records("verdict") if r.get("use") == "reporting" and "status" in r]
+    ends = (0, 0.25, 0.5, 1, 2, 4, 8, 16, np.inf)
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(ends[:-1])]
+    names += [f"over {ends[-2]}", "no answer\nis right"]
+    group = np.digitize([_tolerances_off(r) for r in rows], ends) - 1
+    statuses, bottom = np.array([r["status"] for r in rows]), np.zeros(len(names))
+    figure, (axes,) = panels(1, 3.0)
+    for status, color in (("OK", COLORS[2]), ("CHECK", "#e3b04b"), ("FAIL", COLORS[1])):
+        shares = np.array(
+            [
+                100 * (statuses[group == g] == status).mean() if (group == g).any() else 0
+                for g in range(len(names))
+            ]
+        )
+        axes.bar(names, shares, bottom=bottom, color=color, label=status)
+        bottom += shares
+    axes.set(xlabel="error, tolerances", ylabel="% of the answers")
+    axes.tick_params(labelsize=7)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _told_verdicts() -> list[dict[str, Any]]:
+    """Return the answers whose error the verdict has estimated."""
+    return [row for row in records("verdict") if row.get("probability_bad") is not None]
+
+
+def _tolerances_off(row: Mapping[str, Any]) -> float:
+    """Return the error of an answer in tolerances; infinite where no answer is right."""
+    return np.inf if row["error_mm"] is None else row["error_mm"] / row["tolerance_mm"]
+
+
 PLOTS = (
     *(speed, speed_large, capture, capture_by_start, real_pairs),
     *(whole_bodies, prostates, paper_errors),
     *(ventricle_volumes, ventricle_networks, training_curves, learned_cost, training_cost),
     *(mu_map_errors, coverage, cost, simulation_cost, harness, gpu),
-    *(file_cases, write_speed),
+    *(file_cases, write_speed, verdict_reliability, verdict_detection),
 )
 FIGURES: dict[str, Callable[[], str]] = {f"{p.__name__}.svg": partial(drawn, p) for p in PLOTS}

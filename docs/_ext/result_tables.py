@@ -17,7 +17,7 @@ from typing import Any
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 TABLES = (
     *("speed", "cold", "capture", "real_pairs", "refinements", "petct", "ventricles"),
-    *("ventricle_networks", "automatic", "point_errors", "domain_guard"),
+    *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
 )
 KINDS = {"motion": "moved", "small_error": "off by 3.3 mm, 0.6 degrees", "truth": "true"}
 
