@@ -94,8 +94,9 @@ def measure_appearance_limits(
 def _limit(name: str, scores: Sequence[float]) -> float:
     """Return the greatest usual score, of the name and the finite values of images held out."""
     usual = float(np.quantile([one for one in scores if np.isfinite(one)], USUAL))
-    if name in get_args(ErrorKind):
-        return max(1.0, usual)  # a header is suspected only if another one is more usual
+    if name in get_args(ErrorKind):  # a header is suspected only if another one is more usual
+        nearly_symmetric = usual > SLACK
+        return SLACK * usual if nearly_symmetric else max(1.0, usual)
     return usual if name == "uncovered" else SLACK * usual
 
 
@@ -153,8 +154,8 @@ def _difference(name: str, method: str, distance: float, limit: float) -> str:
         )
     return (
         f"the {name} image does not look like those that {method} has learned from ({facts}): "
-        "another part of the body, field of view, modality or scanner; use another method, or "
-        "train it on such images"
+        "another part of the body, field of view, modality or scanner, or a wrong result; look at "
+        "the pictures, or use another method"
     )
 
 
