@@ -8,14 +8,11 @@ import pytest
 from regkit.learning import appearance_warnings
 from regkit.learning.iterative import NetworkInputs
 from regkit.learning.model import load_model
-from regkit.learning.network_grid import center_of_mass
-from regkit.learning.preprocessing import antialias_downsample, preprocess
+from regkit.learning.preprocessing import preprocess
 from regkit.registration.pipeline import build_method
 from regkit_nuclear.cohorts.lv import LvPet
 from regkit_nuclear.cohorts.mr_us import MrUs
-from regkit_nuclear.cohorts.pet_ct import PetCt
 from regkit_nuclear.cohorts.spect_ct import SpectCt
-from regkit_transmorph.preparation import prepare
 
 pytestmark = pytest.mark.simulation
 REST = {"n": 1, "split": "test", "seed": 11}
@@ -43,16 +40,9 @@ def told(method: str, pair, axes: tuple[int, ...]) -> list[str]:
     """Return the guard's warnings on aligned images: what a method adds is its registration."""
     card = load_model(method, build_method(method).card, "cpu").card
     given = turned(pair, *axes) if axes else pair
-    if method.startswith("transmorph"):
-        images = (prepare(v, m, d.window).volume for v, m, d in (
-            (given.fixed, "ct", card.fixed), (given.moving, "pet", card.moving)))  # fmt: skip
-        fixed, moving = (antialias_downsample(image, card.spacing) for image in images)
-        center = center_of_mass(fixed)
-    else:
-        fixed = preprocess(given.fixed, card.fixed.modality, card.spacing)
-        moving = preprocess(given.moving, card.moving.modality, card.spacing)
-        center = given.fixed.grid.centre
-    x, y, z = np.asarray(center).tolist()
+    fixed = preprocess(given.fixed, card.fixed.modality, card.spacing)
+    moving = preprocess(given.moving, card.moving.modality, card.spacing)
+    x, y, z = np.asarray(given.fixed.grid.centre).tolist()
     seen = NetworkInputs(fixed, moving, card.grid((x, y, z))).aligned(pair.start)
     roles = dict(zip(("fixed", "moving"), seen, strict=True))
     return list(appearance_warnings(card.appearance, method, roles))
@@ -71,14 +61,6 @@ def test_hearts(hearts, method) -> None:
     assert words.startswith("both images look mirrored left to right")
     (words,) = told(method, hearts, FEET_FIRST)
     assert words.startswith("both images look turned by 180 degrees about the front-back axis")
-
-
-@pytest.mark.parametrize("method", ["transmorph-cr", "transmorph-mi"])
-def test_whole_bodies(method) -> None:
-    pair = next(iter(PetCt(**REST, amount=0.0, coarser=4))).pair
-    assert not told(method, pair, ())
-    for axes in (MIRRORED, FEET_FIRST):
-        assert "both images look" in " ".join(told(method, pair, axes))
 
 
 def test_prostates_are_nearly_symmetric_but_not_upside_down() -> None:
