@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regkit.learning import LearnedMethod, ModelCard
-from regkit.registrar import Estimate, Pair
+from regkit.registrar import Estimate, Judgement, Pair
 from regkit_msstunet.card import ReorientationCard
 
 
@@ -42,3 +42,9 @@ class LearnedReorientation(LearnedMethod):
         from regkit_msstunet.inference import reorient  # noqa: PLC0415 - loads torch
 
         return reorient(pair, trained, passes)
+
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Judge an estimate by the ventricle in its labels; see `regkit_ventricle.judge`."""
+        from regkit_ventricle.judge import judge_short_axis  # noqa: PLC0415 - loads scipy
+
+        return judge_short_axis(pair, estimate)

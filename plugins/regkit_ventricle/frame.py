@@ -53,6 +53,12 @@ def tilt_deg(axis: LongAxis, frame: Transform) -> float:
     return float(np.rad2deg(np.arctan2(across, base @ axis.direction)))
 
 
+def turn_deg(axis: LongAxis, frame: Transform) -> float:
+    """Return the rotation of a frame about a long axis from the upright one, -180 to 180."""
+    between = upright_frame(axis).matrix[:3, :3].T @ frame_along_axis(axis, frame).matrix[:3, :3]
+    return float(np.rad2deg(np.arctan2(between[1, 0], between[0, 0])))
+
+
 def offset_mm(axis: LongAxis, frame: Transform) -> float:
     """Return the distance between the centre of a ventricle and the origin of a frame."""
     return float(np.linalg.norm(axis.centre - frame.map_points(ORIGIN)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from regkit.errors import RegistrationError
 from regkit.geometry.transform import AffineTransform
-from regkit.registrar import Estimate, Pair
+from regkit.registrar import Estimate, Judgement, Pair
 from regkit.similarity.mutual_information import normalized_mutual_information
 from regkit.similarity.point_sample import PointSample, sample_points
 
@@ -45,6 +45,12 @@ class LongAxisRefinement:
     def register(self, pair: Pair) -> Estimate:
         """Return the initial transform: without labels there is no long axis."""
         return Estimate(pair.start, diagnostics={"warnings": [NO_LABELS]})
+
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Judge an estimate by the ventricle in its labels; see `regkit_ventricle.judge`."""
+        from regkit_ventricle.judge import judge_short_axis  # noqa: PLC0415 - loads scipy
+
+        return judge_short_axis(pair, estimate)
 
     def refine(self, pair: Pair, found: Estimate) -> Estimate:
         """Return the transform aligned to the labels of `found`, or that of `found` unchanged."""

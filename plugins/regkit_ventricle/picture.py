@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
+from regkit.registration.verdict import Verdict
 from regkit.report.annotation import (
     LINE,
     PAPER,
@@ -34,7 +35,7 @@ KEY: Final = "polar map, percent of its maximum (17 segments, AHA)"
 ROWS: Final = ((SHORT_AXIS, 2), (HORIZONTAL, 1), (VERTICAL, 1))
 
 
-def ventricle_picture(reoriented: Reorientation, title: str) -> Image.Image:
+def ventricle_picture(reoriented: Reorientation, verdict: Verdict, title: str) -> Image.Image:
     """Draw a reorientation.
 
     Short axes from apex to base, horizontal and vertical long axes, all at one scale and with the
@@ -44,13 +45,15 @@ def ventricle_picture(reoriented: Reorientation, title: str) -> Image.Image:
     ----------
     reoriented
         Reorientation to draw.
+    verdict
+        Verdict on it.
     title
         Heading, for instance the name of the method.
     """
     renderer = _SliceRenderer.of(reoriented)
     slices = _stacked([renderer.band(view, rows) for view, rows in ROWS])
     width = slices.width + POLAR + 3 * EDGE
-    heading = draw_heading(_heading(reoriented, title), width, EDGE)
+    heading = draw_heading(_heading(reoriented, verdict, title), width, EDGE)
     polar = _stacked(
         [draw_column_titles((KEY,), POLAR, 0, 0), draw_polar_map(reoriented.polar, POLAR)]
     )
@@ -62,11 +65,11 @@ def ventricle_picture(reoriented: Reorientation, title: str) -> Image.Image:
     return canvas
 
 
-def _heading(reoriented: Reorientation, title: str) -> Heading:
+def _heading(reoriented: Reorientation, verdict: Verdict, title: str) -> Heading:
     return Heading(
         title=title,
-        badge=reoriented.verdict.status,
-        sentences=(*summary_sentences(reoriented), *reoriented.verdict.reasons),
+        badge=verdict.status,
+        sentences=(*summary_sentences(reoriented), *verdict.reasons),
     )
 
 

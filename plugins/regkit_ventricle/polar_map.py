@@ -28,8 +28,11 @@ WALL_FRACTION = 0.4
 # Rays of the fan over the apex are sampled from this fraction of the apical wall's thickness on;
 # nearer to their common origin they would all sample the same voxels. Chosen by hand.
 FAN_START = 1 / 3
-# The base is the last plane with myocardium in this fraction of the directions; chosen by hand.
+# The base is the last plane with myocardium in this fraction of the directions in which the most
+# complete plane has some; chosen by hand.
 CLOSED_RING = 0.9
+# No ventricle has myocardium in fewer directions at every level; chosen by hand.
+LEAST_RING = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,7 @@ def polar_map(
     over the apex they fan out from the end of the cavity. The value of a ray is the highest
     intensity within the myocardium, as in the maximum-count circumferential profiles of nuclear
     cardiology (Garcia et al. 1985, J Nucl Med 26:17-26). The base is the last plane with
-    myocardium almost all around.
+    myocardium in almost as many directions as in any.
 
     Parameters
     ----------
@@ -149,7 +152,7 @@ def polar_map(
     Raises
     ------
     RegistrationError
-        No plane has myocardium all around, or the myocardium has no uptake.
+        No plane has myocardium around most of the axis, or the myocardium has no uptake.
     """
     rays = _Rays(image, ventricle, axis, frame)
     end, base = rays.cavity_end, rays.base()
@@ -196,16 +199,26 @@ class _Rays:
         return np.asarray(np.arange(0.0, farthest + step, step), np.float64)
 
     def base(self) -> float:
-        """Return the z of the last plane, towards the base, with myocardium all around, mm."""
+        """Return the z of the last plane, towards the base, that is as good as closed, mm.
+
+        A perfusion defect may leave a hole in the wall at every level.
+        """
         step = STEP * min(self.ventricle.labels.grid.spacing)
         top = float(self.frame.inverse().map_points(self.axis.base)[2]) + 2 * step
-        for z in np.arange(top, self.cavity_end + 3 * step, -step):
-            if np.isfinite(self.plane(float(z))).mean() >= CLOSED_RING:
-                return float(z)
+        bottom = self.cavity_end + 3 * step
+        most = max(map(self._met, _middles(bottom, top, RINGS)), default=0.0)
+        if most >= LEAST_RING:
+            for z in np.arange(top, bottom, -step):
+                if self._met(float(z)) >= CLOSED_RING * most:
+                    return float(z)
         raise RegistrationError(
-            "the labels show no left ventricle: at no level is there myocardium all around the "
-            "long axis; check the labels"
+            "the labels show no left ventricle: at no level is there myocardium around most of "
+            "the long axis; check the labels"
         )
+
+    def _met(self, z: float) -> float:
+        """Return the fraction of the directions with myocardium in the plane at z."""
+        return float(np.isfinite(self.plane(z)).mean())
 
     def plane(self, z: float) -> FloatArray:
         """Return the highest values in the plane at z, shape (`DIRECTIONS`,)."""

@@ -26,16 +26,6 @@ COLUMNS = (
 TERRITORIES = ("LAD", "LCX", "RCA")
 
 
-def verdict_record(reoriented: Reorientation) -> dict[str, Any]:
-    """Return the verdict as plain data."""
-    verdict = reoriented.verdict
-    return {
-        "status": verdict.status,
-        "reasons": list(verdict.reasons),
-        "measures": to_plain_data(verdict.measures),
-    }
-
-
 def ventricle_record(reoriented: Reorientation) -> dict[str, Any]:
     """Return all measurements as plain data; values without myocardium are null."""
     axis, polar = reoriented.axis, reoriented.polar

@@ -1,19 +1,16 @@
-"""Measurements of a reoriented ventricle: its long axis, its polar map and the verdict."""
+"""Measurements of a reoriented ventricle: its long axis and its polar map."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from regkit.errors import RegistrationError
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.registration.verdict import Verdict
 from regkit_ventricle.axis import LongAxis, long_axis
 from regkit_ventricle.frame import frame_along_axis
 from regkit_ventricle.labels import Ventricle, ventricle_of
 from regkit_ventricle.polar_map import PolarMap, polar_map
-from regkit_ventricle.verdict import assess_reorientation
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +32,6 @@ class Reorientation:
         polar map is sampled in it: an error of the transform tilts the slices, not the map.
     polar
         Polar map of the uptake.
-    verdict
-        Trust in the reorientation.
     """
 
     image: Volume
@@ -46,12 +41,9 @@ class Reorientation:
     axis: LongAxis
     aligned: AffineTransform
     polar: PolarMap
-    verdict: Verdict
 
 
-def measure_ventricle(
-    image: Volume, labels: LabelMap, transform: Transform, warnings: Iterable[str] = ()
-) -> Reorientation:
+def measure_ventricle(image: Volume, labels: LabelMap, transform: Transform) -> Reorientation:
     """Measure a reoriented ventricle; see `Reorientation` for the parameters.
 
     Raises
@@ -68,5 +60,4 @@ def measure_ventricle(
     axis = long_axis(ventricle)
     aligned = frame_along_axis(axis, transform)
     polar = polar_map(image, ventricle, axis, aligned)
-    verdict = assess_reorientation(image, ventricle, axis, transform, polar, warnings=warnings)
-    return Reorientation(image, labels, transform, ventricle, axis, aligned, polar, verdict)
+    return Reorientation(image, labels, transform, ventricle, axis, aligned, polar)

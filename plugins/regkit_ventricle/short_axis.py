@@ -13,7 +13,7 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_volume
 from regkit.io.atomic_output import OutputStage
 from regkit.io.transforms import write_transform
-from regkit.registrar import Registrar
+from regkit.registrar import Estimate, Judgement, Pair, Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs, registration_record
 from regkit.report.save import Saved, discard_earlier, labels_on_image_grid
@@ -48,6 +48,12 @@ class ShortAxis:
         """Return a method that aligns the short axis to the long axis of the labels."""
         return ReorientationFromSegmentation(labels)
 
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Judge an estimate by the ventricle in its labels; see `regkit_ventricle.judge`."""
+        from regkit_ventricle.judge import judge_short_axis  # noqa: PLC0415 - loads scipy
+
+        return judge_short_axis(pair, estimate)
+
     def save(
         self,
         result: RegistrationResult,
@@ -63,7 +69,6 @@ class ShortAxis:
         from regkit_ventricle.record import (  # noqa: PLC0415
             summary_sentences,
             ventricle_record,
-            verdict_record,
             write_segments,
         )
 
@@ -79,13 +84,12 @@ class ShortAxis:
             write_dicom_slices(
                 *(reoriented, prefix, stage, dicom), side_mm=SIDE_MM, spacing_mm=spacing
             )
-        ventricle_picture(reoriented, result.method).save(
+        ventricle_picture(reoriented, result.verdict, result.method).save(
             stage.path(f"{prefix}.png"), dpi=(200, 200)
         )
         write_segments(reoriented.polar, stage.path(f"{prefix}_segments.csv"))
         saved_s = time.perf_counter() - started
         record = registration_record(result, transform_file.name, inputs, saved_s) | {
-            "verdict": verdict_record(reoriented),
             "facts": summary_sentences(reoriented),
             "ventricle": ventricle_record(reoriented),
         }
@@ -113,9 +117,8 @@ def measure_reorientation(result: RegistrationResult) -> Reorientation:
             f"{result.method} gave no labels of the left ventricle, from which the short axis is "
             "measured; use a method that segments, such as ms-st-unet, or give --labels"
         )
-    warnings = [str(words) for words in estimate.diagnostics.get("warnings", ())]
     try:
-        return measure_ventricle(result.pair.moving, estimate.labels, estimate.transform, warnings)
+        return measure_ventricle(result.pair.moving, estimate.labels, estimate.transform)
     except RegistrationError as error:
         raise RegistrationError(f"{result.method}: {error}") from error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from regkit.errors import RegistrationError
 from regkit.geometry.volume import LabelMap
-from regkit.registrar import Estimate, Pair
+from regkit.registrar import Estimate, Judgement, Pair
 
 if TYPE_CHECKING:
     from regkit_ventricle.surfaces import Surfaces
@@ -43,6 +43,12 @@ class WallRefinement:
         """Return the initial transform: without labels there is no wall."""
         return Estimate(pair.start, diagnostics={"warnings": [NO_LABELS]})
 
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Judge an estimate by the ventricle in its labels; see `regkit_ventricle.judge`."""
+        from regkit_ventricle.judge import judge_short_axis  # noqa: PLC0415 - loads scipy
+
+        return judge_short_axis(pair, estimate)
+
     def refine(self, pair: Pair, found: Estimate) -> Estimate:
         """Return the transform unchanged and the labels refined, or unchanged too."""
         if found.labels is None:
@@ -70,9 +76,9 @@ class WallRefinement:
 def _fitted(pair: Pair, found: Estimate) -> tuple[Surfaces, Walls]:
     from regkit_ventricle.axis import long_axis  # noqa: PLC0415 - loads scipy
     from regkit_ventricle.frame import frame_along_axis  # noqa: PLC0415
+    from regkit_ventricle.judge import STRAY_CHECK  # noqa: PLC0415
     from regkit_ventricle.labels import ventricle_of  # noqa: PLC0415
     from regkit_ventricle.surfaces import surfaces_of  # noqa: PLC0415
-    from regkit_ventricle.verdict import STRAY_CHECK  # noqa: PLC0415
     from regkit_ventricle.wall_fit import SURROUNDINGS_MM, fit_walls  # noqa: PLC0415
 
     assert found.labels is not None  # noqa: S101 - checked by the caller

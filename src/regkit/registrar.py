@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from regkit.errors import RegistrationError
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import LabelMap, Volume
+
+# OK, CHECK (look at the images) or FAIL (do not use).
+Status: TypeAlias = Literal["OK", "CHECK", "FAIL"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,23 @@ class Estimate:
         return f"<Estimate{indented_parts(parts)}>"
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """The answer of a `Judge` about an estimate, as plain data.
+
+    Parameters
+    ----------
+    findings
+        Status and one sentence for each problem found, with what to do about it; one with the
+        status ``OK`` is told and changes nothing.
+    measures
+        The numbers behind them.
+    """
+
+    findings: tuple[tuple[Status, str], ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
 @runtime_checkable
 class Registrar(Protocol):
     """A registration method: a frozen dataclass whose fields are its parameters."""
@@ -108,6 +128,19 @@ class Refiner(Registrar, Protocol):
 
     def refine(self, pair: Pair, found: Estimate) -> Estimate:
         """Return a better estimate; `pair.initial` is the transform of the one found."""
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Judges estimates of its kind by something other than similarity; mostly a `Registrar`.
+
+    An average organ and a patient's have too little in common for a similarity to tell right from
+    wrong; labels, shape and the plausibility of the pose may tell. A judge sees any estimate, also
+    one that later methods of a chain have changed, and not how it was found.
+    """
+
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Return what speaks against an estimate; None where it does not apply to this one."""
 
 
 def indented_parts(parts: Mapping[str, object]) -> str:

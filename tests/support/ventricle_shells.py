@@ -13,7 +13,7 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 
 # An everyday pose: the apex to the left, in front and below.
-POSE = rigid((48, 25, -38), (-31.0, 22.0, 47.0))
+POSE = rigid((-67, 17, 32), (-31.0, 22.0, 47.0))
 
 
 def cut_volume_ml(radius: float, depth: float, cut: float) -> float:
@@ -38,6 +38,14 @@ class Shell:
     def myocardium_ml(self) -> float:
         return cut_volume_ml(self.radius, self.depth, self.cut) - self.cavity_ml
 
+    @property
+    def centred(self) -> AffineTransform:
+        """The pose of a frame whose origin is the centre of wall and cavity together."""
+        c, z = self.depth, self.cut
+        moment = (z**2 - c**2) / 2 - (z**4 - c**4) / (4 * c**2)
+        volume = z + c - (z**3 + c**3) / (3 * c**2)
+        return POSE @ AffineTransform.shift((0.0, 0.0, moment / volume))
+
     def draw(
         self,
         grid: Grid,
@@ -60,6 +68,18 @@ class Shell:
     def inside(self, x, y, z, less: float, beyond: float = 0.0) -> np.ndarray:
         radius, depth = self.radius - less, self.depth - less
         return ((x**2 + y**2) / radius**2 + z**2 / depth**2 <= 1) & (z <= self.cut + beyond)
+
+
+def holed(labels: LabelMap, about, fraction: float, number: int = 0) -> LabelMap:
+    """Return labels without the part of the wall that is nearest to a point, LPS mm.
+
+    `number` is what the part becomes: 0 is a hole, 2 a cavity that leaks through the wall.
+    """
+    wall = np.argwhere(labels.array == 1)
+    away = np.linalg.norm(labels.grid.to_physical(wall) - about, axis=1)
+    array = labels.array.copy()
+    array[tuple(wall[away <= np.quantile(away, fraction)].T)] = number
+    return labels.with_array(array)
 
 
 def cube(spacing: float = 3.0, side: float = 165.0, pose: AffineTransform = POSE) -> Grid:

@@ -13,7 +13,7 @@ from regkit.geometry.volume import LabelMap
 from regkit_ventricle.axis import long_axis
 from regkit_ventricle.frame import frame_along_axis, offset_mm, tilt_deg, upright_frame
 from regkit_ventricle.labels import ventricle_of
-from ventricle_shells import POSE, Shell, box, cube
+from ventricle_shells import POSE, Shell, box, cube, holed
 
 SHELL = Shell()
 ANGLES = st.tuples(*[st.floats(-180, 180)] * 3)
@@ -80,6 +80,36 @@ def test_a_hole_in_the_wall_is_not_the_base():
     array[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = 2
     holed = long_axis(labels.with_array(array))
     assert angle_deg(holed.direction, POSE.matrix[:3, 2]) < 3.0
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    turned=ANGLES,
+    where=st.tuples(st.floats(-np.pi, np.pi), st.floats(0.0, 1.0)),
+    fraction=st.floats(0.05, 1 / 3),
+    wall=st.floats(8.0, 12.5),
+)
+def test_no_defect_of_the_wall_is_the_base(turned, where, fraction, wall):
+    """A third of the wall may be missing, at the apex, at the base or all along one side."""
+    pose = rigid(turned, (40.0, -300.0, 900.0))
+    shell = Shell(wall=wall)
+    _, labels = shell.draw(cube(3.0, pose=pose), pose)
+    angle, height = where
+    z = -shell.depth + height * (shell.cut + shell.depth)
+    about = pose.map_points((34.0 * np.cos(angle), 34.0 * np.sin(angle), z))
+    axis = long_axis(holed(labels, about, fraction))
+    assert angle_deg(axis.direction, pose.matrix[:3, 2]) < 2.5
+    whole = long_axis(labels)
+    for end in ("apex", "cavity_end", "centre", "base"):
+        np.testing.assert_allclose(getattr(axis, end), getattr(whole, end), atol=3.0)
+
+
+@pytest.mark.parametrize("side", [(-20.0, -58.0), (34.0, -10.0), (30.0, 25.0)])
+def test_a_cavity_that_leaks_through_a_defect_keeps_its_axis(side):
+    _, labels = SHELL.draw(cube(3.0))
+    x, z = side
+    leaking = holed(labels, POSE.map_points((x, 0.0, z)), 0.25, number=2)
+    assert angle_deg(long_axis(leaking).direction, POSE.matrix[:3, 2]) < 8.0
 
 
 def test_a_ventricle_at_the_edge_of_the_image_is_cut_not_wrapped():
@@ -161,7 +191,8 @@ def test_an_upright_frame_has_superior_up():
 def test_an_axis_along_the_patient_still_gives_an_upright_frame():
     _, labels = SHELL.draw(cube(4.0, pose=AffineTransform(np.eye(4))), AffineTransform(np.eye(4)))
     axis = long_axis(labels)
-    exact = type(axis)(*(np.array([0.0, 0.0, z]) for z in (-58.0, -47.5, -10.0, 30.0)))
+    ends = (np.array([0.0, 0.0, z]) for z in (-58.0, -47.5, -10.0, 30.0))
+    exact = type(axis)(*ends, axis.cup)
     frame = upright_frame(exact)
     assert frame.is_rigid
     assert tilt_deg(exact, frame) == pytest.approx(0, abs=1e-6)

@@ -16,7 +16,7 @@ from regkit.geometry.transform import IDENTITY, DisplacementField
 from regkit.io import read_labels, write_volume
 from regkit.io.transforms import read_transform
 from regkit.registrar import Estimate
-from regkit.registry import default_registry
+from regkit.registry import default_registry, environment_registry
 from regkit_classic.identity import Identity
 from regkit_ventricle.segments import SEGMENTS
 from small_cohorts import small
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.simulation
 VOLUMES = ("sa", "hla", "vla", "labels", "sa_labels")
 ENDINGS = (".tfm", ".json", ".png", "_segments.csv", *(f"_{name}.nii.gz" for name in VOLUMES))
 SHELL = Shell()
+CENTRED = SHELL.centred
 KNOWN = ("-m", "identity")
 
 
@@ -60,7 +61,7 @@ def files(shell, tmp_path):
 
 
 def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
-    knowing(POSE, shell[1])
+    knowing(CENTRED, shell[1])
     out = tmp_path / "results" / "case"
     result = run(*KNOWN, files[0], "--modality", "pet", "-o", out)
     assert result.exit_code == 0, result.output
@@ -68,7 +69,7 @@ def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
     assert result.stdout.startswith("OK")
     assert "myocardium 1" in result.stdout
 
-    np.testing.assert_allclose(read_transform(f"{out}.tfm").matrix, POSE.matrix, atol=1e-9)
+    np.testing.assert_allclose(read_transform(f"{out}.tfm").matrix, CENTRED.matrix, atol=1e-9)
     record = json.loads(out.with_suffix(".json").read_text())
     ventricle = record["ventricle"]
     assert ventricle["myocardium_ml"] == pytest.approx(SHELL.myocardium_ml, rel=0.04)
@@ -93,7 +94,7 @@ def test_everything_is_written_and_true(run, knowing, files, shell, tmp_path):
 def test_the_slices_are_what_simpleitk_makes_of_the_transform(
     run, knowing, files, shell, tmp_path
 ):
-    knowing(POSE, shell[1])
+    knowing(CENTRED, shell[1])
     run(*KNOWN, files[0], "-o", tmp_path / "a")
     image, transform = sitk.ReadImage(files[0]), sitk.ReadTransform(tmp_path / "a.tfm")
     for view in ("sa", "hla", "vla"):
@@ -111,7 +112,7 @@ def test_the_slices_are_what_simpleitk_makes_of_the_transform(
 
 
 def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, shell, tmp_path):
-    knowing(POSE, shell[1])
+    knowing(CENTRED, shell[1])
     run(*KNOWN, files[0], "-o", tmp_path / "a")
     np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.nii.gz").array, shell[1].array)
     turned = sitk.ReadImage(tmp_path / "a_sa_labels.nii.gz")
@@ -129,7 +130,7 @@ def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, sh
 
 def test_labels_on_a_grid_of_their_own_are_written_on_the_images(run, knowing, files, tmp_path):
     _, finer = SHELL.draw(cube(2.0))
-    knowing(POSE, finer)
+    knowing(CENTRED, finer)
     result = run(*KNOWN, files[0], "-o", tmp_path / "a", "--json")
     assert nib.load(tmp_path / "a_labels.nii.gz").shape == nib.load(files[0]).shape
     record = json.loads(result.stdout)
@@ -179,7 +180,7 @@ def test_a_wrong_frame_exits_with_three_and_is_written(run, knowing, files, shel
 
 
 def test_doubts_of_the_method_are_told(run, knowing, files, shell, tmp_path):
-    knowing(POSE, shell[1], ["the image is not like those of training"])
+    knowing(CENTRED, shell[1], ["the image is not like those of training"])
     result = run(*KNOWN, files[0], "-o", tmp_path / "a")
     assert result.exit_code == 0
     assert result.stdout.startswith("CHECK")
@@ -260,11 +261,11 @@ def test_the_frame_names_the_method_unless_the_user_does(run, files, shell, tmp_
 
 def test_without_a_frame_there_is_nothing_to_reorient_to(run, files, tmp_path, monkeypatch):
     monkeypatch.setenv("REGKIT_DISABLE_PLUGINS", "ventricle")
-    default_registry.cache_clear()
+    environment_registry.cache_clear()
     try:
         result = run(files[0], "-o", tmp_path / "out" / "a")
     finally:
-        default_registry.cache_clear()
+        environment_registry.cache_clear()
     refused(result, "--to must name a standard frame; no plugin offers one", tmp_path)
 
 
@@ -284,7 +285,7 @@ def test_oblique_flipped_anisotropic_images_give_the_same_map(run, knowing, tmp_
     for number, grid in enumerate((cube(2.5), box((2.5, 2.0, 4.0), oblique))):
         image, labels = SHELL.draw(grid, POSE, uptake)
         write_volume(image, tmp_path / f"{number}.nii.gz")
-        knowing(POSE, labels)
+        knowing(CENTRED, labels)
         result = run(
             *KNOWN, tmp_path / f"{number}.nii.gz", "-o", tmp_path / f"out{number}", "--json"
         )

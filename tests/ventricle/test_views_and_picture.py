@@ -6,6 +6,9 @@ import pytest
 from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid
 from regkit.geometry.volume import Volume
+from regkit.registrar import Estimate, Pair
+from regkit.registration.judgement import judge
+from regkit_ventricle.judge import judge_short_axis
 from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.picture import ventricle_picture
 from regkit_ventricle.polar_map import DIRECTIONS, RINGS, PolarMap, segment_numbers
@@ -15,6 +18,7 @@ from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import HORIZONTAL, SHORT_AXIS, VERTICAL
 from ventricle_shells import POSE, Shell, cube
 
+CENTRED = Shell().centred
 # Where a spot goes: (slice, row, column) rises or falls with (lateral, inferior, base).
 TURNED = {
     SHORT_AXIS: {"slice": (2, 1), "row": (1, 1), "column": (0, 1)},
@@ -112,6 +116,13 @@ def test_rays_without_myocardium_are_grey_not_dark():
     assert np.isfinite([s.mean_percent for s in polar.segments]).all()
 
 
+def judged(image, labels, transform=CENTRED, warnings=()):
+    """Return the verdict on a map of short-axis to image points, as any registration's."""
+    fixed = average_ventricle(128.0, 4.0, image.modality)
+    pair, estimate = Pair(fixed, image), Estimate(transform, labels, {"warnings": list(warnings)})
+    return judge(pair, estimate, None, own=judge_short_axis(pair, estimate))
+
+
 @pytest.fixture(scope="module")
 def shown():
     def uptake(x, y, z):
@@ -123,8 +134,9 @@ def shown():
 
 @pytest.mark.end_to_end
 def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
-    assert shown.verdict.status == "OK", shown.verdict.reasons
-    drawn = np.asarray(ventricle_picture(shown, "truth").convert("L"), float)
+    verdict = judged(shown.image, shown.labels)
+    assert verdict.status == "OK", verdict.reasons
+    drawn = np.asarray(ventricle_picture(shown, verdict, "truth").convert("L"), float)
     assert drawn.shape[0] < drawn.shape[1] < 2000
     # A short axis in the middle of the second row: its septal half is the darker one.
     tile, gap, edge = 172, 5, 24
@@ -144,14 +156,14 @@ def test_a_good_reorientation_is_ok_and_its_picture_bears_it_out(shown):
 )
 def test_a_frame_off_the_ventricle_is_doubted(shown, moved, status, words):
     off = shown.aligned @ rigid(moved[:3], (moved[3], 0, 0))
-    found = measure_ventricle(shown.image, shown.labels, off).verdict
+    found = judged(shown.image, shown.labels, off)
     assert found.status == status
     assert any(reason.startswith(words) for reason in found.reasons)
 
 
 def test_labels_beside_the_ventricle_are_doubted(shown):
     flat = shown.image.with_array(np.where(shown.labels.array == 1, 50.0, 100.0))
-    verdict = measure_ventricle(flat, shown.labels, POSE).verdict
+    verdict = judged(flat, shown.labels)
     assert verdict.status == "FAIL"
     assert "no brighter than the blood pool (ratio 0.50)" in verdict.reasons[0]
 
@@ -159,7 +171,7 @@ def test_labels_beside_the_ventricle_are_doubted(shown):
 def test_a_ventricle_that_is_not_there_is_no_result(shown):
     """Noise, in which a network sees a ventricle all the same."""
     noise = np.random.default_rng(0).uniform(50, 100, shown.image.array.shape)
-    verdict = measure_ventricle(shown.image.with_array(noise), shown.labels, POSE).verdict
+    verdict = judged(shown.image.with_array(noise), shown.labels)
     assert verdict.status == "FAIL"
     assert any("than its surroundings (ratio 1.0" in reason for reason in verdict.reasons)
 
@@ -170,7 +182,7 @@ def test_a_wall_that_takes_up_little_is_doubted(shown):
         shown.labels.grid.to_physical(np.moveaxis(np.indices(shown.labels.array.shape), 0, -1))
     )[..., 0]
     half = shown.image.array * np.where(lateral < 0, 0.15, 1.0)
-    verdict = measure_ventricle(shown.image.with_array(half), shown.labels, POSE).verdict
+    verdict = judged(shown.image.with_array(half), shown.labels)
     assert verdict.status == "CHECK"
     (reason,) = verdict.reasons
     assert "of the myocardium has an uptake below 30% of the maximum" in reason
@@ -180,23 +192,22 @@ def test_a_wall_that_takes_up_little_is_doubted(shown):
 def test_a_dark_wall_is_no_doubt_in_a_ct(shown):
     """Labels of a CT with contrast: there the cavity is brighter."""
     image = shown.image.with_array(np.where(shown.labels.array == 2, 300.0, 100.0))
-    judged = {
-        modality: measure_ventricle(
-            Volume(image.array, image.grid, modality), shown.labels, POSE
-        ).verdict
+    found = {
+        modality: judged(Volume(image.array, image.grid, modality), shown.labels)
         for modality in ("ct", "pet")
     }
-    assert judged["ct"].status == "OK", judged["ct"].reasons
-    assert judged["pet"].status == "FAIL"
+    assert found["ct"].status == "OK", found["ct"].reasons
+    assert found["pet"].status == "FAIL"
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e-10, 1e6])
 def test_the_unit_of_the_image_does_not_matter(shown, unit):
+    reference = judged(shown.image, shown.labels)
     scaled = shown.image.with_array(shown.image.array.astype(np.float64) * unit)
-    verdict = measure_ventricle(scaled, shown.labels, POSE).verdict
+    verdict = judged(scaled, shown.labels)
     assert verdict.status == "OK", verdict.reasons
     for name in ("wall_to_cavity", "wall_to_background"):
-        assert verdict.measures[name] == pytest.approx(shown.verdict.measures[name], rel=1e-4)
+        assert verdict.measures[name] == pytest.approx(reference.measures[name], rel=1e-4)
 
 
 def test_a_ventricle_half_outside_the_image_is_doubted(shown):
@@ -211,7 +222,7 @@ def test_a_ventricle_half_outside_the_image_is_doubted(shown):
         ),
         "pet",
     )
-    verdict = measure_ventricle(half, labels, POSE).verdict
+    verdict = judged(half, labels)
     assert verdict.status == "FAIL"
     assert any("of the ventricle lies outside the image" in r for r in verdict.reasons)
 
@@ -223,6 +234,6 @@ def test_sizes_beyond_any_patient_and_warnings_are_doubts(shown):
     labels = type(shown.labels)(shown.labels.array, tiny)
     small = ventricle_of(labels)
     assert small.myocardium_ml == pytest.approx(shown.ventricle.myocardium_ml / 27)
-    reasons = measure_ventricle(image, labels, POSE, ["odd image"]).verdict.reasons
+    reasons = judged(image, labels, warnings=["odd image"]).reasons
     assert any(r.startswith("a myocardium of") and r.endswith("too small") for r in reasons)
     assert reasons[-1] == "odd image"

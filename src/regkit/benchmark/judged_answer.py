@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from regkit.registrar import Status
 from regkit.registration.error_model import WRONG_TOLERANCES, ErrorEstimate, ErrorModel
 from regkit.registration.verdict import (
     BAD_CHECK,
     BAD_FAIL,
     REFUSED_BAD,
-    Status,
     is_refused,
 )
 

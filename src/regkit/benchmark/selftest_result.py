@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from regkit.benchmark.known_motions import GRADED, Kind, KnownMotion
 from regkit.geometry.transform import Transform
+from regkit.registrar import Status
 from regkit.registration.run import RegistrationResult
-from regkit.registration.verdict import Status
 
 # Of a run: the status of the verdict, or that the method raised an error.
 Judgement: TypeAlias = Status | Literal["failed"]

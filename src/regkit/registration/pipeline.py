@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 from regkit.errors import (
@@ -13,9 +14,9 @@ from regkit.errors import (
     RegkitError,
     UnknownNameError,
 )
-from regkit.registrar import Estimate, Pair, Refiner, Registrar
+from regkit.registrar import Estimate, Judgement, Pair, Refiner, Registrar
 from regkit.registration.device import check_gpu_is_usable
-from regkit.registration.judgement import judge
+from regkit.registration.judgement import judge, own_judgement
 from regkit.registration.parameters import configure, parameters_of, unknown_parameter
 from regkit.registration.verdict import Verdict
 from regkit.registration.witness import search_witness
@@ -45,6 +46,11 @@ class Pipeline:
             pair = replace(pair, initial=estimate.transform, initial_is_guess=False)
         return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
 
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Return what the last stage that judges this estimate says; None where none does."""
+        told = (own_judgement(stage, pair, estimate) for stage in reversed(self.stages))
+        return next((judgement for judgement in told if judgement is not None), None)
+
 
 @dataclass(frozen=True)
 class Fallback:
@@ -57,7 +63,7 @@ class Fallback:
         """Return the first estimate that is judged OK, else the best one."""
         attempts: list[tuple[Verdict, Estimate, str]] = []
         tried = []
-        witness = search_witness(pair)
+        search = cache(partial(search_witness, pair))
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
                 estimate = choice.register(pair)
@@ -65,7 +71,8 @@ class Fallback:
                 reason = str(error) if isinstance(error, RegkitError) else repr(error)
                 tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
-            verdict = judge(pair, estimate, witness)
+            own = own_judgement(choice, pair, estimate)
+            verdict = judge(pair, estimate, search() if own is None else None, own=own)
             attempts.append((verdict, estimate, name))
             tried.append(
                 {"method": name, "verdict": verdict.status, "reasons": list(verdict.reasons)}
@@ -80,6 +87,11 @@ class Fallback:
         used = f"{name} ({inner})" if inner else name
         diagnostics = {**best.diagnostics, "used": used, "tried": tried}
         return Estimate(best.transform, best.labels, diagnostics)
+
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Return what the choice that was used says of its estimate; None if it judges none."""
+        used, _, _ = str(estimate.diagnostics["used"]).partition(" (")
+        return own_judgement(self.choices[self.names.index(used)], pair, estimate)
 
 
 def build_method(

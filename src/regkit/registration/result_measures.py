@@ -97,7 +97,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         "mean_displacement_from_initial_mm": start_mm,
         **_improvement_over_start(pair, transform, start_mm, similar["gain_over_start"]),
         **_measure_without_masks(pair, transform),
-        **_measure_map(pair, transform),
+        **measure_map(pair, transform),
     }
 
 
@@ -155,7 +155,7 @@ def _step_mm(pair: Pair) -> float:
     return max(STEP_MM, STEP_VOXELS * coarsest_voxel_mm(pair))
 
 
-def _measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
+def measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
     """Measure the motion by a map, and how it stretches the body of the fixed image."""
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, 4 * JACOBIANS)
     body = sample.points[sample.foreground][:JACOBIANS]

@@ -18,13 +18,14 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.notebook import html_of
-from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registrar import Estimate, Judge, Pair, Registrar
 from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.choice_text import choice_in_words
 from regkit.registration.error_text import error_in_words
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_reasons
 from regkit.registration.judgement import judge as judged
+from regkit.registration.judgement import own_judgement
 from regkit.registration.known_regions import known_pair
 from regkit.registration.modalities import unknown_modality_reasons, with_modalities
 from regkit.registration.pipeline import build_method
@@ -125,6 +126,7 @@ def run(
     judge: bool = True,
     points: NamedPoints | None = None,
     calibration: Calibration = None,
+    judged_by: Judge | None = None,
 ) -> RegistrationResult:
     """Register a pair with a method and judge the result.
 
@@ -148,6 +150,8 @@ def run(
         positions by name or labels; see `regkit.registration.point_error.point_errors`.
     calibration
         Card of ``regkit calibrate``: file, folder or model; None for the one of regkit.
+    judged_by
+        Judge that is asked in place of the method, which may be one.
 
     Raises
     ------
@@ -167,10 +171,8 @@ def run(
     notes = (*known.reasons, *outside_mask_reasons(pair))
     verdict = UNJUDGED
     if judge:
-        named = _named_witnesses(known.pair, witnesses)
-        asked = known.pair, estimate, search_witness(known.pair)
-        verdict = judged(*asked, named=named, backward=backward, notes=notes, model=model)
-        verdict = _with_points(verdict, known.pair, estimate.transform, points)
+        told = {"points": points, "backward": backward, "notes": notes, "model": model}
+        verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),
@@ -277,6 +279,23 @@ def _check_judged(
         )
 
 
+def _judged(
+    judging: object,
+    pair: Pair,
+    estimate: Estimate,
+    witnesses: Sequence[str],
+    *,
+    points: NamedPoints | None,
+    **told: Any,
+) -> Verdict:
+    """Judge an estimate; no witness searches the pair if the method brings a judge."""
+    own = own_judgement(judging, pair, estimate)
+    searched = search_witness(pair) if own is None else None
+    named = _named_witnesses(pair, witnesses)
+    verdict = judged(pair, estimate, searched, own=own, named=named, **told)
+    return _with_points(verdict, pair, estimate.transform, points)
+
+
 def _with_points(
     verdict: Verdict, pair: Pair, found: Transform, points: NamedPoints | None
 ) -> Verdict:
@@ -284,10 +303,12 @@ def _with_points(
     if points is None:
         return verdict
     if verdict.error is None:
-        reason = (
-            "the expected error at the points is not known, since no method that serves as a "
-            "witness is usable; `regkit methods` says why"
+        why = (
+            "no method that serves as a witness is usable; `regkit methods` says why"
+            if "similarity" in verdict.measures
+            else "the method brings its own judge, which does not estimate the error"
         )
+        reason = f"the expected error at the points is not known, since {why}"
         return dataclasses.replace(verdict, reasons=(*verdict.reasons, reason))
     errors = point_errors(pair, found, verdict.error, points)
     return dataclasses.replace(verdict, points=errors)

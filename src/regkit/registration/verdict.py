@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from regkit.geometry.transform import Transform
-from regkit.registrar import Pair
+from regkit.registrar import Pair, Status
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.evidence import CLEARLY_BETTER, Evidence
 from regkit.registration.modalities import unknown_modality_reasons
@@ -24,7 +24,6 @@ from regkit.registration.result_measures import (
 )
 from regkit.similarity.point_sample import sample_points_in_mask
 
-Status = Literal["OK", "CHECK", "FAIL"]
 # Severity of each status.
 RANKS: Mapping[Status, int] = {"OK": 0, "CHECK": 1, "FAIL": 2}
 
@@ -123,9 +122,7 @@ def assess(
         Evidence of witnesses. Its estimate of the error then decides: what else makes a result
         doubtful is a part of it, and told only where the estimate is doubtful as well.
     """
-    measures = measure_result(pair, transform)
-    if backward is not None:
-        measures["inverse_mm"] = _inverse_consistency_mm(pair, transform, backward)
+    measures = measure_result(pair, transform) | measure_inverse(pair, transform, backward)
     error = None
     if evidence is not None:
         error = evidence.estimate(pair, measures)
@@ -137,22 +134,35 @@ def assess(
     sure = error is not None and not told
     if sure:
         notes = [*notes, *_start_notes(pair, measures)]
-    issues = [
-        *_issues(measures, coarsest_voxel_mm(pair), sure),
-        *told,
+    issues = [*_issues(measures, coarsest_voxel_mm(pair), sure), *told]
+    issues += told_issues(pair, warnings, notes)
+    return Verdict(worst_status(issues), tuple(reason for _, reason in issues), measures, error)
+
+
+def told_issues(pair: Pair, warnings: Iterable[str], notes: Iterable[str]) -> list[Issue]:
+    """Return what the method told, and what was assumed about the images."""
+    return [
         *(("CHECK", w) for w in warnings),
         # How intensities were prepared says nothing about the result itself.
         *(("OK", reason) for reason in (*notes, *unknown_modality_reasons(pair))),
     ]
-    status: Status = max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
-    return Verdict(status, tuple(reason for _, reason in issues), measures, error)
 
 
-def _inverse_consistency_mm(pair: Pair, forward: Transform, backward: Transform) -> float:
+def worst_status(issues: Iterable[Issue]) -> Status:
+    """Return the severest status of some problems, OK for none."""
+    return max((issue[0] for issue in issues), key=RANKS.__getitem__, default="OK")
+
+
+def measure_inverse(
+    pair: Pair, forward: Transform, backward: Transform | None
+) -> dict[str, float]:
+    """Measure the mean disagreement of a map and that of the exchanged images, if there is one."""
+    if backward is None:
+        return {}
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, INVERSE_SAMPLES)
     body = sample.points[sample.foreground]
     there_and_back = backward.map_points(forward.map_points(body))
-    return float(np.linalg.norm(there_and_back - body, axis=1).mean())
+    return {"inverse_mm": float(np.linalg.norm(there_and_back - body, axis=1).mean())}
 
 
 def is_refused(measures: Measures, voxel_mm: float) -> bool:
@@ -167,6 +177,21 @@ def _issues(measures: Measures, voxel_mm: float, sure: bool) -> list[Issue]:
     return [i for check, i in problems if not (sure and check in DOUBTS and i[0] == "CHECK")]
 
 
+def map_issues(measures: Measures, voxel_mm: float) -> list[Issue]:
+    """Return the problems of a map, whatever the images show."""
+    found = (check(measures, voxel_mm) for check in (_folding, _volume_change, _stretch, _inverse))
+    return [issue for issue in found if issue is not None]
+
+
+def disagreements(apart_mm: Mapping[str, float], limit: float) -> list[Issue]:
+    """Return the witnesses that end far from the result."""
+    return [
+        ("CHECK", f"the witness {name} ends {apart:.0f} mm away; compare both results by eye")
+        for name, apart in apart_mm.items()
+        if apart > 2 * limit
+    ]
+
+
 def _error_issues(
     pair: Pair, transform: Transform, evidence: Evidence | None, error: ErrorEstimate | None
 ) -> list[Issue]:
@@ -174,11 +199,7 @@ def _error_issues(
     if evidence is None or error is None:
         return []
     limit = tolerance_mm(pair)
-    disagree: list[Issue] = [
-        ("CHECK", f"the witness {name} ends {apart:.0f} mm away; compare both results by eye")
-        for name, apart in evidence.apart_mm.items()
-        if apart > 2 * limit
-    ]
+    disagree = disagreements(evidence.apart_mm, limit)
     fail, unsure = error.probability_bad > BAD_FAIL, error.probability_bad > BAD_CHECK
     if not unsure and error.expected_mm <= limit:
         return disagree

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import OutputStage
-from regkit.registrar import Registrar
+from regkit.registrar import Judge, Registrar
 from regkit.registration.run import RegistrationResult
 from regkit.report.record import Inputs
 from regkit.report.save import Saved
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from regkit.io.dicom_source import DicomSource
 
 
-class StandardFrame(Protocol):
+class StandardFrame(Judge, Protocol):
     """The frame in which an organ is usually displayed.
 
     Points of the frame are the fixed points of a registration, its origin is the centre of the
-    fixed image.
+    fixed image. The frame judges what a method has found, by the organ in its labels.
     """
 
     def fixed(self, moving: Volume) -> Volume:
@@ -38,7 +38,7 @@ class StandardFrame(Protocol):
     ) -> Saved:
         """Write the files of a reorientation under names that begin with the prefix.
 
-        The record's verdict judges the reorientation. With the headers of a DICOM image, the
+        With the headers of a DICOM image, the
         reoriented images are written as derived series too.
 
         Raises

@@ -59,7 +59,7 @@ def _expected_errors(verdict: Mapping[str, Any]) -> str:
 
 
 def _measures(measures: Mapping[str, float]) -> str:
-    if not measures:  # not judged
+    if "similarity" not in measures:  # not judged, or not by similarity
         return ""
     return (
         f"  {measures['overlap']:.0%} of the body in the smaller field of view lies inside the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from regkit.registry import RegisteredSpec
     from regkit.report.reorientation import StandardFrame
     from regkit.report.save import Saved
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_PREFIX = "reorientation"
 
@@ -103,9 +100,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
         with status_spinner(f"reorienting with {name}"):
             pair = Pair(frame.fixed(moving), moving)
             pair = Pair(pair.fixed, moving, initial=align_centers(pair))
-            result = run(registrar, pair, name)
-            for note in result.notes:  # the verdict on a reorientation has other reasons
-                logger.warning(note)
+            result = run(registrar, pair, name, judged_by=frame)
         with status_spinner("measuring and writing"):
             inputs = Inputs(
                 moving=request.moving,
