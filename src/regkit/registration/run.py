@@ -171,8 +171,8 @@ def run(
     notes = (*known.reasons, *outside_mask_reasons(pair))
     verdict = UNJUDGED
     if judge:
-        told = {"points": points, "backward": backward, "notes": notes, "model": model}
-        verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, **told)
+        told = {"backward": backward, "notes": notes, "model": model}
+        verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, points, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),
@@ -284,7 +284,6 @@ def _judged(
     pair: Pair,
     estimate: Estimate,
     witnesses: Sequence[str],
-    *,
     points: NamedPoints | None,
     **told: Any,
 ) -> Verdict:
