@@ -156,8 +156,7 @@ def run(
     Raises
     ------
     RegistrationError
-        The input cannot be registered, the method failed, or a verdict that is left out is to
-        use something.
+        The input cannot be registered, the method failed, or a verdict left out is to use a thing.
     """
     _check_judged(judge, witnesses, points, calibration)
     name, model = name or type(registrar).__name__, calibrated_model(calibration)
