@@ -15,7 +15,7 @@ DATASET = "Dataset"
 Datasets = Annotated[
     list[str],
     typer.Argument(
-        metavar="DATASET...",
+        metavar="DATASET",
         help="Dataset folders whose cases have a truth, or names of simulated cohorts.",
     ),
 ]
