@@ -1,4 +1,4 @@
-"""How the images of a training look: a Gaussian of coarse images with few principal components.
+"""The appearance of training images: a Gaussian of coarse images, few principal components.
 
 The images of a pair are one vector, so that what goes together is learned, too. Probabilistic
 principal components after Tipping and Bishop 1999 (doi 10.1111/1467-9868.00196). Images are

@@ -32,7 +32,7 @@ LEAST_UNCOVERED = 0.1
 
 @dataclass(frozen=True)
 class AppearanceScores:
-    """How the images of one registration compare with training; more is less usual.
+    """Distances of the images of one registration from those of training; more is less usual.
 
     Parameters
     ----------
