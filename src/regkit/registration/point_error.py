@@ -202,4 +202,4 @@ def _interval(error: ErrorEstimate, factor: float) -> tuple[float, float]:
         for end, spread in zip(error.interval_mm, POINT_TO_LAW, strict=True)
     ]
     low, high = (factor * error.expected_mm * np.exp([-ends[0], ends[1]])).tolist()
-    return low, high
+    return (low if error.interval_mm[0] > 0 else 0.0), high
