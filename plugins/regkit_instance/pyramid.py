@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.geometry.derived import derived
 from regkit.geometry.grid import FloatArray, Grid
-from regkit.geometry.resampling import resample
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.similarity.intensity import (
     CT_WINDOW_HU,
     intensity_curve,
 )
 from regkit.similarity.point_sample import PointSample
+from regkit_instance.known_voxels import KnownSlices, known_everywhere, known_in, read_only
 from regkit_instance.numba_backend.downsample import downsample
 from regkit_instance.threads import share
 
@@ -31,7 +32,6 @@ COARSEST_VOXELS = 12
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
 PART_VOXELS = 2**20  # voxels that are averaged at once: small beside a large image, by hand
-EVERYWHERE = np.empty((0, 0, 0), np.uint8)  # of what is known without a mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +104,20 @@ def pyramid(
     threads
         Number of threads.
     """
+    key = ("pyramid", curve.tobytes(), spacings, mask)
+    return derived(volume, key, partial(_levels, volume, curve, spacings, mask, threads))
+
+
+def _levels(
+    volume: Volume,
+    curve: FloatArray,
+    spacings: tuple[float, ...],
+    mask: LabelMap | None,
+    threads: int,
+) -> tuple[Level, ...]:
     levels: list[Level] = []
     image, grid = volume, volume.grid
-    known = EVERYWHERE if mask is None else _marked(mask, grid)
+    known = known_everywhere if mask is None else known_in(mask, grid)
     for spacing in reversed(spacings):
         factors = [
             _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
@@ -114,7 +125,7 @@ def pyramid(
         level = _downsampled(image, known, factors, curve, threads)
         levels.append(level)
         image, grid = Volume(level.array, level.grid), level.grid
-        curve, known = np.empty((2, 0)), EVERYWHERE
+        curve, known = np.empty((2, 0)), known_everywhere
     return tuple(reversed(levels))
 
 
@@ -123,7 +134,7 @@ def _factor(voxels: int, spacing: float, wanted: float) -> int:
 
 
 def _downsampled(
-    volume: Volume, known: NDArray[np.uint8], factors: list[int], curve: FloatArray, threads: int
+    volume: Volume, known: KnownSlices, factors: list[int], curve: FloatArray, threads: int
 ) -> Level:
     grid = volume.grid
     shape = [n // f for n, f in zip(grid.shape_zyx, factors, strict=True)]
@@ -139,23 +150,9 @@ def _downsampled(
     def average_slices(begin: int, end: int) -> None:
         for z in range(begin, end, at_once):
             stop = min(z + at_once, end)
-            part = (slice(first[0] + z * factors[0], first[0] + stop * factors[0]),)
-            image, marked = _read_only(volume.part(part)), _read_only(known[part])
+            part = slice(first[0] + z * factors[0], first[0] + stop * factors[0])
+            image, marked = read_only(volume.part((part,))), read_only(known(part))
             downsample(image, marked, every, start, knots, out[z:stop])
 
     share(average_slices, nz, threads)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))
-
-
-def _marked(mask: LabelMap, grid: Grid) -> NDArray[np.uint8]:
-    """Return where a mask marks the voxels of a grid."""
-    if mask.array.dtype != np.uint8:
-        mask = mask.with_array(mask.array != 0)
-    return (mask if mask.grid.matches(grid) else resample(mask, grid)).array
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as files give theirs: loops are compiled for one kind only."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from regkit import Grid, LabelMap, Volume
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
+from regkit.geometry.resampling import resample
 from regkit.geometry.rotation import rotation_matrix
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit.similarity.point_sample import PointSample
@@ -79,6 +80,19 @@ def test_a_mask_on_a_finer_grid_marks_the_same_voxels() -> None:
     for level, same in zip(one, other, strict=True):
         np.testing.assert_array_equal(level.array, same.array)
     np.testing.assert_array_equal(one[1].array, np.where(marks, image.array, np.nan))
+
+
+def test_an_oblique_mask_marks_the_voxels_that_itk_gives_it() -> None:
+    grid = Grid((11, 60, 50), (1.0, 1.2, 3.0), (4.0, -7.0, 2.0))
+    tilted = rotation_matrix((25, -15, 40)).ravel().tolist()
+    marks = LabelMap(
+        RNG.random((20, 30, 40)) < 0.6, Grid((20, 30, 40), (2.1,) * 3, (9, 3, 5), tilted)
+    )
+    image = Volume(RNG.random(grid.shape_zyx), grid)
+    level = pyramid(image, STRAIGHT, (1.0,), marks)[0]
+    judge = resample(marks, grid).array != 0  # by ITK
+    np.testing.assert_array_equal(level.array, np.where(judge, image.array, np.nan))
+    assert 0.05 < judge.mean() < 0.55
 
 
 def test_threads_share_slices_without_a_difference() -> None:

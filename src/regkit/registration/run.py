@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from regkit.errors import RegistrationError, RegkitError
+from regkit.geometry.derived import derivations_kept
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform, model_of
@@ -163,15 +164,16 @@ def run(
     check_pair(pair)
     pair, started = with_modalities(pair), time.perf_counter()
     known = known_pair(pair)
-    estimate = _estimate(registrar, known.pair, name)
-    compute_s, backward = time.perf_counter() - started, None
-    if check_inverse:
-        backward = _estimate(registrar, _swapped(known.pair), name).transform
-    notes = (*known.reasons, *outside_mask_reasons(pair))
-    verdict = UNJUDGED
-    if judge:
-        told = {"backward": backward, "notes": notes, "model": model}
-        verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, points, **told)
+    with derivations_kept(known.pair.fixed, known.pair.moving):
+        estimate = _estimate(registrar, known.pair, name)
+        compute_s, backward = time.perf_counter() - started, None
+        if check_inverse:
+            backward = _estimate(registrar, _swapped(known.pair), name).transform
+        notes = (*known.reasons, *outside_mask_reasons(pair))
+        verdict = UNJUDGED
+        if judge:
+            told = {"backward": backward, "notes": notes, "model": model}
+            verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, points, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*notes, *unknown_modality_reasons(pair)),

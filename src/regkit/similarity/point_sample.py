@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.geometry.derived import derived
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import nearest
 from regkit.geometry.volume import LabelMap, Volume
@@ -49,6 +51,10 @@ def sample_points(
 
     Off-grid points keep images on equal grids from looking more alike than they are.
     """
+    return derived(volume, ("sample", mask, count), partial(_sample, volume, mask, count))
+
+
+def _sample(volume: Volume, mask: LabelMap | None, count: int) -> PointSample:
     rng = np.random.default_rng(0)
     shape = np.array(volume.grid.shape_zyx)
     index = np.clip(rng.random((count, 3)) * shape - 0.5, 0, shape - 1)
@@ -69,6 +75,11 @@ def sample_points_in_mask(
     """Draw points as `sample_points` does, but as many within the mask, however small it is."""
     if mask is None:
         return sample_points(volume, None, count)
+    key = ("sample in mask", mask, count)
+    return derived(volume, key, partial(_sample_in_mask, volume, mask, count))
+
+
+def _sample_in_mask(volume: Volume, mask: LabelMap, count: int) -> PointSample:
     rng = np.random.default_rng(0)
     index = chosen_voxels(mask.array, lambda number: rng.integers(number, size=count))
     points = mask.grid.to_physical(index + rng.random((count, 3)) - 0.5)
