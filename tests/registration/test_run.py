@@ -160,21 +160,32 @@ def test_masks_must_mark_something_on_their_image():
     check_pair(dataclasses.replace(pair, moving_mask=corner))
 
 
+class Silent(Knows):
+    def register(self, pair):
+        return Estimate(self.answer)
+
+
 def test_the_inverse_registration_is_compared_when_asked_for():
     result = run(Knows(), small_pair(), "knows", check_inverse=True)
     assert result.verdict.measures["inverse_mm"] > 20
     assert "inverse_mm" not in run(Knows(), small_pair(), "knows").verdict.measures
 
 
-def test_a_mask_half_off_its_image_is_said():
+@pytest.mark.parametrize(("voxels", "doubtful"), [(5, False), (19, True)])
+def test_a_mask_off_its_image_is_said(voxels: int, doubtful: bool):
     mask = np.zeros(SMALL.shape_zyx, np.uint8)
     mask[4:-4, 4:-4, 4:-4] = 1
-    half = np.add(SMALL.origin, (SMALL.extent[0] / 2, 0, 0))
-    shifted = LabelMap(mask, Grid(SMALL.shape_zyx, SMALL.spacing, tuple(half)))
+    along_x = np.add(SMALL.origin, ((4 + voxels) * SMALL.spacing[0], 0, 0))
+    shifted = LabelMap(mask, Grid(SMALL.shape_zyx, SMALL.spacing, tuple(along_x)))
     result = run(Knows(), dataclasses.replace(small_pair(), fixed_mask=shifted), "knows")
     (said,) = (reason for reason in result.verdict.reasons if "mask lies outside" in reason)
     inside = SMALL.contains(shifted.grid.to_physical(np.argwhere(mask)))
     assert said.startswith(f"{1 - inside.mean():.0%} of the fixed mask lies outside the fixed im")
+    assert (inside.mean() < 0.5) == doubtful
+    assert ("mask of another image" in said) == doubtful
+    assert said in result.notes
+    quiet = run(Silent(), dataclasses.replace(small_pair(), fixed_mask=shifted))
+    assert (quiet.verdict.status == "OK") != doubtful
     inner = dataclasses.replace(small_pair(), fixed_mask=LabelMap(mask, SMALL))
     assert not any("mask lies" in reason for reason in run(Knows(), inner).verdict.reasons)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
@@ -16,6 +19,8 @@ MASK_POINTS = 10_000
 OVERLAP_POINTS = 24
 # Fraction of a mask outside its image that is said; chosen by hand: a voxel at the border is none.
 MASK_OUTSIDE = 0.05
+# Fraction above which the mask was hardly drawn on that image, which is doubtful; by hand.
+MOST_OUTSIDE = 0.5
 
 
 def check_pair(pair: Pair) -> None:
@@ -70,7 +75,23 @@ def _check_mask(role: str, volume: Volume, mask: LabelMap | None) -> None:
         )
 
 
-def outside_mask_reasons(pair: Pair) -> list[str]:
+@dataclass(frozen=True)
+class MaskRemarks:
+    """Sentences about masks that lie outside their images.
+
+    Parameters
+    ----------
+    notes
+        One for each mask of which some lies outside.
+    doubts
+        One for each mask of which most lies outside: it may belong to another image.
+    """
+
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def outside_mask_remarks(pair: Pair) -> MaskRemarks:
     """Return a sentence for each mask of which much lies outside its image.
 
     Parameters
@@ -78,24 +99,35 @@ def outside_mask_reasons(pair: Pair) -> list[str]:
     pair
         The images and masks, after `check_pair`.
     """
-    reasons = []
+    notes, doubts = [], []
     masks = (("fixed", pair.fixed, pair.fixed_mask), ("moving", pair.moving, pair.moving_mask))
     for role, volume, mask in masks:
         if mask is None:
             continue
         outside = 1 - float(volume.grid.contains(_mask_points(mask)).mean())
-        if outside > MASK_OUTSIDE:
-            reasons.append(
-                f"{outside:.0%} of the {role} mask lies outside the {role} image and does not "
-                "count; check that it was drawn on that image"
-            )
-    return reasons
+        said = f"{outside:.0%} of the {role} mask lies outside the {role} image and does not count"
+        if outside > MOST_OUTSIDE:
+            doubts.append(f"{said}: it may be the mask of another image; give one drawn on this")
+        elif outside > MASK_OUTSIDE:
+            notes.append(f"{said}; check that it was drawn on that image")
+    return MaskRemarks(tuple(notes), tuple(doubts))
 
 
 def _mask_points(mask: LabelMap) -> FloatArray:
     """Return some of the marked voxels, LPS mm, shape (N, 3)."""
-    index = chosen_voxels(mask.array, lambda n: np.arange(0, n, max(1, n // MASK_POINTS)))
+    index = chosen_voxels(mask.array, _spread)
     return mask.grid.to_physical(index)
+
+
+def _spread(number: int) -> NDArray[np.int64]:
+    """Return numbers below a number, all or random ones spread over them.
+
+    Regular steps might meet the same columns of a mask in every row.
+    """
+    if number <= MASK_POINTS:
+        return np.arange(number)
+    places = np.arange(MASK_POINTS) + np.random.default_rng(0).random(MASK_POINTS)
+    return (places * (number / MASK_POINTS)).astype(np.int64)
 
 
 def _check_overlap(pair: Pair) -> None:

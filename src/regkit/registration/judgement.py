@@ -30,6 +30,7 @@ def judge(
     named: Sequence[Witness] = (),
     backward: Transform | None = None,
     notes: Iterable[str] = (),
+    doubts: Iterable[str] = (),
     model: ErrorModel | None = None,
 ) -> Verdict:
     """Judge what a method has found.
@@ -50,12 +51,14 @@ def judge(
         Further witnesses, which the user named.
     backward, notes
         See `regkit.registration.verdict.assess`.
+    doubts
+        Sentences about the images and masks; each makes the verdict CHECK at best.
     model
         Calibrated model of the error; None for the one that comes with regkit.
     """
     found, told = estimate.transform, estimate.diagnostics
     warnings, remarks = (list(map(str, told.get(k, ()))) for k in ("warnings", "remarks"))
-    notes = [*notes, *remarks]
+    warnings, notes = [*doubts, *warnings], [*notes, *remarks]
     if own is not None:
         measures = measure_map(pair, found) | measure_inverse(pair, found, backward)
         apart_mm = {w.name: separation_mm(pair, w.transform, found) for w in named}

@@ -24,7 +24,7 @@ from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.choice_text import choice_in_words
 from regkit.registration.error_text import error_in_words
 from regkit.registration.initialization import default_initializer, with_initial_transform
-from regkit.registration.input_checks import check_pair, outside_mask_reasons
+from regkit.registration.input_checks import check_pair, outside_mask_remarks
 from regkit.registration.judgement import judge as judged
 from regkit.registration.judgement import own_judgement
 from regkit.registration.known_regions import known_pair
@@ -166,17 +166,17 @@ def run(
     known = known_pair(pair)
     with derivations_kept(known.pair.fixed, known.pair.moving):
         estimate = _estimate(registrar, known.pair, name)
-        compute_s, backward = time.perf_counter() - started, None
-        if check_inverse:
-            backward = _estimate(registrar, _swapped(known.pair), name).transform
-        notes = (*known.reasons, *outside_mask_reasons(pair))
+        compute_s = time.perf_counter() - started
+        backward = _backward(registrar, known.pair, name) if check_inverse else None
+        masks = outside_mask_remarks(pair)
+        said = {"notes": (*known.reasons, *masks.notes), "doubts": masks.doubts}
         verdict = UNJUDGED
         if judge:
-            told = {"backward": backward, "notes": notes, "model": model}
-            verdict = _judged(judged_by or registrar, known.pair, estimate, witnesses, points, **told)
+            judging, told = judged_by or registrar, {"backward": backward, "model": model, **said}
+            verdict = _judged(judging, known.pair, estimate, witnesses, points, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
-        notes=(*notes, *unknown_modality_reasons(pair)),
+        notes=(*said["notes"], *masks.doubts, *unknown_modality_reasons(pair)),
     )
 
 
@@ -324,6 +324,11 @@ def _named_witnesses(pair: Pair, names: Sequence[str]) -> list[Witness]:
         estimate = _estimate(build_method(name), pair, f"witness {name}")
         named.append(Witness(name, estimate.transform, dict(estimate.diagnostics)))
     return named
+
+
+def _backward(registrar: Registrar, pair: Pair, name: str) -> Transform:
+    """Return the map found when fixed and moving are exchanged."""
+    return _estimate(registrar, _swapped(pair), name).transform
 
 
 def _swapped(pair: Pair) -> Pair:
