@@ -157,19 +157,18 @@ def run(
     Raises
     ------
     RegistrationError
-        The input cannot be registered, the method failed, or a verdict left out is to use a thing.
+        Bad input, a failure of the method, or options of a verdict that is left out.
     """
     _check_judged(judge, witnesses, points, calibration)
     name, model = name or type(registrar).__name__, calibrated_model(calibration)
     check_pair(pair)
     pair, started = with_modalities(pair), time.perf_counter()
-    known = known_pair(pair)
+    known, masks = known_pair(pair), outside_mask_remarks(pair)
     with derivations_kept(known.pair.fixed, known.pair.moving):
         estimate = _estimate(registrar, known.pair, name)
         compute_s = time.perf_counter() - started
         backward = _backward(registrar, known.pair, name) if check_inverse else None
-        masks = outside_mask_remarks(pair)
-        said = {"notes": (*known.reasons, *masks.notes), "doubts": masks.doubts}
+        said: dict[str, Any] = {"notes": (*known.reasons, *masks.notes), "doubts": masks.doubts}
         verdict = UNJUDGED
         if judge:
             judging, told = judged_by or registrar, {"backward": backward, "model": model, **said}
