@@ -100,8 +100,11 @@ def test_no_defect_of_the_wall_is_the_base(turned, where, fraction, wall):
     axis = long_axis(holed(labels, about, fraction))
     assert angle_deg(axis.direction, pose.matrix[:3, 2]) < 2.5
     whole = long_axis(labels)
-    for end in ("apex", "cavity_end", "centre", "base"):
-        np.testing.assert_allclose(getattr(axis, end), getattr(whole, end), atol=3.0)
+    for end in ("cavity_end", "base"):
+        np.testing.assert_allclose(getattr(axis, end), getattr(whole, end), atol=2.0)
+    # Where the wall is missing at the apex, nothing shows how far out it reached.
+    np.testing.assert_allclose(axis.apex, whole.apex, atol=wall)
+    np.testing.assert_allclose(axis.centre, whole.centre, atol=wall / 2)
 
 
 @pytest.mark.parametrize("side", [(-20.0, -58.0), (34.0, -10.0), (30.0, 25.0)])
