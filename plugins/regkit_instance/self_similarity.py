@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.interpolation import interpolate_mapped
 from regkit.geometry.transform import AffineTransform, linear_part
@@ -158,6 +159,11 @@ class DescribedPair:
         volume = _described(images.fixed[level], grid, np.eye(4), middle)
         wanted = _looked_up(volume, grid.inverse_affine[:3], centred)
         known = ~np.isnan(wanted[:, 0])
+        if known.sum() < MIN_POINTS:
+            raise RegistrationError(
+                f"self-similarity needs {MIN_POINTS} points whose surroundings both images show, "
+                f"got {known.sum()}; use another measure, or larger images"
+            )
         moved = pair.start.map_points(points[known]) - centre
         positions = np.ascontiguousarray(moved.T, dtype=np.float32)
         x, y, z = middle.tolist()

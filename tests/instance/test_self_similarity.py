@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 from phantoms import SMALL, small_pair
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid
-from regkit.errors import ParameterError
+from regkit.errors import ParameterError, RegistrationError
 from regkit.testing.phantom import thorax
 from regkit_instance.iso import InstanceOptimization
 from regkit_instance.measures import Measure
@@ -210,6 +210,14 @@ def test_too_few_known_points_score_minus_infinity_with_no_slope() -> None:
     assert not slopes[1].any()
     joint = LogRatio(judge, judge)  # a positive measure that is negative has no logarithm
     assert joint.values_and_gradients(HERE[None])[0] == -np.inf
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (3, 4, 4), (2, 16, 16)])
+def test_an_image_of_few_voxels_is_refused(shape: tuple[int, int, int]) -> None:
+    values = np.random.default_rng(0).random(shape, np.float32)
+    tiny = Volume(values, Grid(shape, (4.0, 4.0, 4.0), (0.0, 0.0, 0.0)), "pet")
+    with pytest.raises(RegistrationError, match="self-similarity needs 30 points"):
+        InstanceOptimization(measure="mind").register(Pair(tiny, tiny))
 
 
 def test_leaving_the_field_of_view_does_not_pay() -> None:

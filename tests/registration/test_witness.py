@@ -65,8 +65,9 @@ def test_a_refinement_starts_at_the_result(monkeypatch):
     assert search_witness(small_pair(), Offered(entry)) is None
 
 
-def test_a_method_that_fails_is_no_witness(monkeypatch):
-    entry = offer(monkeypatch, "broken", RegistrationError("nothing there"))
+@pytest.mark.parametrize("error", [RegistrationError("nothing there"), ValueError("a defect")])
+def test_a_method_that_fails_is_no_witness(monkeypatch, error):
+    entry = offer(monkeypatch, "broken", error)
     assert search_witness(small_pair(), Offered(entry)) is None
 
 

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regkit.errors import RegkitError
 from regkit.geometry.transform import Transform
 from regkit.plugin import MethodSpec
 from regkit.registrar import Pair, Registrar
@@ -115,7 +114,7 @@ def _registered(pair: Pair, role: Role, registry: Registry | None) -> Witness | 
         leads = role == "refinement" or not spec.searches_everywhere
         try:
             found = method.register(pair if leads else replace(pair, initial=None))
-        except RegkitError as error:
+        except Exception as error:  # a verdict without this witness is better than none
             logger.info("%s does not serve as a witness: %s", spec.name, error)
         else:
             return Witness(spec.name, found.transform, dict(found.diagnostics))
