@@ -51,8 +51,8 @@ def fit(found: list[dict[str, Any]]) -> ErrorModel:
 
 def with_estimates(found: list[dict[str, Any]], model: ErrorModel) -> list[dict[str, Any]]:
     """Return records with what a model says of them."""
-    told = (model.estimate(r["measures"], r["tolerance_mm"]) for r in found)
-    return [{**r, **estimate.as_data()} for r, estimate in zip(found, told, strict=True)]
+    told = (judged_answer(r).estimated_by(model).error for r in found)
+    return [{**r, **(e.as_data() if e else {})} for r, e in zip(found, told, strict=True)]
 
 
 def usable(path: Path) -> list[dict[str, Any]]:

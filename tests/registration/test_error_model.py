@@ -72,6 +72,13 @@ def test_the_interval_holds_the_expected_error_and_the_card_says_its_origin():
     assert 0 < model.about["bad"] < model.about["answers"]
 
 
+def test_what_a_rule_refuses_is_probably_bad():
+    refused = shipped_error_model().estimate(RIGHT, 3.0, refused=True)
+    assert refused.probability_bad >= 0.95
+    assert refused.expected_mm > 6.0
+    assert refused.interval_mm[0] <= refused.expected_mm <= refused.interval_mm[1]
+
+
 def test_a_witness_that_aligns_the_images_worse_counts_less():
     far = {**RIGHT, "witness_mm": 80.0}
     model = shipped_error_model()

@@ -11,7 +11,6 @@ from regkit.registration.error_model import WRONG_TOLERANCES, ErrorEstimate, Err
 from regkit.registration.verdict import (
     BAD_CHECK,
     BAD_FAIL,
-    REFUSED_BAD,
     is_refused,
 )
 
@@ -95,7 +94,5 @@ class JudgedAnswer:
 
     def estimated_by(self, model: ErrorModel) -> Self:
         """Return the answer with the estimate of another model; the status stays."""
-        error = model.estimate(self.measures, self.tolerance_mm)
-        if is_refused(self.measures, self.tolerance_mm):  # as the verdict does
-            error = replace(error, probability_bad=max(error.probability_bad, REFUSED_BAD))
-        return replace(self, error=error)
+        refused = is_refused(self.measures, self.tolerance_mm)
+        return replace(self, error=model.estimate(self.measures, self.tolerance_mm, refused))

@@ -26,6 +26,9 @@ FLOOR = 0.1  # tolerances below which smaller distances mean the same
 # Standard errors by which a witness may be worse than the result and count half as far away.
 WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
 TINY = 1e-3  # keeps divisions from zero
+# Fraction of the answers that a rule of the verdict refuses that are bad, at least: 465 of 478 of
+# benchmarks/verdict.py were.
+REFUSED_BAD = 0.95
 # Tolerances beyond which an answer is bad; within one it is good.
 WRONG_TOLERANCES = 2.0
 
@@ -109,10 +112,19 @@ class ErrorModel:
             for name, curve in self.curves.items()
         )
 
-    def estimate(self, measures: Mapping[str, float], tolerance_mm: float) -> ErrorEstimate:
-        """Return how wrong an answer probably is."""
+    def estimate(
+        self, measures: Mapping[str, float], tolerance_mm: float, refused: bool = False
+    ) -> ErrorEstimate:
+        """Return how wrong an answer probably is.
+
+        One that a rule refuses has a score of at least where `REFUSED_BAD` of the answers are bad.
+        """
         score = self.score(measures, tolerance_mm)
         scores, *columns = np.array(self.table).T
+        if refused:
+            score = max(
+                score, scores[np.searchsorted(columns[-1], REFUSED_BAD).clip(max=len(scores) - 1)]
+            )
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
         interval = low * tolerance_mm, high * tolerance_mm
         return ErrorEstimate(middle * tolerance_mm, interval, bad, self.origin)

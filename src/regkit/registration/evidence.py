@@ -50,9 +50,21 @@ class Evidence:
     apart_mm: Mapping[str, float]
     model: ErrorModel = field(default_factory=shipped_error_model)
 
-    def estimate(self, pair: Pair, measures: Mapping[str, float]) -> ErrorEstimate:
-        """Return how wrong the result probably is, by its own measures and these."""
-        return self.model.estimate({**measures, **self.measures}, tolerance_mm(pair))
+    def estimate(
+        self, pair: Pair, measures: Mapping[str, float], refused: bool = False
+    ) -> ErrorEstimate:
+        """Return how wrong the result probably is, by its own measures and these.
+
+        Parameters
+        ----------
+        pair
+            The images.
+        measures
+            Measures of the result.
+        refused
+            True if a rule makes the verdict FAIL.
+        """
+        return self.model.estimate({**measures, **self.measures}, tolerance_mm(pair), refused)
 
     def direction(self, pair: Pair, result: Transform) -> str:
         """Return a phrase for where the moving image would fit better, as the patient sees it.

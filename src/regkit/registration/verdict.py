@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -54,9 +54,6 @@ BAD_CHECK, BAD_FAIL = 0.14, 0.6
 # Tolerances and standard errors of a witness that is elsewhere and as good: of 417 good answers of
 # the patients for fitting of benchmarks/verdict.py, one has such a witness.
 ANOTHER_PLACE, AS_GOOD = 4.0, -2.0
-# Probability that what a rule refuses is bad: of 478 such answers of benchmarks/verdict.py, 465
-# were bad and 3 good.
-REFUSED_BAD = 0.95
 INVERSE_SAMPLES = 2_000  # points at which a map and the inverse one are compared
 TINY = 1e-9  # keeps divisions from zero
 
@@ -127,11 +124,9 @@ def assess(
     measures = measure_result(pair, transform) | measure_inverse(pair, transform, backward)
     error = None
     if evidence is not None:
-        error = evidence.estimate(pair, measures)
+        refused = is_refused(measures, coarsest_voxel_mm(pair))
+        error = evidence.estimate(pair, measures, refused)
         measures |= evidence.measures
-        if is_refused(measures, coarsest_voxel_mm(pair)):
-            bad = max(error.probability_bad, REFUSED_BAD)
-            error = replace(error, probability_bad=bad)
     told = _error_issues(pair, transform, evidence, error)
     sure = error is not None and not told
     if sure:
