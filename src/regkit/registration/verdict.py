@@ -122,13 +122,13 @@ def assess(
         doubtful is a part of it, and told only where the estimate is doubtful as well.
     """
     measures = measure_result(pair, transform) | measure_inverse(pair, transform, backward)
-    error = None
+    error, refused = None, is_refused(measures, coarsest_voxel_mm(pair))
     if evidence is not None:
-        refused = is_refused(measures, coarsest_voxel_mm(pair))
         error = evidence.estimate(pair, measures, refused)
         measures |= evidence.measures
-    told = _error_issues(pair, transform, evidence, error)
-    sure = error is not None and not told
+    # Where a rule refuses the result, it says what to do.
+    told = [] if refused else _error_issues(pair, transform, evidence, error)
+    sure = error is not None and not told and not refused
     if sure:
         notes = [*notes, *_start_notes(pair, measures)]
     issues = [*_issues(measures, coarsest_voxel_mm(pair), sure), *told]
