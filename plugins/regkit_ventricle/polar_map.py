@@ -31,8 +31,9 @@ FAN_START = 1 / 3
 # The base is the last plane with myocardium in this fraction of the directions in which the most
 # complete plane has some; chosen by hand.
 CLOSED_RING = 0.9
-# No ventricle has myocardium in fewer directions at every level; chosen by hand.
-LEAST_RING = 0.5
+# No ventricle has myocardium in fewer directions at every level: about a third of the wall may be
+# missing. Chosen by hand.
+LEAST_RING = 0.65
 
 
 @dataclass(frozen=True, eq=False)
