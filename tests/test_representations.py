@@ -90,11 +90,12 @@ def test_a_pair_an_estimate_and_a_case_list_what_they_hold():
 def test_a_result_shows_method_motion_and_verdict_with_reasons():
     pair = small_pair(rigid(translation_mm=(20.0, 0.0, 0.0)))
     result = regkit.run(Shifting(), pair, "shifting")
-    first, second, *reasons = repr(result).splitlines()
+    first, second, expected, *reasons = repr(result).splitlines()
     assert first == f"<RegistrationResult of shifting: {result.verdict.status}"
     assert second == (
         "  translation: rotation 0.0°, shift 60.0 mm (60.0 left), at the centre of the fixed image"
     )
+    assert expected.strip().startswith("expected error ")
     assert result.verdict.reasons
     assert [reason.strip(" ->") for reason in reasons] == list(result.verdict.reasons)
 
