@@ -25,20 +25,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 import pairs
 import verdict_pairs
 from records import append, markdown, read, write_table
-from regkit import AffineTransform, Estimate, RegkitError, Transform
-from regkit.geometry.rotation import rotation_matrix
+from regkit import Estimate, RegkitError, Transform
+from regkit.benchmark.answerable_pairs import motion_of_size
+from regkit.benchmark.judged_answer import JudgedAnswer
+from regkit.benchmark.verdict_quality import verdict_quality
+from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.judgement import judge
 from regkit.registration.pipeline import build_method
 from regkit.registration.witness import Witness, search_witness
 from verdict_pairs import Known
 
 HERE = Path(__file__).parent
-METHODS = "identity,iso,mi,fast-mi,auto"
+METHODS = "identity,iso,fast-mi,auto"
 # Those that are made for the images of a family.
 SPECIALISTS = {
     "thighs": ("transmorph-cr",),
@@ -52,7 +54,6 @@ SPECIALISTS = {
 }
 # Errors of the answers that are made, mm; each is drawn between two neighbors.
 ERRORS_MM = (0.0, 0.0, 3.0, 8.0, 20.0, 100.0)
-HOPELESS_MM = 50.0
 REPORTED = ("brains",)  # one person, the average of many; the head of another is for fitting
 COLUMNS = (
     "patients",
@@ -95,24 +96,10 @@ def made_answers(known: Known) -> Iterator[tuple[str, Transform]]:
             if least == most
             else float(np.exp(rng.uniform(np.log(max(least, 0.5)), np.log(most))))
         )
-        yield f"made {least:g} to {most:g} mm", known.truth @ _motion(known, rng, wrong_mm)
-
-
-def _motion(known: Known, rng: np.random.Generator, mm: float) -> AffineTransform:
-    """Return a motion that moves the points by so many mm on average, by turning and shifting."""
-    centre, turn, shift = known.points.mean(axis=0), rng.standard_normal(3), rng.standard_normal(3)
-    radius = np.sqrt(np.square(known.points - centre).sum(axis=1).mean())
-    turn *= np.rad2deg(1 / radius) * rng.uniform(0, 1.5)
-
-    def scaled(amount: float) -> AffineTransform:
-        return AffineTransform.about(rotation_matrix(turn * amount), shift * amount, centre)
-
-    low, high = 0.0, 2.0 * mm + 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        moved = np.linalg.norm(scaled(middle).map_points(known.points) - known.points, axis=1)
-        low, high = (middle, high) if moved.mean() < mm else (low, middle)
-    return scaled(low)
+        yield (
+            f"made {least:g} to {most:g} mm",
+            known.truth @ motion_of_size(known.points, rng, wrong_mm),
+        )
 
 
 def answers(
@@ -188,35 +175,33 @@ def key(record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(record[part] for part in ("family", "patient", "variant", "answer"))
 
 
-def is_hopeless(record: dict[str, Any]) -> bool:
-    return record["error_mm"] is None or record["error_mm"] > HOPELESS_MM
+def judged_answer(record: dict[str, Any]) -> JudgedAnswer:
+    """Return the answer of a record."""
+    return JudgedAnswer(
+        record["family"],
+        record["person"],
+        record["answer"],
+        record["tolerance_mm"],
+        record["error_mm"],
+        record["status"],
+        record["measures"],
+        record["variant"],
+        ErrorEstimate.from_data(record),
+    )
 
 
 def row(rows: list[dict[str, Any]]) -> list[object]:
     """Return what the table says of some answers."""
-    status = np.array([r["status"] for r in rows])
-    error = np.array([np.inf if r["error_mm"] is None else r["error_mm"] for r in rows])
-    limit = np.array([r["tolerance_mm"] for r in rows])
-    good, wrong, hopeless = (
-        error <= limit,
-        error > 2 * limit,
-        np.array(list(map(is_hopeless, rows))),
-    )
-    interval = [r.get("interval_mm") or (np.nan, np.nan) for r in rows]
-    low, high = np.array(interval, dtype=float).reshape(-1, 2).T
-    told = np.isfinite(error) & np.isfinite(low)
-    covered = told & (error >= low) & (error <= high)
-    expected = np.array([r.get("expected_error_mm") or np.nan for r in rows], dtype=float)
-    ranked = np.isfinite(error) & np.isfinite(expected)
-    order = spearmanr(expected[ranked], error[ranked]).statistic if ranked.sum() > 2 else np.nan
+    found = verdict_quality([judged_answer(r) for r in rows])
+    order = found.rank_correlation
     return [
-        len(rows),
-        int(good.sum()),
-        share(int((wrong & (status == "OK")).sum()), int(wrong.sum())),
-        share(int((good & (status == "OK")).sum()), int(good.sum())),
-        share(int((hopeless & (status == "FAIL")).sum()), int(hopeless.sum())),
-        share(int(covered.sum()), int(told.sum())),
-        "" if np.isnan(order) else f"{order:.2f}",
+        found.answers,
+        found.good,
+        share(found.wrong_ok, found.wrong),
+        share(found.good_ok, found.good),
+        share(found.hopeless_fail, found.hopeless),
+        share(found.covered, found.told),
+        "" if order is None else f"{order:.2f}",
     ]
 
 

@@ -17,9 +17,8 @@ from typing import Any
 import verdict
 from records import read
 from regkit.benchmark.error_model_fit import card_of, fit_error_model
-from regkit.benchmark.judged_answer import JudgedAnswer
 from regkit.registration import error_model
-from regkit.registration.error_model import ErrorEstimate, ErrorModel
+from regkit.registration.error_model import ErrorModel
 
 CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 # A similarity cannot judge these: the middle of a prostate is not distinct in ultrasound, and an
@@ -28,30 +27,15 @@ CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 NOT_FITTED = ("prostates", "lv-spect", "lv-pet", "pet-ct")
 
 
-def judged_answer(record: dict[str, Any]) -> JudgedAnswer:
-    """Return the answer of a record of verdict.py."""
-    return JudgedAnswer(
-        record["family"],
-        record["person"],
-        record["answer"],
-        record["tolerance_mm"],
-        record["error_mm"],
-        record["status"],
-        record["measures"],
-        record["variant"],
-        ErrorEstimate.from_data(record),
-    )
-
-
 def fit(found: list[dict[str, Any]]) -> ErrorModel:
     """Fit a model to the records of patients for fitting."""
     chosen = (r for r in found if r["use"] == "fitting" and r["family"] not in NOT_FITTED)
-    return fit_error_model([judged_answer(r) for r in chosen])
+    return fit_error_model([verdict.judged_answer(r) for r in chosen])
 
 
 def with_estimates(found: list[dict[str, Any]], model: ErrorModel) -> list[dict[str, Any]]:
     """Return records with what a model says of them."""
-    told = (judged_answer(r).estimated_by(model).error for r in found)
+    told = (verdict.judged_answer(r).estimated_by(model).error for r in found)
     return [{**r, **(e.as_data() if e else {})} for r, e in zip(found, told, strict=True)]
 
 

@@ -38,6 +38,9 @@ def test_the_truth_of_a_variant_follows_its_motion(name):
 
 def answer(error_mm, status, use="reporting", **more):
     about = {"family": "f", "variant": "whole", "use": use, "tolerance_mm": 3.0}
+    about |= {"person": "p", "answer": "made", "measures": {}}
+    if "interval_mm" in more:
+        about["probability_bad"] = 0.5
     return {**about, "error_mm": error_mm, "status": status, **more}
 
 

@@ -16,6 +16,7 @@ from regkit.registration.error_model import ErrorEstimate, ErrorModel, shipped_e
 from regkit.registration.result_measures import climbed, tolerance_mm
 from regkit.registration.witness import (
     Witness,
+    confirms,
     refinement_witness,
     separation_mm,
 )
@@ -91,7 +92,7 @@ def evidence_of(
     refined = refinement_witness(pair, result)
     if refined is not None:
         measures["refinement_mm"] = separation_mm(pair, refined.transform, result)
-    if refined is not None and not witness.confirms(pair, result):
+    if refined is not None and not confirms(pair, measures["witness_mm"]):
         other = refinement_witness(pair, witness.transform)
         if other is not None:
             measures["refined_witness_mm"] = separation_mm(

@@ -49,10 +49,6 @@ class Witness:
     transform: Transform
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
-    def confirms(self, pair: Pair, result: Transform) -> bool:
-        """Return True if a result is as good as equal to this one."""
-        return separation_mm(pair, self.transform, result) < CONFIRMS * tolerance_mm(pair)
-
     def measures(self, pair: Pair, result: Transform) -> dict[str, float]:
         """Compare a result with this one.
 
@@ -71,7 +67,7 @@ class Witness:
         """
         second = self.diagnostics.get("second_best", {})
         apart = separation_mm(pair, self.transform, result)
-        equal = self.confirms(pair, result)
+        equal = confirms(pair, apart)
         found = {
             "witness_mm": apart,
             "witness_improvement": 0.0 if equal else improvement(pair, self.transform, result),
@@ -99,6 +95,11 @@ def refinement_witness(
 def declared_witnesses(registry: Registry) -> frozenset[str]:
     """Return the names of the methods that plugins declare as witnesses."""
     return frozenset(method.spec.name for method in registry.methods if method.spec.witness)
+
+
+def confirms(pair: Pair, apart_mm: float) -> bool:
+    """Return True if a witness so far away, mm, is as good as equal to the result."""
+    return apart_mm < CONFIRMS * tolerance_mm(pair)
 
 
 def separation_mm(pair: Pair, one: Transform, other: Transform) -> float:
