@@ -50,7 +50,7 @@ def test_a_folder_is_run_scored_and_summarised(run, dataset, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "mine: 2 cases" in done.stdout
     assert f"Results are in {out}" in done.stdout
-    assert done.stderr == ""  # no progress where nobody watches
+    assert done.stderr == ""  # progress is told only of what takes longer than a moment
     assert {f.name for f in out.iterdir()} >= {
         "config.toml",
         "records.jsonl",
@@ -174,6 +174,7 @@ def test_a_margin_is_a_number(run, dataset, tmp_path):
 def test_an_interrupt_says_how_to_go_on(tmp_path, signal_number):
     out = tmp_path / "results"
     words = ["benchmark", "tiny-thorax", "-m", "mi", "--set", "iterations=10000", "-o", str(out)]
+    words.append("-q")  # no lines of progress beside the one that is tested
     process = subprocess.Popen(
         [sys.executable, "-m", "regkit", *words],
         stdout=subprocess.PIPE,

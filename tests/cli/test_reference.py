@@ -56,7 +56,7 @@ def test_every_parameter_of_every_command_is_described(name: str) -> None:
     parameters = list(declared(function))
     assert len(rows) == len(parameters)
     for names, description in parameters:
-        (row,) = [r for r in rows if set(names) <= set(re.findall(r"[\w-]+", r.split("` |")[0]))]
+        (row,) = [r for r in rows if set(names) <= set(re.findall(r"[\w.-]+", r.split("` |")[0]))]
         assert description.replace("|", "\\|") in row
     assert inspect.getdoc(function).splitlines()[0] in text
 

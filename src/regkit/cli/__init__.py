@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,14 @@ import typer
 from regkit.cli.benchmark import benchmark_command
 from regkit.cli.calibrate import calibrate_command
 from regkit.cli.check import check_command
+from regkit.cli.command import (
+    LogLevel,
+    Quiet,
+    Verbose,
+    add_command,
+    choose_log_level,
+    use_config,
+)
 from regkit.cli.context import settings
 from regkit.cli.demo import demo_command
 from regkit.cli.error_handling import ErrorHandlingGroup
@@ -37,27 +46,26 @@ app = typer.Typer(
     name="regkit",
     cls=ErrorHandlingGroup,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )
-app.command("register", rich_help_panel=IMAGES)(register_command)
-app.command("reorient", rich_help_panel=IMAGES)(reorient_command)
-app.command("resample", rich_help_panel=IMAGES)(resample_command)
+add_command(app, "register", rich_help_panel=IMAGES)(register_command)
+add_command(app, "reorient", rich_help_panel=IMAGES)(reorient_command)
+add_command(app, "resample", rich_help_panel=IMAGES)(resample_command)
 app.add_typer(transform_app, name="transform", rich_help_panel=IMAGES)
-app.command("demo", rich_help_panel=IMAGES)(demo_command)
-app.command("methods", rich_help_panel=PLUGINS)(methods_command)
-app.command("show", rich_help_panel=PLUGINS)(show_command)
-app.command("check", rich_help_panel=PLUGINS)(check_command)
-app.command("plugins", rich_help_panel=PLUGINS)(plugins_command)
-app.command("simulate", rich_help_panel=EVALUATION)(simulate_command)
-app.command("benchmark", rich_help_panel=EVALUATION)(benchmark_command)
-app.command("selftest", rich_help_panel=EVALUATION)(selftest_command)
-app.command("calibrate", rich_help_panel=EVALUATION)(calibrate_command)
-app.command("report", rich_help_panel=EVALUATION)(report_command)
-app.command("train", rich_help_panel=LEARNING)(train_command)
+add_command(app, "demo", rich_help_panel=IMAGES)(demo_command)
+add_command(app, "methods", rich_help_panel=PLUGINS)(methods_command)
+add_command(app, "show", rich_help_panel=PLUGINS)(show_command)
+add_command(app, "check", rich_help_panel=PLUGINS)(check_command)
+add_command(app, "plugins", rich_help_panel=PLUGINS)(plugins_command)
+add_command(app, "simulate", rich_help_panel=EVALUATION)(simulate_command)
+add_command(app, "benchmark", rich_help_panel=EVALUATION)(benchmark_command)
+add_command(app, "selftest", rich_help_panel=EVALUATION)(selftest_command)
+add_command(app, "calibrate", rich_help_panel=EVALUATION)(calibrate_command)
+add_command(app, "report", rich_help_panel=EVALUATION)(report_command)
+add_command(app, "train", rich_help_panel=LEARNING)(train_command)
 app.add_typer(weights_app, name="weights", rich_help_panel=LEARNING)
 
 
@@ -81,11 +89,28 @@ Version = Annotated[
 ]
 
 
+AllConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        callback=use_config,
+        is_eager=True,
+        help="Take options of all commands from a TOML file; those on the command line win. "
+        "Default: regkit.toml in the working folder, if there is one.",
+    ),
+]
+
+
 @app.callback()
 def options(
     context: typer.Context,
     debug: Debug = False,
     no_plugins: NoPlugins = False,
+    config_file: AllConfig = None,  # noqa: ARG001 - its callback acts on it
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    log_level: LogLevel = "",
     version: Version = False,  # noqa: ARG001 - its callback acts on it
 ) -> None:
     """Register 3-D medical images of one patient: SPECT or PET to CT, MR to CT, US to MR.
@@ -98,6 +123,8 @@ def options(
         gc.enable()
     settings.debug = debug
     settings.builtin_only = no_plugins
+    settings.quiet, settings.verbose, settings.log_level = False, 0, ""
+    choose_log_level(quiet, verbose, log_level)
     if no_plugins:
         from regkit.registry import leave_out_plugins
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from regkit.cli.benchmark_output import benchmark_progress, print_comparison, print_summary
+from regkit.cli.completion import complete_datasets, complete_from, complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
 from regkit.cli.options import (
@@ -40,6 +41,7 @@ DatasetOrFolder = Annotated[
     str | None,
     typer.Argument(
         metavar="DATASET",
+        autocompletion=complete_datasets,
         help="Name of a dataset (see `regkit plugins`), a dataset folder, or a Learn2Reg JSON "
         "file.",
     ),
@@ -51,7 +53,10 @@ Limit = Annotated[
 Split = Annotated[
     str,
     typer.Option(
-        metavar=SPLIT_VALUES, rich_help_panel=DATASET, help="Part of the dataset. Default: all."
+        metavar=SPLIT_VALUES,
+        autocompletion=complete_from(SPLIT_VALUES),
+        rich_help_panel=DATASET,
+        help="Part of the dataset. Default: all.",
     ),
 ]
 DatasetParameters = Annotated[
@@ -68,6 +73,7 @@ MethodList = Annotated[
     typer.Option(
         "-m",
         "--methods",
+        autocompletion=complete_methods,
         rich_help_panel=METHOD,
         help="Methods a,b,... or all. a+b runs b from the result of a; a/b runs b if the verdict "
         "on a is not OK; label=a+b sets the name in the tables.",
@@ -84,6 +90,7 @@ MethodsDevice = Annotated[
     str | None,
     typer.Option(
         metavar=DEVICE_VALUES,
+        autocompletion=complete_from("auto|cpu|cuda"),
         rich_help_panel=COMPUTATION,
         help="Device of methods and of scores that reconstruct. Default: auto.",
     ),

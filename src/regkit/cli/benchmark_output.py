@@ -12,6 +12,7 @@ import typer
 
 from regkit.cli.context import current_registry
 from regkit.cli.progress import progress_bar
+from regkit.cli.progress_lines import clock
 from regkit.errors import one_line
 
 if TYPE_CHECKING:
@@ -56,12 +57,7 @@ def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
 
 
 def _remaining(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, seconds_left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
-    return f"{hours}:{clock} left" if hours else f"{clock} left"
+    return "" if seconds is None else f"{clock(seconds)} left"
 
 
 def print_summary(summary: Summary, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.completion import complete_from
 from regkit.cli.options import COMPUTATION, METHOD, SPLIT_VALUES
 from regkit.cli.progress import progress_bar
 
@@ -48,6 +49,7 @@ Part = Annotated[
     typer.Option(
         "--split",
         metavar=SPLIT_VALUES,
+        autocompletion=complete_from(SPLIT_VALUES),
         rich_help_panel=DATASET,
         help="Part of the datasets. Default: all.",
     ),

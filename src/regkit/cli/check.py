@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.completion import complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.progress import status_spinner
 from regkit.cli.tables import print_table
@@ -13,7 +14,9 @@ from regkit.cli.tables import print_table
 STYLES = {"ok": "green", "failed": "red", "not declared": "dim"}
 EXIT_BROKEN_CONTRACT = 1
 
-MethodName = Annotated[str, typer.Argument(metavar="METHOD", help="A method.")]
+MethodName = Annotated[
+    str, typer.Argument(metavar="METHOD", autocompletion=complete_methods, help="A method.")
+]
 
 
 def check_command(name: MethodName) -> None:

@@ -1,11 +1,12 @@
-"""Options given before the command, and the registry that they select."""
+"""Options given before the command or by all commands, and the registry that they select."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from regkit.registry import Registry
@@ -21,10 +22,32 @@ class CliSettings:
         True to show tracebacks.
     builtin_only
         True to leave out the plugins of other packages.
+    quiet
+        True to print neither progress nor warnings.
+    verbose
+        Number of ``-v``.
+    log_level
+        Name of the level of messages on stderr; empty for the default.
+    config_file
+        Configuration file in use; empty for none.
+    configured
+        Options that a configuration file set, by their names on the command line without dashes.
     """
 
     debug: bool = False
     builtin_only: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    log_level: str = ""
+    config_file: str = ""
+    configured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def config_record(self) -> dict[str, Any]:
+        """The options of the configuration file, for a record; empty if it set nothing."""
+        if not self.configured:
+            return {}
+        return {"file": self.config_file, "options": dict(self.configured)}
 
 
 settings = CliSettings()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regkit.cli.colors import STATUS_STYLES, echo, styled
+from regkit.cli.completion import complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import Force, OutputFolder
 from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest, register_files
@@ -25,7 +26,12 @@ FIXED, MOVING, TRUTH, PREFIX = "pet.nii.gz", "ct.nii.gz", "truth.tfm", "registra
 
 DemoMethod = Annotated[
     str,
-    typer.Option("-m", "--method", help="Method, as for `regkit register`."),
+    typer.Option(
+        "-m",
+        "--method",
+        autocompletion=complete_methods,
+        help="Method, as for `regkit register`.",
+    ),
 ]
 
 

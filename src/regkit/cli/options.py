@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.completion import complete_from, complete_initializers, complete_methods
+
 # Panels in which `--help` groups the options of the long commands.
 IMAGES = "Images"
 METHOD = "Method"
@@ -61,6 +63,7 @@ DType = Annotated[
     typer.Option(
         "--dtype",
         metavar="TYPE",
+        autocompletion=complete_from(DTYPE_VALUES),
         rich_help_panel=OUTPUT,
         help=f"Type of the voxels of the resampled image: {DTYPE_VALUES}. Whole numbers are "
         "rounded to the nearest; values that TYPE cannot hold are clipped, with a warning. "
@@ -100,6 +103,7 @@ Device = Annotated[
     str,
     typer.Option(
         metavar=DEVICE_VALUES,
+        autocompletion=complete_from("auto|cpu|cuda"),
         rich_help_panel=COMPUTATION,
         help="Device of the computation; a GPU that the method cannot use is refused.",
     ),
@@ -146,6 +150,7 @@ FromFormat = Annotated[
     typer.Option(
         "--from",
         metavar="FORMAT",
+        autocompletion=complete_from(TRANSFORM_FORMATS),
         help=f"Format of the transform file: {TRANSFORM_FORMATS}. Default: by content.",
     ),
 ]
@@ -154,6 +159,7 @@ MethodOption = Annotated[
     typer.Option(
         "-m",
         "--method",
+        autocompletion=complete_methods,
         rich_help_panel=METHOD,
         help="Method. a+b runs b from the result of a; a,b runs b if the verdict on a is not OK. "
         "`regkit methods` lists all.",
@@ -163,6 +169,7 @@ Initializer = Annotated[
     str | None,
     typer.Option(
         metavar="auto|identity|centre|METHOD|FILE",
+        autocompletion=complete_initializers,
         rich_help_panel=METHOD,
         help="Initial transform: identity (trust the headers), centre (align the fields of view), "
         "the result of a method, or a transform file. Default: auto, "
@@ -174,6 +181,7 @@ InitFormat = Annotated[
     typer.Option(
         "--from",
         metavar="FORMAT",
+        autocompletion=complete_from(TRANSFORM_FORMATS),
         rich_help_panel=METHOD,
         help=f"Format of the transform file of --init: {TRANSFORM_FORMATS}. Default: by content.",
     ),
@@ -212,6 +220,7 @@ FixedModality = Annotated[
     str,
     typer.Option(
         metavar=MODALITIES,
+        autocompletion=complete_from(MODALITIES),
         rich_help_panel=IMAGES,
         help="Modality of the fixed image (mu: attenuation map). Default: that of the file, or a "
         "guess from the values, which is told.",
@@ -221,6 +230,7 @@ MovingModality = Annotated[
     str,
     typer.Option(
         metavar=MODALITIES,
+        autocompletion=complete_from(MODALITIES),
         rich_help_panel=IMAGES,
         help="Modality of the moving image (mu: attenuation map). Default: that of the file, or a "
         "guess from the values, which is told.",
@@ -241,6 +251,7 @@ Witnesses = Annotated[
     typer.Option(
         "--witness",
         metavar="NAME",
+        autocompletion=complete_methods,
         rich_help_panel=OUTPUT,
         help="Register with this method as well, and let the verdict compare the results. "
         "Repeatable; an independent search is always compared.",

@@ -1,40 +1,93 @@
-"""Progress on stderr, where that is a terminal."""
+"""Progress on stderr: a bar or spinner on a terminal, lines elsewhere, nothing with ``-q``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import TYPE_CHECKING
+
+from regkit.cli.context import settings
+from regkit.cli.progress_lines import DELAY_S, ProgressLines
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
+# Levels at which the log takes the place of bars and lines.
+DETAILED = ("info", "debug")
+
+
+def say(text: str) -> None:
+    """Print a line to stderr, unless nothing is to be said."""
+    if not settings.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def status_spinner(text: str) -> Iterator[Callable[[str], None]]:
-    """Show a text and a spinner; yield the function that replaces the text."""
-    if not sys.stderr.isatty():  # nothing is shown, and rich need not be imported
-        yield lambda _: None
-        return
-    from rich.console import Console
+    """Show what is done now, and for how long; yield the function that replaces the text.
 
-    with Console(stderr=True).status(f"{text} ...") as status:
-        yield lambda words: status.update(f"{words} ...")
+    Where stderr is no terminal, a line tells of what takes longer than a moment; with ``-v`` the
+    log tells when each begins.
+    """
+    if settings.log_level in DETAILED or settings.verbose:
+        import logging
+
+        logging.getLogger(__name__).info(text)
+        yield lambda _: None
+    elif settings.quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _spinner(text) as update:
+            yield update
+    else:  # rich need not be imported
+        with _late_line(text):
+            yield lambda _: None
 
 
 @contextmanager
-def progress_bar(*columns: ProgressColumn) -> Iterator[Progress]:
-    """Show a progress bar with its count; `columns` follow it."""
+def _late_line(text: str) -> Iterator[None]:
+    timer = Timer(DELAY_S, say, [f"{text} ..."])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _spinner(text: str) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description} ...", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None, left="")
+        yield lambda words: bar.update(task, description=words)
+
+
+@contextmanager
+def progress_bar(*columns: ProgressColumn) -> Iterator[Progress | ProgressLines]:
+    """Show a bar with its count, and `columns` behind; lines where there is no terminal."""
+    if settings.quiet or not sys.stderr.isatty():
+        yield ProgressLines(say)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
     shown = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         *columns,
     )
-    with Progress(*shown, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*shown, console=Console(stderr=True)) as bar:
         yield bar

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.completion import complete_frames, complete_from, complete_methods
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     IMAGES,
     METHOD,
+    MODALITIES,
     OUTPUT,
     AsJson,
     Device,
@@ -31,6 +33,7 @@ SegmentationMethod = Annotated[
     typer.Option(
         "-m",
         "--method",
+        autocompletion=complete_methods,
         rich_help_panel=METHOD,
         help="Method that finds labels. Default: the one that the frame names, see "
         "`regkit show FRAME`.",
@@ -49,6 +52,7 @@ FrameOption = Annotated[
     typer.Option(
         "--to",
         metavar="FRAME",
+        autocompletion=complete_frames,
         rich_help_panel=METHOD,
         help="Standard frame; `regkit plugins` lists them. Default: the only installed frame.",
     ),
@@ -65,6 +69,7 @@ ReorientedDicom = Annotated[
 Modality = Annotated[
     str,
     typer.Option(
+        autocompletion=complete_from(MODALITIES),
         rich_help_panel=IMAGES,
         help="Modality of the image. Default: that of the file, or a guess from the values, which "
         "is told; `regkit show FRAME` lists those that the frame is made for.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.completion import complete_names
 from regkit.cli.context import current_registry
 from regkit.cli.tables import print_table
 from regkit.errors import UnknownNameError
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from regkit.registry import RegisteredSpec, Registry
 
 OfferedName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A method, score, dataset or standard frame.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=complete_names,
+        help="A method, score, dataset or standard frame.",
+    ),
 ]
 
 # What users call the things that each class of spec describes.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regkit.cli.completion import complete_datasets, complete_from
 from regkit.cli.options import OUTPUT, SPLIT_VALUES, DatasetSetOption, OutputFolder, Workers
 from regkit.cli.progress import progress_bar
 from regkit.cli.requests.simulation import NIFTI, SimulateRequest, open_simulation
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 DatasetName = Annotated[
     str,
     typer.Argument(
-        metavar="DATASET", help="A dataset that can be simulated; see `regkit plugins`."
+        autocompletion=complete_datasets,
+        metavar="DATASET",
+        help="A dataset that can be simulated; see `regkit plugins`.",
     ),
 ]
 NumberOfCases = Annotated[
@@ -32,7 +35,9 @@ CohortSeed = Annotated[
 CohortSplit = Annotated[
     str | None,
     typer.Option(
-        metavar=SPLIT_VALUES, help="Part of the cohort; every patient belongs to only one part."
+        metavar=SPLIT_VALUES,
+        autocompletion=complete_from(SPLIT_VALUES),
+        help="Part of the cohort; every patient belongs to only one part.",
     ),
 ]
 AnatomyFolder = Annotated[
@@ -48,6 +53,7 @@ ImageFormat = Annotated[
     typer.Option(
         "--format",
         metavar="nifti|dicom",
+        autocompletion=complete_from("nifti|dicom"),
         rich_help_panel=OUTPUT,
         help="File format of the images.",
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.completion import complete_datasets, complete_from, complete_trainable_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import COMPUTATION, OUTPUT, Device
 from regkit.cli.progress import progress_bar
@@ -21,13 +22,18 @@ TRAINING = "Training"
 
 LearnedMethod = Annotated[
     str,
-    typer.Argument(metavar="METHOD", help="A learned method; `regkit weights list` lists them."),
+    typer.Argument(
+        metavar="METHOD",
+        autocompletion=complete_trainable_methods,
+        help="A learned method; `regkit weights list` lists them.",
+    ),
 ]
 TrainingDataset = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="DATASET",
+        autocompletion=complete_datasets,
         rich_help_panel=TRAINING,
         help="Training data: name of a dataset, or a dataset folder.",
     ),
@@ -47,6 +53,7 @@ PresetName = Annotated[
     str,
     typer.Option(
         metavar="fast|paper",
+        autocompletion=complete_from("fast|paper"),
         rich_help_panel=TRAINING,
         help="Preset of network size, loss, optimizer and schedule; log.json in the folder "
         "records its values.",

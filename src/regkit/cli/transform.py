@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.command import add_command
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
 
@@ -87,7 +88,7 @@ ToFormat = Annotated[
 ]
 
 
-@app.command("show")
+@add_command(app, "show")
 @chooses_images(fixed="fixed", moving="moving")
 def show_transform(
     transform: TransformFile,
@@ -123,7 +124,7 @@ def show_transform(
     console.print(explain_description(description), end="")
 
 
-@app.command("convert")
+@add_command(app, "convert")
 @chooses_images(fixed="fixed", moving="moving")
 def convert_transform(
     transform: TransformFile,
@@ -148,7 +149,7 @@ def convert_transform(
     typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
-@app.command("invert")
+@add_command(app, "invert")
 @chooses_images(fixed="fixed", moving="moving")
 def invert_transform(
     transform: TransformFile,
@@ -190,7 +191,7 @@ def invert_transform(
         typer.echo(error.summary)
 
 
-@app.command("compose")
+@add_command(app, "compose")
 @chooses_images(fixed="fixed", middle="middle", moving="moving")
 def compose_transforms(
     first: FirstTransform,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.command import add_command
+from regkit.cli.completion import complete_learned_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import AsJson
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, verify and install trained weights.", no_args_is_help=True)
 WeightsName = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="Method whose weights are in use, or .safetensors file."),
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=complete_learned_methods,
+        help="Method whose weights are in use, or .safetensors file.",
+    ),
 ]
 WeightsFile = Annotated[
     Path,
@@ -26,7 +32,7 @@ WeightsFile = Annotated[
 ]
 
 
-@app.command("list")
+@add_command(app, "list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the methods that need trained weights, and the weights that each would load."""
     rows = [_row(spec) for spec in _methods_with_weights().values()]
@@ -38,13 +44,13 @@ def list_weights(as_json: AsJson = False) -> None:
         typer.echo(f"{row['method']:{width}}  {row['origin']:9}  {row['file'] or row['problem']}")
 
 
-@app.command("show")
+@add_command(app, "show")
 def show_weights(name: WeightsName) -> None:
     """Print the card of weights: data, grid, intensities, license, sha256, measured scores."""
     typer.echo(json.dumps(_open(name).card, indent=2))
 
 
-@app.command("verify")
+@add_command(app, "verify")
 def verify_weights(name: WeightsName) -> None:
     """Verify that the file has the sha256 that its card records."""
     weights = _open(name)
@@ -52,7 +58,7 @@ def verify_weights(name: WeightsName) -> None:
     typer.echo(f"{weights.file} matches its card (sha256 {weights.card['sha256']})")
 
 
-@app.command("install")
+@add_command(app, "install")
 def install_weights(file: WeightsFile) -> None:
     """Copy weights and their card to the user's folder; methods prefer them to shipped ones."""
     from regkit.weights import install

@@ -45,6 +45,8 @@ class Inputs:
         Regions of the mask files that count; empty for all or the only one.
     points
         File of the points whose expected error is told; None for none or points in memory.
+    config
+        Options that a configuration file set: ``file`` and ``options``; empty for none.
     """
 
     fixed: Path | None = None
@@ -60,6 +62,7 @@ class Inputs:
     fixed_roi: str = ""
     moving_roi: str = ""
     points: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 def registration_record(
@@ -95,7 +98,7 @@ def registration_record(
         "diagnostics": to_plain_data(result.estimate.diagnostics),
         "run_id": inputs.run_id,
         "versions": versions(),
-    }
+    } | ({"config": dict(inputs.config)} if inputs.config else {})
 
 
 def point_records(points: Iterable[ErrorAtPoint]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from regkit.report.selftest_page import selftest_page
 SELFTEST_ENDINGS = (".json", ".jsonl", ".html")
 # Keys of the record of a registration that hold for the reference alone, and for all runs.
 OF_REFERENCE = ("transform", "verdict", "parameters", "device", "start", "diagnostics")
-OF_ALL = ("regkit", "inputs", "run_id", "versions")
+OF_ALL = ("regkit", "inputs", "run_id", "versions", "config")
 
 
 def save_selftest(test: SelfTest, prefix: str | os.PathLike[str]) -> Saved:
@@ -84,7 +84,7 @@ def selftest_record(test: SelfTest, inputs: Inputs) -> dict[str, Any]:
         "expected_error_mm": test.expected_mm,
         "notes": list(test.notes),
         "reference": {key: of_reference[key] for key in OF_REFERENCE},
-        **{key: of_reference[key] for key in OF_ALL},
+        **{key: of_reference[key] for key in OF_ALL if key in of_reference},
     }
 
 

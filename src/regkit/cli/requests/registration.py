@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regkit.cli.context import current_registry
+from regkit.cli.context import settings as cli_settings
 from regkit.cli.progress import status_spinner
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.output_prefix import output_prefix
@@ -180,6 +181,7 @@ def request_inputs(request: RegisterRequest) -> Inputs:
         fixed_roi=request.fixed_roi,
         moving_roi=request.moving_roi,
         points=request.points,
+        config=cli_settings.config_record,
     )
 
 

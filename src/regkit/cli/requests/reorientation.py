@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regkit.cli.context import current_registry
+from regkit.cli.context import settings as cli_settings
 from regkit.cli.progress import status_spinner
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.output_prefix import output_prefix
@@ -108,6 +109,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
                 init="centre",
                 run_id=identity,
                 selections={"moving": selection},
+                config=cli_settings.config_record,
             )
             return frame.save(result, prefix.name, stage, inputs, dicom)
 
