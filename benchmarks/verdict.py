@@ -1,6 +1,7 @@
 """Whether the verdict knows right answers from wrong ones, and by how many millimeters.
 
     python benchmarks/verdict.py [--families heads,thighs,...] [--limit N] [--cohorts DIR]
+    python benchmarks/verdict.py --again RECORDS -o OUT
     python benchmarks/verdict.py --table
 
 Every family has pairs with a known truth, whole and in part, and pairs that have none; see
@@ -10,7 +11,8 @@ there once if they are missing.
 
 An answer is good within the tolerance, max(3 mm, coarsest voxel), and wrong beyond twice that.
 Hopeless are all answers to pairs without a truth and those more than 50 mm off. One line per
-answer goes to benchmarks/results/verdict.jsonl; a line that is there is not made again.
+answer goes to benchmarks/results/verdict.jsonl; a line that is there is not made again. Records
+hold the answers, so `--again` judges them anew without running a method.
 """
 
 from __future__ import annotations
@@ -20,27 +22,30 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 import pairs
 import verdict_pairs
 from records import append, markdown, read, write_table
-from regkit import Estimate, RegkitError, Transform
+from regkit import AffineTransform, Estimate, RegkitError, Transform
 from regkit.benchmark.answerable_pairs import motion_of_size
 from regkit.benchmark.judged_answer import JudgedAnswer
 from regkit.benchmark.verdict_quality import verdict_quality
+from regkit.registrar import Judge, Registrar
 from regkit.registration.error_model import ErrorEstimate
-from regkit.registration.judgement import judge
+from regkit.registration.judgement import judge, own_judgement
 from regkit.registration.pipeline import build_method
 from regkit.registration.witness import Witness, search_witness
 from verdict_pairs import Known
 
 HERE = Path(__file__).parent
 METHODS = "identity,iso,fast-mi,auto"
+Given: TypeAlias = dict[str, Estimate | str]
 # Those that are made for the images of a family.
 SPECIALISTS = {
     "thighs": ("transmorph-cr",),
@@ -102,45 +107,77 @@ def made_answers(known: Known) -> Iterator[tuple[str, Transform]]:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An answer to a pair, and the method that can judge its kind, if there is one."""
+
+    name: str
+    estimate: Estimate | None
+    error: str = ""
+    judging: object = None
+
+
 def answers(
-    known: Known, methods: list[str], wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, Estimate | str]]:
-    """Yield the name of each wanted answer, and what was found or why there is nothing."""
-    for method in methods:
-        if not wanted(method):
+    known: Known, methods: list[str], wanted: Callable[[str], bool], given: Given
+) -> Iterator[Answer]:
+    """Yield each wanted answer, or why there is none; what is given is not made again.
+
+    The answers that are made have the labels of a method with a judge of its own, which judges
+    them too.
+    """
+    labels, judging = None, None
+    for name in methods:
+        method = build_method(name)
+        judges = isinstance(method, Judge)
+        if not wanted(name):
             continue
-        try:
-            found = build_method(method).register(known.pair)
-        except RegkitError as error:
-            yield method, str(error)
+        if name in given and not judges:
+            told = given[name]
+            found = Answer(name, None, told) if isinstance(told, str) else Answer(name, told)
         else:
-            yield method, found
+            found = _registered(known, name, method)
+        if judges and found.estimate is not None:
+            labels, judging = found.estimate.labels, method
+        yield found
     for name, transform in made_answers(known):
         if wanted(name):
-            yield name, Estimate(transform)
+            yield Answer(name, Estimate(transform, labels), judging=judging)
 
 
-def judged(known: Known, answer: Estimate, witness: Witness | None) -> dict[str, Any]:
+def _registered(known: Known, name: str, method: Registrar) -> Answer:
+    try:
+        return Answer(name, method.register(known.pair), judging=method)
+    except RegkitError as error:
+        return Answer(name, None, str(error))
+
+
+def judged(
+    known: Known, answer: Estimate, judging: object, witness: Witness | None
+) -> dict[str, Any]:
     """Judge an answer as regkit does; the witness is the same for a whole pair."""
     started = time.process_time()
-    told = judge(known.pair, answer, witness)
-    found = {
+    own = own_judgement(judging, known.pair, answer)
+    told = judge(known.pair, answer, witness, own=own)
+    record = {
         "error_mm": known.error_mm(answer.transform),
+        "matrix": np.round(answer.transform.matrix, 9).tolist(),
+        "warnings": answer.diagnostics.get("warnings", []),
         "status": told.status,
         "reasons": list(told.reasons),
         "measures": dict(told.measures),
         "verdict_s": time.process_time() - started,
     }
     if told.error is not None:
-        found["expected_error_mm"] = told.error.expected_mm
-        found["interval_mm"] = list(told.error.interval_mm)
-        found["probability_bad"] = told.error.probability_bad
-    return found
+        record["expected_error_mm"] = told.error.expected_mm
+        record["interval_mm"] = list(told.error.interval_mm)
+        record["probability_bad"] = told.error.probability_bad
+    return record
 
 
 def measure(options: argparse.Namespace) -> None:
     """Add the lines that the file lacks, at most `--limit`."""
     known_lines = {key(r) for r in read(options.out)}
+    again = answers_of(read(options.again)) if options.again else {}
     made = 0
     for family in options.families.split(","):
         methods = [*options.methods.split(","), *SPECIALISTS.get(family, ())]
@@ -158,17 +195,33 @@ def measure(options: argparse.Namespace) -> None:
             about |= {"person": known.person, "use": use, "tolerance_mm": known.tolerance_mm}
             about["witness_s"] = time.process_time() - started
             about["witness_error_mm"] = witness and known.error_mm(witness.transform)
-            for name, answer in answers(known, methods, wanted):
-                record = {**about, "answer": name}
-                if isinstance(answer, str):
-                    record["error"] = answer
+            given = again.get((family, known.patient, known.variant), {})
+            for answer in answers(known, methods, wanted, given):
+                record = {**about, "answer": answer.name}
+                if answer.estimate is None:
+                    record["error"] = answer.error
                 else:
-                    record |= judged(known, answer, witness)
+                    record |= judged(known, answer.estimate, answer.judging, witness)
                 append(options.out, record)
                 made += 1
             print(f"{family} {known.patient} {known.variant}: {made} answers", flush=True)
             if made >= options.limit:
                 return
+
+
+def answers_of(records: list[dict[str, Any]]) -> dict[tuple[str, ...], Given]:
+    """Return the answers that records hold, by family, patient and variant, and by name."""
+    found: dict[tuple[str, ...], Given] = {}
+    for record in records:
+        *pair, name = key(record)
+        if "matrix" in record:
+            told = Estimate(
+                AffineTransform(record["matrix"]), None, {"warnings": record["warnings"]}
+            )
+        else:
+            told = record["error"]
+        found.setdefault(tuple(pair), {})[name] = told
+    return found
 
 
 def key(record: dict[str, Any]) -> tuple[str, ...]:
@@ -235,6 +288,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10**9, help="stop after so many answers")
     parser.add_argument("--data", type=Path, default=pairs.SHARED)
     parser.add_argument("--cohorts", type=Path, default=HERE / "cohorts", metavar="DIR")
+    parser.add_argument("--again", type=Path, metavar="RECORDS", help="take the answers of these")
     parser.add_argument("-o", "--out", type=Path, default=HERE / "results" / "verdict.jsonl")
     parser.add_argument("--table", action="store_true", help="print the table of the file only")
     options = parser.parse_args()

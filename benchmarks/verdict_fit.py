@@ -22,9 +22,8 @@ from regkit.registration.error_model import ErrorModel
 
 CARD = Path(error_model.__file__).with_name(error_model.SHIPPED_CARD)
 # A similarity cannot judge these: the middle of a prostate is not distinct in ultrasound, and an
-# average ventricle is not this patient's; truths of pet-ct are affine, and rigid answers wrong by
-# the stretch, which no witness sees. They are reported only.
-NOT_FITTED = ("prostates", "lv-spect", "lv-pet", "pet-ct")
+# average ventricle is not this patient's. They are reported only.
+NOT_FITTED = ("prostates", "lv-spect", "lv-pet")
 
 
 def fit(found: list[dict[str, Any]]) -> ErrorModel:

@@ -79,11 +79,11 @@ class LevelMeasures:
             return lambda *_: measure
         last = self.level == len(self.images.spacings) - 1
         count = round(self.samples * DESCRIPTOR_FRACTION * (1 if last else COARSE_FRACTION))
-        described = DescribedPair.of(self.images, self.level, count)
+        described = _remembering(DescribedPair.of(self.images, self.level, count).measure)
         if name == "mind":
-            return described.measure
+            return described
         information = self._of_intensities("mi")
-        return lambda *place: LogRatio(information, described.measure(*place))
+        return lambda *place: LogRatio(information, described(*place))
 
     def _everywhere(self, name: str) -> Measure:
         if name == "mi-ngf":
@@ -131,3 +131,16 @@ class LevelMeasures:
 
         sampler = bridge.sampler_on(points.positions, moving, images.body.centre, self.device)
         return bridge.gradient_measure(sampler, points.gradients)
+
+
+def _remembering(near: MeasureNear) -> MeasureNear:
+    """Return a function that forms the measure anew only where it was not formed last."""
+    last: list[tuple[bytes, Measure]] = []
+
+    def measure(reference: FloatArray, starts: FloatArray) -> Measure:
+        place = reference.tobytes() + starts.tobytes()
+        if not last or last[0][0] != place:
+            last[:] = [(place, near(reference, starts))]
+        return last[0][1]
+
+    return measure

@@ -18,6 +18,7 @@ from regkit_instance.motion import Model, Motion
 from regkit_instance.nearby_starts import nearby_starts
 from regkit_instance.optimizer import Maxima, maximize
 from regkit_instance.prepared_pair import PreparedPair
+from regkit_instance.self_similarity import DescriptorMeasure
 from regkit_instance.stretch_prior import with_stretch_prior
 
 if TYPE_CHECKING:
@@ -92,10 +93,16 @@ class _Refinement:
             groups = [maps] if level == 0 else list(maps[:, None])
             found = self._best(level, [self._optimize(level, near, group) for group in groups])
             maps = found.maps
-        before = float(near(start, start[None]).values(start[None])[0])
+        measure = near(start, start[None])
+        before = float(measure.values(start[None])[0])
         after = float(found.values[0])
         improved = after > before
         peak = maps[0] if improved else start
+        agreement = (
+            {"agreement": measure.agreement(peak)}
+            if isinstance(measure, DescriptorMeasure)
+            else {}
+        )
         about = AffineTransform.about(peak[:, :3], peak[:, 3], self.images.body.centre)
         return Estimate(
             about @ self.pair.start,
@@ -105,6 +112,7 @@ class _Refinement:
                 "similarity_before": before if np.isfinite(before) else None,
                 "similarity_after": max(before, after),
                 "improved": improved,
+                **agreement,
                 "levels": self.log,
             },
         )

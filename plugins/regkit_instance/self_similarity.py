@@ -84,6 +84,21 @@ class DescriptorMeasure:
         )
         return scores, np.asarray(np.einsum("ji,bjk->bik", self.to_index[:, :3], by_index))
 
+    def agreement(self, placed: FloatArray) -> float:
+        """Return how alike the descriptors are under a map (3, 4): 1 for equal, 0 for by chance.
+
+        By chance is the mean difference of every point to any other, not to its own.
+        """
+        found = _looked_up(self.volume, _followed(self.to_index, placed), self.positions)
+        known = ~np.isnan(found[:, 0])
+        if not known.any():
+            return 0.0
+        one, other = found[known].astype(np.float64), self.wanted[known].astype(np.float64)
+        apart = np.square(one - other).sum(axis=1).mean()
+        squares = np.square(one).sum(axis=1).mean() + np.square(other).sum(axis=1).mean()
+        chance = squares - 2 * one.mean(axis=0) @ other.mean(axis=0)
+        return float(1 - apart / max(chance, MIN_DIFFERENCE))
+
 
 @dataclass(frozen=True, eq=False)
 class LogRatio:

@@ -177,6 +177,23 @@ def test_an_image_is_most_similar_to_itself_where_it_is() -> None:
     assert np.abs(peak[:, :, 3]).max() < 0.3
 
 
+def test_agreement_is_one_for_an_image_and_itself_and_none_for_noise() -> None:
+    fixed = small_pair().fixed
+    noise = np.random.default_rng(3).random(fixed.array.shape).astype(np.float32)
+    itself = measured(Pair(fixed, fixed))[1].agreement(HERE)
+    unlike = measured(Pair(fixed, fixed.with_array(noise)))[1].agreement(HERE)
+    assert itself == pytest.approx(1, abs=1e-3)
+    assert abs(unlike) < 0.1
+
+
+def test_agreement_falls_away_from_the_place_of_an_image() -> None:
+    fixed = small_pair().fixed
+    here = measured(Pair(fixed, fixed))[1]
+    shifts = [rigid(translation_mm=(mm, 0.0, 0.0)).matrix[:3] for mm in (0.0, 4.0, 12.0)]
+    near, apart, far = map(here.agreement, shifts)
+    assert near > apart > far
+
+
 def test_a_stretched_or_turned_start_turns_the_axes_of_both_images() -> None:
     """The fixed image and itself, moved by what the initial transform says, look the same."""
     linear = rigid((35.0, -20.0, 50.0)).matrix[:3, :3] @ np.diag([1.1, 0.95, 1.0])

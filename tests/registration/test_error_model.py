@@ -13,7 +13,11 @@ RIGHT = {
     "mirror_gain_fraction": -0.3,
     "looseness_mm": 2.0,
     "climb_mm": 0.2,
+    "climb_improvement": 0.0,
+    "stretched_mm": 0.2,
     "refinement_mm": 0.3,
+    "agreement": 0.6,
+    "witness_agreement": 0.5,
     "witness_mm": 0.1,
     "witness_improvement": 0.0,
     "witness_ambiguity": 0.0,
@@ -25,7 +29,11 @@ WORSE = {
     "mirror_gain_fraction": 0.1,
     "looseness_mm": 100.0,
     "climb_mm": 50.0,
+    "climb_improvement": 20.0,
+    "stretched_mm": 50.0,
     "refinement_mm": 50.0,
+    "agreement": 0.0,
+    "witness_agreement": 0.9,
     "witness_mm": 150.0,
     "witness_improvement": 20.0,
     "witness_ambiguity": 1.0,
@@ -87,6 +95,23 @@ def test_a_witness_that_aligns_the_images_worse_counts_less():
     )
     assert worse < 0.05
     assert worse < equal
+
+
+def test_a_climb_that_gains_nothing_beyond_noise_counts_less():
+    model = ErrorModel({"climb": ((-2, 0), (5, 7))}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
+    far = {**RIGHT, "climb_mm": 9.0}
+    noise, clear = (model.score({**far, "climb_improvement": z}, 3.0) for z in (-3.0, 6.0))
+    assert noise < clear
+
+
+def test_a_result_that_all_lead_away_from_is_wrong_by_that_much():
+    away = {**RIGHT, "witness_mm": 9.0, "climb_mm": 9.0, "refinement_mm": 9.0}
+    away |= {"witness_improvement": 8.0, "climb_improvement": 8.0}
+    table = ((0, 0, 0, 1, 0), (1, 0, 2, 4, 0.5), (2, 1, 4, 9, 1))
+    without_curves = ErrorModel({}, table)
+    assert without_curves.estimate(away, 3.0).expected_mm >= 9.0
+    near = {**away, "refinement_mm": 1.0}
+    assert without_curves.estimate(near, 3.0).expected_mm == 0.0
 
 
 def test_without_a_refinement_the_climb_stands_for_it():

@@ -97,6 +97,34 @@ def test_a_climb_finds_the_top_of_a_smooth_hill():
     assert score(found[np.newaxis])[0] > 0.999
 
 
+def test_a_climb_with_stretches_finds_a_stretched_and_sheared_body():
+    body = np.random.default_rng(0).normal(0, 50, (200, 3)) + np.array((5.0, 30.0, -9.0))
+    top = np.eye(4)
+    top[:3] = [[1.1, 0.04, 0, 5], [-0.03, 0.9, 0.05, -4], [0, 0.02, 1.05, 3]]
+
+    def score(motions):
+        moved = np.einsum("bij,nj->bni", motions[:, :3, :3], body) + motions[:, np.newaxis, :3, 3]
+        there = body @ top[:3, :3].T + top[:3, 3]
+        return np.exp(-((moved - there) ** 2).sum(axis=-1).mean(axis=-1) / 400)
+
+    about = SmallMotions.of(body)
+    rigid_only = climb(score, np.eye(4), about, (8.0, 0.5), 20)
+    found = climb(score, rigid_only, about, (4.0, 0.5), 20, stretching=True)
+    assert score(rigid_only[np.newaxis])[0] < 0.9
+    assert score(found[np.newaxis])[0] > 0.995
+
+
+@pytest.mark.parametrize("direction", [0, 2, 6, 8, 9, 11])
+def test_affine_motions_move_a_body_by_the_step_on_average(direction):
+    body = np.random.default_rng(0).normal(0, 1, (5000, 3)) * (20, 50, 90) + np.array(
+        (5.0, 30.0, -9.0)
+    )
+    motion = SmallMotions.of(body).affine(3.0 * np.eye(12)[[direction]])[0]
+    away = body @ motion[:3, :3].T + motion[:3, 3] - body
+    assert np.sqrt((away**2).sum(axis=1).mean()) == pytest.approx(3.0, rel=1e-6)
+    assert direction < 3 or away.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-9)
+
+
 def test_a_balanced_sample_is_half_body_however_much_air_there_is():
     wide = Grid((36, 36, 36), (30.0, 30.0, 30.0), (-525.0, -525.0, -525.0))
     fixed = Volume(resample(small_pair().fixed, wide).array, wide, "pet")

@@ -35,7 +35,7 @@ Chosen: TypeAlias = NDArray[np.bool_]
 # All chosen by hand, on answers of the patients for fitting of benchmarks/verdict.py.
 UNRIGHT_TOLERANCES = 20.0  # error of answers where none is right, if hardly any other tells
 THRESHOLDS = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0])  # of errors, tolerances
-KNOTS, ENDS = 5, (0.02, 0.98)  # points of a curve at quantiles of the evidence between these
+KNOTS, ENDS = 8, (0.02, 0.98)  # points of a curve at quantiles of the evidence between these
 SHRINKAGE = 1.0  # of the rises of curves, which few answers determine, toward those of the prior
 ROWS, LEAST_NEIGHBORS, NEIGHBORS = 24, 40, 0.06  # of the table
 MOST_NEIGHBORS = 1 / 3  # of few answers
@@ -201,7 +201,9 @@ def _folds(person: NDArray[np.str_]) -> Iterator[Chosen]:
 
 def _table(evidence: _Evidence, score: FloatArray) -> list[list[float]]:
     """Return what scores mean: rows of score, three quantiles of the error, fraction bad."""
-    order = np.argsort(score, kind="stable")
+    # Equal scores are in random order, whatever that of the answers: by late digits of the error.
+    random = np.modf(1e4 * np.nan_to_num(evidence.error))[0]
+    order = np.lexsort((random, score))
     wished = max(LEAST_NEIGHBORS, int(NEIGHBORS * len(score)))
     near = max(min(wished, int(MOST_NEIGHBORS * len(score))), 1)
     rows = []

@@ -18,14 +18,22 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
+from regkit.geometry.grid import FloatArray
+
 SHIPPED_CARD = "error_model.json"
 SHIPPED = "shipped"
 # Limits of the evidence; all chosen by hand. Distances above the largest are as hopeless.
 LARGEST_MM = 200.0
 FLOOR = 0.1  # tolerances below which smaller distances mean the same
-# Standard errors by which a witness may be worse than the result and count half as far away.
-WITNESS_HALF, LARGEST_IMPROVEMENT = -2.0, 10.0
+# Standard errors by which a witness may be worse than the result, and a climb better, and count
+# half as far away.
+WITNESS_HALF, CLIMB_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 10.0
+# Agreement that a witness may lack and count half as far away, and the one where none is known.
+AGREEMENT_HALF, AGREEMENT_UNIT, USUAL_AGREEMENT = -0.05, 0.03, 0.4
 TINY = 1e-3  # keeps divisions from zero
+# Tolerances by which witness, climb and refinement all lead away from none of 429 good answers of
+# the patients for fitting of benchmarks/verdict.py, and from 514 of 763 wrong ones.
+AWAY_TOLERANCES = 1.2
 # Fraction of the answers that a rule of the verdict refuses that are bad, at least: 465 of 478 of
 # benchmarks/verdict.py were.
 REFUSED_BAD = 0.95
@@ -117,14 +125,20 @@ class ErrorModel:
     ) -> ErrorEstimate:
         """Return how wrong an answer probably is.
 
-        One that a rule refuses has a score of at least where `REFUSED_BAD` of the answers are bad.
+        One that a rule refuses has a score of at least where `REFUSED_BAD` of the answers are bad;
+        one that all witnesses lead away from, of at least where such an error is usual.
         """
         score = self.score(measures, tolerance_mm)
         scores, *columns = np.array(self.table).T
+
+        def at_least(column: FloatArray, value: float) -> float:
+            return float(scores[np.searchsorted(column, value).clip(max=len(scores) - 1)])
+
+        away = min(distances_that_count(measures)) / tolerance_mm
+        if away > AWAY_TOLERANCES:
+            score = max(score, at_least(columns[1], away))
         if refused:
-            score = max(
-                score, scores[np.searchsorted(columns[-1], REFUSED_BAD).clip(max=len(scores) - 1)]
-            )
+            score = max(score, at_least(columns[-1], REFUSED_BAD))
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
         interval = low * tolerance_mm, high * tolerance_mm
         return ErrorEstimate(middle * tolerance_mm, interval, bad, self.origin)
@@ -151,32 +165,62 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
     -------
     dict
         Logarithms of distances in tolerances to the ``witness`` (one that aligns the images worse
-        counts less) and to the ends of the ``climb`` and of the ``refinement`` (in thin slabs,
-        where none is possible, the climb stands for it),
-        between the refinements of both (``refined``; else that to the witness), of the
+        counts less), to the ends of the ``climb`` (one that gains nothing beyond noise counts
+        less) and of the ``refinement`` (in thin slabs, where none is possible, the climb stands
+        for it), between the refinements of both (``refined``; else that to the witness; one that
+        agrees less counts less), from the climb to where stretches lead (``stretched``), of the
         ``uncertainty`` of the witness and of the ``looseness``; by how much the witness is
-        ``better``, standard errors; its ``ambiguity``; the fraction ``outside`` the
-        other image; logarithm of the similarity by ``chance`` relative to that found; the gain by
-        ``mirrored`` images.
+        ``better``, standard errors; its ``ambiguity``; the lack of agreement (``unlike``); the
+        fraction ``outside`` the other image; logarithm of the similarity by ``chance`` relative
+        to that found; the gain by ``mirrored`` images.
     """
 
     def tolerances(mm: float) -> float:
         return float(np.log(FLOOR + min(mm, LARGEST_MM) / tolerance_mm))
 
-    better = np.clip(measures["witness_improvement"], -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT)
-    share = float(1 / (1 + np.exp(WITNESS_HALF - better)))
+    better = _standard_errors(measures["witness_improvement"])
+    agreement = measures.get("agreement", USUAL_AGREEMENT)
+    gap = measures.get("witness_agreement", agreement) - agreement
+    refined_mm = measures.get("refined_witness_mm", measures["witness_mm"])
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
+    witness_mm, climb_mm, refinement_mm = distances_that_count(measures)
     return {
-        "witness": tolerances(share * measures["witness_mm"]),
-        "refined": tolerances(measures.get("refined_witness_mm", measures["witness_mm"])),
-        "climb": tolerances(measures["climb_mm"]),
-        "refinement": tolerances(measures.get("refinement_mm", measures["climb_mm"])),
+        "witness": tolerances(witness_mm),
+        "refined": tolerances(_share((gap - AGREEMENT_HALF) / AGREEMENT_UNIT) * refined_mm),
+        "climb": tolerances(climb_mm),
+        "refinement": tolerances(refinement_mm),
+        "stretched": tolerances(measures.get("stretched_mm", 0.0)),
         "uncertainty": tolerances(measures.get("witness_uncertainty_mm", 0.0)),
         "looseness": tolerances(measures["looseness_mm"]),
-        "better": float(better),
+        "better": better,
         "ambiguity": measures["witness_ambiguity"],
+        "unlike": 1 - agreement,
         "outside": 1 - measures["overlap"],
         "chance": float(np.log(chance / similarity)),
         "mirrored": measures["mirror_gain_fraction"],
     }
+
+
+def distances_that_count(measures: Mapping[str, float]) -> tuple[float, float, float]:
+    """Return the distances to the witness and to the ends of climb and refinement, mm.
+
+    The first counts less if it aligns the images worse, the second if it gains nothing beyond
+    noise.
+    """
+    better = _standard_errors(measures["witness_improvement"])
+    gain = _standard_errors(measures.get("climb_improvement", 0.0))
+    return (
+        _share(better - WITNESS_HALF) * measures["witness_mm"],
+        _share(gain - CLIMB_HALF) * measures["climb_mm"],
+        measures.get("refinement_mm", measures["climb_mm"]),
+    )
+
+
+def _standard_errors(improvement: float) -> float:
+    return float(np.clip(improvement, -LARGEST_IMPROVEMENT, LARGEST_IMPROVEMENT))
+
+
+def _share(above_half: float) -> float:
+    """Return 0 to 1: how much of a distance counts, a half at 0."""
+    return float(1 / (1 + np.exp(-above_half)))

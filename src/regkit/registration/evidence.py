@@ -36,8 +36,9 @@ class Evidence:
     measures
         See `regkit.registration.witness.Witness.measures`; ``refinement_mm`` is the distance to
         where a refinement by another measure leads, ``refined_witness_mm`` that between there and
-        where it leads from a witness that does not confirm the result, ``consensus_mm`` that of
-        the farthest witness where the user named some.
+        where it leads from a witness that does not confirm the result, ``agreement`` and
+        ``witness_agreement`` what the refinement tells of both places under that name,
+        ``consensus_mm`` the distance of the farthest witness where the user named some.
     better
         The witness, if it aligns the images clearly better; else None.
     apart_mm
@@ -89,21 +90,34 @@ def evidence_of(
 ) -> Evidence:
     """Compare a result with a witness, with further ones and with its own refinement."""
     measures = witness.measures(pair, result)
-    refined = refinement_witness(pair, result)
-    if refined is not None:
-        measures["refinement_mm"] = separation_mm(pair, refined.transform, result)
-    if refined is not None and not confirms(pair, measures["witness_mm"]):
-        other = refinement_witness(pair, witness.transform)
-        if other is not None:
-            measures["refined_witness_mm"] = separation_mm(
-                pair, other.transform, refined.transform
-            )
+    measures |= _measure_refinements(pair, result, witness, measures["witness_mm"])
     apart = {other.name: separation_mm(pair, other.transform, result) for other in named}
     if apart:
         measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])
     clear = measures["witness_improvement"] > CLEARLY_BETTER
     better = witness.transform if clear else None
     return Evidence(measures, better, apart, model or shipped_error_model())
+
+
+def _measure_refinements(
+    pair: Pair, result: Transform, witness: Witness, apart_mm: float
+) -> dict[str, float]:
+    """Refine a result, and the witness where it does not confirm the result."""
+    refined = refinement_witness(pair, result)
+    if refined is None:
+        return {}
+    found = {"refinement_mm": separation_mm(pair, refined.transform, result)}
+    found |= _agreement("agreement", refined)
+    other = None if confirms(pair, apart_mm) else refinement_witness(pair, witness.transform)
+    if other is not None:
+        found["refined_witness_mm"] = separation_mm(pair, other.transform, refined.transform)
+        found |= _agreement("witness_agreement", other)
+    return found
+
+
+def _agreement(name: str, refined: Witness) -> dict[str, float]:
+    told = refined.diagnostics.get("agreement")
+    return {} if told is None else {name: float(told)}
 
 
 def better_place_in_words(pair: Pair, result: Transform, other: Transform) -> str:

@@ -191,6 +191,13 @@ MEASURES: tuple[MeasureDescription, ...] = (
     ),
     MeasureDescription("climb_mm", "distance to where a climb to a higher similarity ends", "mm"),
     MeasureDescription(
+        "climb_improvement",
+        "how much better the images are aligned there, standard errors; below 3 it may be noise",
+    ),
+    MeasureDescription(
+        "stretched_mm", "distance from there to where a climb with stretches ends", "mm"
+    ),
+    MeasureDescription(
         "peak_offset_without_masks_mm",
         "distance to the highest similarity nearby when the masks are left out",
         "mm",
@@ -258,6 +265,13 @@ MEASURES: tuple[MeasureDescription, ...] = (
     ),
     MeasureDescription(
         "refinement_mm", "distance to where a refinement by another measure leads", "mm"
+    ),
+    MeasureDescription(
+        "agreement",
+        "how alike the images are there by self-similarity: 1 for equal, 0 for unrelated ones",
+    ),
+    MeasureDescription(
+        "witness_agreement", "the same where that refinement leads from the independent search"
     ),
     MeasureDescription("consensus_mm", "distance to the farthest of all witnesses", "mm"),
 )

@@ -29,6 +29,8 @@ LOOSENESS_LOSS = 0.05
 MAX_LOOSENESS_MM = 100.0
 # First and last steps of the climb to the nearest highest similarity, mm, and its most rounds.
 CLIMB_STEPS_MM, CLIMB_ROUNDS = (8.0, 0.5), 20
+STRETCHED_STEPS_MM = (4.0, 0.5)  # of the climb from there with stretches
+NOTABLE_CLIMB = 0.5  # tolerances
 TINY = 1e-9  # keeps divisions from zero
 
 
@@ -63,6 +65,10 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
             along and about the three axes.
         ``climb_mm``
             Distance from the result to where a local climb of the similarity ends.
+        ``climb_improvement``
+            Improvement there, if that is not near: see `regkit.similarity.improvement`.
+        ``stretched_mm``
+            Distance from there to where a climb with stretches and shears ends.
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
@@ -93,6 +99,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
     return {
         **(similar := _measure_similarity(field, here, pair.start)),
         **_measure_surroundings(here, step, transform),
+        **_measure_climbs(pair, field, here, transform),
         "mean_displacement_mm": _apart_mm(here.body, field.body),
         "mean_displacement_from_initial_mm": start_mm,
         **_improvement_over_start(pair, transform, start_mm, similar["gain_over_start"]),
@@ -133,9 +140,25 @@ def _measure_surroundings(
     """Measure how the similarity falls or rises around the result."""
     return {
         "peak_offset_mm": _peak_offset_mm(here, step, _may_stretch(transform)),
-        "climb_mm": _apart_mm(_climb(here).map_points(here.body), here.body),
         "looseness_mm": _looseness_mm(here.of_body(), step),
     }
+
+
+def _measure_climbs(
+    pair: Pair, field: SmallerField, here: ComparedPoints, transform: Transform
+) -> dict[str, float]:
+    """Measure how far away the similarity is higher, rigidly and with stretches."""
+    motion = _climb(here)
+    climbed_body = motion.map_points(here.body)
+    stretched_body = _stretched(here, motion).map_points(here.body)
+    found = {
+        "climb_mm": _apart_mm(climbed_body, here.body),
+        "stretched_mm": _apart_mm(stretched_body, climbed_body),
+    }
+    if found["climb_mm"] > NOTABLE_CLIMB * tolerance_mm(pair):
+        there = _after_motion(field, transform, motion)
+        found["climb_improvement"] = improvement(pair, there, transform)
+    return found
 
 
 def _measure_without_masks(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -195,7 +218,11 @@ def _peak_offset_mm(points: ComparedPoints, step: float, stretch: bool) -> float
 
 def climbed(field: SmallerField, transform: Transform) -> Transform:
     """Return where a local climb of the similarity leads from a fixed-to-moving map."""
-    motion = _climb(field.compared_by(transform))
+    return _after_motion(field, transform, _climb(field.compared_by(transform)))
+
+
+def _after_motion(field: SmallerField, transform: Transform, motion: AffineTransform) -> Transform:
+    """Return a fixed-to-moving map after a motion of the smaller field in the other image."""
     return transform @ motion.inverse() if field.is_moving else motion @ transform
 
 
@@ -204,6 +231,13 @@ def _climb(points: ComparedPoints) -> AffineTransform:
     body = SmallMotions.of(points.body)
     score = points.weighted_similarities
     return AffineTransform(climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS))
+
+
+def _stretched(points: ComparedPoints, start: AffineTransform) -> AffineTransform:
+    """Return the affine motion to the highest similarity near a rigid one."""
+    body = SmallMotions.of(points.body)
+    score, steps = points.weighted_similarities, STRETCHED_STEPS_MM
+    return AffineTransform(climb(score, start.matrix, body, steps, CLIMB_ROUNDS, stretching=True))
 
 
 def _looseness_mm(inside: ComparedPoints, step: float) -> float:

@@ -13,12 +13,17 @@ from regkit.similarity.small_motions import SmallMotions
 # From motions (B, 4, 4) to scores (B,).
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 SMALL_GAIN = 0.02  # of the score, for which steps of the same length go on; chosen by hand
-# One shift or turn ahead, then the same behind.
-ALONG_AXES = np.concatenate([np.eye(6), -np.eye(6)])
+RIGID, AFFINE = 6, 12  # directions of the steps: shifts and turns; stretches and shears as well
 
 
 def climb(
-    score: Score, start: FloatArray, body: SmallMotions, steps_mm: tuple[float, float], rounds: int
+    score: Score,
+    start: FloatArray,
+    body: SmallMotions,
+    steps_mm: tuple[float, float],
+    rounds: int,
+    *,
+    stretching: bool = False,
 ) -> FloatArray:
     """Improve a motion by small shifts and turns of a body.
 
@@ -38,6 +43,8 @@ def climb(
         where hardly anything is gained.
     rounds
         Largest number of rounds.
+    stretching
+        True to stretch and shear the body as well.
 
     Returns
     -------
@@ -45,12 +52,15 @@ def climb(
         Shape (4, 4).
     """
     best, height, step = start, float(score(start[np.newaxis])[0]), steps_mm[0]
+    count = AFFINE if stretching else RIGID
+    both_ways = np.concatenate([np.eye(count), -np.eye(count)])
     for _ in range(rounds):
         around = body.after(best)
-        tried = around.rigid(step * ALONG_AXES) @ best
+        moves = around.affine if stretching else around.rigid
+        tried = moves(step * both_ways) @ best
         found = score(tried)
-        there = vertices(found[6:], height, found[:6])
-        further = around.rigid(step * np.stack([there, there / 2])) @ best
+        there = vertices(found[count:], height, found[:count])
+        further = moves(step * np.stack([there, there / 2])) @ best
         tried, found = np.concatenate([tried, further]), np.concatenate([found, score(further)])
         gain = float(found.max()) - height
         if gain > 0:

@@ -10,6 +10,9 @@ import numpy as np
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.rotation import rotations
 
+# Entries of a symmetric matrix: stretches along x, y and z, then shears.
+PLANES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
 
 @dataclass(frozen=True, eq=False)
 class SmallMotions:
@@ -51,6 +54,27 @@ class SmallMotions:
         """
         radius = float(np.linalg.norm(self.spread)) or 1.0
         return self._about_centre(rotations(steps[:, 3:] / radius), steps[:, :3])
+
+    def affine(self, steps: FloatArray) -> FloatArray:
+        """Return shifts and turns of bodies that are stretched before.
+
+        Parameters
+        ----------
+        steps
+            Shift, turn, stretch along x, y and z, and shear in the planes xy, xz and yz, each in
+            mm of motion of the body on average, shape (B, 12).
+
+        Returns
+        -------
+        FloatArray
+            Homogeneous matrices, LPS mm, shape (B, 4, 4).
+        """
+        spread = np.maximum(self.spread, 1.0)
+        symmetric = np.zeros((len(steps), 3, 3))
+        for (i, j), motion in zip(PLANES, steps.T[6:], strict=True):
+            symmetric[:, i, j] = symmetric[:, j, i] = motion / np.linalg.norm(spread[[*{i, j}]])
+        turned = self.rigid(steps[:, :6])
+        return turned @ self._about_centre(np.eye(3) + symmetric, 0.0)
 
     def stretches(self, step: float) -> FloatArray:
         """Return stretches along x, y and z by a step in mm on average, shape (3, 4, 4)."""
