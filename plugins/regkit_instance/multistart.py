@@ -380,10 +380,8 @@ class MultiStartSearch:
         if self.images.swapped:
             self.diagnostics["sampled"] = "moving"
         if uncertainty > MAX_UNCERTAINTY_VOXELS * self.images.spacings[-1]:
-            if uncertainty >= MAX_UNCERTAINTY_MM:
-                self.warnings.append(UNDETERMINED)
-            else:
-                self.remarks.append(UNCERTAIN.format(uncertainty))
+            unresolved = uncertainty >= MAX_UNCERTAINTY_MM
+            self.remarks.append(UNDETERMINED if unresolved else UNCERTAIN.format(uncertainty))
         if len(found.maps) > 1:
             self.report_second_best(found)
 
