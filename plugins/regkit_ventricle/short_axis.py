@@ -89,7 +89,7 @@ class ShortAxis:
         )
         write_segments(reoriented.polar, stage.path(f"{prefix}_segments.csv"))
         saved_s = time.perf_counter() - started
-        record = registration_record(result, transform_file.name, inputs, saved_s) | {
+        record = registration_record(result, transform_file, inputs, saved_s) | {
             "facts": summary_sentences(reoriented),
             "ventricle": ventricle_record(reoriented),
         }

@@ -4,23 +4,22 @@ Arrays are z, y, x; anything in millimetres is x, y, z in LPS. A `Transform` map
 fixed to the moving image; volumes are resampled through it.
 
     >>> import regkit
-    >>> fixed = regkit.read_volume("ct.nii.gz", "ct")
-    >>> moving = regkit.read_volume("spect.nii.gz", "spect")
-    >>> result = regkit.register(fixed, moving)
+    >>> result = regkit.register("ct.nii.gz", "spect.nii.gz", moving_modality="spect")
     >>> result.verdict, result.transform, result.warped
+    >>> result.save("out/")
 
 Register
-    register, run, RegistrationResult, Pair, Estimate
+    register, register_many, run, RegistrationResult, Pair, Estimate
 Images and points
-    Volume, LabelMap, Grid, read_volume, read_labels, read_landmarks, write_volume,
+    Volume, volume, LabelMap, Grid, read_volume, read_labels, read_landmarks, write_volume,
     write_landmarks, resample
 Transforms
     Transform, AffineTransform, DisplacementField, TransformChain, IDENTITY, rigid,
     read_transform, write_transform
 Cases with known answers, and tests without any
     Case, Dataset, calibrate, selftest, SelfTest
-Reports
-    picture
+Reports and records
+    picture, replay, Replay
 Methods, metrics and datasets of one's own
     Registrar, MethodSpec, MetricSpec, DatasetSpec, hookimpl
 Errors
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from regkit.geometry.transform import TransformChain as TransformChain
     from regkit.geometry.volume import LabelMap as LabelMap
     from regkit.geometry.volume import Volume as Volume
+    from regkit.geometry.volume_of_array import volume as volume
     from regkit.io import read_labels as read_labels
     from regkit.io import read_landmarks as read_landmarks
     from regkit.io import read_volume as read_volume
@@ -63,10 +63,13 @@ if TYPE_CHECKING:
     from regkit.registrar import Estimate as Estimate
     from regkit.registrar import Pair as Pair
     from regkit.registrar import Registrar as Registrar
+    from regkit.registration.register import register as register
+    from regkit.registration.register import register_many as register_many
     from regkit.registration.run import RegistrationResult as RegistrationResult
-    from regkit.registration.run import register as register
     from regkit.registration.run import run as run
     from regkit.report.picture import picture as picture
+    from regkit.report.replay import Replay as Replay
+    from regkit.report.replay import replay as replay
 
     __version__: str
 
@@ -87,6 +90,8 @@ _HOMES = {
     "read_transform": "io.transforms",
     "write_transform": "io.transforms",
     "picture": "report.picture",
+    "Replay": "report.replay",
+    "replay": "report.replay",
     "DatasetSpec": "plugin",
     "MethodSpec": "plugin",
     "MetricSpec": "plugin",
@@ -95,7 +100,8 @@ _HOMES = {
     "Pair": "registrar",
     "Registrar": "registrar",
     "RegistrationResult": "registration.run",
-    "register": "registration.run",
+    "register": "registration.register",
+    "register_many": "registration.register",
     "run": "registration.run",
     "resample": "geometry.resampling",
     "rigid": "geometry.rigid",
@@ -106,6 +112,7 @@ _HOMES = {
     "TransformChain": "geometry.transform",
     "LabelMap": "geometry.volume",
     "Volume": "geometry.volume",
+    "volume": "geometry.volume_of_array",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

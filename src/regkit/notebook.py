@@ -6,7 +6,7 @@ imported when a notebook first shows such an object.
 
 from __future__ import annotations
 
-from importlib import import_module
+from regkit.late_import import late_import
 
 # Class name to the ``"module:function"`` that returns its HTML; a subclass uses its base's view.
 VIEWS = {
@@ -27,6 +27,5 @@ def html_of(shown: object) -> str:
     """
     for kind in type(shown).__mro__:
         if kind.__name__ in VIEWS:
-            module, _, function = VIEWS[kind.__name__].partition(":")
-            return str(getattr(import_module(module), function)(shown))
+            return str(late_import(VIEWS[kind.__name__])(shown))
     raise LookupError(f"a {type(shown).__name__} has no notebook view; add one to VIEWS")

@@ -25,6 +25,7 @@ from regkit.cli.error_handling import ErrorHandlingGroup
 from regkit.cli.listing import methods_command, plugins_command
 from regkit.cli.register import register_command
 from regkit.cli.reorient import reorient_command
+from regkit.cli.replay import replay_command
 from regkit.cli.report import report_command
 from regkit.cli.resample import resample_command
 from regkit.cli.selftest import selftest_command
@@ -55,6 +56,7 @@ add_command(app, "register", rich_help_panel=IMAGES)(register_command)
 add_command(app, "reorient", rich_help_panel=IMAGES)(reorient_command)
 add_command(app, "resample", rich_help_panel=IMAGES)(resample_command)
 app.add_typer(transform_app, name="transform", rich_help_panel=IMAGES)
+add_command(app, "replay", rich_help_panel=IMAGES)(replay_command)
 add_command(app, "demo", rich_help_panel=IMAGES)(demo_command)
 add_command(app, "methods", rich_help_panel=PLUGINS)(methods_command)
 add_command(app, "show", rich_help_panel=PLUGINS)(show_command)

@@ -22,6 +22,8 @@ class CliSettings:
         True to show tracebacks.
     builtin_only
         True to leave out the plugins of other packages.
+    command
+        Command line, quoted for a shell.
     quiet
         True to print neither progress nor warnings.
     verbose
@@ -36,11 +38,17 @@ class CliSettings:
 
     debug: bool = False
     builtin_only: bool = False
+    command: str = ""
     quiet: bool = False
     verbose: int = 0
     log_level: str = ""
     config_file: str = ""
     configured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The command line and the options of the configuration file, for a record."""
+        return {"command": self.command, "config": self.config_record}
 
     @property
     def config_record(self) -> dict[str, Any]:

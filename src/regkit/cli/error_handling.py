@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -28,6 +29,8 @@ class ErrorHandlingGroup(TyperGroup):
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         """Parse the command line."""
+        if parent is None:
+            settings.command = shlex.join(["regkit", *args])
         with _reported_errors():
             _check_names(args)
             return super().make_context(info_name, args, parent, **extra)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import GeometryError
-from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.interpolation import interpolate_mapped
+from regkit.late_import import late_import
 from regkit.notebook import html_of
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 # Of `Volume.modality`; the empty one means unknown.
 MODALITIES = ("", "ct", "mu", "spect", "pet", "mr", "us")
@@ -79,6 +83,27 @@ class Volume:
             raise GeometryError(f"a volume needs numbers, got an array of {array.dtype}")
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found later
             return np.ascontiguousarray(array, dtype=np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along the array axes z, y, x."""
+        return self.grid.shape_zyx
+
+    @property
+    def spacing(self) -> Vector3:
+        """Distance of neighboring voxel centers along x, y, z in mm."""
+        return self.grid.spacing
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def to_sitk(self) -> sitk.Image:
+        """Return a copy as a SimpleITK image, which has the same frame, LPS mm."""
+        return late_import("regkit.geometry.sitk_bridge:volume_to_sitk")(self)
+
+    def to_nibabel(self) -> Any:
+        """Return a copy as a nibabel ``Nifti1Image``: array (x, y, z), affine to RAS mm."""
+        return late_import("regkit.io.library_images:volume_to_nibabel")(self)
 
     @cached_property
     def extremes(self) -> tuple[float, float]:

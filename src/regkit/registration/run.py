@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +18,13 @@ from regkit.geometry.derived import derivations_kept
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import Transform, model_of
-from regkit.geometry.volume import LabelMap, Volume
+from regkit.geometry.volume import Volume
+from regkit.late_import import late_import
 from regkit.notebook import html_of
 from regkit.registrar import Estimate, Judge, Pair, Registrar
 from regkit.registration.calibration_card import Calibration, calibrated_model
-from regkit.registration.choice_text import choice_in_words
+from regkit.registration.choice_text import choice_in_words, used_methods
 from regkit.registration.error_text import error_in_words
-from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.input_checks import check_pair, outside_mask_remarks
 from regkit.registration.judgement import judge as judged
 from regkit.registration.judgement import own_judgement
@@ -33,8 +34,12 @@ from regkit.registration.pipeline import build_method
 from regkit.registration.point_error import NamedPoints, point_errors
 from regkit.registration.verdict import Verdict
 from regkit.registration.witness import Witness, declared_witnesses, search_witness
-from regkit.registry import DEFAULT_METHOD, default_registry
+from regkit.registry import default_registry
 from regkit.version import DISTRIBUTION, package_version
+
+if TYPE_CHECKING:
+    from regkit.registration.request import Origin
+    from regkit.report.save import Saved
 
 UNJUDGED = Verdict("CHECK", ("not judged, as was asked for; compare the images by eye",), {})
 # Whose versions a record names.
@@ -61,6 +66,8 @@ class RegistrationResult:
         Wall seconds spent in the method.
     notes
         Assumptions about the images and masks, as sentences; they are reasons of the verdict, too.
+    origin
+        Request that the result answers; None for one of `run`.
     """
 
     method: str
@@ -70,6 +77,7 @@ class RegistrationResult:
     verdict: Verdict
     compute_s: float
     notes: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def transform(self) -> Transform:
@@ -80,6 +88,11 @@ class RegistrationResult:
     def device(self) -> str:
         """Device of the computation, as torch names it."""
         return str(self.estimate.diagnostics.get("device", "cpu"))
+
+    @property
+    def used(self) -> str:
+        """The method that was used: of a chain ``a,b`` or ``auto`` the one that was chosen."""
+        return used_methods(self.estimate.diagnostics) or self.method
 
     @property
     def fill_value(self) -> float:
@@ -97,6 +110,55 @@ class RegistrationResult:
         """The moving image on the fixed grid, and its fill value outside."""
         pair = self.pair
         return resample(pair.moving, pair.fixed.grid, self.transform, self.fill_value)
+
+    def save(
+        self,
+        prefix: str | os.PathLike[str],
+        *,
+        report: bool = False,
+        dtype: str = "",
+        warped: bool = True,
+        moved: bool = False,
+        dicom: bool = False,
+        force: bool = False,
+    ) -> Saved:
+        """Write what ``regkit register`` writes: all files, or none.
+
+        Parameters
+        ----------
+        prefix
+            Prefix of the names of the files, or a folder (existing, or ending in a slash).
+        report
+            Choice of the page PREFIX.html as a further file.
+        dtype
+            Type of the resampled image's voxels; see `regkit.write_volume`.
+        warped
+            Choice of the moving image resampled onto the fixed grid.
+        moved
+            Choice of the moving image in its own voxels with a changed place.
+        dicom
+            Choice of DICOM output; both images must come from paths of DICOM.
+        force
+            Permission to replace files of another run.
+
+        Returns
+        -------
+        Saved
+            The record (PREFIX.json), and the files written.
+
+        Raises
+        ------
+        OutputError
+            Files of another run exist, or the folder cannot be written.
+        """
+        save = late_import("regkit.report.save_result:save_result")
+        options = {"report": report, "dtype": dtype, "warped": warped, "moved": moved}
+        saved: Saved = save(self, prefix, **options, dicom=dicom, force=force)
+        return saved
+
+    def show(self) -> None:
+        """Show the picture: in a notebook below the cell, else in a window."""
+        late_import("regkit.report.show:show_result")(self)
 
     def __repr__(self) -> str:
         motion = transform_in_words(self.transform, self.pair.fixed.grid)
@@ -176,57 +238,6 @@ def run(
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*said["notes"], *masks.doubts, *unknown_modality_reasons(pair)),
-    )
-
-
-def register(
-    fixed: Volume,
-    moving: Volume,
-    method: str = DEFAULT_METHOD,
-    *,
-    fixed_mask: LabelMap | None = None,
-    moving_mask: LabelMap | None = None,
-    initial: Transform | None = None,
-    init: str = "auto",
-    check_inverse: bool = False,
-    witnesses: Sequence[str] = (),
-    judge: bool = True,
-    points: NamedPoints | None = None,
-    calibration: Calibration = None,
-    **parameters: Any,
-) -> RegistrationResult:
-    """Register a moving image to a fixed one.
-
-    Parameters
-    ----------
-    fixed, moving
-        The images.
-    method
-        A name, ``a+b`` or ``a,b``, as on the command line.
-    fixed_mask, moving_mask
-        See `Pair`.
-    initial
-        Initial fixed-to-moving map in LPS mm; `init` is then ignored.
-    init
-        Initializer, as on the command line: ``auto`` keeps the headers unless another start is
-        clearly better (a method that does not register always starts from them), ``identity``
-        trusts them, ``centre`` aligns the fields of view; or the name of a method.
-    check_inverse, witnesses, judge, points, calibration
-        See `run`.
-    **parameters
-        Parameters of the method.
-    """
-    registrar = build_method(method, parameters)
-    pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
-    if initial is None:
-        word = default_initializer(method) if init == "auto" else init
-        pair = with_initial_transform(word, pair, method)
-    return run(
-        *(registrar, pair, method, check_inverse),
-        witnesses=witnesses,
-        judge=judge,
-        points=points,
-        calibration=calibration,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from regkit.io.formats import is_dicom
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
 from regkit.registration.point_error import ErrorAtPoint
-from regkit.registration.run import RegistrationResult, versions
+from regkit.registration.run import RegistrationResult
 from regkit.report.description import linear_fit, transform_record
+from regkit.report.environment import environment, method_versions
 from regkit.version import installed_version
 
 
@@ -47,6 +50,14 @@ class Inputs:
         File of the points whose expected error is told; None for none or points in memory.
     config
         Options that a configuration file set: ``file`` and ``options``; empty for none.
+    init_file, calibration
+        Files of the initial transform and of the verdict's card; None for none.
+    options
+        Options that differ from the defaults, as plain data; see `regkit.report.request_record`.
+    command
+        Command line; empty for a registration from Python.
+    folder
+        Folder of the record, to which paths of inputs are told as well; None if it has none.
     """
 
     fixed: Path | None = None
@@ -63,20 +74,40 @@ class Inputs:
     moving_roi: str = ""
     points: Path | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    init_file: Path | None = None
+    calibration: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    folder: Path | None = None
 
 
 def registration_record(
-    result: RegistrationResult, transform_file: str, inputs: Inputs, save_s: float
+    result: RegistrationResult, transform_file: str | Path, inputs: Inputs, save_s: float
 ) -> dict[str, Any]:
-    """Return the record as plain data; its keys are a contract."""
+    """Return the record as plain data; its keys are a contract.
+
+    Parameters
+    ----------
+    result
+        The registration.
+    transform_file
+        File that holds the transform, whose digest is told; or only its name.
+    inputs
+        Sources of the pair, and the options.
+    save_s
+        Seconds to write the files.
+    """
     pair, centre = result.pair, result.pair.fixed.grid.centre
     return {
         "regkit": installed_version(),
+        "command": inputs.command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "method": result.method,
         "parameters": to_plain_data(result.parameters),
         "device": result.device,
         "seed": _seed(result.parameters),
-        "transform": transform_record(result.transform, pair.fixed.grid, transform_file),
+        "transform": transform_record(result.transform, pair.fixed.grid, Path(transform_file).name)
+        | ({"sha256": sha256_of(transform_file)} if isinstance(transform_file, Path) else {}),
         "verdict": {
             "status": result.verdict.status,
             "reasons": list(result.verdict.reasons),
@@ -96,8 +127,10 @@ def registration_record(
         }
         | ({"assumption": inputs.init_assumption} if inputs.init_assumption else {}),
         "diagnostics": to_plain_data(result.estimate.diagnostics),
+        "options": dict(inputs.options),
         "run_id": inputs.run_id,
-        "versions": versions(),
+        "environment": environment(result.device),
+        "versions": method_versions(result.method),
     } | ({"config": dict(inputs.config)} if inputs.config else {})
 
 
@@ -155,21 +188,41 @@ def _inputs(pair: Pair, inputs: Inputs) -> dict[str, Any]:
     }
     regions = {"fixed_mask": inputs.fixed_roi, "moving_mask": inputs.moving_roi}
     images = {
-        role: _input(volume, path, inputs.selections.get(role, ONLY_IMAGE))
+        role: _input(volume, path, inputs.selections.get(role, ONLY_IMAGE), inputs.folder)
         | ({"roi": regions[role]} if regions.get(role) else {})
         for role, (volume, path) in given.items()
         if volume is not None
     }
-    if inputs.points is None:
-        return images
-    points = {"path": str(inputs.points), "sha256": sha256_of(inputs.points)}
-    return images | {"points": points}
+    others = {
+        "points": inputs.points,
+        "init": inputs.init_file,
+        "calibration": inputs.calibration,
+    }
+    files = {role: _file(path, inputs.folder) for role, path in others.items() if path is not None}
+    return images | files
 
 
-def _input(volume: Volume, path: Path | None, selection: ImageSelection) -> dict[str, Any]:
-    known = {
-        "path": "" if path is None else str(path),
-        "sha256": "" if path is None else sha256_of(path),
+def _file(path: Path | None, folder: Path | None) -> dict[str, Any]:
+    """Return path and digest of an input; empty texts for one in memory."""
+    if path is None:
+        return {"path": "", "sha256": ""}
+    told = {"path": str(path), "sha256": sha256_of(path)}
+    relative = None if folder is None else _relative_path(path, folder)
+    return told | ({"relative_path": relative} if relative else {})
+
+
+def _relative_path(path: Path, folder: Path) -> str | None:
+    """Return a path as seen from the folder of the record; None from another drive."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return None
+
+
+def _input(
+    volume: Volume, path: Path | None, selection: ImageSelection, folder: Path | None
+) -> dict[str, Any]:
+    known = _file(path, folder) | {
         "shape_zyx": list(volume.grid.shape_zyx),
         "spacing_mm": list(volume.grid.spacing),
         "modality": volume.modality,

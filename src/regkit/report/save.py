@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,9 @@ class Saved:
 
     record: dict[str, Any]
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        return f"<Saved {', '.join(map(str, self.files))}>"
 
 
 def save_registration(
@@ -102,7 +105,9 @@ def save_registration(
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
-    record = registration_record(result, transform_file.name, inputs, saved_s)
+    record = registration_record(
+        result, transform_file, replace(inputs, folder=stage.target), saved_s
+    )
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:
         _write_page(result, record, drawn, stage.path(f"{prefix}.html"))

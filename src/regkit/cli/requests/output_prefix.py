@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 
@@ -11,36 +10,9 @@ def output_prefix(output: str, default_name: str) -> Path:
 
     Parameters
     ----------
-    output
-        Prefix, or folder (existing, or ending in a slash). The suffix of an image or a transform
-        is dropped from a prefix.
-    default_name
-        Prefix within a folder.
-
-    Raises
-    ------
-    OutputError
-        ``~user`` names no user of this machine.
+    output, default_name
+        See `regkit.io.output_prefix.prefix_path`.
     """
-    from regkit.errors import OutputError
+    from regkit.io.output_prefix import prefix_path
 
-    try:
-        path = Path(output).expanduser()
-    except RuntimeError as error:
-        raise OutputError(f"{output}: no home folder of that user is known") from error
-    if output.endswith(("/", os.sep)) or path.is_dir():
-        return path / default_name
-    return path.with_name(_without_suffix(path.name)) if path.name else path
-
-
-def _without_suffix(name: str) -> str:
-    """Return a file's name without the suffix of an image or transform, if it has one."""
-    from regkit.io.formats import FORMATS
-    from regkit.io.transforms import FORMATS as TRANSFORMS
-
-    suffixes = {suffix for image in FORMATS for suffix in image.suffixes}
-    suffixes |= {suffix for transform in TRANSFORMS for suffix in transform.suffixes}
-    for suffix in sorted(suffixes, key=len, reverse=True):  # .nii.gz before .nii
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return name
+    return prefix_path(output, default_name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regkit.cli.context import current_registry
 from regkit.cli.context import settings as cli_settings
@@ -16,13 +16,9 @@ from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
-    from regkit.geometry.volume import LabelMap, Volume
     from regkit.io.selection import ImageSelection
-    from regkit.registrar import Pair, Registrar
-    from regkit.registration.point_error import NamedPoints
-    from regkit.registration.run import RegistrationResult
+    from regkit.registration.request import RegistrationRequest
     from regkit.report.dicom_output import DicomPair
-    from regkit.report.record import Inputs
     from regkit.report.save import Saved
 
 DEFAULT_METHOD = "auto"
@@ -106,6 +102,31 @@ class RegisterRequest:
     points: Path | None = None
     calibration: Path | None = None
 
+    @property
+    def registration(self) -> RegistrationRequest:
+        """The registration without its output."""
+        from regkit.registration.request import RegistrationRequest
+
+        settings = self.settings
+        own = {
+            field.name: getattr(self, field.name)
+            for field in fields(RegistrationRequest)
+            if hasattr(self, field.name)
+        }
+        return RegistrationRequest(
+            **own,
+            parameters=settings.parameters,
+            seed=settings.seed,
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Options of the output, by name."""
+        names = ("report", "dtype", "moved", "dicom")
+        return {name: getattr(self, name) for name in names} | {"no_warped": not self.warped}
+
 
 def register_files(request: RegisterRequest) -> Saved:
     """Read the images, register them and write the result.
@@ -118,47 +139,27 @@ def register_files(request: RegisterRequest) -> Saved:
     started = time.perf_counter()
     # Imported here because the time of importing readers and writers counts as theirs.
     from regkit.io.atomic_output import atomic_output
-    from regkit.registration.modalities import with_modalities
-    from regkit.registration.pipeline import build_method
+    from regkit.registration.register import register_requested, requested_method
 
-    settings = request.settings
-    check_regions(request)
-    registrar = build_method(
-        request.method, settings.parameters, current_registry(), settings.defaults
-    )
+    asked = request.registration
+    registrar = requested_method(asked)
     if request.moved:
         _check_rigid(request)
-    prefix, init = output_prefix(request.output, DEFAULT_PREFIX), requested_initializer(request)
+    prefix = output_prefix(request.output, DEFAULT_PREFIX)
     dicom = _dicom_pair(request) if request.dicom else None
-    files = (
-        *(request.fixed, request.moving, request.fixed_mask, request.moving_mask),
-        request.points,
-    )
-    inputs = (*files, *(dicom.files if dicom else ()))
-    identity = run_id(request, registrar)
+    inputs = (*asked.files.values(), *(dicom.files if dicom else ()))
+    identity = run_id(asked, registrar, {"dtype": request.dtype})
     replace_files = may_replace(prefix, identity, request.force, inputs)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
-        with status_spinner("reading"):
-            pair = with_modalities(requested_pair(request))
-        load_s = time.perf_counter() - started
-        with status_spinner(f"registering with {request.method}"):
-            pair, assumption = requested_start(pair, init, request)
-            start_s = time.perf_counter() - started - load_s
-            result = judged_registration(request, registrar, pair)
+        result = register_requested(asked, status_spinner, started)
         with status_spinner("writing"):
             since = time.perf_counter()
+            from regkit.report.request_record import inputs_of
             from regkit.report.save import save_registration
 
-            sources = replace(
-                request_inputs(request),
-                load_s=load_s,
-                init_s=start_s,
-                init=init,
-                init_assumption=assumption,
-                run_id=identity,
-            )
             return save_registration(
-                *(result, prefix.name, stage, sources),
+                *(result, prefix.name, stage),
+                inputs_of(result.origin, identity, request.outputs, **cli_settings.told),
                 report=request.report,
                 dtype=request.dtype,
                 warped=request.warped,
@@ -166,48 +167,6 @@ def register_files(request: RegisterRequest) -> Saved:
                 dicom=dicom,
                 since=since,
             )
-
-
-def request_inputs(request: RegisterRequest) -> Inputs:
-    """Return the files of a request, as records name them."""
-    from regkit.report.record import Inputs
-
-    return Inputs(
-        request.fixed,
-        request.moving,
-        fixed_mask=request.fixed_mask,
-        moving_mask=request.moving_mask,
-        selections=request.selections,
-        fixed_roi=request.fixed_roi,
-        moving_roi=request.moving_roi,
-        points=request.points,
-        config=cli_settings.config_record,
-    )
-
-
-def judged_registration(
-    request: RegisterRequest, registrar: Registrar, pair: Pair
-) -> RegistrationResult:
-    """Run the method, and judge its result as the request asks for."""
-    from regkit.registration.run import run
-
-    return run(
-        *(registrar, pair, request.method, request.check_inverse),
-        witnesses=request.witnesses,
-        judge=request.judge,
-        points=_requested_points(request, pair),
-        calibration=request.calibration,
-    )
-
-
-def _requested_points(request: RegisterRequest, pair: Pair) -> NamedPoints | None:
-    """Read the points of a request, which lie in the fixed image."""
-    if request.points is None:
-        return None
-    from regkit.io import LabeledImage
-    from regkit.io.named_points import read_named_points
-
-    return read_named_points(request.points, LabeledImage(pair.fixed.grid, request.fixed))
 
 
 def _dicom_pair(request: RegisterRequest) -> DicomPair:
@@ -235,82 +194,3 @@ def _check_rigid(request: RegisterRequest) -> None:
                 f"--moved needs a rigid method, and the transform of {name} is {model}: voxels "
                 "would have to be resampled; leave out --moved"
             )
-
-
-def requested_pair(request: RegisterRequest) -> Pair:
-    """Read the images and masks of a request."""
-    from regkit.io.images import read_selected_volume
-    from regkit.io.selection import ONLY_IMAGE
-    from regkit.registrar import Pair
-
-    chosen = request.selections
-    fixed = read_selected_volume(
-        request.fixed, chosen.get("fixed", ONLY_IMAGE), request.fixed_modality
-    )
-    moving = read_selected_volume(
-        request.moving, chosen.get("moving", ONLY_IMAGE), request.moving_modality
-    )
-    return Pair(
-        fixed,
-        moving,
-        _read_mask(request.fixed_mask, request.fixed_roi, fixed, request.fixed),
-        _read_mask(request.moving_mask, request.moving_roi, moving, request.moving),
-    )
-
-
-def check_regions(request: RegisterRequest) -> None:
-    """Refuse regions of a mask that is not given."""
-    from regkit.errors import ParameterError
-
-    for role in ("fixed", "moving"):
-        if getattr(request, f"{role}_roi") and getattr(request, f"{role}_mask") is None:
-            raise ParameterError(f"--{role}-roi chooses in a mask; give --{role}-mask, too")
-
-
-def _read_mask(path: Path | None, region: str, image: Volume, image_path: Path) -> LabelMap | None:
-    from regkit.io import LabeledImage, read_mask
-
-    return None if path is None else read_mask(path, region, LabeledImage(image.grid, image_path))
-
-
-def requested_initializer(request: RegisterRequest) -> str:
-    """Return the initializer; methods that do not register start from the identity by default."""
-    if request.init is not None:
-        return request.init
-    from regkit.registration.initialization import default_initializer
-
-    return default_initializer(request.method, current_registry())
-
-
-def requested_start(pair: Pair, init: str, request: RegisterRequest) -> tuple[Pair, str]:
-    """Return the pair with its initial transform, and what was assumed to find it."""
-    from regkit.errors import ParameterError
-    from regkit.io.image_header import ImageFile
-    from regkit.io.selection import ONLY_IMAGE
-    from regkit.io.transforms import load_transform
-    from regkit.registration.initialization import (
-        choose_start,
-        initial_transform,
-        initializer_names,
-        is_initializer,
-    )
-    from regkit.registry import suggest
-
-    registry, file = current_registry(), Path(init)
-    if is_initializer(init, registry):
-        if request.init_format:
-            raise ParameterError(f"--from needs a transform file as --init, got '{init}'")
-        if init == "auto":
-            chosen = choose_start(pair, registry, request.method)
-            return chosen.of(pair), chosen.reason
-        return replace(pair, initial=initial_transform(init, pair, registry)), ""
-    if not file.is_file():
-        methods = {method.spec.name for method in registry.methods}
-        hint = suggest(init, methods | {*initializer_names(registry)})
-        raise ParameterError(
-            f"--init '{init}': no such file, and no initializer or method of this name; {hint}"
-        )
-    fixed = ImageFile(request.fixed, request.selections.get("fixed", ONLY_IMAGE))
-    moving = ImageFile(request.moving, request.selections.get("moving", ONLY_IMAGE))
-    found = load_transform(file, format=request.init_format, fixed=fixed, moving=moving)
-    return replace(pair, initial=found.transform), found.assumption

@@ -7,23 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from regkit.cli.context import current_registry
+from regkit.cli.context import settings as cli_settings
 from regkit.cli.requests.output_prefix import output_prefix
-from regkit.cli.requests.registration import (
-    RegisterRequest,
-    check_regions,
-    judged_registration,
-    request_inputs,
-    requested_initializer,
-    requested_pair,
-    requested_start,
-)
+from regkit.cli.requests.registration import RegisterRequest
 from regkit.cli.requests.rerun import may_replace, run_id
 
 if TYPE_CHECKING:
     from regkit.benchmark.selftest import SeededRegistration
     from regkit.benchmark.selftest_result import SelfTest
     from regkit.registrar import Pair
+    from regkit.registration.request import RegistrationRequest
     from regkit.registration.run import RegistrationResult
     from regkit.report.save import Saved
 
@@ -56,6 +49,12 @@ class SelfTestRequest:
     max_mm: float | None = None
     max_deg: float = 180.0
 
+    @property
+    def own(self) -> dict[str, float | None]:
+        """Options of the self-test itself, by name."""
+        names = ("runs", "tolerance_mm", "max_mm", "max_deg")
+        return {name: getattr(self, name) for name in names}
+
 
 def selftest_files(request: SelfTestRequest, on_run: OnRun) -> tuple[SelfTest, Saved]:
     """Read the images, run the method from known motions, and write the results.
@@ -68,57 +67,38 @@ def selftest_files(request: SelfTestRequest, on_run: OnRun) -> tuple[SelfTest, S
     from regkit.benchmark.selftest import SelfTestSettings, run_selftest
     from regkit.io.atomic_output import atomic_output
     from regkit.registration.modalities import with_modalities
+    from regkit.registration.register import requested_method
+    from regkit.registration.request import Origin, requested_pair
+    from regkit.report.request_record import inputs_of
     from regkit.report.selftest_record import SELFTEST_ENDINGS, write_selftest
 
-    registration = request.registration
+    asked = request.registration.registration
     settings = SelfTestSettings(
-        request.runs,
-        request.tolerance_mm,
-        request.max_mm,
-        request.max_deg,
-        registration.settings.seed,
+        request.runs, request.tolerance_mm, request.max_mm, request.max_deg, asked.seed
     )
-    check_regions(registration)
-    identity = _identity(request)
-    prefix = output_prefix(registration.output, SELFTEST_PREFIX)
-    inputs = (
-        registration.fixed,
-        registration.moving,
-        registration.fixed_mask,
-        registration.moving_mask,
+    # What cannot be built is refused here.
+    identity = run_id(asked, requested_method(asked), {"selftest": request.own})
+    prefix = output_prefix(request.registration.output, SELFTEST_PREFIX)
+    inputs = tuple(asked.files.values())
+    replace_files = may_replace(
+        prefix, identity, request.registration.force, inputs, SELFTEST_ENDINGS
     )
-    replace_files = may_replace(prefix, identity, registration.force, inputs, SELFTEST_ENDINGS)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
-        pair = with_modalities(requested_pair(registration))
-        init = requested_initializer(registration)
-        test = run_selftest(pair, _registration(registration, init), settings, on_run)
-        sources = dataclasses.replace(request_inputs(registration), init=init, run_id=identity)
+        pair = with_modalities(requested_pair(asked))
+        test = run_selftest(pair, _registration(asked), settings, on_run)
+        origin = Origin(asked, asked.initializer)
+        sources = inputs_of(origin, identity, request.own, **cli_settings.told)
         return test, write_selftest(test, prefix.name, stage, sources)
 
 
-def _registration(request: RegisterRequest, init: str) -> SeededRegistration:
-    """Return the registration of a request as a function of the pair and the method's seed."""
-    from regkit.registration.pipeline import build_method
+def _registration(asked: RegistrationRequest) -> SeededRegistration:
+    """Return a registration as a function of the pair and the method's seed."""
+    from regkit.registration.register import judged_registration, requested_method
+    from regkit.registration.request import requested_start
 
     def register_moved(pair: Pair, seed: int) -> RegistrationResult:
-        settings = dataclasses.replace(request.settings, seed=seed)
-        registrar = build_method(
-            request.method, settings.parameters, current_registry(), settings.defaults
-        )
-        started, _ = requested_start(pair, init, request)
-        return judged_registration(request, registrar, started)
+        seeded = dataclasses.replace(asked, seed=seed)
+        started, _ = requested_start(pair, asked.initializer, asked)
+        return judged_registration(asked, requested_method(seeded), started)
 
     return register_moved
-
-
-def _identity(request: SelfTestRequest) -> str:
-    """Return a digest of the inputs and of all options; what cannot be built is refused here."""
-    from regkit.registration.pipeline import build_method
-
-    settings = request.registration.settings
-    registrar = build_method(
-        request.registration.method, settings.parameters, current_registry(), settings.defaults
-    )
-    own = {"runs": request.runs, "tolerance_mm": request.tolerance_mm}
-    own |= {"max_mm": request.max_mm, "max_deg": request.max_deg}
-    return run_id(request.registration, registrar, {"selftest": own})
