@@ -59,7 +59,7 @@ def test_masks_of_every_kind_are_one_region(pair, tmp_path):
 
 
 def test_an_array_without_a_volume_is_no_mask(pair):
-    with pytest.raises(RegistrationError, match="the fixed mask is a numpy.ndarray"):
+    with pytest.raises(RegistrationError, match=r"the fixed mask is a numpy\.ndarray"):
         register(pair.fixed.to_sitk(), pair.moving, fixed_mask=np.ones(pair.fixed.shape))
 
 
