@@ -160,11 +160,11 @@ def judged(
     told = judge(known.pair, answer, witness, own=own)
     record = {
         "error_mm": known.error_mm(answer.transform),
-        "matrix": np.round(answer.transform.matrix, 9).tolist(),
+        "matrix": np.round(answer.transform.matrix, 7).tolist(),
         "warnings": answer.diagnostics.get("warnings", []),
         "status": told.status,
         "reasons": list(told.reasons),
-        "measures": dict(told.measures),
+        "measures": {name: float(f"{value:.6g}") for name, value in told.measures.items()},
         "verdict_s": time.process_time() - started,
     }
     if told.error is not None:
