@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from result_tables import KINDS, RESULTS, median_of, records
+from scipy.stats import binomtest
 
 from regkit.benchmark.verdict_quality import PROBABILITY_ENDS
 from regkit.registration.error_model import WRONG_TOLERANCES
@@ -345,17 +346,19 @@ def gpu() -> Figure:
 def verdict_reliability() -> Figure:
     """Draw the probability told against the fraction that is wrong, and expected errors."""
     figure, (diagram, scatter) = panels(2, 3.2)
-    for number, use in enumerate(("reporting", "fitting")):
-        rows = [r for r in _told_verdicts() if r["use"] == use]
-        told = np.array([r["probability_bad"] for r in rows])
-        wrong = np.array([_tolerances_off(r) > WRONG_TOLERANCES for r in rows])
-        groups = np.digitize(told, PROBABILITY_ENDS, right=True)
-        points = [(told[groups == g].mean(), wrong[groups == g].mean()) for g in np.unique(groups)]
-        diagram.plot(*zip(*points, strict=True), "o-", color=COLORS[number], label=f"for {use}")
+    rows = [r for r in _told_verdicts() if r["use"] == "reporting"]
+    told = np.array([r["probability_bad"] for r in rows])
+    wrong = np.array([_tolerances_off(r) > WRONG_TOLERANCES for r in rows])
+    groups = np.digitize(told, PROBABILITY_ENDS, right=True)
+    for group in np.unique(groups):
+        of_group = wrong[groups == group]
+        fraction = of_group.mean()
+        ends = binomtest(int(of_group.sum()), len(of_group)).proportion_ci(method="wilson")
+        bar = [[fraction - ends.low], [ends.high - fraction]]
+        diagram.errorbar(told[groups == group].mean(), fraction, bar, fmt="o", color=COLORS[0])
     diagram.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
     diagram.set(xlabel="probability told of being wrong", ylabel="fraction that is wrong")
-    diagram.legend()
-    rows = [r for r in _told_verdicts() if r["use"] == "reporting" and r["error_mm"] is not None]
+    rows = [r for r in rows if r["error_mm"] is not None]
     true, expected = (
         np.array([r[key] for r in rows]) for key in ("error_mm", "expected_error_mm")
     )
