@@ -10,10 +10,10 @@ import pytest
 from phantoms import MOTION, small_pair
 from regkit import IDENTITY, AffineTransform, Estimate, LabelMap, Pair, RegistrationResult, rigid
 from regkit.benchmark.known_motions import GRADED, GradedSizes, plan_motions
-from regkit.benchmark.selftest import SelfTestSettings, moved_pair, run_selftest
+from regkit.benchmark.selftest import SelfTestSettings, moved_pair, run_selftest, selftest
 from regkit.errors import ParameterError, RegistrationError
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
-from regkit.registration.error_model import ErrorEstimate
+from regkit.registration.error_model import ErrorEstimate, ErrorModel
 from regkit.registration.verdict import Verdict
 from regkit.similarity.point_sample import values_at
 
@@ -298,3 +298,10 @@ def test_the_default_tolerance_and_shift_come_from_the_images():
     test = run_selftest(PAIR, oracle, SelfTestSettings(runs=30))
     assert test.tolerance_mm == 9.0, "the coarsest voxel"
     assert test.capture_mm == 162.0, "half the field of view"
+
+
+@pytest.mark.registration
+def test_the_errors_are_expected_by_the_calibration_that_is_given():
+    two_tolerances = ErrorModel({}, ((0, 1, 2, 3, 0.5), (1, 1, 2, 3, 0.5)))
+    test = selftest(PAIR.fixed, PAIR.moving, "fast-mi", runs=6, calibration=two_tolerances)
+    assert {run.expected_mm for run in test.runs} == {2 * test.tolerance_mm}

@@ -21,6 +21,7 @@ from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import AnyVolume, LabelMap, Volume
 from regkit.registrar import Pair
+from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
@@ -101,6 +102,7 @@ def selftest(
     max_deg: float = 180.0,
     seed: int = 0,
     witnesses: Sequence[str] = (),
+    calibration: Calibration = None,
     on_run: OnRun | None = None,
     **parameters: Any,
 ) -> SelfTest:
@@ -122,18 +124,21 @@ def selftest(
         See `SelfTestSettings`.
     witnesses
         Methods whose results the verdict compares with, as for `register`.
+    calibration
+        Calibration of the verdict, as for `register`.
     on_run
         Function that is called with the number of runs done and the number of all.
     **parameters
         Parameters of the method.
     """
     word = default_initializer(method) if init == "auto" else init
+    model = calibrated_model(calibration)
 
     def register_moved(pair: Pair, method_seed: int) -> RegistrationResult:
         registrar = build_method(method, parameters, defaults={"seed": method_seed})
         if initial is None:
             pair = with_initial_transform(word, pair, method)
-        return run(registrar, pair, method, witnesses=witnesses)
+        return run(registrar, pair, method, witnesses=witnesses, calibration=model)
 
     pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
     settings = SelfTestSettings(runs, tolerance_mm, max_mm, max_deg, seed)

@@ -13,6 +13,7 @@ from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     AsJson,
+    CalibrationCard,
     Device,
     FixedImage,
     FixedMask,
@@ -102,6 +103,7 @@ def selftest_command(
     max_mm: LongestShift = None,
     max_deg: LargestRotation = 180.0,
     witness: Witnesses = None,
+    calibration: CalibrationCard = None,
     device: Device = "auto",
     seed: Seed = 0,
     threads: Threads = 0,
@@ -134,6 +136,7 @@ def selftest_command(
         moving_modality=moving_modality,
         force=force,
         witnesses=tuple(witness or ()),
+        calibration=calibration,
         selections=selections,
     )
     _selftest(SelfTestRequest(registration, runs, tolerance, max_mm, max_deg), as_json)
