@@ -61,6 +61,8 @@ class ShortAxis:
         stage: OutputStage,
         inputs: Inputs,
         dicom: DicomSource | None = None,
+        *,
+        report: bool = False,
     ) -> Saved:
         """Write a reorientation; see `regkit.report.reorientation.StandardFrame`."""
         started = time.perf_counter()
@@ -78,15 +80,9 @@ class ShortAxis:
         write_transform(result.transform, transform_file)
         _write_slices(reoriented, result.pair.fixed, prefix, stage)
         if dicom is not None:
-            from regkit_ventricle.dicom_slices import write_dicom_slices  # noqa: PLC0415 - pydicom
-
-            spacing = result.pair.fixed.grid.spacing[0]
-            write_dicom_slices(
-                *(reoriented, prefix, stage, dicom), side_mm=SIDE_MM, spacing_mm=spacing
-            )
-        ventricle_picture(reoriented, result.verdict, result.method).save(
-            stage.path(f"{prefix}.png"), dpi=(200, 200)
-        )
+            _write_series(reoriented, result.pair.fixed, prefix, stage, dicom)
+        drawn = ventricle_picture(reoriented, result.verdict, result.method)
+        drawn.save(stage.path(f"{prefix}.png"), dpi=(200, 200))
         write_segments(reoriented.polar, stage.path(f"{prefix}_segments.csv"))
         saved_s = time.perf_counter() - started
         record = registration_record(result, transform_file, inputs, saved_s) | {
@@ -95,8 +91,12 @@ class ShortAxis:
         }
         text = json.dumps(record, indent=2) + "\n"
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
+        if report:
+            from regkit.report.page import write_page  # noqa: PLC0415 - loads templates
+
+            write_page(record, drawn, stage.path(f"{prefix}.html"))
         series = [f"_{view.key}_dicom" for view in VIEWS]
-        discard_earlier(stage, prefix, (".tfm", ".h5", *series), inputs.run_id)
+        discard_earlier(stage, prefix, (".tfm", ".h5", ".html", *series), inputs.run_id)
         files = sorted(path.name for path in stage.hidden.iterdir())
         return Saved(record, tuple(stage.target / name for name in files))
 
@@ -121,6 +121,17 @@ def measure_reorientation(result: RegistrationResult) -> Reorientation:
         return measure_ventricle(result.pair.moving, estimate.labels, estimate.transform)
     except RegistrationError as error:
         raise RegistrationError(f"{result.method}: {error}") from error
+
+
+def _write_series(
+    reoriented: Reorientation, fixed: Volume, prefix: str, stage: OutputStage, dicom: DicomSource
+) -> None:
+    """Write the image in three stacks of slices as derived DICOM series."""
+    from regkit_ventricle.dicom_slices import write_dicom_slices  # noqa: PLC0415 - loads pydicom
+
+    write_dicom_slices(
+        *(reoriented, prefix, stage, dicom), side_mm=SIDE_MM, spacing_mm=fixed.grid.spacing[0]
+    )
 
 
 def _write_slices(

@@ -6,16 +6,21 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from skimage.color import deltaE_ciede2000, xyz2lab
+from skimage.color.colorconv import xyz_from_rgb
 
 from benchmark_folders import GRID, HOSTILE, PATIENTS, report, write_benchmark, write_images
 from chromium import browser, probe
 from regkit import IDENTITY, Grid, rigid
 from regkit.benchmark.records import new_record
+from regkit.report.benchmark_page.case_selection import equal_shares, select_cases
+from regkit.report.benchmark_page.drawing import METHOD_COLORS, color_class
 from regkit.report.benchmark_page.sections import headline_sentences
 from regkit.report.fusion import DisplayRange
 from regkit.report.viewer import MAX_VOXELS, licences, scene
@@ -98,6 +103,72 @@ def test_methods_that_are_alike_share_the_first_rank() -> None:
     assert headline_sentences(score)[0].startswith(
         "By tre_mm, a ranks first, as does b (mean rank 1.50"
     )
+
+
+@pytest.mark.parametrize(
+    ("available", "total", "shares"),
+    [
+        ([9, 9], 8, [4, 4]),
+        ([9, 1, 9], 8, [4, 1, 3]),
+        ([2, 1], 8, [2, 1]),
+        ([], 8, []),
+        ([3], 0, [0]),
+    ],
+)
+def test_pictures_are_shared_out_among_datasets(available, total, shares) -> None:
+    assert equal_shares(available, total) == shares
+
+
+def test_as_many_cases_are_selected_as_are_asked_for() -> None:
+    """The median and the worst of each method come first, then the best, then the next worst."""
+    records = [
+        {**new_record("d", f"c{i}", m, "ok", group=f"p{i}", scores={"tre_mm": float(i + worse)}),
+         "transform": np.eye(4).tolist()}
+        for m, worse in (("a", 0), ("b", 5))
+        for i in range(5)
+    ]  # fmt: skip
+    [score] = summarize(records, StatisticsSettings(draws=200)).scores
+    for count in range(11):
+        assert len(select_cases(records, score, count)) == count
+    shown = [
+        (c.record["method"], c.record["case"], c.reason) for c in select_cases(records, score, 99)
+    ]
+    assert shown == [
+        ("a", "c2", "median"), ("a", "c4", "worst"), ("b", "c2", "median"), ("b", "c4", "worst"),
+        ("a", "c0", "best"), ("b", "c0", "best"),
+        ("a", "c3", "no. 2 from the worst"), ("b", "c3", "no. 2 from the worst"),
+        ("a", "c1", "no. 4 from the worst"), ("b", "c1", "no. 4 from the worst"),
+    ]  # fmt: skip
+
+
+# What a reader without red, green or blue cones sees, of linear sRGB: Machado et al. 2009,
+# doi:10.1109/TVCG.2009.113, severity 1.
+VISIONS = {
+    "all": np.eye(3),
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colors_of_sixteen_methods_differ_for_everybody(vision) -> None:
+    """By CIEDE2000; 2 to 3 are just noticed side by side. The colors were chosen in OKLab."""
+    css = files("regkit.report").joinpath("templates", "method_colors.css").read_text("utf-8")
+    colors = re.findall(r"--m(\d+): #(..)(..)(..);", css)
+    light, dark = colors[:METHOD_COLORS], colors[METHOD_COLORS:]
+    assert len(light) == len(dark) == METHOD_COLORS
+    assert color_class(17) == "m1"
+    for palette in (light, dark):
+        srgb = np.array([[int(part, 16) / 255 for part in color[1:]] for color in palette])
+        linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+        seen = np.clip(linear @ np.transpose(VISIONS[vision]), 0, 1)
+        lab = xyz2lab(seen @ xyz_from_rgb.T)
+        distance = deltaE_ciede2000(lab[:, None], lab[None])
+        assert (distance + 100 * np.eye(METHOD_COLORS)).min() > 5
 
 
 def test_it_needs_no_network(page) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import browser, probe
 from regkit import IDENTITY, DisplacementField, Estimate, Grid, Pair, Transform, rigid
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
@@ -147,7 +148,7 @@ def test_it_needs_no_network(tmp_path, drawn) -> None:
     html = page(record(tmp_path), drawn)
     for tag, attributes in read(html).tags:
         assert tag not in {"script", "link", "iframe", "object"}
-        assert "href" not in attributes
+        assert (attributes.get("href") or "#").startswith("#")  # a place on the page itself
         assert (attributes.get("src") or "data:").startswith("data:")
     assert "url(" not in html
     assert "@import" not in html
@@ -198,3 +199,60 @@ def test_with_a_scene_the_pair_is_shown_in_3d(tmp_path, drawn) -> None:
     for tag, attributes in read(html).tags:
         assert tag not in {"link", "iframe", "object"}
         assert (attributes.get("src") or "data:").startswith("data:")
+
+
+def test_it_says_which_way_to_move_what_and_when_where_and_how_it_ran(tmp_path, drawn) -> None:
+    told = record(tmp_path) | {
+        "date": "2026-11-30T02:15:00+00:00",
+        "command": "regkit register a b --report",
+        "environment": {"system": "Linux", "processor": "A <b> CPU", "cores": 2},
+        "config": {"file": "regkit.toml", "options": {"method": "mi", "set": ["a=1"]}},
+    }
+    text = " ".join(read(page(told, drawn)).text.split())
+    assert (
+        "To match, move the moving image (CT) about 10 mm to the patient's right and 4 mm higher "
+        "and turn it by 7.5° (mainly its front to the patient's right)."
+    ) in text
+    for said in (
+        "2026-11-30 02:15:00 UTC",
+        "regkit register a b --report",
+        "A <b> CPU, 2 cores, Linux",
+        'regkit.toml: method = mi, set = ["a=1"]',
+    ):
+        assert said in text
+    page(record(tmp_path), drawn)  # a record without them, of an earlier version
+
+
+ENLARGE = """
+const stickingOut = [...document.querySelectorAll("body *")]
+  .filter((element) => element.getBoundingClientRect().right > document.body.clientWidth + 1)
+  .filter((element) => !element.closest(".scroll, pre"))
+  .map((element) => element.tagName);
+const picture = document.querySelector(".picture"), image = picture.querySelector("img");
+const turn = () => new Promise((done) => setTimeout(done, 200));
+const width = () => image.getBoundingClientRect().width;
+image.loading = "eager";
+await image.decode();
+const small = width();
+document.elementFromPoint(innerWidth / 2, image.getBoundingClientRect().top + 3).click();
+await turn();
+const large = width(), scrolls = picture.scrollWidth > picture.clientWidth;
+document.elementFromPoint(innerWidth / 2, 20).click();
+await turn();
+return {stickingOut, small, large, scrolls, again: width(), window: innerWidth};
+"""
+
+
+@pytest.mark.end_to_end
+@pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
+@pytest.mark.parametrize(("width", "large"), [(390, 960), (None, 1700)])
+def test_it_fits_a_phone_and_its_picture_opens_large(tmp_path, width, large) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 1700, 3), np.uint8)
+    write_page(record(tmp_path), Image.fromarray(noise), tmp_path / "a.html")
+    found = probe(tmp_path / "a.html", ENLARGE, tmp_path / "profile", width)
+    assert found["errors"] == []
+    assert found["window"] == width or width is None
+    assert found["stickingOut"] == []
+    assert found["small"] < found["window"]
+    assert (found["large"], found["scrolls"]) == (large, True)
+    assert found["again"] == found["small"]

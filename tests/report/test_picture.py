@@ -188,6 +188,20 @@ def test_planes_go_through_what_both_images_show(phantom: Volume, through) -> No
     assert orthogonal_planes(phantom, 90, 100, slab, far) == orthogonal_planes(phantom, 90, 100)
 
 
+def test_a_short_scan_of_a_long_body_fills_the_picture_even_where_nothing_is_bright() -> None:
+    """A whole-body PET, bright in the brain alone, with a CT of the chest: the CT was not seen."""
+    body = Grid((90, 24, 36), (10, 10, 12), (-175, -115, -534))
+    z = body.to_physical(np.moveaxis(np.indices(body.shape_zyx), 0, -1))[..., 2]
+    pet = Volume(np.where(z > 400, 10, 0.5).astype(np.float32), body, "pet")
+    chest = thorax(UPRIGHT, "ct")  # 36 of 90 cm
+    for moving, through in ((chest, IDENTITY), (chest, MOTION)):
+        for plane in orthogonal_planes(pet, 90, 100, moving, through):
+            assert np.isfinite(plane.sample(moving, through)).mean() > 0.4
+    assert not any(
+        np.isfinite(plane.sample(chest)).any() for plane in orthogonal_planes(pet, 90, 100)[:1]
+    )
+
+
 def test_the_result_is_in_every_column_but_before() -> None:
     """With another result only the first column stays the same."""
     pair = Pair(thorax(UPRIGHT, "pet"), thorax(TURNED, "ct", MOTION))

@@ -41,17 +41,18 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def probe(page: Path, script: str, profile: Path) -> dict[str, Any]:
+def probe(page: Path, script: str, profile: Path, width: int | None = None) -> dict[str, Any]:
     """Open a page, run a script in it, and return what the script gives.
 
     The script is the body of an async function. What the page throws comes back as ``errors``,
-    and what it asks the server for, beside itself, as ``requests``.
+    and what it asks the server for, beside itself, as ``requests``. With a width, the page lies in
+    a frame of as many pixels, since no window of the browser is as narrow as a phone.
     """
     html = page.read_text(encoding="utf-8").replace("<head>", f"<head>{WATCH}", 1)
     # The last one: the code of the viewer, which is part of the page, has one as well.
     before, end, after = html.rpartition("</body>")
     html = before + ASK % script + end + after
-    with Server(html) as server:
+    with Server(html, width) as server:
         command = [str(browser()), *FLAGS, f"--user-data-dir={profile}"]
         address = f"http://127.0.0.1:{server.server_port}/"
         process = subprocess.Popen(
@@ -69,10 +70,13 @@ def probe(page: Path, script: str, profile: Path) -> dict[str, Any]:
 class Server(HTTPServer):
     """Serves one page until something is posted."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, html: str, width: int | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.timeout = 1
-        self.html, self.found, self.requests = html.encode(), None, []
+        self.pages, self.found, self.requests = {"/": html.encode()}, None, []
+        if width is not None:
+            frame = f'<iframe src="/framed" style="width:{width}px;height:800px;border:0">'
+            self.pages = {"/": frame.encode(), "/framed": html.encode()}
         self.over = False
         self.answered = Thread(target=self._serve, daemon=True)
         self.answered.start()
@@ -90,14 +94,14 @@ class Server(HTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Give the page; note everything else."""
-        is_page = self.path == "/"
+        is_page = self.path in self.server.pages
         if not is_page and self.path != "/favicon.ico":
             self.server.requests.append(self.path)
         self.send_response(200 if is_page else 404)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
         if is_page:
-            self.wfile.write(self.server.html)
+            self.wfile.write(self.server.pages[self.path])
 
     def do_POST(self) -> None:
         """Take what the script found."""

@@ -1,12 +1,16 @@
 """``regkit reorient`` from files to files, with a method that knows the truth."""
 
+import base64
 import csv
+import io
 import json
+import re
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PIL import Image
 from typer.testing import CliRunner
 
 from regkit.cli import app
@@ -109,6 +113,24 @@ def test_the_slices_are_what_simpleitk_makes_of_the_transform(
     np.testing.assert_allclose(
         sitk.GetArrayFromImage(again), sitk.GetArrayFromImage(one), atol=1e-3
     )
+
+
+def test_a_page_has_the_picture_and_the_measurements(run, knowing, files, shell, tmp_path):
+    knowing(CENTRED, shell[1])
+    done = run(*KNOWN, files[0], "--modality", "pet", "-o", tmp_path / "a", "--report")
+    assert done.exit_code == 0, done.output
+    html = (tmp_path / "a.html").read_text()
+    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    drawn = Image.open(io.BytesIO(base64.b64decode(picture)))
+    with Image.open(tmp_path / "a.png") as written:
+        np.testing.assert_array_equal(np.asarray(drawn), np.asarray(written.convert("RGB")))
+    for fact in json.loads((tmp_path / "a.json").read_text())["facts"]:
+        assert fact[1:] in html
+    assert "to match, move" not in html.lower()  # the frame is no image of the patient
+    assert str(tmp_path / "a.html") in " ".join(done.stdout.split())
+    # Another run does not keep the page of this one.
+    assert run(*KNOWN, files[0], "-o", tmp_path / "a", "--seed", "2", "--force").exit_code == 0
+    assert not (tmp_path / "a.html").exists()
 
 
 def test_labels_go_back_to_the_image_through_the_inverse(run, knowing, files, shell, tmp_path):

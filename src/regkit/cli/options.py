@@ -79,6 +79,9 @@ Force = Annotated[
         "replaces files. Inputs are never replaced.",
     ),
 ]
+Report = Annotated[
+    bool, typer.Option("--report", rich_help_panel=OUTPUT, help="Also write the page PREFIX.html.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 SetOption = Annotated[

@@ -28,6 +28,7 @@ from regkit.cli.options import (
     MovingRegion,
     OutputPrefix,
     ParametersFile,
+    Report,
     Seed,
     SetOption,
     Threads,
@@ -96,9 +97,6 @@ PointsFile = Annotated[
         "RAS, 3D Slicer's .fcsv or .mrk.json), or a label map, of which each label counts where "
         "the error is largest.",
     ),
-]
-Report = Annotated[
-    bool, typer.Option("--report", rich_help_panel=OUTPUT, help="Also write the page PREFIX.html.")
 ]
 
 

@@ -20,6 +20,7 @@ from regkit.cli.options import (
     MovingImage,
     OutputPrefix,
     ParametersFile,
+    Report,
     Seed,
     SetOption,
     Threads,
@@ -91,6 +92,7 @@ def reorient_command(
     threads: Threads = 0,
     output: OutputPrefix = DEFAULT_PREFIX,
     force: Force = False,
+    report: Report = False,
     dicom: ReorientedDicom = False,
     as_json: AsJson = False,
     *,
@@ -112,6 +114,7 @@ def reorient_command(
         selection=selections["moving"],
         settings=MethodSettings(assignments or (), parameters, device, seed, threads),
         force=force,
+        report=report,
         dicom=dicom,
     )
     run_request(reorient_file, request, as_json)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regkit.geometry.grid import Grid
+from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import Transform, linear_part
 
@@ -18,7 +18,14 @@ PATIENT_DIRECTIONS = (
     ("farther back", "farther to the front"),
     ("higher", "lower"),
 )
+# The way that one end of the body goes in a turn about x, y and z (LPS) by a positive angle.
+TURNS = (
+    ("its top to the front", "its top to the back"),
+    ("its top to the patient's left", "its top to the patient's right"),
+    ("its front to the patient's left", "its front to the patient's right"),
+)
 NOTABLE_MM = 0.5  # shown as 1
+NOTABLE_DEG = 0.5  # a degree moves the edge of a body by 3 mm; chosen by hand
 NEGLIGIBLE_MM = 0.05  # shown as 0.0
 
 
@@ -64,3 +71,39 @@ def shift_of_patient_in_words(shift_mm: Sequence[float]) -> str:
         return ""
     *others, last = words
     return "about " + (f"{', '.join(others)} and {last}" if others else last)
+
+
+def correction_in_words(
+    matrix: Sequence[Sequence[float]], shift_mm: Sequence[float], moving: str = "moving image"
+) -> str:
+    """Return a sentence on which way to move the moving image so that it matches the fixed one.
+
+    Parameters
+    ----------
+    matrix
+        Map from fixed to moving points, 4 x 4, LPS mm.
+    shift_mm
+        Shift of the center of the fixed image by that map, LPS mm.
+    moving
+        Name of the moving image.
+    """
+    shift = shift_of_patient_in_words([-component for component in shift_mm])
+    turn = _turn_in_words(np.asarray(matrix, float)[:3, :3])
+    if not shift and not turn:
+        return f"the {moving} is where it should be, within half a millimeter and half a degree"
+    todo = [f"move the {moving} {shift}"] if shift else []
+    todo += [f"turn {'it' if shift else f'the {moving}'} {turn}"] if turn else []
+    return f"to match, {' and '.join(todo)}"
+
+
+def _turn_in_words(linear: FloatArray) -> str:
+    """Return the turn of the moving image that undoes a map; empty if it is negligible."""
+    rotation = nearest_rotation(linear)
+    degrees = rotation_angle(rotation)
+    if degrees < NOTABLE_DEG:
+        return ""
+    undone = rotation.T
+    about = (undone - undone.T)[[2, 0, 1], [1, 2, 0]]
+    axis = int(np.argmax(np.abs(about)))
+    ways = TURNS[axis]
+    return f"by {degrees:.1f}° (mainly {ways[0] if about[axis] > 0 else ways[1]})"

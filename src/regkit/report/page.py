@@ -15,6 +15,7 @@ from regkit.registration.choice_text import choices_in_words
 from regkit.registration.error_text import error_in_words, expected_error_in_words
 from regkit.registration.measure_descriptions import measure_outcomes
 from regkit.report.data_url import png_data_url
+from regkit.report.summary import correction
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
 
@@ -49,18 +50,29 @@ def page(
     return template("registration.html").render(
         record=record,
         picture=png_data_url(drawn),
+        correction="" if "facts" in record else correction(record),
+        facts=record.get("facts", ()),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
         choices=choices_in_words(record),
         expected=expected_error_in_words(record["verdict"]),
         points=record["verdict"].get("points", ()),
         error_in_words=error_in_words,
         outcomes=measure_outcomes(record["verdict"], _coarsest_voxel_mm(record)),
+        machine=machine_in_words(record.get("environment", {})),
         json=json.dumps(record, indent=2),
         scenes=[] if scene is None else [scene],
         niivue=niivue,
         licences=licences,
         warm=warm_color_map,
     )
+
+
+def machine_in_words(environment: Mapping[str, Any]) -> str:
+    """Return the machine of a record's environment as a phrase; empty if it is not known."""
+    cores = environment.get("cores")
+    processor = environment.get("processor") or environment.get("machine")
+    parts = (processor, cores and f"{cores} cores", environment.get("gpu"))
+    return ", ".join(part for part in (*parts, environment.get("system")) if part)
 
 
 def _coarsest_voxel_mm(record: Mapping[str, Any]) -> float:

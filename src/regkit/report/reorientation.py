@@ -35,11 +35,13 @@ class StandardFrame(Judge, Protocol):
         stage: OutputStage,
         inputs: Inputs,
         dicom: DicomSource | None = None,
+        *,
+        report: bool = False,
     ) -> Saved:
         """Write the files of a reorientation under names that begin with the prefix.
 
-        With the headers of a DICOM image, the
-        reoriented images are written as derived series too.
+        With the headers of a DICOM image, the reoriented images are written as derived series
+        too; with `report`, also the page PREFIX.html.
 
         Raises
         ------

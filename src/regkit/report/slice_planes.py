@@ -18,6 +18,9 @@ MARGIN, MARGIN_MM = 0.08, 8.0
 # Smallest size of a picture as a fraction of the largest, so that single slices stay visible;
 # chosen by hand.
 THINNEST = 0.3
+# Points that are drawn in the fixed image, and how few of the foreground say where it is; chosen
+# by hand.
+POINTS, LEAST_POINTS = 20_000, 20
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def orthogonal_planes(
 ) -> tuple[Plane, ...]:
     """Return three planes through the middle of the foreground, all to one scale.
 
-    With a moving image, they go through the middle of what both images show of the foreground.
+    With a moving image, they show what both images do: a scan of the whole body is cut down to
+    the part that a shorter scan covers.
 
     Parameters
     ----------
@@ -139,9 +143,9 @@ def orthogonal_planes(
     through
         Map from points of the fixed to points of the moving image, LPS mm.
     """
-    body = _body(fixed)
+    body = _body(fixed) if moving is None else _seen(fixed, moving, through)
     low, high = np.quantile(body, (0.005, 0.995), axis=0)
-    middle = np.median(body if moving is None else _seen(body, moving, through), axis=0)
+    middle = np.median(body, axis=0)
     size = np.maximum((high - low) * (1 + 2 * MARGIN), high - low + 2 * MARGIN_MM)
     size = np.maximum(size, THINNEST * size.max())
     pixel_mm = float(max(max(size[:2]) / width, max(size[1:]) / tallest))
@@ -159,14 +163,23 @@ def _body(fixed: Volume) -> FloatArray:
     """Return points of the foreground, LPS mm, shape (N, 3)."""
     if isinstance(fixed, LabelMap):
         return _labelled_points(fixed)
-    sample = sample_points(fixed, count=20_000)
+    sample = sample_points(fixed, count=POINTS)
     return sample.points[sample.foreground] if sample.foreground.any() else sample.points
 
 
-def _seen(body: FloatArray, moving: Volume, through: Transform) -> FloatArray:
-    """Return the points that a moving image shows as well; all if it shows none."""
-    seen = moving.grid.contains(through.map_points(body))
-    return body[seen] if seen.any() else body
+def _seen(fixed: Volume, moving: Volume, through: Transform) -> FloatArray:
+    """Return the points of the foreground that a moving image shows as well.
+
+    Where it shows hardly any (the foreground of a PET may be the brain alone), the points of the
+    fixed image that it shows; the whole foreground if it shows none.
+    """
+    body = _body(fixed)
+    everywhere = sample_points(fixed, count=POINTS).points
+    for points, least in ((body, LEAST_POINTS), (everywhere, 1)):
+        seen = points[moving.grid.contains(through.map_points(points))]
+        if len(seen) >= least:
+            return seen
+    return body
 
 
 def _labelled_points(labels: LabelMap) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regkit.geometry.motion_text import correction_in_words
 from regkit.registration.choice_text import choices_in_words
 from regkit.registration.error_text import error_in_words, expected_error_in_words
 
@@ -23,6 +24,7 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
     """
     verdict = record["verdict"]
     text = f"{verdict['status']}  {record['method']}: {_motion(record['transform'])}\n"
+    text += f"  {correction(record)}\n" if "facts" not in record else ""
     for sentence in choices_in_words(record):
         text += f"  {sentence}\n"
     for reason in verdict["reasons"]:
@@ -35,6 +37,19 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
         f"written {times['save']:.1f} s\n"
     )
     return f"{text}  wrote {', '.join(str(file) for file in files)}"
+
+
+def correction(record: Mapping[str, Any]) -> str:
+    """Return a sentence on which way to move the moving image of a registration.
+
+    Parameters
+    ----------
+    record
+        The content of PREFIX.json.
+    """
+    transform, modality = record["transform"], record["inputs"]["moving"]["modality"]
+    moving = f"moving image ({modality.upper()})" if modality else "moving image"
+    return correction_in_words(transform["matrix"], transform["translation_mm"], moving)
 
 
 def _motion(transform: Mapping[str, Any]) -> str:

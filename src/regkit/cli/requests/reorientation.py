@@ -52,6 +52,8 @@ class ReorientRequest:
         True to replace files of another run.
     dicom
         True to write the reoriented images as DICOM too.
+    report
+        True to write the HTML page.
     """
 
     moving: Path
@@ -64,6 +66,7 @@ class ReorientRequest:
     settings: MethodSettings = field(default_factory=MethodSettings)
     force: bool = False
     dicom: bool = False
+    report: bool = False
 
 
 def reorient_file(request: ReorientRequest) -> Saved:
@@ -111,7 +114,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
                 selections={"moving": selection},
                 config=cli_settings.config_record,
             )
-            return frame.save(result, prefix.name, stage, inputs, dicom)
+            return frame.save(result, prefix.name, stage, inputs, dicom, report=request.report)
 
 
 def _dicom_source(image: Path, selection: ImageSelection) -> DicomSource:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from regkit.report.benchmark_page.axis import Axis
-from regkit.report.benchmark_page.drawing import Drawing
+from regkit.report.benchmark_page.drawing import Drawing, color_class
 from regkit.statistics.agreement import Agreement
 
 # Layout in pixels; chosen by hand.
@@ -28,7 +28,7 @@ def bland_altman(agreement: Agreement, colours: Mapping[str, int]) -> Markup:
     picture = Drawing(WIDTH, HEIGHT, title)
     across = _across(agreement)
     up = Axis.over(_heights(agreement), HEIGHT - BOTTOM, TOP)
-    style = f"m{colours[agreement.method] % 8}"
+    style = color_class(colours[agreement.method])
     _grid(picture, across, up, agreement)
     _lines(picture, across, up, agreement, style=style)
     points = zip(agreement.means.tolist(), agreement.differences.tolist(), strict=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from regkit.report.benchmark_page.axis import Axis
-from regkit.report.benchmark_page.drawing import Drawing
+from regkit.report.benchmark_page.drawing import Drawing, color_class
 from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.ranking import Ranking
 
@@ -37,7 +37,7 @@ def critical_difference_diagram(ranking: Ranking, colours: Mapping[str, int]) ->
     _scale(picture, axis, count)
     _yardstick(picture, axis, ranking.critical_difference)
     for number, method in enumerate(ranking.methods):
-        _method(picture, axis, ranking, number, under=under, style=f"m{colours[method] % 8}")
+        _method(picture, axis, ranking, number, under=under, style=color_class(colours[method]))
     ranks = dict(zip(ranking.methods, ranking.mean_rank, strict=True))
     for number, group in enumerate(ranking.groups):
         y = SCALE_Y + 14 + BAR * number

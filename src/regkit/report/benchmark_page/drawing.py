@@ -8,6 +8,13 @@ from typing import TypeAlias
 from markupsafe import Markup
 
 Attribute: TypeAlias = str | float
+# Colors of methods in templates/method_colors.css; more methods begin again with the first.
+METHOD_COLORS = 16
+
+
+def color_class(number: int) -> str:
+    """Return the class of the style sheet that gives a method its color."""
+    return f"m{number % METHOD_COLORS}"
 
 
 class Drawing:

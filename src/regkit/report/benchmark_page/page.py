@@ -11,9 +11,14 @@ from regkit.benchmark.records import read_records
 from regkit.benchmark.summary import directions_and_units, true_value_names
 from regkit.io.atomic_output import atomic_output
 from regkit.registry import Registry
-from regkit.report.benchmark_page.case_selection import SelectedCase, select_cases
+from regkit.report.benchmark_page.case_selection import (
+    SelectedCase,
+    equal_shares,
+    select_cases,
+)
 from regkit.report.benchmark_page.case_table import case_table
 from regkit.report.benchmark_page.case_views import CaseView, CaseViews, make_views
+from regkit.report.benchmark_page.drawing import color_class
 from regkit.report.benchmark_page.sections import DatasetSection, color_numbers, dataset_sections
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
@@ -55,7 +60,7 @@ def write_report(
     registry
         Registry with the dataset, which the pictures are made from.
     max_views
-        Largest number of cases shown as pictures and in the viewer.
+        Number of cases shown as pictures and in the viewer, as far as there are as many.
 
     Returns
     -------
@@ -90,6 +95,7 @@ def render_page(
         summary=summary,
         sections=found,
         colours=color_numbers(summary),
+        color_class=color_class,
         views=views,
         about=about,
         scenes=[_scene(view) for view in views.shown],
@@ -111,13 +117,13 @@ def _choices(
     found: Sequence[DatasetSection], records: Sequence[Record], max_views: int
 ) -> list[SelectedCase]:
     """Select cases of every dataset by the score that it shows first."""
-    choices: list[SelectedCase] = []
+    offered = []
     for section in found:
         if section.panels and section.panels[0].score.score not in COSTS:
             own_records = [r for r in records if str(r["dataset"]) == section.dataset.dataset]
-            max_cases = max_views // len(found)
-            choices += select_cases(own_records, section.panels[0].score, max_cases)
-    return choices
+            offered.append(select_cases(own_records, section.panels[0].score, max_views))
+    shares = equal_shares([len(choices) for choices in offered], max_views)
+    return [c for choices, n in zip(offered, shares, strict=True) for c in choices[:n]]
 
 
 def _scene(view: CaseView) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from regkit.geometry.grid import FloatArray
 from regkit.report.benchmark_page.axis import Axis
-from regkit.report.benchmark_page.drawing import Drawing
+from regkit.report.benchmark_page.drawing import Drawing, color_class
 from regkit.statistics.summary import MethodRow
 
 # Layout in pixels; chosen by hand.
@@ -69,7 +69,7 @@ def strip_plot(
 
 def _draw(picture: Drawing, strip: MethodStrip, axis: Axis, y: float) -> None:
     picture.text(axis.start - 10, y + 4, shortened_name(strip.row.method), "", "end")
-    style = f"m{strip.colour % 8}"
+    style = color_class(strip.colour)
     if strip.values.size:
         ordered = _thinned(np.sort(strip.values))
         picture.dots(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from regkit.report.benchmark_page.axis import Axis
-from regkit.report.benchmark_page.drawing import Drawing
+from regkit.report.benchmark_page.drawing import Drawing, color_class
 from regkit.report.benchmark_page.strip_plot import shortened_name
 from regkit.statistics.summary import MethodRow
 
@@ -57,7 +57,7 @@ def time_score_plot(points: Sequence[MethodPoint], title: str, unit: str, better
 def _draw(
     picture: Drawing, point: MethodPoint, across: Axis, up: Axis, labels: dict[str, float]
 ) -> None:
-    row, style = point.row, f"m{point.colour % 8}"
+    row, style = point.row, color_class(point.colour)
     if row.mean is None:
         return
     x, y = across.at(point.seconds), up.at(row.mean)

@@ -14,17 +14,6 @@
     if (buttons.length) choose(buttons[0]);
   }
 
-  const dialog = document.getElementById("enlarged");
-  if (dialog) {
-    for (const button of document.querySelectorAll(".card .enlarge")) {
-      button.addEventListener("click", () => {
-        dialog.firstElementChild.src = button.firstElementChild.src;
-        dialog.showModal();
-      });
-    }
-    dialog.addEventListener("click", () => dialog.close());
-  }
-
   const PAGE = 100;
   const find = (id) => document.getElementById(id);
   const { columns, rows } = JSON.parse(find("case-data").textContent);
