@@ -1,4 +1,4 @@
-"""Specs, by which plugins declare methods, metrics, datasets and frames, and the hooks for them.
+"""Specs, by which plugins declare what they offer, and the hooks for them.
 
 Only the standard library and pluggy are imported, so that a declaration is cheap. A plugin is a
 module with functions marked `hookimpl`, named under the entry-point group ``regkit``.
@@ -158,6 +158,22 @@ class FrameSpec(Spec):
     outputs: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command of the command line, ``regkit NAME``.
+
+    `target` is a function with the annotations of a Typer command; its module should import
+    nothing heavy, because ``regkit --help`` imports it.
+
+    Parameters
+    ----------
+    panel
+        Heading under which ``regkit --help`` lists it.
+    """
+
+    panel: str = "Commands of plugins"
+
+
 class Hooks:
     """The hooks a plugin may implement; each returns specs, importing nothing heavy."""
 
@@ -174,6 +190,11 @@ class Hooks:
     @hookspec
     def regkit_datasets(self) -> Iterable[DatasetSpec]:
         """Offer datasets."""
+        return ()
+
+    @hookspec
+    def regkit_commands(self) -> Iterable[CommandSpec]:
+        """Offer commands of the command line."""
         return ()
 
     @hookspec

@@ -24,7 +24,16 @@ from regkit.errors import (
     PluginError,
     UnknownNameError,
 )
-from regkit.plugin import GROUP, DatasetSpec, FrameSpec, Hooks, MethodSpec, MetricSpec, Spec
+from regkit.plugin import (
+    GROUP,
+    CommandSpec,
+    DatasetSpec,
+    FrameSpec,
+    Hooks,
+    MethodSpec,
+    MetricSpec,
+    Spec,
+)
 from regkit.version import DISTRIBUTION
 from regkit.weights import find_weights, why_missing
 
@@ -195,6 +204,11 @@ class Registry:
         """Every standard frame offered, by name."""
         return self._collect("regkit_frames", FrameSpec)
 
+    @cached_property
+    def commands(self) -> tuple[RegisteredSpec[CommandSpec], ...]:
+        """Every command offered, by name."""
+        return self._collect("regkit_commands", CommandSpec)
+
     def method(self, name: str) -> RegisteredSpec[MethodSpec]:
         """Return the method of a name; `DuplicateNameError` if two plugins offer it."""
         return self._only(self.methods, name, "method")
@@ -210,6 +224,10 @@ class Registry:
     def frame(self, name: str) -> RegisteredSpec[FrameSpec]:
         """Return the standard frame of a name, as `method` does."""
         return self._only(self.frames, name, "standard frame")
+
+    def command(self, name: str) -> RegisteredSpec[CommandSpec]:
+        """Return the command of a name, as `method` does."""
+        return self._only(self.commands, name, "command")
 
     @property
     def disabled_hint(self) -> str:
@@ -236,7 +254,7 @@ class Registry:
 
     def _load_all(self) -> None:
         """Call every hook, so that the plugins whose hooks fail are known to be broken."""
-        _ = self.methods, self.metrics, self.datasets, self.frames
+        _ = self.methods, self.metrics, self.datasets, self.frames, self.commands
 
     def _collect(self, hook: str, kind: type[AnySpec]) -> tuple[RegisteredSpec[AnySpec], ...]:
         entries = []

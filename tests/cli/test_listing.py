@@ -106,11 +106,15 @@ def test_plugins_lists_name_distribution_version_status() -> None:
     assert listed["classic"]["distribution"] == "regkit-imaging"
 
 
-def test_plugins_lists_datasets_and_frames() -> None:
+def test_plugins_lists_datasets_frames_and_commands() -> None:
     lines = invoke("plugins").stdout.splitlines()
     registry = default_registry()
-    for kind, offered in (("datasets", registry.datasets), ("frames", registry.frames)):
-        assert f"{kind}: {', '.join(o.spec.name for o in offered)}" in lines
+    for kind, offered in (
+        ("datasets", registry.datasets),
+        ("frames", registry.frames),
+        ("commands", registry.commands),
+    ):
+        assert f"{kind}: {', '.join(o.spec.name for o in offered) or 'none'}" in lines
 
 
 def test_help_says_where_the_documentation_is() -> None:

@@ -21,8 +21,8 @@ from regkit.cli.command import (
 )
 from regkit.cli.context import settings
 from regkit.cli.demo import demo_command
-from regkit.cli.error_handling import ErrorHandlingGroup
 from regkit.cli.listing import methods_command, plugins_command
+from regkit.cli.plugin_commands import PluginCommandsGroup
 from regkit.cli.register import register_command
 from regkit.cli.reorient import reorient_command
 from regkit.cli.replay import replay_command
@@ -45,7 +45,7 @@ EPILOG = (
 
 app = typer.Typer(
     name="regkit",
-    cls=ErrorHandlingGroup,
+    cls=PluginCommandsGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

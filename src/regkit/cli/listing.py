@@ -42,7 +42,7 @@ def methods_command(as_json: AsJson = False) -> None:
 
 
 def plugins_command(as_json: AsJson = False) -> None:
-    """List the plugins, and the datasets and standard frames that they offer."""
+    """List the plugins, and the datasets, standard frames and commands that they offer."""
     registry = current_registry()
     plugins = registry.plugins
     if as_json:
@@ -50,7 +50,12 @@ def plugins_command(as_json: AsJson = False) -> None:
         return
     rows = [(p.name, p.distribution or "-", p.version or "-", p.problem or "ok") for p in plugins]
     print_table(("plugin", "distribution", "version", "status"), rows)
-    for kind, specs in (("datasets", registry.datasets), ("frames", registry.frames)):
+    offers: dict[str, Iterable[RegisteredSpec[Any]]] = {
+        "datasets": registry.datasets,
+        "frames": registry.frames,
+        "commands": registry.commands,
+    }
+    for kind, specs in offers.items():
         names = ", ".join(registered.spec.name for registered in specs)
         typer.echo(f"\n{kind}: {names or 'none'}")
 

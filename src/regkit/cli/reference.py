@@ -26,8 +26,10 @@ def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[Any, Any]]:
     """Yield a command and all its subcommands, each with its context."""
     context = typer.Context(command, info_name=name, parent=parent)
     yield command, context
-    for subcommand_name, subcommand in getattr(command, "commands", {}).items():
-        yield from _walk(subcommand, subcommand_name, context)
+    if not hasattr(command, "list_commands"):
+        return
+    for subcommand_name in command.list_commands(context):
+        yield from _walk(command.get_command(context, subcommand_name), subcommand_name, context)
 
 
 def _section(command: Any, context: Any) -> str:
