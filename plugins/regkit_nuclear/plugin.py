@@ -1,8 +1,8 @@
-"""The simulated cohorts and the scores of nuclear medicine that this package offers."""
+"""The simulated cohorts, scores and commands of nuclear medicine that this package offers."""
 
 from collections.abc import Iterable
 
-from regkit.plugin import DatasetSpec, MetricSpec, hookimpl
+from regkit.plugin import CommandSpec, DatasetSpec, MetricSpec, hookimpl
 
 NEEDS_TORCH = {"torch": "torch"}
 
@@ -52,6 +52,20 @@ def regkit_metrics() -> Iterable[MetricSpec]:
         _score("ac_nmae_pct", "normalised absolute error of the attenuation-corrected SPECT"),
         _score(
             "eti_pct", "emission-transmission index: percentage of the myocardium in lung or air"
+        ),
+    )
+
+
+@hookimpl
+def regkit_commands() -> Iterable[CommandSpec]:
+    """Offer the study of the effect of a misaligned mu-map."""
+    return (
+        CommandSpec(
+            name="attenuation",
+            target="regkit_nuclear.attenuation_study.command:attenuation_command",
+            summary="what the place of the attenuation map does to the corrected SPECT",
+            requires=NEEDS_TORCH,
+            panel="Images",
         ),
     )
 

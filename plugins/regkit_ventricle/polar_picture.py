@@ -1,7 +1,8 @@
-"""The polar map as a picture: segments with their percentages, walls, and the colour bar."""
+"""Polar maps as pictures: segments with their percentages, walls, and the color bar."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,48 @@ LINES, MISSING = (250, 250, 252), (0.62, 0.65, 0.70)
 WALLS: Final = ((90, "anterior"), (180, "septal"), (270, "inferior"), (0, "lateral"))
 
 
+@dataclass(frozen=True, eq=False)
+class PolarScale:
+    """Colors of the values of a polar map.
+
+    Parameters
+    ----------
+    low, high
+        Values of the first and the last color, percent.
+    colors
+        Red, green and blue from 0 to 1, shape (256, 3).
+    signed
+        Whether positive values are written with their sign.
+    """
+
+    low: float
+    high: float
+    colors: NDArray[np.float32]
+    signed: bool = False
+
+    def paint(self, values: FloatArray) -> FloatArray:
+        """Return the colors of values, shape (..., 3); those of NaN are grey."""
+        scaled = (np.nan_to_num(values) - self.low) / (self.high - self.low)
+        index = np.rint(scaled * 255).clip(0, 255).astype(int)
+        missing = np.isnan(values)[..., None]
+        return np.where(missing, MISSING, self.colors[index]).astype(np.float64)
+
+    def text(self, value: float) -> str:
+        """Return a value as a whole number; ``-`` for NaN."""
+        if np.isnan(value):
+            return "-"
+        whole = round(value) + 0
+        return f"{whole:+d}" if self.signed and whole else f"{whole:d}"
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        """Five values from low to high."""
+        return tuple(np.linspace(self.low, self.high, 5).tolist())
+
+
+UPTAKE: Final = PolarScale(0.0, 100.0, WARM_COLOR_MAP)
+
+
 def draw_polar_map(polar: PolarMap, side: int) -> Image.Image:
     """Draw a polar map as seen from the apex, which is in the middle.
 
@@ -33,22 +76,42 @@ def draw_polar_map(polar: PolarMap, side: int) -> Image.Image:
     side
         Width of the picture in pixels; the colour bar adds to its height.
     """
+    means = np.array([value.mean_percent for value in polar.segments])
+    return draw_polar_values(polar.percent, means, UPTAKE, side)
+
+
+def draw_polar_values(
+    values: FloatArray, of_segments: FloatArray, scale: PolarScale, side: int
+) -> Image.Image:
+    """Draw values by level and direction, as seen from the apex.
+
+    Parameters
+    ----------
+    values
+        Values in percent, shape as those of a `PolarMap`; NaN where there is none.
+    of_segments
+        Values written into the 17 segments, percent.
+    scale
+        Colors of the values.
+    side
+        Width of the picture in pixels; the color bar adds to its height.
+    """
     disc = side - 2 * MARGIN
     picture = Image.new("RGB", (side, side + BAR), PAPER)
-    picture.paste(_disc(polar, disc), (MARGIN, MARGIN))
+    picture.paste(_disc(values, scale, disc), (MARGIN, MARGIN))
     _write_walls(picture, side)
-    _write_segments(picture, polar, side)
-    _draw_bar(picture, side)
+    _write_segments(picture, of_segments, scale, side)
+    _draw_bar(picture, scale, side)
     return picture
 
 
-def _disc(polar: PolarMap, side: int) -> Image.Image:
+def _disc(values: FloatArray, scale: PolarScale, side: int) -> Image.Image:
     """Paint the map and the borders of its segments."""
     big = side * SUPERSAMPLING
     away = (np.arange(big) + 0.5) / big * 2 - 1
     right, down = np.meshgrid(away, away)
     radius, angle = np.hypot(right, down), np.rad2deg(np.arctan2(-down, right)) % 360
-    rgb = _colours(_sampled(polar.percent, radius, angle))
+    rgb = scale.paint(_sampled(values, radius, angle))
     rgb[_borders(radius, angle, 2.2 / side)] = np.divide(LINES, 255)
     rgb[radius > 1] = np.divide(PAPER, 255)
     image = Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8))
@@ -68,13 +131,6 @@ def _sampled(percent: FloatArray, radius: FloatArray, angle: FloatArray) -> Floa
     total = map_coordinates(np.where(known, around, 0.0), position, order=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(fraction > 0.5, total / fraction, np.nan))
-
-
-def _colours(percent: FloatArray) -> FloatArray:
-    index = np.rint(np.nan_to_num(percent) / 100 * 255).clip(0, 255).astype(int)
-    return np.where(np.isnan(percent)[..., None], MISSING, WARM_COLOR_MAP[index]).astype(
-        np.float64
-    )
 
 
 def _borders(radius: FloatArray, angle: FloatArray, half_width: float) -> NDArray[np.bool_]:
@@ -106,8 +162,10 @@ def _write_walls(picture: Image.Image, side: int) -> None:
         picture.paste(turned, (round(x - turned.width / 2), round(y - turned.height / 2)))
 
 
-def _write_segments(picture: Image.Image, polar: PolarMap, side: int) -> None:
-    """Write the mean percentage into every segment."""
+def _write_segments(
+    picture: Image.Image, values: FloatArray, scale: PolarScale, side: int
+) -> None:
+    """Write the value of every segment into it."""
     pen, middle, radius = ImageDraw.Draw(picture), side / 2, side / 2 - MARGIN
     for level, (count, first) in enumerate(zip(AROUND, FIRST, strict=True)):
         for number in range(count):
@@ -117,19 +175,18 @@ def _write_segments(picture: Image.Image, polar: PolarMap, side: int) -> None:
                 middle + distance * radius * np.cos(angle),
                 middle - distance * radius * np.sin(angle),
             )
-            mean = polar.segments[first + number - 1].mean_percent
-            text = "-" if np.isnan(mean) else f"{mean:.0f}"
+            text = scale.text(float(values[first + number - 1]))
             pen.text(at, text, (255, 255, 255), font(BODY), "mm", stroke_width=2, stroke_fill=INK)
 
 
-def _draw_bar(picture: Image.Image, side: int) -> None:
-    """Draw the colour bar from 0 to 100 %."""
+def _draw_bar(picture: Image.Image, scale: PolarScale, side: int) -> None:
+    """Draw the color bar."""
     left, top, width, height = side // 6, side + 6, side * 2 // 3, 14
-    ramp = np.rint(np.linspace(0, 255, width)).astype(int)
-    bar = np.repeat(_colours(ramp[None] / 2.55), height, axis=0)
+    ramp = np.linspace(scale.low, scale.high, width)
+    bar = np.repeat(scale.paint(ramp[None]), height, axis=0)
     picture.paste(Image.fromarray((bar * 255).astype(np.uint8)), (left, top))
     pen = ImageDraw.Draw(picture)
-    for percent in (0, 25, 50, 75, 100):
-        words = f"{percent} %" if percent == 100 else str(percent)
-        x = left + percent / 100 * width
+    for percent in scale.ticks:
+        words = scale.text(percent) + (" %" if percent == scale.high else "")
+        x = left + (percent - scale.low) / (scale.high - scale.low) * width
         pen.text((x, top + height + 14), words, FAINT, font(SMALL), anchor="mm")

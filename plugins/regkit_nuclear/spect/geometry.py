@@ -26,31 +26,45 @@ RAO_45 = -45.0
 
 @dataclass(frozen=True)
 class Orbit:
-    """A circular orbit.
+    """The positions of the detector about the axis of rotation.
 
     Parameters
     ----------
     angles_deg
         Angle of the detector in each view, degrees (0 anterior, 90 left).
     radius_mm
-        Distance of the collimator's face from the axis of rotation.
+        Distance of the collimator's face from the axis of rotation, mm; for an orbit that is not
+        circular, one for each view.
 
     Raises
     ------
     GeometryError
-        No views, numbers that are not finite, or a radius that is not positive.
+        No views, numbers that are not finite, a radius that is not positive, or another number of
+        radii than views.
     """
 
     angles_deg: tuple[float, ...]
-    radius_mm: float = 240.0
+    radius_mm: float | tuple[float, ...] = 240.0
 
     def __post_init__(self) -> None:
         angles = tuple(float(angle) for angle in self.angles_deg)
         if not angles or not np.isfinite(angles).all():
             raise GeometryError(f"an orbit needs finite angles, got {angles}")
-        if not (math.isfinite(self.radius_mm) and self.radius_mm > 0):
+        radii = np.atleast_1d(np.asarray(self.radius_mm, np.float64)).tolist()
+        if not (np.isfinite(radii).all() and min(radii) > 0):
             raise GeometryError(f"an orbit's radius must be positive, got {self.radius_mm} mm")
+        if len(radii) not in {1, len(angles)}:
+            raise GeometryError(f"an orbit of {len(angles)} views has {len(radii)} radii")
         object.__setattr__(self, "angles_deg", angles)
+        circular = len(set(radii)) == 1
+        object.__setattr__(self, "radius_mm", radii[0] if circular else tuple(radii))
+
+    @property
+    def radii_mm(self) -> tuple[float, ...]:
+        """Distance of the collimator's face from the axis in each view, mm."""
+        if isinstance(self.radius_mm, tuple):
+            return self.radius_mm
+        return len(self.angles_deg) * (self.radius_mm,)
 
     @classmethod
     def cardiac(cls, views: int = 60) -> Orbit:

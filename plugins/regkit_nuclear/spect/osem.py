@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -25,6 +26,16 @@ SENSITIVITY_FLOOR = 1e-3
 # Lower limit of the expected counts of a bin, as a fraction of the mean counts, against division
 # by 0; chosen by hand.
 EXPECTATION_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class OsemSettings:
+    """Settings of a reconstruction; see `reconstruct`, which takes them by name."""
+
+    subsets: int = 10
+    iterations: int = 12
+    filter_fwhm_mm: float = 0.0
+    device: str = "cpu"
 
 
 def reconstruct(

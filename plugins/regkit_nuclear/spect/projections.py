@@ -34,6 +34,8 @@ class Projections:
         Positions of the detector.
     collimator
         Collimator; None for a camera without blur.
+    remarks
+        Sentences on what was assumed when they were read.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Projections:
     grid: Grid
     orbit: Orbit
     collimator: Collimator | None = LEHR
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         slices, _, bins = self.grid.shape_zyx
@@ -123,14 +126,15 @@ def read_projections(path: Path | str) -> Projections:
 
 
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
-    shape, spacing, origin, direction, angles, collimator = (
-        tuple(arrays[key].tolist())
+    shape, spacing, origin, direction, angles, radii, collimator = (
+        tuple(np.atleast_1d(arrays[key]).tolist())
         for key in (
             "shape_zyx",
             "spacing_mm",
             "origin_mm",
             "direction",
             "angles_deg",
+            "radius_mm",
             "collimator_mm",
         )
     )
@@ -138,6 +142,6 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
         arrays["counts"],
         arrays["scatter"],
         Grid(shape, spacing, origin, direction),
-        Orbit(angles, float(arrays["radius_mm"])),
+        Orbit(angles, radii[0] if len(radii) == 1 else radii),
         Collimator(*collimator) if collimator else None,
     )

@@ -21,3 +21,9 @@ def run_concurrently(*tasks: Callable[[], Result]) -> list[Result]:
     threads = min(len(tasks), torch.get_num_threads())
     with ThreadPoolExecutor(threads, "spect", torch.set_num_threads, (1,)) as pool:
         return list(pool.map(lambda task: task(), tasks))
+
+
+def limit_threads(threads: int) -> None:
+    """Limit the threads of torch in this process; 0 keeps the default."""
+    if threads:
+        torch.set_num_threads(threads)

@@ -9,18 +9,23 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
-def template(name: str) -> Template:
-    """Return a template of this package."""
-    return _environment().get_template(name)
+def template(name: str, package: str = "regkit.report") -> Template:
+    """Return a template of a package, which may include those of this one."""
+    return _environment(package).get_template(name)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     # Imported here because few registrations ask for a page, and all of them import this module.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2 import (  # noqa: PLC0415
+        ChoiceLoader,
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+    )
 
     return Environment(
-        loader=PackageLoader("regkit.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in (package, "regkit.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
