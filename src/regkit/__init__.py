@@ -10,6 +10,8 @@ fixed to the moving image; volumes are resampled through it.
 
 Register
     register, register_many, run, RegistrationResult, Pair, Estimate
+Many pairs, with a table and a page for review
+    batch, Batch
 Images and points
     Volume, volume, LabelMap, Grid, read_volume, read_labels, read_landmarks, write_volume,
     write_landmarks, resample
@@ -32,6 +34,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regkit.batches.batch import Batch as Batch
+    from regkit.batches.batch import batch as batch
     from regkit.benchmark.calibrate import calibrate as calibrate
     from regkit.benchmark.selftest import selftest as selftest
     from regkit.benchmark.selftest_result import SelfTest as SelfTest
@@ -75,6 +79,8 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `import regkit` and `regkit --help` stay light.
 _HOMES = {
+    "batch": "batches.batch",
+    "Batch": "batches.batch",
     "calibrate": "benchmark.calibrate",
     "selftest": "benchmark.selftest",
     "SelfTest": "benchmark.selftest_result",

@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(tmp_path):
 def test_two_runs_cannot_write_at_once(tmp_path):
     with (
         RecordFile(tmp_path),
-        pytest.raises(BenchmarkError, match="another process is running the benchmark in"),
+        pytest.raises(BenchmarkError, match="another process is writing to"),
     ):
         RecordFile(tmp_path)
     fill(tmp_path, record(0))

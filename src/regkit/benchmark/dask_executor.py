@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.plan import BenchmarkTask, Plan
+from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.records import Record
 from regkit.benchmark.worker_client import WorkerClient
+from regkit.benchmark.worker_plan import WorkerPlan, plan_data, plan_of
 from regkit.errors import BenchmarkError, MissingDependencyError, RegkitError
 
 # Long enough for a scheduler that has just started; chosen by hand.
@@ -100,12 +101,12 @@ class ClusterConnection:
             )
 
     def run(
-        self, plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask]
+        self, plan: WorkerPlan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask]
     ) -> Iterator[Record]:
         """Run tasks on the cluster; yield the record of each as soon as it is known."""
         from distributed import as_completed  # noqa: PLC0415 - an extra
 
-        setup = WorkerSetup(uuid.uuid4().hex, plan.as_dict(), dataset, folder)
+        setup = WorkerSetup(uuid.uuid4().hex, plan_data(plan), dataset, folder)
         resources = {GPU_RESOURCE: 1} if self._has_gpus else {}
 
         def submit(task: BenchmarkTask) -> Any:
@@ -138,7 +139,7 @@ def run_task(setup: WorkerSetup, task: BenchmarkTask) -> Record:
     if client is None or run != setup.run:
         if client is not None:  # of an earlier run that did not close it
             client.close()
-        client = WorkerClient(Plan.of(setup.plan), setup.dataset, setup.folder)
+        client = WorkerClient(plan_of(setup.plan), setup.dataset, setup.folder)
         _clients[thread] = setup.run, client
     return client.run(task)
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import TypeAlias
 
 from regkit.benchmark.local_executor import run_local
 from regkit.benchmark.plan import CONFIG_FILE, BenchmarkTask, Plan, read_plan, write_plan
 from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
+from regkit.benchmark.worker_plan import Executor
 from regkit.errors import BenchmarkError
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
 from regkit.registry import default_registry
-
-# Function that runs tasks: (plan, dataset, folder, tasks) -> records as they become known.
-Executor: TypeAlias = Callable[[Plan, str, str, Sequence[BenchmarkTask]], Iterator[Record]]
-
 
 # Tasks of each method that the remaining time is estimated from; chosen by hand.
 RECENT_TASKS = 50

@@ -7,24 +7,29 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from regkit.benchmark.plan import BenchmarkTask, Plan
+from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.records import Record
 from regkit.benchmark.worker_client import WorkerClient
+from regkit.benchmark.worker_plan import WorkerPlan
 
 
 def run_local(
-    plan: Plan, dataset: str, folder: str, tasks: Sequence[BenchmarkTask], workers: int = 1
+    plan: WorkerPlan,
+    dataset: str,
+    folder: str,
+    tasks: Sequence[BenchmarkTask],
+    workers: int = 1,
 ) -> Iterator[Record]:
     """Run tasks in worker processes of this machine.
 
     Parameters
     ----------
     plan
-        The benchmark.
+        The benchmark or batch.
     dataset
         Name under which records are results.
     folder
-        The benchmark folder.
+        The folder of the results.
     tasks
         The tasks, started in this order.
     workers

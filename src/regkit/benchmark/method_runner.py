@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
+from regkit.benchmark.worker_plan import Facts
 from regkit.datasets.case import Case
 from regkit.errors import BenchmarkError, DeviceError, OutputError, RegkitError, one_line
 from regkit.geometry.transform import AffineTransform
@@ -34,7 +35,6 @@ from regkit.registry import Registry, default_registry, leave_out_plugins
 TRANSFORMS_FOLDER = "transforms"
 # Characters of an error message in a record; chosen by hand.
 MAX_ERROR_LENGTH = 500
-Facts: TypeAlias = dict[str, Any]
 
 
 class MethodRunner:
@@ -117,13 +117,8 @@ class MethodRunner:
             return facts | self._scored(case, result, timing, Path(folder))
         except OutputError:
             raise
-        except RegkitError as error:
-            return facts | {"status": "failed", "error": _reason(str(error))}
-        except MemoryError:
-            return facts | {"status": "failed", "error": "ran out of memory"}
         except BaseException as error:  # a method may raise SystemExit as well
-            reason = _reason(f"{type(error).__name__}: {error}")
-            return facts | {"status": "failed", "error": reason}
+            return facts | {"status": "failed", "error": failure_reason(error)}
 
     def _case(self, index: int, case_id: str) -> Case:
         case = self._cases.case(index)
@@ -233,6 +228,15 @@ def _file_name(text: str) -> str:
     if safe == text and not text.startswith("."):
         return text
     return f"{safe.lstrip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return one line for the error that made a task fail."""
+    if isinstance(error, RegkitError):
+        return _reason(str(error))
+    if isinstance(error, MemoryError):
+        return "ran out of memory"
+    return _reason(f"{type(error).__name__}: {error}")
 
 
 def _reason(text: str) -> str:

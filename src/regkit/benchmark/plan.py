@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from regkit.benchmark.case_source import DatasetRef
 from regkit.errors import BenchmarkError
@@ -73,6 +73,8 @@ class Plan:
     calibration
         Card of the verdict, or its folder; empty for the one that comes with regkit.
     """
+
+    runner: ClassVar[str] = "regkit.benchmark.method_runner:MethodRunner"
 
     dataset: DatasetRef
     methods: tuple[Method, ...]

@@ -168,7 +168,7 @@ class RecordFile:
         except OSError as error:
             os.close(descriptor)
             raise BenchmarkError(
-                f"another process is running the benchmark in {self._file.parent}; wait for it"
+                f"another process is writing to {self._file.parent}; wait for it"
             ) from error
         content = self._file.read_bytes()
         os.ftruncate(descriptor, content.rfind(b"\n") + 1)

@@ -19,8 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from regkit.benchmark.memory import prefer_for_oom_kill
-from regkit.benchmark.method_runner import MethodRunner
-from regkit.benchmark.plan import Plan
+from regkit.benchmark.worker_plan import TaskRunner, load_runner, plan_of
 from regkit.errors import (
     DeviceError,
     DuplicateNameError,
@@ -62,11 +61,9 @@ def _listen(incoming: int, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _load_method(request: Mapping[str, Any], reply: Reply) -> MethodRunner | None:
-    plan = Plan.of(request["plan"])
-    method = next(m for m in plan.methods if m.label == request["method"])
+def _load_method(request: Mapping[str, Any], reply: Reply) -> TaskRunner | None:
     try:
-        runner = MethodRunner(plan, method)
+        runner = load_runner(plan_of(request["plan"]), request["method"])
     except RegkitError as error:
         reply(refused=str(error), unavailable=_is_about_the_environment(error))
         return None
@@ -74,7 +71,7 @@ def _load_method(request: Mapping[str, Any], reply: Reply) -> MethodRunner | Non
     return runner
 
 
-def _run_case(runner: MethodRunner, request: Mapping[str, Any], reply: Reply) -> None:
+def _run_case(runner: TaskRunner, request: Mapping[str, Any], reply: Reply) -> None:
     def stage(**facts: Any) -> None:
         reply(stage=facts)
 

@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 from regkit.benchmark.memory import resident_mb
-from regkit.benchmark.plan import BenchmarkTask, Method, Plan
+from regkit.benchmark.plan import BenchmarkTask, Method
 from regkit.benchmark.records import Record, new_record
+from regkit.benchmark.worker_plan import WorkerPlan
 from regkit.benchmark.worker_process import MethodUnavailable, WorkerDied, WorkerProcess
 from regkit.errors import BenchmarkError
 
@@ -29,14 +30,14 @@ class WorkerClient:
     Parameters
     ----------
     plan
-        The benchmark.
+        The benchmark or batch.
     dataset
         Name under which records are made.
     folder
-        The benchmark folder.
+        The folder of the results.
     """
 
-    def __init__(self, plan: Plan, dataset: str, folder: str) -> None:
+    def __init__(self, plan: WorkerPlan, dataset: str, folder: str) -> None:
         check_system(plan.memory_mb)
         self._plan = plan
         self._dataset = dataset

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from regkit.benchmark.memory import resident_mb
-from regkit.benchmark.plan import BenchmarkTask, Plan
+from regkit.benchmark.plan import BenchmarkTask
+from regkit.benchmark.worker_plan import WorkerPlan, plan_data
 from regkit.errors import BenchmarkError, OutputError, one_line
 from regkit.parallel import THREAD_VARIABLES
 
@@ -51,12 +52,12 @@ class WorkerProcess:
     Parameters
     ----------
     plan
-        The benchmark.
+        The benchmark or batch.
     label
         Label of the method that it runs.
     """
 
-    def __init__(self, plan: Plan, label: str) -> None:
+    def __init__(self, plan: WorkerPlan, label: str) -> None:
         self.label = label
         self.parameters: dict[str, Any] = {}
         self.is_dead = False
@@ -90,7 +91,7 @@ class WorkerProcess:
         WorkerDied, MethodUnavailable, BenchmarkError
             The process crashed, the method is not available, or its set-up is wrong.
         """
-        self._send({"plan": self._plan.as_dict(), "method": self.label})
+        self._send({"plan": plan_data(self._plan), "method": self.label})
         try:
             reply = self._receive(max(START_TIMEOUT_S, self._plan.timeout_s))
         except WorkerDied:

@@ -41,7 +41,10 @@ LEARN2REG_PAIRS = {"registration_val": "validation", "registration_test": "test"
 # Key of a case's further files: name -> path, which `Case.extra` holds.
 ATTACHED = "files"
 # Keys of a case that say how to read its files.
-SETTINGS = ("fixed_modality", "moving_modality", "fixed_roi", "moving_roi")
+SETTINGS = (
+    *("fixed_modality", "moving_modality", "fixed_roi", "moving_roi"),
+    *("fixed_series", "moving_series"),
+)
 KNOWN_KEYS = {*FILE_KEYS, ATTACHED, "id", "group", *SETTINGS}
 
 
@@ -91,8 +94,14 @@ class DatasetFolder:
         def read(reader: Any, key: str, *more: Any) -> Any:
             return reader(paths[key], *more) if key in paths else None
 
-        fixed = read_volume(paths["fixed"], entry.get("fixed_modality", ""))
-        moving = read_volume(paths["moving"], entry.get("moving_modality", ""))
+        fixed, moving = (
+            read_volume(
+                paths[role],
+                entry.get(f"{role}_modality", ""),
+                series=entry.get(f"{role}_series", ""),
+            )
+            for role in ("fixed", "moving")
+        )
         of_fixed = LabeledImage(fixed.grid, paths["fixed"])
         of_moving = LabeledImage(moving.grid, paths["moving"])
         # FSL's and voxel matrices refer to the headers of the images.

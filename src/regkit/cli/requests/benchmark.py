@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
 from regkit.cli.context import current_registry, settings
+from regkit.cli.requests.interruption import resumable
 
 if TYPE_CHECKING:
     from regkit.benchmark.case_source import DatasetRef
-    from regkit.benchmark.harness import BenchmarkProgress, Executor
+    from regkit.benchmark.harness import BenchmarkProgress
     from regkit.benchmark.plan import Method, Plan
 
-EXIT_INTERRUPTED = 1
 ProgressCallback: TypeAlias = "Callable[[BenchmarkProgress], None]"
 
 
@@ -164,30 +161,22 @@ def benchmark_plan(request: BenchmarkRequest) -> Plan | None:
 
 def run_plan(plan: Plan, request: BenchmarkRequest, on_progress: ProgressCallback) -> None:
     """Run what is missing of a plan; an interruption ends the command with one line."""
+    from regkit.benchmark.executor import open_executor
     from regkit.benchmark.harness import run_benchmark
 
     execution = request.execution
-    # Batch systems send SIGTERM before they kill.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with _executor(execution) as (execute, parallel):
-            run_benchmark(
-                plan,
-                request.folder,
-                execute,
-                concurrency=parallel,
-                on_progress=on_progress,
-                retry_failed=execution.retry_failed,
-            )
-    except KeyboardInterrupt:
-        typer.echo(
-            f"regkit: interrupted; every finished record is in {request.folder}, and the same "
-            "command continues from there",
-            err=True,
+    with (
+        resumable(request.folder),
+        open_executor(execution.workers, execution.dask) as (execute, parallel),
+    ):
+        run_benchmark(
+            plan,
+            request.folder,
+            execute,
+            concurrency=parallel,
+            on_progress=on_progress,
+            retry_failed=execution.retry_failed,
         )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _config_file(request: BenchmarkRequest) -> Path:
@@ -251,21 +240,3 @@ def _methods(methods: MethodSelection) -> tuple[Method, ...]:
 
     parsed = parse_methods(methods.expressions, current_registry())
     return with_parameters(parsed, dict(parse_assignment(text) for text in methods.assignments))
-
-
-@contextmanager
-def _executor(execution: Execution) -> Iterator[tuple[Executor, int]]:
-    """Yield the function that runs tasks, and the number of tasks that it runs in parallel."""
-    if execution.dask is None:
-        from regkit.benchmark.local_executor import run_local
-
-        yield partial(run_local, workers=execution.workers), execution.workers
-        return
-    from regkit.benchmark.dask_executor import DaskCluster
-
-    with DaskCluster(execution.dask).connected() as connection:
-        yield connection.run, connection.concurrency
-
-
-def _interrupt(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt

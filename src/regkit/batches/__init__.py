@@ -1,0 +1,1 @@
+"""Batches: many pairs found, registered, tabulated and shown on one page for review."""

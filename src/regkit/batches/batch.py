@@ -1,0 +1,333 @@
+"""Run a batch: register many pairs, tabulate them, and write the page for their review."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from regkit.batches.batch_pair import BatchPair
+from regkit.batches.batch_plan import BatchPlan
+from regkit.batches.index_page import write_index
+from regkit.batches.input_state import changed_since, input_digest
+from regkit.batches.leftovers import discard_outputs
+from regkit.batches.methods_text import write_methods_text
+from regkit.batches.pair_sources import PairSource, read_pairs
+from regkit.batches.pair_table import PAIRS_FILE, write_pair_table
+from regkit.batches.result_table import PENDING, Row, result_rows, write_result_table
+from regkit.batches.review import (
+    RESULT_CHARACTERS,
+    REVIEWED_FILE,
+    Review,
+    joined_reviews,
+    read_reviews,
+    write_reviews,
+)
+from regkit.benchmark.executor import open_executor
+from regkit.benchmark.harness import BenchmarkProgress
+from regkit.benchmark.plan import BenchmarkTask
+from regkit.benchmark.records import Record, RecordFile, new_record
+from regkit.benchmark.worker_plan import Executor
+from regkit.errors import BenchmarkError, OutputError
+from regkit.registration.calibration_card import calibrated_model
+from regkit.registration.device import check_device_name
+from regkit.registration.pipeline import build_method
+from regkit.registry import DEFAULT_METHOD, default_registry
+from regkit.report.record import read_record
+
+# Seconds between two writings of the table and the page during a run; chosen by hand.
+REFRESH_S = 20.0
+OnProgress = Callable[[BenchmarkProgress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Results of a batch.
+
+    Parameters
+    ----------
+    folder
+        Batch folder.
+    rows
+        Row of each pair, as in ``batch.csv``: text and numbers by column, None for what is not
+        known.
+    """
+
+    folder: Path
+    rows: tuple[Row, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of pairs by verdict: OK, CHECK, FAIL, and failed or pending ones."""
+        found = Counter(row["verdict"] or row["status"] for row in self.rows)
+        names = ("OK", "CHECK", "FAIL", "failed", PENDING)
+        return {name: found[name] for name in names if found[name] or name != PENDING}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
+        return f"<Batch of {len(self.rows)} pairs: {counts}; {self.folder / 'index.html'}>"
+
+
+def batch(
+    pairs: PairSource,
+    method: str = DEFAULT_METHOD,
+    folder: Path | str = "batch",
+    *,
+    pair: str | None = None,
+    workers: int = 1,
+    dask: str | None = None,
+    reviewed: Path | str | None = None,
+    init: str = "",
+    witnesses: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    threads: int = 1,
+    retry_failed: bool = False,
+    force: bool = False,
+    on_progress: OnProgress = lambda _: None,
+    **parameters: Any,
+) -> Batch:
+    """Register many pairs of image files in worker processes, and tabulate the results.
+
+    The same call continues an interrupted batch. Pairs that fail are rows with their error.
+
+    Parameters
+    ----------
+    pairs
+        CSV or TSV table, folder of patients, BIDS dataset, dataset folder, or rows: mappings of
+        the columns of a table.
+    method
+        Expression of method names, as for `register`.
+    folder
+        Batch folder, to which everything is written.
+    pair
+        Names of the fixed and the moving image of a folder of patients, like ``pet,ct``.
+    workers
+        Number of processes in parallel.
+    dask
+        Address or scheduler file of a dask cluster; None for this machine.
+    reviewed
+        CSV of marks that the page exported; None for those of the folder.
+    init
+        Initializer of pairs that name none; empty for the default of the method.
+    witnesses
+        Methods whose results the verdicts compare with.
+    seed, device, threads
+        Values for every method that has such a parameter.
+    retry_failed
+        Failed pairs are registered again.
+    force
+        Results of other settings in the folder are replaced.
+    on_progress
+        Function called at first and after every pair.
+    **parameters
+        Parameters of the method.
+
+    Raises
+    ------
+    FileFormatError, ParameterError
+        The pairs cannot be read.
+    BenchmarkError, OutputError
+        The folder holds something else, is in use, or cannot be written.
+    """
+    marks = None if reviewed is None else read_reviews(Path(reviewed))
+    plan = BatchPlan(
+        *("", method, parameters, init, tuple(witnesses)),
+        seed=seed,
+        device=device,
+        threads=threads,
+    )
+    found = read_pairs(pairs, pair)
+    with open_executor(workers, dask) as (execute, concurrency):
+        return run_batch(
+            *(plan, found, Path(folder), execute),
+            concurrency=concurrency,
+            reviews=marks,
+            retry_failed=retry_failed,
+            force=force,
+            on_progress=on_progress,
+        )
+
+
+def run_batch(
+    plan: BatchPlan,
+    pairs: Sequence[BatchPair],
+    folder: Path,
+    execute: Executor,
+    *,
+    concurrency: int = 1,
+    reviews: dict[str, Review] | None = None,
+    retry_failed: bool = False,
+    force: bool = False,
+    on_progress: OnProgress = lambda _: None,
+) -> Batch:
+    """Register the pairs of a batch that have no result yet; write the table and the pages.
+
+    Parameters
+    ----------
+    plan
+        Settings; its table of pairs is written into the folder.
+    pairs
+        All pairs.
+    folder
+        Batch folder.
+    execute
+        Executor of the tasks.
+    concurrency
+        Number of tasks that the executor runs at the same time.
+    reviews
+        Marks to join with those of the folder, by id; None for none.
+    retry_failed, force, on_progress
+        Parameters of `batch`.
+    """
+    check_device_name(plan.device)
+    calibrated_model(plan.calibration or None)
+    _check_method(plan)
+    plan = replace(plan, pairs=str((folder / PAIRS_FILE).absolute()))
+    with RecordFile(folder) as stored:
+        work = _Work(plan, pairs, folder, reviews or {})
+        work.take(stored, retry_failed=retry_failed, force=force)
+        write_pair_table(pairs, folder / PAIRS_FILE)
+        try:
+            work.run(stored, execute, concurrency, on_progress)
+        finally:
+            result = work.write()
+    return result
+
+
+def _check_method(plan: BatchPlan) -> None:
+    """Refuse a method that cannot be built, before any process starts."""
+    registry = default_registry(builtin_only=plan.builtin_only)
+    defaults = {"seed": plan.seed, "device": plan.device}
+    build_method(plan.method, plan.parameters, registry, defaults)
+
+
+class _Work:
+    """A batch at work: its records, and what they are written to."""
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        pairs: Sequence[BatchPair],
+        folder: Path,
+        reviews: dict[str, Review],
+    ) -> None:
+        self._plan, self._pairs, self._folder, self._reviews = plan, pairs, folder, reviews
+        self._digests = {pair.id: pair.digest(plan.settings) for pair in pairs}
+        self._records: dict[str, Record] = {}
+        self._written_at = 0.0
+
+    def take(self, stored: RecordFile, *, retry_failed: bool, force: bool) -> None:
+        """Take over the records that still hold; drop the others of these pairs."""
+        earlier = {record["case"]: record for record in stored.read()}
+        if not force:
+            self._refuse_others(earlier)
+        for pair in self._pairs:
+            record = earlier.get(pair.id)
+            if record is not None and self._holds(pair, record, retry_failed=retry_failed):
+                self._records[pair.id] = record
+        redone = {pair.id for pair in self._pairs} - self._records.keys()
+        stored.drop(lambda record: record["case"] in redone)
+        for pair in self._pairs:
+            if pair.id in redone:
+                discard_outputs(self._folder, pair, earlier.get(pair.id, {}).get("files") or ())
+
+    def run(
+        self, stored: RecordFile, execute: Executor, concurrency: int, on_progress: OnProgress
+    ) -> None:
+        """Register what is missing; the record of each pair is stored as soon as it is known."""
+        total, method = len(self._pairs), self._plan.method
+        tasks = [
+            BenchmarkTask(index, pair.id, method)
+            for index, pair in enumerate(self._pairs)
+            if pair.id not in self._records and not pair.problem
+        ]
+        progress = BenchmarkProgress(
+            total, total - len(tasks), max(1, concurrency), {method: len(tasks)}
+        )
+        for pair in self._pairs:
+            if pair.problem and pair.id not in self._records:
+                record = new_record("", pair.id, method, "failed", error=pair.problem)
+                self._keep(record, stored)
+        on_progress(progress)
+        if not tasks:
+            return
+        results = execute(self._plan, "", str(self._folder.resolve()), tasks)
+        try:
+            for record in results:
+                self._keep(record, stored)
+                progress.advance(record)
+                on_progress(progress)
+                if time.monotonic() - self._written_at > REFRESH_S:
+                    self.write()
+        finally:
+            results.close()  # type: ignore[attr-defined] # ends the running tasks
+
+    def write(self) -> Batch:
+        """Write the table, the page and the text on the methods."""
+        results = {
+            pair.id: (self._records.get(pair.id, {}).get("transform_sha256") or "")[
+                :RESULT_CHARACTERS
+            ]
+            for pair in self._pairs
+        }
+        reviews = joined_reviews(self._stored_reviews(), self._reviews, results)
+        if reviews:
+            write_reviews(reviews, self._folder / REVIEWED_FILE)
+        rows = result_rows(self._pairs, self._records, reviews)
+        write_result_table(rows, self._folder)
+        write_index(rows, self._plan, reviews, self._folder)
+        write_methods_text(rows, self._plan, self._records, self._folder)
+        self._written_at = time.monotonic()
+        return Batch(self._folder, tuple(rows))
+
+    def _stored_reviews(self) -> dict[str, Review]:
+        file = self._folder / REVIEWED_FILE
+        return read_reviews(file) if file.is_file() else {}
+
+    def _keep(self, record: Record, stored: RecordFile) -> None:
+        digest = self._digests[record["case"]]
+        record = {**record, "run_id": digest, "settings": self._plan.settings}
+        stored.append(record)
+        self._records[record["case"]] = record
+
+    def _refuse_others(self, earlier: dict[str, Record]) -> None:
+        """Refuse a folder with results of other settings, or of no batch."""
+        for record in earlier.values():
+            other = _difference(record.get("settings") or {}, self._plan.settings)
+            if other:
+                raise BenchmarkError(
+                    f"{self._folder} holds a batch of other settings ({other}); choose another "
+                    "-o, or replace it with --force"
+                )
+        for pair in self._pairs:
+            file = self._folder / pair.folder_name / "registration.json"
+            known = {self._digests[pair.id], earlier.get(pair.id, {}).get("run_id")} - {None}
+            if file.exists() and read_record(file).get("run_id") not in known:
+                raise OutputError(
+                    f"{file} exists, and this batch did not write it; choose another -o, or "
+                    "replace it with --force"
+                )
+
+    def _holds(self, pair: BatchPair, record: Record, *, retry_failed: bool) -> bool:
+        """Return whether a record is that of these settings and files, and is not to be redone."""
+        if record.get("run_id") != self._digests[pair.id]:
+            return False
+        if record["status"] != "ok":
+            return not retry_failed
+        files = [self._folder / file for file in record["files"]]
+        if not all(file.is_file() for file in files):
+            return False
+        oldest = min(file.stat().st_mtime for file in files)
+        return not changed_since(pair, oldest) or input_digest(pair) == record["inputs_sha256"]
+
+
+def _difference(there: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the settings in which two batches differ, in words."""
+    keys = [key for key in now if there.get(key, now[key]) != now[key]]
+    return ", ".join(
+        f"{key}: {there[key] or 'none'} there, {now[key] or 'none'} now" for key in keys
+    )

@@ -1,0 +1,95 @@
+"""Write ``index.html`` of a batch folder: all pairs on one page, for review by eye."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from regkit.batches.batch_plan import BatchPlan
+from regkit.batches.result_table import PENDING, Row, by_doubt
+from regkit.batches.review import REVIEWED_FILE, Review
+from regkit.batches.review_pages import PAGES
+from regkit.io.atomic_output import atomic_output
+from regkit.registration.error_text import error_in_words
+from regkit.report.template import template
+from regkit.version import installed_version
+
+INDEX_FILE = "index.html"
+# Columns of `batch.csv` that the page sorts by or shows as numbers.
+_NUMBERS = (
+    *("expected_error_mm", "probability_bad", "rotation_deg", "dice", "dice_before", "tre_mm"),
+    *("tre_before_mm", "seconds"),
+)
+_TEXTS = ("id", "motion", "method", "reasons", "error", "result", "folder")
+
+
+def write_index(
+    rows: Sequence[Row], plan: BatchPlan, reviews: Mapping[str, Review], folder: Path
+) -> Path:
+    """Write the page of a batch; it opens from a file and needs only the folder of pages.
+
+    Parameters
+    ----------
+    rows
+        Results, as in ``batch.csv``.
+    plan
+        Settings of the batch.
+    reviews
+        Marks by id.
+    folder
+        Batch folder.
+    """
+    html = template("batch.html").render(
+        version=installed_version(),
+        method=plan.method,
+        title=folder.resolve().name,
+        counts=status_counts(rows),
+        pairs=[_shown(row) for row in by_doubt(rows)],
+        reviews={pair_id: asdict(review) for pair_id, review in reviews.items()},
+        about={
+            "key": _storage_key(plan),
+            "pages": PAGES,
+            "file": REVIEWED_FILE,
+            "table": [row["id"] for row in rows],
+        },
+    )
+    with atomic_output(folder) as stage:
+        stage.path(INDEX_FILE).write_text(html, encoding="utf-8")
+    return folder / INDEX_FILE
+
+
+def status_counts(rows: Sequence[Row]) -> dict[str, int]:
+    """Return the number of pairs by verdict, or by status where there is none."""
+    found = Counter(row["verdict"] or row["status"] for row in rows)
+    return {
+        name: found[name] for name in ("failed", "FAIL", "CHECK", "OK", PENDING) if found[name]
+    }
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Return what the page shows of a row, as plain data."""
+    shift = [row[name] for name in ("move_left_mm", "move_back_mm", "move_up_mm")]
+    known = row["expected_error_mm"] is not None
+    interval = (row["interval_low_mm"], row["interval_high_mm"])
+    return {
+        **{name: row[name] or "" for name in _TEXTS},
+        **{name: _rounded(row[name]) for name in _NUMBERS},
+        "state": row["verdict"] or row["status"],
+        "shift_mm": None if None in shift else _rounded(sum(s * s for s in shift) ** 0.5),
+        "expected": error_in_words(row["expected_error_mm"], interval) if known else "",
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def _storage_key(plan: BatchPlan) -> str:
+    """Return the name under which a browser keeps the marks of this batch."""
+    content = json.dumps([plan.pairs, plan.settings], sort_keys=True)
+    return f"regkit-batch-{hashlib.sha256(content.encode()).hexdigest()[:16]}"

@@ -1,0 +1,164 @@
+"""Write ``methods.md``: a text on methods and results that a paper can start from."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from regkit.batches.batch_plan import BatchPlan
+from regkit.batches.index_page import status_counts
+from regkit.batches.result_table import Row
+from regkit.benchmark.records import Record
+from regkit.io.atomic_output import atomic_output
+from regkit.registration.pipeline import method_names
+from regkit.registration.run import versions
+from regkit.registry import Registry, default_registry
+from regkit.version import installed_version
+
+METHODS_FILE = "methods.md"
+_MODALITY_NAMES = {"mu": "attenuation map", "us": "ultrasound"}
+
+
+def write_methods_text(
+    rows: Sequence[Row], plan: BatchPlan, records: Mapping[str, Record], folder: Path
+) -> Path:
+    """Write the text on the methods of a batch.
+
+    Parameters
+    ----------
+    rows
+        Results, as in ``batch.csv``.
+    plan
+        Settings of the batch.
+    records
+        Records by id.
+    folder
+        Batch folder.
+    """
+    registry = default_registry(builtin_only=plan.builtin_only)
+    sections = [
+        "# Methods text\n\nA start for a paper; check it against what you did.",
+        f"## Registration\n\n{_registration(rows, plan, records, registry)}",
+        f"## Quality control\n\n{_quality(rows)}",
+        f"## Parameters\n\n{_parameters(plan, records)}",
+        f"## Versions\n\n{_versions(records)}",
+        f"## References\n\n{_references(plan, records, registry)}",
+    ]
+    with atomic_output(folder) as stage:
+        stage.path(METHODS_FILE).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return folder / METHODS_FILE
+
+
+def _registration(
+    rows: Sequence[Row], plan: BatchPlan, records: Mapping[str, Record], registry: Registry
+) -> str:
+    done = [record for record in records.values() if record["status"] == "ok"]
+    text = (
+        f"{len(rows)} pairs of images were registered with regkit {installed_version()}"
+        f"{_modalities(done)}, by the method {plan.method}"
+        f"{_summaries(plan.method, registry)}. "
+    )
+    used = Counter(record["used"] for record in done if record.get("used"))
+    if used:
+        listed = ", ".join(f"{name} for {count}" for name, count in used.most_common())
+        text += f"It used {listed} of the pairs. "
+    models = sorted({registry.method(name).spec.model for name in method_names(plan.method)})
+    start = f"the initializer '{plan.init}'" if plan.init else "the default initializer of regkit"
+    text += (
+        f"The model of the transforms was {' and '.join(models)}. Pairs without an initial "
+        f"transform of their own started from {start}; the seed was {plan.seed}. "
+        "Moving images were resampled onto the grids of the fixed images by linear interpolation."
+    )
+    return text
+
+
+def _quality(rows: Sequence[Row]) -> str:
+    counts = status_counts(rows)
+    judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
+    text = (
+        "regkit estimated the error of every result from its similarity and from independent "
+        f"registrations, and judged it: {judged}; {counts.get('failed', 0)} pairs could not be "
+        f"registered. {_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
+    )
+    for name, words, unit in (("dice", "The Dice coefficient", ""), ("tre_mm", "The TRE", " mm")):
+        before = name.replace("_mm", "") + "_before" + ("_mm" if name.endswith("_mm") else "")
+        text += _spread(rows, before, f"{words} before registration was", unit)
+        text += _spread(rows, name, f"{words} after registration was", unit)
+    marks = Counter(row["mark"] for row in rows if row["mark"])
+    if marks:
+        text += (
+            f"{sum(marks.values())} results were reviewed by eye: {marks['pass']} passed, "
+            f"{marks['fail']} failed."
+        )
+    return text.strip()
+
+
+def _spread(rows: Iterable[Row], column: str, words: str, unit: str) -> str:
+    """Return a sentence with median and quartiles of a column; empty without values."""
+    values = [row[column] for row in rows if row[column] is not None]
+    if not values:
+        return ""
+    if len(values) == 1:
+        return f"{words} {values[0]:.3g}{unit} (one pair). "
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return (
+        f"{words} {median(values):.3g}{unit} in the median (quartiles {low:.3g} to "
+        f"{high:.3g}{unit}, {len(values)} pairs). "
+    )
+
+
+def _modalities(done: Sequence[Record]) -> str:
+    """Return the modalities, fixed first, with the number of pairs if they differ."""
+    pairs = Counter(tuple(record.get("modalities") or ("", "")) for record in done)
+    named = {pair: count for pair, count in pairs.items() if all(pair)}
+    words = [
+        f"{_modality(moving)} to {_modality(fixed)}" + (f" ({count})" if len(pairs) > 1 else "")
+        for (fixed, moving), count in named.items()
+    ]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _modality(name: str) -> str:
+    return _MODALITY_NAMES.get(name, name.upper())
+
+
+def _summaries(expression: str, registry: Registry) -> str:
+    parts = [registry.method(name).spec.summary for name in method_names(expression)]
+    return f" ({'; '.join(filter(None, parts))})" if any(parts) else ""
+
+
+def _parameters(plan: BatchPlan, records: Mapping[str, Record]) -> str:
+    known = [record["parameters"] for record in records.values() if record.get("parameters")]
+    values: dict[str, Any] = {
+        **(known[0] if known else {}),
+        "device": plan.device,
+        "seed": plan.seed,
+    }
+    values |= {"witnesses": " ".join(plan.witnesses)} if plan.witnesses else {}
+    lines = [f"| `{name}` | {_plain(value)} |" for name, value in values.items()]
+    return "\n".join(["| parameter | value |", "|---|---|", *lines])
+
+
+def _plain(value: Any) -> str:
+    return "default" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _versions(records: Mapping[str, Record]) -> str:
+    devices = sorted({str(r["device"]) for r in records.values() if r.get("device")})
+    numbers = ", ".join(f"{name} {number}" for name, number in versions().items() if number)
+    where = f" Device: {', '.join(devices)}." if devices else ""
+    return f"{numbers}; {platform.system()} {platform.machine()}.{where}"
+
+
+def _references(plan: BatchPlan, records: Mapping[str, Record], registry: Registry) -> str:
+    """Return the software and the papers of all methods that ran."""
+    known = {offer.spec.name: offer.spec.reference for offer in registry.methods}
+    used = [name for r in records.values() if r.get("used") for name in method_names(r["used"])]
+    named = dict.fromkeys([*method_names(plan.method), *used])
+    papers = dict.fromkeys(known[name] for name in named if known.get(name))
+    software = f"The regkit developers. regkit {installed_version()} [computer software]."
+    return "\n".join(f"- {entry}" for entry in [software, *papers])

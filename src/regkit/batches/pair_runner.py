@@ -1,0 +1,277 @@
+"""Register the pairs of a batch in a worker process: read, register, judge, score, write."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from regkit.batches.batch_pair import FILE_COLUMNS, BatchPair
+from regkit.batches.batch_plan import BatchPlan
+from regkit.batches.input_state import input_digest
+from regkit.batches.pair_table import read_pair_table
+from regkit.batches.review_pages import write_review_pages
+from regkit.benchmark.memory import peak_mb, reset_peak
+from regkit.benchmark.method_runner import failure_reason
+from regkit.benchmark.plan import Method
+from regkit.benchmark.worker_plan import Facts
+from regkit.datasets.case import Case
+from regkit.datasets.folder import DatasetFolder
+from regkit.errors import BenchmarkError, OutputError
+from regkit.geometry.rigid import rigid_parameters
+from regkit.geometry.transform import AffineTransform
+from regkit.io.atomic_output import atomic_output
+from regkit.io.selection import ImageSelection
+from regkit.metrics.evaluation import Metric, evaluate
+from regkit.registrar import Estimate
+from regkit.registration.calibration_card import calibrated_model
+from regkit.registration.choice_text import used_methods
+from regkit.registration.initialization import (
+    choose_start,
+    default_initializer,
+    initial_transform,
+)
+from regkit.registration.modalities import with_modalities
+from regkit.registration.pipeline import build_method
+from regkit.registration.run import RegistrationResult, plain_parameters, run
+from regkit.registry import default_registry, leave_out_plugins
+from regkit.report.description import linear_fit
+from regkit.report.dicom_output import DicomPair, read_dicom_pair
+from regkit.report.picture import unregistered
+from regkit.report.record import Inputs, sha256_of, to_plain_data
+from regkit.report.save import Saved, save_registration
+
+# Beginning of the names of the files of each pair, in its folder.
+PREFIX = "registration"
+# Scores that labels, landmarks or a true transform allow; their value before is recorded as well.
+SCORES = ("dice", "tre_mm")
+
+
+@dataclass
+class _Watch:
+    """Seconds of the stages of a pair."""
+
+    seconds: dict[str, float]
+    since: float
+
+    def lap(self, stage: str) -> None:
+        """Add the time since the last stage to a stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self.since, 4)
+        self.since = now
+
+
+class PairRunner:
+    """A loaded method and the pairs of a batch.
+
+    Parameters
+    ----------
+    plan
+        The batch.
+    method
+        Its method.
+    """
+
+    def __init__(self, plan: BatchPlan, method: Method) -> None:
+        self._plan = plan
+        self._registry = default_registry(builtin_only=plan.builtin_only)
+        defaults = {"seed": plan.seed, "device": plan.device, "threads": plan.threads or None}
+        self._registrar = build_method(
+            method.expression, method.parameters, self._registry, defaults
+        )
+        self._calibration = calibrated_model(plan.calibration or None)
+        self._pairs = read_pair_table(Path(plan.pairs))
+        self._metrics: dict[str, Metric] = {
+            name: self._registry.metric(name).load() for name in SCORES
+        }
+
+    @property
+    def parameters(self) -> Facts:
+        """Every parameter of the method, defaults included."""
+        return dict(json.loads(json.dumps(to_plain_data(plain_parameters(self._registrar)))))
+
+    def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
+        """Register a pair and write its files.
+
+        Parameters
+        ----------
+        index
+            Index of the pair in the table.
+        case_id
+            Expected id of the pair.
+        folder
+            Batch folder.
+        stage
+            Function called with the facts so far, after reading and after registering.
+
+        Returns
+        -------
+        dict
+            Facts for `regkit.benchmark.records.new_record`, and more; ``status`` among them.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written, which is no failure of the method.
+        """
+        watch = _Watch({}, time.perf_counter())
+        facts: Facts = {"timing_s": watch.seconds}
+        try:
+            pair = self._pair(index, case_id)
+            case = self._case(pair)
+            watch.lap("load")
+            stage(now="registering", group=case.group, timing_s=watch.seconds)
+            reset_peak()
+            inputs, result = self._registered(pair, case, watch)
+            facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
+            stage(now="writing", **facts)
+            facts |= self._described(case, result)
+            watch.lap("score")
+            return facts | self._written(pair, result, inputs, Path(folder), watch)
+        except OutputError:
+            raise
+        except BaseException as error:  # a method may raise SystemExit as well
+            return facts | {"status": "failed", "error": failure_reason(error)}
+
+    def _pair(self, index: int, case_id: str) -> BatchPair:
+        pair = self._pairs[index]
+        if pair.id != case_id:
+            raise BenchmarkError(f"{self._plan.pairs} has {pair.id} in place of {case_id}")
+        return pair
+
+    def _case(self, pair: BatchPair) -> Case:
+        """Read a pair, and what it is scored by."""
+        entry = {"id": pair.id, **pair.values}
+        if Path(entry.get("init", "")).is_file():
+            entry["initial"] = entry.pop("init")
+        case = DatasetFolder(Path(), "", (entry,)).case(0)
+        return replace(case, pair=with_modalities(case.pair))
+
+    def _registered(
+        self, pair: BatchPair, case: Case, watch: _Watch
+    ) -> tuple[Inputs, RegistrationResult]:
+        """Start, register and judge."""
+        load_s, started = watch.seconds["load"], time.perf_counter()
+        with leave_out_plugins(self._plan.builtin_only):
+            case, init, assumption = self._started(pair, case)
+            init_s = time.perf_counter() - started
+            result = run(
+                *(self._registrar, case.pair, self._plan.method),
+                witnesses=self._plan.witnesses,
+                calibration=self._calibration,
+            )
+        watch.lap("verdict")
+        watch.seconds["compute"] = round(init_s + result.compute_s, 4)
+        watch.seconds["verdict"] = round(watch.seconds["verdict"] - watch.seconds["compute"], 4)
+        values = pair.values
+        paths = {
+            role: Path(values[role]) if role in values else None
+            for role in ("fixed", "moving", "fixed_mask", "moving_mask")
+        }
+        inputs = Inputs(
+            **paths,
+            load_s=load_s,
+            init_s=init_s,
+            init=init,
+            init_assumption=assumption,
+            run_id=pair.digest(self._plan.settings),
+            selections=_selections(pair),
+            fixed_roi=values.get("fixed_roi", ""),
+            moving_roi=values.get("moving_roi", ""),
+        )
+        return inputs, result
+
+    def _started(self, pair: BatchPair, case: Case) -> tuple[Case, str, str]:
+        """Return the case with its initial transform, its name, and what was assumed."""
+        if case.pair.initial is not None:
+            return case, pair.values["init"], ""
+        word = pair.values.get("init") or self._plan.init
+        word = word or default_initializer(self._plan.method, self._registry)
+        if word == "auto":
+            chosen = choose_start(case.pair, self._registry, self._plan.method)
+            return replace(case, pair=chosen.of(case.pair)), word, chosen.reason
+        initial = initial_transform(word, case.pair, self._registry)
+        return replace(case, pair=replace(case.pair, initial=initial)), word, ""
+
+    def _described(self, case: Case, result: RegistrationResult) -> Facts:
+        """Return the motion, the verdict and the scores of a result."""
+        errors: dict[str, str] = {}
+
+        def record_error(name: str, error: Exception) -> None:
+            errors[name] = failure_reason(error)
+
+        before = replace(result, estimate=Estimate(unregistered(case.pair)))
+        scores = evaluate(case, result, self._metrics, record_error)
+        at_first = evaluate(case, before, self._metrics, record_error)
+        error = result.verdict.error
+        return {
+            "used": used_methods(result.estimate.diagnostics),
+            "verdict": result.verdict.status,
+            "reasons": list(result.verdict.reasons),
+            **(error.as_data() if error else {}),
+            "scores": to_plain_data(scores),
+            "scores_before": to_plain_data(at_first),
+            "score_errors": errors,
+            "device": result.device,
+            "runtime_s": round(result.compute_s, 4),
+            "modalities": [case.pair.fixed.modality, case.pair.moving.modality],
+            **_motion(result),
+        }
+
+    def _written(
+        self,
+        pair: BatchPair,
+        result: RegistrationResult,
+        inputs: Inputs,
+        folder: Path,
+        watch: _Watch,
+    ) -> Facts:
+        """Write the files of a pair and its pages; return the last facts of its record."""
+        saved = self._saved(pair, result, inputs, folder)
+        write_review_pages(result, saved, pair.folder_name, folder)
+        watch.lap("save")
+        transform = folder / pair.folder_name / saved.record["transform"]["file"]
+        return {
+            "status": "ok",
+            "files": sorted(path.relative_to(folder).as_posix() for path in saved.files),
+            "transform_sha256": sha256_of(transform),
+            "inputs_sha256": input_digest(pair),
+        }
+
+    def _saved(
+        self, pair: BatchPair, result: RegistrationResult, inputs: Inputs, folder: Path
+    ) -> Saved:
+        dicom = self._dicom_pair(pair)
+        read = [Path(pair.values[name]) for name in FILE_COLUMNS if name in pair.values]
+        with atomic_output(folder / pair.folder_name, read) as stage:
+            return save_registration(
+                *(result, PREFIX, stage, inputs), warped=self._plan.warped, dicom=dicom
+            )
+
+    def _dicom_pair(self, pair: BatchPair) -> DicomPair | None:
+        if not self._plan.dicom:
+            return None
+        selections = _selections(pair)
+        fixed, moving = Path(pair.values["fixed"]), Path(pair.values["moving"])
+        return read_dicom_pair(fixed, moving, selections["fixed"], selections["moving"])
+
+
+def _selections(pair: BatchPair) -> dict[str, ImageSelection]:
+    return {
+        role: ImageSelection(pair.values.get(f"{role}_series", "")) for role in ("fixed", "moving")
+    }
+
+
+def _motion(result: RegistrationResult) -> Facts:
+    """Return rotation, the motion of the moving image to its place, and the matrix."""
+    centre = result.pair.fixed.grid.centre
+    motion = rigid_parameters(linear_fit(result.transform, centre), centre)
+    found = result.transform
+    return {
+        "rotation_deg": motion.rotation_deg,
+        # The content of the moving image that belongs to the centre lies at centre + translation.
+        "moving_shift_to_match_mm": [-component for component in motion.translation_mm],
+        "transform": found.matrix.tolist() if isinstance(found, AffineTransform) else None,
+    }

@@ -1,0 +1,131 @@
+"""Marks of a review: passed or failed by eye, and notes, as the page exports them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from regkit.errors import FileFormatError, one_line
+from regkit.io.atomic_output import atomic_output
+
+logger = logging.getLogger(__name__)
+
+REVIEWED_FILE = "reviewed.csv"
+MARKS = ("pass", "fail")
+# Characters of a transform's digest that tell results apart.
+RESULT_CHARACTERS = 12
+# Ids that a message names; chosen by hand.
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Review:
+    """Opinion of a reader on one pair.
+
+    Parameters
+    ----------
+    id
+        Id of the pair.
+    mark
+        ``pass``, ``fail``, or empty for a note only.
+    note
+        Free text.
+    reviewed_at
+        Time of the last change, ISO 8601 in UTC.
+    result
+        Beginning of the digest of the transform that was looked at.
+    """
+
+    id: str
+    mark: str = ""
+    note: str = ""
+    reviewed_at: str = ""
+    result: str = ""
+
+
+def read_reviews(path: Path) -> dict[str, Review]:
+    """Read the reviews in a CSV that the page of a batch exported, by the id of the pair.
+
+    Raises
+    ------
+    FileFormatError
+        No such file; the message gives line and column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise FileFormatError(f"cannot read the reviews in {path}: {reason}") from error
+    first = text.splitlines()[0] if text.strip() else ""
+    delimiter = max(",;\t", key=first.count)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    for name in ("id", "mark"):
+        if name not in (rows.fieldnames or ()):
+            raise FileFormatError(
+                f"{path}: line 1: there is no column '{name}'; give what index.html exports"
+            )
+    known = {field.name for field in fields(Review)}
+    reviews = {}
+    for row in rows:
+        values = {name: (row[name] or "").strip() for name in known & row.keys()}
+        if not values["id"]:
+            raise FileFormatError(f"{path}: line {rows.line_num}, column id: is empty")
+        if values["mark"] not in ("", *MARKS):
+            raise FileFormatError(
+                f"{path}: line {rows.line_num}, column mark: must be pass, fail or empty, got "
+                f"'{one_line(values['mark'])}'"
+            )
+        reviews[values["id"]] = Review(**values)
+    return reviews
+
+
+def write_reviews(reviews: Mapping[str, Review], path: Path) -> None:
+    """Write reviews as `read_reviews` reads them."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Review)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(review) for review in reviews.values())
+    with atomic_output(path.parent) as stage:
+        stage.path(path.name).write_text(text.getvalue(), encoding="utf-8")
+
+
+def joined_reviews(
+    stored: Mapping[str, Review], new: Mapping[str, Review], results: Mapping[str, str]
+) -> dict[str, Review]:
+    """Join new reviews with those of the batch folder; the new ones count.
+
+    Parameters
+    ----------
+    stored, new
+        Reviews by id.
+    results
+        Beginning of the digest of the transform of each pair of the batch, by id; reviews of
+        others are left out, with a warning.
+    """
+    joined = {**stored, **new}
+    foreign = [pair_id for pair_id in new if pair_id not in results]
+    if foreign:
+        logger.warning("reviews of pairs that are not in this batch: %s", _listed(foreign))
+    old = [
+        review.id
+        for review in joined.values()
+        if review.result and results.get(review.id, review.result) != review.result
+    ]
+    if old:
+        logger.warning(
+            "reviewed before they were registered again, so not counted: %s", _listed(old)
+        )
+    return {
+        pair_id: review
+        for pair_id, review in joined.items()
+        if pair_id in results and pair_id not in old and (review.mark or review.note)
+    }
+
+
+def _listed(ids: Collection[str]) -> str:
+    shown = ", ".join(one_line(pair_id) for pair_id in list(ids)[:_LISTED])
+    return f"{shown} and {len(ids) - _LISTED} more" if len(ids) > _LISTED else shown

@@ -1,0 +1,142 @@
+"""``regkit batch``: outputs, table, resumption, failures; and `regkit.batch`."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import regkit
+from regkit.batches.batch_pair import folder_name
+from regkit.benchmark.records import read_records
+from regkit.errors import BenchmarkError, OutputError
+
+pytestmark = pytest.mark.end_to_end
+
+
+def rows_of(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "batch.csv").open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def row(images: Path, name: str, **more: object) -> dict[str, object]:
+    known = {"fixed": images / "pet.nii.gz", "moving": images / "ct.nii.gz"}
+    return {"id": name, **known, "fixed_modality": "pet", "moving_modality": "ct"} | more
+
+
+@pytest.fixture(scope="module")
+def broken(images: Path) -> Path:
+    file = images / "broken.nii.gz"
+    file.write_bytes((images / "ct.nii.gz").read_bytes()[:2000])
+    return file
+
+
+@pytest.fixture(scope="module")
+def done(images: Path, broken: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("batch") / "out"
+    rows = [
+        row(images, "p1", truth=images / "truth.tfm"),
+        row(images, "Müller/2", init=images / "truth.tfm"),
+        row(images, "bad", moving=broken),
+    ]
+    batch = regkit.batch(rows, "identity", folder)
+    assert batch.counts["failed"] == 1
+    assert sum(batch.counts.values()) == 3
+    assert repr(batch).startswith("<Batch of 3 pairs: ")
+    return folder
+
+
+def test_every_pair_has_the_files_of_a_registration(done: Path) -> None:
+    for name in ("p1", folder_name("Müller/2")):
+        files = {path.name for path in (done / name).iterdir()}
+        assert files == {f"registration{e}" for e in (".json", ".png", ".tfm", "_warped.nii.gz")}
+        assert (done / "pages" / f"{name}.html").is_file()
+    assert not (done / "bad").exists()
+    names = {path.name for path in done.iterdir() if path.is_file()}
+    assert names == {"batch.csv", "index.html", "methods.md", "pairs.csv", "records.jsonl"}
+
+
+def test_the_table_tells_motion_and_scores_in_the_terms_of_the_patient(
+    done: Path, images: Path
+) -> None:
+    rows = rows_of(done)
+    truth = regkit.read_transform(images / "truth.tfm")
+    fixed = regkit.read_volume(images / "pet.nii.gz")
+    moved = np.subtract(fixed.grid.centre, truth.map_points(fixed.grid.centre)).ravel()
+    found = rows["Müller/2"]
+    shift = [float(found[f"move_{way}_mm"]) for way in ("left", "back", "up")]
+    assert shift == pytest.approx(moved, rel=1e-3)
+    assert "to the patient's right" in found["motion"], "the CT lies 12 mm to the left"
+    assert float(rows["p1"]["tre_mm"]) == pytest.approx(float(rows["p1"]["tre_before_mm"]))
+    assert float(rows["p1"]["tre_mm"]) > 10
+    assert rows["p1"]["motion"] == "stays where it is"
+    assert rows["bad"]["status"] == "failed"
+    assert "broken.nii.gz" in rows["bad"]["error"]
+    assert rows["bad"]["verdict"] == rows["bad"]["files"] == ""
+
+
+def test_a_second_run_does_nothing_and_changed_rows_run_again(
+    done: Path, images: Path, broken: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(done, tmp_path / "copy")
+    rows = [
+        row(images, "p1", truth=images / "truth.tfm"),
+        row(images, "Müller/2", init=images / "truth.tfm"),
+        row(images, "bad", moving=broken),
+    ]
+    before = (folder / "records.jsonl").read_bytes()
+    regkit.batch(rows, "identity", folder)
+    assert (folder / "records.jsonl").read_bytes() == before
+    rows[1] = row(images, "Müller/2")
+    batch = regkit.batch(rows, "identity", folder)
+    assert batch.rows[1]["motion"] == "stays where it is"
+    records = read_records(folder)
+    assert [record["case"] for record in records] == ["p1", "bad", "Müller/2"]
+    with pytest.raises(BenchmarkError, match="method: identity there, moments now"):
+        regkit.batch(rows, "moments", folder)
+
+
+def test_a_result_that_fails_later_leaves_no_files(
+    done: Path, images: Path, broken: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(done, tmp_path / "copy")
+    (folder / "p1" / ".regkit-killed").mkdir()
+    batch = regkit.batch([row(images, "p1", moving=broken)], "identity", folder)
+    assert batch.rows[0]["status"] == "failed"
+    assert not (folder / "p1").exists()
+    assert not list((folder / "pages").glob("p1*"))
+
+
+def test_files_of_others_are_not_replaced(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "p1").mkdir(parents=True)
+    (tmp_path / "out" / "p1" / "registration.json").write_text("{}")
+    with pytest.raises(OutputError, match="this batch did not write it"):
+        regkit.batch([row(images, "p1")], "identity", tmp_path / "out")
+
+
+def test_the_methods_text_names_versions_and_numbers(done: Path) -> None:
+    text = (done / "methods.md").read_text(encoding="utf-8")
+    assert f"regkit {regkit.__version__}" in text
+    assert "3 pairs of images" in text
+    assert "1 pairs could not be registered" in text
+    assert "CT to PET" in text
+
+
+def test_records_are_strict_json(done: Path) -> None:
+    for line in (done / "records.jsonl").read_text(encoding="utf-8").splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} in a record"))
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "CON", "x" * 300, "batch.csv", "a:b", "ü."])
+def test_folders_of_ids_are_safe_and_different(name: str) -> None:
+    found = folder_name(name)
+    assert Path(found).name == found
+    assert found not in ("", ".", "..")
+    assert len(found.encode()) < 200
+    assert found != folder_name(name + "'")
+
+
+def test_plain_ids_are_their_folders() -> None:
+    assert folder_name("Patient 7 (Müller)") == "Patient 7 (Müller)"
