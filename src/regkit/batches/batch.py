@@ -92,60 +92,41 @@ def batch(
 ) -> Batch:
     """Register many pairs of image files in worker processes, and tabulate the results.
 
-    The same call continues an interrupted batch. Pairs that fail are rows with their error.
+    The same call continues an interrupted batch. A pair that fails is a row with its error.
 
     Parameters
     ----------
     pairs
-        CSV or TSV table, folder of patients, BIDS dataset, dataset folder, or rows: mappings of
-        the columns of a table.
-    method
-        Expression of method names, as for `register`.
+        Table, folder of patients, BIDS or dataset folder; or rows, mappings of a table's columns.
+    method, **parameters
+        Expression of method names, and parameters of the methods, as for `register`.
     folder
         Batch folder, to which everything is written.
     pair
         Names of the fixed and the moving image of a folder of patients, like ``pet,ct``.
-    workers
-        Number of processes in parallel.
-    dask
-        Address or scheduler file of a dask cluster; None for this machine.
+    workers, dask
+        Number of processes in parallel; address or scheduler file of a dask cluster.
     reviewed
         CSV of marks that the page exported; None for those of the folder.
-    init
-        Initializer of pairs that name none; empty for the default of the method.
-    witnesses
-        Methods whose results the verdicts compare with.
-    seed, device, threads
-        Values for every method that has such a parameter.
-    retry_failed
-        Failed pairs are registered again.
-    force
-        Results of other settings in the folder are replaced.
+    init, witnesses, seed, device, threads
+        Settings, as of `regkit.batches.batch_plan.BatchPlan`.
+    retry_failed, force
+        Permission to register failed pairs again, and to replace results of other settings.
     on_progress
         Function called at first and after every pair.
-    **parameters
-        Parameters of the method.
-
-    Raises
-    ------
-    FileFormatError, ParameterError
-        The pairs cannot be read.
-    BenchmarkError, OutputError
-        The folder holds something else, is in use, or cannot be written.
     """
-    marks = None if reviewed is None else read_reviews(Path(reviewed))
-    plan = BatchPlan(
-        *("", method, parameters, init, tuple(witnesses)),
-        seed=seed,
-        device=device,
-        threads=threads,
-    )
+    named: dict[str, Any] = {
+        "seed": seed,
+        "device": device,
+        "threads": threads,
+        "witnesses": tuple(witnesses),
+    }
+    plan = BatchPlan("", method, parameters, init, **named)
     found = read_pairs(pairs, pair)
     with open_executor(workers, dask) as (execute, concurrency):
         return run_batch(
-            *(plan, found, Path(folder), execute),
-            concurrency=concurrency,
-            reviews=marks,
+            *(plan, found, Path(folder), execute, concurrency),
+            reviews=None if reviewed is None else read_reviews(Path(reviewed)),
             retry_failed=retry_failed,
             force=force,
             on_progress=on_progress,
@@ -157,8 +138,8 @@ def run_batch(
     pairs: Sequence[BatchPair],
     folder: Path,
     execute: Executor,
-    *,
     concurrency: int = 1,
+    *,
     reviews: dict[str, Review] | None = None,
     retry_failed: bool = False,
     force: bool = False,

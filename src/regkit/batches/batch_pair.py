@@ -71,6 +71,6 @@ def folder_name(pair_id: str) -> str:
     normal = unicodedata.normalize("NFC", pair_id)
     safe = _NOT_IN_NAMES.sub("_", normal).strip(". ")
     safe = safe.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    if safe == pair_id and safe.casefold() not in _TAKEN:
+    if safe and safe == pair_id and safe.casefold() not in _TAKEN:
         return safe
     return f"{safe}-{hashlib.sha256(pair_id.encode()).hexdigest()[:8]}".lstrip("-")

@@ -272,6 +272,6 @@ def _motion(result: RegistrationResult) -> Facts:
     return {
         "rotation_deg": motion.rotation_deg,
         # The content of the moving image that belongs to the centre lies at centre + translation.
-        "moving_shift_to_match_mm": [-component for component in motion.translation_mm],
+        "moving_shift_to_match_mm": [0.0 - component for component in motion.translation_mm],
         "transform": found.matrix.tolist() if isinstance(found, AffineTransform) else None,
     }

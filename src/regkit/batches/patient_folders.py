@@ -44,8 +44,8 @@ def find_pairs(folder: Path, roles: tuple[str, str] | None) -> list[BatchPair]:
     folder
         Folder with a folder for each patient, or a BIDS dataset.
     roles
-        What the fixed and the moving image are called: a modality, and words of the file's name
-        or the series' description if there are several (``ct lung``, ``T1w``).
+        Names of the fixed and the moving image: a modality, and words of the file's name or the
+        series' description if there are several (``ct lung``, ``T1w``).
 
     Raises
     ------

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 PairsArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="TABLE|FOLDER",
+        metavar="PAIRS",
         help="CSV or TSV table with the columns id, fixed, moving and more; or a folder with one "
         "folder for each patient, a BIDS dataset, or a dataset folder.",
     ),
