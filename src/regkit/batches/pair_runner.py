@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from regkit.batches.batch_pair import FILE_COLUMNS, BatchPair
 from regkit.batches.batch_plan import BatchPlan
@@ -166,7 +167,7 @@ class PairRunner:
         watch.seconds["compute"] = round(init_s + result.compute_s, 4)
         watch.seconds["verdict"] = round(watch.seconds["verdict"] - watch.seconds["compute"], 4)
         values = pair.values
-        paths = {
+        paths: dict[str, Any] = {
             role: Path(values[role]) if role in values else None
             for role in ("fixed", "moving", "fixed_mask", "moving_mask")
         }
