@@ -20,6 +20,8 @@ Transforms
     read_transform, write_transform
 Cases with known answers, and tests without any
     Case, Dataset, calibrate, selftest, SelfTest
+Attenuation maps
+    check_alignment, AlignmentCheck, attenuation_map
 Reports and records
     picture, replay, Replay
 Methods, metrics and datasets of one's own
@@ -36,6 +38,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regkit.batches.batch import Batch as Batch
     from regkit.batches.batch import batch as batch
+    from regkit.alignment.check import AlignmentCheck as AlignmentCheck
+    from regkit.alignment.check import check_alignment as check_alignment
     from regkit.benchmark.calibrate import calibrate as calibrate
     from regkit.benchmark.selftest import selftest as selftest
     from regkit.benchmark.selftest_result import SelfTest as SelfTest
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from regkit.io import read_volume as read_volume
     from regkit.io import write_landmarks as write_landmarks
     from regkit.io import write_volume as write_volume
+    from regkit.io.attenuation_map import attenuation_map as attenuation_map
     from regkit.io.transforms import read_transform as read_transform
     from regkit.io.transforms import write_transform as write_transform
     from regkit.plugin import DatasetSpec as DatasetSpec
@@ -81,6 +86,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "batch": "batches.batch",
     "Batch": "batches.batch",
+    "AlignmentCheck": "alignment.check",
+    "check_alignment": "alignment.check",
+    "attenuation_map": "io.attenuation_map",
     "calibrate": "benchmark.calibrate",
     "selftest": "benchmark.selftest",
     "SelfTest": "benchmark.selftest_result",

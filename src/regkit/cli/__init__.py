@@ -12,6 +12,7 @@ from regkit.cli.batch import batch_command
 from regkit.cli.benchmark import benchmark_command
 from regkit.cli.calibrate import calibrate_command
 from regkit.cli.check import check_command
+from regkit.cli.check_alignment import check_alignment_command
 from regkit.cli.command import (
     LogLevel,
     Quiet,
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 add_command(app, "register", rich_help_panel=IMAGES)(register_command)
 add_command(app, "batch", rich_help_panel=IMAGES)(batch_command)
+add_command(app, "check-alignment", rich_help_panel=IMAGES)(check_alignment_command)
 add_command(app, "reorient", rich_help_panel=IMAGES)(reorient_command)
 add_command(app, "resample", rich_help_panel=IMAGES)(resample_command)
 app.add_typer(transform_app, name="transform", rich_help_panel=IMAGES)

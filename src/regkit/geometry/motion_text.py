@@ -26,7 +26,7 @@ TURNS = (
 )
 NOTABLE_MM = 0.5  # shown as 1
 NOTABLE_DEG = 0.5  # a degree moves the edge of a body by 3 mm; chosen by hand
-NEGLIGIBLE_MM = 0.05  # shown as 0.0
+NEGLIGIBLE_MM = 0.05  # shown as 0.0; in voxels, too
 
 
 def transform_in_words(transform: Transform, grid: Grid) -> str:
@@ -61,16 +61,34 @@ def shift_of_patient_in_words(shift_mm: Sequence[float]) -> str:
     str
         Like "about 12 mm higher and 5 mm to the patient's left"; empty where all are negligible.
     """
-    parts = sorted(zip(shift_mm, PATIENT_DIRECTIONS, strict=True), key=lambda p: -abs(p[0]))
+    words = _in_directions_of_patient(shift_mm, "{:.0f} mm", NOTABLE_MM)
+    return f"about {words}" if words else ""
+
+
+def shift_in_voxels_of_patient(shift_voxels: Sequence[float]) -> str:
+    """Return a phrase for a shift in voxels along x, y, z (LPS), the largest part first.
+
+    Returns
+    -------
+    str
+        Like "1.8 voxels higher and 0.7 voxels to the patient's left"; empty where all are
+        negligible.
+    """
+    return _in_directions_of_patient(shift_voxels, "{:.1f} voxels", NEGLIGIBLE_MM)
+
+
+def _in_directions_of_patient(shift: Sequence[float], form: str, least: float) -> str:
+    """Return the parts of a shift along x, y, z (LPS), from the least size on, as words."""
+    parts = sorted(zip(shift, PATIENT_DIRECTIONS, strict=True), key=lambda p: -abs(p[0]))
     words = [
-        f"{abs(component):.0f} mm {positive if component > 0 else negative}"
+        f"{form.format(abs(component))} {positive if component > 0 else negative}"
         for component, (positive, negative) in parts
-        if abs(component) >= NOTABLE_MM
+        if abs(component) >= least
     ]
     if not words:
         return ""
     *others, last = words
-    return "about " + (f"{', '.join(others)} and {last}" if others else last)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def correction_in_words(

@@ -98,10 +98,10 @@ def comparison_picture(
     heading = heading or Heading()
     heading = replace(heading, sentences=(*heading.sentences, color_key(fixed, moving, displays)))
     rows = [
-        _row(_panels(plane, fixed, moving, (before, after), displays), plane)
+        panel_row(_panels(plane, fixed, moving, (before, after), displays), plane)
         for plane in orthogonal_planes(fixed, WIDTH, TALLEST, moving, after)
     ]
-    return _stack([draw_heading(heading, columns.width, EDGE), columns, *rows])
+    return stacked([draw_heading(heading, columns.width, EDGE), columns, *rows])
 
 
 def _panels(
@@ -123,7 +123,7 @@ def _panels(
     return [Image.fromarray(pixels(panel)) for panel in drawn]
 
 
-def _row(panels: list[Image.Image], plane: Plane) -> Image.Image:
+def panel_row(panels: list[Image.Image], plane: Plane) -> Image.Image:
     """Put panels side by side, marked."""
     mark_position(panels[0], plane)
     mark_scale(panels[0], plane)
@@ -135,7 +135,7 @@ def _row(panels: list[Image.Image], plane: Plane) -> Image.Image:
     return row
 
 
-def _stack(parts: list[Image.Image]) -> Image.Image:
+def stacked(parts: list[Image.Image]) -> Image.Image:
     """Put parts of one width below each other, with an edge below the last."""
     canvas = Image.new("RGB", (parts[0].width, sum(p.height for p in parts) + EDGE - GAP), PAPER)
     top = 0

@@ -146,7 +146,7 @@ def register_files(request: RegisterRequest) -> Saved:
     if request.moved:
         _check_rigid(request)
     prefix = output_prefix(request.output, DEFAULT_PREFIX)
-    dicom = _dicom_pair(request) if request.dicom else None
+    dicom = requested_dicom_pair(request) if request.dicom else None
     inputs = (*asked.files.values(), *(dicom.files if dicom else ()))
     identity = run_id(asked, registrar, {"dtype": request.dtype})
     replace_files = may_replace(prefix, identity, request.force, inputs)
@@ -169,7 +169,7 @@ def register_files(request: RegisterRequest) -> Saved:
             )
 
 
-def _dicom_pair(request: RegisterRequest) -> DicomPair:
+def requested_dicom_pair(request: RegisterRequest) -> DicomPair:
     """Return the headers of the images; refuse images that are not DICOM."""
     from regkit.io.selection import ONLY_IMAGE
     from regkit.report.dicom_output import read_dicom_pair

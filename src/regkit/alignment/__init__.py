@@ -1,0 +1,1 @@
+"""The check of an attenuation map against the emission image that it corrects."""

@@ -1,0 +1,128 @@
+"""The alignment check of two image files: read, register, find the heart, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regkit.cli.context import current_registry
+from regkit.cli.progress import status_spinner
+from regkit.cli.requests.output_prefix import output_prefix
+from regkit.cli.requests.registration import (
+    RegisterRequest,
+    request_inputs,
+    requested_dicom_pair,
+    requested_pair,
+)
+from regkit.cli.requests.rerun import may_replace, run_id
+
+if TYPE_CHECKING:
+    from regkit.alignment.check import AlignmentCheck
+    from regkit.geometry.volume import LabelMap, Volume
+    from regkit.report.save import Saved
+
+ALIGNMENT_PREFIX = "alignment"
+# That of `regkit.alignment.check`, which is not imported for --help.
+ALIGNMENT_METHOD = "fast-mi+iso"
+
+
+@dataclass(frozen=True)
+class AlignmentRequest:
+    """One check of an emission and a transmission image file.
+
+    Parameters
+    ----------
+    registration
+        Registration of the transmission (moving) to the emission image (fixed), with the prefix of
+        the output files.
+    labels
+        Segmentation file of the emission image; None to find the heart.
+    myocardium
+        Label of the myocardium in it, by number or words of its name; empty for number 1.
+    energy_kev, limit_mm
+        See `regkit.alignment.check.check_alignment`.
+    fix
+        True to write the corrected transmission image, too.
+    """
+
+    registration: RegisterRequest
+    labels: Path | None = None
+    myocardium: str = ""
+    energy_kev: float | None = None
+    limit_mm: float | None = None
+    fix: bool = False
+
+
+def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Saved]:
+    """Read the images, check them and write the result.
+
+    Returns
+    -------
+    tuple
+        The check; its record, and the files written.
+    """
+    started = time.perf_counter()
+    from regkit.io.atomic_output import atomic_output
+    from regkit.registration.modalities import with_modalities
+    from regkit.registration.pipeline import build_method
+    from regkit.report.alignment_record import HEART_PICTURE, save_alignment
+    from regkit.report.save import ENDINGS
+
+    registration, settings = request.registration, request.registration.settings
+    registrar = build_method(
+        registration.method, settings.parameters, current_registry(), settings.defaults
+    )
+    dicom = requested_dicom_pair(registration) if request.fix and _are_dicom(request) else None
+    files = (registration.fixed, registration.moving, request.labels)
+    inputs = (*files, *(dicom.files if dicom else ()))
+    prefix = output_prefix(registration.output, ALIGNMENT_PREFIX)
+    own = {"labels": request.labels, "myocardium": request.myocardium}
+    own |= {"energy_kev": request.energy_kev, "limit_mm": request.limit_mm}
+    identity = run_id(registration, registrar, {"alignment": own})
+    endings = (*ENDINGS, HEART_PICTURE)
+    replace_files = may_replace(prefix, identity, registration.force, inputs, endings)
+    with atomic_output(prefix.parent, inputs, replace_files) as stage:
+        with status_spinner("reading"):
+            pair = with_modalities(requested_pair(registration))
+            labels = _labels(request, pair.fixed)
+        load_s = time.perf_counter() - started
+        with status_spinner(f"registering with {registration.method}"):
+            from regkit.alignment.check import run_alignment_check
+
+            check = run_alignment_check(
+                *(registrar, pair, registration.method),
+                labels=labels,
+                energy_kev=request.energy_kev,
+                limit_mm=request.limit_mm,
+                device=settings.device,
+            )
+        sources = replace(
+            request_inputs(registration), load_s=load_s, init="auto", run_id=identity
+        )
+        with status_spinner("writing"):
+            return check, save_alignment(
+                *(check, prefix.name, stage, sources), fix=request.fix, dicom=dicom
+            )
+
+
+def _are_dicom(request: AlignmentRequest) -> bool:
+    """Return whether both images are DICOM, so that the correction can be, too."""
+    from regkit.io.formats import is_dicom
+
+    images = (request.registration.fixed, request.registration.moving)
+    return all(path.exists() and is_dicom(path) for path in images)
+
+
+def _labels(request: AlignmentRequest, emission: Volume) -> LabelMap | None:
+    """Read the segmentation of the emission image."""
+    from regkit.errors import ParameterError
+    from regkit.io import LabeledImage, read_labels
+
+    if request.labels is None:
+        if request.myocardium:
+            raise ParameterError("--myocardium names a label of --labels; give --labels, too")
+        return None
+    image = LabeledImage(emission.grid, request.registration.fixed)
+    return read_labels(request.labels, request.myocardium or "all", image)
