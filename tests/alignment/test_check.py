@@ -152,7 +152,7 @@ def test_without_a_heart_the_body_counts_and_it_is_said(checked, monkeypatch):
     def none_found(*_, **__):
         raise regkit.RegkitError("no ventricle in it")
 
-    monkeypatch.setattr("regkit.alignment.heart.find_myocardium", none_found)
+    monkeypatch.setattr("regkit.alignment.heart.find_ventricle", none_found)
     found = checked(SHIFTED, labels=None)
     assert (found.status, found.eti_pct, found.myocardium) == ("FAIL", None, None)
     assert found.shift_mm == pytest.approx((4, -2, -12))

@@ -41,9 +41,9 @@ Image: TypeAlias = Volume | str | os.PathLike[str]
 # The limit is a voxel of the emission image (Chen et al., J Nucl Cardiol 2006;13:43, measured with
 # the 6.8 mm of SPECT), and not less than this with the finer ones of PET; chosen by hand.
 LEAST_LIMIT_MM = 5.0
-# The default: `auto` keeps the headers unless another place is better by 3 standard errors of the
-# similarity, and so overlooks shifts of a voxel (2.8 standard errors in the first one tried).
-ALIGNMENT_METHOD = "fast-mi+iso"
+# The default. `auto` would keep the headers unless another place is better by 3 standard errors of
+# the similarity, and so overlooks shifts of a voxel (2.8 standard errors in the first one tried).
+ALIGNMENT_METHOD = "consensus"
 # Expected errors, which are medians, within which 95 % of the errors are: the length of a vector
 # with three independent normal components has its 95 % quantile at 1.8 medians.
 SURE = 1.8
@@ -183,10 +183,12 @@ def check_alignment(
     RegkitError
         An image cannot be read or used, or the method fails.
     """
-    volumes = [i if isinstance(i, Volume) else read_volume(i) for i in (emission, transmission)]
+    fixed, moving = (
+        i if isinstance(i, Volume) else read_volume(i) for i in (emission, transmission)
+    )
     return run_alignment_check(
         build_method(method, parameters),
-        Pair(*volumes),
+        Pair(fixed, moving),
         method,
         labels=labels,
         energy_kev=energy_kev,
@@ -230,14 +232,23 @@ def run_alignment_check(
     found = _Finding.of(result, points, limit)
     eti, corrected, shifted = _indices(myocardium, transmission, result.transform, voxel_mm)
     issues = [_shift_issue(found, transmission.name), *_index_issues(eti, corrected)]
-    issues += [("OK", missing)] if missing else []
-    issues += [("OK", f"registration: {reason}") for reason in result.verdict.reasons]
-    issues += [("OK", note) for note in transmission.notes]
+    notes = [f"registration: {reason}" for reason in result.verdict.reasons]
+    notes += [note for note in (missing, *transmission.notes) if note]
     return AlignmentCheck(
-        max((status for status, _ in issues), key=RANKS.__getitem__),
-        tuple(reason for _, reason in issues),
-        *(found.shift_mm, found.rotation_deg, found.distance_mm, limit, found.expected_mm),
-        *(voxel_mm, eti, corrected, shifted, transmission, myocardium, result),
+        status=max((status for status, _ in issues), key=RANKS.__getitem__),
+        reasons=(*(reason for _, reason in issues), *notes),
+        shift_mm=found.shift_mm,
+        rotation_deg=found.rotation_deg,
+        distance_mm=found.distance_mm,
+        limit_mm=limit,
+        expected_error_mm=found.expected_mm,
+        voxel_mm=voxel_mm,
+        eti_pct=eti,
+        eti_corrected_pct=corrected,
+        eti_shifted_pct=shifted,
+        transmission=transmission,
+        myocardium=myocardium,
+        result=result,
     )
 
 
@@ -282,7 +293,8 @@ def _registered(
     """Register the pair; the result holds the transmission image as it was given."""
     x, y, z = points.mean(axis=0).tolist()
     image = transmission.image if transmission.image.modality == "ct" else transmission.mu
-    started = with_initial_transform(default_initializer(method), replace(pair, moving=image))
+    given = replace(pair, moving=image)
+    started = with_initial_transform(default_initializer(method), given, method)
     result = run(registrar, started, method, points={HEART: (x, y, z)})
     return replace(result, pair=replace(result.pair, moving=transmission.image))
 

@@ -75,10 +75,10 @@ def myocardium_in_labels(labels: LabelMap, source: str = "labels") -> Myocardium
     return Myocardium(labels.grid.to_physical(index), source)
 
 
-def find_myocardium(
+def find_ventricle(
     emission: Volume, device: str = "auto", registry: Registry | None = None
-) -> Myocardium:
-    """Find the myocardium in an emission image with `SEGMENTATION_METHOD`.
+) -> LabelMap:
+    """Return the labels of the left ventricle in an emission image, by `SEGMENTATION_METHOD`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def find_myocardium(
     if labels is None or result.verdict.status == "FAIL":
         reasons = "; ".join(result.verdict.reasons) or "it gave no labels"
         raise RegistrationError(f"{SEGMENTATION_METHOD} found no left ventricle: {reasons}")
-    return myocardium_in_labels(labels, SEGMENTATION_METHOD)
+    return labels
 
 
 def myocardium_or_reason(
@@ -105,7 +105,7 @@ def myocardium_or_reason(
     if labels is not None:
         return myocardium_in_labels(labels), ""
     try:
-        return find_myocardium(emission, device), ""
+        return myocardium_in_labels(find_ventricle(emission, device), SEGMENTATION_METHOD), ""
     except RegkitError as error:
         return None, (
             f"the heart was not found in the emission image ({error}), so that the shift is that "

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ALIGNMENT_PREFIX = "alignment"
 # That of `regkit.alignment.check`, which is not imported for --help.
-ALIGNMENT_METHOD = "fast-mi+iso"
+ALIGNMENT_METHOD = "consensus"
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,12 @@ def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Sa
     files = (registration.fixed, registration.moving, request.labels)
     inputs = (*files, *(dicom.files if dicom else ()))
     prefix = output_prefix(registration.output, ALIGNMENT_PREFIX)
-    own = {"labels": request.labels, "myocardium": request.myocardium}
-    own |= {"energy_kev": request.energy_kev, "limit_mm": request.limit_mm}
+    own = {
+        "labels": request.labels,
+        "myocardium": request.myocardium,
+        "energy_kev": request.energy_kev,
+        "limit_mm": request.limit_mm,
+    }
     identity = run_id(registration, registrar, {"alignment": own})
     endings = (*ENDINGS, HEART_PICTURE)
     replace_files = may_replace(prefix, identity, registration.force, inputs, endings)
