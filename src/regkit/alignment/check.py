@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import LabelMap, Volume
-from regkit.io import read_volume
+from regkit.io import read_labels
+from regkit.io.library_images import ImageLike, as_volume
 from regkit.registrar import Pair, Registrar, Status
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
@@ -35,8 +36,6 @@ from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
 from regkit.registration.verdict import RANKS
 from regkit.similarity.point_sample import sample_points
-
-Image: TypeAlias = Volume | str | os.PathLike[str]
 
 # The limit is a voxel of the emission image (Chen et al., J Nucl Cardiol 2006;13:43, measured with
 # the 6.8 mm of SPECT), and not less than this with the finer ones of PET; chosen by hand.
@@ -145,11 +144,13 @@ class AlignmentCheck:
 
 
 def check_alignment(
-    emission: Image,
-    transmission: Image,
+    emission: ImageLike,
+    transmission: ImageLike,
     method: str = ALIGNMENT_METHOD,
     *,
-    labels: LabelMap | None = None,
+    emission_modality: str = "",
+    transmission_modality: str = "",
+    labels: LabelMap | str | os.PathLike[str] | None = None,
     energy_kev: float | None = None,
     limit_mm: float | None = None,
     device: str = "auto",
@@ -160,14 +161,17 @@ def check_alignment(
     Parameters
     ----------
     emission
-        SPECT or PET without attenuation correction: a volume, or a file that `read_volume` reads.
+        SPECT or PET without attenuation correction: a path, a volume, or an image of SimpleITK,
+        nibabel or ANTs.
     transmission
         CT in HU (modality ``ct``) or attenuation map (``mu``), likewise.
     method
         Method that registers the transmission to the emission image, as for `register`.
+    emission_modality, transmission_modality
+        Modalities; empty for those of the images, or a guess.
     labels
-        Segmentation of the emission image with 1 for the myocardium; None to find it by the method
-        ``ms-st-unet``.
+        Segmentation of the emission image with 1 for the myocardium, or its file; None to find it
+        by the method ``ms-st-unet``.
     energy_kev
         Photon energy of the tracer, for a CT; None for 511 keV with PET, else 140.5 keV (Tc-99m).
     limit_mm
@@ -183,12 +187,15 @@ def check_alignment(
     RegkitError
         An image cannot be read or used, or the method fails.
     """
-    fixed, moving = (
-        i if isinstance(i, Volume) else read_volume(i) for i in (emission, transmission)
+    pair = Pair(
+        as_volume(emission, "fixed", emission_modality),
+        as_volume(transmission, "moving", transmission_modality),
     )
+    if isinstance(labels, str | os.PathLike):
+        labels = read_labels(labels)
     return run_alignment_check(
         build_method(method, parameters),
-        Pair(fixed, moving),
+        pair,
         method,
         labels=labels,
         energy_kev=energy_kev,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from regkit.cli.context import current_registry
+from regkit.cli.context import settings as cli_settings
 from regkit.cli.progress import status_spinner
 from regkit.cli.requests.output_prefix import output_prefix
 from regkit.cli.requests.registration import (
     RegisterRequest,
-    request_inputs,
     requested_dicom_pair,
-    requested_pair,
 )
 from regkit.cli.requests.rerun import may_replace, run_id
 
@@ -54,6 +52,12 @@ class AlignmentRequest:
     limit_mm: float | None = None
     fix: bool = False
 
+    @property
+    def own(self) -> dict[str, Any]:
+        """Options of the check itself that decide its result, by name."""
+        names = ("labels", "myocardium", "energy_kev", "limit_mm")
+        return {name: getattr(self, name) for name in names}
+
 
 def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Saved]:
     """Read the images, check them and write the result.
@@ -66,45 +70,39 @@ def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Sa
     started = time.perf_counter()
     from regkit.io.atomic_output import atomic_output
     from regkit.registration.modalities import with_modalities
-    from regkit.registration.pipeline import build_method
+    from regkit.registration.register import requested_method
+    from regkit.registration.request import Origin, requested_pair
     from regkit.report.alignment_record import HEART_PICTURE, save_alignment
+    from regkit.report.request_record import inputs_of
     from regkit.report.save import ENDINGS
 
-    registration, settings = request.registration, request.registration.settings
-    registrar = build_method(
-        registration.method, settings.parameters, current_registry(), settings.defaults
-    )
+    registration = request.registration
+    asked = registration.registration
+    registrar = requested_method(asked)
     dicom = requested_dicom_pair(registration) if request.fix and _are_dicom(request) else None
-    files = (registration.fixed, registration.moving, request.labels)
-    inputs = (*files, *(dicom.files if dicom else ()))
+    inputs = (*asked.files.values(), request.labels, *(dicom.files if dicom else ()))
     prefix = output_prefix(registration.output, ALIGNMENT_PREFIX)
-    own = {
-        "labels": request.labels,
-        "myocardium": request.myocardium,
-        "energy_kev": request.energy_kev,
-        "limit_mm": request.limit_mm,
-    }
-    identity = run_id(registration, registrar, {"alignment": own})
+    identity = run_id(asked, registrar, {"alignment": request.own})
     endings = (*ENDINGS, HEART_PICTURE)
     replace_files = may_replace(prefix, identity, registration.force, inputs, endings)
     with atomic_output(prefix.parent, inputs, replace_files) as stage:
         with status_spinner("reading"):
-            pair = with_modalities(requested_pair(registration))
+            pair = with_modalities(requested_pair(asked))
             labels = _labels(request, pair.fixed)
         load_s = time.perf_counter() - started
-        with status_spinner(f"registering with {registration.method}"):
+        with status_spinner(f"registering with {asked.method}"):
             from regkit.alignment.check import run_alignment_check
 
             check = run_alignment_check(
-                *(registrar, pair, registration.method),
+                *(registrar, pair, asked.method),
                 labels=labels,
                 energy_kev=request.energy_kev,
                 limit_mm=request.limit_mm,
-                device=settings.device,
+                device=asked.device,
             )
-        sources = replace(
-            request_inputs(registration), load_s=load_s, init="auto", run_id=identity
-        )
+        origin = Origin(asked, asked.initializer, "", load_s)
+        options = {name: str(value) for name, value in request.own.items() if value}
+        sources = inputs_of(origin, identity, options | {"fix": request.fix}, **cli_settings.told)
         with status_spinner("writing"):
             return check, save_alignment(
                 *(check, prefix.name, stage, sources), fix=request.fix, dicom=dicom
