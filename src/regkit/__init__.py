@@ -36,10 +36,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regkit.batches.batch import Batch as Batch
-    from regkit.batches.batch import batch as batch
     from regkit.alignment.check import AlignmentCheck as AlignmentCheck
     from regkit.alignment.check import check_alignment as check_alignment
+    from regkit.batches.batch import Batch as Batch
+    from regkit.batches.batch import batch as batch
     from regkit.benchmark.calibrate import calibrate as calibrate
     from regkit.benchmark.selftest import selftest as selftest
     from regkit.benchmark.selftest_result import SelfTest as SelfTest
