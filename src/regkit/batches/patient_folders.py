@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.found_image import FoundImage, find_images
 from regkit.errors import FileFormatError, ParameterError
+
+logger = logging.getLogger(__name__)
 
 # File that every BIDS dataset has (BIDS 1.10, "Modality agnostic files").
 BIDS_FILE = "dataset_description.json"
@@ -78,6 +81,9 @@ def _patients(folder: Path) -> dict[str, list[FoundImage]]:
         path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
     )
     found = {path.name: find_images(path) for path in folders}
+    empty = [name for name, images in found.items() if not images]
+    if empty and len(empty) < len(found):
+        logger.warning("there are no images in the folders %s", ", ".join(empty[:_LISTED]))
     return {name: images for name, images in found.items() if images}
 
 

@@ -128,6 +128,7 @@
       thumb.setAttribute("aria-label", `enlarge ${pair.id}`);
     } else {
       thumb.textContent = "no picture";
+      thumb.disabled = true;
     }
     thumb.addEventListener("click", () => { choose(pair); show(pair); });
     const name = element("div", {}, element("h2", { textContent: pair.id }), element("p", {}, badge(pair)));
