@@ -45,6 +45,8 @@ def parse(*texts):
         (["raises+fine"], {"raises+fine": "raises+fine"}),
         (["hangs/raises+fine"], {"hangs/raises+fine": "hangs,raises+fine"}),
         (["safe=hangs/fine,fine"], {"safe": "hangs,fine", "fine": "fine"}),
+        (["fine,(hangs,raises+fine)"], {"fine": "fine", "hangs,raises+fine": "hangs,raises+fine"}),
+        (["safe=(hangs,fine),raises"], {"safe": "hangs,fine", "raises": "raises"}),
     ],
 )
 def test_methods_are_read_from_text(texts, expected):
@@ -65,7 +67,8 @@ def test_all_methods_may_lack_what_they_need():
         (["fine,fine"], BenchmarkError, "two methods are called 'fine'; .* as in other=fine"),
         (["fyne"], UnknownNameError, "no method is called 'fyne'; did you mean fine"),
         (["=fine"], BenchmarkError, "a method has an empty label"),
-        (["fine+/hangs"], UnknownNameError, "no method is called ''"),
+        (["fine+/hangs"], UnknownNameError, "'fine.,hangs' is not a method; write a, a.b or a,b"),
+        (["(fine,hangs"], UnknownNameError, "is not a method; write a, a.b or a,b"),
     ],
 )
 def test_methods_that_make_no_sense_are_refused(texts, error, words):

@@ -14,6 +14,17 @@ CHOICE = {"used": "fast-mi", "why": "it searches"}
         ({"stages": [{"starts": 3}, {}]}, ""),
         (CHOICE, "used fast-mi: it searches"),
         ({"used": "mi", "tried": []}, "used mi"),
+        ({"used": "mi", "tried": [{"method": "mi", "verdict": "OK"}]}, "used mi"),
+        (
+            {
+                "used": "auto (fast-mi)",
+                "tried": [
+                    {"method": "moments", "verdict": "CHECK"},
+                    {"method": "auto", "verdict": "OK"},
+                ],
+            },
+            "used auto (fast-mi): the verdict on moments is CHECK",
+        ),
         ({"score": 1.0, "stages": [CHOICE, {"score": 1.0}]}, "used fast-mi: it searches"),
     ],
 )

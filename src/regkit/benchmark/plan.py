@@ -13,6 +13,11 @@ from typing import Any, ClassVar
 from regkit.benchmark.case_source import DatasetRef
 from regkit.errors import BenchmarkError
 from regkit.io.atomic_output import atomic_output
+from regkit.registration.expression import (
+    method_names,
+    split_expressions,
+    without_parentheses,
+)
 from regkit.registry import Registry
 from regkit.version import installed_version
 
@@ -47,7 +52,7 @@ class Method:
     @property
     def names(self) -> tuple[str, ...]:
         """The methods that the expression names."""
-        return tuple(n.strip() for n in self.expression.replace(",", "+").split("+"))
+        return tuple(method_names(self.expression))
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,8 @@ def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...
     Parameters
     ----------
     texts
-        Lists ``x,y``; an item is ``a``, ``a+b``, ``a/b`` (a fallback chain, since the comma
-        separates items), one of these with a label as in ``quick=a+b``, or ``all``.
+        Lists ``x,y``; an item is ``a``, ``a+b``, ``(a,b)`` or ``a/b`` (a fallback chain, since
+        the comma separates items), one of these with a label as in ``quick=a+b``, or ``all``.
     registry
         The registry; ``all`` stands for its methods.
 
@@ -166,7 +171,7 @@ def parse_methods(texts: Iterable[str], registry: Registry) -> tuple[Method, ...
     UnknownNameError, DuplicateNameError
         The name of a method cannot be used.
     """
-    items = [item.strip() for text in texts for item in text.split(",") if item.strip()]
+    items = [item for text in texts for item in split_expressions(text)]
     methods = tuple(method for item in items for method in _parse_item(item, registry))
     if not methods:
         raise BenchmarkError("a benchmark needs a method; give one or more with -m")
@@ -218,7 +223,8 @@ def _parse_item(item: str, registry: Registry) -> list[Method]:
         names = dict.fromkeys(offer.spec.name for offer in registry.methods)
         return [Method(name, name, optional=True) for name in names]
     label, labelled, expression = item.rpartition("=")
-    return [Method(label.strip() if labelled else item, expression.replace("/", ","))]
+    chain = without_parentheses(expression)
+    return [Method(label.strip() if labelled else chain, chain.replace("/", ","))]
 
 
 def _check_labels(methods: Sequence[Method]) -> None:

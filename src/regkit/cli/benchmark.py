@@ -75,8 +75,8 @@ MethodList = Annotated[
         "--methods",
         autocompletion=complete_methods,
         rich_help_panel=METHOD,
-        help="Methods a,b,... or all. a+b runs b from the result of a; a/b runs b if the verdict "
-        "on a is not OK; label=a+b sets the name in the tables.",
+        help="Methods a,b,... or all. a+b runs b from the result of a; (a,b) runs b if the "
+        "verdict on a is not OK; label=a+b sets the name in the tables.",
     ),
 ]
 MethodsSeed = Annotated[

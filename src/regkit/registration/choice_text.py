@@ -15,8 +15,11 @@ def choice_in_words(diagnostics: Mapping[str, Any]) -> str:
         Those of an estimate; of a chain, a stage may have made the choice.
     """
     chosen = _choice(diagnostics)
-    why = f": {chosen['why']}" if "why" in chosen else ""
-    return f"used {chosen['used']}{why}" if chosen else ""
+    if not chosen:
+        return ""
+    reasons = [str(chosen["why"])] if "why" in chosen else []
+    reasons += _verdicts_on_others(chosen)
+    return f"used {chosen['used']}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
 def used_methods(diagnostics: Mapping[str, Any]) -> str | None:
@@ -35,6 +38,13 @@ def _choice(diagnostics: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the diagnostics of the estimate or stage that made a choice; empty without one."""
     stages = (diagnostics, *diagnostics.get("stages", ()))
     return next((stage for stage in stages if "used" in stage), {})
+
+
+def _verdicts_on_others(chosen: Mapping[str, Any]) -> list[str]:
+    """Return what speaks against the methods of a chain that were tried and not used."""
+    used, _, _ = str(chosen["used"]).partition(" (")
+    others = [tried for tried in chosen.get("tried", ()) if tried["method"] != used]
+    return [f"the verdict on {tried['method']} is {tried['verdict']}" for tried in others]
 
 
 def choices_in_words(record: Mapping[str, Any]) -> list[str]:

@@ -10,9 +10,10 @@ import numpy as np
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.registrar import Pair
 from regkit.registration.automatic_start import AutomaticStart, automatic_start, sensible_headers
+from regkit.registration.expression import method_names, parse_expression
 from regkit.registration.input_checks import check_images
 from regkit.registration.known_regions import known_pair
-from regkit.registration.pipeline import build_method, method_names
+from regkit.registration.pipeline import build_method
 from regkit.registry import Registry, default_registry
 
 logger = logging.getLogger(__name__)
@@ -112,8 +113,8 @@ def choose_start(
 def _searches(expression: str, registry: Registry | None) -> bool:
     """Return whether every chain begins with a method that searches everywhere."""
     found = registry or default_registry()
-    first = [chain.partition("+")[0].strip() for chain in expression.split(",")]
-    return all(name and found.method(name).spec.searches_everywhere for name in first)
+    first = [names[0] for names in parse_expression(expression)] if expression else []
+    return bool(first) and all(found.method(name).spec.searches_everywhere for name in first)
 
 
 def _compared_starts(pair: Pair, registry: Registry | None) -> AutomaticStart:

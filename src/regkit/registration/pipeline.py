@@ -12,10 +12,10 @@ from regkit.errors import (
     ParameterError,
     RegistrationError,
     RegkitError,
-    UnknownNameError,
 )
 from regkit.registrar import Estimate, Judgement, Pair, Refiner, Registrar
 from regkit.registration.device import check_gpu_is_usable
+from regkit.registration.expression import parse_expression
 from regkit.registration.judgement import judge, own_judgement
 from regkit.registration.parameters import configure, parameters_of, unknown_parameter
 from regkit.registration.verdict import Verdict
@@ -106,6 +106,7 @@ def build_method(
     ----------
     expression
         ``name``, ``a+b`` (a pipeline), ``a,b`` (a fallback chain) or both; ``+`` binds tighter.
+        See `regkit.registration.expression.parse_expression`.
     parameters
         ``key`` sets the parameter of every method that has it, ``name.key`` of one method only.
     registry
@@ -124,9 +125,7 @@ def build_method(
         The default device is a GPU, and none of the methods can use one.
     """
     registry, defaults = registry or default_registry(), defaults or {}
-    chains = [[name.strip() for name in part.split("+")] for part in expression.split(",")]
-    if not all(name for chain in chains for name in chain):
-        raise UnknownNameError(f"'{expression}' is not a method; write a, a+b or a,b")
+    chains = parse_expression(expression)
     entries = {name: registry.method(name) for chain in chains for name in chain}
     targets = {name: entry.load() for name, entry in entries.items()}
     check_gpu_is_usable(targets, defaults.get("device", "auto"), registry)
@@ -142,11 +141,6 @@ def build_method(
     if len(choices) == 1:
         return choices[0]
     return Fallback(choices, tuple("+".join(chain) for chain in chains))
-
-
-def method_names(expression: str) -> list[str]:
-    """Return the names of the methods in an expression, in order."""
-    return [name.strip() for name in expression.replace(",", "+").split("+")]
 
 
 def _pipeline(stages: tuple[Registrar, ...]) -> Registrar:

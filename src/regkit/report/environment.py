@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from regkit.errors import PluginError
-from regkit.registration.pipeline import method_names
+from regkit.plugin import MethodSpec
+from regkit.registration.expression import method_names
 from regkit.registration.run import versions
-from regkit.registry import default_registry
+from regkit.registry import RegisteredSpec, default_registry
 from regkit.version import package_version
 
 # Environment variables that change how numbers are computed, and which methods there are.
@@ -46,16 +47,20 @@ def environment(device: str = "cpu") -> dict[str, str | int | dict[str, str]]:
 def method_versions(expression: str) -> dict[str, str]:
     """Return the versions of Python, of regkit's packages, and of those of a method's plugins."""
     found = versions()
-    for name in method_names(expression):
-        try:
-            method = default_registry().method(name)
-        except PluginError:  # a registrar without a name, or a plugin left out since
-            continue
+    for method in _methods(expression):
         if method.owner.distribution:
             found[method.owner.distribution] = method.owner.version
         packages = (requirement.partition("[")[0] for requirement in method.spec.requires.values())
         found |= {package: package_version(package) for package in packages}
     return found
+
+
+def _methods(expression: str) -> list[RegisteredSpec[MethodSpec]]:
+    """Return the methods of an expression; none for a registrar that has another name."""
+    try:
+        return [default_registry().method(name) for name in method_names(expression)]
+    except PluginError:
+        return []
 
 
 @cache

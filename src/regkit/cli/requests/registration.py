@@ -181,7 +181,7 @@ def requested_dicom_pair(request: RegisterRequest) -> DicomPair:
 def _check_rigid(request: RegisterRequest) -> None:
     """Refuse a method whose transform cannot move an image without resampling it."""
     from regkit.errors import ParameterError
-    from regkit.registration.pipeline import method_names
+    from regkit.registration.expression import method_names
 
     names = method_names(request.method)
     models = {name: current_registry().method(name).spec.model for name in names}
