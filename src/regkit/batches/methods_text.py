@@ -14,7 +14,7 @@ from regkit.batches.index_page import status_counts
 from regkit.batches.result_table import Row
 from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
-from regkit.registration.pipeline import method_names
+from regkit.registration.expression import method_names
 from regkit.registration.run import versions
 from regkit.registry import Registry, default_registry
 from regkit.version import installed_version
