@@ -15,7 +15,6 @@ from regkit.errors import (
 )
 from regkit.registrar import Estimate, Judgement, Pair, Refiner, Registrar
 from regkit.registration.device import check_gpu_is_usable
-from regkit.registration.expression import method_names as method_names
 from regkit.registration.expression import parse_expression
 from regkit.registration.judgement import judge, own_judgement
 from regkit.registration.parameters import configure, parameters_of, unknown_parameter
