@@ -68,7 +68,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``climb_improvement``
             Improvement there, if that is not near: see `regkit.similarity.improvement`.
         ``stretched_mm``
-            Distance from there to where a climb with stretches and shears ends.
+            Distance from there to where a climb with stretches and shears ends, masks left out.
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
@@ -149,16 +149,25 @@ def _measure_climbs(
 ) -> dict[str, float]:
     """Measure how far away the similarity is higher, rigidly and with stretches."""
     motion = _climb(here)
-    climbed_body = motion.map_points(here.body)
-    stretched_body = _stretched(here, motion).map_points(here.body)
     found = {
-        "climb_mm": _apart_mm(climbed_body, here.body),
-        "stretched_mm": _apart_mm(stretched_body, climbed_body),
+        "climb_mm": _apart_mm(motion.map_points(here.body), here.body),
+        "stretched_mm": _stretched_mm(*_whole_climb(pair, here, motion, transform)),
     }
     if found["climb_mm"] > NOTABLE_CLIMB * tolerance_mm(pair):
         there = _after_motion(field, transform, motion)
         found["climb_improvement"] = improvement(pair, there, transform)
     return found
+
+
+def _whole_climb(
+    pair: Pair, here: ComparedPoints, motion: AffineTransform, transform: Transform
+) -> tuple[ComparedPoints, AffineTransform]:
+    """Return points and climb of the whole images: a mask hides how the rest is stretched."""
+    if pair.fixed_mask is None and pair.moving_mask is None:
+        return here, motion
+    unmasked = replace(pair, fixed_mask=None, moving_mask=None)
+    points = SmallerField.of(unmasked).compared_by(transform)
+    return points, _climb(points)
 
 
 def _measure_without_masks(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -233,11 +242,13 @@ def _climb(points: ComparedPoints) -> AffineTransform:
     return AffineTransform(climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS))
 
 
-def _stretched(points: ComparedPoints, start: AffineTransform) -> AffineTransform:
-    """Return the affine motion to the highest similarity near a rigid one."""
+def _stretched_mm(points: ComparedPoints, rigid: AffineTransform) -> float:
+    """Return how far from a rigid motion the highest similarity with stretches is, mm."""
     body = SmallMotions.of(points.body)
     score, steps = points.weighted_similarities, STRETCHED_STEPS_MM
-    return AffineTransform(climb(score, start.matrix, body, steps, CLIMB_ROUNDS, stretching=True))
+    found = climb(score, rigid.matrix, body, steps, CLIMB_ROUNDS, stretching=True)
+    stretched = AffineTransform(found).map_points(points.body)
+    return _apart_mm(stretched, rigid.map_points(points.body))
 
 
 def _looseness_mm(inside: ComparedPoints, step: float) -> float:
