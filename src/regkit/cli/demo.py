@@ -11,6 +11,7 @@ from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.completion import complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import Force, OutputFolder
+from regkit.cli.progress import status_spinner
 from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest, register_files
 from regkit.cli.result_output import exit_on_fail
 
@@ -45,7 +46,8 @@ def demo_command(
     are kept, unless --force is given.
     """
     _require_method(method)
-    truth = _write_pair(out, force)
+    with status_spinner("simulating"):
+        truth = _write_pair(out, force)
     request = RegisterRequest(
         out / FIXED,
         out / MOVING,

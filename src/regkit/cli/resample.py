@@ -9,6 +9,7 @@ import typer
 
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import ROI_VALUES, DType, Force, FromFormat, MovingImage
+from regkit.cli.progress import status_spinner
 from regkit.cli.requests.series_output import series_sources, write_resampled_series
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ def resample_command(
     else:
         _check_output(output, dtype, labels)
     read = _read_labels if labels else _read_image
-    volume = read(moving, selections["moving"], roi, drawn_on)
-    grid = read_selected_volume(onto, selections["fixed"]).grid
+    with status_spinner("reading"):
+        volume = read(moving, selections["moving"], roi, drawn_on)
+        grid = read_selected_volume(onto, selections["fixed"]).grid
     # The file of a transform to invert belongs to the images in exchanged roles.
     drawn = ImageFile(drawn_on) if drawn_on else ImageFile(moving, selections["moving"])
     images = (ImageFile(onto, selections["fixed"]), drawn)
@@ -137,12 +139,13 @@ def resample_command(
     through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     forward = through
     through = forward.inverse() if inverse else forward
-    resampled = resample(volume, grid, through, outside)
-    if dicom is not None:
-        write_resampled_series(resampled, output, dicom, transform, force)
-    else:
-        with atomic_output(output.parent, (moving, onto, transform), force) as stage:
-            _write(resampled, stage, output, dtype, images[0])
+    with status_spinner("resampling and writing"):
+        resampled = resample(volume, grid, through, outside)
+        if dicom is not None:
+            write_resampled_series(resampled, output, dicom, transform, force)
+        else:
+            with atomic_output(output.parent, (moving, onto, transform), force) as stage:
+                _write(resampled, stage, output, dtype, images[0])
     if inverse and (error := round_trip(forward, through)):
         typer.echo(error.summary)
     typer.echo(
