@@ -30,6 +30,7 @@ KEYS = {
     "versions",
 }
 TRANSFORM_KEYS = {
+    "sha256",
     "model",
     "matrix",
     "centre_mm",
@@ -75,6 +76,8 @@ def test_the_main_job(run, pair_files, tmp_path):
     assert record["method"] == "mi"
     assert record["transform"]["model"] == "rigid"
     assert record["transform"]["file"] == "case.tfm"
+    written = out.with_suffix(".tfm").read_bytes()
+    assert record["transform"]["sha256"] == hashlib.sha256(written).hexdigest()
     np.testing.assert_allclose(record["transform"]["matrix"], found.matrix, atol=1e-9)
     assert set(record["timing_s"]) == {"load", "compute", "save"}
     assert record["inputs"]["fixed"]["shape_zyx"] == [36, 36, 36]

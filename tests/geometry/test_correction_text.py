@@ -45,9 +45,7 @@ def test_a_shift_is_the_way_that_the_moving_image_has_to_go(shift) -> None:
     words = sentence(shift_mm=shift)
     went = rigid(translation_mm=shift).inverse().map_points(np.zeros((1, 3)))[0]
     if np.abs(went).max() < 0.5:
-        assert words == (
-            "the CT is where it should be, within half a millimeter and half a degree"
-        )
+        assert words == "according to this result, the CT need not be moved"
         return
     for name, direction in SHIFTS.items():
         assert (name in words) == (went @ direction >= 0.5)

@@ -221,6 +221,8 @@ def test_it_says_which_way_to_move_what_and_when_where_and_how_it_ran(tmp_path, 
     ):
         assert said in text
     page(record(tmp_path), drawn)  # a record without them, of an earlier version
+    failed = read(page(record(tmp_path, status="FAIL"), drawn)).text
+    assert "To match, move" not in failed  # nobody is told to do what is wrong
 
 
 ENLARGE = """

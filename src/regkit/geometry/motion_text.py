@@ -108,7 +108,7 @@ def correction_in_words(
     shift = shift_of_patient_in_words([-component for component in shift_mm])
     turn = _turn_in_words(np.asarray(matrix, float)[:3, :3])
     if not shift and not turn:
-        return f"the {moving} is where it should be, within half a millimeter and half a degree"
+        return f"according to this result, the {moving} need not be moved"
     todo = [f"move the {moving} {shift}"] if shift else []
     todo += [f"turn {'it' if shift else f'the {moving}'} {turn}"] if turn else []
     return f"to match, {' and '.join(todo)}"

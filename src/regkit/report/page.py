@@ -50,7 +50,7 @@ def page(
     return template("registration.html").render(
         record=record,
         picture=png_data_url(drawn),
-        correction="" if "facts" in record else correction(record),
+        correction=correction(record),
         facts=record.get("facts", ()),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),
         choices=choices_in_words(record),

@@ -24,7 +24,7 @@ def summary(record: Mapping[str, Any], files: Sequence[Path]) -> str:
     """
     verdict = record["verdict"]
     text = f"{verdict['status']}  {record['method']}: {_motion(record['transform'])}\n"
-    text += f"  {correction(record)}\n" if "facts" not in record else ""
+    text += f"  {said}\n" if (said := correction(record)) else ""
     for sentence in choices_in_words(record):
         text += f"  {sentence}\n"
     for reason in verdict["reasons"]:
@@ -45,8 +45,11 @@ def correction(record: Mapping[str, Any]) -> str:
     Parameters
     ----------
     record
-        The content of PREFIX.json.
+        The content of PREFIX.json. The sentence is empty for a result that is not to be used, and
+        for a reorientation, whose fixed image is no image of the patient.
     """
+    if record["verdict"]["status"] == "FAIL" or "facts" in record:
+        return ""
     transform, modality = record["transform"], record["inputs"]["moving"]["modality"]
     moving = f"moving image ({modality.upper()})" if modality else "moving image"
     return correction_in_words(transform["matrix"], transform["translation_mm"], moving)
