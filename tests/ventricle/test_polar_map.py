@@ -12,6 +12,7 @@ from regkit_ventricle.labels import ventricle_of
 from regkit_ventricle.polar_map import (
     DIRECTIONS,
     RINGS,
+    PolarMap,
     angles_deg,
     polar_map,
     segment_numbers,
@@ -108,6 +109,26 @@ def test_a_defect_is_seen_in_its_segment_and_in_no_other(number):
     assert means[number - 1] < 62
     assert np.delete(means, number - 1).min() > 86
     assert polar.segments[number - 1].lowest_percent == pytest.approx(40, abs=4)
+
+
+def test_a_hot_spot_does_not_make_a_healthy_heart_look_ill():
+    """The maximum is that of 95 % of the area, weighted as the samples are."""
+    values = np.full((4 * RINGS, DIRECTIONS), 50.0)
+    values[:, 10:13] = 400.0  # 4 % of the directions
+    polar = PolarMap(values, np.ones(4 * RINGS))
+    assert polar.maximum == 50.0
+    assert polar.segments[2].mean_percent == pytest.approx(100.0)
+    values[:, 10:14] = 400.0  # 5.6 %
+    assert PolarMap(values, np.ones(4 * RINGS)).maximum == 400.0
+    weights = np.where(np.arange(4 * RINGS) < RINGS, 1e-3, 1.0)
+    apex = np.where(np.arange(4 * RINGS) < RINGS, 400.0, 50.0)
+    assert PolarMap(np.tile(apex[:, None], (1, DIRECTIONS)), weights).maximum == 50.0
+
+
+def test_uptake_in_a_small_part_alone_is_still_a_maximum():
+    values = np.zeros((4 * RINGS, DIRECTIONS))
+    values[20, 0] = 3.0
+    assert PolarMap(values, np.ones(4 * RINGS)).maximum == 3.0
 
 
 def level_of(z):

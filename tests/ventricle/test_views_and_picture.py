@@ -61,8 +61,8 @@ def test_the_average_ventricle_lies_in_the_middle_of_its_frame(modality):
     assert -12 < middle[2] < 0
 
 
-def map_of(bright: int) -> PolarMap:
-    values = np.where(segment_numbers() == bright, 100.0, 20.0)
+def map_of(dark: int) -> PolarMap:
+    values = np.where(segment_numbers() == dark, 20.0, 100.0)
     return PolarMap(values, np.ones(4 * RINGS))
 
 
@@ -86,11 +86,11 @@ def map_of(bright: int) -> PolarMap:
         (17, (0.0, 0.0)),
     ],
 )
-def test_a_bright_segment_is_drawn_where_the_statement_has_it(segment, where):
+def test_a_dark_segment_is_drawn_where_the_statement_has_it(segment, where):
     side = 300
     drawn = np.asarray(draw_polar_map(map_of(segment), side).convert("L"), float)
     radius = side / 2 - MARGIN
-    dark, light = (np.median(disc(drawn, at, radius)) for at in (opposite(where), where))
+    dark, light = (np.median(disc(drawn, at, radius)) for at in (where, opposite(where)))
     assert light > dark + 60
 
 

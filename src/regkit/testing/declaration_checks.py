@@ -25,7 +25,8 @@ from importlib.metadata import EntryPoint
 target, *heavy = sys.argv[1:]
 before = set(sys.modules)
 plugin = EntryPoint("probe", target, "regkit").load()
-for hook in ("regkit_methods", "regkit_metrics", "regkit_datasets", "regkit_frames"):
+kinds = ("methods", "metrics", "datasets", "frames", "commands")
+for hook in (f"regkit_{kind}" for kind in kinds):
     list(getattr(plugin, hook, tuple)())
 print(*(name for name in heavy if name in set(sys.modules) - before))
 """
