@@ -6,12 +6,10 @@ import logging
 
 from regkit.errors import GeometryError
 from regkit.geometry.volume import Volume
-from regkit_nuclear.phantoms.thorax.anatomy import attenuation
+from regkit.io.attenuation_map import AIR_HU, attenuation_map
 
 logger = logging.getLogger(__name__)
 
-# A CT in HU has voxels below this, air or lung; chosen by hand.
-MAX_AIR_HU = -500.0
 # The coefficient of dense bone is 0.3/cm, that of lead 27/cm.
 MAX_MU = 10.0
 
@@ -30,9 +28,9 @@ def mu_map_of(image: Volume) -> Volume:
         The intensities are neither.
     """
     low, high = float(image.array.min()), float(image.array.max())
-    if image.modality in {"", "ct"} and low < MAX_AIR_HU:
+    if image.modality in {"", "ct"} and low < AIR_HU:
         logger.info("the CT is converted from HU to attenuation at 140 keV")
-        return Volume(attenuation(image.array), image.grid, "mu")
+        return attenuation_map(image)
     if image.modality in {"", "mu", "ct"} and low >= 0 and 0 < high <= MAX_MU:
         return Volume(image.array, image.grid, "mu")
     raise GeometryError(
