@@ -82,7 +82,7 @@ def test_pairs_are_filtered_marked_and_exported(page: Path, tmp_path: Path) -> N
       set("marks", "pass");
       found.passed = listed();
       set("marks", "");
-      document.querySelector("article").focus();
+      key("j");
       key("j");
       key("f");
       key("Enter");

@@ -52,8 +52,8 @@ class Batch:
     folder
         Batch folder.
     rows
-        Row of each pair, as in ``batch.csv``: text and numbers by column, None for what is not
-        known.
+        Row of each pair, as in ``batch.csv``: text, numbers and lists of text by column, None for
+        what is not known.
     """
 
     folder: Path

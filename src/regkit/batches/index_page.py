@@ -25,7 +25,7 @@ _NUMBERS = (
     *("expected_error_mm", "probability_bad", "rotation_deg", "dice", "dice_before", "tre_mm"),
     *("tre_before_mm", "seconds"),
 )
-_TEXTS = ("id", "motion", "method", "reasons", "error", "result", "folder")
+_TEXTS = ("id", "motion", "method", "error", "result", "folder")
 
 
 def write_index(
@@ -79,6 +79,7 @@ def _shown(row: Row) -> dict[str, Any]:
     return {
         **{name: row[name] or "" for name in _TEXTS},
         **{name: _rounded(row[name]) for name in _NUMBERS},
+        "reasons": row["reasons"],
         "state": row["verdict"] or row["status"],
         "shift_mm": None if None in shift else _rounded(sum(s * s for s in shift) ** 0.5),
         "expected": error_in_words(row["expected_error_mm"], interval) if known else "",

@@ -76,7 +76,7 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
         "tre_before_mm": before.get("tre_mm"),
         "seconds": seconds,
         "method": record.get("used") or record.get("method"),
-        "reasons": "; ".join(record.get("reasons") or ()),
+        "reasons": list(record.get("reasons") or ()),
         "error": record.get("error"),
         "mark": review.mark if review else "",
         "note": review.note if review else "",
@@ -102,6 +102,8 @@ def _motion(record: Record) -> str:
 
 def _cell(value: Any) -> Any:
     """Return a value as a cell: numbers of four significant digits at most."""
+    if isinstance(value, list):
+        return "; ".join(value)
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     return "" if value is None else value

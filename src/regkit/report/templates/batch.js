@@ -136,7 +136,7 @@
     const what = element("div", { className: "what" });
     if (pair.motion) what.append(element("p", { textContent: `Moving image: ${pair.motion}` }));
     if (scores(pair)) what.append(element("p", { className: "scores", textContent: scores(pair) }));
-    const why = pair.error || pair.reasons;
+    const why = pair.error || pair.reasons.join("; ");
     if (why) what.append(element("p", { className: "why", textContent: why, title: why }));
     article.append(thumb, name, what, element("div", { className: "judge" }, ...judge(pair)));
     article.addEventListener("focusin", () => choose(pair));
@@ -153,7 +153,7 @@
   function matches(pair) {
     const states = new Set([...document.querySelectorAll(".state[aria-pressed=true]")].map((b) => b.dataset.state));
     const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = [pair.id, pair.state, pair.reasons, pair.error, pair.motion, pair.method, review(pair).note].join(" ").toLowerCase();
+    const text = [pair.id, pair.state, ...pair.reasons, pair.error, pair.motion, pair.method, review(pair).note].join(" ").toLowerCase();
     const wanted = find("marks").value, now = review(pair);
     const marked = !wanted || (wanted === "open" ? !now.mark : wanted === "note" ? Boolean(now.note) : now.mark === wanted);
     return marked && states.has(pair.state) && words.every((word) => text.includes(word));
@@ -217,7 +217,8 @@
     }
     if (pair.motion) facts.append(line(`The moving image: ${pair.motion}.`));
     if (scores(pair)) facts.append(line(`Before → after: ${scores(pair)}.`));
-    for (const reason of [pair.error, ...pair.reasons.split("; ")].filter(Boolean)) facts.append(line(reason));
+    const said = [pair.error, ...pair.reasons].filter(Boolean).map((text) => element("li", { textContent: text }));
+    if (said.length) facts.append(element("ul", {}, ...said));
     if (pair.folder) {
       const link = element("a", { href: file(pair, ".html"), target: "_blank", textContent: "page of this registration" });
       facts.append(element("p", {}, link));
