@@ -84,14 +84,7 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
         ``peak_offset_without_masks_mm``
             Only with a mask: the same distance when the whole images are compared.
 
-        Of the whole map:
-
-        ``rotation_deg``
-            Angle of the rotation at the centre of the fixed image.
-        ``determinant``
-            Smallest Jacobian determinant.
-        ``stretch``
-            Largest factor by which lengths grow or shrink, by scales or by shears.
+        Of the whole map: see `measure_map`.
     """
     field, step = SmallerField.of(pair), _step_mm(pair)
     here = field.compared_by(transform)
@@ -188,7 +181,18 @@ def _step_mm(pair: Pair) -> float:
 
 
 def measure_map(pair: Pair, transform: Transform) -> dict[str, float]:
-    """Measure the motion by a map, and how it stretches the body of the fixed image."""
+    """Measure the motion by a map, and how it stretches the body of the fixed image.
+
+    Returns
+    -------
+    dict
+        ``rotation_deg``
+            Angle of the rotation at the centre of the fixed image.
+        ``determinant``
+            Smallest Jacobian determinant.
+        ``stretch``
+            Largest factor by which lengths grow or shrink, by scales or by shears.
+    """
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask, 4 * JACOBIANS)
     body = sample.points[sample.foreground][:JACOBIANS]
     around = np.stack([linear_part(transform, tuple(point)) for point in body])
