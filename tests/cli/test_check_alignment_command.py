@@ -1,6 +1,7 @@
 """``regkit check-alignment``: JSON, files, exit codes, corrections."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +61,8 @@ def test_json_has_the_keys_of_the_contract_and_the_record_has_more(run, files, t
     assert record["transform"]["model"] == "identity"
     assert record["inputs"]["moving"]["path"] == str(ct)
     assert set(record["eti_shifted_pct"]) >= {"left", "inferior"}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "file-formats.md").read_text()
+    assert [key for key in record if f"`{key}`" not in page] == []
     assert {f.name for f in (tmp_path / "out").iterdir()} == {"a.json", "a_heart.png"}
 
 
