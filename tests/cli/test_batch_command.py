@@ -22,7 +22,7 @@ def test_a_batch_is_listed_run_and_reviewed(run, pair_files, tmp_path):
     (tmp_path / "marks.csv").write_text("id,mark,note\np1,fail,shifted\n", encoding="utf-8")
     again = run(*command, "--reviewed", tmp_path / "marks.csv")
     assert again.exit_code == first.exit_code
-    assert "1 pairs: " in again.stdout
+    assert "1 pair: " in again.stdout
     assert ",fail,shifted," in (out / "batch.csv").read_text(encoding="utf-8")
     assert "1 failed" in (out / "methods.md").read_text(encoding="utf-8")
 

@@ -167,7 +167,8 @@ def _print(batch: Batch, as_json: bool) -> None:
         typer.echo(json.dumps(content, indent=2))
         return
     counts = ", ".join(f"{count} {name}" for name, count in batch.counts.items())
-    typer.echo(f"{len(batch.rows)} pairs: {counts}")
+    pairs = "1 pair" if len(batch.rows) == 1 else f"{len(batch.rows)} pairs"
+    typer.echo(f"{pairs}: {counts}")
     table, page = batch.folder / "batch.csv", batch.folder / "index.html"
     typer.echo(f"Results are in {table}; review them in {page}")
 
