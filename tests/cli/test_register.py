@@ -113,7 +113,8 @@ def test_json_goes_to_standard_output_alone(run, pair_files, tmp_path):
 @pytest.mark.parametrize("ending", ["out/", "existing"])
 def test_a_folder_gets_files_called_registration(run, pair_files, tmp_path, ending):
     (tmp_path / "existing").mkdir()
-    result = run("register", *pair_files, "-m", "identity", "-o", f"{tmp_path}/{ending}")
+    words = ("register", *pair_files, "-m", "identity", "--no-verdict")
+    result = run(*words, "-o", f"{tmp_path}/{ending}")
     assert result.exit_code == 0, result.output
     assert (tmp_path / ending / "registration.tfm").exists()
 
@@ -206,7 +207,8 @@ def test_masks_are_used(run, pair_files, tmp_path):
 
 
 def test_the_page_is_written_when_asked_for(run, pair_files, tmp_path):
-    result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a", "--report")
+    words = ("register", *pair_files, "-m", "identity", "--no-verdict")
+    result = run(*words, "-o", tmp_path / "a", "--report")
     assert result.exit_code == 0, result.output
     assert "<html" in (tmp_path / "a.html").read_text()
 
@@ -321,7 +323,8 @@ def test_what_plugins_print_does_not_get_among_the_results(run, pair_files, tmp_
         sys.stdout.write("working\n")
         return registered(self, pair)
 
-    monkeypatch.setattr("regkit.registry.default_registry", chatty_registry)
+    for user in ("regkit.registry", "regkit.registration.request"):
+        monkeypatch.setattr(f"{user}.default_registry", chatty_registry)
     monkeypatch.setattr(Identity, "register", chatty_register)
     result = run("register", *pair_files, "-m", "identity", "-o", tmp_path / "out" / "a", "--json")
     assert json.loads(result.stdout)["method"] == "identity"
@@ -334,7 +337,8 @@ def test_labels_found_are_written_on_the_moving_image(run, pair_files, tmp_path,
     x, y, z = np.subtract(moving.grid.centre, 10.0)
     ball = LabelMap(np.ones((41, 41, 41), np.uint8), Grid((41, 41, 41), (0.5,) * 3, (x, y, z)))
     monkeypatch.setattr(Identity, "register", lambda self, pair: Estimate(pair.start, ball))
-    assert run("register", *pair_files, "-m", "identity", "-o", tmp_path / "a").exit_code == 0
+    words = ("register", *pair_files, "-m", "identity", "--no-verdict")
+    assert run(*words, "-o", tmp_path / "a").exit_code == 0
     written = read_labels(tmp_path / "a_labels.nii.gz")
     assert written.grid.matches(moving.grid)
     points = moving.grid.to_physical(np.moveaxis(np.indices(moving.grid.shape_zyx), 0, -1))
@@ -346,7 +350,7 @@ def test_files_of_an_earlier_run_do_not_stay_beside_the_new_ones(run, pair_files
     for stale in ("a.h5", "a.html", "a_labels.nii.gz"):
         (tmp_path / stale).write_text("old")
     (tmp_path / "a_notes.txt").write_text("mine")
-    words = ("register", *pair_files, "-m", "identity", "-o", tmp_path / "a")
+    words = ("register", *pair_files, "-m", "identity", "--no-verdict", "-o", tmp_path / "a")
     assert run(*words).exit_code == 1
     assert run(*words, "--force").exit_code == 0
     left = {path.name for path in tmp_path.iterdir() if path.name.startswith("a")}
