@@ -20,6 +20,8 @@ from regkit_nuclear.spect.nm_tomo import read_nm_projections
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projection_file import read_projection_file
 
+pytestmark = pytest.mark.simulation
+
 
 def centroid_mm(image: Volume) -> np.ndarray:
     """Return the centre of mass of what is brighter than a tenth of the maximum, LPS mm."""
