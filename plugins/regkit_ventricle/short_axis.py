@@ -15,8 +15,9 @@ from regkit.io.atomic_output import OutputStage
 from regkit.io.transforms import write_transform
 from regkit.registrar import Estimate, Judgement, Pair, Registrar
 from regkit.registration.run import RegistrationResult
+from regkit.registration.saved import Saved
 from regkit.report.record import Inputs, registration_record
-from regkit.report.save import Saved, discard_earlier, labels_on_image_grid
+from regkit.report.save import discard_earlier, labels_on_image_grid
 from regkit_ventricle.segmentation_input import ReorientationFromSegmentation
 from regkit_ventricle.template import average_ventricle
 from regkit_ventricle.views import SHORT_AXIS, VIEWS

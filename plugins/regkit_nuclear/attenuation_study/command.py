@@ -27,7 +27,7 @@ from regkit.cli.result_output import exit_on_fail
 from regkit.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
     from regkit_nuclear.attenuation_study.study import AttenuationStudy
 
 DEFAULT_PREFIX = "attenuation"

@@ -16,9 +16,9 @@ from regkit.io.image_header import read_image_header
 from regkit.io.images import read_selected_volume
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.transforms import read_transform
+from regkit.registration.saved import Saved
 from regkit.report.record import sha256_of
 from regkit.report.rerun import check_replaceable, run_digest
-from regkit.report.save import Saved
 from regkit_nuclear.attenuation_study.mu_map import mu_map_of
 from regkit_nuclear.attenuation_study.residual import ResidualMisalignment
 from regkit_nuclear.attenuation_study.study import (

@@ -37,12 +37,13 @@ from regkit.registration.initialization import (
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, plain_parameters, run
+from regkit.registration.saved import Saved
 from regkit.registry import default_registry, leave_out_plugins
 from regkit.report.description import linear_fit
 from regkit.report.dicom_output import DicomPair, read_dicom_pair
 from regkit.report.picture import unregistered
 from regkit.report.record import Inputs, sha256_of, to_plain_data
-from regkit.report.save import Saved, save_registration
+from regkit.report.save import save_registration
 
 # Beginning of the names of the files of each pair, in its folder.
 PREFIX = "registration"

@@ -9,10 +9,10 @@ from PIL import Image
 from regkit.geometry.transform import Transform
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.run import RegistrationResult
+from regkit.registration.saved import Saved
 from regkit.report.fusion import DisplayRange, overlay, pixels
 from regkit.report.page import write_page
 from regkit.report.picture import unregistered
-from regkit.report.save import Saved
 from regkit.report.slice_planes import orthogonal_planes
 
 PAGES = "pages"

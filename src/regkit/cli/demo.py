@@ -18,7 +18,7 @@ from regkit.cli.result_output import exit_on_fail
 if TYPE_CHECKING:
     from regkit.geometry.transform import Transform
     from regkit.registrar import Pair
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 # The motion of the patient between the scans, in degrees and mm about the center of the thorax;
 # chosen by hand.

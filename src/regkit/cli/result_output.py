@@ -14,7 +14,7 @@ from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 
 if TYPE_CHECKING:
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 
 def run_request(work: Callable[[Any], Saved], request: Any, as_json: bool) -> None:

@@ -42,7 +42,7 @@ from regkit.cli.tables import print_table
 
 if TYPE_CHECKING:
     from regkit.benchmark.selftest_result import SelfTest
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 MOTIONS = "Known motions"
 

@@ -39,7 +39,7 @@ from regkit.version import DISTRIBUTION, package_version
 
 if TYPE_CHECKING:
     from regkit.registration.request import Origin
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 UNJUDGED = Verdict("CHECK", ("not judged, as was asked for; compare the images by eye",), {})
 # Whose versions a record names.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from regkit.alignment.check import AlignmentCheck
 from regkit.io.atomic_output import OutputStage
+from regkit.registration.saved import Saved
 from regkit.report.record import Inputs, registration_record, to_plain_data
-from regkit.report.save import OPTIONAL_ENDINGS, Saved, discard_earlier, save_registration
+from regkit.report.save import OPTIONAL_ENDINGS, discard_earlier, save_registration
 
 if TYPE_CHECKING:
     from regkit.report.dicom_output import DicomPair

@@ -8,8 +8,8 @@ from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import OutputStage
 from regkit.registrar import Judge, Registrar
 from regkit.registration.run import RegistrationResult
+from regkit.registration.saved import Saved
 from regkit.report.record import Inputs
-from regkit.report.save import Saved
 
 if TYPE_CHECKING:
     from regkit.io.dicom_source import DicomSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from regkit.io.atomic_output import OutputStage
 from regkit.io.resampled import write_resampled
 from regkit.io.transforms import write_transform
 from regkit.registration.run import RegistrationResult
+from regkit.registration.saved import Saved
 from regkit.report.record import Inputs, read_record, registration_record
 
 if TYPE_CHECKING:
@@ -33,25 +34,6 @@ OPTIONAL_ENDINGS = (
 ENDINGS = (
     ".json", ".png", *OPTIONAL_ENDINGS, "_dicom/0001.dcm", "_moved_dicom/0001.dcm",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Saved:
-    """The record of a registration and the files that hold it.
-
-    Parameters
-    ----------
-    record
-        Contents of PREFIX.json.
-    files
-        Paths of all files that were written.
-    """
-
-    record: dict[str, Any]
-    files: tuple[Path, ...]
-
-    def __repr__(self) -> str:
-        return f"<Saved {', '.join(map(str, self.files))}>"
 
 
 def save_registration(

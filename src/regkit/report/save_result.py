@@ -9,9 +9,10 @@ from regkit.errors import OutputError
 from regkit.io.atomic_output import atomic_output
 from regkit.io.output_prefix import prefix_path
 from regkit.registration.run import RegistrationResult
+from regkit.registration.saved import Saved
 from regkit.report.request_record import inputs_of
 from regkit.report.rerun import check_replaceable, run_digest
-from regkit.report.save import Saved, save_registration
+from regkit.report.save import save_registration
 
 if TYPE_CHECKING:
     from regkit.report.dicom_output import DicomPair

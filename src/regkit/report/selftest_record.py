@@ -14,9 +14,9 @@ from regkit.benchmark.selftest_result import (
     finite_or_none,
 )
 from regkit.io.atomic_output import OutputStage, atomic_output
+from regkit.registration.saved import Saved
 from regkit.report.description import linear_fit
 from regkit.report.record import Inputs, registration_record, to_plain_data
-from regkit.report.save import Saved
 from regkit.report.selftest_page import selftest_page
 
 SELFTEST_ENDINGS = (".json", ".jsonl", ".html")

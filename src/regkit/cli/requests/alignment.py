@@ -19,7 +19,7 @@ from regkit.cli.requests.rerun import may_replace, run_id
 if TYPE_CHECKING:
     from regkit.alignment.check import AlignmentCheck
     from regkit.geometry.volume import LabelMap, Volume
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 ALIGNMENT_PREFIX = "alignment"
 # That of `regkit.alignment.check`, which is not imported for --help.

@@ -18,8 +18,8 @@ from regkit.cli.requests.rerun import may_replace, run_id
 if TYPE_CHECKING:
     from regkit.io.selection import ImageSelection
     from regkit.registration.request import RegistrationRequest
+    from regkit.registration.saved import Saved
     from regkit.report.dicom_output import DicomPair
-    from regkit.report.save import Saved
 
 DEFAULT_METHOD = "auto"
 DEFAULT_PREFIX = "registration"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from regkit.io.selection import ImageSelection
     from regkit.plugin import FrameSpec
     from regkit.registrar import Registrar
+    from regkit.registration.saved import Saved
     from regkit.registry import RegisteredSpec
     from regkit.report.reorientation import StandardFrame
-    from regkit.report.save import Saved
 
 DEFAULT_PREFIX = "reorientation"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regkit.registrar import Pair
     from regkit.registration.request import RegistrationRequest
     from regkit.registration.run import RegistrationResult
-    from regkit.report.save import Saved
+    from regkit.registration.saved import Saved
 
 SELFTEST_PREFIX = "selftest"
 # A function that is told how many of how many runs are done.
