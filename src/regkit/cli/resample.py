@@ -136,8 +136,7 @@ def resample_command(
     drawn = ImageFile(drawn_on) if drawn_on else ImageFile(moving, selections["moving"])
     images = (ImageFile(onto, selections["fixed"]), drawn)
     fixed, other = reversed(images) if inverse else images
-    through = read_transform(transform, format=from_format, fixed=fixed, moving=other)
-    forward = through
+    forward = read_transform(transform, format=from_format, fixed=fixed, moving=other)
     through = forward.inverse() if inverse else forward
     with status_spinner("resampling and writing"):
         resampled = resample(volume, grid, through, outside)
@@ -148,10 +147,8 @@ def resample_command(
                 _write(resampled, stage, output, dtype, images[0])
     if inverse and (error := round_trip(forward, through)):
         typer.echo(error.summary)
-    typer.echo(
-        f"{output}: {moving} resampled onto the grid of {onto}, through {transform}"
-        f"{_names(resampled)}"
-    )
+    done = f"{moving} resampled onto the grid of {onto}, through {transform}"
+    typer.echo(f"{output}: {done}{_names(resampled)}")
 
 
 def _check_regions(labels: bool, roi: str, drawn_on: Path | None) -> None:
