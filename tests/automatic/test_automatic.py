@@ -187,8 +187,14 @@ def test_the_terminal_says_in_one_line_what_was_taken(tmp_path):
     record = {
         "verdict": {"status": "OK", "reasons": [], "measures": dict(result.verdict.measures)},
         "method": "auto",
-        "transform": {"model": "rigid", "translation_mm": (0, 0, 0), "rotation_deg": 0},
+        "transform": {
+            "model": "rigid",
+            "matrix": np.eye(4),
+            "translation_mm": (0, 0, 0),
+            "rotation_deg": 0,
+        },
         "timing_s": {"load": 0, "compute": 0, "save": 0},
+        "inputs": {"moving": {"modality": "mr"}},
         "diagnostics": result.estimate.diagnostics,
     }
     lines = summary(record, []).splitlines()
