@@ -189,7 +189,7 @@ def test_the_terminal_says_in_one_line_what_was_taken(tmp_path):
         "method": "auto",
         "transform": {
             "model": "rigid",
-            "matrix": np.eye(4),
+            "matrix": IDENTITY.matrix,
             "translation_mm": (0, 0, 0),
             "rotation_deg": 0,
         },
