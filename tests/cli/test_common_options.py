@@ -101,7 +101,7 @@ def test_a_file_that_is_named_replaces_the_one_that_is_found(
         ("[register]\nreport = 'x'", "report takes true or false, got 'x'"),
         ("[register]\nmethod = true", "method takes a text or number, got True"),
         ("[register]\nmethod = ['x', 'y']", "method takes one value, got"),
-        ("[register]\nseed = 'x'", "seed of regkit register cannot be 'x': .*valid integer"),
+        ("[register]\nseed = 'x'", "seed of regkit register cannot be 'x': .*valid int"),
         ("register = 3", r"register is a command; write its options below \[register\]"),
         ("[register", "not a readable TOML file: "),
         ("[register]\nconfig = 'x'", "it has no option called 'config'"),

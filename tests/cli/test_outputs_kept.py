@@ -16,6 +16,7 @@ from regkit.io import read_volume, write_volume
 pytestmark = pytest.mark.end_to_end
 
 MOTION = rigid((2, -3, 4), (5, -6, 7))
+DONE = (0, 3)  # `identity` is wrong on these pairs, and its verdict may be FAIL
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -30,7 +31,7 @@ def register(run, pair_files, tmp_path):
     def register(*more, images=pair_files, method="identity"):
         return run("register", *images, "-m", method, "-o", tmp_path / "out" / "a", *more)
 
-    assert register().exit_code == 0
+    assert register().exit_code in DONE
     return register
 
 
@@ -43,7 +44,7 @@ def refused(result, named: str) -> None:
 
 def test_the_very_same_registration_may_run_again(register, tmp_path):
     first = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert register().exit_code == 0
+    assert register().exit_code in DONE
     again = json.loads((tmp_path / "out" / "a.json").read_text())
     assert first["run_id"] == again["run_id"]
     assert len(again["run_id"]) == 64
@@ -68,7 +69,7 @@ def test_another_registration_is_refused_before_it_starts(register, tmp_path, ot
 
 
 def test_another_registration_replaces_by_force(register, tmp_path):
-    assert register("--force", method="moments").exit_code == 0
+    assert register("--force", method="moments").exit_code in DONE
     assert json.loads((tmp_path / "out" / "a.json").read_text())["method"] == "moments"
 
 
@@ -77,12 +78,12 @@ def test_the_same_names_with_other_contents_are_another_run(register, pair_files
     volume = read_volume(moving)
     write_volume(volume.with_array(volume.array + 1), moving)
     refused(register(), "a.json exists, from another run")
-    assert register("--force").exit_code == 0
+    assert register("--force").exit_code in DONE
 
 
 def test_the_same_contents_under_other_names_are_the_same_run(register, pair_files, tmp_path):
     moved = [file.rename(tmp_path / f"renamed_{file.name}") for file in pair_files]
-    assert register(images=moved).exit_code == 0
+    assert register(images=moved).exit_code in DONE
 
 
 def test_a_mask_or_an_initial_transform_of_other_contents_is_another_run(
@@ -91,14 +92,14 @@ def test_a_mask_or_an_initial_transform_of_other_contents_is_another_run(
     start = tmp_path / "start.tfm"
     write_transform(MOTION, start)
     words = ("register", *pair_files, "-m", "identity", "--init", start, "-o", tmp_path / "a")
-    assert run(*words).exit_code == 0
-    assert run(*words).exit_code == 0
+    assert run(*words).exit_code in DONE
+    assert run(*words).exit_code in DONE
     write_transform(MOTION.inverse(), start)
     refused(run(*words), "a.json exists, from another run")
 
 
 def test_a_page_may_be_added_to_the_same_registration(register, tmp_path):
-    assert register("--report").exit_code == 0
+    assert register("--report").exit_code in DONE
     assert (tmp_path / "out" / "a.html").is_file()
 
 
@@ -106,10 +107,10 @@ def test_what_was_made_of_a_result_stays_when_it_runs_again(run, register, tmp_p
     out = tmp_path / "out"
     assert run("transform", "convert", out / "a.tfm", out / "a.h5").exit_code == 0
     (out / "a_moved.nii.gz").write_text("mine")
-    assert register().exit_code == 0
+    assert register().exit_code in DONE
     assert {"a.tfm", "a.h5", "a_moved.nii.gz"} <= contents(out).keys()
     assert (out / "a_moved.nii.gz").read_text() == "mine"
-    assert register("--force", method="moments").exit_code == 0
+    assert register("--force", method="moments").exit_code in DONE
     assert not {"a.h5", "a_moved.nii.gz"} & contents(out).keys()
 
 
@@ -258,7 +259,7 @@ def test_the_suffix_of_an_image_or_transform_is_no_part_of_a_prefix(
 
 def test_a_prefix_with_a_suffix_makes_files_of_that_name(run, pair_files, tmp_path):
     out = tmp_path / "new" / "x.nii.gz"
-    assert run("register", *pair_files, "-m", "identity", "-o", out).exit_code == 0
+    assert run("register", *pair_files, "-m", "identity", "-o", out).exit_code in DONE
     made = {path.name for path in out.parent.iterdir()}
     assert made == {"x.tfm", "x.json", "x.png", "x_warped.nii.gz"}
 
@@ -270,6 +271,6 @@ def test_a_kept_type_and_a_chosen_one(run, pair_files, tmp_path):
     words = ("register", fixed, tmp_path / "ct16.nii.gz", "-m", "identity", "-o", tmp_path / "a")
     kinds = {(): "16-bit signed integer", ("--dtype", "float32"): "32-bit float"}
     for option, kind in kinds.items():
-        assert run(*words, *option, "--force").exit_code == 0
+        assert run(*words, *option, "--force").exit_code in DONE
         warped = sitk.ReadImage(str(tmp_path / "a_warped.nii.gz"))
         assert warped.GetPixelIDTypeAsString() == kind

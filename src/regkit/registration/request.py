@@ -174,11 +174,11 @@ def requested_start(pair: Pair, init: str, request: RegistrationRequest) -> tupl
     pair
         The images.
     init
-        Initializer or transform file; empty to keep the initial transform of the pair.
+        Initializer or transform file, for a request without an initial transform.
     request
         The request, with the format of the file.
     """
-    if not init:
+    if request.initial is not None:
         return pair, ""
     registry, file = default_registry(), Path(init)
     if is_initializer(init, registry):
