@@ -1,5 +1,9 @@
 """The compiled loops of measures: scipy's splines and plain sums are the judges."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.interpolate import BSpline
@@ -234,3 +238,26 @@ def test_logarithms_are_those_of_the_library_to_rounding() -> None:
     np.testing.assert_allclose(logs, np.log(numbers), rtol=1e-15, atol=0)
     logarithms(np.zeros(3), logs[:3])
     assert (logs[:3] == 0).all()  # a bin without counts adds nothing
+
+
+def test_a_process_that_compiles_and_one_that_loads_the_code_sum_alike(tmp_path) -> None:
+    """Of a function called by the loop, they would run different copies: sums in other orders."""
+    code = """
+import numpy as np
+from regkit_instance.numba_backend.mi import differentiate
+
+rng = np.random.default_rng(0)
+values, gradients = (rng.random((1, *n, 3000), np.float32) for n in ((), (3,)))
+points, tables = rng.random((3, 3000), np.float32), rng.random((1, 32, 32), np.float32)
+sums, part = np.empty((1, 3, 3, 4)), np.array((0, 3, 1024))
+differentiate(values, gradients, points, np.zeros(3000, np.uint8), tables, part, sums)
+print(sums.tobytes().hex())
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    compiled, loaded = (
+        subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert any(tmp_path.rglob("*.nbc"))
+    assert compiled == loaded
