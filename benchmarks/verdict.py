@@ -126,10 +126,11 @@ def answers(
     them too.
     """
     labels, judging = None, None
+    made = [(name, transform) for name, transform in made_answers(known) if wanted(name)]
     for name in methods:
         method = build_method(name)
         judges = isinstance(method, Judge)
-        if not wanted(name):
+        if not wanted(name) and not (judges and made):
             continue
         if name in given and not judges:
             told = given[name]
@@ -138,10 +139,10 @@ def answers(
             found = _registered(known, name, method)
         if judges and found.estimate is not None:
             labels, judging = found.estimate.labels, method
-        yield found
-    for name, transform in made_answers(known):
         if wanted(name):
-            yield Answer(name, Estimate(transform, labels), judging=judging)
+            yield found
+    for name, transform in made:
+        yield Answer(name, Estimate(transform, labels), judging=judging)
 
 
 def _registered(known: Known, name: str, method: Registrar) -> Answer:
