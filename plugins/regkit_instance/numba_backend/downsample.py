@@ -44,21 +44,29 @@ def average_slice(array: Any, known: Any, factors: Any, first: Any, curve: Any, 
     rows, columns = array.shape[1], array.shape[2]
     if factors[0] * factors[1] * factors[2] == 1:
         through_curve(array[0].reshape(rows * columns), curve, out.reshape(out.size))
-        forget(flat_slice(known, 0), out.reshape(out.size))
+        forget(flat_rows(known, 0, 0, rows), out.reshape(out.size))
         return
-    sums = np.zeros((rows, columns), np.float32)
-    unknown = np.zeros((rows, columns), np.float32)
+    # The sums of the rows of one block at a time, which fit the nearest caches.
+    sums = np.empty((factors[1], columns), np.float32)
+    unknown = np.empty((factors[1], columns), np.float32)
     flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
-    for k in range(array.shape[0]):
-        image = array[k].reshape(sums.size)
-        add_mapped(image, flat_slice(known, k), curve, flat_sums, flat_unknown)
-    average_rows(sums, unknown, factors, first, out)
+    for y in range(out.shape[0]):
+        flat_sums[:] = ZERO
+        flat_unknown[:] = ZERO
+        begin = first[1] + y * factors[1]
+        end = begin + factors[1]
+        for k in range(array.shape[0]):
+            image = array[k, begin:end].reshape(sums.size)
+            add_mapped(image, flat_rows(known, k, begin, end), curve, flat_sums, flat_unknown)
+        average_row(sums, unknown, factors, first[2], out[y])
 
 
 @compiled
-def flat_slice(known: Any, k: int) -> Any:
-    """Return a slice of a mask as one row; none of one without voxels."""
-    return known[k].reshape(known.shape[1] * known.shape[2]) if known.size else known.reshape(0)
+def flat_rows(known: Any, k: int, begin: int, end: int) -> Any:
+    """Return rows of a slice of a mask as one; none of a mask without voxels."""
+    if known.size == 0:
+        return known.reshape(0)
+    return known[k, begin:end].reshape((end - begin) * known.shape[2])
 
 
 @compiled
@@ -126,20 +134,18 @@ def add_known(mapped: Any, sums: Any, unknown: Any) -> None:
 
 
 @compiled
-def average_rows(sums: Any, unknown: Any, factors: Any, first: Any, out: Any) -> None:
-    """Fill in the averages of a slice from sums along z; NaN where no voxel is known."""
+def average_row(sums: Any, unknown: Any, factors: Any, first: int, out: Any) -> None:
+    """Fill in the averages of a row of blocks from sums along z; NaN where no voxel is known."""
     size = factors[2]
-    row, known = np.empty(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
-    for y in range(out.shape[0]):
-        row[:] = ZERO
-        known[:] = np.float32(factors[0] * factors[1])
-        for j in range(first[1] + y * factors[1], first[1] + (y + 1) * factors[1]):
-            for x in range(row.shape[0]):
-                row[x] += sums[j, x]
-                known[x] -= unknown[j, x]
-        for i in range(first[2] + 1, first[2] + size):
-            for x in range(out.shape[1]):
-                row[first[2] + x * size] += row[i + x * size]
-                known[first[2] + x * size] += known[i + x * size]
-        for x in range(out.shape[1]):
-            out[y, x] = row[first[2] + x * size] / known[first[2] + x * size]
+    row, known = np.zeros(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
+    known[:] = np.float32(factors[0] * factors[1])
+    for j in range(sums.shape[0]):
+        for x in range(row.shape[0]):
+            row[x] += sums[j, x]
+            known[x] -= unknown[j, x]
+    for i in range(first + 1, first + size):
+        for x in range(out.shape[0]):
+            row[first + x * size] += row[i + x * size]
+            known[first + x * size] += known[i + x * size]
+    for x in range(out.shape[0]):
+        out[x] = row[first + x * size] / known[first + x * size]
