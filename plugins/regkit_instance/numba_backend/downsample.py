@@ -9,6 +9,9 @@ import numpy as np
 from regkit.compiled import compiled
 
 CHUNK = 1024  # voxels whose intensities fit the nearest cache
+# Voxels of a slice whose sums are formed at a time, in rows of whole blocks, so that they fit the
+# second cache. 4,096 to 32,768 take up to a tenth less time than all at once (512 x 512 x 800).
+BAND = 8192
 ZERO, ONE, NAN = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
 
 
@@ -44,29 +47,31 @@ def average_slice(array: Any, known: Any, factors: Any, first: Any, curve: Any, 
     rows, columns = array.shape[1], array.shape[2]
     if factors[0] * factors[1] * factors[2] == 1:
         through_curve(array[0].reshape(rows * columns), curve, out.reshape(out.size))
-        forget(flat_rows(known, 0, 0, rows), out.reshape(out.size))
+        forget(flat_rows(known, 0, slice(0, rows)), out.reshape(out.size))
         return
-    # The sums of the rows of one block at a time, which fit the nearest caches.
-    sums = np.empty((factors[1], columns), np.float32)
-    unknown = np.empty((factors[1], columns), np.float32)
-    flat_sums, flat_unknown = sums.reshape(sums.size), unknown.reshape(sums.size)
-    for y in range(out.shape[0]):
-        flat_sums[:] = ZERO
-        flat_unknown[:] = ZERO
-        begin = first[1] + y * factors[1]
-        end = begin + factors[1]
+    at_once = max(1, BAND // (factors[1] * columns))
+    sums = np.empty((at_once * factors[1], columns), np.float32)
+    unknown = np.empty(sums.shape, np.float32)
+    for y in range(0, out.shape[0], at_once):
+        end = min(y + at_once, out.shape[0])
+        band = slice(first[1] + y * factors[1], first[1] + end * factors[1])
+        height = (end - y) * factors[1]
+        of_band = sums[:height].reshape(height * columns)
+        missing = unknown[:height].reshape(height * columns)
+        of_band[:] = ZERO
+        missing[:] = ZERO
         for k in range(array.shape[0]):
-            image = array[k, begin:end].reshape(sums.size)
-            add_mapped(image, flat_rows(known, k, begin, end), curve, flat_sums, flat_unknown)
-        average_row(sums, unknown, factors, first[2], out[y])
+            image = array[k][band].reshape(height * columns)
+            add_mapped(image, flat_rows(known, k, band), curve, of_band, missing)
+        average_rows(sums, unknown, factors, first[2], out[y:end])
 
 
 @compiled
-def flat_rows(known: Any, k: int, begin: int, end: int) -> Any:
+def flat_rows(known: Any, k: int, rows: Any) -> Any:
     """Return rows of a slice of a mask as one; none of a mask without voxels."""
     if known.size == 0:
         return known.reshape(0)
-    return known[k, begin:end].reshape((end - begin) * known.shape[2])
+    return known[k][rows].reshape((rows.stop - rows.start) * known.shape[2])
 
 
 @compiled
@@ -134,18 +139,20 @@ def add_known(mapped: Any, sums: Any, unknown: Any) -> None:
 
 
 @compiled
-def average_row(sums: Any, unknown: Any, factors: Any, first: int, out: Any) -> None:
-    """Fill in the averages of a row of blocks from sums along z; NaN where no voxel is known."""
+def average_rows(sums: Any, unknown: Any, factors: Any, first: int, out: Any) -> None:
+    """Fill in the averages of rows of blocks from sums along z; NaN where no voxel is known."""
     size = factors[2]
-    row, known = np.zeros(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
-    known[:] = np.float32(factors[0] * factors[1])
-    for j in range(sums.shape[0]):
-        for x in range(row.shape[0]):
-            row[x] += sums[j, x]
-            known[x] -= unknown[j, x]
-    for i in range(first + 1, first + size):
-        for x in range(out.shape[0]):
-            row[first + x * size] += row[i + x * size]
-            known[first + x * size] += known[i + x * size]
-    for x in range(out.shape[0]):
-        out[x] = row[first + x * size] / known[first + x * size]
+    row, known = np.empty(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
+    for y in range(out.shape[0]):
+        row[:] = ZERO
+        known[:] = np.float32(factors[0] * factors[1])
+        for j in range(y * factors[1], (y + 1) * factors[1]):
+            for x in range(row.shape[0]):
+                row[x] += sums[j, x]
+                known[x] -= unknown[j, x]
+        for i in range(first + 1, first + size):
+            for x in range(out.shape[1]):
+                row[first + x * size] += row[i + x * size]
+                known[first + x * size] += known[i + x * size]
+        for x in range(out.shape[1]):
+            out[y, x] = row[first + x * size] / known[first + x * size]
