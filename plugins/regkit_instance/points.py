@@ -15,7 +15,10 @@ from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
 from regkit_instance.pyramid import Level
+from regkit_instance.threads import share
 
+# Least number of points of a thread: fewer take as long as waking it. Chosen by hand.
+SHARE_POINTS = 2048
 # Voxels of a level around the body that are sampled too: the surroundings show where it ends.
 # Chosen by hand, as is the smallest number of probe points from which a body can be found.
 MARGIN_VOXELS = 6
@@ -95,7 +98,13 @@ def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatA
 
 
 def stratified_points(  # noqa: PLR0917 - each has its own meaning
-    pair: Pair, body: BodyRegion, level: Level, spacing_mm: float, count: int, seed: int
+    pair: Pair,
+    body: BodyRegion,
+    level: Level,
+    spacing_mm: float,
+    count: int,
+    seed: int,
+    threads: int = 1,
 ) -> MetricPoints:
     """Return stratified random points: one in each of equal cells of a box around the body.
 
@@ -113,6 +122,8 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
         Approximate number of points, before those outside the mask are dropped.
     seed
         Seed of the positions within the cells.
+    threads
+        Number of threads.
     """
     grid = pair.fixed.grid
     low, high = _with_surroundings(body.box, grid, spacing_mm)
@@ -124,10 +135,18 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
         index = index.take(np.flatnonzero(values_at(pair.fixed_mask, points)), axis=1)
     to_fixed = AffineTransform(grid.affine @ AffineTransform.shift(middle).matrix)
     to_level = level.grid.inverse_affine @ to_fixed.matrix
-    values = interpolate_mapped(level.array, to_level[None, :3], index)[0]
-    mapped = (pair.start @ to_fixed).map_points(index.T) - body.centre
+    to_moving = pair.start @ to_fixed
+    values, mapped = np.empty(index.shape[1], np.float32), np.empty(index.shape, np.float32)
+    shares = max(index.shape[1] // SHARE_POINTS, 1)
+
+    def look_up(first: int, last: int) -> None:
+        part = slice(first * SHARE_POINTS, last * SHARE_POINTS if last < shares else None)
+        values[part] = interpolate_mapped(level.array, to_level[None, :3], index[:, part])[0]
+        mapped[:, part] = (to_moving.map_points(index[:, part].T) - body.centre).T
+
+    share(look_up, shares, threads)
     known = np.flatnonzero(~np.isnan(values))
-    return MetricPoints(mapped.T.astype(np.float32).take(known, axis=1), values.take(known))
+    return MetricPoints(mapped.take(known, axis=1), values.take(known))
 
 
 def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray[np.float32]:

@@ -160,7 +160,7 @@ class PreparedPair:
         """Return a measure (see `metric_of`) at a level with about `samples` sample points."""
         spacing = self.spacings[level]
         points = stratified_points(
-            self.pair, self.body, self.fixed[level], spacing, samples, self.seed
+            *(self.pair, self.body, self.fixed[level], spacing, samples, self.seed, threads)
         )
         metric = metric_of(name, points.values, bins)
         return SampledMetric(points, self.moving[level], self.body.centre, metric, threads)
