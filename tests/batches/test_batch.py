@@ -3,6 +3,10 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 
 import regkit
 from regkit.batches.batch_pair import folder_name
-from regkit.benchmark.records import read_records
+from regkit.benchmark.records import RecordFile, read_records
 from regkit.errors import BenchmarkError, OutputError
 
 pytestmark = pytest.mark.end_to_end
@@ -71,10 +75,57 @@ def test_the_table_tells_motion_and_scores_in_the_terms_of_the_patient(
     assert "to the patient's right" in found["motion"], "the CT lies 12 mm to the left"
     assert float(rows["p1"]["tre_mm"]) == pytest.approx(float(rows["p1"]["tre_before_mm"]))
     assert float(rows["p1"]["tre_mm"]) > 10
-    assert rows["p1"]["motion"] == "stays where it is"
+    assert rows["p1"]["verdict"] == "FAIL"
+    assert not rows["p1"]["motion"], "a result that is not to be used says no way to move"
     assert rows["bad"]["status"] == "failed"
     assert "broken.nii.gz" in rows["bad"]["error"]
     assert rows["bad"]["verdict"] == rows["bad"]["files"] == ""
+
+
+def test_a_record_of_a_batch_can_be_replayed(done: Path) -> None:
+    file = done / folder_name("Müller/2") / "registration.json"
+    assert regkit.replay(file).same, "the initial transform and the modalities are in the record"
+
+
+def without_time(folder: Path) -> dict[str, dict[str, str]]:
+    return {name: row | {"seconds": ""} for name, row in rows_of(folder).items()}
+
+
+def test_a_killed_batch_ends_with_two_workers_as_if_it_had_not_been(
+    done: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("batch", done / "pairs.csv", "-m", "identity", "-o", out, "--workers", "2")
+    command = [sys.executable, "-m", "regkit", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    records = out / "records.jsonl"
+    while process.poll() is None and not (records.exists() and records.stat().st_size):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < len(read_records(out)) < 3, "killed in the midst"
+    for place in (out, out / "pages", out / "p1"):
+        (place / ".regkit-killed").mkdir(parents=True)
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 3
+    assert sorted(record["case"] for record in read_records(out)) == ["Müller/2", "bad", "p1"]
+    assert without_time(out) == without_time(done)
+    assert not list(out.rglob(".regkit-*"))
+
+
+def test_a_cluster_gives_the_same_table(done: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        regkit.batch(
+            done / "pairs.csv", "identity", tmp_path / "out", dask=cluster.scheduler_address
+        )
+    assert without_time(tmp_path / "out") == without_time(done)
+
+
+def test_two_processes_do_not_write_to_one_folder(images: Path, tmp_path: Path) -> None:
+    with RecordFile(tmp_path), pytest.raises(BenchmarkError, match="another process is writing"):
+        regkit.batch([row(images, "p1")], "identity", tmp_path)
 
 
 def test_a_second_run_does_nothing_and_changed_rows_run_again(
@@ -91,7 +142,7 @@ def test_a_second_run_does_nothing_and_changed_rows_run_again(
     assert (folder / "records.jsonl").read_bytes() == before
     rows[1] = row(images, "Müller/2")
     batch = regkit.batch(rows, "identity", folder)
-    assert batch.rows[1]["motion"] == "stays where it is"
+    assert batch.rows[1]["rotation_deg"] == 0
     records = read_records(folder)
     assert [record["case"] for record in records] == ["p1", "bad", "Müller/2"]
     with pytest.raises(BenchmarkError, match="method: identity there, moments now"):

@@ -1,5 +1,6 @@
 """The page of a batch: what it lists, how it is filtered and marked, and what it exports."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def record(verdict: str, error_mm: float, bad: float) -> dict:
         "probability_bad": bad,
         "rotation_deg": 3.0,
         "moving_shift_to_match_mm": [0.0, 0.0, 12.0],
+        "correction": "to match, move the moving image (CT) about 12 mm higher",
         "scores": {"dice": 0.8},
         "scores_before": {"dice": 0.5},
         "transform_sha256": "a" * 64,
@@ -46,13 +48,22 @@ def page(tmp_path: Path) -> Path:
     pairs = [BatchPair(name, {}) for name in (*RECORDS, "later")]
     reviews = {"better": Review("better", "pass", "fine", "2026-01-01T00:00:00Z", "a" * 12)}
     rows = result_rows(pairs, RECORDS, reviews)
-    return write_index(rows, BatchPlan("pairs.csv", "auto"), reviews, tmp_path)
+    return write_index(
+        rows, BatchPlan("pairs.csv", "auto", command="regkit batch pairs.csv"), reviews, tmp_path
+    )
 
 
 def test_rows_are_sorted_by_doubt() -> None:
     rows = result_rows([BatchPair(name, {}) for name in ("later", *RECORDS)], RECORDS, {})
     assert [row["id"] for row in by_doubt(rows)] == ["gone", HOSTILE, "good", "better", "later"]
-    assert rows[1]["motion"] == "about 12 mm higher, turned by 3.0°"
+    assert rows[1]["motion"] == "to match, move the moving image (CT) about 12 mm higher"
+
+
+def test_the_page_tells_the_run_and_the_limits_of_verdicts(page: Path) -> None:
+    html = page.read_text(encoding="utf-8")
+    for fact in ("regkit batch pairs.csv", f"regkit {version('regkit-imaging')}", "UTC", "cores"):
+        assert fact in html
+    assert "probability above 60%" in html
 
 
 def test_the_page_needs_no_network_and_escapes_names(page: Path) -> None:
@@ -82,6 +93,7 @@ def test_pairs_are_filtered_marked_and_exported(page: Path, tmp_path: Path) -> N
       set("marks", "pass");
       found.passed = listed();
       set("marks", "");
+      document.getElementById("reviewer").value = "A. Müller";
       key("j");
       key("j");
       key("f");
@@ -115,6 +127,9 @@ def test_pairs_are_filtered_marked_and_exported(page: Path, tmp_path: Path) -> N
         "better": "pass",
     }
     assert reviews["better"].note == "fine"
+    assert reviews[HOSTILE].reviewer == "A. Müller"
+    assert reviews[HOSTILE].reviewed_at.endswith("Z")
+    assert reviews["better"].reviewer == "", "marked before, by somebody else"
 
 
 def test_reviews_are_joined_and_those_of_other_results_do_not_count(

@@ -95,3 +95,20 @@ def test_rows_in_memory_are_like_lines(folder: Path) -> None:
         read_pairs([{"id": "p", "fixd": "x"}])
     with pytest.raises(ParameterError, match="--pair is for folders"):
         read_pairs([row], "pet,ct")
+
+
+def test_several_sources_are_one_batch(folder: Path) -> None:
+    table = write(folder, "id,fixed,moving\np1,a.nii.gz,b.nii.gz\n")
+    other = folder / "other.tsv"
+    other.write_text("id\tmoving\tfixed\nq1\ta.nii.gz\tb.nii.gz\n", encoding="utf-8")
+    patients = folder / "patients"
+    for name in ("pet.nii.gz", "ct.nii.gz"):
+        (patients / "r1").mkdir(parents=True, exist_ok=True)
+        (patients / "r1" / name).write_bytes(b"x")
+    pairs = read_pairs([table, other, patients], "pet,ct")
+    assert [pair.id for pair in pairs] == ["p1", "q1", "r1"]
+    with pytest.raises(ParameterError, match="--pair is for folders of patients"):
+        read_pairs([table, other], "pet,ct")
+    other.write_text("id,moving,fixed\nP1,a.nii.gz,b.nii.gz\n", encoding="utf-8")
+    with pytest.raises(FileFormatError, match=r"the id 'P1' stands in .*table.csv and in .*other"):
+        read_pairs([table, other])

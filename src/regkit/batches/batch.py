@@ -13,7 +13,7 @@ from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
 from regkit.batches.input_state import changed_since, input_digest
-from regkit.batches.leftovers import discard_outputs
+from regkit.batches.leftovers import discard_outputs, discard_stages
 from regkit.batches.methods_text import write_methods_text
 from regkit.batches.pair_sources import PairSource, read_pairs
 from regkit.batches.pair_table import PAIRS_FILE, write_pair_table
@@ -97,7 +97,7 @@ def batch(
     Parameters
     ----------
     pairs
-        Table, folder of patients, BIDS or dataset folder; or rows, mappings of a table's columns.
+        Tables, folders of patients, BIDS or dataset folders; or rows: values by column.
     method, **parameters
         Expression of method names, and parameters of the methods, as for `register`.
     folder
@@ -169,6 +169,7 @@ def run_batch(
     _check_method(plan)
     plan = replace(plan, pairs=str((folder / PAIRS_FILE).absolute()))
     with RecordFile(folder) as stored:
+        discard_stages(folder)
         work = _Work(plan, pairs, folder, reviews or {})
         work.take(stored, retry_failed=retry_failed, force=force)
         write_pair_table(pairs, folder / PAIRS_FILE)

@@ -11,7 +11,7 @@ from regkit.benchmark.plan import Method
 from regkit.errors import BenchmarkError
 
 # Settings that do not change what is written.
-_NOT_DECISIVE = {"pairs", "threads", "timeout_s", "memory_mb"}
+_NOT_DECISIVE = {"pairs", "threads", "timeout_s", "memory_mb", "command"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class BatchPlan:
         Memory limit of a worker process; 0 for no limit.
     builtin_only
         Plugins of other packages are left out.
+    command
+        Command line; empty for a batch from Python.
     """
 
     runner: ClassVar[str] = "regkit.batches.pair_runner:PairRunner"
@@ -64,6 +66,7 @@ class BatchPlan:
     timeout_s: float = 3600.0
     memory_mb: int = 0
     builtin_only: bool = False
+    command: str = ""
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from regkit.batches.review import REVIEWED_FILE, Review
 from regkit.batches.review_pages import PAGES
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.error_text import error_in_words
+from regkit.registration.result_measures import LEAST_TOLERANCE_MM
+from regkit.registration.verdict import BAD_CHECK, BAD_FAIL
+from regkit.report.environment import environment, method_versions
+from regkit.report.page import machine_in_words
 from regkit.report.template import template
 from regkit.version import installed_version
 
@@ -49,6 +54,8 @@ def write_index(
         method=plan.method,
         title=folder.resolve().name,
         counts=status_counts(rows),
+        run=_run(plan),
+        meanings=_meanings(),
         pairs=[_shown(row) for row in by_doubt(rows)],
         reviews={pair_id: asdict(review) for pair_id, review in reviews.items()},
         about={
@@ -61,6 +68,35 @@ def write_index(
     with atomic_output(folder) as stage:
         stage.path(INDEX_FILE).write_text(html, encoding="utf-8")
     return folder / INDEX_FILE
+
+
+def _run(plan: BatchPlan) -> dict[str, str]:
+    """Return the facts of a run by name; those that are empty are not shown."""
+    numbers = method_versions(plan.method)
+    named = [f"{name} {number}" for name, number in numbers.items() if number]
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "command": plan.command,
+        "method": plan.method,
+        "machine": machine_in_words(environment()),
+        "device": plan.device,
+        "seed": str(plan.seed),
+        "versions": ", ".join(named),
+    }
+
+
+def _meanings() -> dict[str, str]:
+    """Return what each verdict means, with its limits."""
+    limit = f"{LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer"
+    return {
+        "FAIL": "do not use the result: it is wrong by more than twice the limit below with a "
+        f"probability above {BAD_FAIL:.0%}, or another measure is beyond its limit",
+        "CHECK": "compare the images by eye: the expected error is above the limit "
+        f"({limit}), the result is wrong by more than twice the limit with a probability above "
+        f"{BAD_CHECK:.0%}, or another measure is beyond its limit",
+        "OK": "no check found a problem",
+        "failed": "there is no result, and the error is told",
+    }
 
 
 def status_counts(rows: Sequence[Row]) -> dict[str, int]:

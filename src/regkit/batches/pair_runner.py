@@ -29,13 +29,9 @@ from regkit.metrics.evaluation import Metric, evaluate
 from regkit.registrar import Estimate
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.choice_text import used_methods
-from regkit.registration.initialization import (
-    choose_start,
-    default_initializer,
-    initial_transform,
-)
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
+from regkit.registration.request import Origin, RegistrationRequest, requested_start
 from regkit.registration.run import RegistrationResult, plain_parameters, run
 from regkit.registration.saved import Saved
 from regkit.registry import default_registry, leave_out_plugins
@@ -43,7 +39,9 @@ from regkit.report.description import linear_fit
 from regkit.report.dicom_output import DicomPair, read_dicom_pair
 from regkit.report.picture import unregistered
 from regkit.report.record import Inputs, sha256_of, to_plain_data
+from regkit.report.request_record import inputs_of
 from regkit.report.save import save_registration
+from regkit.report.summary import correction
 
 # Beginning of the names of the files of each pair, in its folder.
 PREFIX = "registration"
@@ -144,58 +142,60 @@ class PairRunner:
         return pair
 
     def _case(self, pair: BatchPair) -> Case:
-        """Read a pair, and what it is scored by."""
+        """Read a pair, and what it is scored by; its initial transform comes later."""
         entry = {"id": pair.id, **pair.values}
-        if Path(entry.get("init", "")).is_file():
-            entry["initial"] = entry.pop("init")
+        entry.pop("init", None)
         case = DatasetFolder(Path(), "", (entry,)).case(0)
         return replace(case, pair=with_modalities(case.pair))
+
+    def _request(self, pair: BatchPair) -> RegistrationRequest:
+        """Return the registration that a pair and the settings of the batch ask for."""
+        plan, values = self._plan, pair.values
+        files: dict[str, Any] = {
+            role: Path(values[role])
+            for role in ("fixed", "moving", "fixed_mask", "moving_mask")
+            if role in values
+        }
+        words: dict[str, Any] = {
+            name: values[name]
+            for name in ("fixed_roi", "moving_roi", "fixed_modality", "moving_modality")
+            if name in values
+        }
+        return RegistrationRequest(
+            **files,
+            **words,
+            method=plan.method,
+            parameters=plan.parameters,
+            seed=plan.seed,
+            device=plan.device,
+            threads=plan.threads,
+            init=values.get("init") or plan.init or None,
+            selections=_selections(pair),
+            witnesses=plan.witnesses,
+            calibration=Path(plan.calibration) if plan.calibration else None,
+        )
 
     def _registered(
         self, pair: BatchPair, case: Case, watch: _Watch
     ) -> tuple[Inputs, RegistrationResult]:
         """Start, register and judge."""
         load_s, started = watch.seconds["load"], time.perf_counter()
+        request = self._request(pair)
         with leave_out_plugins(self._plan.builtin_only):
-            case, init, assumption = self._started(pair, case)
+            init = request.initializer
+            start, assumption = requested_start(case.pair, init, request)
             init_s = time.perf_counter() - started
             result = run(
-                *(self._registrar, case.pair, self._plan.method),
+                *(self._registrar, start, self._plan.method),
                 witnesses=self._plan.witnesses,
                 calibration=self._calibration,
             )
         watch.lap("verdict")
         watch.seconds["compute"] = round(init_s + result.compute_s, 4)
         watch.seconds["verdict"] = round(watch.seconds["verdict"] - watch.seconds["compute"], 4)
-        values = pair.values
-        paths: dict[str, Any] = {
-            role: Path(values[role]) if role in values else None
-            for role in ("fixed", "moving", "fixed_mask", "moving_mask")
-        }
-        inputs = Inputs(
-            **paths,
-            load_s=load_s,
-            init_s=init_s,
-            init=init,
-            init_assumption=assumption,
-            run_id=pair.digest(self._plan.settings),
-            selections=_selections(pair),
-            fixed_roi=values.get("fixed_roi", ""),
-            moving_roi=values.get("moving_roi", ""),
-        )
-        return inputs, result
-
-    def _started(self, pair: BatchPair, case: Case) -> tuple[Case, str, str]:
-        """Return the case with its initial transform, its name, and what was assumed."""
-        if case.pair.initial is not None:
-            return case, pair.values["init"], ""
-        word = pair.values.get("init") or self._plan.init
-        word = word or default_initializer(self._plan.method, self._registry)
-        if word == "auto":
-            chosen = choose_start(case.pair, self._registry, self._plan.method)
-            return replace(case, pair=chosen.of(case.pair)), word, chosen.reason
-        initial = initial_transform(word, case.pair, self._registry)
-        return replace(case, pair=replace(case.pair, initial=initial)), word, ""
+        origin = Origin(request, init, assumption, load_s, init_s)
+        digest, command = pair.digest(self._plan.settings), self._plan.command
+        return inputs_of(origin, digest, command=command), result
 
     def _described(self, case: Case, result: RegistrationResult) -> Facts:
         """Return the motion, the verdict and the scores of a result."""
@@ -204,7 +204,7 @@ class PairRunner:
         def record_error(name: str, error: Exception) -> None:
             errors[name] = failure_reason(error)
 
-        before = replace(result, estimate=Estimate(unregistered(case.pair)))
+        before = replace(result, estimate=Estimate(unregistered(result.pair)))
         scores = evaluate(case, result, self._metrics, record_error)
         at_first = evaluate(case, before, self._metrics, record_error)
         error = result.verdict.error
@@ -240,6 +240,7 @@ class PairRunner:
             "files": sorted(path.relative_to(folder).as_posix() for path in saved.files),
             "transform_sha256": sha256_of(transform),
             "inputs_sha256": input_digest(pair),
+            "correction": correction(saved.record),
         }
 
     def _saved(

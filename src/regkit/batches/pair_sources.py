@@ -1,60 +1,93 @@
-"""The pairs of a batch, wherever they stand: a table, a folder, a dataset, rows in memory."""
+"""The pairs of a batch, wherever they stand: tables, folders, datasets, rows in memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from regkit.batches.batch_pair import COLUMNS, FILE_COLUMNS, WORD_COLUMNS, BatchPair
-from regkit.batches.pair_table import pairs_of, read_pair_table
+from regkit.batches.pair_table import id_key, pairs_of, read_pair_table
 from regkit.batches.patient_folders import find_pairs, parse_roles
 from regkit.datasets.folder import INDEX, read_dataset
-from regkit.errors import FileFormatError, ParameterError
+from regkit.errors import FileFormatError, ParameterError, one_line
 
-# A table, a folder, or rows: mappings of the columns of a table to texts and paths.
-PairSource: TypeAlias = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
+# A table, a folder, or several of them; or rows: mappings of the columns of a table to texts and
+# paths.
+PairSource: TypeAlias = (
+    str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Iterable[Mapping[str, Any]]
+)
 
 
 def read_pairs(source: PairSource, pair: str | None = None) -> list[BatchPair]:
-    """Return the pairs of a table, of a folder, or of rows in memory.
+    """Return the pairs of tables and folders, or of rows in memory.
 
     Parameters
     ----------
     source
-        CSV or TSV table; folder of patients, BIDS dataset or dataset folder; or rows.
+        CSV or TSV table; folder of patients, BIDS dataset or dataset folder; several of them; or
+        rows.
     pair
-        Names of the fixed and the moving image of a folder, like ``pet,ct``; None for others.
+        Names of the fixed and the moving image of folders of patients, like ``pet,ct``; None for
+        others.
 
     Raises
     ------
     FileFormatError
-        No pairs, or files that are missing.
+        No pairs, files that are missing, or an id in two sources.
     ParameterError
-        Names of images where the source says which are meant, or none where it does not.
+        Names of images where every source says which are meant, or none where one does not.
     """
     roles = None if pair is None else parse_roles(pair)
-    if not isinstance(source, str | os.PathLike):
-        _refuse(roles, "rows")
-        return pairs_of([*map(_row, range(1, 1 << 62), source)], Path(), "the rows")
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise FileFormatError(f"there is no table or folder {path}")
-    if path.is_dir() and not (path / INDEX).is_file():
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    paths = [Path(one).expanduser() for one in given if isinstance(one, str | os.PathLike)]
+    if not paths:
+        _refuse_roles(roles, "rows say")
+        rows = [one for one in given if isinstance(one, Mapping)]
+        return pairs_of([*map(_row, range(1, 1 << 62), rows)], Path(), "the rows")
+    for path in paths:
+        if not path.exists():
+            raise FileFormatError(f"there is no table or folder {path}")
+    if not any(map(_holds_patients, paths)):
+        _refuse_roles(roles, "tables and datasets say")
+    found = {path: _pairs_in(path, roles) for path in paths}
+    _refuse_same_ids(found)
+    return [pair for pairs in found.values() for pair in pairs]
+
+
+def _pairs_in(path: Path, roles: tuple[str, str] | None) -> list[BatchPair]:
+    """Return the pairs of a table or folder."""
+    if _holds_patients(path):
         return find_pairs(path, roles)
     if path.is_dir() or path.suffix.lower() == ".json":
-        _refuse(roles, "a dataset")
         return _of_dataset(path)
-    _refuse(roles, "a table")
     return read_pair_table(path)
 
 
-def _refuse(roles: tuple[str, str] | None, kind: str) -> None:
+def _holds_patients(path: Path) -> bool:
+    """Return whether a source is a folder of patients, which does not say the roles of images."""
+    return path.is_dir() and not (path / INDEX).is_file()
+
+
+def _refuse_roles(roles: tuple[str, str] | None, kind: str) -> None:
     if roles is not None:
         raise ParameterError(
-            f"--pair is for folders of patients; {kind} says which image is which"
+            f"--pair is for folders of patients; {kind} themselves which image is which"
         )
+
+
+def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
+    """Refuse an id that stands in two sources."""
+    sources: dict[str, Path] = {}
+    for path, pairs in found.items():
+        for pair in pairs:
+            other = sources.setdefault(id_key(pair.id), path)
+            if other != path:
+                raise FileFormatError(
+                    f"the id '{one_line(pair.id)}' stands in {other} and in {path}; list "
+                    "each as a table with --list, and rename one"
+                )
 
 
 def _row(number: int, row: Mapping[str, Any]) -> tuple[int, dict[str, str]]:

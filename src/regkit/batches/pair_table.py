@@ -119,6 +119,11 @@ def write_pair_table(pairs: Sequence[BatchPair], path: Path) -> None:
         stage.path(path.name).write_text(pair_table(pairs), encoding="utf-8")
 
 
+def id_key(pair_id: str) -> str:
+    """Return what two ids have in common that some file system takes for one name."""
+    return unicodedata.normalize("NFC", pair_id).casefold()
+
+
 def _lines(text: str, path: Path) -> list[tuple[int, list[str]]]:
     """Return the number and the cells of each line that is not empty."""
     first = text.lstrip("\r\n").splitlines()[0] if text.strip() else ""
@@ -190,7 +195,7 @@ def _missing_values(number: int, row: Mapping[str, str]) -> list[str]:
 
 def _repeated(number: int, pair_id: str, lines: dict[str, int]) -> list[str]:
     """Return the fault of an id that stands in an earlier line; remember it otherwise."""
-    key = unicodedata.normalize("NFC", pair_id).casefold()
+    key = id_key(pair_id)
     if not key or lines.setdefault(key, number) == number:
         return []
     fault = f"line {number}, column id: '{one_line(pair_id)}' stands in line {lines[key]}, too"

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.review import RESULT_CHARACTERS, Review
 from regkit.benchmark.records import Record
-from regkit.geometry.motion_text import shift_of_patient_in_words
 from regkit.io.atomic_output import atomic_output
 
 TABLE_FILE = "batch.csv"
@@ -69,7 +68,7 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
         "move_left_mm": left,
         "move_back_mm": back,
         "move_up_mm": up,
-        "motion": _motion(record),
+        "motion": record.get("correction") or "",
         "dice": scores.get("dice"),
         "dice_before": before.get("dice"),
         "tre_mm": scores.get("tre_mm"),
@@ -80,24 +79,14 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
         "error": record.get("error"),
         "mark": review.mark if review else "",
         "note": review.note if review else "",
+        "reviewer": review.reviewer if review else "",
+        "reviewed_at": review.reviewed_at if review else "",
         "result": (record.get("transform_sha256") or "")[:RESULT_CHARACTERS],
         "folder": pair.folder_name if record.get("files") else "",
         "files": " ".join(Path(file).name for file in record.get("files") or ()),
         "fixed": pair.values.get("fixed", ""),
         "moving": pair.values.get("moving", ""),
     }
-
-
-def _motion(record: Record) -> str:
-    """Return the motion of the moving image to its place in the patient's terms."""
-    if record.get("rotation_deg") is None:
-        return ""
-    turn = record["rotation_deg"]
-    shift = shift_of_patient_in_words(record["moving_shift_to_match_mm"])
-    parts = [shift] if shift else []
-    # Less is not seen in the words "0.0".
-    parts += [f"turned by {turn:.1f}°"] if turn >= 0.05 else []
-    return ", ".join(parts) or "stays where it is"
 
 
 def _cell(value: Any) -> Any:

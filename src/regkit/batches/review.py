@@ -38,6 +38,8 @@ class Review:
         Time of the last change, ISO 8601 in UTC.
     result
         Beginning of the digest of the transform that was looked at.
+    reviewer
+        Name of the reader; empty if it was not told.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Review:
     note: str = ""
     reviewed_at: str = ""
     result: str = ""
+    reviewer: str = ""
 
 
 def read_reviews(path: Path) -> dict[str, Review]:

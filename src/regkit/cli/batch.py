@@ -13,6 +13,7 @@ import typer
 
 from regkit.cli.benchmark import DaskAddress, MemoryLimit, RetryFailed, Timeout, WorkerThreads
 from regkit.cli.benchmark_output import benchmark_progress
+from regkit.cli.context import settings
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 from regkit.cli.options import (
     IMAGES,
@@ -29,6 +30,8 @@ from regkit.cli.options import (
     Witnesses,
     Workers,
 )
+from regkit.cli.progress import say
+from regkit.cli.progress_lines import clock
 from regkit.cli.requests.batch import BatchRequest, batch_pairs, run_batch_request
 from regkit.cli.requests.benchmark import Execution
 from regkit.cli.requests.method_settings import MethodSettings
@@ -40,11 +43,11 @@ if TYPE_CHECKING:
     from regkit.benchmark.harness import BenchmarkProgress
 
 PairsArgument = Annotated[
-    Path,
+    list[Path],
     typer.Argument(
-        metavar="PAIRS",
+        metavar="PAIRS...",
         help="CSV or TSV table with the columns id, fixed, moving and more; or a folder with one "
-        "folder for each patient, a BIDS dataset, or a dataset folder.",
+        "folder for each patient, a BIDS dataset, or a dataset folder; or several of them.",
     ),
 ]
 PairOption = Annotated[
@@ -52,8 +55,8 @@ PairOption = Annotated[
     typer.Option(
         metavar="FIXED,MOVING",
         rich_help_panel=IMAGES,
-        help="The fixed and the moving image of a folder: modalities, as in pet,ct, or words of "
-        "the file's name or the series' description, as in T1w,'ct lung'.",
+        help="The fixed and the moving image of folders of patients: modalities, as in pet,ct, or "
+        "words of the file's name or the series' description, as in T1w,'ct lung'.",
     ),
 ]
 ListOnly = Annotated[
@@ -129,7 +132,7 @@ def batch_command(
     verdict is FAIL.
     """
     request = BatchRequest(
-        pairs=pairs,
+        pairs=tuple(pairs),
         folder=output,
         method=method,
         settings=MethodSettings(assignments or (), parameters, device, seed),
@@ -175,8 +178,8 @@ def _print(batch: Batch, as_json: bool) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
-    """Show a bar on a terminal, else a line for each pair."""
-    if sys.stderr.isatty():
+    """Show a bar on a terminal, else a line for each pair; nothing with ``-q``."""
+    if sys.stderr.isatty() and not settings.quiet:
         with benchmark_progress() as update:
             yield update
         return
@@ -184,10 +187,14 @@ def _progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
 
 
 def _print_latest(progress: BenchmarkProgress) -> None:
-    latest = progress.latest
+    """Print the number of pairs to do, then each pair with its verdict and the time left."""
+    latest, left_s = progress.latest, progress.remaining_s
     if latest is None:
+        if progress.done < progress.total:
+            say(f"{progress.done} of {progress.total} pairs have a result; registering the others")
         return
     error = latest.get("expected_error_mm")
     told = latest["error"] or ("" if error is None else f"expected error {error:.1f} mm")
     state = latest["verdict"] or latest["status"]
-    typer.echo(f"{progress.done} of {progress.total}: {latest['case']} {state} {told}", err=True)
+    left = f"; {clock(left_s)} left" if left_s and progress.done < progress.total else ""
+    say(f"{progress.done} of {progress.total}: {latest['case']} {state} {told}{left}")

@@ -27,7 +27,7 @@ class BatchRequest:
     Parameters
     ----------
     pairs
-        Table, folder of patients, BIDS dataset or dataset folder.
+        Tables, folders of patients, BIDS datasets and dataset folders.
     folder
         Batch folder.
     method
@@ -54,7 +54,7 @@ class BatchRequest:
         True to replace results of other settings.
     """
 
-    pairs: Path
+    pairs: tuple[Path, ...]
     folder: Path
     method: str = DEFAULT_METHOD
     settings: MethodSettings = field(default_factory=MethodSettings)
@@ -121,5 +121,6 @@ def _plan(request: BatchRequest) -> BatchPlan:
         device=method.device,
         threads=execution.threads_per_worker,
         builtin_only=settings.builtin_only,
+        command=settings.command,
         **{name: value for name, value in limits.items() if value is not None},
     )

@@ -38,7 +38,8 @@
 
   function change(pair, values) {
     const now = new Date().toISOString().slice(0, 19) + "Z";
-    reviews.set(pair.id, { ...review(pair), ...values, id: pair.id, reviewed_at: now, result: pair.result });
+    const reviewer = find("reviewer").value.trim();
+    reviews.set(pair.id, { ...review(pair), ...values, id: pair.id, reviewer, reviewed_at: now, result: pair.result });
     store();
     showReview(pair);
     if (open === pair) showJudge();
@@ -57,7 +58,7 @@
   }
 
   function exportMarks() {
-    const columns = ["id", "mark", "note", "reviewed_at", "result", "verdict", "expected_error_mm"];
+    const columns = ["id", "mark", "note", "reviewer", "reviewed_at", "result", "verdict", "expected_error_mm"];
     const quote = (value) => {
       const text = String(value ?? "").replace(/[\r\n]+/g, " ");
       return /[",;\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -86,6 +87,8 @@
   const file = (pair, ending) => `${about.pages}/${encodeURIComponent(pair.folder)}${ending}`;
   const number = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 
+  const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
   function scores(pair) {
     const found = [];
     if (pair.dice !== null) found.push(`Dice ${number(pair.dice_before, 2)} → ${number(pair.dice, 2)}`);
@@ -105,7 +108,7 @@
     const note = element("input", { type: "text", placeholder: "note", className: "note" });
     note.setAttribute("aria-label", `note on ${pair.id}`);
     note.addEventListener("change", () => change(pair, { note: note.value.trim() }));
-    return [button("pass", "pass"), button("fail", "fail"), note];
+    return [button("pass", "pass"), button("fail", "fail"), note, element("p", { className: "signed" })];
   }
 
   function fill(parent, pair) {
@@ -115,6 +118,8 @@
     }
     const note = parent.querySelector(".note");
     if (note && note !== document.activeElement) note.value = now.note || "";
+    const at = (now.reviewed_at || "").replace("T", " ").replace(/:\d\dZ$/, " UTC");
+    parent.querySelector(".signed").textContent = now.mark || now.note ? [now.reviewer, at].filter(Boolean).join(", ") : "";
   }
 
   function build(pair) {
@@ -134,7 +139,7 @@
     const name = element("div", {}, element("h2", { textContent: pair.id }), element("p", {}, badge(pair)));
     if (pair.expected) name.append(element("p", { textContent: `error about ${pair.expected}` }));
     const what = element("div", { className: "what" });
-    if (pair.motion) what.append(element("p", { textContent: `Moving image: ${pair.motion}` }));
+    if (pair.motion) what.append(element("p", { textContent: `${sentence(pair.motion)}.` }));
     if (scores(pair)) what.append(element("p", { className: "scores", textContent: scores(pair) }));
     const why = pair.error || pair.reasons.join("; ");
     if (why) what.append(element("p", { className: "why", textContent: why, title: why }));
@@ -153,7 +158,8 @@
   function matches(pair) {
     const states = new Set([...document.querySelectorAll(".state[aria-pressed=true]")].map((b) => b.dataset.state));
     const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = [pair.id, pair.state, ...pair.reasons, pair.error, pair.motion, pair.method, review(pair).note].join(" ").toLowerCase();
+    const own = review(pair);
+    const text = [pair.id, pair.state, ...pair.reasons, pair.error, pair.motion, pair.method, own.note, own.reviewer].join(" ").toLowerCase();
     const wanted = find("marks").value, now = review(pair);
     const marked = !wanted || (wanted === "open" ? !now.mark : wanted === "note" ? Boolean(now.note) : now.mark === wanted);
     return marked && states.has(pair.state) && words.every((word) => text.includes(word));
@@ -215,7 +221,7 @@
     if (pair.expected) {
       facts.append(line(`Expected error ${pair.expected}; probability of a wrong result ${Math.round(100 * pair.probability_bad)} %.`));
     }
-    if (pair.motion) facts.append(line(`The moving image: ${pair.motion}.`));
+    if (pair.motion) facts.append(line(`${sentence(pair.motion)}.`));
     if (scores(pair)) facts.append(line(`Before → after: ${scores(pair)}.`));
     const said = [pair.error, ...pair.reasons].filter(Boolean).map((text) => element("li", { textContent: text }));
     if (said.length) facts.append(element("ul", {}, ...said));
@@ -247,6 +253,13 @@
   find("next").addEventListener("click", () => step(1));
   find("slide").addEventListener("input", (event) => slide(event.target.value));
 
+  // ---- the reviewer's name, the same for all batches of this browser -------------------------
+  const NAME_KEY = "regkit-reviewer";
+  try { find("reviewer").value = localStorage.getItem(NAME_KEY) || ""; } catch { /* told by store */ }
+  find("reviewer").addEventListener("change", () => {
+    try { localStorage.setItem(NAME_KEY, find("reviewer").value.trim()); } catch { /* told by store */ }
+  });
+
   // ---- controls and keys -----------------------------------------------------------------
   find("bar").addEventListener("submit", (event) => event.preventDefault());
   find("search").addEventListener("input", draw);
@@ -274,7 +287,7 @@
   document.addEventListener("keydown", (event) => {
     const target = event.target, typing = target.matches("input[type=text], input[type=search], select");
     if (event.key === "Escape" && typing && !open) { target.blur(); return; }
-    if (typing && event.key === "Enter" && target.classList.contains("note")) { target.blur(); return; }
+    if (typing && event.key === "Enter" && target.type === "text") { target.blur(); return; }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     if (event.key === "Enter" && target.matches("button, a")) return;
     if (target.matches("input[type=range]") && event.key.startsWith("Arrow")) return;
