@@ -7,7 +7,7 @@ Simulated SPECT/CT of the test split (spect-ct). Of each patient, the check (`re
 check-alignment` with its defaults) sees the attenuation map four times, each rendered where it is,
 without interpolation: aligned; one voxel (6.8 mm) off along an axis of the patient; one voxel off
 in a random direction; and 1 to 5 voxels off in a random direction. With --breathing, the CT shows
-another phase of breathing, and aligned means that the hearts match.
+another phase of breathing, and aligned means that the hearts match. With --ct, it is a CT in HU.
 
 Lines go to benchmarks/results/check_alignment.jsonl, the table beside it. The measures of the
 method `consensus` and the limits of the check were chosen with other patients (seed 901).
@@ -31,6 +31,7 @@ from regkit.alignment.heart import find_ventricle
 from regkit.registration.pipeline import build_method
 from regkit_nuclear.cohorts.spect_ct import SpectCt
 from regkit_nuclear.cohorts.subject import AxialCoverage
+from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
 
 OUTPUT = Path(__file__).parent / "results" / "check_alignment.jsonl"
 VOXEL_MM = 6.8
@@ -74,7 +75,9 @@ def checked(emission: Volume, mu: Volume, heart: LabelMap, method: str) -> dict[
     return {key: value for key, value in found.items() if key not in ("words", "reasons")}
 
 
-def measure(seed: int, first: int, patients: int, breathing: bool, method: str) -> None:
+def measure(
+    seed: int, first: int, patients: int, *, breathing: bool, ct: bool, method: str
+) -> None:
     """Check the attenuation maps of patients; those that were checked before are left out."""
     cohort = SpectCt(
         *(first + patients, seed, "test"),
@@ -84,10 +87,11 @@ def measure(seed: int, first: int, patients: int, breathing: bool, method: str) 
         corrected=False,
         projections=False,
     )
-    known = {(r["seed"], r["patient"], r["breathing"], r["method"]) for r in read(OUTPUT)}
+    known = {(r["seed"], r["patient"], *_kind(r)) for r in read(OUTPUT)}
     for patient in range(first, first + patients):
-        case = {"seed": seed, "patient": patient, "breathing": breathing, "method": method}
-        if tuple(case.values()) in known:
+        case = {"seed": seed, "patient": patient, "breathing": breathing, "ct": ct}
+        case["method"] = method
+        if (seed, patient, *_kind(case)) in known:
             continue
         emission = cohort.case(patient).pair.fixed
         subject = cohort.settings.subject(cohort.patient_seed(patient))
@@ -95,7 +99,8 @@ def measure(seed: int, first: int, patients: int, breathing: bool, method: str) 
         lines = []
         for motion, shift in shifts(seed, patient):
             mu, _ = subject.transmission(emission.grid, AffineTransform.shift(shift), WHOLE)
-            found = checked(emission, mu, heart, method)
+            image = Volume(hounsfield(mu.array), mu.grid, "ct") if ct else mu
+            found = checked(emission, image, heart, method)
             lines.append({**case, "motion": motion, "true_mm": (-shift).tolist(), **found})
             error = np.linalg.norm(np.add(found["shift_mm"], shift))
             print(f"{seed} {patient} {motion}: {found['status']}, {error:.1f} mm", flush=True)
@@ -106,13 +111,19 @@ def measure(seed: int, first: int, patients: int, breathing: bool, method: str) 
 def table(found: list[dict[str, Any]]) -> str:
     """Lay out the records as Markdown, cohort by cohort."""
     rows = []
-    for key in dict.fromkeys((r["seed"], r["breathing"], r["method"]) for r in found):
-        of_key = [r for r in found if (r["seed"], r["breathing"], r["method"]) == key]
-        seed, breathing, method = key
-        name = f"`{method}`, seed {seed}" + (", another phase of breathing" if breathing else "")
+    for key in dict.fromkeys((r["seed"], *_kind(r)) for r in found):
+        of_key = [r for r in found if (r["seed"], *_kind(r)) == key]
+        seed, method, breathing, ct = key
+        name = f"`{method}`, seed {seed}" + (", CT in HU" if ct else "")
+        name += ", another phase of breathing" if breathing else ""
         rows += [_row(f"{name}: {MOTIONS[m]}", of_key, (m,)) for m in MOTIONS]
         rows.append(_row(f"{name}: all that are off", of_key, tuple(MOTIONS)[1:]))
     return markdown(COLUMNS, rows)
+
+
+def _kind(record: dict[str, Any]) -> tuple[str, bool, bool]:
+    """Return the method, and whether the CT breathes and is in HU."""
+    return record["method"], record["breathing"], record.get("ct", False)
 
 
 def _row(name: str, found: list[dict[str, Any]], motions: tuple[str, ...]) -> tuple[object, ...]:
@@ -142,6 +153,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1123)
     parser.add_argument("-m", "--method", default=ALIGNMENT_METHOD)
     parser.add_argument("--breathing", action="store_true")
+    parser.add_argument("--ct", action="store_true")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -149,6 +161,7 @@ def main() -> None:
         measure(
             *(options.seed, options.first, options.patients),
             breathing=options.breathing,
+            ct=options.ct,
             method=options.method,
         )
     write_table(OUTPUT, table(read(OUTPUT)))

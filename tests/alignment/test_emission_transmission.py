@@ -12,6 +12,7 @@ from regkit.alignment.emission_transmission import (
 from regkit.alignment.heart import Myocardium, myocardium_in_labels
 from regkit.alignment.transmission import as_transmission
 from regkit.errors import ParameterError
+from regkit.io.photon_energy import GIVEN, PhotonEnergy
 
 GRID = Grid((30, 30, 30), (5.0, 5.0, 5.0), (-72.5, -72.5, -72.5))
 TISSUE, LUNG = 0.155, 0.042
@@ -70,9 +71,19 @@ def test_a_ct_is_converted_for_the_tracer():
     spect, pet = as_transmission(hu, "spect"), as_transmission(hu, "pet")
     assert spect.tissue_per_cm == pytest.approx(0.1537, abs=0.001)
     assert pet.tissue_per_cm == pytest.approx(0.0959, abs=0.001)
-    assert spect.notes == ("the CT was converted to attenuation at 140.5 keV",)
-    assert as_transmission(hu, "spect", 511).mu.array.max() == pet.mu.array.max()
+    assert spect.notes == (
+        "the CT was converted to attenuation at 140.5 keV, that of Tc-99m, the usual tracer",
+    )
+    given = as_transmission(hu, "spect", PhotonEnergy(511, GIVEN))
+    assert given.mu.array.max() == pet.mu.array.max()
     assert (spect.name, as_transmission(mu_map()).name) == ("CT", "attenuation map")
+
+
+@pytest.mark.parametrize(("kev", "told"), [(140.5, False), (159, False), (71, True), (511, True)])
+def test_a_map_for_another_tracer_is_told(kev, told):
+    """Soft tissue has 0.19/cm at 71 keV, 0.15 at 140 and 0.10 at 511."""
+    notes = as_transmission(mu_map(), "spect", PhotonEnergy(kev, "of the test")).notes
+    assert any(f"at {kev:g} keV, of the test: is the map" in note for note in notes) == told
 
 
 def test_what_is_no_transmission_image_is_refused():

@@ -9,6 +9,7 @@ from regkit.errors import GeometryError, ParameterError, RegistrationError
 from regkit.geometry.rotation import rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.geometry.volume import Volume
+from regkit.io.photon_energy import PhotonEnergy
 from regkit_nuclear.attenuation_study.comparison import normalized_errors
 from regkit_nuclear.attenuation_study.mu_map import mu_map_of
 from regkit_nuclear.attenuation_study.residual import (
@@ -182,10 +183,31 @@ def test_a_ct_becomes_a_mu_map():
     grid = SCENE.grid
     hu = np.full(grid.shape_zyx, -1000.0, np.float32)
     hu[10:20] = 0.0
-    mu = mu_map_of(Volume(hu, grid, "ct"))
+    mu = mu_map_of(Volume(hu, grid, "ct")).mu
     assert mu.modality == "mu"
     assert mu.array.min() == 0
     assert mu.array.max() == pytest.approx(0.154, abs=0.002)  # water at 140 keV (NIST)
-    assert mu_map_of(SCENE.mu).array.max() == pytest.approx(0.155)
-    with pytest.raises(GeometryError, match=r"got intensities of 0 to 1550"):
-        mu_map_of(Volume(1e4 * SCENE.mu.array, grid, "mu"))
+
+
+@pytest.mark.parametrize(("kev", "water"), [(71.0, 0.192), (159.0, 0.1475), (511.0, 0.0959)])
+def test_a_ct_is_converted_for_the_tracer(kev, water):
+    hu = np.where(SCENE.mu.array > 0, 0.0, -1000.0)
+    found = mu_map_of(Volume(hu, SCENE.grid, "ct"), PhotonEnergy(kev, "that of the test"))
+    assert found.mu.array.max() == pytest.approx(water, rel=0.005)  # NIST
+    assert found.notes == (
+        f"the CT was converted to attenuation at {kev:g} keV, that of the test",
+    )
+
+
+def test_a_mu_map_may_be_scaled_by_a_power_of_ten():
+    assert mu_map_of(SCENE.mu).mu.array.max() == pytest.approx(0.155)
+    scaled = mu_map_of(Volume(1e4 * SCENE.mu.array, SCENE.grid, "mu"))
+    np.testing.assert_allclose(scaled.mu.array, SCENE.mu.array, rtol=1e-5)
+    assert any("1/cm times 10000" in note for note in scaled.notes)
+
+
+def test_what_is_no_mu_map_is_refused():
+    with pytest.raises(ParameterError, match=r"about 50, and no power of ten"):
+        mu_map_of(Volume(np.where(SCENE.mu.array > 0, 50.0, 0.0), SCENE.grid, "mu"))
+    with pytest.raises(GeometryError, match=r"modality 'mr'"):
+        mu_map_of(Volume(SCENE.mu.array, SCENE.grid, "mr"))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nm_tomograms import Tomogram
+from nm_tomograms import Tomogram, tracer
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
@@ -53,6 +53,72 @@ ORBITS = {
 @pytest.mark.parametrize("tomogram", ORBITS.values(), ids=ORBITS)
 def test_a_point_is_where_it_was(tomogram: Tomogram, tmp_path: Path) -> None:
     np.testing.assert_allclose(located(tomogram, tmp_path), tomogram.point, atol=1.0)
+
+
+FORTH_AND_BACK = (
+    {"StartAngle": 225.0, "RotationDirection": "CW", "TableTraverse": 80.0},
+    {"StartAngle": 54.0, "RotationDirection": "CC", "TableTraverse": 80.2},
+)
+
+
+def test_rotations_forth_and_back_are_used_together(tmp_path: Path) -> None:
+    tomogram = Tomogram(turns=FORTH_AND_BACK)
+    both = read_nm_projections(tomogram.write(tmp_path / "tomo.dcm"))
+    np.testing.assert_allclose(both.orbit.angles_deg, np.repeat(-45 + 9.0 * np.arange(20), 2))
+    assert any("2 rotations are used together" in remark for remark in both.remarks)
+    found = centroid_mm(reconstruct(both, subsets=4, iterations=6))
+    np.testing.assert_allclose(found, tomogram.point, atol=1.0)
+
+
+def test_one_of_several_rotations_can_be_chosen(tmp_path: Path) -> None:
+    file = Tomogram(turns=({"TableTraverse": 0.0}, {"TableTraverse": 400.0})).write(tmp_path / "t")
+    second = read_nm_projections(file, rotation=2)
+    assert second.orbit == read_nm_projections(Tomogram().write(tmp_path / "one")).orbit
+    with pytest.raises(FileFormatError, match="has no rotation 3, only 1 to 2"):
+        read_nm_projections(file, rotation=3)
+
+
+def test_the_gates_of_a_view_are_summed(tmp_path: Path) -> None:
+    gated = read_nm_projections(Tomogram(gates=8).write(tmp_path / "gated"))
+    summed = read_nm_projections(Tomogram().write(tmp_path / "tomo"))
+    assert gated.orbit == summed.orbit
+    # Each gate is rounded to whole counts.
+    np.testing.assert_allclose(gated.counts, summed.counts, atol=8 / 2 + 0.5)
+    assert any("the 8 gates of each view are summed" in remark for remark in gated.remarks)
+
+
+@pytest.mark.parametrize(
+    ("names", "windows", "kev", "source"),
+    [
+        ((), 1, 140.5, "the middle of the energy window"),
+        (("^99m^Technetium",), 1, 140.5, "that of Tc-99m, which the header names"),
+        (("Thallium-201",), 3, 71.0, "that of Tl-201, which the header names"),
+        (
+            ("^123^Iodine",),
+            1,
+            140.5,
+            "the middle of the energy window, which holds no photon of I-123",
+        ),
+    ],
+)
+def test_the_tracer_chooses_window_and_energy(
+    names: tuple[str, ...], windows: int, kev: float, source: str, tmp_path: Path
+) -> None:
+    attributes = {"RadiopharmaceuticalInformationSequence": tracer(*names)} if names else {}
+    read = read_nm_projections(
+        Tomogram(windows=windows, attributes=attributes).write(tmp_path / "tomo.dcm")
+    )
+    assert (read.energy.kev, read.energy.source) == (kev, source)
+    # The photopeak of technetium has ten times the counts of the other windows.
+    assert read.counts.max() == pytest.approx(40 if kev == 71 else 400, rel=0.05)
+
+
+def test_windows_of_two_tracers_have_to_be_chosen(tmp_path: Path) -> None:
+    both = {"RadiopharmaceuticalInformationSequence": tracer("Tl-201", "Tc-99m")}
+    file = Tomogram(windows=3, attributes=both).write(tmp_path / "tomo.dcm")
+    with pytest.raises(FileFormatError, match=r"2 windows that hold 71 or 140.5 keV; .* --peak"):
+        read_nm_projections(file)
+    assert read_nm_projections(file, window=3).energy.kev == 71
 
 
 def test_a_wrong_direction_would_be_seen(tmp_path: Path) -> None:
@@ -128,9 +194,25 @@ REFUSED: dict[str, tuple[Tomogram, str]] = {
         Tomogram(attributes={"ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"]}),
         r"RECON TOMO\\EMISSION, not tomographic projections",
     ),
-    "gated": (
-        Tomogram(attributes={"ImageType": ["ORIGINAL", "PRIMARY", "GATED TOMO", "EMISSION"]}),
-        "export the sum of the gates",
+    "gated without views": (
+        Tomogram(gates=2, attributes={"AngularViewVector": None}),
+        "is gated and lacks AngularViewVector",
+    ),
+    "one view twice": (
+        Tomogram(attributes={"AngularViewVector": [1, *range(1, 20)]}),
+        "1 frames show one view, and 2 another",
+    ),
+    "rotations of beds that are not told": (
+        Tomogram(turns=({}, {})),
+        "does not tell whether the table moved .* --rotation",
+    ),
+    "rotations of two beds": (
+        Tomogram(turns=({"TableTraverse": 100.0}, {"TableTraverse": 300.0})),
+        r"\(TableTraverse 100, 300 mm\); choose one with --rotation",
+    ),
+    "rotations of two durations": (
+        Tomogram(turns=[{"TableTraverse": 1.0, "ActualFrameDuration": d} for d in (20000, 25000)]),
+        "whose views took 20000, 25000 ms",
     ),
     "not NM": (Tomogram(attributes={"Modality": "PT"}), "not tomographic projections"),
     "prone": (Tomogram(attributes={"PatientPosition": "HFP"}), "patient who is prone"),
@@ -190,7 +272,8 @@ def test_the_kind_of_file_is_found_by_its_content(tmp_path: Path) -> None:
     again = read_projection_file(tmp_path / "copy.npz")
     np.testing.assert_array_equal(again.counts, read.counts)
     assert again.orbit == read.orbit
-    with pytest.raises(FileFormatError, match="--peak, --radius and --onto are for DICOM"):
+    assert again.energy == read.energy
+    with pytest.raises(FileFormatError, match="--peak, --rotation, --radius and --onto are"):
         read_projection_file(tmp_path / "copy.npz", window=1)
     with pytest.raises(FileFormatError, match="cannot be read: No such file"):
         read_projection_file(tmp_path / "missing.npz")

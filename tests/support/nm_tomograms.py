@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, generate_uid
 
-WINDOWS = ((126.45, 154.55), (108.0, 126.0))
+WINDOWS = ((126.45, 154.55), (108.0, 126.0), (63.0, 78.0))
 
 
 @dataclass
@@ -39,15 +40,19 @@ class Tomogram:
     windows: int = 1
     sigma_mm: float = 6.0
     own_starts: bool = True  # whether each detector has its own start angle
+    gates: int = 1  # the counts of a view are shared among them
+    turns: Sequence[dict[str, Any]] = ({},)  # what differs between rotations
     position: tuple[float, float, float] | None = None
     orientation: tuple[float, ...] | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     detector: dict[str, Any] = field(default_factory=dict)
     rotation: dict[str, Any] = field(default_factory=dict)
 
-    def angle_deg(self, detector: int, view: int) -> float:
-        sign = {"CW": -1, "CC": 1}.get(self.sense, 1)
-        return self.starts[detector] + sign * view * self.angular_step
+    def angle_deg(self, detector: int, view: int, turn: int = 0) -> float:
+        changed = self.turns[turn]
+        sign = {"CW": -1, "CC": 1}.get(changed.get("RotationDirection", self.sense), 1)
+        start = self.starts[detector] + changed.get("StartAngle", self.starts[0]) - self.starts[0]
+        return start + sign * view * self.angular_step
 
     def frame(self, angle_deg: float, scale: float = 400.0) -> np.ndarray:
         angle = math.radians(angle_deg)
@@ -66,15 +71,23 @@ class Tomogram:
 
     def write(self, path: Path) -> Path:
         header, frames, vectors = self._header(), [], []
-        for window in range(self.windows):
-            for detector in range(len(self.starts)):
-                for view in range(self.views):
-                    scale = 400.0 if window == 0 else 40.0
-                    frames.append(self.frame(self.angle_deg(detector, view), scale))
-                    number = view if self.own_starts else detector * self.views + view
-                    vectors.append((window + 1, detector + 1, 1, number + 1))
-        names = ("EnergyWindow", "Detector", "Rotation", "AngularView")
-        for name, values in zip(names, np.transpose(vectors).tolist(), strict=True):
+        for window, turn, detector, gate, view in product(
+            range(self.windows),
+            range(len(self.turns)),
+            range(len(self.starts)),
+            range(self.gates),
+            range(self.views),
+        ):
+            scale = (400.0 if window == 0 else 40.0) / self.gates
+            frames.append(self.frame(self.angle_deg(detector, view, turn), scale))
+            number = view if self.own_starts else detector * self.views + view
+            vectors.append((window + 1, detector + 1, turn + 1, number + 1, gate + 1))
+        names = ["EnergyWindow", "Detector", "Rotation", "AngularView"]
+        if self.gates > 1:
+            header.ImageType = ["ORIGINAL", "PRIMARY", "GATED TOMO", "EMISSION"]
+            names.append("TimeSlot")
+        vectors = np.transpose(vectors).tolist()[: len(names)]
+        for name, values in zip(names, vectors, strict=True):
             setattr(header, f"{name}Vector", values)
         header.FrameIncrementPointer = [Tag(f"{name}Vector") for name in names]
         header.NumberOfFrames = len(frames)
@@ -98,22 +111,27 @@ class Tomogram:
         header.BitsAllocated = header.BitsStored = 16
         header.HighBit, header.PixelRepresentation = 15, 0
         header.NumberOfDetectors = len(self.starts)
-        header.NumberOfEnergyWindows, header.NumberOfRotations = self.windows, 1
+        header.NumberOfEnergyWindows, header.NumberOfRotations = self.windows, len(self.turns)
         header.EnergyWindowInformationSequence = DicomSequence(
             [energy_window(*WINDOWS[n]) for n in range(self.windows)]
         )
+        header.RotationInformationSequence = DicomSequence(
+            [self._rotation({**self.rotation, **turn}) for turn in self.turns]
+        )
+        header.DetectorInformationSequence = DicomSequence(
+            [self._detector(number) for number in range(len(self.starts))]
+        )
+        return header
+
+    def _rotation(self, changed: dict[str, Any]) -> Dataset:
         rotation = Dataset()
         rotation.StartAngle, rotation.AngularStep = self.starts[0], self.angular_step
         rotation.RotationDirection = self.sense
         rotation.ScanArc = self.views * self.angular_step
         rotation.NumberOfFramesInRotation = self.views
-        for name, value in self.rotation.items():
+        for name, value in changed.items():
             setattr(rotation, name, value)
-        header.RotationInformationSequence = DicomSequence([rotation])
-        header.DetectorInformationSequence = DicomSequence(
-            [self._detector(number) for number in range(len(self.starts))]
-        )
-        return header
+        return rotation
 
     def _detector(self, number: int) -> Dataset:
         item = Dataset()
@@ -129,6 +147,17 @@ class Tomogram:
         for name, value in self.detector.items():
             setattr(item, name, value)
         return item
+
+
+def tracer(*names: str) -> DicomSequence:
+    """Return a sequence that names the nuclides of the tracers."""
+    items = []
+    for name in names:
+        code, item = Dataset(), Dataset()
+        code.CodeMeaning = name
+        item.RadionuclideCodeSequence = DicomSequence([code])
+        items.append(item)
+    return DicomSequence(items)
 
 
 def energy_window(low: float, high: float) -> Dataset:

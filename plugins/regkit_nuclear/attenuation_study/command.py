@@ -111,8 +111,31 @@ Peak = Annotated[
         metavar="NUMBER",
         rich_help_panel=IMAGES,
         show_default=False,
-        help="Number, from 1, of the energy window of the photopeak. Default: the one that holds "
-        "140.5 keV, or the only one.",
+        help="Number, from 1, of the energy window of the photopeak. Default: the only one, or "
+        "that of the tracer in the header.",
+    ),
+]
+Rotation = Annotated[
+    int,
+    typer.Option(
+        "--rotation",
+        min=0,
+        metavar="NUMBER",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="Number, from 1, of the rotation of the camera. Default: all, if the table did not "
+        "move between them.",
+    ),
+]
+Energy = Annotated[
+    float | None,
+    typer.Option(
+        "--energy",
+        metavar="KEV",
+        rich_help_panel=IMAGES,
+        help="Photon energy of the tracer, 60 to 600 keV, to which a CT is converted. Default: "
+        "that of the tracer in the header, else the middle of the energy window; 140.5 (Tc-99m) "
+        "for simulated projections.",
     ),
 ]
 Radius = Annotated[
@@ -155,6 +178,8 @@ def attenuation_command(
     transform: TransformFile = None,
     onto: OntoFile = None,
     peak: Peak = 0,
+    rotation: Rotation = 0,
+    energy: Energy = None,
     radius: Radius = None,
     labels: LabelsFile = None,
     method: VentricleMethod = "",
@@ -189,6 +214,8 @@ def attenuation_command(
         "selection": selections["mu"],
         "method": method,
         "peak": peak,
+        "rotation": rotation,
+        "energy_kev": energy,
         "radius_mm": radius,
     }
     study, saved = _study(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from regkit.io import read_labels, write_volume
 from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.io.image_header import read_image_header
 from regkit.io.images import read_selected_volume
+from regkit.io.photon_energy import GIVEN, PhotonEnergy
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.transforms import read_transform
 from regkit.registration.saved import Saved
@@ -65,7 +66,11 @@ class AttenuationRequest:
     method
         Method that segments the ventricle; empty for the default.
     peak
-        Number of the energy window of the photopeak; 0 for the one of technetium.
+        Number of the energy window of the photopeak; 0 for that of the tracer.
+    rotation
+        Number of the rotation; 0 for all.
+    energy_kev
+        Energy of the tracer's photons, keV; None for that of the projections.
     radius_mm
         Radius of the orbit for a file that lacks it.
     residual
@@ -82,6 +87,8 @@ class AttenuationRequest:
     selection: ImageSelection = ONLY_IMAGE
     method: str = ""
     peak: int = 0
+    rotation: int = 0
+    energy_kev: float | None = None
     radius_mm: float | None = None
     residual: ResidualMisalignment | None = None
     settings: OsemSettings = OsemSettings()  # noqa: RUF009 - frozen
@@ -119,12 +126,15 @@ def study_files(
     """
     identity = run_digest(request, asdict(request.settings))
     inputs = list(request.files.values())
-    replace = check_replaceable(prefix, identity, force, inputs, ENDINGS)
-    with atomic_output(prefix.parent, inputs, replace) as stage:
+    replaced = check_replaceable(prefix, identity, force, inputs, ENDINGS)
+    with atomic_output(prefix.parent, inputs, replaced) as stage:
         on_stage("reading")
+        projections = _projections(request)
+        found = mu_map_of(read_selected_volume(request.mu, request.selection), projections.energy)
+        projections = replace(projections, remarks=(*projections.remarks, *found.notes))
         study = study_attenuation(
-            _projections(request),
-            mu_map_of(read_selected_volume(request.mu, request.selection)),
+            projections,
+            found.mu,
             _transform(request),
             labels=_labels(request),
             method=request.method,
@@ -138,12 +148,16 @@ def study_files(
 
 def _projections(request: AttenuationRequest) -> Projections:
     reconstructed = None if request.onto is None else read_image_header(request.onto).grid
-    return read_projection_file(
+    projections = read_projection_file(
         request.projections,
         window=request.peak,
+        rotation=request.rotation,
         radius_mm=request.radius_mm,
         reconstructed=reconstructed,
     )
+    if request.energy_kev is None:
+        return projections
+    return replace(projections, energy=PhotonEnergy(request.energy_kev, GIVEN))
 
 
 def _transform(request: AttenuationRequest) -> Transform | None:

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 
+from regkit.alignment.transmission import Transmission, as_transmission
 from regkit.errors import GeometryError
 from regkit.geometry.volume import Volume
-from regkit.io.attenuation_map import AIR_HU, attenuation_map
-
-logger = logging.getLogger(__name__)
-
-# The coefficient of dense bone is 0.3/cm, that of lead 27/cm.
-MAX_MU = 10.0
+from regkit.io.attenuation_map import AIR_HU
+from regkit.io.photon_energy import PhotonEnergy
 
 
-def mu_map_of(image: Volume) -> Volume:
-    """Return an image as an attenuation map in 1/cm at 140 keV; a CT is converted from HU.
+def mu_map_of(image: Volume, energy: PhotonEnergy | None = None) -> Transmission:
+    """Return an image with its attenuation map in 1/cm; a CT is converted from HU.
 
     Parameters
     ----------
     image
-        Attenuation map in 1/cm, or CT in Hounsfield units.
+        Attenuation map in 1/cm or a power of ten of it, or CT in Hounsfield units. One of unknown
+        modality is a CT if it has air in HU.
+    energy
+        Energy of the tracer's photons; None for that of Tc-99m.
 
     Raises
     ------
     GeometryError
+        The image is of another modality.
+    ParameterError
         The intensities are neither.
     """
-    low, high = float(image.array.min()), float(image.array.max())
+    low, high = image.extremes
     if image.modality in {"", "ct"} and low < AIR_HU:
-        logger.info("the CT is converted from HU to attenuation at 140 keV")
-        return attenuation_map(image)
-    if image.modality in {"", "mu", "ct"} and low >= 0 and 0 < high <= MAX_MU:
-        return Volume(image.array, image.grid, "mu")
+        return as_transmission(replace(image, modality="ct"), "spect", energy)
+    if image.modality in {"", "mu", "ct"} and low >= 0:
+        return as_transmission(replace(image, modality="mu"), "spect", energy)
     raise GeometryError(
         f"attenuation correction needs a µ-map in 1/cm or a CT in HU, got intensities of {low:g} "
         f"to {high:g} (modality '{image.modality or 'unknown'}')"

@@ -53,6 +53,8 @@ def study_record(
         | {
             "views": len(orbit.angles_deg),
             "radius_mm": orbit.radius_mm,
+            "energy_kev": study.projections.energy.kev,
+            "energy_source": study.projections.energy.source,
             "counts": float(study.projections.counts.sum(dtype=float)),
             "scatter_counts": float(study.projections.scatter.sum(dtype=float)),
         },

@@ -12,9 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import Vector3
+from regkit.io.attenuation_map import TECHNETIUM_KEV
+from regkit.io.photon_energy import named_nuclides, window_limits
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 
-TC99M_KEV = 140.5
+# The tracer of a header that names none.
+USUAL_TRACER = (("Tc-99m", TECHNETIUM_KEV),)
 # Largest gap between the photopeak and a window beside it, keV; chosen by hand.
 MAX_GAP_KEV = 6.0
 # Windows beside the photopeak hold few counts: their estimate is smoothed; FWHM chosen by hand.
@@ -47,7 +50,7 @@ def choose_windows(header: Any, number: int) -> tuple[EnergyWindow, list[EnergyW
         Header of an NM image.
     number
         Number of the window of the photopeak from 1; 0 for the only one, or the only one that
-        holds 140.5 keV.
+        holds the usual photon of a nuclide that the header names (of Tc-99m where it names none).
 
     Raises
     ------
@@ -55,14 +58,17 @@ def choose_windows(header: Any, number: int) -> tuple[EnergyWindow, list[EnergyW
         There is no such window, or several.
     """
     windows = _windows(header)
-    listed = "; ".join(map(str, windows))
+    asked = f"no window {number}"
     if number:
         found = [window for window in windows if window.number == number]
+    elif len(windows) == 1:
+        found = windows
     else:
-        found = [w for w in windows if w.low_kev <= TC99M_KEV <= w.high_kev]
-        found = windows if len(windows) == 1 else found
+        photons = _usual_photons(header)
+        found = [w for w in windows if any(w.low_kev <= e <= w.high_kev for e in photons)]
+        asked = f"{len(found)} windows that hold {' or '.join(f'{e:g}' for e in photons)} keV"
     if len(found) != 1:
-        asked = f"no window {number}" if number else f"{len(found)} windows that hold 140.5 keV"
+        listed = "; ".join(map(str, windows))
         raise FileFormatError(f"has {asked}; choose the photopeak with --peak NUMBER ({listed})")
     peak = found[0]
     beside = [w for w in windows if w is not peak and w.width_kev > 0 and _adjoins(w, peak)]
@@ -99,6 +105,14 @@ def scatter_counts(
     )
 
 
+def _usual_photons(header: Any) -> list[float]:
+    """Return the energy of the usual photon of each nuclide that the header names, keV."""
+    first: dict[str, float] = {}
+    for nuclide, kev in named_nuclides(header) or USUAL_TRACER:
+        first.setdefault(nuclide, kev)
+    return list(first.values())
+
+
 def _windows(header: Any) -> list[EnergyWindow]:
     items = header.get("EnergyWindowInformationSequence") or []
     windows = []
@@ -106,9 +120,7 @@ def _windows(header: Any) -> list[EnergyWindow]:
         ranges = item.get("EnergyWindowRangeSequence") or [{}]
         if len(ranges) > 1:
             raise FileFormatError(f"has an energy window {number} of {len(ranges)} ranges")
-        limits = [ranges[0].get(f"EnergyWindow{end}Limit") for end in ("Lower", "Upper")]
-        low, high = (float(limit) if limit else 0.0 for limit in limits)
-        windows.append(EnergyWindow(number, low, high))
+        windows.append(EnergyWindow(number, *window_limits(item)))
     return windows or [EnergyWindow(1, 0.0, 0.0)]
 
 

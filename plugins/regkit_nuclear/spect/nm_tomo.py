@@ -1,9 +1,7 @@
-"""Tomographic projections of a gamma camera in DICOM (NM image, type TOMO).
+"""Tomographic projections of a gamma camera in DICOM (NM image, type TOMO or GATED TOMO).
 
-DICOM PS3.3, C.8.4.8 to C.8.4.12: the start angle of a detector is 0 at the patient's back and
-rises counter-clockwise as seen from the feet, over the patient's left; rotation CC raises the
-angle, CW lowers it. A frame shows the patient as seen from behind the detector, the head at the
-top. What is not understood is refused; what is assumed is told and kept in `Projections.remarks`.
+A frame shows the patient as seen from behind the detector, the head at the top. What is not
+understood is refused; what is assumed is told and kept in `Projections.remarks`.
 """
 
 from __future__ import annotations
@@ -18,44 +16,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
-from regkit.geometry.grid import FloatArray, Grid
-from regkit.io.dicom_values import bounded_number, optional_number, required_value
+from regkit.geometry.grid import Grid
+from regkit.io.dicom_values import optional_number, required_value
 from regkit.io.native_output import suppress_pydicom
-from regkit_nuclear.spect.energy_windows import choose_windows, scatter_counts
+from regkit.io.photon_energy import photon_energy
+from regkit_nuclear.spect.energy_windows import EnergyWindow, choose_windows, scatter_counts
 from regkit_nuclear.spect.geometry import LEHR, Orbit
 from regkit_nuclear.spect.nm_position import centre_of_projections, check_patient_position
+from regkit_nuclear.spect.nm_views import TomogramViews
 from regkit_nuclear.spect.projections import Projections
 
 logger = logging.getLogger(__name__)
 
-# DICOM's angle of the front of the patient, where that of `Orbit` is 0.
-ANTERIOR_DEG = 180.0
-SENSES = {"CC": 1.0, "CCW": 1.0, "CW": -1.0}  # CCW is not DICOM's, but some cameras write it
+GATED, KINDS = "GATED TOMO", ("TOMO", "GATED TOMO")
 PARALLEL = ("PARA", "UNKN", "")
 # Offsets of the centre of rotation that are as good as none, mm; a tenth of a usual bin.
 MAX_OFFSET_MM = 0.5
 # Tilts of the detector that are as good as none, degrees; chosen by hand.
 MAX_TILT_DEG = 0.5
-# Radii of gamma cameras, mm; chosen by hand.
-RADIUS_LIMITS = (50.0, 600.0)
 
 
 def read_nm_projections(
     path: Path | str,
     *,
     window: int = 0,
+    rotation: int = 0,
     radius_mm: float | None = None,
     reconstructed: Grid | None = None,
 ) -> Projections:
-    """Read the projections of a DICOM file.
+    """Read the projections of a DICOM file; the gates of a gated one are summed.
 
     Parameters
     ----------
     path
         DICOM file of an NM image of type TOMO.
     window
-        Number, from 1, of the energy window of the photopeak; 0 for the one that holds 140.5 keV,
-        or the only one.
+        Number, from 1, of the energy window of the photopeak; 0 for the only one, or the one of
+        the tracer that the header names (Tc-99m where it names none).
+    rotation
+        Number, from 1, of the rotation; 0 for all, which must be at one place of the table.
     radius_mm
         Distance of the collimator from the axis of rotation in mm, for a file that lacks it.
     reconstructed
@@ -77,7 +76,7 @@ def read_nm_projections(
         header, frames = _read(path)
         _check_kind(header)
         check_patient_position(header)
-        tomogram = _Tomogram(header, frames, radius_mm)
+        tomogram = _Tomogram(header, frames, rotation, radius_mm)
         return tomogram.projections(window, reconstructed)
     except FileFormatError as error:
         raise FileFormatError(f"{path} {error}") from error
@@ -99,18 +98,21 @@ def _read(path: Path) -> tuple[Any, NDArray[Any]]:
 
 
 def _check_kind(header: Any) -> None:
-    kind = [str(value) for value in header.get("ImageType") or []]
-    if header.get("Modality") != "NM" or "TOMO" not in kind[2:3]:
+    if header.get("Modality") != "NM" or _kind(header) not in KINDS:
+        kind = [str(value) for value in header.get("ImageType") or []]
         what = f"{header.get('Modality') or 'unknown modality'} {chr(92).join(kind)}".strip()
-        hint = "; export the sum of the gates" if "GATED TOMO" in kind else ""
         raise FileFormatError(
-            f"holds {what}, not tomographic projections (NM, image type TOMO){hint}"
+            f"holds {what}, not tomographic projections (NM, image type TOMO or {GATED})"
         )
+
+
+def _kind(header: Any) -> str:
+    return "".join([str(value) for value in header.get("ImageType") or []][2:3])
 
 
 @dataclass(frozen=True, eq=False)
 class _Tomogram:
-    """One rotation of the detectors.
+    """The projections of a file.
 
     Parameters
     ----------
@@ -118,136 +120,60 @@ class _Tomogram:
         Header of the file.
     frames
         Stored pixels, shape (frames, rows, columns).
+    rotation
+        Number of the rotation to take, from 1; 0 for all.
     radius_mm
         Distance of the collimator from the axis, for a header that lacks it.
     """
 
     header: Any
     frames: NDArray[Any]
+    rotation: int
     radius_mm: float | None
 
     def projections(self, window: int, reconstructed: Grid | None) -> Projections:
         """Return the projections, sorted by angle."""
         peak, beside = choose_windows(self.header, window)
-        angles, radii = self._orbit(peak.number)
+        views = self._views(peak)
+        angles, radii = views.orbit()
         order = np.argsort(angles, kind="stable")
-        counts = self._counts(peak.number)[order]
+        counts = self._counts(views)[order]
         grid, remarks = self._grid(reconstructed)
-        others = [(other, self._counts(other.number)[order]) for other in beside]
+        others = [(other, self._counts(self._views(other))[order]) for other in beside]
         scatter, remark = scatter_counts(peak, others, counts.shape, grid.spacing)
-        remarks = (*remarks, *self._collimator_remarks(), remark)
+        remarks = (*remarks, *_summed(views), *self._collimator_remarks(), remark)
         for sentence in remarks:
             logger.warning("%s", sentence)
-        orbit = Orbit(tuple(angles[order].tolist()), tuple(radii[order].tolist()))
-        return Projections(counts, scatter, grid, orbit, LEHR, remarks)
+        return Projections(
+            counts,
+            scatter,
+            grid,
+            Orbit(tuple(angles[order].tolist()), tuple(radii[order].tolist())),
+            LEHR,
+            remarks,
+            photon_energy(self.header, (peak.low_kev, peak.high_kev)),
+        )
 
-    def _counts(self, window: int) -> NDArray[np.float32]:
-        """Return the counts of a window, (views, z, bins), rows from feet to head."""
+    def _views(self, window: EnergyWindow) -> TomogramViews:
+        return TomogramViews(
+            self.header,
+            len(self.frames),
+            window.number,
+            self.rotation,
+            self.radius_mm,
+            _kind(self.header) == GATED,
+        )
+
+    def _counts(self, views: TomogramViews) -> NDArray[np.float32]:
+        """Return the counts of views, (views, z, bins), rows from feet to head."""
         slope = optional_number(self.header.get("RescaleSlope")) or 1.0
-        counts = slope * self.frames[self._where(window)].astype(np.float32)
-        return np.asarray(counts[:, ::-1], dtype=np.float32)
-
-    def _where(self, window: int) -> NDArray[np.bool_]:
-        return np.asarray(self._vector("EnergyWindowVector") == window)
-
-    def _vector(self, keyword: str) -> NDArray[np.int64]:
-        """Return a number for each frame; all are 1 where the header says nothing."""
-        value = self.header.get(keyword)
-        if value is None or value == "":
-            return np.ones(len(self.frames), np.int64)
-        numbers = np.atleast_1d(np.asarray(value, np.int64))
-        if len(numbers) != len(self.frames):
-            raise FileFormatError(
-                f"contradicts itself: {keyword} has {len(numbers)} values for "
-                f"{len(self.frames)} frames"
-            )
-        return numbers
-
-    @property
-    def rotation(self) -> Any:
-        """The item that describes the rotation."""
-        items = required_value(self.header, "RotationInformationSequence")
-        if len(items) != 1 or set(self._vector("RotationVector").tolist()) != {1}:
-            raise FileFormatError(
-                f"holds {len(items)} rotations, and only one is understood; export each alone"
-            )
-        return items[0]
+        counts = np.stack([self.frames[f].sum(axis=0, dtype=float) for f in views.frame_numbers])
+        return np.asarray(slope * counts[:, ::-1], dtype=np.float32)
 
     @property
     def detectors(self) -> Sequence[Any]:
         """The items that describe the detectors."""
         return list(self.header.get("DetectorInformationSequence") or [{}])
-
-    def _orbit(self, window: int) -> tuple[FloatArray, FloatArray]:
-        """Return the angle of `Orbit` and the radius of each frame of a window."""
-        where = self._where(window)
-        detector = self._vector("DetectorVector")[where]
-        view = self._views(where, detector)
-        rotation = self.rotation
-        step = bounded_number(rotation, "AngularStep", (0.1, 90.0), "degrees", ("", 1.0))
-        sense = SENSES.get(str(rotation.get("RotationDirection")))
-        if sense is None:
-            raise FileFormatError(
-                f"has RotationDirection '{rotation.get('RotationDirection', '')}', not CW or CC"
-            )
-        angles, radii = np.empty(len(view)), np.empty(len(view))
-        for number in np.unique(detector):
-            mine = detector == number
-            start = self._start_deg(int(number), detector, view)
-            angles[mine] = start + sense * step * (view[mine] - 1)
-            radii[mine] = self._radii(int(number), view[mine] - view[mine].min())
-        _check_distinct(angles)
-        return (ANTERIOR_DEG - angles + 180.0) % 360.0 - 180.0, radii
-
-    def _views(self, where: NDArray[np.bool_], detector: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of each frame in the rotation of its detector, from 1."""
-        if self.header.get("AngularViewVector"):
-            return self._vector("AngularViewVector")[where]
-        view = np.empty(len(detector), np.int64)
-        for number in np.unique(detector):
-            mine = detector == number
-            view[mine] = np.arange(1, mine.sum() + 1)
-        return view
-
-    def _start_deg(
-        self, number: int, detector: NDArray[np.int64], view: NDArray[np.int64]
-    ) -> float:
-        """Return the start angle of a detector: its own, or that of the rotation."""
-        item = self.detectors[number - 1] if number <= len(self.detectors) else {}
-        own = item.get("StartAngle")
-        if own is not None:
-            return float(own)
-        numbered_on = len(np.unique(view)) == len(view)
-        if len(np.unique(detector)) > 1 and not numbered_on:
-            raise FileFormatError(
-                "has several detectors and one start angle; StartAngle (0054,0200) of each "
-                "detector is missing"
-            )
-        return float(required_value(self.rotation, "StartAngle"))
-
-    def _radii(self, number: int, order: NDArray[np.int64]) -> FloatArray:
-        """Return the radius of each view of a detector, mm."""
-        item = self.detectors[number - 1] if number <= len(self.detectors) else {}
-        stored = item.get("RadialPosition") or self.rotation.get("RadialPosition")
-        if not stored and self.radius_mm is None:
-            raise FileFormatError(
-                "lacks RadialPosition (0018,1142), the distance of the detector from the axis; "
-                "give it with --radius MM"
-            )
-        radii = np.atleast_1d(np.asarray(stored or self.radius_mm, np.float64))
-        if not (RADIUS_LIMITS[0] <= radii.min() and radii.max() <= RADIUS_LIMITS[1]):
-            raise FileFormatError(
-                f"has a RadialPosition of {radii.min():g} to {radii.max():g} mm, which is no "
-                "distance of a gamma camera; give it with --radius MM"
-            )
-        if len(radii) == 1:
-            return np.full(len(order), radii[0])
-        if order.max() >= len(radii):
-            raise FileFormatError(
-                f"contradicts itself: {len(radii)} values of RadialPosition for "
-                f"{order.max() + 1} views"
-            )
-        return np.asarray(radii[order])
 
     def _grid(self, reconstructed: Grid | None) -> tuple[Grid, tuple[str, ...]]:
         """Return the grid of the images, and what was assumed about its position."""
@@ -288,12 +214,14 @@ class _Tomogram:
         return (remark,)
 
 
-def _check_distinct(angles: FloatArray) -> None:
-    """Refuse two frames at one angle, which means that a vector was misread."""
-    turned = np.sort(np.round(angles % 360.0, 3) % 360.0)
-    apart = np.diff(turned)
-    if len(apart) and apart.min() < 1e-3:
-        raise FileFormatError(
-            "contradicts itself: two frames of one energy window are at "
-            f"{turned[int(np.argmin(apart))]:g} degrees"
+def _summed(views: TomogramViews) -> list[str]:
+    """Return sentences on frames and rotations that were put together."""
+    remarks = []
+    if views.gates > 1:
+        remarks.append(
+            f"the acquisition is gated: the {views.gates} gates of each view are summed; views "
+            "with more rejected beats have fewer counts, which is not corrected"
         )
+    if len(views.rotations) > 1:
+        remarks.append(f"the views of {len(views.rotations)} rotations are used together")
+    return remarks

@@ -17,6 +17,7 @@ def read_projection_file(
     path: Path | str,
     *,
     window: int = 0,
+    rotation: int = 0,
     radius_mm: float | None = None,
     reconstructed: Grid | None = None,
 ) -> Projections:
@@ -26,7 +27,7 @@ def read_projection_file(
     ----------
     path
         File, or a folder that holds only it.
-    window, radius_mm, reconstructed
+    window, rotation, radius_mm, reconstructed
         Parameters of `regkit_nuclear.spect.nm_tomo.read_nm_projections`, for DICOM only.
 
     Raises
@@ -44,12 +45,16 @@ def read_projection_file(
         ) from error
     if not is_archive:
         return read_nm_projections(
-            file, window=window, radius_mm=radius_mm, reconstructed=reconstructed
+            file,
+            window=window,
+            rotation=rotation,
+            radius_mm=radius_mm,
+            reconstructed=reconstructed,
         )
-    if window or radius_mm is not None or reconstructed is not None:
+    if window or rotation or radius_mm is not None or reconstructed is not None:
         raise FileFormatError(
-            f"{file} was written by regkit simulate and has its own geometry: --peak, --radius "
-            "and --onto are for DICOM"
+            f"{file} was written by regkit simulate and has its own geometry: --peak, --rotation, "
+            "--radius and --onto are for DICOM"
         )
     return read_projections(file)
 

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.grid import Grid
 from regkit.io.atomic_output import atomic_output
+from regkit.io.attenuation_map import TECHNETIUM_KEV
+from regkit.io.photon_energy import PhotonEnergy
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
 
 FORMAT = "regkit SPECT projections 1"
+# The simulated tracer.
+SIMULATED_ENERGY = PhotonEnergy(TECHNETIUM_KEV, "that of Tc-99m, which is simulated")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,8 @@ class Projections:
         Collimator; None for a camera without blur.
     remarks
         Sentences on what was assumed when they were read.
+    energy
+        Energy of the photons.
 
     Raises
     ------
@@ -49,6 +55,7 @@ class Projections:
     orbit: Orbit
     collimator: Collimator | None = LEHR
     remarks: tuple[str, ...] = ()
+    energy: PhotonEnergy = SIMULATED_ENERGY
 
     def __post_init__(self) -> None:
         slices, _, bins = self.grid.shape_zyx
@@ -99,6 +106,8 @@ def write_projections(projections: Projections, path: Path | str) -> None:
             angles_deg=np.array(orbit.angles_deg),
             radius_mm=np.array(orbit.radius_mm),
             collimator_mm=np.array(collimator, dtype=np.float64),
+            energy_kev=np.array(projections.energy.kev),
+            energy_source=np.array(projections.energy.source),
         )
 
 
@@ -144,4 +153,12 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Projections:
         Grid(shape, spacing, origin, direction),
         Orbit(angles, radii[0] if len(radii) == 1 else radii),
         Collimator(*collimator) if collimator else None,
+        energy=_energy(arrays),
     )
+
+
+def _energy(arrays: dict[str, NDArray[Any]]) -> PhotonEnergy:
+    """Return the energy of the photons; files of earlier versions are of the simulated tracer."""
+    if "energy_kev" not in arrays:
+        return SIMULATED_ENERGY
+    return PhotonEnergy(float(arrays["energy_kev"]), str(arrays["energy_source"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import read_labels
 from regkit.io.library_images import ImageLike, as_volume
+from regkit.io.photon_energy import GIVEN, PhotonEnergy, photon_energy_of_file
 from regkit.registrar import Pair, Registrar, Status
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
@@ -134,6 +136,7 @@ class AlignmentCheck:
             "rotation_deg": round(self.rotation_deg, 2),
             "words": self.words,
             "eti_pct": _rounded_number(self.eti_pct),
+            "eti_shifted_pct": {k: _rounded_number(v) for k, v in self.eti_shifted_pct.items()},
             "expected_error_mm": _rounded_number(self.expected_error_mm),
             "reasons": list(self.reasons),
         }
@@ -173,7 +176,8 @@ def check_alignment(
         Segmentation of the emission image with 1 for the myocardium, or its file; None to find it
         by the method ``ms-st-unet``.
     energy_kev
-        Photon energy of the tracer, for a CT; None for 511 keV with PET, else 140.5 keV (Tc-99m).
+        Photon energy of the tracer, keV; None for that of the tracer that the header of a DICOM
+        file names, else 511 with PET and 140.5 (Tc-99m) with SPECT.
     limit_mm
         Distance from which the image is misaligned, mm; None for a voxel of the emission image,
         5 mm at least.
@@ -193,12 +197,17 @@ def check_alignment(
     )
     if isinstance(labels, str | os.PathLike):
         labels = read_labels(labels)
+    energy = None
+    if energy_kev is not None:
+        energy = PhotonEnergy(energy_kev, GIVEN)
+    elif isinstance(emission, str | os.PathLike):
+        energy = photon_energy_of_file(Path(emission))
     return run_alignment_check(
         build_method(method, parameters),
         pair,
         method,
         labels=labels,
-        energy_kev=energy_kev,
+        energy=energy,
         limit_mm=limit_mm,
         device=device,
     )
@@ -210,7 +219,7 @@ def run_alignment_check(
     method: str,
     *,
     labels: LabelMap | None = None,
-    energy_kev: float | None = None,
+    energy: PhotonEnergy | None = None,
     limit_mm: float | None = None,
     device: str = "auto",
 ) -> AlignmentCheck:
@@ -224,13 +233,15 @@ def run_alignment_check(
         The images.
     method
         Name of the method in the result.
-    labels, energy_kev, limit_mm, device
+    labels, limit_mm, device
         See `check_alignment`.
+    energy
+        Energy of the tracer's photons; None for the usual one of the emission's modality.
     """
     if limit_mm is not None and not 0 < limit_mm < np.inf:
         raise ParameterError(f"the limit must be a positive number of mm, got {limit_mm:g}")
     pair = with_modalities(pair)
-    transmission = as_transmission(pair.moving, pair.fixed.modality, energy_kev)
+    transmission = as_transmission(pair.moving, pair.fixed.modality, energy)
     myocardium, missing = myocardium_or_reason(pair.fixed, labels, device)
     points = _body(pair.fixed) if myocardium is None else myocardium.points
     result = _registered(registrar, pair, transmission, method, points)

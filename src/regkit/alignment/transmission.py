@@ -8,7 +8,14 @@ import numpy as np
 
 from regkit.errors import ParameterError
 from regkit.geometry.volume import Volume
-from regkit.io.attenuation_map import ANNIHILATION_KEV, TECHNETIUM_KEV, attenuation_map
+from regkit.io.attenuation_map import (
+    ANNIHILATION_KEV,
+    ENERGIES_KEV,
+    TECHNETIUM_KEV,
+    attenuation_map,
+    water_per_cm,
+)
+from regkit.io.photon_energy import PhotonEnergy
 
 # Attenuation of soft tissue from 511 to 70 keV, 1/cm, with a margin (NIST XCOM).
 TISSUE_PER_CM = (0.07, 0.22)
@@ -17,6 +24,10 @@ TISSUE_PER_CM = (0.07, 0.22)
 TISSUE_FRACTION = 0.4
 # Powers of ten by which files scale 1/cm: whole numbers up to 100,000 times, 1/mm a tenth.
 POWERS = range(-5, 2)
+# Soft tissue that differs by more than this from water at the energy of the tracer tells that a
+# map was made for another one: at 71, 140.5 and 511 keV water has 0.19, 0.15 and 0.10/cm, and
+# muscle and fat are within 10 % of water. Chosen by hand.
+OTHER_TRACER = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +42,8 @@ class Transmission:
         Attenuation map, 1/cm.
     tissue_per_cm
         Attenuation of its soft tissue, 1/cm.
+    energy
+        Energy of the photons that a CT was converted to; None for an attenuation map.
     notes
         Assumptions about it, as sentences.
     """
@@ -38,6 +51,7 @@ class Transmission:
     image: Volume
     mu: Volume
     tissue_per_cm: float
+    energy: PhotonEnergy | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,7 +61,7 @@ class Transmission:
 
 
 def as_transmission(
-    image: Volume, emission_modality: str = "", energy_kev: float | None = None
+    image: Volume, emission_modality: str = "", energy: PhotonEnergy | None = None
 ) -> Transmission:
     """Return a transmission image with its attenuation map.
 
@@ -57,9 +71,9 @@ def as_transmission(
         CT in HU (modality ``ct``), or attenuation map (``mu``) in 1/cm or a power of ten of it.
     emission_modality
         Modality of the emission image, which tells the energy where none is given.
-    energy_kev
-        Photon energy of the tracer; None for 511 keV with PET, else that of Tc-99m. Of use for a
-        CT only.
+    energy
+        Energy of the tracer's photons; None for 511 keV with PET, else that of Tc-99m. A CT is
+        converted to it, an attenuation map compared with it.
 
     Raises
     ------
@@ -67,20 +81,38 @@ def as_transmission(
         The image is neither, or shows no soft tissue.
     """
     if image.modality == "ct":
-        usual = ANNIHILATION_KEV if emission_modality == "pet" else TECHNETIUM_KEV
-        energy = energy_kev or usual
-        mu = attenuation_map(image, energy)
-        note = (
-            f"the CT was converted to attenuation at {energy:g} keV" if energy_kev is None else ""
-        )
-        return Transmission(image, mu, tissue_level(mu), (note,) if note else ())
+        energy = energy or usual_energy(emission_modality)
+        mu = attenuation_map(image, energy.kev)
+        note = f"the CT was converted to attenuation at {energy}"
+        return Transmission(image, mu, tissue_level(mu), energy, (note,))
     if image.modality == "mu":
-        return _scaled(image)
+        return _compared(_scaled(image), energy)
     raise ParameterError(
         f"the transmission image must be a CT in HU or an attenuation map, got "
         f"{image.modality.upper() or 'an image of unknown modality'}; if it is one, give "
         "--transmission-modality ct or mu"
     )
+
+
+def usual_energy(emission_modality: str) -> PhotonEnergy:
+    """Return the energy of the photons of an emission image of which no more is known."""
+    if emission_modality == "pet":
+        return PhotonEnergy(ANNIHILATION_KEV, "that of PET")
+    return PhotonEnergy(TECHNETIUM_KEV, "that of Tc-99m, the usual tracer")
+
+
+def _compared(found: Transmission, energy: PhotonEnergy | None) -> Transmission:
+    """Return an attenuation map with a note if it is one for photons of another energy."""
+    if energy is None or not ENERGIES_KEV[0] <= energy.kev <= ENERGIES_KEV[-1]:
+        return found
+    expected = water_per_cm(energy.kev)
+    if abs(found.tissue_per_cm / expected - 1) <= OTHER_TRACER:
+        return found
+    note = (
+        f"soft tissue has {found.tissue_per_cm:.3f}/cm in the attenuation map, and water "
+        f"{expected:.3f}/cm at {energy}: is the map made for another tracer?"
+    )
+    return replace(found, notes=(*found.notes, note))
 
 
 def tissue_level(mu: Volume) -> float:
@@ -113,4 +145,4 @@ def _scaled(image: Volume) -> Transmission:
         f"soft tissue has about {level:.4g} in the attenuation map, which is taken for values in "
         f"units of {unit}"
     )
-    return Transmission(image, mu, level * factor, (note,))
+    return Transmission(image, mu, level * factor, notes=(note,))

@@ -96,7 +96,8 @@ Energy = Annotated[
         metavar="KEV",
         rich_help_panel=IMAGES,
         help="Photon energy of the tracer, 60 to 600 keV, to which a CT is converted. Default: "
-        "511 with PET, else 140.5 (Tc-99m).",
+        "that of the tracer in the DICOM header of EMISSION, else 511 with PET and 140.5 (Tc-99m) "
+        "with SPECT.",
     ),
 ]
 Limit = Annotated[

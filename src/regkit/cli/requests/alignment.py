@@ -19,6 +19,7 @@ from regkit.cli.requests.rerun import may_replace, run_id
 if TYPE_CHECKING:
     from regkit.alignment.check import AlignmentCheck
     from regkit.geometry.volume import LabelMap, Volume
+    from regkit.io.photon_energy import PhotonEnergy
     from regkit.registration.saved import Saved
 
 ALIGNMENT_PREFIX = "alignment"
@@ -58,6 +59,15 @@ class AlignmentRequest:
         names = ("labels", "myocardium", "energy_kev", "limit_mm")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def energy(self) -> PhotonEnergy | None:
+        """Energy of the tracer's photons: as given, or as the emission's DICOM header says."""
+        from regkit.io.photon_energy import GIVEN, PhotonEnergy, photon_energy_of_file
+
+        if self.energy_kev is not None:
+            return PhotonEnergy(self.energy_kev, GIVEN)
+        return photon_energy_of_file(self.registration.fixed)
+
 
 def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Saved]:
     """Read the images, check them and write the result.
@@ -96,7 +106,7 @@ def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Sa
             check = run_alignment_check(
                 *(registrar, pair, asked.method),
                 labels=labels,
-                energy_kev=request.energy_kev,
+                energy=request.energy,
                 limit_mm=request.limit_mm,
                 device=asked.device,
             )
