@@ -46,7 +46,7 @@ class TomogramViews:
     radius_mm
         Distance of the collimator from the axis, for a header that lacks it.
     gated
-        Whether several frames may show one view: those of the gates of a heartbeat.
+        True if several frames may show one view: those of the gates of a heartbeat.
     """
 
     header: Any
@@ -100,7 +100,7 @@ class TomogramViews:
 
     @cached_property
     def _chosen(self) -> NDArray[np.bool_]:
-        """Whether a frame is of the window, and of the rotation that is asked for."""
+        """True for the frames of the window, and of the rotation that is asked for."""
         rotation = self._vector("RotationVector")
         if self.rotation and self.rotation not in rotation:
             raise FileFormatError(

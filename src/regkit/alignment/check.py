@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from regkit.geometry.transform import Transform, linear_part
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import read_labels
 from regkit.io.library_images import ImageLike, as_volume
-from regkit.io.photon_energy import GIVEN, PhotonEnergy, photon_energy_of_file
+from regkit.io.photon_energy import PhotonEnergy, tracer_energy
 from regkit.registrar import Pair, Registrar, Status
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
@@ -136,7 +135,6 @@ class AlignmentCheck:
             "rotation_deg": round(self.rotation_deg, 2),
             "words": self.words,
             "eti_pct": _rounded_number(self.eti_pct),
-            "eti_shifted_pct": {k: _rounded_number(v) for k, v in self.eti_shifted_pct.items()},
             "expected_error_mm": _rounded_number(self.expected_error_mm),
             "reasons": list(self.reasons),
         }
@@ -197,17 +195,12 @@ def check_alignment(
     )
     if isinstance(labels, str | os.PathLike):
         labels = read_labels(labels)
-    energy = None
-    if energy_kev is not None:
-        energy = PhotonEnergy(energy_kev, GIVEN)
-    elif isinstance(emission, str | os.PathLike):
-        energy = photon_energy_of_file(Path(emission))
     return run_alignment_check(
         build_method(method, parameters),
         pair,
         method,
         labels=labels,
-        energy=energy,
+        energy=tracer_energy(energy_kev, emission),
         limit_mm=limit_mm,
         device=device,
     )

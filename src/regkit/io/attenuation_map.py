@@ -15,10 +15,10 @@ from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
 
-# Linear attenuation of water (1 g/cm^3) and of cortical bone (ICRU-44, 1.92 g/cm^3), 1/cm, at photon
-# energies in keV: NIST, Tables of X-Ray Mass Attenuation Coefficients (Hubbell and Seltzer),
-# doi:10.18434/T4D01F, table 4, the pages of liquid water and of cortical bone, coherent scatter
-# included. They are interpolated in logarithms, in which they are nearly straight.
+# Linear attenuation of water (1 g/cm^3) and of cortical bone (ICRU-44, 1.92 g/cm^3), 1/cm, at
+# photon energies in keV: NIST, Tables of X-Ray Mass Attenuation Coefficients (Hubbell, Seltzer),
+# doi:10.18434/T4D01F, table 4, liquid water and cortical bone, with coherent scatter. They are
+# interpolated in logarithms, in which they are nearly straight.
 ENERGIES_KEV = (60.0, 80.0, 100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 600.0)
 WATER_PER_CM = (0.2059, 0.1837, 0.1707, 0.1505, 0.1370, 0.1186, 0.1061, 0.09687, 0.08956)
 BONE_PER_CM = tuple(

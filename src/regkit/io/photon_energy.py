@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ def photon_energy_of_file(path: Path) -> PhotonEnergy | None:
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
     headers = (_emission_header(file) for file in files)
     return next((photon_energy(header) for header in headers if header is not None), None)
+
+
+def tracer_energy(given_kev: float | None, emission: object) -> PhotonEnergy | None:
+    """Return the energy that is given (keV), else that of an emission image's DICOM file.
+
+    None stands for an image that is no path, or whose file is not DICOM.
+    """
+    if given_kev is not None:
+        return PhotonEnergy(given_kev, GIVEN)
+    if not isinstance(emission, str | os.PathLike):
+        return None
+    return photon_energy_of_file(Path(emission))
 
 
 def named_nuclides(header: Any) -> list[tuple[str, float]]:

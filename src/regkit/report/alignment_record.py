@@ -76,6 +76,7 @@ def alignment_record(check: AlignmentCheck) -> dict[str, Any]:
         "limit_mm": check.limit_mm,
         "voxel_mm": list(check.voxel_mm),
         "eti_corrected_pct": to_plain_data(check.eti_corrected_pct),
+        "eti_shifted_pct": to_plain_data(check.eti_shifted_pct),
         "heart_mm": None if heart is None else list(heart.centre),
         "heart_source": "" if heart is None else heart.source,
         "energy_kev": transmission.energy and transmission.energy.kev,

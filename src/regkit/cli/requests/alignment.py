@@ -62,11 +62,9 @@ class AlignmentRequest:
     @property
     def energy(self) -> PhotonEnergy | None:
         """Energy of the tracer's photons: as given, or as the emission's DICOM header says."""
-        from regkit.io.photon_energy import GIVEN, PhotonEnergy, photon_energy_of_file
+        from regkit.io.photon_energy import tracer_energy
 
-        if self.energy_kev is not None:
-            return PhotonEnergy(self.energy_kev, GIVEN)
-        return photon_energy_of_file(self.registration.fixed)
+        return tracer_energy(self.energy_kev, self.registration.fixed)
 
 
 def check_alignment_files(request: AlignmentRequest) -> tuple[AlignmentCheck, Saved]:
