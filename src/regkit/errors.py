@@ -1,6 +1,7 @@
 """The errors that regkit raises on purpose: one line with the fault, the value and a remedy."""
 
 import re
+from textwrap import shorten
 
 # Escape sequences that colour text or move the cursor of a terminal.
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -73,3 +74,9 @@ def one_line(text: str) -> str:
     """Return text on one line, without terminal escape sequences and control characters."""
     plain = _ESCAPE.sub("", text)
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+
+
+def error_in_one_line(error: BaseException) -> str:
+    """Return the class and the message of an error on one line, cut where it is long."""
+    message = shorten(one_line(str(error)), width=300, placeholder=" ...")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

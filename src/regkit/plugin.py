@@ -6,6 +6,7 @@ module with functions marked `hookimpl`, named under the entry-point group ``reg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,6 +14,12 @@ from typing import Any, Literal
 import pluggy
 
 GROUP = "regkit"  # of the entry points, and of pluggy's hooks
+
+# Models of transforms, and the optional inputs of a `regkit.Pair` that a method may use.
+MODELS = ("none", "rigid", "similarity", "affine", "deformable")
+OPTIONAL_INPUTS = ("initial", "fixed_mask", "moving_mask")
+_NAME = re.compile(r"[\w.-]+")
+_TARGET = re.compile(r"[\w.]+:\w+")
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -41,6 +48,15 @@ class Spec:
     summary: str = ""
     requires: Mapping[str, str] = field(default_factory=dict)
     former_names: frozenset[str] = frozenset()
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        if not _NAME.fullmatch(self.name):
+            return f"the name '{self.name}' must consist of letters, digits and - _ . only"
+        if not _TARGET.fullmatch(self.target):
+            return f"the target of {self.name} must be 'package.module:Name', got '{self.target}'"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +111,20 @@ class MethodSpec(Spec):
         default_factory=dict
     )
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        if self.model not in MODELS:
+            return (
+                f"the model of {self.name} must be one of {', '.join(MODELS)}, got '{self.model}'"
+            )
+        if unknown := sorted(set(self.supports) - set(OPTIONAL_INPUTS)):
+            return (
+                f"{self.name} can only declare support of {', '.join(OPTIONAL_INPUTS)}, "
+                f"got '{unknown[0]}'"
+            )
+        return super().fault
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
@@ -114,6 +144,13 @@ class MetricSpec(Spec):
     unit: str = ""
     better: str = "lower"
     true_value: str = ""
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        if self.better not in {"lower", "higher", ""}:
+            return f"'better' of {self.name} must be lower, higher or empty, got '{self.better}'"
+        return super().fault
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,11 +82,34 @@ class Estimate:
     diagnostics
         Further findings as plain data that JSON can hold. Each text under ``warnings`` makes the
         verdict CHECK at best; those under ``remarks`` are told and leave it as it is.
+
+    Raises
+    ------
+    RegistrationError
+        A part of another type, such as a bare matrix.
     """
 
     transform: Transform
     labels: LabelMap | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse parts of other types."""
+        if not isinstance(self.transform, Transform):
+            raise RegistrationError(
+                f"the transform of an estimate must be a Transform, got "
+                f"{type(self.transform).__name__}; a matrix (4 x 4, fixed to moving, LPS mm) "
+                "becomes one by regkit.AffineTransform"
+            )
+        if not isinstance(self.labels, LabelMap | None):
+            raise RegistrationError(
+                f"the labels of an estimate must be a LabelMap, got {type(self.labels).__name__}"
+            )
+        if not isinstance(self.diagnostics, Mapping):
+            raise RegistrationError(
+                "the diagnostics of an estimate must be a mapping, got "
+                f"{type(self.diagnostics).__name__}"
+            )
 
     def __repr__(self) -> str:
         parts: dict[str, object] = {"transform": self.transform}
@@ -141,6 +164,14 @@ class Judge(Protocol):
 
     def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
         """Return what speaks against an estimate; None where it does not apply to this one."""
+
+
+def require_estimate(found: object, name: str) -> Estimate:
+    """Return what a method found if it is an estimate, else raise `RegistrationError`."""
+    if isinstance(found, Estimate):
+        return found
+    made = "; return Estimate(transform)" if isinstance(found, Transform) else ""
+    raise RegistrationError(f"{name} must return an Estimate, got {type(found).__name__}{made}")
 
 
 def indented_parts(parts: Mapping[str, object]) -> str:

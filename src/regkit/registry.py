@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
-from textwrap import shorten
 from typing import Any, Generic, TypeVar
 
 import pluggy
@@ -23,6 +21,7 @@ from regkit.errors import (
     MissingDependencyError,
     PluginError,
     UnknownNameError,
+    error_in_one_line,
 )
 from regkit.plugin import (
     GROUP,
@@ -120,7 +119,7 @@ class RegisteredSpec(Generic[AnySpec]):
         except Exception as error:
             raise PluginError(
                 f"{self.spec.name} of plugin '{self.owner.name}' cannot be imported from "
-                f"{target}: {_reason(error)}"
+                f"{target}: {error_in_one_line(error)}"
             ) from error
 
 
@@ -164,7 +163,7 @@ class Registry:
         try:
             module = point.load()
         except (Exception, SystemExit) as error:  # a broken plugin must not break the program
-            return _reason(error)
+            return error_in_one_line(error)
         if self._manager.is_registered(module):
             return f"left out: plugin '{self._manager.get_name(module)}' is the same module"
         try:
@@ -173,7 +172,7 @@ class Registry:
         except Exception as error:
             if self._manager.is_registered(module):
                 self._manager.unregister(module)
-            return _reason(error)
+            return error_in_one_line(error)
         if not self._manager.get_hookcallers(module):
             return "offers nothing: no function is marked with regkit.hookimpl"
         return ""
@@ -247,8 +246,11 @@ class Registry:
             raise UnknownNameError(f"no {what} is called '{name}'; {hint}{self.disabled_hint}")
         if len(found) > 1:
             owners = " and ".join(f"'{o.owner.name}' ({o.owner.distribution})" for o in found)
+            foreign = (o.owner.name for o in found if o.owner.distribution != DISTRIBUTION)
+            left_out = next(foreign, found[0].owner.name)
             raise DuplicateNameError(
-                f"the {what} '{name}' is offered by {owners}; disable one with {DISABLE_VARIABLE}"
+                f"the {what} '{name}' is offered by {owners}; rename yours, or leave a plugin out "
+                f"by {DISABLE_VARIABLE}={left_out}"
             )
         return found[0]
 
@@ -265,7 +267,7 @@ class Registry:
             try:
                 specs = _checked(implementation.function(), hook, kind)
             except Exception as error:
-                self._plugins[key] = replace(owner, problem=f"{hook}: {_reason(error)}")
+                self._plugins[key] = replace(owner, problem=f"{hook}: {error_in_one_line(error)}")
             else:
                 entries += [RegisteredSpec(spec, owner) for spec in specs]
         return tuple(sorted(entries, key=lambda entry: entry.spec.name))
@@ -313,9 +315,8 @@ def _checked(specs: Iterable[Any], hook: str, kind: type[AnySpec]) -> list[AnySp
     wrong = [spec for spec in specs if not isinstance(spec, kind)]
     if wrong:
         raise PluginError(f"{hook} must return {kind.__name__}, got {wrong[0]!r}")
-    names = [spec.name for spec in specs if not re.fullmatch(r"[\w.-]+", spec.name)]
-    if names:
-        raise PluginError(f"the name '{names[0]}' must consist of letters, digits and - _ . only")
+    if fault := next(filter(None, (spec.fault for spec in specs)), ""):
+        raise PluginError(fault)
     return specs
 
 
@@ -335,7 +336,3 @@ def _installed(name: str) -> bool:
         return find_spec(name) is not None
     except (ImportError, ValueError):  # the parent of a dotted name, or a half-made module
         return False
-
-
-def _reason(error: BaseException) -> str:
-    return shorten(f"{type(error).__name__}: {error}", width=300, placeholder=" ...")

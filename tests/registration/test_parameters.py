@@ -202,3 +202,37 @@ def test_what_is_no_dataclass_is_no_method(target: Any, name: str) -> None:
 def test_values_out_of_range_are_refused_before_anything_runs(method, key, value, words):
     with pytest.raises(ParameterError, match=words):
         build_method(method, {key: value})
+
+
+@dataclass(frozen=True)
+class Picky:
+    needed: int
+    size: int = 1
+    derived: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise ValueError("a size\nbelow zero")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    size: "NoSuchType" = None  # noqa: F821
+
+
+def test_a_parameter_without_a_value_is_named() -> None:
+    with pytest.raises(ParameterError, match="picky needs a value of its parameter 'needed'"):
+        configure(Picky, "picky", {})
+    assert configure(Picky, "picky", {"needed": 2}).needed == 2
+
+
+def test_any_refusal_of_a_method_is_an_error_in_one_line() -> None:
+    words = "picky does not accept its parameters: ValueError: a size below zero"
+    with pytest.raises(ParameterError, match=words):
+        configure(Picky, "picky", {"needed": 2, "size": -1})
+
+
+def test_a_type_that_does_not_exist_is_told() -> None:
+    words = "the types of the parameters of Unreadable cannot be read: NameError: .*NoSuchType"
+    with pytest.raises(PluginError, match=words):
+        configure(Unreadable, "unreadable", {})

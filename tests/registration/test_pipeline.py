@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regkit.errors import ParameterError, RegistrationError, UnknownNameError
+from regkit.errors import ParameterError, PluginError, RegistrationError, UnknownNameError
 from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap
@@ -71,9 +71,14 @@ class Crash:
         raise RuntimeError("itk has no samples")
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Is no method."""
+
+
 @hookimpl
 def regkit_methods() -> Iterable[MethodSpec]:
-    made = {"shift": Shift, "turn": Turn, "right": Right, "crash": Crash}
+    made = {"shift": Shift, "turn": Turn, "right": Right, "crash": Crash, "no-method": Settings}
     specs = [MethodSpec(name=n, target=f"{__name__}:{c.__name__}") for n, c in made.items()]
     far = MethodSpec(name="far", target=f"{__name__}:Right", preset={"miss_mm": 150.0})
     near = MethodSpec(name="near", target=f"{__name__}:Right", preset={"miss_mm": 30})
@@ -191,7 +196,7 @@ def test_a_fallback_goes_on_after_a_doubt_and_after_an_error(
     assert [t["method"] for t in tried] == ["far", "crash", "right"]
     assert [t["verdict"] for t in tried] == ["FAIL", "FAIL", "OK"]
     assert tried[1]["reasons"] == [
-        "nothing to hold on to" if expected else "RuntimeError('itk has no samples')"
+        "nothing to hold on to" if expected else "RuntimeError: itk has no samples"
     ]
 
 
@@ -227,3 +232,25 @@ def test_a_fallback_that_fails_everywhere_says_why_for_each(plain: Problem) -> N
         match="every method of the chain failed: crash: nothing to hold on to; crash\\+shift: ",
     ):
         made("crash,crash+shift").register(plain.pair)
+
+
+@dataclass(frozen=True)
+class Forgets:
+    """Returns nothing."""
+
+    def register(self, pair: Pair) -> Any:
+        return None
+
+
+def test_a_stage_that_returns_no_estimate_is_named(plain: Problem) -> None:
+    words = "Forgets must return an Estimate, got NoneType"
+    with pytest.raises(RegistrationError, match=words):
+        Pipeline((Forgets(), Right())).register(plain.pair)
+    chain = Fallback((Forgets(), Right()), ("forgets", "right"))
+    tried = chain.register(plain.pair).diagnostics["tried"]
+    assert tried[0]["reasons"] == ["forgets must return an Estimate, got NoneType"]
+
+
+def test_what_cannot_register_is_no_method() -> None:
+    with pytest.raises(PluginError, match=r"no-method \(.*Settings\) has no method register\(sel"):
+        made("shift+no-method")

@@ -25,7 +25,7 @@ class Knows:
 
 @dataclass(frozen=True)
 class Breaks:
-    error: Exception
+    error: BaseException
 
     def register(self, pair):
         raise self.error
@@ -68,7 +68,8 @@ def test_register_takes_names_and_parameters():
     ("error", "words"),
     [
         (RegistrationError("no luck"), "breaks: no luck"),
-        (ValueError("bad\nvery bad"), "breaks failed: ValueError: bad$"),
+        (ValueError("bad\nvery bad"), "breaks failed: ValueError: bad very bad$"),
+        (SystemExit(7), "breaks failed: SystemExit: 7$"),
         (MemoryError(), "breaks ran out of memory"),
     ],
 )
@@ -89,6 +90,19 @@ def test_what_is_not_an_estimate_is_refused():
 
     with pytest.raises(RegistrationError, match="must return an Estimate, got AffineTransform"):
         run(Wrong(), small_pair(), "wrong")
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"transform": np.eye(4)}, r"got ndarray; a matrix .* becomes one by regkit.AffineTransf"),
+        ({"labels": np.zeros((2, 2, 2))}, "the labels of an estimate must be a LabelMap, got nda"),
+        ({"diagnostics": [1]}, "the diagnostics of an estimate must be a mapping, got list"),
+    ],
+)
+def test_an_estimate_of_other_types_is_refused(parts, words):
+    with pytest.raises(RegistrationError, match=words):
+        Estimate(**{"transform": IDENTITY, **parts})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -244,7 +244,8 @@ def test_scores_that_could_not_be_computed_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(1e30, "1.0e+30"), (123456.7, "123457"), (2, "2.00")]
+    ("value", "words"),
+    [(1e30, "1.0e+30"), (123456.7, "123457"), (2, "2.00"), (-0.0, "0.00")],
 )
 def test_numbers_of_any_size_are_short(value: float, words: str) -> None:
     assert format_value(value) == words

@@ -39,7 +39,8 @@ KINDS = {
 def show_command(name: OfferedName) -> None:
     """Describe a method, score, dataset or standard frame: what it does, parameters, source."""
     registered = _registered(name, current_registry())
-    typer.echo(f"{name}: {registered.spec.summary}\n")
+    summary = registered.spec.summary
+    typer.echo(f"{name}: {summary}\n" if summary else f"{name}\n")
     print_table(("", ""), _facts(registered), header=False)
     if registered.problem:
         return

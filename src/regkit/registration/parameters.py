@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from regkit.errors import ParameterError, PluginError
+from regkit.errors import ParameterError, PluginError, error_in_one_line
 from regkit.registry import suggest
 
 
@@ -33,14 +33,20 @@ def parameters_of(target: Any) -> dict[str, Parameter]:
     Raises
     ------
     PluginError
-        The target is no dataclass.
+        The target is no dataclass, or names types that do not exist.
     """
     if not (isinstance(target, type) and dataclasses.is_dataclass(target)):
         name = getattr(target, "__qualname__", repr(target))
         raise PluginError(f"{name} must be a frozen dataclass of its parameters")
-    hints = get_type_hints(target)
+    try:
+        hints = get_type_hints(target)
+    except Exception as error:
+        raise PluginError(
+            f"the types of the parameters of {target.__qualname__} cannot be read: "
+            f"{error_in_one_line(error)}; name types that its module imports"
+        ) from error
     found = {}
-    for field in dataclasses.fields(target):
+    for field in filter(lambda field: field.init, dataclasses.fields(target)):
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -63,17 +69,27 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
     Raises
     ------
     ParameterError
-        The method lacks a parameter, or a value has the wrong type.
+        The method lacks a parameter, a value has the wrong type or is refused by the method, or
+        one that has no default is missing.
     """
     known = parameters_of(target)
     for key in values:
         if key not in known:
             raise ParameterError(unknown_parameter(name, key, [target]))
+    for key in known.keys() - values.keys():
+        if known[key].default is dataclasses.MISSING:
+            raise ParameterError(
+                f"{name} needs a value of its parameter '{key}': it has no default"
+            )
     fitted = {key: _fit(value, known[key], name) for key, value in values.items()}
     try:
         return target(**fitted)
     except ParameterError as error:
         raise ParameterError(f"{name}: {error}") from error
+    except Exception as error:
+        raise ParameterError(
+            f"{name} does not accept its parameters: {error_in_one_line(error)}"
+        ) from error
 
 
 def unknown_parameter(name: str, key: str, targets: Iterable[Any]) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 from regkit.errors import (
     MissingDependencyError,
     ParameterError,
+    PluginError,
     RegistrationError,
     RegkitError,
+    error_in_one_line,
 )
-from regkit.registrar import Estimate, Judgement, Pair, Refiner, Registrar
+from regkit.registrar import Estimate, Judgement, Pair, Refiner, Registrar, require_estimate
 from regkit.registration.device import check_gpu_is_usable
 from regkit.registration.expression import parse_expression
 from regkit.registration.judgement import judge, own_judgement
@@ -41,6 +43,7 @@ class Pipeline:
                 estimate = stage.refine(pair, replace(estimate, labels=labels))
             else:
                 estimate = stage.register(pair)
+            estimate = require_estimate(estimate, type(stage).__name__)
             labels = labels if estimate.labels is None else estimate.labels
             diagnostics.append(dict(estimate.diagnostics))
             pair = replace(pair, initial=estimate.transform, initial_is_guess=False)
@@ -66,9 +69,10 @@ class Fallback:
         search = cache(partial(search_witness, pair))
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
-                estimate = choice.register(pair)
+                estimate = require_estimate(choice.register(pair), name)
             except Exception as error:  # the next method may work where this one fails
-                reason = str(error) if isinstance(error, RegkitError) else repr(error)
+                known = isinstance(error, RegkitError)
+                reason = str(error) if known else error_in_one_line(error)
                 tried.append({"method": name, "verdict": "FAIL", "reasons": [reason]})
                 continue
             own = own_judgement(choice, pair, estimate)
@@ -121,6 +125,8 @@ def build_method(
         A name that cannot be used.
     ParameterError
         A parameter that none of the methods has, or a value it cannot take.
+    PluginError
+        A target that cannot be imported, or is no method.
     DeviceError
         The default device is a GPU, and none of the methods can use one.
     """
@@ -137,6 +143,11 @@ def build_method(
         name: configure(target, name, {**entries[name].spec.preset, **assigned[name]})
         for name, target in targets.items()
     }
+    for name, method in built.items():
+        if not isinstance(method, Registrar):
+            raise PluginError(
+                f"{name} ({entries[name].spec.target}) has no method register(self, pair)"
+            )
     choices = tuple(_pipeline(tuple(built[name] for name in chain)) for chain in chains)
     if len(choices) == 1:
         return choices[0]

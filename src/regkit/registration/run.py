@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regkit.errors import RegistrationError, RegkitError
+from regkit.errors import RegistrationError, RegkitError, error_in_one_line
 from regkit.geometry.derived import derivations_kept
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.resampling import resample
@@ -21,7 +21,7 @@ from regkit.geometry.transform import Transform, model_of
 from regkit.geometry.volume import Volume
 from regkit.late_import import late_import
 from regkit.notebook import html_of
-from regkit.registrar import Estimate, Judge, Pair, Registrar
+from regkit.registrar import Estimate, Judge, Pair, Registrar, require_estimate
 from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.choice_text import choice_in_words, used_methods
 from regkit.registration.error_text import error_in_words
@@ -254,11 +254,9 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
         raise RegistrationError(f"{name}: {error}") from error
     except MemoryError as error:
         raise RegistrationError(f"{name} ran out of memory; use smaller images") from error
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise RegistrationError(f"{name} failed: {type(error).__name__}: {first}") from error
-    if not isinstance(estimate, Estimate):
-        raise RegistrationError(f"{name} must return an Estimate, got {type(estimate).__name__}")
+    except (Exception, SystemExit) as error:  # a method must not end the program
+        raise RegistrationError(f"{name} failed: {error_in_one_line(error)}") from error
+    estimate = require_estimate(estimate, name)
     if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
         raise RegistrationError(f"{name} returned a transform that is not finite")
     return estimate

@@ -57,6 +57,7 @@ def format_value(value: float | None, nothing: str = "-") -> str:
     """Return a number with three significant digits."""
     if value is None:
         return nothing
+    value += 0.0  # turns -0 into 0
     if value == 0 or 0.001 <= abs(value) < 1000:
         return f"{value:#.3g}".rstrip(".")
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.1e}"

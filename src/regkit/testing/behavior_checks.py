@@ -12,6 +12,7 @@ import numpy as np
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.transforms import read_transform, write_transform
+from regkit.plugin import MODELS
 from regkit.registrar import Estimate
 from regkit.testing import phantom_pairs
 from regkit.testing.method_under_test import MethodUnderTest, require
@@ -19,7 +20,6 @@ from regkit.testing.phantom_pairs import distance_mm
 
 SAME_MM = 1e-3  # far below a voxel, above the rounding of float32
 ORTHOGONAL = 1e-5  # rounding of a float32 matrix
-MODELS = ("none", "rigid", "similarity", "affine", "deformable")
 
 
 def returns_an_estimate(subject: MethodUnderTest) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from regkit.errors import MissingDependencyError
+from regkit.errors import MissingDependencyError, error_in_one_line
 from regkit.plugin import MethodSpec
 from regkit.registry import RegisteredSpec, Registry, default_registry
 from regkit.testing import alignment_checks as alignment
@@ -72,8 +72,7 @@ def run_check(check: str, subject: MethodUnderTest) -> CheckResult:
     except ContractError as error:
         return CheckResult(check, "failed", str(error))
     except Exception as error:  # any error of a method is a failed check
-        first = (str(error).splitlines() or [""])[0]
-        return CheckResult(check, "failed", f"it raised {type(error).__name__}: {first}")
+        return CheckResult(check, "failed", f"it raised {error_in_one_line(error)}")
     return CheckResult(check, "ok")
 
 
