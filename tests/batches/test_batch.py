@@ -169,8 +169,13 @@ def test_files_of_others_are_not_replaced(images: Path, tmp_path: Path) -> None:
 
 def test_the_methods_text_names_versions_and_numbers(done: Path) -> None:
     text = (done / "methods.md").read_text(encoding="utf-8")
-    assert f"regkit {regkit.__version__}" in text
-    assert "3 pairs of images" in text
+    record = json.loads((done / "p1" / "registration.json").read_text(encoding="utf-8"))
+    for name, number in record["versions"].items():
+        assert number is None or f"{name} {number}" in text
+    assert f"3 pairs of images were registered with regkit {regkit.__version__}" in text
+    assert f"on {record['date'][:10]}" in text
+    assert "a given transform for 1" in text
+    assert "The transforms found were identity (1), rigid (1)" in text
     assert "1 pairs could not be registered" in text
     assert "CT to PET" in text
 

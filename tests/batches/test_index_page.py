@@ -48,9 +48,8 @@ def page(tmp_path: Path) -> Path:
     pairs = [BatchPair(name, {}) for name in (*RECORDS, "later")]
     reviews = {"better": Review("better", "pass", "fine", "2026-01-01T00:00:00Z", "a" * 12)}
     rows = result_rows(pairs, RECORDS, reviews)
-    return write_index(
-        rows, BatchPlan("pairs.csv", "auto", command="regkit batch pairs.csv"), reviews, tmp_path
-    )
+    plan = BatchPlan("pairs.csv", "auto", command="regkit batch pairs.csv")
+    return write_index(rows, plan, RECORDS, reviews, tmp_path)
 
 
 def test_rows_are_sorted_by_doubt() -> None:

@@ -261,7 +261,7 @@ class _Work:
             write_reviews(reviews, self._folder / REVIEWED_FILE)
         rows = result_rows(self._pairs, self._records, reviews)
         write_result_table(rows, self._folder)
-        write_index(rows, self._plan, reviews, self._folder)
+        write_index(rows, self._plan, self._records, reviews, self._folder)
         write_methods_text(rows, self._plan, self._records, self._folder)
         self._written_at = time.monotonic()
         return Batch(self._folder, tuple(rows))

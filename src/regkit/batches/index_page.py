@@ -15,6 +15,7 @@ from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.result_table import PENDING, Row, by_doubt
 from regkit.batches.review import REVIEWED_FILE, Review
 from regkit.batches.review_pages import PAGES
+from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.error_text import error_in_words
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
@@ -34,7 +35,11 @@ _TEXTS = ("id", "motion", "method", "error", "result", "folder")
 
 
 def write_index(
-    rows: Sequence[Row], plan: BatchPlan, reviews: Mapping[str, Review], folder: Path
+    rows: Sequence[Row],
+    plan: BatchPlan,
+    records: Mapping[str, Record],
+    reviews: Mapping[str, Review],
+    folder: Path,
 ) -> Path:
     """Write the page of a batch; it opens from a file and needs only the folder of pages.
 
@@ -44,6 +49,8 @@ def write_index(
         Results, as in ``batch.csv``.
     plan
         Settings of the batch.
+    records
+        Records by id.
     reviews
         Marks by id.
     folder
@@ -56,7 +63,7 @@ def write_index(
         counts=status_counts(rows),
         run=_run(plan),
         meanings=_meanings(),
-        pairs=[_shown(row) for row in by_doubt(rows)],
+        pairs=[_shown(row, records.get(row["id"], {})) for row in by_doubt(rows)],
         reviews={pair_id: asdict(review) for pair_id, review in reviews.items()},
         about={
             "key": _storage_key(plan),
@@ -107,8 +114,8 @@ def status_counts(rows: Sequence[Row]) -> dict[str, int]:
     }
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    """Return what the page shows of a row, as plain data."""
+def _shown(row: Row, record: Record) -> dict[str, Any]:
+    """Return what the page shows of a pair, as plain data."""
     shift = [row[name] for name in ("move_left_mm", "move_back_mm", "move_up_mm")]
     known = row["expected_error_mm"] is not None
     interval = (row["interval_low_mm"], row["interval_high_mm"])
@@ -117,6 +124,7 @@ def _shown(row: Row) -> dict[str, Any]:
         **{name: _rounded(row[name]) for name in _NUMBERS},
         "reasons": row["reasons"],
         "state": row["verdict"] or row["status"],
+        "colors": record.get("colors", ""),
         "shift_mm": None if None in shift else _rounded(sum(s * s for s in shift) ** 0.5),
         "expected": error_in_words(row["expected_error_mm"], interval) if known else "",
     }

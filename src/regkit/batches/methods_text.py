@@ -15,7 +15,8 @@ from regkit.batches.result_table import Row
 from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.expression import method_names
-from regkit.registration.run import versions
+from regkit.registration.result_measures import LEAST_TOLERANCE_MM
+from regkit.registration.verdict import BAD_CHECK, BAD_FAIL
 from regkit.registry import Registry, default_registry
 from regkit.version import installed_version
 
@@ -58,22 +59,57 @@ def _registration(
 ) -> str:
     done = [record for record in records.values() if record["status"] == "ok"]
     text = (
-        f"{len(rows)} pairs of images were registered with regkit {installed_version()}"
-        f"{_modalities(done)}, by the method {plan.method}"
+        f"{len(rows)} pairs of images{_patients(done)} were registered with regkit "
+        f"{installed_version()}{_modalities(done)}{_dates(done)}, by the method {plan.method}"
         f"{_summaries(plan.method, registry)}. "
     )
-    used = Counter(record["used"] for record in done if record.get("used"))
+    used = _counted(done, "used")
     if used:
-        listed = ", ".join(f"{name} for {count}" for name, count in used.most_common())
+        listed = ", ".join(f"{name} for {count}" for name, count in used)
         text += f"It used {listed} of the pairs. "
-    models = sorted({registry.method(name).spec.model for name in method_names(plan.method)})
-    start = f"the initializer '{plan.init}'" if plan.init else "the default initializer of regkit"
     text += (
-        f"The model of the transforms was {' and '.join(models)}. Pairs without an initial "
-        f"transform of their own started from {start}; the seed was {plan.seed}. "
+        f"{_models(done)}{_starts(done)}The seed was {plan.seed}. "
         "Moving images were resampled onto the grids of the fixed images by linear interpolation."
     )
     return text
+
+
+def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:
+    """Return the values of a key of records that are not empty, the most frequent first."""
+    return Counter(record[key] for record in done if record.get(key)).most_common()
+
+
+def _patients(done: Sequence[Record]) -> str:
+    """Return the number of patients where some have several pairs."""
+    groups = {record.get("group") or record["case"] for record in done}
+    return f" of {len(groups)} patients" if len(groups) < len(done) else ""
+
+
+def _dates(done: Sequence[Record]) -> str:
+    days = sorted({str(record["date"])[:10] for record in done if record.get("date")})
+    return f" on {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else ""
+
+
+def _models(done: Sequence[Record]) -> str:
+    """Return a sentence with the kinds of the transforms that were found."""
+    found = _counted(done, "model")
+    counts = (f"{name} ({count})" if len(found) > 1 else name for name, count in found)
+    return f"The transforms found were {', '.join(counts)}. " if found else ""
+
+
+def _starts(done: Sequence[Record]) -> str:
+    """Return a sentence with what the registrations started from."""
+    starts = Counter(_start(record["start"]) for record in done if record.get("start"))
+    listed = ", ".join(f"{name} for {count}" for name, count in starts.most_common())
+    return f"Registrations started from {listed} of the pairs. " if listed else ""
+
+
+def _start(start: Mapping[str, str]) -> str:
+    """Return the initializer of a registration, or what ``auto`` chose."""
+    init, chosen = start["init"], start["assumption"].partition(":")[0]
+    if init == "auto":
+        return "the positions in the image headers" if chosen == "headers" else f"'{chosen}'"
+    return "a given transform" if Path(init).is_file() else f"'{init}'"
 
 
 def _quality(rows: Sequence[Row]) -> str:
@@ -81,20 +117,31 @@ def _quality(rows: Sequence[Row]) -> str:
     judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
     text = (
         "regkit estimated the error of every result from its similarity and from independent "
-        f"registrations, and judged it: {judged}; {counts.get('failed', 0)} pairs could not be "
-        f"registered. {_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
+        f"registrations. A result is FAIL if it is wrong by more than twice the tolerance "
+        f"({LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer) with a "
+        f"probability above {BAD_FAIL:.0%}, CHECK if with one above {BAD_CHECK:.0%} or if the "
+        "expected error is above the tolerance, or for other measures, which the record of each "
+        f"pair names; else it is OK. The verdicts: {judged}; {counts.get('failed', 0)} pairs could "
+        f"not be registered. {_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
     )
     for name, words, unit in (("dice", "The Dice coefficient", ""), ("tre_mm", "The TRE", " mm")):
         before = name.replace("_mm", "") + "_before" + ("_mm" if name.endswith("_mm") else "")
         text += _spread(rows, before, f"{words} before registration was", unit)
         text += _spread(rows, name, f"{words} after registration was", unit)
-    marks = Counter(row["mark"] for row in rows if row["mark"])
-    if marks:
-        text += (
-            f"{sum(marks.values())} results were reviewed by eye: {marks['pass']} passed, "
-            f"{marks['fail']} failed."
-        )
-    return text.strip()
+    return (text + _reviewed(rows)).strip()
+
+
+def _reviewed(rows: Sequence[Row]) -> str:
+    """Return a sentence with the marks of the review; empty if there was none."""
+    marked = [row for row in rows if row["mark"]]
+    if not marked:
+        return ""
+    marks = Counter(row["mark"] for row in marked)
+    names = sorted({row["reviewer"] for row in marked if row["reviewer"]})
+    return (
+        f"{len(marked)} results were reviewed by eye{' by ' if names else ''}{' and '.join(names)}"
+        f": {marks['pass']} passed, {marks['fail']} failed."
+    )
 
 
 def _spread(rows: Iterable[Row], column: str, words: str, unit: str) -> str:
@@ -148,10 +195,18 @@ def _plain(value: Any) -> str:
 
 
 def _versions(records: Mapping[str, Record]) -> str:
+    """Return the versions that the records name, and the devices."""
     devices = sorted({str(r["device"]) for r in records.values() if r.get("device")})
-    numbers = ", ".join(f"{name} {number}" for name, number in versions().items() if number)
+    runs = Counter(
+        ", ".join(f"{name} {number}" for name, number in record["versions"].items() if number)
+        for record in records.values()
+        if record.get("versions")
+    )
+    listed = [
+        f"{numbers} ({n} pairs)" if len(runs) > 1 else numbers for numbers, n in runs.items()
+    ]
     where = f" Device: {', '.join(devices)}." if devices else ""
-    return f"{numbers}; {platform.system()} {platform.machine()}.{where}"
+    return f"{'; '.join([*listed, platform.system()])} {platform.machine()}.{where}"
 
 
 def _references(plan: BatchPlan, records: Mapping[str, Record], registry: Registry) -> str:

@@ -37,7 +37,8 @@ from regkit.registration.saved import Saved
 from regkit.registry import default_registry, leave_out_plugins
 from regkit.report.description import linear_fit
 from regkit.report.dicom_output import DicomPair, read_dicom_pair
-from regkit.report.picture import unregistered
+from regkit.report.fusion import DisplayRange
+from regkit.report.picture import color_key, unregistered
 from regkit.report.record import Inputs, sha256_of, to_plain_data
 from regkit.report.request_record import inputs_of
 from regkit.report.save import save_registration
@@ -232,15 +233,22 @@ class PairRunner:
     ) -> Facts:
         """Write the files of a pair and its pages; return the last facts of its record."""
         saved = self._saved(pair, result, inputs, folder)
+        written = saved.record
         write_review_pages(result, saved, pair.folder_name, folder)
         watch.lap("save")
-        transform = folder / pair.folder_name / saved.record["transform"]["file"]
+        transform = folder / pair.folder_name / written["transform"]["file"]
+        images = result.shown.fixed, result.shown.moving
         return {
             "status": "ok",
             "files": sorted(path.relative_to(folder).as_posix() for path in saved.files),
             "transform_sha256": sha256_of(transform),
             "inputs_sha256": input_digest(pair),
-            "correction": correction(saved.record),
+            "correction": correction(written),
+            "colors": color_key(*images, (DisplayRange.of(images[0]), DisplayRange.of(images[1]))),
+            "model": written["transform"]["model"],
+            "start": {key: written["start"].get(key, "") for key in ("init", "assumption")},
+            "date": written["date"],
+            "versions": written["versions"],
         }
 
     def _saved(

@@ -91,9 +91,16 @@
 
   function scores(pair) {
     const found = [];
-    if (pair.dice !== null) found.push(`Dice ${number(pair.dice_before, 2)} → ${number(pair.dice, 2)}`);
-    if (pair.tre_mm !== null) found.push(`TRE ${number(pair.tre_before_mm, 1)} → ${number(pair.tre_mm, 1)} mm`);
-    return found.join(", ");
+    const add = (name, before, after, digits, unit, better) => {
+      if (after === null) return;
+      const worse = before !== null && (after - before) * better < 0;
+      const words = `${name} ${number(before, digits)} → ${number(after, digits)}${unit}${worse ? " (worse)" : ""}`;
+      if (found.length) found.push(", ");
+      found.push(worse ? element("span", { className: "worse", textContent: words }) : words);
+    };
+    add("Dice", pair.dice_before, pair.dice, 2, "", 1);
+    add("TRE", pair.tre_before_mm, pair.tre_mm, 1, " mm", -1);
+    return found;
   }
 
   function badge(pair) { return element("span", { className: `badge ${pair.state}`, textContent: pair.state }); }
@@ -140,7 +147,7 @@
     if (pair.expected) name.append(element("p", { textContent: `error about ${pair.expected}` }));
     const what = element("div", { className: "what" });
     if (pair.motion) what.append(element("p", { textContent: `${sentence(pair.motion)}.` }));
-    if (scores(pair)) what.append(element("p", { className: "scores", textContent: scores(pair) }));
+    if (scores(pair).length) what.append(element("p", { className: "scores" }, ...scores(pair)));
     const why = pair.error || pair.reasons.join("; ");
     if (why) what.append(element("p", { className: "why", textContent: why, title: why }));
     article.append(thumb, name, what, element("div", { className: "judge" }, ...judge(pair)));
@@ -216,13 +223,15 @@
       find("after").src = file(pair, "_after.webp");
     }
     slide(100);
+    find("compare").classList.remove("zoomed");
+    find("colors").textContent = pair.colors;
     const facts = find("facts");
     facts.replaceChildren();
     if (pair.expected) {
       facts.append(line(`Expected error ${pair.expected}; probability of a wrong result ${Math.round(100 * pair.probability_bad)} %.`));
     }
     if (pair.motion) facts.append(line(`${sentence(pair.motion)}.`));
-    if (scores(pair)) facts.append(line(`Before → after: ${scores(pair)}.`));
+    if (scores(pair).length) facts.append(element("p", { className: "scores" }, "Before → after: ", ...scores(pair)));
     const said = [pair.error, ...pair.reasons].filter(Boolean).map((text) => element("li", { textContent: text }));
     if (said.length) facts.append(element("ul", {}, ...said));
     if (pair.folder) {
@@ -248,6 +257,9 @@
     open = null;
     if (pair && shown.includes(pair)) rows.get(pair.id).focus();
   });
+  function zoom() { find("compare").classList.toggle("zoomed"); }
+
+  find("compare").addEventListener("click", zoom);
   find("close").addEventListener("click", () => large.close());
   find("previous").addEventListener("click", () => step(-1));
   find("next").addEventListener("click", () => step(1));
@@ -278,6 +290,7 @@
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
     p: (pair) => mark(pair, "pass"), f: (pair) => mark(pair, "fail"), u: (pair) => change(pair, { mark: "" }),
     n: (pair) => (open ? find("judge") : rows.get(pair.id)).querySelector(".note").focus(),
+    z: () => open && zoom(),
     b: () => open && slide(Number(find("slide").value) > 50 ? 0 : 100),
     "/": () => find("search").focus(), e: exportMarks, "?": () => help.showModal(),
     Enter: (pair) => open || show(pair),
