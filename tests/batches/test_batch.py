@@ -172,7 +172,7 @@ def test_the_methods_text_names_versions_and_numbers(done: Path) -> None:
     record = json.loads((done / "p1" / "registration.json").read_text(encoding="utf-8"))
     for name, number in record["versions"].items():
         assert number is None or f"{name} {number}" in text
-    assert f"3 pairs of images were registered with regkit {regkit.__version__}" in text
+    assert f"2 of 3 pairs of images were registered with regkit {regkit.__version__}" in text
     assert f"on {record['date'][:10]}" in text
     assert "a given transform for 1" in text
     assert "The transforms found were identity (1), rigid (1)" in text

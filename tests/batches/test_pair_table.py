@@ -38,9 +38,10 @@ def test_separators_line_ends_and_order_do_not_matter(folder: Path, text: str) -
 
 
 def test_what_is_written_is_read_again(folder: Path) -> None:
-    text = 'id,fixed,moving,init,fixed_modality,group\n"p, 1",a.nii.gz,b.nii.gz,centre,ct,g\n'
+    text = 'id,fixed,moving,init,fixed_modality,group\n"p, 1",a.nii.gz,b.nii.gz,centre,CT,g\n'
     pairs = read_pair_table(write(folder, text))
     assert pairs[0].values["init"] == "centre"
+    assert pairs[0].values["fixed_modality"] == "ct"
     write_pair_table(pairs, folder / "again.csv")
     assert read_pair_table(folder / "again.csv") == pairs
 

@@ -59,7 +59,7 @@ def _registration(
 ) -> str:
     done = [record for record in records.values() if record["status"] == "ok"]
     text = (
-        f"{len(rows)} pairs of images{_patients(done)} were registered with regkit "
+        f"{_amount(rows, done)} of images{_patients(done)} were registered with regkit "
         f"{installed_version()}{_modalities(done)}{_dates(done)}, by the method {plan.method}"
         f"{_summaries(plan.method, registry)}. "
     )
@@ -72,6 +72,11 @@ def _registration(
         "Moving images were resampled onto the grids of the fixed images by linear interpolation."
     )
     return text
+
+
+def _amount(rows: Sequence[Row], done: Sequence[Record]) -> str:
+    """Return the number of pairs with a result, and of all if there are others."""
+    return f"{len(done)} pairs" if len(done) == len(rows) else f"{len(done)} of {len(rows)} pairs"
 
 
 def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:
@@ -115,14 +120,15 @@ def _start(start: Mapping[str, str]) -> str:
 def _quality(rows: Sequence[Row]) -> str:
     counts = status_counts(rows)
     judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
+    tolerance = f"{LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer"
     text = (
         "regkit estimated the error of every result from its similarity and from independent "
         f"registrations. A result is FAIL if it is wrong by more than twice the tolerance "
-        f"({LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer) with a "
-        f"probability above {BAD_FAIL:.0%}, CHECK if with one above {BAD_CHECK:.0%} or if the "
-        "expected error is above the tolerance, or for other measures, which the record of each "
-        f"pair names; else it is OK. The verdicts: {judged}; {counts.get('failed', 0)} pairs could "
-        f"not be registered. {_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
+        f"({tolerance}) with a probability above {BAD_FAIL:.0%}, CHECK if with one above "
+        f"{BAD_CHECK:.0%} or if the expected error is above the tolerance, or for other measures, "
+        f"which the record of each pair names; else it is OK. The verdicts: {judged}; "
+        f"{counts.get('failed', 0)} pairs could not be registered. "
+        f"{_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
     )
     for name, words, unit in (("dice", "The Dice coefficient", ""), ("tre_mm", "The TRE", " mm")):
         before = name.replace("_mm", "") + "_before" + ("_mm" if name.endswith("_mm") else "")

@@ -24,6 +24,7 @@ _REQUIRED = ("id", "fixed", "moving")
 _DELIMITERS = ",;\t"
 # Faults that one message lists; chosen by hand.
 _LISTED = 5
+MODALITY_COLUMNS = ("fixed_modality", "moving_modality")
 _RELATIVE = "paths are relative to the folder of the table"
 # Column of `pairs.csv` that says why a pair has nothing to register.
 PROBLEM = "problem"
@@ -92,6 +93,7 @@ def pairs_of(
         faults += missing
         values.pop("id", None)
         problem = values.pop(PROBLEM, "")
+        values |= {name: values[name].lower() for name in MODALITY_COLUMNS if name in values}
         pairs.append(BatchPair(row.get("id", ""), values, problem))
     if faults:
         more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
@@ -187,8 +189,8 @@ def _missing_values(number: int, row: Mapping[str, str]) -> list[str]:
     known = ", ".join(filter(None, MODALITIES))
     faults += [
         f"line {number}, column {name}: '{one_line(row[name])}' is no modality; known: {known}"
-        for name in ("fixed_modality", "moving_modality")
-        if row.get(name, "") not in MODALITIES
+        for name in MODALITY_COLUMNS
+        if row.get(name, "").lower() not in MODALITIES
     ]
     return faults
 

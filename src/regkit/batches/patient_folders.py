@@ -113,7 +113,9 @@ def _pair(name: str, images: Sequence[FoundImage], roles: tuple[str, str]) -> Ba
     if not problems and values["fixed"] == values["moving"]:
         same = values.get("fixed_series") == values.get("moving_series")
         problems += [f"one image is called both '{roles[0]}' and '{roles[1]}'"] if same else []
-    advice = "; name one more closely with --pair, or edit pairs.csv" if problems else ""
+    advice = (
+        "; name one more closely with --pair, or correct the table of --list" if problems else ""
+    )
     return BatchPair(name, values, "; ".join(problems) + advice)
 
 

@@ -172,6 +172,8 @@ def _print(batch: Batch, as_json: bool) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in batch.counts.items())
     pairs = "1 pair" if len(batch.rows) == 1 else f"{len(batch.rows)} pairs"
     typer.echo(f"{pairs}: {counts}")
+    if batch.counts["failed"]:
+        typer.echo("The column error says why pairs failed; --retry-failed tries them again")
     table, page = batch.folder / "batch.csv", batch.folder / "index.html"
     typer.echo(f"Results are in {table}; review them in {page}")
 
