@@ -35,14 +35,16 @@ from regkit.learning.case_cache import CaseCache
 from regkit.learning.task import Task
 from regkit.learning.training_config import read_training_config
 from regkit.learning.training_job import TrainingJob
-from regkit.registrar import Pair
+from regkit.registrar import Estimate
 from regkit.registration.parameters import parse_assignment
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
+from regkit.similarity.point_sample import sample_points
 from regkit.weights import CARD_SUFFIX, open_weights
 from regkit_msstunet.train.task import ReorientationTask
 from regkit_pairnets.train.task import MotionTask
 from regkit_transmorph.train.task import UnsupervisedTask
+from verdict_pairs import Known
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "domain_guard.jsonl"
@@ -125,16 +127,21 @@ def measure(method: str, cases: list[Case], data: str, only: str, out: Path) -> 
             continue
         drop(out, method=method, data=data, change=change.name)
         changed = others(cases) if change is ANOTHER_PATIENT else cases
-        given = [_warnings(method, change(case, n)) for n, case in enumerate(changed)]
+        inside = change in INSIDE
+        found = [build_method(method).register(change(case, n)) for n, case in enumerate(changed)]
+        given = [list(one.diagnostics["domain_warnings"]) for one in found]
         told = [words for words in given if words]
+        wrong = [inside and is_wrong(case, one) for case, one in zip(changed, found, strict=True)]
         record = {
             "method": method,
             "data": data,
             "change": change.name,
-            "inside": change in INSIDE,
+            "inside": inside,
             "counted": not (change is ANOTHER_PATIENT or _is_inside(method, change.name)),
             "cases": len(given),
             "told": len(told),
+            "wrong": sum(wrong),
+            "told_wrong": sum(bool(w) and bad for w, bad in zip(given, wrong, strict=True)),
             "named": sum(bool(change.words) and change.words in " ".join(w) for w in told),
             "example": told[0][0] if told else "",
         }
@@ -148,8 +155,13 @@ def _is_inside(method: str, change: str) -> bool:
     return package == "regkit_pairnets" and method != "attention-reg" and change == UPPER_HALF
 
 
-def _warnings(method: str, pair: Pair) -> list[str]:
-    return list(build_method(method).register(pair).diagnostics["domain_warnings"])
+def is_wrong(case: Case, found: Estimate) -> bool:
+    """Return whether an answer is off by over twice the tolerance; see `verdict_pairs.Known`."""
+    sample = sample_points(case.pair.fixed)
+    body = sample.points[sample.foreground]
+    known = Known("", case.id, "", case.pair, body, case.truth)
+    error_mm = known.error_mm(found.transform)
+    return error_mm is not None and error_mm > 2 * known.tolerance_mm
 
 
 def others(cases: list[Case]) -> list[Case]:
@@ -162,8 +174,12 @@ def others(cases: list[Case]) -> list[Case]:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the records as Markdown: cases with a warning, a row for each change."""
+    """Lay out the records as Markdown: cases with a warning, a row for each change.
+
+    Cases as they are whose answer is wrong have a row of their own: a warning is right there.
+    """
     methods = list(dict.fromkeys(r["method"] for r in found))
+    found = [part for record in found for part in _by_answer(record)]
     rows = [
         (change, *(_count([r for r in found if r["method"] == m and r["change"] == change]
                           ) for m in methods))
@@ -173,6 +189,16 @@ def table(found: list[dict[str, Any]]) -> str:
         some = [r for r in found if r["inside"] == inside and r["counted"]]
         rows.append((name, *(_count([r for r in some if r["method"] == m]) for m in methods)))
     return markdown(("change", *(f"`{m}`" for m in methods)), rows)
+
+
+def _by_answer(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a record of cases inside as two: those with a right answer and the others."""
+    if not record.get("wrong"):
+        return [record]
+    wrong = {"cases": record["wrong"], "told": record["told_wrong"]}
+    right = {key: record[key] - value for key, value in wrong.items()}
+    apart = {"change": f"{record['change']}, wrong answer", "counted": False}
+    return [record | right, record | wrong | apart]
 
 
 def _count(records: list[dict[str, Any]]) -> str:

@@ -43,6 +43,7 @@ from regkit_msstunet.train.cases import (
     read_ventricle,
 )
 from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.noise import NOISE_LEVELS, with_noise
 from regkit_msstunet.train.pose_augmentation import PoseAugmentation, native_pose, sample_pose
 from regkit_msstunet.train.pose_sampler import PoseSampler, ReorientationBatch
 from regkit_msstunet.train.validation import validate_reorientation
@@ -187,14 +188,16 @@ class ReorientationTask(Task[ReorientationBatch]):
         return {"moving": replace(domain, modalities=tuple(sorted(domain.modalities)))}
 
     def aligned_images(self, count: int, *, held_out: bool) -> Iterator[Mapping[str, Volume]]:
-        """Yield images as a first pass sees them."""
+        """Yield images as a first pass sees them, without noise and with."""
         sampler = self.validation_sampler if held_out else self.train_sampler
-        grid, cases = sampler.grid, sampler.cases
+        grid, cases, gamma = sampler.grid, sampler.cases, self.config.intensity_gamma
         examined = PoseSampler(self.config, cases, (), self.device)
-        for number in range(0, len(cases), -(-len(cases) // count)):
+        step = -(-len(cases) * len(NOISE_LEVELS) // count)
+        for number in range(0, len(cases), step):
             pose = native_pose(cases[number], grid, self.config)
-            image = examined.image(PoseAugmentation(number, pose))
-            yield {"moving": Volume(image.cpu().numpy(), grid)}
+            image = examined.image(PoseAugmentation(number, pose)).cpu().numpy()
+            for level in NOISE_LEVELS:
+                yield {"moving": Volume(with_noise(image, level, gamma, number), grid)}
 
     def _label_loss(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
         loss: Tensor = deep_supervision_loss(logits, labels, self.config.class_weights)

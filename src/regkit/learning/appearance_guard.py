@@ -147,6 +147,12 @@ def _suspicion(role: str, error: HeaderError, method: str, gain: float) -> str:
 
 
 def _difference(name: str, method: str, distance: float, limit: float) -> str:
+    if not np.isfinite(distance):
+        return (
+            f"the images show too little of the field of view of {method} to be compared with "
+            "those that it has learned from: another part of the body, or a wrong result; look at "
+            "the pictures, or use another method"
+        )
     facts = f"distance {distance:.2g}, in training at most {limit:.2g}"
     if name == "pair":
         return (
