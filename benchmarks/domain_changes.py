@@ -16,6 +16,8 @@ from regkit.registrar import Pair
 # Fraction of the slices that is left of an image of which one half is missing, and of the length
 # of x and y of a truncated one.
 HALF, NARROW = 0.5, 0.6
+# Standard deviation of noise, of the range from the 1st to the 99th percentile.
+GRAIN = 0.15
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,13 @@ def noise(volume: Volume, rng: np.random.Generator) -> Volume:
     return volume.with_array(shuffled)
 
 
+def grainy(volume: Volume, rng: np.random.Generator) -> Volume:
+    """Return an image with noise, of which the answers of the methods hardly change."""
+    low, high = np.percentile(volume.array, (1, 99))
+    added = GRAIN * (high - low) * rng.standard_normal(volume.array.shape, np.float32)
+    return volume.with_array((volume.array + added).astype(np.float32))
+
+
 def inverted(volume: Volume, _: np.random.Generator) -> Volume:
     """Return an image whose bright and dark are exchanged, as another contrast has it."""
     return volume.with_array(volume.array.max() + volume.array.min() - volume.array)
@@ -110,7 +119,10 @@ def unchanged(volume: Volume, _: np.random.Generator) -> Volume:
     return volume
 
 
-INSIDE = (Change("as it is", unchanged),)
+INSIDE = (
+    Change("as it is", unchanged),
+    Change(f"{GRAIN:.0%} of noise added, moving", grainy, moves_mask=False),
+)
 BOTH = ("fixed", "moving")
 AXES = {
     "mirrored left to right": (np.diag([-1.0, 1.0, 1.0]), "mirrored left to right"),

@@ -93,8 +93,11 @@ def moved(family: str, data: Path) -> Iterator[Known]:
 
 def attempt(method: str, known: Known) -> dict[str, Any]:
     """Return what the guard says of a pair, and the error of the answer in mm."""
+    pair = known.pair
+    if method in ABSENT:  # they look at the emission image only, which is the fixed one here
+        pair = Pair(pair.moving, pair.fixed)
     try:
-        found = build_method(method).register(known.pair)
+        found = build_method(method).register(pair)
     except RegkitError as error:
         return {"error": str(error)}
     error_mm = None if method in ABSENT else round(known.error_mm(found.transform) or 0.0, 2)

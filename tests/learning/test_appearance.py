@@ -122,9 +122,11 @@ def test_noise_and_nothing_are_told(look) -> None:
     images = pairs(range(203, 204))[0]
     noise = np.random.default_rng(0).permutation(images["fixed"].array.ravel())
     strange = images["fixed"].with_array(noise.reshape(GRID.shape_zyx))
-    assert list(appearance_warnings(look, "toy", {**images, "fixed": strange}))
+    (words,) = appearance_warnings(look, "toy", {**images, "fixed": strange})
+    assert words.startswith("the fixed image does not look like those that toy has learned from")
     unknown = images["moving"].with_array(np.full(GRID.shape_zyx, np.nan, np.float32))
-    assert list(appearance_warnings(look, "toy", {**images, "moving": unknown}))
+    words = next(appearance_warnings(look, "toy", {**images, "moving": unknown}))
+    assert words.startswith("the images show too little of the field of view of toy")
 
 
 def test_two_patients_are_less_usual_than_one(look) -> None:

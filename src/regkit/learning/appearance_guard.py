@@ -31,6 +31,26 @@ LEAST_UNCOVERED = 0.1
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """An error of a header that would explain how images look.
+
+    Parameters
+    ----------
+    role
+        Role of the image with this header, or ``both``.
+    error
+        The error.
+    given, corrected
+        Distance of all images as they are given, and without the error.
+    """
+
+    role: str
+    error: HeaderError
+    given: float
+    corrected: float
+
+
+@dataclass(frozen=True)
 class AppearanceScores:
     """Distances of the images of one registration from those of training; more is less usual.
 
@@ -42,11 +62,11 @@ class AppearanceScores:
         ``uncovered``, the fraction of the bright parts of the fixed image where the moving one is
         unknown.
     suspects
-        Error of a header with the least distance, by its kind, with the role of its image.
+        Error of a header with the least distance, by its kind.
     """
 
     values: Mapping[str, float]
-    suspects: Mapping[str, tuple[str, HeaderError]]
+    suspects: Mapping[str, Suspect]
 
 
 def appearance_scores(appearance: Appearance, seen: Mapping[str, Volume]) -> AppearanceScores:
@@ -63,12 +83,13 @@ def appearance_scores(appearance: Appearance, seen: Mapping[str, Volume]) -> App
     images = {role: coarse_image(image) for role, image in seen.items()}
     given = {role: image.values() for role, image in images.items()}
     values = _distances(appearance, given)
-    own = values["pair" if len(images) > 1 else next(iter(images))]
-    suspects: dict[str, tuple[str, HeaderError]] = {}
+    own = values[_all_images(seen)]
+    suspects: dict[str, Suspect] = {}
     for role, error, distance in _with_other_headers(appearance, images, given):
         gain = own / max(distance, 1e-9) if np.isfinite(own) else 0.0
         if gain > values.get(error.kind, -1.0):
-            values[error.kind], suspects[error.kind] = gain, (role, error)
+            values[error.kind] = gain
+            suspects[error.kind] = Suspect(role, error, own, distance)
     if len(given) > 1:
         values["uncovered"] = _uncovered(*given.values())
     return AppearanceScores(values, suspects)
@@ -121,9 +142,12 @@ def appearance_warnings(
     scores = appearance_scores(appearance, seen)
     limits = appearance.limits
     beyond = [k for k, v in scores.values.items() if v > limits.get(k, np.inf)]
-    suspected = [kind for kind in scores.suspects if kind in beyond]
-    for kind in suspected[:1]:
-        yield _suspicion(*scores.suspects[kind], method, scores.values[kind])
+    usual = limits.get(_all_images(seen), np.inf)
+    suspected = [
+        one for kind, one in scores.suspects.items() if kind in beyond and one.corrected <= usual
+    ]
+    for one in suspected[:1]:
+        yield _suspicion(one, method)
     distances = [k for k in (*seen, "pair") if k in beyond]
     if distances and not suspected:
         name = distances[0]
@@ -136,13 +160,19 @@ def appearance_warnings(
         )
 
 
-def _suspicion(role: str, error: HeaderError, method: str, gain: float) -> str:
-    images, verb = ("both images", "look") if role == "both" else (f"the {role} image", "looks")
+def _all_images(seen: Mapping[str, Volume]) -> str:
+    """Return the name of the distance of all images together."""
+    return "pair" if len(seen) > 1 else next(iter(seen))
+
+
+def _suspicion(found: Suspect, method: str) -> str:
+    both, error = found.role == "both", found.error
+    images, verb = ("both images", "look") if both else (f"the {found.role} image", "looks")
     wrong = "orientation" if error.kind == "orientation" else "voxel size"
     return (
-        f"{images} {verb} {error.words}, compared with what {method} has learned from: "
-        f"{gain:.2g} times as far from it as after a correction; check the {wrong} in the "
-        "header, or use another method"
+        f"{images} {verb} {error.words}, compared with what {method} has learned from "
+        f"(distance {found.given:.2g}, after a correction {found.corrected:.2g}); check the "
+        f"{wrong} in the header, or use another method"
     )
 
 
