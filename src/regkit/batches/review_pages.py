@@ -10,10 +10,11 @@ from regkit.geometry.transform import Transform
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.run import RegistrationResult
 from regkit.registration.saved import Saved
+from regkit.report.annotation import mark_sides
 from regkit.report.fusion import DisplayRange, overlay, pixels
 from regkit.report.page import write_page
 from regkit.report.picture import unregistered
-from regkit.report.slice_planes import orthogonal_planes
+from regkit.report.slice_planes import Plane, orthogonal_planes
 
 PAGES = "pages"
 # Pixels of a plane in the pictures that the slider compares, and of a thumbnail of three planes;
@@ -51,7 +52,7 @@ def write_review_pages(result: RegistrationResult, saved: Saved, name: str, fold
             image.save(stage.path(f"{name}_{ending}.webp"), "WEBP", quality=_QUALITY, method=4)
         png = next(path for path in saved.files if path.suffix == ".png")
         with Image.open(png) as drawn:
-            write_page(saved.record, drawn, stage.path(f"{name}.html"))
+            write_page(saved.record, drawn.convert("RGB"), stage.path(f"{name}.html"), small=True)
 
 
 def before_and_after(result: RegistrationResult) -> tuple[Image.Image, Image.Image]:
@@ -60,21 +61,14 @@ def before_and_after(result: RegistrationResult) -> tuple[Image.Image, Image.Ima
     displays = DisplayRange.of(pair.fixed), DisplayRange.of(pair.moving)
     planes = orthogonal_planes(pair.fixed, PLANE, TALLEST, pair.moving, result.transform)
 
+    def panel(plane: Plane, transform: Transform) -> Image.Image:
+        values = plane.sample(pair.fixed), plane.sample(pair.moving, transform)
+        image = Image.fromarray(pixels(overlay(*values, displays)))
+        mark_sides(image, plane)
+        return image
+
     def drawn(transform: Transform) -> Image.Image:
-        return _side_by_side(
-            [
-                Image.fromarray(
-                    pixels(
-                        overlay(
-                            plane.sample(pair.fixed),
-                            plane.sample(pair.moving, transform),
-                            displays,
-                        )
-                    )
-                )
-                for plane in planes
-            ]
-        )
+        return _side_by_side([panel(plane, transform) for plane in planes])
 
     return drawn(unregistered(pair)), drawn(result.transform)
 

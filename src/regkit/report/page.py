@@ -14,7 +14,7 @@ from regkit.geometry.motion_text import motion_in_words
 from regkit.registration.choice_text import choices_in_words
 from regkit.registration.error_text import error_in_words, expected_error_in_words
 from regkit.registration.measure_descriptions import measure_outcomes
-from regkit.report.data_url import png_data_url
+from regkit.report.data_url import png_data_url, webp_data_url
 from regkit.report.summary import correction
 from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
@@ -25,6 +25,8 @@ def write_page(
     drawn: Image.Image,
     path: str | os.PathLike[str],
     scene: Mapping[str, Any] | None = None,
+    *,
+    small: bool = False,
 ) -> None:
     """Write the page of one registration.
 
@@ -38,18 +40,24 @@ def write_page(
         The file to write.
     scene
         Images of the 3-D viewer; see `regkit.report.viewer.scene`. None for no viewer.
+    small
+        True for a picture with some loss, a tenth of the size.
     """
-    Path(path).write_text(page(record, drawn, scene), encoding="utf-8")
+    Path(path).write_text(page(record, drawn, scene, small=small), encoding="utf-8")
 
 
 def page(
-    record: Mapping[str, Any], drawn: Image.Image, scene: Mapping[str, Any] | None = None
+    record: Mapping[str, Any],
+    drawn: Image.Image,
+    scene: Mapping[str, Any] | None = None,
+    *,
+    small: bool = False,
 ) -> str:
     """Return the page of one registration as HTML; see `write_page`."""
     transform = record["transform"]
     return template("registration.html").render(
         record=record,
-        picture=png_data_url(drawn),
+        picture=webp_data_url(drawn) if small else png_data_url(drawn),
         correction=correction(record),
         facts=record.get("facts", ()),
         motion=motion_in_words(transform["rotation_deg"], transform["translation_mm"]),

@@ -224,7 +224,7 @@
     }
     slide(100);
     find("compare").classList.remove("zoomed");
-    find("colors").textContent = pair.colors;
+    find("colors").textContent = pair.colors && `${sentence(pair.colors)}.`;
     const facts = find("facts");
     facts.replaceChildren();
     if (pair.expected) {
@@ -232,6 +232,7 @@
     }
     if (pair.motion) facts.append(line(`${sentence(pair.motion)}.`));
     if (scores(pair).length) facts.append(element("p", { className: "scores" }, "Before → after: ", ...scores(pair)));
+    if (pair.folder) facts.append(line(`Method: ${pair.method}.`));
     const said = [pair.error, ...pair.reasons].filter(Boolean).map((text) => element("li", { textContent: text }));
     if (said.length) facts.append(element("ul", {}, ...said));
     if (pair.folder) {
