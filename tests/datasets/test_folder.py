@@ -132,3 +132,33 @@ def test_learn2reg_pairs_become_cases_with_their_labels(folder):
     (case,) = read_dataset(index)
     assert case.id == "X_0001_0000-X_0002_0000"
     assert case.moving_labels.labels == thorax_labels(SMALL).labels
+
+
+def test_a_table_of_pairs_is_a_dataset(folder):
+    table = folder / "study.csv"
+    table.write_text(
+        "id;group;fixed;moving;fixed_modality;truth;fixed_landmarks;init\n"
+        "p1;anna;pet.nii.gz;ct.nii.gz;pet;truth.tfm;points.csv;truth.tfm\n"
+    )
+    dataset = read_dataset(table)
+    (case,) = dataset
+    assert (dataset.name, dataset.ids, case.group) == ("study", ("p1",), "anna")
+    assert case.pair.fixed.modality == "pet"
+    np.testing.assert_allclose(case.truth.matrix, MOTION.matrix, atol=1e-9)
+    np.testing.assert_allclose(case.pair.initial.matrix, MOTION.matrix, atol=1e-9)
+    np.testing.assert_allclose(case.fixed_landmarks, np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("init", "moments", "init of p1 must be a file of a transform here, got 'moments'"),
+        ("problem", "no CT", "p1: no CT; leave the line out"),
+        ("truth", "no.tfm", "line 2, column truth: no such file"),
+    ],
+)
+def test_a_line_that_is_no_case_is_refused(folder, column, value, words):
+    table = folder / "study.csv"
+    table.write_text(f"id,fixed,moving,{column}\np1,pet.nii.gz,ct.nii.gz,{value}\n")
+    with pytest.raises(FileFormatError, match=words):
+        read_dataset(table)

@@ -10,18 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Columns of a table of pairs that hold paths, and those that hold words; the names are those of
-# `regkit.datasets.folder`, but `init` may hold a word as well.
-FILE_COLUMNS = (
-    *("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels"),
-    *("fixed_landmarks", "moving_landmarks", "truth"),
-)
-WORD_COLUMNS = (
-    *("group", "fixed_modality", "moving_modality", "fixed_series", "moving_series"),
-    *("fixed_roi", "moving_roi"),
-)
-COLUMNS = ("id", "fixed", "moving", "init", *FILE_COLUMNS[2:], *WORD_COLUMNS)
-
 # What Windows and macOS refuse in a name, and names of files of a batch folder.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _TAKEN = {

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from regkit.batches.batch_pair import FILE_COLUMNS, BatchPair
+from regkit.batches.batch_pair import BatchPair
+from regkit.datasets.pair_rows import FILE_COLUMNS
 from regkit.report.record import sha256_of
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from regkit.batches.batch_pair import FILE_COLUMNS, BatchPair
+from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.input_state import input_digest
 from regkit.batches.pair_table import read_pair_table
@@ -20,6 +20,7 @@ from regkit.benchmark.plan import Method
 from regkit.benchmark.worker_plan import Facts
 from regkit.datasets.case import Case
 from regkit.datasets.folder import DatasetFolder
+from regkit.datasets.pair_rows import FILE_COLUMNS
 from regkit.errors import BenchmarkError, OutputError
 from regkit.geometry.rigid import rigid_parameters
 from regkit.geometry.transform import AffineTransform

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from regkit.batches.batch_pair import COLUMNS, FILE_COLUMNS, WORD_COLUMNS, BatchPair
-from regkit.batches.pair_table import id_key, pairs_of, read_pair_table
+from regkit.batches.batch_pair import BatchPair
+from regkit.batches.pair_table import pairs_of, read_pair_table
 from regkit.batches.patient_folders import find_pairs, parse_roles
 from regkit.datasets.folder import INDEX, read_dataset
+from regkit.datasets.pair_rows import COLUMNS, FILE_COLUMNS, WORD_COLUMNS, id_key
 from regkit.errors import FileFormatError, ParameterError, one_line
 
 # A table, a folder, or several of them; or rows: mappings of the columns of a table to texts and

@@ -1,110 +1,42 @@
-"""Tables of pairs: CSV or TSV with one pair a line."""
+"""Tables of pairs of a batch, read and written."""
 
 from __future__ import annotations
 
 import csv
-import difflib
 import io
-import logging
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from regkit.batches.batch_pair import COLUMNS, FILE_COLUMNS, BatchPair
-from regkit.errors import FileFormatError, one_line
-from regkit.geometry.volume import MODALITIES
+from regkit.batches.batch_pair import BatchPair
+from regkit.datasets.pair_rows import (
+    COLUMNS,
+    PROBLEM,
+    REQUIRED_COLUMNS,
+    checked_rows,
+    read_pair_rows,
+)
 from regkit.io.atomic_output import atomic_output
-from regkit.registration.initialization import is_initializer
-from regkit.registry import default_registry
-
-logger = logging.getLogger(__name__)
 
 PAIRS_FILE = "pairs.csv"
-_REQUIRED = ("id", "fixed", "moving")
-_DELIMITERS = ",;\t"
-# Faults that one message lists; chosen by hand.
-_LISTED = 5
-MODALITY_COLUMNS = ("fixed_modality", "moving_modality")
-_RELATIVE = "paths are relative to the folder of the table"
-# Column of `pairs.csv` that says why a pair has nothing to register.
-PROBLEM = "problem"
 
 
 def read_pair_table(path: Path) -> list[BatchPair]:
-    """Read a table of pairs.
-
-    Parameters
-    ----------
-    path
-        CSV (commas or semicolons) or TSV in UTF-8, with a line of headings. Paths are relative to
-        its folder.
-
-    Raises
-    ------
-    FileFormatError
-        No table of pairs; the message gives line and column.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); save it as "
-            "'CSV UTF-8'"
-        ) from error
-    except OSError as error:
-        raise FileFormatError(f"cannot read {path}: {error.strerror}") from error
-    lines = _lines(text, path)
-    if not lines:
-        raise FileFormatError(
-            f"{path} is empty; the first line names the columns: id,fixed,moving"
-        )
-    headings = _headings(lines[0][1], path)
-    rows = [(number, _row(number, headings, cells, path)) for number, cells in lines[1:]]
-    return pairs_of(rows, path.parent, str(path))
+    """Read a table of pairs; `regkit.datasets.pair_rows.read_pair_rows` says which."""
+    return [BatchPair(*row) for row in read_pair_rows(path)]
 
 
 def pairs_of(
     rows: Sequence[tuple[int, Mapping[str, str]]], base: Path, source: str
 ) -> list[BatchPair]:
-    """Build pairs from the rows of a table.
-
-    Parameters
-    ----------
-    rows
-        Number of the line, and text by column.
-    base
-        Folder that paths are relative to.
-    source
-        Name of the table in messages.
-
-    Raises
-    ------
-    FileFormatError
-        No pair, an id or an image is missing, two ids are the same, or files do not exist.
-    """
-    if not rows:
-        raise FileFormatError(f"{source} holds no pair; each line after the first is one")
-    pairs, faults = [], []
-    lines: dict[str, int] = {}
-    for number, row in rows:
-        faults += _missing_values(number, row)
-        faults += _repeated(number, row.get("id", ""), lines)
-        values, missing = _absolute(number, row, base)
-        faults += missing
-        values.pop("id", None)
-        problem = values.pop(PROBLEM, "")
-        values |= {name: values[name].lower() for name in MODALITY_COLUMNS if name in values}
-        pairs.append(BatchPair(row.get("id", ""), values, problem))
-    if faults:
-        more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        hint = f" ({_RELATIVE})" if any("no such file" in fault for fault in faults) else ""
-        raise FileFormatError(f"{source}: {'; '.join(faults[:_LISTED])}{more}{hint}")
-    return pairs
+    """Build pairs from rows, which `regkit.datasets.pair_rows.checked_rows` checks."""
+    return [BatchPair(*row) for row in checked_rows(rows, base, source)]
 
 
 def pair_table(pairs: Sequence[BatchPair]) -> str:
     """Return pairs as a table in CSV that `read_pair_table` reads."""
-    used = [c for c in COLUMNS[1:] if c in _REQUIRED or any(c in pair.values for pair in pairs)]
+    used = [
+        c for c in COLUMNS[1:] if c in REQUIRED_COLUMNS or any(c in pair.values for pair in pairs)
+    ]
     used += [PROBLEM] if any(pair.problem for pair in pairs) else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -119,105 +51,3 @@ def write_pair_table(pairs: Sequence[BatchPair], path: Path) -> None:
     """Write pairs as a table that `read_pair_table` reads, whole or not at all."""
     with atomic_output(path.parent) as stage:
         stage.path(path.name).write_text(pair_table(pairs), encoding="utf-8")
-
-
-def id_key(pair_id: str) -> str:
-    """Return what two ids have in common that some file system takes for one name."""
-    return unicodedata.normalize("NFC", pair_id).casefold()
-
-
-def _lines(text: str, path: Path) -> list[tuple[int, list[str]]]:
-    """Return the number and the cells of each line that is not empty."""
-    first = text.lstrip("\r\n").splitlines()[0] if text.strip() else ""
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines, since = [], 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                lines.append((since, [cell.strip() for cell in cells]))
-            since = reader.line_num + 1
-    except csv.Error as error:
-        raise FileFormatError(f"{path}: line {since}: {error}") from error
-    return lines
-
-
-def _headings(cells: Sequence[str], path: Path) -> list[str]:
-    """Return the names of the columns; those that are not known become empty, with a warning."""
-    names = [cell.casefold().replace(" ", "_").replace("-", "_") for cell in cells]
-    names = ["init" if name == "initial" else name for name in names]
-    for number, name in enumerate(names, 1):
-        if name and name in names[: number - 1]:
-            raise FileFormatError(f"{path}: line 1, column {number}: '{name}' stands there twice")
-        close = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
-        if name not in (*COLUMNS, PROBLEM) and close and close[0] not in names:
-            raise FileFormatError(
-                f"{path}: line 1, column {number}: '{one_line(cells[number - 1])}' is no column; "
-                f"did you mean '{close[0]}'?"
-            )
-    for name in _REQUIRED:
-        if name not in names:
-            raise FileFormatError(
-                f"{path}: line 1: there is no column '{name}'; got {one_line(', '.join(cells))}; "
-                f"known are {', '.join(COLUMNS)}"
-            )
-    unknown = [cell for cell, name in zip(cells, names, strict=True) if not _known(name) and name]
-    if unknown:
-        logger.warning("%s: columns that are not used: %s", path, one_line(", ".join(unknown)))
-    return [name if _known(name) else "" for name in names]
-
-
-def _known(name: str) -> bool:
-    return name in COLUMNS or name == PROBLEM
-
-
-def _row(number: int, headings: Sequence[str], cells: Sequence[str], path: Path) -> dict[str, str]:
-    """Return the cells of a line by column, without empty ones."""
-    if len(cells) > len(headings) and any(cells[len(headings) :]):
-        raise FileFormatError(
-            f"{path}: line {number}, column {len(headings) + 1}: "
-            f"'{one_line(cells[len(headings)])}' has no heading; a path that holds the separator "
-            "needs quotes"
-        )
-    return {name: cell for name, cell in zip(headings, cells, strict=False) if name and cell}
-
-
-def _missing_values(number: int, row: Mapping[str, str]) -> list[str]:
-    """Return the faults of a line that lacks something, or names no modality."""
-    needed = ("id",) if PROBLEM in row else _REQUIRED
-    faults = [f"line {number}, column {name}: is empty" for name in needed if name not in row]
-    known = ", ".join(filter(None, MODALITIES))
-    faults += [
-        f"line {number}, column {name}: '{one_line(row[name])}' is no modality; known: {known}"
-        for name in MODALITY_COLUMNS
-        if row.get(name, "").lower() not in MODALITIES
-    ]
-    return faults
-
-
-def _repeated(number: int, pair_id: str, lines: dict[str, int]) -> list[str]:
-    """Return the fault of an id that stands in an earlier line; remember it otherwise."""
-    key = id_key(pair_id)
-    if not key or lines.setdefault(key, number) == number:
-        return []
-    fault = f"line {number}, column id: '{one_line(pair_id)}' stands in line {lines[key]}, too"
-    return [f"{fault} (upper and lower case do not tell folders apart everywhere)"]
-
-
-def _absolute(number: int, row: Mapping[str, str], base: Path) -> tuple[dict[str, str], list[str]]:
-    """Return a row with absolute paths, and the faults of files that do not exist."""
-    values, faults = dict(row), []
-    for name in (*FILE_COLUMNS, "init"):
-        if name not in row or (name == "init" and _is_initializer(row[name])):
-            continue
-        path = base.absolute() / Path(row[name]).expanduser()
-        if path.exists():
-            values[name] = str(path)
-        else:
-            known = ", and no initializer of this name" if name == "init" else ""
-            faults.append(f"line {number}, column {name}: no such file: {path}{known}")
-    return values, faults
-
-
-def _is_initializer(word: str) -> bool:
-    return is_initializer(word, default_registry())

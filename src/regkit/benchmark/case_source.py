@@ -20,7 +20,7 @@ class DatasetRef:
     Parameters
     ----------
     place
-        Name of a plugin's dataset, or path of a dataset folder or Learn2Reg JSON.
+        Name of a plugin's dataset, or path of a dataset folder, table of pairs or Learn2Reg JSON.
     parameters
         Parameters of a named dataset.
     split
@@ -55,7 +55,7 @@ class DatasetRef:
             return build_dataset(self.place, {**self.parameters, **split}, registry)
         if not Path(self.place).exists():
             raise UnknownNameError(
-                f"'{self.place}' is neither a dataset nor a dataset folder; "
+                f"'{self.place}' is neither a dataset nor a dataset folder or table of pairs; "
                 f"available: {', '.join(sorted(available)) or 'none'}{registry.disabled_hint}"
             )
         if self.parameters:

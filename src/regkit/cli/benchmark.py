@@ -42,8 +42,8 @@ DatasetOrFolder = Annotated[
     typer.Argument(
         metavar="DATASET",
         autocompletion=complete_datasets,
-        help="Name of a dataset (see `regkit plugins`), a dataset folder, or a Learn2Reg JSON "
-        "file.",
+        help="Name of a dataset (see `regkit plugins`), a dataset folder, a table of pairs "
+        "(CSV or TSV), or a Learn2Reg JSON file.",
     ),
 ]
 Limit = Annotated[

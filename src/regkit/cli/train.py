@@ -35,7 +35,8 @@ TrainingDataset = Annotated[
         metavar="DATASET",
         autocompletion=complete_datasets,
         rich_help_panel=TRAINING,
-        help="Training data: name of a dataset, or a dataset folder.",
+        help="Training data: name of a dataset, a dataset folder, or a table of pairs "
+        "(CSV or TSV).",
     ),
 ]
 TrainingFolder = Annotated[

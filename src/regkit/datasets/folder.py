@@ -1,4 +1,4 @@
-"""Dataset folders: a ``dataset.json`` beside the images that it names."""
+"""Dataset folders: a ``dataset.json``, or a table, beside the images that it names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from regkit.datasets.case import Case, Dataset
+from regkit.datasets.pair_rows import TABLE_SUFFIXES, dataset_entries
 from regkit.errors import FileFormatError, ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.io import read_labels, read_landmarks, read_mask, read_volume
@@ -180,7 +181,8 @@ def read_dataset(path: Path | str) -> DatasetFolder:
     Parameters
     ----------
     path
-        Dataset folder, or its ``dataset.json``, or the JSON file of a Learn2Reg dataset.
+        Dataset folder, or its ``dataset.json``; a table of pairs (CSV or TSV), or the JSON file of
+        a Learn2Reg dataset.
 
     Raises
     ------
@@ -189,6 +191,8 @@ def read_dataset(path: Path | str) -> DatasetFolder:
         files are named at once.
     """
     path = Path(path)
+    if path.is_file() and path.suffix.lower() in TABLE_SUFFIXES:
+        return DatasetFolder(path.parent, path.stem, dataset_entries(path))
     index = path / INDEX if path.is_dir() else path
     content = _load(index)
     is_learn2reg = "cases" not in content and LEARN2REG_PAIRS.keys() & content.keys()
