@@ -15,11 +15,17 @@ from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.dicom_image import STORAGE, uid_of, volume_digest, write_dicom, write_tomogram
+from regkit.io.dicom_required import code_item
 from regkit_nuclear.phantoms.thorax.anatomy import hounsfield
+from regkit_nuclear.spect.nm_writer import write_nm_projections
+from regkit_nuclear.spect.projections import Projections
 
 MAKER = "regkit (simulated, not a patient)"
 # DICOM needs a date; this one is obviously not that of a scan.
 DATE, TIME = "20000101", "120000"
+# SNOMED code of the simulated tracer's nuclide (DICOM CID 18).
+TECHNETIUM = ("C-163A8", "^99m^Technetium")
+FIXED, PROJECTIONS = "fixed", "projections"
 # Rescale slope and intercept of a CT: whole Hounsfield units.
 HOUNSFIELD = (1.0, 0.0)
 NAMES = {"ct": "CT", "mr": "MR", "spect": "NM", "pet": "PT"}
@@ -50,6 +56,8 @@ PARTICULARS: dict[str, dict[str, Any]] = {
 def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
     """Write an image of a case as DICOM; a `regkit.datasets.export.ImageWriter`.
 
+    Beside the SPECT of a case with projections these are written too, as ``projections.dcm``.
+
     Parameters
     ----------
     volume
@@ -76,6 +84,8 @@ def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
             f"{case.id}: a volume of modality '{volume.modality or 'unknown'}' cannot be written "
             "as DICOM; use nifti"
         )
+    if path.name == FIXED and isinstance(case.extra.get(PROJECTIONS), Projections):
+        _write_projections(volume, path.with_name(f"{PROJECTIONS}.dcm"), case)
     header = _header(volume, path.name, case)
     if volume.modality == "spect":
         file = path.with_name(f"{path.name}.dcm")
@@ -83,6 +93,12 @@ def write_image(volume: Volume, path: Path, case: Case) -> tuple[str, str]:
         return file.name, "spect"
     write_dicom(volume, header, path, HOUNSFIELD if volume.modality == "ct" else None)
     return path.name, volume.modality
+
+
+def _write_projections(volume: Volume, file: Path, case: Case) -> None:
+    """Write the projections of a SPECT beside it, as a camera would."""
+    header = _header(volume, PROJECTIONS, case)
+    write_nm_projections(case.extra[PROJECTIONS], header, file)
 
 
 def _header(volume: Volume, role: str, case: Case) -> Dataset:
@@ -119,8 +135,18 @@ def _add_camera(header: Dataset) -> None:
     window.EnergyWindowLowerLimit, window.EnergyWindowUpperLimit = "126", "154"
     energies.EnergyWindowName = "Tc-99m"
     energies.EnergyWindowRangeSequence = Sequence([window])
+    header.RadiopharmaceuticalInformationSequence = Sequence([_tracer()])
     header.DetectorInformationSequence = Sequence([detector])
     header.EnergyWindowInformationSequence = Sequence([energies])
+
+
+def _tracer() -> Dataset:
+    item = Dataset()
+    item.RadionuclideCodeSequence = Sequence([code_item(*TECHNETIUM, scheme="SRT")])
+    item.Radiopharmaceutical = "Tc-99m"
+    item.RadiopharmaceuticalRoute = item.RadiopharmaceuticalStartTime = ""
+    item.RadiopharmaceuticalVolume = item.RadionuclideTotalDose = None
+    return item
 
 
 def _patient_key(case: Case) -> list[str]:

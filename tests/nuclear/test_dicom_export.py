@@ -1,5 +1,6 @@
 """Simulated scans as DICOM, opened by regkit, SimpleITK and pydicom."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from dciodvfy import assert_conformant
 from regkit import read_volume
 from regkit.datasets.case import Case
 from regkit.errors import FileFormatError
@@ -17,6 +19,10 @@ from regkit.geometry.volume import Volume
 from regkit.registrar import Pair
 from regkit_nuclear.dicom_export import write_image
 from regkit_nuclear.phantoms.thorax.anatomy import attenuation, hounsfield
+from regkit_nuclear.spect.geometry import Orbit
+from regkit_nuclear.spect.nm_tomo import read_nm_projections
+from regkit_nuclear.spect.nm_writer import write_nm_projections
+from regkit_nuclear.spect.projections import Projections
 
 pytestmark = pytest.mark.simulation
 
@@ -108,6 +114,47 @@ def test_a_tomogram_against_its_normal_is_stored_along_it(tmp_path):
     np.testing.assert_allclose(
         sitk.GetArrayFromImage(read)[::-1], image.array, rtol=0, atol=LARGEST["spect"] / 65535
     )
+
+
+def projections_of(grid: Grid, orbit: Orbit) -> Projections:
+    slices, _, bins = grid.shape_zyx
+    shape = (len(orbit.angles_deg), slices, bins)
+    counts = np.random.default_rng(2).integers(0, 60, shape).astype(np.float32)
+    return Projections(counts, np.full(shape, 7.8, np.float32), grid, orbit)
+
+
+@pytest.mark.parametrize(
+    "orbit", [Orbit.cardiac(12), Orbit((90.0, 60.0, 30.0, 0.0), (200.0, 210.0, 220.0, 230.0))]
+)
+def test_projections_are_those_of_a_camera(orbit, tmp_path):
+    grid = Grid((5, 6, 6), (6.8, 6.8, 6.8), (-30.1, -22.3, -40.7))
+    spect = Volume(np.ones(grid.shape_zyx), grid, "spect")
+    simulated = projections_of(grid, orbit)
+    case = replace(case_of(spect), extra={"patient": 5, "projections": simulated})
+    write_image(spect, tmp_path / "fixed", case)
+    file = tmp_path / "projections.dcm"
+    read = read_nm_projections(file)
+    order = np.argsort(orbit.angles_deg)
+    np.testing.assert_array_equal(read.counts, simulated.counts[order])
+    np.testing.assert_allclose(read.scatter, 7.8, rtol=0.05)  # whole counts beside the photopeak
+    np.testing.assert_allclose(read.orbit.angles_deg, np.sort(orbit.angles_deg), atol=1e-6)
+    np.testing.assert_allclose(read.orbit.radii_mm, np.array(orbit.radii_mm)[order])
+    assert read.grid.matches(grid)
+    assert str(read.energy) == "140.5 keV, that of Tc-99m, which the header names"
+    one, other = pydicom.dcmread(file), pydicom.dcmread(tmp_path / "fixed.dcm")
+    assert one.StudyInstanceUID == other.StudyInstanceUID
+    assert one.SeriesInstanceUID != other.SeriesInstanceUID
+    assert_conformant(file)
+
+
+def test_projections_that_dicom_cannot_describe_are_refused(tmp_path):
+    grid = Grid((5, 6, 6), (6.8, 6.8, 6.8), (0.0, 0.0, 0.0))
+    uneven = projections_of(grid, Orbit((0.0, 10.0, 30.0)))
+    with pytest.raises(FileFormatError, match="equal angular steps"):
+        write_nm_projections(uneven, pydicom.Dataset(), tmp_path / "a.dcm")
+    many = replace(uneven, counts=1e5 * np.ones((3, 5, 6)), orbit=Orbit((0.0, 10.0, 20.0)))
+    with pytest.raises(FileFormatError, match="cannot hold 100000 counts"):
+        write_nm_projections(many, pydicom.Dataset(), tmp_path / "a.dcm")
 
 
 def test_scans_of_a_patient_share_study_and_room_but_not_series(tmp_path):
