@@ -19,6 +19,8 @@ from regkit_ventricle.segments import APEX, AROUND, FIRST
 # Drawn larger by this factor and averaged, for smooth edges.
 SUPERSAMPLING: Final = 3
 MARGIN, BAR = 34, 58
+# Width of a scale up to which values have a decimal, percent; chosen by hand.
+FINE_PCT: Final = 10.0
 LINES, MISSING = (250, 250, 252), (0.62, 0.65, 0.70)
 # Angle and name of each wall around the map.
 WALLS: Final = ((90, "anterior"), (180, "septal"), (270, "inferior"), (0, "lateral"))
@@ -51,16 +53,20 @@ class PolarScale:
         return np.where(missing, MISSING, self.colors[index]).astype(np.float64)
 
     def text(self, value: float) -> str:
-        """Return a value as a whole number; ``-`` for NaN."""
+        """Return a value as a whole number, on a fine scale with a decimal; ``-`` for NaN."""
         if np.isnan(value):
             return "-"
+        if self.high - self.low <= FINE_PCT:
+            return f"{value:+.1f}" if self.signed else f"{value:.1f}"
         whole = round(value) + 0
         return f"{whole:+d}" if self.signed and whole else f"{whole:d}"
 
     @property
-    def ticks(self) -> tuple[float, ...]:
-        """Five values from low to high."""
-        return tuple(np.linspace(self.low, self.high, 5).tolist())
+    def ticks(self) -> dict[float, str]:
+        """Five values from low to high, each with its text."""
+        sign = "+" if self.signed else ""
+        texts = {v: f"{v:{sign if v else ''}g}" for v in np.linspace(self.low, self.high, 5)}
+        return {float(value): text for value, text in texts.items()}
 
 
 UPTAKE: Final = PolarScale(0.0, 100.0, WARM_COLOR_MAP)
@@ -186,7 +192,7 @@ def _draw_bar(picture: Image.Image, scale: PolarScale, side: int) -> None:
     bar = np.repeat(scale.paint(ramp[None]), height, axis=0)
     picture.paste(Image.fromarray((bar * 255).astype(np.uint8)), (left, top))
     pen = ImageDraw.Draw(picture)
-    for percent in scale.ticks:
-        words = scale.text(percent) + (" %" if percent == scale.high else "")
+    for percent, text in scale.ticks.items():
+        words = text + (" %" if percent == scale.high else "")
         x = left + (percent - scale.low) / (scale.high - scale.low) * width
         pen.text((x, top + height + 14), words, FAINT, font(SMALL), anchor="mm")

@@ -47,6 +47,24 @@ def test_a_plugins_command_runs_with_its_options(run: Callable[..., Result]) -> 
 
 
 @pytest.mark.usefixtures("_with_plugin")
+def test_a_plugins_command_has_the_options_of_all(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    assert run("greet", "you", "-q", "--log-level", "error").stdout == "hello you\n"
+    config = tmp_path / "options.toml"
+    config.write_text("[greet]\nloud = true\n[needy]\nanything = 1\n")
+    done = run("greet", "you", "--config", config)
+    assert done.stdout == "HELLO YOU\n"
+    assert "options from" in done.stderr
+    assert run("--config", config, "greet", "you").stdout == "HELLO YOU\n"
+    assert run("--config", config, "methods").exit_code == 0
+    config.write_text("[greet]\nlod = true\n")
+    refused = run("greet", "you", "--config", config)
+    assert refused.exit_code == 1
+    assert "[greet]: it has no option called 'lod'; did you mean loud?" in refused.stderr
+
+
+@pytest.mark.usefixtures("_with_plugin")
 def test_a_plugins_command_is_listed_and_explained(run: Callable[..., Result]) -> None:
     listed = run("--help").stdout
     assert "Greetings" in listed

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from attenuation_scene import Scene
+from chromium import browser, probe
 from nm_tomograms import Tomogram
 from regkit.cli import app
 from regkit.io import read_volume, write_volume
@@ -67,7 +69,41 @@ def test_the_results_are_told_on_the_terminal_and_on_a_page(files: Path, done: R
     assert "attenuation map as in its header: NMSE" in done.stdout
     page = (files / "results" / "out.html").read_text(encoding="utf-8")
     assert page.count("data:image/webp") == 9
-    assert "http" not in page.partition("<body>")[2].partition("<details>")[0]
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page), "it needs no network"
+
+
+def test_the_page_and_the_record_say_how_it_was_made(files: Path, done: Result) -> None:
+    assert done.exit_code == 0
+    record = json.loads((files / "results" / "out.json").read_text())
+    page = (files / "results" / "out.html").read_text(encoding="utf-8")
+    assert record["date"].endswith("+00:00")
+    assert record["environment"]["system"]
+    assert record["reconstruction"]["energy_kev"] == 140.5
+    assert record["reconstruction"]["energy_source"] in page
+    assert all(file["sha256"] in page for file in record["inputs"].values())
+
+
+LOOK = """
+const stickingOut = [...document.querySelectorAll("body *")]
+  .filter((element) => element.getBoundingClientRect().right > document.body.clientWidth + 1)
+  .filter((element) => !element.closest(".scroll, pre"))
+  .map((element) => element.tagName);
+const cells = [...document.querySelectorAll("td.name")];
+const names = cells.map((cell) => cell.getBoundingClientRect().height < 40 ? 1 : 2);
+const links = [...document.querySelectorAll(".picture .enlarge")].map((link) => link.hash);
+const found = links.map((hash) => document.querySelectorAll(hash).length);
+return {stickingOut, names, found};
+"""
+
+
+@pytest.mark.skipif(browser() is None, reason="needs Chromium or Chrome")
+@pytest.mark.usefixtures("done")
+def test_the_page_fits_a_phone(files: Path, tmp_path: Path) -> None:
+    found = probe(files / "results" / "out.html", LOOK, tmp_path / "profile", 390)
+    assert found["errors"] == []
+    assert found["stickingOut"] == []
+    assert found["names"] == 17 * [1]
+    assert found["found"] == 9 * [1], "each picture opens large, and no other with it"
 
 
 @pytest.mark.usefixtures("done")

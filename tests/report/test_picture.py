@@ -110,6 +110,18 @@ def test_agreement_is_grey_and_disagreement_is_coloured() -> None:
     assert green < min(red, blue)
 
 
+def test_a_subtitle_too_long_for_its_line_goes_below_it() -> None:
+    words = "move the CT about 40 mm farther back and 11 mm higher, " * 3
+    short, long = (
+        draw_heading(Heading("title", subtitle=w), 900, 10) for w in ("move the CT", words)
+    )
+    lines = (long.height - short.height) / LINE
+    assert lines == round(lines) >= 2
+    ink = np.asarray(long.convert("L")) < 250
+    assert not ink[:, -10:].any()
+    assert ink[short.height :].any()
+
+
 @pytest.mark.parametrize("title", ["two\nlines\tand\x00more", "L" * 900, ""])
 def test_a_heading_takes_any_name_and_leaves_room_for_the_rest(title: str) -> None:
     alone = draw_heading(Heading(title), 1600, 10)

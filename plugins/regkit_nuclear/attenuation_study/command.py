@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.context import settings as cli_settings
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
     COMPUTATION,
@@ -258,7 +259,7 @@ def _study(
         settings=OsemSettings(*reconstruction),
     )
     with redirect_stdout(sys.stderr), status_spinner("reading") as show:
-        return study_files(request, *output, show)
+        return study_files(request, *output, show, cli_settings.command)
 
 
 def _print(study: AttenuationStudy, saved: Saved) -> None:

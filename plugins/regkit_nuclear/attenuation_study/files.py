@@ -21,6 +21,7 @@ from regkit.registration.saved import Saved
 from regkit.report.record import sha256_of
 from regkit.report.rerun import check_replaceable, run_digest
 from regkit_nuclear.attenuation_study.mu_map import mu_map_of
+from regkit_nuclear.attenuation_study.record import study_record, write_segment_table
 from regkit_nuclear.attenuation_study.residual import ResidualMisalignment
 from regkit_nuclear.attenuation_study.study import (
     ALIGNED,
@@ -105,6 +106,7 @@ def study_files(
     prefix: Path,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda _: None,
+    command: str = "",
 ) -> tuple[AttenuationStudy, Saved]:
     """Study the effect of the mu-map's place on files, and write the results.
 
@@ -118,6 +120,8 @@ def study_files(
         Whether to replace files of another run.
     on_stage
         Function that is told what is being done.
+    command
+        Command line, for the record.
 
     Returns
     -------
@@ -143,7 +147,9 @@ def study_files(
             on_stage=on_stage,
         )
         on_stage("drawing and writing")
-        return study, _write(study, request, prefix.name, stage, identity)
+        names = {i.name: f"{prefix.name}{ENDING_OF_IMAGE[i.name]}.nii.gz" for i in study.images}
+        record = study_record(study, _inputs(request), names, identity, command)
+        return study, _write(study, record, names, prefix.name, stage)
 
 
 def _projections(request: AttenuationRequest) -> Projections:
@@ -170,26 +176,20 @@ def _labels(request: AttenuationRequest) -> LabelMap | None:
 
 def _write(
     study: AttenuationStudy,
-    request: AttenuationRequest,
+    record: dict[str, Any],
+    names: dict[str, str],
     prefix: str,
     stage: OutputStage,
-    identity: str,
 ) -> Saved:
     # Drawing is slow to import, and few need it.
     from regkit.report.picture import write_picture  # noqa: PLC0415
     from regkit_nuclear.attenuation_study.page import study_page  # noqa: PLC0415
     from regkit_nuclear.attenuation_study.picture import study_picture  # noqa: PLC0415
-    from regkit_nuclear.attenuation_study.record import (  # noqa: PLC0415
-        study_record,
-        write_segment_table,
-    )
 
-    names = {i.name: f"{prefix}{ENDING_OF_IMAGE[i.name]}.nii.gz" for i in study.images}
     for image in study.images:
         write_volume(image.image, stage.path(names[image.name]))
     write_volume(study.heart.labels, stage.path(f"{prefix}_labels.nii.gz"))
     write_segment_table(study, stage.path(f"{prefix}_segments.csv"))
-    record = study_record(study, _inputs(request), names, identity)
     text = json.dumps(record, indent=2) + "\n"
     stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
     write_picture(study_picture(study, TITLE), stage.path(f"{prefix}.png"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regkit.report.data_url import webp_data_url
+from regkit.report.page import machine_in_words
 from regkit.report.template import template
 from regkit_nuclear.attenuation_study.picture import (
     draw_difference,
@@ -18,7 +19,7 @@ from regkit_nuclear.attenuation_study.sentences import study_sentences
 from regkit_nuclear.attenuation_study.study import AttenuationStudy
 from regkit_ventricle.polar_picture import draw_polar_map
 
-SIDE = 440  # of a picture, pixels
+SIDE = 560  # of a picture, pixels
 
 
 def study_page(study: AttenuationStudy, record: Mapping[str, Any], title: str) -> str:
@@ -57,6 +58,7 @@ def study_page(study: AttenuationStudy, record: Mapping[str, Any], title: str) -
         differences=differences,
         residual=residual,
         rows=list(segment_rows(study)),
+        machine=machine_in_words(record["environment"]),
         record=record,
         json=json.dumps(record, indent=2),
     )

@@ -81,7 +81,7 @@ def draw_difference(
 
 def draw_residual(within_pct: FloatArray, side: int) -> Image.Image:
     """Draw how far each segment may be off under the misalignment that may remain."""
-    end = max(LEAST_RANGE_PCT, 5 * np.ceil(float(np.nanmax(within_pct)) / 5))
+    end = max(LEAST_RANGE_PCT, 10 * np.ceil(float(np.nanmax(within_pct)) / 10))
     values = within_pct[segment_numbers() - 1]
     return draw_polar_values(values, within_pct, PolarScale(0.0, end, DOUBT), side)
 
@@ -93,7 +93,7 @@ def _column(study: AttenuationStudy, image: ReconstructedImage) -> Image.Image:
     ]
     for difference in study.differences:
         if difference.image is image:
-            words = f"difference from: {study.reference.title}, %"
+            words = "difference from the last column, %"
             parts.append(_titled(words, draw_difference(study, difference, SIDE)))
     if image is study.reference and study.residual is not None:
         residual = study.residual.misalignment

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from regkit.registration.run import versions
+from regkit.report.environment import environment
 from regkit.report.record import to_plain_data
 from regkit.version import installed_version
 from regkit_nuclear.attenuation_study.comparison import ImageDifference, ReconstructedImage
@@ -18,7 +20,11 @@ from regkit_ventricle.segments import SEGMENTS
 
 
 def study_record(
-    study: AttenuationStudy, inputs: dict[str, Any], files: dict[str, str], run_id: str
+    study: AttenuationStudy,
+    inputs: dict[str, Any],
+    files: dict[str, str],
+    run_id: str,
+    command: str = "",
 ) -> dict[str, Any]:
     """Return a study as plain data; its keys are a contract.
 
@@ -32,10 +38,14 @@ def study_record(
         Names of the written images, by the name of the reconstruction.
     run_id
         Digest of all that decides the result.
+    command
+        Command line; empty for a study from Python.
     """
     orbit, verdict = study.projections.orbit, study.heart.verdict
     record = {
         "regkit": installed_version(),
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "method": "attenuation",
         "reference": study.reference.name,
         "images": [_image_record(image, files[image.name]) for image in study.images],
@@ -60,6 +70,7 @@ def study_record(
         },
         "inputs": inputs,
         "run_id": run_id,
+        "environment": environment(study.settings.device),
         "versions": versions(),
     }
     plain: dict[str, Any] = to_plain_data(record)

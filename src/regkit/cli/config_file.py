@@ -109,7 +109,9 @@ def _defaults(
     command: Any, table: Mapping[str, Any], inherited: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
     """Return the defaults of a command and of those below it."""
-    commands, below = getattr(command, "commands", {}), _known_options(command)
+    if command.context_settings.get("ignore_unknown_options"):  # it cannot be used here
+        return {}
+    commands, below = _commands(command), _known_options(command)
     own = {key: value for key, value in table.items() if key not in commands}
     for key in own:
         if key not in below:
@@ -132,15 +134,21 @@ def _defaults(
 def _unknown(key: str, command: Any, known: set[str]) -> str:
     from regkit.registry import suggest
 
-    commands = getattr(command, "commands", {})
+    commands = _commands(command)
     what = "no option or command is" if commands else "it has no option"
     return f"{what} called '{key}'; {suggest(key, known | set(commands))}"
 
 
 def _known_options(command: Any) -> set[str]:
     """Return the names of the options of a command and of all below it."""
-    below = getattr(command, "commands", {}).values()
+    below = _commands(command).values()
     return set(_options(command)).union(*map(_known_options, below))
+
+
+def _commands(command: Any) -> dict[str, Any]:
+    """Return the commands below a command, those of plugins too."""
+    own: dict[str, Any] = getattr(command, "commands", {})
+    return getattr(command, "all_commands", own)
 
 
 def _options(command: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.main import get_command
 
+from regkit.cli.command import add_command
 from regkit.cli.error_handling import ErrorHandlingGroup
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ class PluginCommandsGroup(ErrorHandlingGroup):
             return None
         return _built(registry.command(cmd_name))
 
+    @property
+    def all_commands(self) -> dict[str, Any]:
+        """The commands of the core and of all plugins, by name: what a file may configure."""
+        registry = _registry(None)
+        offered = {entry.spec.name for entry in registry.commands} - set(self.commands)
+        return self.commands | {name: _built(registry.command(name)) for name in offered}
+
 
 def _registry(ctx: Any) -> Registry:
     """Return the registry; it is needed before the options of all commands take effect."""
     from regkit.registry import default_registry
 
-    return default_registry(builtin_only=bool(ctx.params.get("no_plugins")))
+    left_out = None if ctx is None else bool(ctx.params.get("no_plugins"))
+    return default_registry(builtin_only=left_out)
 
 
 def _built(entry: RegisteredSpec[CommandSpec]) -> Any:
@@ -51,5 +60,5 @@ def _built(entry: RegisteredSpec[CommandSpec]) -> Any:
         settings["context_settings"] = {"ignore_unknown_options": True, "allow_extra_args": True}
     else:
         function = entry.load()
-    alone.command(entry.spec.name, **settings)(function)
+    add_command(alone, entry.spec.name, **settings)(function)
     return get_command(alone)

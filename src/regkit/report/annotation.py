@@ -44,23 +44,33 @@ class Heading:
 
 
 def draw_heading(heading: Heading, width: int, edge: int) -> Image.Image:
-    """Draw a heading as wide as the picture it stands above."""
+    """Draw a heading as wide as the picture it stands above; a long subtitle goes below it."""
+    line, left = _title_line(heading, width, edge)
+    pen = ImageDraw.Draw(line)
+    fits = left + pen.textlength(heading.subtitle, font(BODY)) <= width - edge
+    if fits:
+        pen.text((left, edge + LINE / 2 + 2), heading.subtitle, FAINT, font(BODY), anchor="lm")
+    sentences = heading.sentences if fits else (heading.subtitle, *heading.sentences)
     letters = max(20, int((width - 2 * edge) / (0.5 * BODY)))
-    lines = [line for s in heading.sentences for line in textwrap.wrap(s, letters)]
-    top = edge + LINE
-    canvas = Image.new("RGB", (width, top + PAD + len(lines) * LINE + PAD), PAPER)
+    lines = [text for sentence in sentences for text in textwrap.wrap(sentence, letters)]
+    canvas = Image.new("RGB", (width, line.height + PAD + len(lines) * LINE + PAD), PAPER)
+    canvas.paste(line, (0, 0))
     pen = ImageDraw.Draw(canvas)
-    middle, left = edge + LINE / 2, float(edge)
+    for number, text in enumerate(lines):
+        at = (edge, line.height + PAD + (number + 0.5) * LINE)
+        pen.text(at, text, FAINT, font(BODY), anchor="lm")
+    return canvas
+
+
+def _title_line(heading: Heading, width: int, edge: int) -> tuple[Image.Image, float]:
+    """Draw the badge and the title; return them, and where a subtitle may begin, pixels."""
+    line = Image.new("RGB", (width, edge + LINE), PAPER)
+    pen, middle, left = ImageDraw.Draw(line), edge + LINE / 2, float(edge)
     if heading.badge:
         left = _badge(pen, heading.badge, edge, middle) + 2 * PAD
     title = _short(heading.title)
     pen.text((left, middle), title, INK, font(TITLE), anchor="lm")
-    left += pen.textlength(title, font(TITLE)) + 2 * PAD
-    pen.text((left, middle + 2), heading.subtitle, FAINT, font(BODY), anchor="lm")
-    for number, line in enumerate(lines):
-        at = (edge, top + PAD + (number + 0.5) * LINE)
-        pen.text(at, line, FAINT, font(BODY), anchor="lm")
-    return canvas
+    return line, left + pen.textlength(title, font(TITLE)) + 2 * PAD
 
 
 def draw_column_titles(titles: tuple[str, ...], width: int, gap: int, edge: int) -> Image.Image:
