@@ -39,7 +39,7 @@ class PluginCommandsGroup(ErrorHandlingGroup):
         """The commands of the core and of all plugins, by name: what a file may configure."""
         registry = _registry(None)
         offered = {entry.spec.name for entry in registry.commands} - set(self.commands)
-        return self.commands | {name: _built(registry.command(name)) for name in offered}
+        return dict(self.commands) | {name: _built(registry.command(name)) for name in offered}
 
 
 def _registry(ctx: Any) -> Registry:
