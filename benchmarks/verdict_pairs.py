@@ -1,8 +1,9 @@
 """Pairs whose truth is known, whole and in part, and pairs that have none, for verdict.py.
 
 Each patient of a family is a pair of images in place. A variant changes it and moves the header
-of the moving image: crops, slabs, masks and noise keep the truth; a mirrored image, another
-patient, another organ and noise in its place have none, and no answer to them is right.
+of the moving image, but of ventricles, whose pose is what is sought. Crops, slabs, masks and noise
+keep the truth; a mirrored image, another patient, another organ and noise in its place have none,
+and no answer to them is right.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ SPLIT, PATIENTS = "test", 8  # of a cohort that is not there yet
 PROSTATE_VOXEL_MM = 1.4  # the headers say 0.4, which the glands' volumes contradict
 # The largest motion of each seed in turn: degrees and mm.
 MOTIONS = ((5, 5), (15, 20), (40, 40), (180, 60))
+# These stay as patients lie in the scanner: their long axes are what is sought.
+AS_THEY_LIE = ("lv-spect", "lv-pet")
 # Uptake of the abdomen and the torso whose PET is painted into a real CT, and its blur and voxels.
 UPTAKE = {"liver": 2.5, "spleen": 2.0, "kidney_left": 6.0, "kidney_right": 6.0, "heart": 3.0}
 TORSO_UPTAKE = {15000: 2.5, 16000: 2.0, 17000: 6.0, 18000: 6.0, 19000: 8.0, 20000: 8.0, 21000: 8.0}
@@ -211,6 +214,7 @@ def variants(here: Known, others: dict[str, Known], wanted: tuple[str, ...]) -> 
     wanted
         Names of variants.
     """
+    move = _in_their_place if here.family in AS_THEY_LIE else _moved
     for number, name in enumerate(wanted):
         rng = np.random.default_rng(zlib.crc32(f"{here.family} {here.patient} {name}".encode()))
         if name.startswith("other"):
@@ -219,7 +223,11 @@ def variants(here: Known, others: dict[str, Known], wanted: tuple[str, ...]) -> 
             made = _centred_in_place(here, others[name].pair.moving)
         else:
             made = CHANGES[name](here, rng)
-        yield replace(_moved(made, rng, number), variant=name)
+        yield replace(move(made, rng, number), variant=name)
+
+
+def _in_their_place(known: Known, rng: np.random.Generator, number: int) -> Known:  # noqa: ARG001
+    return known
 
 
 def _moved(known: Known, rng: np.random.Generator, number: int) -> Known:

@@ -8,6 +8,7 @@ import pytest
 from phantoms import MOTION, SMALL, small_pair
 from regkit import (
     IDENTITY,
+    AffineTransform,
     Estimate,
     Grid,
     Pair,
@@ -18,10 +19,15 @@ from regkit import (
     rigid,
 )
 from regkit.errors import RegistrationError
-from regkit.registration.evidence import Evidence, better_place_in_words
+from regkit.registration.evidence import (
+    Evidence,
+    better_place_in_words,
+    evidence_of,
+    mirrored,
+)
 from regkit.registration.judgement import judge
 from regkit.registration.verdict import assess
-from regkit.registration.witness import search_witness
+from regkit.registration.witness import Witness, search_witness
 from regkit.report.record import Inputs, registration_record
 
 
@@ -63,6 +69,33 @@ def test_the_direction_is_that_in_which_the_resampled_image_moves(moving_grid, s
     assert ("lower" in words) == (up < -4)
     assert ("front" in words) == (back < -4)
     assert ("left" in words) == (left > 4)
+
+
+@pytest.mark.parametrize("moving_grid", [SMALL, SMALLER])
+def test_to_exchange_left_and_right_twice_changes_nothing(moving_grid):
+    pair = Pair(ball(SMALL, (20, 0, 0)), ball(moving_grid, (20, 0, 0)))
+    once, points = mirrored(pair, MOTION), np.eye(3)
+    assert np.linalg.det(once.matrix[:3, :3]) == pytest.approx(-1)
+    np.testing.assert_allclose(
+        mirrored(pair, once).map_points(points), MOTION.map_points(points), atol=1e-9
+    )
+
+
+@pytest.mark.registration
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_descriptors_tell_an_image_from_its_mirror_image(exchanged):
+    """Of reversed voxels the best rigid map fits less than the improper one that is right."""
+    pair = small_pair()
+    if exchanged:
+        array = np.ascontiguousarray(np.flip(pair.moving.array, 2))
+        pair = dataclasses.replace(pair, moving=pair.moving.with_array(array))
+        flip = AffineTransform.about(np.diag([-1.0, 1, 1]), (0, 0, 0), pair.moving.grid.centre)
+        answer = mirrored(pair, flip @ MOTION)
+    else:
+        answer = MOTION
+    told = evidence_of(pair, answer, Witness("scout", answer)).measures
+    gain = told["mirrored_agreement"] - told["agreement"]
+    assert gain > 0.05 if exchanged else gain < -0.05
 
 
 def test_a_turn_is_told():

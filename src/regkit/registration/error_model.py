@@ -28,15 +28,18 @@ FLOOR = 0.1  # tolerances below which smaller distances mean the same
 # Standard errors by which a witness may be worse than the result, and a climb better, and count
 # half as far away.
 WITNESS_HALF, CLIMB_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 10.0
-# Agreement that a witness may lack and count half as far away, and the one where none is known.
-AGREEMENT_HALF, AGREEMENT_UNIT, USUAL_AGREEMENT = -0.05, 0.03, 0.4
-TINY = 1e-3  # keeps divisions from zero
+# Where no refinement is possible: the agreement, and that of mirrored images relative to it.
+USUAL_AGREEMENT, USUAL_MIRRORED = 0.4, 0.85
+LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # Tolerances by which witness, climb and refinement all lead away from none of 429 good answers of
 # the patients for fitting of benchmarks/verdict.py, and from 514 of 763 wrong ones.
 AWAY_TOLERANCES = 1.2
 # Fraction of the answers that a rule of the verdict refuses that are bad, at least: 465 of 478 of
 # benchmarks/verdict.py were.
 REFUSED_BAD = 0.95
+# Fraction of the other answers that are bad where the images agree as well with left and right
+# exchanged: 214 of 229 of the patients for fitting.
+MIRRORED_BAD = 0.93
 # Tolerances beyond which an answer is bad; within one it is good.
 WRONG_TOLERANCES = 2.0
 
@@ -126,7 +129,8 @@ class ErrorModel:
         """Return how wrong an answer probably is.
 
         One that a rule refuses has a score of at least where `REFUSED_BAD` of the answers are bad;
-        one that all witnesses lead away from, of at least where such an error is usual.
+        one that agrees as well when mirrored, where `MIRRORED_BAD` are; one that all witnesses
+        lead away from, of at least where such an error is usual.
         """
         score = self.score(measures, tolerance_mm)
         scores, *columns = np.array(self.table).T
@@ -137,6 +141,8 @@ class ErrorModel:
         away = min(distances_that_count(measures)) / tolerance_mm
         if away > AWAY_TOLERANCES:
             score = max(score, at_least(columns[1], away))
+        if agrees_as_well_mirrored(measures):
+            score = max(score, at_least(columns[-1], MIRRORED_BAD))
         if refused:
             score = max(score, at_least(columns[-1], REFUSED_BAD))
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
@@ -167,12 +173,12 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
         Logarithms of distances in tolerances to the ``witness`` (one that aligns the images worse
         counts less), to the ends of the ``climb`` (one that gains nothing beyond noise counts
         less) and of the ``refinement`` (in thin slabs, where none is possible, the climb stands
-        for it), between the refinements of both (``refined``; else that to the witness; one that
-        agrees less counts less), from the climb to where stretches lead (``stretched``), of the
+        for it), from the climb to where stretches lead (``stretched``), of the
         ``uncertainty`` of the witness and of the ``looseness``; by how much the witness is
         ``better``, standard errors; its ``ambiguity``; the lack of agreement (``unlike``); the
         fraction ``outside`` the other image; logarithm of the similarity by ``chance`` relative
-        to that found; the gain by ``mirrored`` images.
+        to that found; the gain of similarity by ``mirrored`` images, and their agreement relative
+        to that found (``handed``).
     """
 
     def tolerances(mm: float) -> float:
@@ -180,14 +186,11 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
 
     better = _standard_errors(measures["witness_improvement"])
     agreement = measures.get("agreement", USUAL_AGREEMENT)
-    gap = measures.get("witness_agreement", agreement) - agreement
-    refined_mm = measures.get("refined_witness_mm", measures["witness_mm"])
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
     witness_mm, climb_mm, refinement_mm = distances_that_count(measures)
     return {
         "witness": tolerances(witness_mm),
-        "refined": tolerances(_share((gap - AGREEMENT_HALF) / AGREEMENT_UNIT) * refined_mm),
         "climb": tolerances(climb_mm),
         "refinement": tolerances(refinement_mm),
         "stretched": tolerances(measures.get("stretched_mm", 0.0)),
@@ -199,7 +202,20 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
         "outside": 1 - measures["overlap"],
         "chance": float(np.log(chance / similarity)),
         "mirrored": measures["mirror_gain_fraction"],
+        "handed": _agreement_by_mirroring(measures),
     }
+
+
+def agrees_as_well_mirrored(measures: Mapping[str, float]) -> bool:
+    """Return True if the descriptors agree as well with left and right exchanged."""
+    return _agreement_by_mirroring(measures) > 1
+
+
+def _agreement_by_mirroring(measures: Mapping[str, float]) -> float:
+    """Return the agreement of mirrored images relative to that found."""
+    if "mirrored_agreement" not in measures or "agreement" not in measures:
+        return USUAL_MIRRORED
+    return max(measures["mirrored_agreement"], 0) / max(measures["agreement"], LEAST_AGREEMENT)
 
 
 def distances_that_count(measures: Mapping[str, float]) -> tuple[float, float, float]:

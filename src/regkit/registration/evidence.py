@@ -7,24 +7,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from regkit.geometry.grid import FloatArray
 from regkit.geometry.inverse_points import invert_points
 from regkit.geometry.motion_text import shift_of_patient_in_words
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
-from regkit.geometry.transform import Transform, linear_part
+from regkit.geometry.transform import AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
 from regkit.registration.error_model import ErrorEstimate, ErrorModel, shipped_error_model
 from regkit.registration.result_measures import climbed, tolerance_mm
 from regkit.registration.witness import (
     Witness,
-    confirms,
     refinement_witness,
     separation_mm,
 )
 from regkit.similarity.compared_points import SmallerField
+from regkit.similarity.small_motions import SmallMotions
 
 # Standard errors of a clear improvement, as `auto` asks for.
 CLEARLY_BETTER = 3.0
 NOTABLE_TURN_DEG = 2.0  # chosen by hand, as is the number above
+LEFT_RIGHT = np.array([[1.0, 0.0, 0.0]])  # LPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +37,9 @@ class Evidence:
     ----------
     measures
         See `regkit.registration.witness.Witness.measures`; ``refinement_mm`` is the distance to
-        where a refinement by another measure leads, ``refined_witness_mm`` that between there and
-        where it leads from a witness that does not confirm the result, ``agreement`` and
-        ``witness_agreement`` what the refinement tells of both places under that name,
+        where a refinement by another measure leads, ``agreement`` what it tells of that place
+        under this name, ``mirrored_agreement`` the same where it leads from the result with left
+        and right exchanged,
         ``consensus_mm`` the distance of the farthest witness where the user named some.
     better
         The witness, if it aligns the images clearly better; else None.
@@ -90,7 +92,7 @@ def evidence_of(
 ) -> Evidence:
     """Compare a result with a witness, with further ones and with its own refinement."""
     measures = witness.measures(pair, result)
-    measures |= _measure_refinements(pair, result, witness, measures["witness_mm"])
+    measures |= _measure_refinements(pair, result)
     apart = {other.name: separation_mm(pair, other.transform, result) for other in named}
     if apart:
         measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])
@@ -99,24 +101,39 @@ def evidence_of(
     return Evidence(measures, better, apart, model or shipped_error_model())
 
 
-def _measure_refinements(
-    pair: Pair, result: Transform, witness: Witness, apart_mm: float
-) -> dict[str, float]:
-    """Refine a result, and the witness where it does not confirm the result."""
+def _measure_refinements(pair: Pair, result: Transform) -> dict[str, float]:
+    """Refine a result, and the same with left and right exchanged."""
     refined = refinement_witness(pair, result)
     if refined is None:
         return {}
     found = {"refinement_mm": separation_mm(pair, refined.transform, result)}
     found |= _agreement("agreement", refined)
-    other = None if confirms(pair, apart_mm) else refinement_witness(pair, witness.transform)
-    if other is not None:
-        found["refined_witness_mm"] = separation_mm(pair, other.transform, refined.transform)
-        found |= _agreement("witness_agreement", other)
+    found |= _agreement("mirrored_agreement", refinement_witness(pair, mirrored(pair, result)))
     return found
 
 
-def _agreement(name: str, refined: Witness) -> dict[str, float]:
-    told = refined.diagnostics.get("agreement")
+def mirrored(pair: Pair, result: Transform) -> Transform:
+    """Return a map before which left and right are exchanged, about the centre of the body.
+
+    Parameters
+    ----------
+    pair
+        The images; the header of the fixed one tells left from right.
+    result
+        Map from fixed to moving points, LPS mm.
+    """
+    body = _fixed_body(SmallerField.of(pair), result)
+    return result @ AffineTransform(SmallMotions.of(body).reflections(LEFT_RIGHT)[0])
+
+
+def _fixed_body(field: SmallerField, result: Transform) -> FloatArray:
+    """Return points of the body in the fixed image, LPS mm, shape (N, 3)."""
+    body = invert_points(result, field.body) if field.is_moving else field.body
+    return np.asarray(body[np.isfinite(body).all(axis=1)])
+
+
+def _agreement(name: str, refined: Witness | None) -> dict[str, float]:
+    told = None if refined is None else refined.diagnostics.get("agreement")
     return {} if told is None else {name: float(told)}
 
 
@@ -135,9 +152,7 @@ def better_place_in_words(pair: Pair, result: Transform, other: Transform) -> st
     str
         Like "the CT would fit better about 12 mm higher and 5 mm to the patient's left".
     """
-    field = SmallerField.of(pair)
-    body = invert_points(result, field.body) if field.is_moving else field.body
-    body = body[np.isfinite(body).all(axis=1)]
+    body = _fixed_body(SmallerField.of(pair), result)
     shift = (body - invert_points(result, other.map_points(body))).mean(axis=0)
     centre = pair.fixed.grid.centre
     relative = np.linalg.solve(linear_part(result, centre), linear_part(other, centre))

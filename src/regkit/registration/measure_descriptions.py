@@ -276,7 +276,7 @@ MEASURES: tuple[MeasureDescription, ...] = (
         "how alike the images are there by self-similarity: 1 for equal, 0 for unrelated ones",
     ),
     MeasureDescription(
-        "witness_agreement", "the same where that refinement leads from the independent search"
+        "mirrored_agreement", "the same with left and right exchanged; less for images as they are"
     ),
     MeasureDescription("consensus_mm", "distance to the farthest of all witnesses", "mm"),
 )
