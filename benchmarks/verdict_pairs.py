@@ -45,7 +45,8 @@ SPLIT, PATIENTS = "test", 8  # of a cohort that is not there yet
 PROSTATE_VOXEL_MM = 1.4  # the headers say 0.4, which the glands' volumes contradict
 # The largest motion of each seed in turn: degrees and mm.
 MOTIONS = ((5, 5), (15, 20), (40, 40), (180, 60))
-# These stay as patients lie in the scanner: their long axes are what is sought.
+# These stay as patients lie in the scanner: their long axes are what is sought. That of another
+# patient can be found as well as this one's.
 AS_THEY_LIE = ("lv-spect", "lv-pet")
 # Uptake of the abdomen and the torso whose PET is painted into a real CT, and its blur and voxels.
 UPTAKE = {"liver": 2.5, "spleen": 2.0, "kidney_left": 6.0, "kidney_right": 6.0, "heart": 3.0}
@@ -218,7 +219,7 @@ def variants(here: Known, others: dict[str, Known], wanted: tuple[str, ...]) -> 
     for number, name in enumerate(wanted):
         rng = np.random.default_rng(zlib.crc32(f"{here.family} {here.patient} {name}".encode()))
         if name.startswith("other"):
-            if name not in others:
+            if name not in others or (name == "other patient" and here.family in AS_THEY_LIE):
                 continue
             made = _centred_in_place(here, others[name].pair.moving)
         else:

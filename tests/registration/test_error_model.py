@@ -90,11 +90,19 @@ def test_what_a_rule_refuses_is_probably_bad():
 def test_a_witness_that_aligns_the_images_worse_counts_less():
     far = {**RIGHT, "witness_mm": 80.0}
     model = shipped_error_model()
-    equal, worse = (
-        model.estimate({**far, "witness_improvement": z}, 3.0).probability_bad for z in (0.0, -8.0)
-    )
-    assert worse < 0.05
+    equal, worse = (model.score({**far, "witness_improvement": z}, 3.0) for z in (0.0, -8.0))
     assert worse < equal
+    assert model.estimate({**far, "witness_improvement": -8.0}, 3.0).probability_bad < 0.05
+
+
+def test_images_that_agree_as_well_with_left_and_right_exchanged_are_probably_not_right():
+    model = shipped_error_model()
+    plain, mirrored = (
+        model.estimate({**RIGHT, "mirrored_agreement": agreement}, 3.0).probability_bad
+        for agreement in (0.5, 0.61)
+    )
+    assert plain < 0.05
+    assert mirrored > 0.9
 
 
 def test_a_climb_that_gains_nothing_beyond_noise_counts_less():

@@ -48,7 +48,7 @@ def test_they_decide_as_the_checks_do(measures, similarity, voxel_mm, estimated)
 
 @pytest.mark.parametrize(
     ("expected", "bad", "outcomes"),
-    [(2.9, 0.1, ("passes", "passes")), (4, 0.3, ("CHECK", "CHECK")), (40, 0.8, ("CHECK", "FAIL"))],
+    [(2.9, 0.1, ("passes", "passes")), (4, 0.4, ("CHECK", "CHECK")), (40, 0.8, ("CHECK", "FAIL"))],
 )
 def test_the_estimate_has_its_limits_too(expected, bad, outcomes):
     verdict = {"measures": {}, "expected_error_mm": expected, "probability_bad": bad}
