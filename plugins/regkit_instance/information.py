@@ -20,6 +20,8 @@ BLOCK = 2048
 # Maps times points that one thread does sooner than several, and maps of each thread from which
 # on it does all of a map: waking a thread takes as long as a thousand points. Chosen by hand.
 SHARED_SAMPLES, MANY_MAPS = 12_000, 4
+# Time that scores or derivatives take, as a fraction of that of the look-up (2 mm brains).
+FRACTION_OF_LOOK_UP = 1 / 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,8 @@ class SampledInformation:
             part = np.array((first, last, BLOCK))
             differentiate(values, gradients, points, self.classes, tables, part, by_blocks)
 
-        steps = ((count_blocks, blocks), (score, 1), (differentiate_blocks, blocks))
+        rest = FRACTION_OF_LOOK_UP
+        steps = (count_blocks, blocks, 1.0), (score, 1, rest), (differentiate_blocks, blocks, rest)
         _share_steps(steps if wanted else steps[:2], maps, count, threads)
         if by_maps is not None:
             by_maps[:] = by_blocks.sum(axis=1)
@@ -91,12 +94,15 @@ class SampledInformation:
 
 
 def _share_steps(
-    steps: Sequence[tuple[Callable[[int, int], None], int]], maps: int, count: int, threads: int
+    steps: Sequence[tuple[Callable[[int, int], None], int, float]],
+    maps: int,
+    count: int,
+    threads: int,
 ) -> None:
-    """Do steps, each with its number of parts of a map: all those of many maps at once."""
+    """Do steps, each with its parts of a map and its relative time: all of many maps at once."""
 
     def do_maps(first: int, last: int) -> None:
-        for step, parts in steps:
+        for step, parts, _ in steps:
             step(first * parts, last * parts)
 
     if maps * count < SHARED_SAMPLES:
@@ -104,8 +110,9 @@ def _share_steps(
     elif maps >= MANY_MAPS * threads:
         share(do_maps, maps, threads)
     else:
-        for step, parts in steps:
-            share(step, maps * parts, threads)
+        for step, parts, time in steps:
+            is_long = maps * count * time >= SHARED_SAMPLES
+            share(step, maps * parts, threads if is_long else 1)
 
 
 def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:

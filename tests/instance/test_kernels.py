@@ -79,10 +79,10 @@ def test_values_that_rounding_brings_below_zero_count_as_zero() -> None:
 @pytest.mark.parametrize("with_slopes", [False, True])
 def test_threads_that_share_the_points_of_one_map_change_no_digit(with_slopes) -> None:
     image = RNG.random((20, 20, 20)).astype(np.float32)
-    points = RNG.uniform(-1.0, 20.0, (3, 40_001)).astype(np.float32)
+    points = RNG.uniform(-1.0, 20.0, (3, 100_001)).astype(np.float32)
     maps = np.array([[[0.0, 0.1, 1.0, 0.3], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]] * 2)
     maps[1, 0, 3] = -2.0
-    metric = SampledInformation.of(RNG.random(40_001).astype(np.float32), BINS, False)
+    metric = SampledInformation.of(RNG.random(100_001).astype(np.float32), BINS, False)
     found = []
     for count, threads in ((1, 1), (1, 2), (1, 5), (2, 3)):
         by_maps = np.zeros((count, 3, 4)) if with_slopes else None
