@@ -27,6 +27,18 @@ def test_a_batch_is_listed_run_and_reviewed(run, pair_files, tmp_path):
     assert "1 failed" in (out / "methods.md").read_text(encoding="utf-8")
 
 
+def test_a_pair_whose_files_cannot_be_written_is_no_result(run, pair_files, tmp_path):
+    (tmp_path / "pairs.csv").write_text("id,fixed,moving\np1,pet.nii.gz,ct.nii.gz\n")
+    result = run(
+        "batch", tmp_path / "pairs.csv", "-m", "identity", "--dicom", "-o", tmp_path / "o"
+    )
+    assert result.exit_code == 3
+    assert "1 pair: 0 OK, 0 CHECK, 0 FAIL, 1 failed" in result.stdout
+    assert "--retry-failed tries them again" in result.stdout
+    assert "is not DICOM" in (tmp_path / "o" / "batch.csv").read_text(encoding="utf-8")
+    assert "0 of 1 pairs of images" in (tmp_path / "o" / "methods.md").read_text(encoding="utf-8")
+
+
 def test_errors_are_one_line(run, tmp_path):
     table = tmp_path / "pairs.csv"
     table.write_text("id,fixed,moving\np1,a.nii,b.nii\n", encoding="utf-8")

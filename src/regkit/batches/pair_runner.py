@@ -129,12 +129,14 @@ class PairRunner:
             inputs, result = self._registered(pair, case, watch)
             facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
             stage(now="writing", **facts)
-            facts |= self._described(case, result)
+            described = self._described(case, result)
             watch.lap("score")
-            return facts | self._written(pair, result, inputs, Path(folder), watch)
+            written = self._written(pair, result, inputs, Path(folder), watch)
+            return facts | described | written
         except OutputError:
             raise
         except BaseException as error:  # a method may raise SystemExit as well
+            # Without the verdict on a result that there is not.
             return facts | {"status": "failed", "error": failure_reason(error)}
 
     def _pair(self, index: int, case_id: str) -> BatchPair:
