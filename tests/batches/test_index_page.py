@@ -10,7 +10,13 @@ from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
 from regkit.batches.result_table import by_doubt, result_rows
-from regkit.batches.review import Review, joined_reviews, read_reviews, write_reviews
+from regkit.batches.review import (
+    Review,
+    joined_reviews,
+    read_reviews,
+    result_digest,
+    write_reviews,
+)
 from regkit.errors import FileFormatError
 
 HOSTILE = "</script><b>p & q"
@@ -30,6 +36,7 @@ def record(verdict: str, error_mm: float, bad: float) -> dict:
         "scores": {"dice": 0.8},
         "scores_before": {"dice": 0.5},
         "transform_sha256": "a" * 64,
+        "inputs_sha256": "b" * 64,
         "files": ["x/registration.tfm"],
         "reasons": ["look at it"],
     }
@@ -46,7 +53,8 @@ RECORDS = {
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
     pairs = [BatchPair(name, {}) for name in (*RECORDS, "later")]
-    reviews = {"better": Review("better", "pass", "fine", "2026-01-01T00:00:00Z", "a" * 12)}
+    seen = result_digest(RECORDS["better"])
+    reviews = {"better": Review("better", "pass", "fine", "2026-01-01T00:00:00Z", seen)}
     rows = result_rows(pairs, RECORDS, reviews)
     plan = BatchPlan("pairs.csv", "auto", command="regkit batch pairs.csv")
     return write_index(rows, plan, RECORDS, reviews, tmp_path)
@@ -146,6 +154,31 @@ def test_reviews_are_joined_and_those_of_other_results_do_not_count(
     assert "registered again, so not counted: b" in caplog.text
     write_reviews(joined, tmp_path / "r.csv")
     assert read_reviews(tmp_path / "r.csv") == joined
+
+
+def test_a_mark_is_for_one_transform_of_the_same_images() -> None:
+    one = {"transform_sha256": "a" * 64, "inputs_sha256": "b" * 64}
+    others = [one | {"transform_sha256": "c" * 64}, one | {"inputs_sha256": "c" * 64}, {}]
+    assert len({result_digest(record) for record in (one, *others)}) == 4
+
+
+@needs_browser
+@pytest.mark.end_to_end
+def test_the_page_fits_a_phone(page: Path, tmp_path: Path) -> None:
+    script = """
+      document.querySelector("details.run").open = true;
+      const wide = document.documentElement.scrollWidth;
+      document.querySelector(".thumb:not(:disabled)").click();
+      const dialog = document.getElementById("large");
+      document.getElementById("compare").click();
+      return {wide, dialog: dialog.getBoundingClientRect().width, scrolls: dialog.scrollWidth,
+              zoomed: document.getElementById("compare").className};
+    """
+    found = probe(page, script, tmp_path / "profile", width=390)
+    assert found["errors"] == []
+    assert found["wide"] <= 390
+    assert found["scrolls"] <= found["dialog"] <= 390
+    assert found["zoomed"] == "zoomed"
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from regkit.batches.pair_sources import PairSource, read_pairs
 from regkit.batches.pair_table import PAIRS_FILE, write_pair_table
 from regkit.batches.result_table import PENDING, Row, result_rows, write_result_table
 from regkit.batches.review import (
-    RESULT_CHARACTERS,
     REVIEWED_FILE,
     Review,
     joined_reviews,
     read_reviews,
+    result_digest,
     write_reviews,
 )
 from regkit.benchmark.executor import open_executor
@@ -250,12 +250,7 @@ class _Work:
 
     def write(self) -> Batch:
         """Write the table, the page and the text on the methods."""
-        results = {
-            pair.id: (self._records.get(pair.id, {}).get("transform_sha256") or "")[
-                :RESULT_CHARACTERS
-            ]
-            for pair in self._pairs
-        }
+        results = {pair.id: result_digest(self._records.get(pair.id, {})) for pair in self._pairs}
         reviews = joined_reviews(self._stored_reviews(), self._reviews, results)
         if reviews:
             write_reviews(reviews, self._folder / REVIEWED_FILE)

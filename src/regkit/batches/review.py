@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from regkit.errors import FileFormatError, one_line
 from regkit.io.atomic_output import atomic_output
@@ -16,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 REVIEWED_FILE = "reviewed.csv"
 MARKS = ("pass", "fail")
-# Characters of a transform's digest that tell results apart.
-RESULT_CHARACTERS = 12
+# Characters of a digest that tell the results of a pair apart; chosen by hand.
+_DIGEST_CHARACTERS = 12
 # Ids that a message names; chosen by hand.
 _LISTED = 5
 
@@ -37,7 +39,7 @@ class Review:
     reviewed_at
         Time of the last change, ISO 8601 in UTC.
     result
-        Beginning of the digest of the transform that was looked at.
+        Digest of the result that was looked at; see `result_digest`.
     reviewer
         Name of the reader; empty if it was not told.
     """
@@ -48,6 +50,18 @@ class Review:
     reviewed_at: str = ""
     result: str = ""
     reviewer: str = ""
+
+
+def result_digest(record: Mapping[str, Any]) -> str:
+    """Return a digest of a pair's transform and images; empty without a result.
+
+    A mark counts only for what was looked at: another transform, or other images that give the
+    same transform, are not.
+    """
+    parts = [record.get("transform_sha256"), record.get("inputs_sha256")]
+    if not all(parts):
+        return ""
+    return hashlib.sha256("".join(map(str, parts)).encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def read_reviews(path: Path) -> dict[str, Review]:
@@ -106,8 +120,8 @@ def joined_reviews(
     stored, new
         Reviews by id.
     results
-        Beginning of the digest of the transform of each pair of the batch, by id; reviews of
-        others are left out, with a warning.
+        Digest of the result of each pair of the batch, by id; reviews of others are left out,
+        with a warning.
     """
     joined = {**stored, **new}
     foreign = [pair_id for pair_id in new if pair_id not in results]
