@@ -180,6 +180,7 @@ def table(found: list[dict[str, Any]]) -> str:
     """
     methods = list(dict.fromkeys(r["method"] for r in found))
     found = [part for record in found for part in _by_answer(record)]
+    found.sort(key=lambda record: not record["inside"])
     rows = [
         (change, *(_count([r for r in found if r["method"] == m and r["change"] == change]
                           ) for m in methods))
