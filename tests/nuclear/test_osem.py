@@ -148,6 +148,15 @@ def test_empty_projections_give_an_empty_image():
     assert image.array.max() < 1e-6
 
 
+def test_what_dies_out_becomes_zero_not_a_denormal_number():
+    projections, mu = scan(Orbit.cardiac(12), 16, 4)
+    counts = np.where(np.arange(16) < 8, projections.counts, 0)  # half of each view is empty
+    half = Projections(counts, projections.scatter, projections.grid, projections.orbit)
+    image = reconstruct(half, mu, subsets=4, iterations=60).array
+    assert (image == 0).mean() > 0.3
+    assert image[image > 0].min() >= np.finfo(np.float32).tiny
+
+
 def test_subsets_deal_all_views_evenly_in_bit_reversed_order():
     groups = ordered_subsets(60, 10)
     assert [g[0] for g in groups] == [0, 8, 4, 2, 6, 1, 9, 5, 3, 7]

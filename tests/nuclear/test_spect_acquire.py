@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chi2
+from scipy.stats import chi2, poisson
 
 from regkit.errors import FileFormatError, GeometryError
 from regkit.geometry.volume import Volume
@@ -48,6 +48,12 @@ def test_counts_are_poisson_about_their_mean():
     assert low < dispersion < high
     assert counts.mean(axis=0) == pytest.approx(mean, abs=5 * np.sqrt(mean / 200).max())
     assert np.array_equal(counts, np.rint(counts))
+
+
+def test_counts_are_the_quantiles_of_scipy():
+    mean = np.concatenate([[0.0], np.geomspace(1e-9, 3000, 20_000)])
+    expected = np.maximum(poisson.ppf(rng(3).random(mean.shape), mean), 0)
+    assert np.array_equal(draw_counts(mean, rng(3)), expected)
 
 
 def test_the_acquired_counts_are_poisson_about_the_expected_views():

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.stats import poisson
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.volume import Volume
 from regkit_nuclear.spect.geometry import LEHR, Collimator, Orbit
+from regkit_nuclear.spect.loops import LARGEST_SUMMED_MEAN, poisson_quantiles
 from regkit_nuclear.spect.projections import Projections
 from regkit_nuclear.spect.projector import Projector
 from regkit_nuclear.spect.scatter import scatter_source
@@ -91,7 +91,15 @@ def draw_counts(mean: FloatArray, rng: Generator) -> NDArray[np.float32]:
     NumPy's Poisson method uses a number of random numbers that depends on the means: rounding in
     one bin could change the counts of all later ones on another machine.
     """
-    counts = np.maximum(poisson.ppf(rng.random(mean.shape), mean), 0)
+    drawn, counts = rng.random(mean.shape), np.empty(mean.shape)
+    small = mean <= LARGEST_SUMMED_MEAN
+    few = np.empty(np.count_nonzero(small))
+    poisson_quantiles(drawn[small], mean[small], few)
+    counts[small] = few
+    if not small.all():
+        from scipy.stats import poisson  # noqa: PLC0415 - it takes long to import
+
+        counts[~small] = np.maximum(poisson.ppf(drawn[~small], mean[~small]), 0)
     return np.asarray(counts, dtype=np.float32)
 
 

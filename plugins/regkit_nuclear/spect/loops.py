@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit.compiled import compiled
+from regkit.compiled import compiled, compiled_as_written
 
 # e^x = 2^k e^r with |r| <= log(2) / 2, where the Taylor series up to this order leaves less than
 # the rounding of float64.
@@ -15,6 +15,8 @@ TAYLOR = tuple(1.0 / factorial(order) for order in range(14))
 LOG_2 = log(2)
 # Smaller exponents give numbers that this exponential function cannot make.
 LOWEST_EXPONENT = -700.0
+# Means of at most this are summed term by term, the first of which must not be 0; chosen by hand.
+LARGEST_SUMMED_MEAN = 500.0
 
 
 @compiled
@@ -146,3 +148,27 @@ def exponential(x: float) -> float:
         power = power * r + TAYLOR[order]
     # 2^k: the exponent of a float64 is stored above its 52 digits, 1023 too high.
     return power * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+
+
+@compiled_as_written
+def poisson_quantiles(probabilities: Any, means: Any, counts: Any) -> None:
+    """Fill in the smallest counts whose cumulative probabilities reach the given ones.
+
+    Parameters
+    ----------
+    probabilities
+        Numbers from 0 to 1, without 1, shape (N,).
+    means
+        Means of the Poisson distributions, at most `LARGEST_SUMMED_MEAN`, shape (N,).
+    counts
+        Filled with the counts, shape (N,).
+    """
+    for i in range(counts.shape[0]):
+        count, term = 0.0, np.exp(-means[i])
+        total = term
+        # Where rounding keeps the total below the probability, terms become 0.
+        while total < probabilities[i] and term > 0.0:
+            count += 1.0
+            term *= means[i] / count
+            total += term
+        counts[i] = count

@@ -19,8 +19,18 @@ def run_concurrently(*tasks: Callable[[], Result]) -> list[Result]:
     machine.
     """
     threads = min(len(tasks), torch.get_num_threads())
-    with ThreadPoolExecutor(threads, "spect", torch.set_num_threads, (1,)) as pool:
+    with ThreadPoolExecutor(threads, "spect", _set_up_thread) as pool:
         return list(pool.map(lambda task: task(), tasks))
+
+
+def _set_up_thread() -> None:
+    """Compute on one thread, with denormal numbers as 0.
+
+    Iterations bring voxels of air below 1e-38, where processors are many times slower: a quarter
+    of the time of a reconstruction in single precision.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
 
 
 def limit_threads(threads: int) -> None:
