@@ -145,6 +145,8 @@ def test_a_second_run_does_nothing_and_changed_rows_run_again(
     assert batch.rows[1]["rotation_deg"] == 0
     records = read_records(folder)
     assert [record["case"] for record in records] == ["p1", "bad", "Müller/2"]
+    with pytest.raises(BenchmarkError, match="warped: True there, none now"):
+        regkit.batch(rows, "identity", folder, warped=False)
     with pytest.raises(BenchmarkError, match="method: identity there, moments now"):
         regkit.batch(rows, "moments", folder)
 

@@ -14,7 +14,7 @@ from regkit.batches.review import (
     Review,
     joined_reviews,
     read_reviews,
-    result_digest,
+    reviewed_digest,
     write_reviews,
 )
 from regkit.errors import FileFormatError
@@ -53,7 +53,7 @@ RECORDS = {
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
     pairs = [BatchPair(name, {}) for name in (*RECORDS, "later")]
-    seen = result_digest(RECORDS["better"])
+    seen = reviewed_digest(RECORDS["better"])
     reviews = {"better": Review("better", "pass", "fine", "2026-01-01T00:00:00Z", seen)}
     rows = result_rows(pairs, RECORDS, reviews)
     plan = BatchPlan("pairs.csv", "auto", command="regkit batch pairs.csv")
@@ -159,7 +159,7 @@ def test_reviews_are_joined_and_those_of_other_results_do_not_count(
 def test_a_mark_is_for_one_transform_of_the_same_images() -> None:
     one = {"transform_sha256": "a" * 64, "inputs_sha256": "b" * 64}
     others = [one | {"transform_sha256": "c" * 64}, one | {"inputs_sha256": "c" * 64}, {}]
-    assert len({result_digest(record) for record in (one, *others)}) == 4
+    assert len({reviewed_digest(record) for record in (one, *others)}) == 4
 
 
 @needs_browser

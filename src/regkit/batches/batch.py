@@ -23,7 +23,7 @@ from regkit.batches.review import (
     Review,
     joined_reviews,
     read_reviews,
-    result_digest,
+    reviewed_digest,
     write_reviews,
 )
 from regkit.benchmark.executor import open_executor
@@ -82,6 +82,9 @@ def batch(
     reviewed: Path | str | None = None,
     init: str = "",
     witnesses: Sequence[str] = (),
+    calibration: Path | str | None = None,
+    warped: bool = True,
+    dicom: bool = False,
     seed: int = 0,
     device: str = "auto",
     threads: int = 1,
@@ -108,20 +111,16 @@ def batch(
         Number of processes in parallel; address or scheduler file of a dask cluster.
     reviewed
         CSV of marks that the page exported; None for those of the folder.
-    init, witnesses, seed, device, threads
+    init, witnesses, calibration, warped, dicom, seed, device, threads
         Settings, as of `regkit.batches.batch_plan.BatchPlan`.
     retry_failed, force
         Permission to register failed pairs again, and to replace results of other settings.
     on_progress
         Function called at first and after every pair.
     """
-    named: dict[str, Any] = {
-        "seed": seed,
-        "device": device,
-        "threads": threads,
-        "witnesses": tuple(witnesses),
-    }
-    plan = BatchPlan("", method, parameters, init, **named)
+    card = "" if calibration is None else str(Path(calibration).resolve())
+    given = (init, tuple(witnesses), card, warped, dicom, seed, device, threads)
+    plan = BatchPlan("", method, parameters, *given)
     found = read_pairs(pairs, pair)
     with open_executor(workers, dask) as (execute, concurrency):
         return run_batch(
@@ -250,7 +249,9 @@ class _Work:
 
     def write(self) -> Batch:
         """Write the table, the page and the text on the methods."""
-        results = {pair.id: result_digest(self._records.get(pair.id, {})) for pair in self._pairs}
+        results = {
+            pair.id: reviewed_digest(self._records.get(pair.id, {})) for pair in self._pairs
+        }
         reviews = joined_reviews(self._stored_reviews(), self._reviews, results)
         if reviews:
             write_reviews(reviews, self._folder / REVIEWED_FILE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from regkit.batches.batch_pair import BatchPair
-from regkit.batches.review import Review, result_digest
+from regkit.batches.review import Review, reviewed_digest
 from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 
@@ -81,7 +81,7 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
         "note": review.note if review else "",
         "reviewer": review.reviewer if review else "",
         "reviewed_at": review.reviewed_at if review else "",
-        "result": result_digest(record),
+        "result": reviewed_digest(record),
         "folder": pair.folder_name if record.get("files") else "",
         "files": " ".join(Path(file).name for file in record.get("files") or ()),
         "fixed": pair.values.get("fixed", ""),

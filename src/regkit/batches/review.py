@@ -39,7 +39,7 @@ class Review:
     reviewed_at
         Time of the last change, ISO 8601 in UTC.
     result
-        Digest of the result that was looked at; see `result_digest`.
+        Digest of the result that was looked at; see `reviewed_digest`.
     reviewer
         Name of the reader; empty if it was not told.
     """
@@ -52,7 +52,7 @@ class Review:
     reviewer: str = ""
 
 
-def result_digest(record: Mapping[str, Any]) -> str:
+def reviewed_digest(record: Mapping[str, Any]) -> str:
     """Return a digest of a pair's transform and images; empty without a result.
 
     A mark counts only for what was looked at: another transform, or other images that give the
