@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from regkit.errors import DeviceError, ParameterError, RegistrationError
+from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.plugin import MethodSpec, hookimpl
 from regkit.registrar import Estimate, Pair
@@ -33,16 +34,17 @@ def regkit_methods():
 
 @dataclass(frozen=True)
 class Answer:
-    """Misses the truth of the phantom by a shift, and may warn."""
+    """Misses the truth of the phantom by a shift and a turn, and may warn."""
 
     miss_mm: float = 0.0
+    turn_deg: float = 0.0
     warning: str = ""
     crash: bool = False
 
     def register(self, pair: Pair) -> Estimate:
         if self.crash:
             raise RegistrationError("too little overlap")
-        miss = AffineTransform.shift((self.miss_mm, 0.0, 0.0))
+        miss = rigid((self.turn_deg, 0.0, 0.0), (self.miss_mm, 0.0, 0.0))
         warnings = [self.warning] if self.warning else []
         return Estimate(miss @ phantom_pairs.MOTION, diagnostics={"domain_warnings": warnings})
 
@@ -150,6 +152,13 @@ def test_with_ultrasound_two_methods_must_agree(competing):
     assert alone.transform == IDENTITY
     assert alone.diagnostics["used"] == "the initial transform"
     assert "no two of expert+iso, fast-mi+iso agree within 4 mm" in alone.diagnostics["why"]
+
+
+def test_with_ultrasound_the_images_must_be_alike_where_two_methods_agree(competing):
+    ours = {"specialty": ("mr", "us"), "moving": "us"}
+    found = competing({"turn_deg": 90.0}, {"turn_deg": 91.0}, **ours)
+    assert found.diagnostics["used"] == "the initial transform"
+    assert "alike by self-similarity" in found.diagnostics["why"]
 
 
 def test_specialists_of_other_packages_can_be_left_out(tmp_path, monkeypatch):
