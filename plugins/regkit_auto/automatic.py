@@ -36,8 +36,8 @@ LEAST_IMPROVEMENT = 3.0
 # body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, 3 of 3 wrong ones did not.
 DOUBTFUL, AGREEMENT_MM = frozenset({"us"}), 4.0
 # Least agreement there of the self-similarity descriptors of both images: 69 right results on 8
-# simulated patients had 0.5 and more. On 15 real prostates, which deform, what two methods agree on
-# is wrong twice, and has 0.27 and 0.45.
+# simulated patients had 0.5 and more. On 15 real prostates, which deform, two methods agree twice,
+# on wrong places that have 0.27 and 0.45.
 LEAST_AGREEMENT = 0.45
 INITIAL = "the initial transform"
 DISAGREE = (
