@@ -250,6 +250,7 @@ def test_a_card_that_no_training_writes(change, says) -> None:
             "not a CT in HU; if it is an attenuation map in 1/cm, give `--moving-modality mu`",
         ),
         ("mu", 0.0, 0.3, None),
+        ("mu", -0.13, 0.3, None),  # noise
         ("ct", -1024.0, 1500.0, None),
     ],
 )

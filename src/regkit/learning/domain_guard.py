@@ -16,9 +16,9 @@ Range = tuple[float, float]
 # Fraction of a feature's range in training by which an image may leave it without a warning;
 # chosen by hand.
 TOLERANCE = 0.25
-# Linear attenuation in 1/cm: rounding below zero, and more than any tissue or implant has at the
-# photon energies of SPECT and PET.
-MU_TOLERANCE, MU_MAX = 0.1, 5.0
+# Linear attenuation in 1/cm: noise below zero, which is within 0.3, and more than any tissue or
+# implant has at the photon energies of SPECT and PET. A CT in HU goes beyond both. Chosen by hand.
+MU_TOLERANCE, MU_MAX = 1.0, 5.0
 FEATURE_NAMES = {
     "mean": "mean intensity",
     "std": "contrast",
