@@ -16,6 +16,9 @@ from regkit.learning.preprocessing import ANTIALIAS_SIGMA
 # Coarse voxels along the shortest side of the network's field of view; chosen on validation
 # patients of all shipped methods, of 4, 6 and 8.
 VOXELS_ACROSS = 6
+# Largest coarse voxel in mm: about that of the cardiac fields of view. Six voxels across a whole
+# body are of 90 mm, in which a mirrored liver is not seen.
+COARSEST_MM = 55.0
 # Fraction of a coarse voxel that must be known; chosen by hand.
 KNOWN = 0.5
 
@@ -71,9 +74,10 @@ def coarse_image(seen: Volume) -> CoarseImage:
 
 
 def coarse_grid(grid: Grid) -> Grid:
-    """Return the coarse grid of a network's grid."""
+    """Return the coarse grid of a network's grid, of cubic voxels around its center."""
     extent = np.asarray(grid.extent)
-    side = float(extent.min()) / VOXELS_ACROSS
+    across = max(VOXELS_ACROSS, np.ceil(extent.min() / COARSEST_MM))
+    side = float(extent.min() / across)
     nx, ny, nz = (max(1, round(length / side)) for length in extent.tolist())
     return centered_grid(grid.centre, (nz, ny, nx), (side,) * 3)
 
