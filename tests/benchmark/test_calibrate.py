@@ -144,7 +144,7 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(data, tmp_path, changed, o
 
 def test_a_dataset_without_a_truth_is_refused(data, tmp_path):
     files = {"fixed": str(data / "fixed.nii.gz"), "moving": str(data / "moving.nii.gz")}
-    write_dataset(tmp_path, "blind", [{"id": "c0", **files}])
+    write_dataset(tmp_path, "blind", [{"id": f"c{n}", **files} for n in range(5)])
     with pytest.raises(RegkitError, match="blind: case c0 has no true transform; a calibration"):
         calibrate([tmp_path], tmp_path / "out", methods=["iso"])
     with pytest.raises(RegkitError, match="two datasets are called 'tiny'"):

@@ -106,6 +106,7 @@ def calibrate(
     _check_witness(registry)
     readers = [DatasetRef(os.fspath(d), split=split, limit=cases).open(registry) for d in datasets]
     _check_names(readers)
+    _check_persons(sum(len(reader.ids) for reader in readers))  # there are no more than cases
     with RecordFile(target) as file:
         _check_seed(file.read(), seed, target)
         _answer_all(readers, registrars, file, seed, on_case or (lambda _done, _all: None))
@@ -277,14 +278,17 @@ def _check_seed(records: Sequence[Record], seed: int, folder: Path) -> None:
         )
 
 
-def _check_answers(answers: Sequence[JudgedAnswer]) -> None:
-    persons = {answer.person for answer in answers}
-    if len(persons) < MIN_PERSONS:
+def _check_persons(number: int) -> None:
+    if number < MIN_PERSONS:
         raise BenchmarkError(
-            f"a calibration needs {MIN_PERSONS} patients at least, got {len(persons)}: each is "
-            "left out once, to test a fit to the others, and those must differ as well; give "
-            "more cases, with their patients as 'group'"
+            f"a calibration needs {MIN_PERSONS} patients at least, got {number}: each is left out "
+            "once, to test a fit to the others, and those must differ as well; give more cases, "
+            "with their patients as 'group'"
         )
+
+
+def _check_answers(answers: Sequence[JudgedAnswer]) -> None:
+    _check_persons(len({answer.person for answer in answers}))
     if len(answers) < MIN_ANSWERS:
         raise BenchmarkError(
             f"a calibration needs {MIN_ANSWERS} answers at least, got {len(answers)}: each row "

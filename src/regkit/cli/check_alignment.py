@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +33,7 @@ from regkit.cli.requests.alignment import (
 )
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.registration import RegisterRequest
+from regkit.cli.stray_output import stray_output_on_stderr
 
 if TYPE_CHECKING:
     from regkit.alignment.check import AlignmentCheck
@@ -164,7 +163,7 @@ def check_alignment_command(
     )
     request = AlignmentRequest(registration, labels, myocardium, energy, limit, fix)
     registration.settings.limit_threads()
-    with redirect_stdout(sys.stderr):  # output of methods must not mix with the result
+    with stray_output_on_stderr():
         check, saved = check_alignment_files(request)
     if as_json:
         typer.echo(json.dumps(check.results, indent=2))

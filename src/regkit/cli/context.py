@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from regkit.cli.stray_output import stray_output_on_stderr
 
 if TYPE_CHECKING:
     from regkit.registry import Registry
@@ -68,7 +68,7 @@ def current_registry() -> Registry:
     """
     from regkit.registry import default_registry
 
-    with redirect_stdout(sys.stderr):
+    with stray_output_on_stderr():
         registry = default_registry()
         _ = registry.plugins
     return registry

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +11,7 @@ import typer
 from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.options import AsJson, Force
 from regkit.cli.progress import status_spinner
+from regkit.cli.stray_output import stray_output_on_stderr
 
 if TYPE_CHECKING:
     from regkit.report.replay import Replay
@@ -56,7 +55,7 @@ def replay_command(
     and told. The same are transforms that differ by at most 1e-6 mm in the fixed field of view.
     Exit code 3: done, but the transform is another one.
     """
-    with redirect_stdout(sys.stderr):
+    with stray_output_on_stderr():
         replayed = _replay(record, inputs, output, force)
     if as_json:
         typer.echo(json.dumps(replayed.as_data(), indent=2))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from regkit.cli.colors import STATUS_STYLES, echo, styled
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
+from regkit.cli.stray_output import stray_output_on_stderr
 
 if TYPE_CHECKING:
     from regkit.registration.saved import Saved
@@ -30,7 +29,7 @@ def run_request(work: Callable[[Any], Saved], request: Any, as_json: bool) -> No
         True to print the record as JSON.
     """
     request.settings.limit_threads()
-    with redirect_stdout(sys.stderr):  # output of methods must not mix with the result
+    with stray_output_on_stderr():
         saved = work(request)
     print_result(saved, as_json)
     exit_on_fail(saved)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +36,7 @@ from regkit.cli.progress import progress_bar
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.registration import DEFAULT_METHOD, RegisterRequest
 from regkit.cli.requests.selftest import SELFTEST_PREFIX, SelfTestRequest, selftest_files
+from regkit.cli.stray_output import stray_output_on_stderr
 from regkit.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def _selftest(request: SelfTestRequest, as_json: bool) -> None:
     from rich.progress import TimeRemainingColumn
 
     request.registration.settings.limit_threads()
-    with redirect_stdout(sys.stderr), progress_bar(TimeRemainingColumn()) as bar:
+    with stray_output_on_stderr(), progress_bar(TimeRemainingColumn()) as bar:
         task = bar.add_task(f"testing {request.registration.method}", total=None)
         test, saved = selftest_files(
             request, lambda done, runs: bar.update(task, completed=done, total=runs)
