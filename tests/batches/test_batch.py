@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 import regkit
-from regkit.batches.batch_pair import folder_name
+from regkit.batches.batch_pair import BatchPair, folder_name
+from regkit.batches.batch_plan import BatchPlan
+from regkit.batches.methods_text import write_methods_text
+from regkit.batches.result_table import result_rows
 from regkit.benchmark.records import RecordFile, read_records
 from regkit.errors import BenchmarkError, OutputError
 
@@ -180,6 +183,15 @@ def test_the_methods_text_names_versions_and_numbers(done: Path) -> None:
     assert "The transforms found were identity (1), rigid (1)" in text
     assert "1 pairs could not be registered" in text
     assert "CT to PET" in text
+
+
+def test_the_methods_text_lists_the_parameters_of_each_stage(tmp_path: Path) -> None:
+    stages = [{"measure": "mi", "levels": 3}, {"rate": 0.1}]
+    records = {"p1": {"status": "failed", "case": "p1", "parameters": {"stages": stages}}}
+    rows = result_rows([BatchPair("p1", {})], records, {})
+    text = write_methods_text(rows, BatchPlan("", "fast-mi+iso"), records, tmp_path).read_text()
+    for line in ("| `fast-mi.levels` | 3 |", "| `iso.rate` | 0.1 |"):
+        assert line in text
 
 
 def test_records_are_strict_json(done: Path) -> None:

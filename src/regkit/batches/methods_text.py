@@ -192,8 +192,23 @@ def _parameters(plan: BatchPlan, records: Mapping[str, Record]) -> str:
         "seed": plan.seed,
     }
     values |= {"witnesses": " ".join(plan.witnesses)} if plan.witnesses else {}
-    lines = [f"| `{name}` | {_plain(value)} |" for name, value in values.items()]
+    flat = _of_stages(method_names(plan.method), values)
+    lines = [f"| `{name}` | {_plain(value)} |" for name, value in flat.items()]
     return "\n".join(["| parameter | value |", "|---|---|", *lines])
+
+
+def _of_stages(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with those of a chain as ``method.parameter``."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+            known = len(names) == len(value)
+            labels = names if known else [f"{name} {n}" for n in range(1, len(value) + 1)]
+            for label, part in zip(labels, value, strict=True):
+                flat |= {f"{label}.{key}": inner for key, inner in part.items()}
+        elif name != "names":
+            flat[name] = value
+    return flat
 
 
 def _plain(value: Any) -> str:
