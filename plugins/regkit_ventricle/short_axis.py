@@ -94,8 +94,10 @@ class ShortAxis:
         stage.path(f"{prefix}.json").write_text(text, encoding="utf-8")
         if report:
             from regkit.report.page import write_page  # noqa: PLC0415 - loads templates
+            from regkit_ventricle.judged_measures import JUDGED_MEASURES  # noqa: PLC0415
 
-            write_page(record, drawn, stage.path(f"{prefix}.html"))
+            page = stage.path(f"{prefix}.html")
+            write_page(record, drawn, page, measures=JUDGED_MEASURES)
         series = [f"_{view.key}_dicom" for view in VIEWS]
         discard_earlier(stage, prefix, (".tfm", ".h5", ".html", *series), inputs.run_id)
         files = sorted(path.name for path in stage.hidden.iterdir())

@@ -126,6 +126,7 @@ def test_a_page_has_the_picture_and_the_measurements(run, knowing, files, shell,
         np.testing.assert_array_equal(np.asarray(drawn), np.asarray(written.convert("RGB")))
     for fact in json.loads((tmp_path / "a.json").read_text())["facts"]:
         assert fact[1:] in html
+    assert "angle between the long axis and that of most patients" in html
     assert "to match, move" not in html.lower()  # the frame is no image of the patient
     assert str(tmp_path / "a.html") in " ".join(done.stdout.split())
     # Another run does not keep the page of this one.

@@ -5,7 +5,7 @@ The limits are those of the checks in `regkit.registration.verdict`, as ranges o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -282,7 +282,9 @@ MEASURES: tuple[MeasureDescription, ...] = (
 )
 
 
-def measure_outcomes(verdict: Mapping[str, Any], voxel_mm: float) -> list[MeasureOutcome]:
+def measure_outcomes(
+    verdict: Mapping[str, Any], voxel_mm: float, own: Iterable[MeasureDescription] = ()
+) -> list[MeasureOutcome]:
     """Describe the measures of a verdict, those that decide first.
 
     Parameters
@@ -291,12 +293,14 @@ def measure_outcomes(verdict: Mapping[str, Any], voxel_mm: float) -> list[Measur
         The verdict of a record; see the page on file formats.
     voxel_mm
         Longest side of a voxel of either image.
+    own
+        Descriptions of the measures of a judge of its own, which take the place of others.
     """
     measures = verdict["measures"]
     deciding = {name: verdict[name] for name in DECIDING if name in verdict}
     values = {k: v for k, v in (deciding | measures).items() if v is not None}
-    known = {m.name: m for m in MEASURES}
-    described = [m for m in MEASURES if m.name in values]
+    known = {m.name: m for m in (*MEASURES, *own)}
+    described = [m for m in known.values() if m.name in values]
     described += [MeasureDescription(name, "") for name in values if name not in known]
     return [_outcome(m, values[m.name], measures, voxel_mm, bool(deciding)) for m in described]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image
 from regkit.geometry.motion_text import motion_in_words
 from regkit.registration.choice_text import choices_in_words
 from regkit.registration.error_text import error_in_words, expected_error_in_words
-from regkit.registration.measure_descriptions import measure_outcomes
+from regkit.registration.measure_descriptions import MeasureDescription, measure_outcomes
 from regkit.report.data_url import png_data_url, webp_data_url
 from regkit.report.summary import correction
 from regkit.report.template import template
@@ -27,6 +27,7 @@ def write_page(
     scene: Mapping[str, Any] | None = None,
     *,
     small: bool = False,
+    measures: Iterable[MeasureDescription] = (),
 ) -> None:
     """Write the page of one registration.
 
@@ -42,8 +43,11 @@ def write_page(
         Images of the 3-D viewer; see `regkit.report.viewer.scene`. None for no viewer.
     small
         True for a picture with some loss, a tenth of the size.
+    measures
+        Descriptions of the measures of a judge of its own.
     """
-    Path(path).write_text(page(record, drawn, scene, small=small), encoding="utf-8")
+    html = page(record, drawn, scene, small=small, measures=measures)
+    Path(path).write_text(html, encoding="utf-8")
 
 
 def page(
@@ -52,6 +56,7 @@ def page(
     scene: Mapping[str, Any] | None = None,
     *,
     small: bool = False,
+    measures: Iterable[MeasureDescription] = (),
 ) -> str:
     """Return the page of one registration as HTML; see `write_page`."""
     transform = record["transform"]
@@ -65,7 +70,7 @@ def page(
         expected=expected_error_in_words(record["verdict"]),
         points=record["verdict"].get("points", ()),
         error_in_words=error_in_words,
-        outcomes=measure_outcomes(record["verdict"], _coarsest_voxel_mm(record)),
+        outcomes=measure_outcomes(record["verdict"], _coarsest_voxel_mm(record), measures),
         machine=machine_in_words(record.get("environment", {})),
         json=json.dumps(record, indent=2),
         scenes=[] if scene is None else [scene],

@@ -112,7 +112,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
                 init="centre",
                 run_id=identity,
                 selections={"moving": selection},
-                config=cli_settings.config_record,
+                **cli_settings.told,
             )
             return frame.save(result, prefix.name, stage, inputs, dicom, report=request.report)
 
