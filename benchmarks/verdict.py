@@ -40,6 +40,7 @@ from regkit.registrar import Judge, Registrar
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.judgement import judge, own_judgement
 from regkit.registration.pipeline import build_method
+from regkit.registration.point_error import point_errors
 from regkit.registration.witness import Witness, search_witness
 from verdict_pairs import Known
 
@@ -57,6 +58,7 @@ SPECIALISTS = {
     "lv-spect": ("ms-st-unet",),
     "lv-pet": ("ms-st-unet",),
 }
+POINTS = 40  # of the body, at which the interval is asked for
 # Errors of the answers that are made, mm; each is drawn between two neighbors.
 ERRORS_MM = (0.0, 0.0, 3.0, 8.0, 20.0, 100.0)
 REPORTED = ("brains",)  # one person, the average of many; the head of another is for fitting
@@ -69,6 +71,7 @@ COLUMNS = (
     "good that pass",
     "hopeless that FAIL",
     "interval covers",
+    "at points",
     "Spearman",
 )
 
@@ -172,7 +175,20 @@ def judged(
         record["expected_error_mm"] = told.error.expected_mm
         record["interval_mm"] = list(told.error.interval_mm)
         record["probability_bad"] = told.error.probability_bad
+        if known.truth is not None and known.targets is None:
+            record["points_covered"] = points_covered(known, answer.transform, told.error)
     return record
+
+
+def points_covered(known: Known, found: Transform, error: ErrorEstimate) -> float:
+    """Return the fraction of some points of the body whose error lies in its own interval."""
+    points = known.points[:: max(len(known.points) // POINTS, 1)]
+    named = {str(number): (x, y, z) for number, (x, y, z) in enumerate(points.tolist())}
+    low, high = np.transpose(
+        [at.interval_mm for at in point_errors(known.pair, found, error, named)]
+    )
+    missed = np.linalg.norm(found.map_points(points) - known.truth.map_points(points), axis=1)
+    return float(((low <= missed) & (missed <= high)).mean())
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -248,6 +264,7 @@ def row(rows: list[dict[str, Any]]) -> list[object]:
     """Return what the table says of some answers."""
     found = verdict_quality([judged_answer(r) for r in rows])
     order = found.rank_correlation
+    at_points = [r["points_covered"] for r in rows if "points_covered" in r]
     return [
         found.answers,
         found.good,
@@ -255,6 +272,7 @@ def row(rows: list[dict[str, Any]]) -> list[object]:
         share(found.good_ok, found.good),
         share(found.hopeless_fail, found.hopeless),
         share(found.covered, found.told),
+        f"{np.mean(at_points):.1%}" if at_points else "",
         "" if order is None else f"{order:.2f}",
     ]
 

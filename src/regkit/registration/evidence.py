@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regkit.geometry.grid import FloatArray
 from regkit.geometry.inverse_points import invert_points
 from regkit.geometry.motion_text import shift_of_patient_in_words
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
@@ -122,14 +121,8 @@ def mirrored(pair: Pair, result: Transform) -> Transform:
     result
         Map from fixed to moving points, LPS mm.
     """
-    body = _fixed_body(SmallerField.of(pair), result)
+    body = SmallerField.of(pair).fixed_body(result)
     return result @ AffineTransform(SmallMotions.of(body).reflections(LEFT_RIGHT)[0])
-
-
-def _fixed_body(field: SmallerField, result: Transform) -> FloatArray:
-    """Return points of the body in the fixed image, LPS mm, shape (N, 3)."""
-    body = invert_points(result, field.body) if field.is_moving else field.body
-    return np.asarray(body[np.isfinite(body).all(axis=1)])
 
 
 def _agreement(name: str, refined: Witness | None) -> dict[str, float]:
@@ -152,7 +145,7 @@ def better_place_in_words(pair: Pair, result: Transform, other: Transform) -> st
     str
         Like "the CT would fit better about 12 mm higher and 5 mm to the patient's left".
     """
-    body = _fixed_body(SmallerField.of(pair), result)
+    body = SmallerField.of(pair).fixed_body(result)
     shift = (body - invert_points(result, other.map_points(body))).mean(axis=0)
     centre = pair.fixed.grid.centre
     relative = np.linalg.solve(linear_part(result, centre), linear_part(other, centre))

@@ -17,7 +17,6 @@ import numpy as np
 
 from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray, Vector3
-from regkit.geometry.inverse_points import invert_points
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap
 from regkit.io.landmarks import Landmarks
@@ -128,7 +127,7 @@ def point_errors(
         Landmarks, positions x, y, z in LPS mm by name, or labels; each label counts at its voxel
         with the largest expected error.
     """
-    law = RigidErrorLaw.of(_fixed_body(pair, transform))
+    law = RigidErrorLaw.of(SmallerField.of(pair).fixed_body(transform))
     names, positions = _named(points, law)
     factors = law.relative_errors(positions).tolist()
     found = zip(names, positions.tolist(), factors, _remarks(pair, law, positions), strict=True)
@@ -136,13 +135,6 @@ def point_errors(
         ErrorAtPoint(name, (x, y, z), factor * error.expected_mm, _interval(error, factor), remark)
         for name, (x, y, z), factor, remark in found
     )
-
-
-def _fixed_body(pair: Pair, transform: Transform) -> FloatArray:
-    """Return the points of the fixed image over which the error is estimated."""
-    field = SmallerField.of(pair)
-    body = invert_points(transform, field.body) if field.is_moving else field.body
-    return body[np.isfinite(body).all(axis=1)]
 
 
 def _named(points: NamedPoints, law: RigidErrorLaw) -> tuple[list[str], FloatArray]:

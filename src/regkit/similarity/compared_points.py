@@ -82,6 +82,11 @@ class SmallerField:
         """Map the body to the other image by a fixed-to-moving map; NaN if impossible, (N, 3)."""
         return self._mapped(transform, self.body)
 
+    def fixed_body(self, transform: Transform) -> FloatArray:
+        """Return the points of the body in the fixed image, LPS mm; some may be lost, (N, 3)."""
+        body = invert_points(transform, self.body) if self.is_moving else self.body
+        return np.asarray(body[np.isfinite(body).all(axis=1)])
+
     def compared_by(self, transform: Transform) -> ComparedPoints:
         """Put the sample into the other image by a fixed-to-moving transform."""
         mapped = self._mapped(transform, self.sample.points)
