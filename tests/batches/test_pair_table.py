@@ -113,3 +113,15 @@ def test_several_sources_are_one_batch(folder: Path) -> None:
     other.write_text("id,moving,fixed\nP1,a.nii.gz,b.nii.gz\n", encoding="utf-8")
     with pytest.raises(FileFormatError, match=r"the id 'P1' stands in .*table.csv and in .*other"):
         read_pairs([table, other])
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("a", "b"), "row 1: got a tuple; a row is a mapping of the columns"),
+        ({"id": "p", "fixed": [1]}, "row 1, column fixed: got a list; a batch reads its images"),
+    ],
+)
+def test_what_is_no_row_is_refused(row: object, words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        read_pairs([row])

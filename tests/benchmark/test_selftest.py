@@ -306,3 +306,14 @@ def test_the_errors_are_expected_by_the_calibration_that_is_given():
     test = selftest(PAIR.fixed, PAIR.moving, "fast-mi", runs=6, calibration=two_tolerances)
     expected = [run.expected_mm for run in test.runs]
     assert expected == pytest.approx([2 * test.tolerance_mm] * len(test.runs))
+
+
+def test_images_of_other_libraries_are_tested_like_volumes(monkeypatch) -> None:
+    monkeypatch.setattr("regkit.benchmark.selftest.run_selftest", lambda pair, *_rest: pair)
+    images = (PAIR.fixed.to_nibabel(), PAIR.moving.to_sitk())
+    pair = selftest(*images, fixed_modality="pet", moving_modality="ct", initial=np.eye(4))
+    assert (pair.fixed.modality, pair.moving.modality) == ("pet", "ct")
+    assert pair.initial == IDENTITY
+    np.testing.assert_array_equal(pair.moving.array, PAIR.moving.array)
+    with pytest.raises(RegistrationError, match="the fixed image is a numpy"):
+        selftest(PAIR.fixed.array, PAIR.moving)

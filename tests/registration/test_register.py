@@ -139,6 +139,8 @@ def test_an_error_in_a_batch_names_the_pair_and_may_be_returned(pair, tmp_path):
     assert str(results[1]).startswith("pair 2: ")
     with pytest.raises(RegistrationError, match=r"pair 1: got a int; give \(fixed, moving\)"):
         list(regkit.register_many([3], "identity"))
+    with pytest.raises(RegistrationError, match="pair 1: there is no 'moving'; got fixed, movin"):
+        list(regkit.register_many([{"fixed": "a", "movin": "b"}], "identity"))
 
 
 def test_a_chain_says_which_method_was_used(pair):

@@ -216,3 +216,32 @@ def test_what_is_no_image_is_refused_with_what_to_do(given, words) -> None:
     images = {name: volume(np.arange(64.0).reshape(4, 4, 4)) for name in ("fixed", "moving")}
     with pytest.raises(regkit.RegkitError, match=words):
         regkit.register(**{**images, **given})
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("mi", "got the text 'mi'; regkit.register takes the name of a method"),
+        (Knows, r"register\(pair\), got the class Knows; make one by calling its class"),
+        (3, r"an object with a function register\(pair\), got 3"),
+    ],
+)
+def test_what_is_no_method_is_refused(method, words):
+    with pytest.raises(RegistrationError, match=words):
+        run(method, small_pair())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"method": Knows()},
+            r"a name like 'mi' or 'moments\+mi', got Knows; regkit.run\(method,",
+        ),
+        ({"method": None}, "a name like 'mi' .*, got NoneType"),
+        ({"init": np.eye(4)}, "got ndarray; a transform itself is given as initial="),
+    ],
+)
+def test_words_are_asked_for_where_register_takes_words(given, words):
+    with pytest.raises(RegistrationError, match=words):
+        regkit.register(small_pair().fixed, small_pair().moving, **given)

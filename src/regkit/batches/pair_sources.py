@@ -45,8 +45,7 @@ def read_pairs(source: PairSource, pair: str | None = None) -> list[BatchPair]:
     paths = [Path(one).expanduser() for one in given if isinstance(one, str | os.PathLike)]
     if not paths:
         _refuse_roles(roles, "rows say")
-        rows = [one for one in given if isinstance(one, Mapping)]
-        return pairs_of([*map(_row, range(1, 1 << 62), rows)], Path(), "the rows")
+        return pairs_of([*map(_row, range(1, 1 << 62), given)], Path(), "the rows")
     for path in paths:
         if not path.exists():
             raise FileFormatError(f"there is no table or folder {path}")
@@ -91,12 +90,24 @@ def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
                 )
 
 
-def _row(number: int, row: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+def _row(number: int, row: object) -> tuple[int, dict[str, str]]:
+    if not isinstance(row, Mapping):
+        raise ParameterError(
+            f"row {number}: got a {type(row).__name__}; a row is a mapping of the columns of a "
+            "table, like {'id': 'p1', 'fixed': PATH, 'moving': PATH}"
+        )
     unknown = [name for name in row if name not in COLUMNS]
     if unknown:
         raise ParameterError(
             f"row {number}: '{unknown[0]}' is no column; known are {', '.join(COLUMNS)}"
         )
+    for name, value in row.items():
+        if not isinstance(value, str | int | os.PathLike | None):
+            raise ParameterError(
+                f"row {number}, column {name}: got a {type(value).__name__}; a batch reads its "
+                "images from files, so give their paths (regkit.register_many takes images in "
+                "memory)"
+            )
     return number, {name: str(value) for name, value in row.items() if value not in (None, "")}
 
 

@@ -59,7 +59,7 @@ class VerdictCalibration:
 
 
 def calibrate(
-    datasets: Sequence[str | os.PathLike[str]],
+    datasets: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     *,
     methods: Sequence[str] = METHODS,
@@ -77,7 +77,8 @@ def calibrate(
     Parameters
     ----------
     datasets
-        Dataset folders whose cases have a ``truth`` or landmarks, or names of simulated cohorts.
+        Dataset folders or tables of pairs whose cases have a ``truth`` or landmarks, or names of
+        simulated cohorts; one or several.
     folder
         Output: ``records.jsonl``, the card ``error_model.json`` and ``summary.md``.
     methods
@@ -102,6 +103,7 @@ def calibrate(
         No truth, too few patients or answers, no witness, or a folder with other answers.
     """
     registry, target = default_registry(), Path(folder)
+    datasets = [datasets] if isinstance(datasets, str | os.PathLike) else datasets
     registrars = {name: build_method(name, {}, registry, {"seed": seed}) for name in methods}
     _check_witness(registry)
     readers = [DatasetRef(os.fspath(d), split=split, limit=cases).open(registry) for d in datasets]

@@ -19,12 +19,13 @@ from regkit.benchmark.selftest_result import KnownMotionRun, SelfTest
 from regkit.errors import ParameterError, RegistrationError, RegkitError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.geometry.volume import AnyVolume, LabelMap, Volume
+from regkit.geometry.volume import AnyVolume
+from regkit.io.library_images import ImageLike
 from regkit.registrar import Pair
 from regkit.registration.calibration_card import Calibration, calibrated_model
 from regkit.registration.initialization import default_initializer, with_initial_transform
-from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
+from regkit.registration.register import given_pair
 from regkit.registration.result_measures import coarsest_voxel_mm
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import DEFAULT_METHOD
@@ -88,13 +89,15 @@ class SelfTestSettings:
 
 
 def selftest(
-    fixed: Volume,
-    moving: Volume,
+    fixed: ImageLike,
+    moving: ImageLike,
     method: str = DEFAULT_METHOD,
     *,
-    fixed_mask: LabelMap | None = None,
-    moving_mask: LabelMap | None = None,
-    initial: Transform | None = None,
+    fixed_mask: ImageLike | None = None,
+    moving_mask: ImageLike | None = None,
+    fixed_modality: str = "",
+    moving_modality: str = "",
+    initial: Transform | Any = None,
     init: str = "auto",
     runs: int = 100,
     tolerance_mm: float | None = None,
@@ -114,8 +117,8 @@ def selftest(
 
     Parameters
     ----------
-    fixed, moving, method, fixed_mask, moving_mask
-        Parameters of `register`.
+    fixed, moving, method, fixed_mask, moving_mask, fixed_modality, moving_modality
+        Parameters of `register`, which takes paths, volumes and images of other libraries.
     initial
         Initial fixed-to-moving map in LPS mm, of every run; `init` is then ignored.
     init
@@ -131,16 +134,23 @@ def selftest(
     **parameters
         Parameters of the method.
     """
+    pair = given_pair(
+        *(fixed, moving, method),
+        fixed_mask=fixed_mask,
+        moving_mask=moving_mask,
+        fixed_modality=fixed_modality,
+        moving_modality=moving_modality,
+        initial=initial,
+    )
     word = default_initializer(method) if init == "auto" else init
     model = calibrated_model(calibration)
 
     def register_moved(pair: Pair, method_seed: int) -> RegistrationResult:
         registrar = build_method(method, parameters, defaults={"seed": method_seed})
-        if initial is None:
+        if initial is None:  # else every run starts from it
             pair = with_initial_transform(word, pair, method)
         return run(registrar, pair, method, witnesses=witnesses, calibration=model)
 
-    pair = with_modalities(Pair(fixed, moving, fixed_mask, moving_mask, initial))
     settings = SelfTestSettings(runs, tolerance_mm, max_mm, max_deg, seed)
     return run_selftest(pair, register_moved, settings, on_run)
 

@@ -21,6 +21,11 @@ def parse_expression(expression: str) -> list[list[str]]:
     UnknownNameError
         A name is empty, or parentheses enclose a part of the expression.
     """
+    if not isinstance(expression, str):
+        raise UnknownNameError(
+            f"a method is given by its name, got a {type(expression).__name__}; write 'a', 'a+b' "
+            "or 'a,b'"
+        )
     inner = without_parentheses(expression)
     chains = [[name.strip() for name in part.split("+")] for part in re.split("[,/]", inner)]
     if any(not name for chain in chains for name in chain) or re.search("[()]", inner):

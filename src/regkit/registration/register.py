@@ -152,6 +152,24 @@ def register_requested(
     return replace(result, origin=Origin(request, init, assumption, load_s, init_s))
 
 
+def given_pair(
+    fixed: ImageLike,
+    moving: ImageLike,
+    method: str,
+    *,
+    fixed_mask: ImageLike | None = None,
+    moving_mask: ImageLike | None = None,
+    fixed_modality: str = "",
+    moving_modality: str = "",
+    initial: Transform | Any = None,
+) -> Pair:
+    """Return the pair that `register` would register; the parameters are its own."""
+    given = locals() | {"init": "auto", "points": None, "selections": None, "witnesses": ()}
+    request = _request(given)
+    pair = with_modalities(requested_pair(request))
+    return pair if request.init is None else requested_start(pair, request.init, request)[0]
+
+
 def requested_method(request: RegistrationRequest) -> Registrar:
     """Return the method of a request, with its parameters."""
     return build_method(request.method, request.parameters, defaults=request.defaults)
@@ -170,8 +188,23 @@ def judged_registration(
     )
 
 
+def _check_words(method: object, init: object) -> None:
+    """Refuse a method that is no text, and an `init` that is neither text nor a path."""
+    if not isinstance(method, str):
+        raise RegistrationError(
+            f"the method must be a name like 'mi' or 'moments+mi', got {type(method).__name__}; "
+            "regkit.run(method, regkit.Pair(fixed, moving)) runs a method that is an object"
+        )
+    if not isinstance(init, str | os.PathLike):
+        raise RegistrationError(
+            f"init must be a word like 'auto' or the path of a transform, got "
+            f"{type(init).__name__}; a transform itself is given as initial="
+        )
+
+
 def _request(given: dict[str, Any]) -> RegistrationRequest:
     """Return the request that the parameters of `register` stand for."""
+    _check_words(given["method"], given["init"])
     initial, points = _initial(given["initial"]), given["points"]
     init: str | None = os.fspath(given["init"])
     if isinstance(initial, Path):
@@ -228,6 +261,10 @@ def _initial(initial: Any) -> Transform | Path | None:
 def _named(pair: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of one pair of a batch."""
     if isinstance(pair, Mapping):
+        if lacking := [name for name in ("fixed", "moving") if name not in pair]:
+            raise RegistrationError(
+                f"there is no '{lacking[0]}'; got {', '.join(map(str, pair)) or 'nothing'}"
+            )
         return dict(pair)
     if isinstance(pair, Pair):
         return {name: value for name, value in vars(pair).items() if name != "initial_is_guess"}

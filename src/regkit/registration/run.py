@@ -221,6 +221,7 @@ def run(
     RegistrationError
         Bad input, a failure of the method, or options of a verdict that is left out.
     """
+    _check_method(registrar)
     _check_judged(judge, witnesses, points, calibration)
     name, model = name or type(registrar).__name__, calibrated_model(calibration)
     check_pair(pair)
@@ -260,6 +261,21 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
         raise RegistrationError(f"{name} returned a transform that is not finite")
     return estimate
+
+
+def _check_method(registrar: object) -> None:
+    """Refuse what has no function `register`, such as a name, or a class in place of an object."""
+    if isinstance(registrar, str):
+        raise RegistrationError(
+            f"run takes a method as an object, got the text '{registrar}'; regkit.register takes "
+            "the name of a method"
+        )
+    if isinstance(registrar, type) or not isinstance(registrar, Registrar):
+        got = f"the class {registrar.__name__}" if isinstance(registrar, type) else repr(registrar)
+        raise RegistrationError(
+            f"run takes an object with a function register(pair), got {got}; make one by "
+            "calling its class"
+        )
 
 
 def _check_judged(
