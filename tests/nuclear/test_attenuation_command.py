@@ -121,7 +121,7 @@ def test_another_study_replaces_it_only_by_force(files: Path) -> None:
 def test_a_reconstruction_in_dicom_is_refused_in_one_line(files: Path, tmp_path: Path) -> None:
     recon = Tomogram(attributes={"ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"]})
     file = recon.write(tmp_path / "recon.dcm")
-    words = ["attenuation", str(file), str(files / "mu.nii.gz"), "-o", str(tmp_path / "out")]
+    words = ["attenuation", str(file), str(files / "mu.nii.gz"), "-q", "-o", str(tmp_path / "o")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1

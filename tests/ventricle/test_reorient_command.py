@@ -256,7 +256,7 @@ def test_labels_of_another_place_are_refused(run, files, shell, tmp_path):
 
 
 def test_a_method_without_labels_is_refused(run, files, tmp_path):
-    result = run(files[0], "-m", "moments", "-o", tmp_path / "out" / "a")
+    result = run(files[0], "-q", "-m", "moments", "-o", tmp_path / "out" / "a")
     refused(result, "moments gave no labels of the left ventricle", tmp_path)
 
 
