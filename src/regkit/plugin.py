@@ -51,7 +51,7 @@ class Spec:
 
     @property
     def fault(self) -> str:
-        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        """Fault of the declaration, as a sentence; empty if there is none."""
         if not _NAME.fullmatch(self.name):
             return f"the name '{self.name}' must consist of letters, digits and - _ . only"
         if not _TARGET.fullmatch(self.target):
@@ -113,7 +113,7 @@ class MethodSpec(Spec):
 
     @property
     def fault(self) -> str:
-        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        """Fault of the declaration, as a sentence; empty if there is none."""
         if self.model not in MODELS:
             return (
                 f"the model of {self.name} must be one of {', '.join(MODELS)}, got '{self.model}'"
@@ -147,7 +147,7 @@ class MetricSpec(Spec):
 
     @property
     def fault(self) -> str:
-        """What is wrong with the declaration, as a sentence; empty if nothing is."""
+        """Fault of the declaration, as a sentence; empty if there is none."""
         if self.better not in {"lower", "higher", ""}:
             return f"'better' of {self.name} must be lower, higher or empty, got '{self.better}'"
         return super().fault

@@ -134,14 +134,9 @@ def selftest(
     **parameters
         Parameters of the method.
     """
-    pair = given_pair(
-        *(fixed, moving, method),
-        fixed_mask=fixed_mask,
-        moving_mask=moving_mask,
-        fixed_modality=fixed_modality,
-        moving_modality=moving_modality,
-        initial=initial,
-    )
+    masks: dict[str, Any] = {"fixed_mask": fixed_mask, "moving_mask": moving_mask}
+    modalities: Any = {"fixed_modality": fixed_modality, "moving_modality": moving_modality}
+    pair = given_pair(fixed, moving, method, initial=initial, **masks, **modalities)
     word = default_initializer(method) if init == "auto" else init
     model = calibrated_model(calibration)
 

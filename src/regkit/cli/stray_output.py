@@ -1,4 +1,4 @@
-"""What methods and plugins print goes to stderr, so that stdout has results only."""
+"""Send what methods and plugins print to stderr, so that stdout has results only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def stray_output_on_stderr() -> Iterator[None]:
 
 @contextmanager
 def _descriptor_on_stderr() -> Iterator[None]:
-    """Let the descriptor of stdout lead to stderr; nothing changes where one is closed."""
+    """Redirect the descriptor of stdout to stderr in a block, unless one of them is closed."""
     try:
         kept = os.dup(_STDOUT)
     except OSError:

@@ -221,9 +221,8 @@ def run(
     RegistrationError
         Bad input, a failure of the method, or options of a verdict that is left out.
     """
-    _check_method(registrar)
     _check_judged(judge, witnesses, points, calibration)
-    name, model = name or type(registrar).__name__, calibrated_model(calibration)
+    name, model = name or _class_name(registrar), calibrated_model(calibration)
     check_pair(pair)
     pair, started = with_modalities(pair), time.perf_counter()
     known, masks = known_pair(pair), outside_mask_remarks(pair)
@@ -263,8 +262,8 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
     return estimate
 
 
-def _check_method(registrar: object) -> None:
-    """Refuse what has no function `register`, such as a name, or a class in place of an object."""
+def _class_name(registrar: object) -> str:
+    """Return the class of a method; refuse names of methods, classes and what cannot register."""
     if isinstance(registrar, str):
         raise RegistrationError(
             f"run takes a method as an object, got the text '{registrar}'; regkit.register takes "
@@ -276,6 +275,7 @@ def _check_method(registrar: object) -> None:
             f"run takes an object with a function register(pair), got {got}; make one by "
             "calling its class"
         )
+    return type(registrar).__name__
 
 
 def _check_judged(
