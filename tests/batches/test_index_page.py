@@ -1,5 +1,6 @@
 """The page of a batch: what it lists, how it is filtered and marked, and what it exports."""
 
+import csv
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from regkit.batches.index_page import write_index
 from regkit.batches.result_table import by_doubt, result_rows
 from regkit.batches.review import (
     Review,
+    counted_reviews,
     joined_reviews,
     read_reviews,
     reviewed_digest,
@@ -112,6 +114,8 @@ def test_pairs_are_filtered_marked_and_exported(page: Path, tmp_path: Path) -> N
       key("p");
       found.title = document.getElementById("large-title").textContent;
       found.progress = document.getElementById("progress").textContent;
+      document.querySelector("#judge .note").value = "- off";
+      document.querySelector("#judge .note").dispatchEvent(new Event("change"));
       found.text = window.regkitBatch.exportMarks();
       return found;
     """
@@ -134,6 +138,8 @@ def test_pairs_are_filtered_marked_and_exported(page: Path, tmp_path: Path) -> N
         "better": "pass",
     }
     assert reviews["better"].note == "fine"
+    assert ",'- off," in found["text"], "no formula of a spreadsheet"
+    assert reviews["good"].note == "- off"
     assert reviews[HOSTILE].reviewer == "A. Müller"
     assert reviews[HOSTILE].reviewed_at.endswith("Z")
     assert reviews["better"].reviewer == "", "marked before, by somebody else"
@@ -144,7 +150,7 @@ def test_reviews_are_joined_and_those_of_other_results_do_not_count(
 ) -> None:
     stored = {"a": Review("a", "pass", result="1"), "b": Review("b", "fail", result="1")}
     new = {
-        "a": Review("a", "", ""),
+        "a": Review("a", reviewed_at="2026-01-01T00:00:00Z"),
         "c": Review("c", "pass", result="1"),
         "d": Review("d", "pass"),
     }
@@ -154,6 +160,35 @@ def test_reviews_are_joined_and_those_of_other_results_do_not_count(
     assert "registered again, so not counted: b" in caplog.text
     write_reviews(joined, tmp_path / "r.csv")
     assert read_reviews(tmp_path / "r.csv") == joined
+
+
+def test_no_review_of_the_folder_is_lost() -> None:
+    early, late = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+    stored = {
+        "other table": Review("other table", "pass", result="1"),
+        "pending": Review("pending", "fail", result="1"),
+        "of a reader": Review("of a reader", "pass", reviewed_at=early, reviewer="A", result="1"),
+        "marked later": Review("marked later", "pass", reviewed_at=late, result="1"),
+    }
+    results = {"pending": "", "of a reader": "1", "marked later": "1"}
+    page_of_another = {
+        "of a reader": Review("of a reader", result="1"),
+        "marked later": Review("marked later", "fail", reviewed_at=early, result="1"),
+    }
+    joined = joined_reviews(stored, page_of_another, results)
+    assert joined == stored
+    assert set(counted_reviews(joined, results)) == {"of a reader", "marked later"}
+    assert "pending" in counted_reviews(joined, results | {"pending": "1"})
+
+
+def test_no_text_of_a_review_is_a_formula(tmp_path: Path) -> None:
+    texts = ("=HYPERLINK(A1)", "- liver is off", "+1 mm", "@me", "'quoted'", "plain - 1")
+    reviews = {text: Review(text, "pass", text, reviewer=text) for text in texts}
+    write_reviews(reviews, tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert read_reviews(tmp_path / "r.csv") == reviews
 
 
 def test_a_mark_is_for_one_transform_of_the_same_images() -> None:
@@ -187,6 +222,7 @@ def test_the_page_fits_a_phone(page: Path, tmp_path: Path) -> None:
         ("", "line 1: there is no column 'id'"),
         ("id,mark\na,good\n", "line 2, column mark: must be pass, fail or empty, got 'good'"),
         ("id,mark\n,pass\n", "line 2, column id: is empty"),
+        (f"id,mark,note\na,pass,{'x' * 200_000}\n", "line 2: field larger than field limit"),
     ],
 )
 def test_faults_of_reviews_are_told(tmp_path: Path, text: str, fault: str) -> None:

@@ -70,6 +70,8 @@ def test_what_is_written_is_read_again(folder: Path) -> None:
             "id,fixed,moving,init\np1,a.nii.gz,b.nii.gz,nowhere.tfm\n",
             "line 2, column init: no such file: .* no initializer",
         ),
+        ("id,fixed,moving\np1,~no-such-user/a,b.nii.gz\n", "column fixed: no such file"),
+        (f"id,fixed,moving\np1,a.nii.gz,{'b' * 5000}\n", "column moving: no such file"),
     ],
 )
 def test_faults_are_one_line_with_line_and_column(folder: Path, text: str, fault: str) -> None:
@@ -96,6 +98,8 @@ def test_rows_in_memory_are_like_lines(folder: Path) -> None:
         read_pairs([{"id": "p", "fixd": "x"}])
     with pytest.raises(ParameterError, match="--pair is for folders"):
         read_pairs([row], "pet,ct")
+    with pytest.raises(ParameterError, match="or rows; not both at once"):
+        read_pairs([row, folder])  # type: ignore[list-item]
 
 
 def test_several_sources_are_one_batch(folder: Path) -> None:

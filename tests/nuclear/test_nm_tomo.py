@@ -232,6 +232,14 @@ REFUSED: dict[str, tuple[Tomogram, str]] = {
         Tomogram(position=(0, 0, 0), orientation=(0.0, 1.0, 0.0, 0.0, 0.0, -1.0)),
         "neither axial nor coronal",
     ),
+    "no frame of the window": (
+        Tomogram(attributes={"EnergyWindowVector": [2] * 20}),
+        "has no frames of energy window 1",
+    ),
+    "rotation 0": (
+        Tomogram(attributes={"RotationVector": [0] * 20}),
+        "RotationVector counts from 0 to 0, and 1 rotations",
+    ),
     "vector too short": (
         Tomogram(attributes={"DetectorVector": [1, 1]}),
         "DetectorVector has 2 values for 20 frames",

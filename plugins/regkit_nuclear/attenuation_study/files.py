@@ -14,7 +14,7 @@ from regkit.io import read_labels, write_volume
 from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.io.image_header import read_image_header
 from regkit.io.images import read_selected_volume
-from regkit.io.photon_energy import GIVEN, PhotonEnergy
+from regkit.io.photon_energy import given_energy
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.transforms import read_transform
 from regkit.registration.saved import Saved
@@ -163,7 +163,7 @@ def _projections(request: AttenuationRequest) -> Projections:
     )
     if request.energy_kev is None:
         return projections
-    return replace(projections, energy=PhotonEnergy(request.energy_kev, GIVEN))
+    return replace(projections, energy=given_energy(request.energy_kev))
 
 
 def _transform(request: AttenuationRequest) -> Transform | None:

@@ -107,16 +107,19 @@ class TomogramViews:
                 f"has no rotation {self.rotation}, only {rotation.min()} to {rotation.max()}"
             )
         chosen = self._vector("EnergyWindowVector") == self.window
-        return np.asarray(chosen & (rotation == self.rotation) if self.rotation else chosen)
+        chosen &= (rotation == self.rotation) | (self.rotation == 0)
+        if not chosen.any():
+            raise FileFormatError(f"has no frames of energy window {self.window}")
+        return chosen
 
     @cached_property
     def _unique(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         where = self._chosen
         rotation, detector = (self._vector(f"{n}Vector")[where] for n in ("Rotation", "Detector"))
-        if rotation.size and rotation.max() > len(self._items):
+        if rotation.min() < 1 or rotation.max() > len(self._items):
             raise FileFormatError(
-                f"contradicts itself: RotationVector counts to {rotation.max()}, and "
-                f"{len(self._items)} rotations are described"
+                f"contradicts itself: RotationVector counts from {rotation.min()} to "
+                f"{rotation.max()}, and {len(self._items)} rotations are described"
             )
         key = np.stack([rotation, detector, self._views(rotation, detector)], axis=1)
         keys, inverse = np.unique(key, axis=0, return_inverse=True)

@@ -21,6 +21,7 @@ from regkit.batches.result_table import PENDING, Row, result_rows, write_result_
 from regkit.batches.review import (
     REVIEWED_FILE,
     Review,
+    counted_reviews,
     joined_reviews,
     read_reviews,
     reviewed_digest,
@@ -253,8 +254,10 @@ class _Work:
             pair.id: reviewed_digest(self._records.get(pair.id, {})) for pair in self._pairs
         }
         reviews = joined_reviews(self._stored_reviews(), self._reviews, results)
-        if reviews:
-            write_reviews(reviews, self._folder / REVIEWED_FILE)
+        file = self._folder / REVIEWED_FILE
+        if reviews or file.is_file():
+            write_reviews(reviews, file)
+        reviews = counted_reviews(reviews, results)
         rows = result_rows(self._pairs, self._records, reviews)
         write_result_table(rows, self._folder)
         write_index(rows, self._plan, self._records, reviews, self._folder)

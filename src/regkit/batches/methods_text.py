@@ -58,8 +58,9 @@ def _registration(
     rows: Sequence[Row], plan: BatchPlan, records: Mapping[str, Record], registry: Registry
 ) -> str:
     done = [record for record in records.values() if record["status"] == "ok"]
+    were = "was" if len(rows) == 1 else "were"
     text = (
-        f"{_amount(rows, done)} of images{_patients(done)} were registered with regkit "
+        f"{_amount(rows, done)} of images{_patients(done)} {were} registered with regkit "
         f"{installed_version()}{_modalities(done)}{_dates(done)}, by the method {plan.method}"
         f"{_summaries(plan.method, registry)}. "
     )
@@ -76,7 +77,12 @@ def _registration(
 
 def _amount(rows: Sequence[Row], done: Sequence[Record]) -> str:
     """Return the number of pairs with a result, and of all if there are others."""
-    return f"{len(done)} pairs" if len(done) == len(rows) else f"{len(done)} of {len(rows)} pairs"
+    total = _pairs(len(rows))
+    return total if len(done) == len(rows) else f"{len(done)} of {total}"
+
+
+def _pairs(number: int) -> str:
+    return "1 pair" if number == 1 else f"{number} pairs"
 
 
 def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:
@@ -144,8 +150,9 @@ def _reviewed(rows: Sequence[Row]) -> str:
         return ""
     marks = Counter(row["mark"] for row in marked)
     names = sorted({row["reviewer"] for row in marked if row["reviewer"]})
+    results = "1 result was" if len(marked) == 1 else f"{len(marked)} results were"
     return (
-        f"{len(marked)} results were reviewed by eye{' by ' if names else ''}{' and '.join(names)}"
+        f"{results} reviewed by eye{' by ' if names else ''}{' and '.join(names)}"
         f": {marks['pass']} passed, {marks['fail']} failed."
     )
 

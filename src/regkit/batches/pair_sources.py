@@ -42,10 +42,13 @@ def read_pairs(source: PairSource, pair: str | None = None) -> list[BatchPair]:
     """
     roles = None if pair is None else parse_roles(pair)
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
-    paths = [Path(one).expanduser() for one in given if isinstance(one, str | os.PathLike)]
+    files = [one for one in given if isinstance(one, str | os.PathLike)]
+    paths = [Path(os.path.expanduser(one)) for one in files]  # noqa: PTH111 - it never raises
     if not paths:
         _refuse_roles(roles, "rows say")
         return pairs_of([*map(_row, range(1, 1 << 62), given)], Path(), "the rows")
+    if len(paths) < len(given):
+        raise ParameterError("pairs are tables and folders, or rows; not both at once")
     for path in paths:
         if not path.exists():
             raise FileFormatError(f"there is no table or folder {path}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from regkit.batches.batch_pair import BatchPair
-from regkit.batches.review import Review, reviewed_digest
+from regkit.batches.review import Review, reviewed_digest, spreadsheet_text
 from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 
@@ -44,7 +44,9 @@ def write_result_table(rows: Sequence[Row], folder: Path) -> Path:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    for row in rows:
+        free = {name: spreadsheet_text(row[name]) for name in ("note", "reviewer")}
+        writer.writerow([_cell(value) for value in (row | free).values()])
     with atomic_output(folder) as stage:
         stage.path(TABLE_FILE).write_text(text.getvalue(), encoding="utf-8")
     return folder / TABLE_FILE

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ MARKS = ("pass", "fail")
 _DIGEST_CHARACTERS = 12
 # Ids that a message names; chosen by hand.
 _LISTED = 5
+# Beginnings of a text that a spreadsheet would compute as a formula, and what makes it a text.
+_FORMULA, _TEXT_MARK = ("=", "+", "-", "@"), "'"
+# Columns of free text, and the id, which may begin so.
+_FREE = ("id", "note", "reviewer")
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,23 @@ def read_reviews(path: Path) -> dict[str, Review]:
     first = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t", key=first.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return {review.id: review for review in _reviews(rows, path)}
+    except csv.Error as error:
+        raise FileFormatError(f"{path}: line {rows.line_num + 1}: {error}") from error
+
+
+def _reviews(rows: csv.DictReader[str], path: Path) -> Iterator[Review]:
+    """Yield the review of each line."""
     for name in ("id", "mark"):
         if name not in (rows.fieldnames or ()):
             raise FileFormatError(
                 f"{path}: line 1: there is no column '{name}'; give what index.html exports"
             )
     known = {field.name for field in fields(Review)}
-    reviews = {}
     for row in rows:
         values = {name: (row[name] or "").strip() for name in known & row.keys()}
+        values |= {name: _without_text_mark(values[name]) for name in _FREE if name in values}
         if not values["id"]:
             raise FileFormatError(f"{path}: line {rows.line_num}, column id: is empty")
         if values["mark"] not in ("", *MARKS):
@@ -96,8 +108,17 @@ def read_reviews(path: Path) -> dict[str, Review]:
                 f"{path}: line {rows.line_num}, column mark: must be pass, fail or empty, got "
                 f"'{one_line(values['mark'])}'"
             )
-        reviews[values["id"]] = Review(**values)
-    return reviews
+        yield Review(**values)
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text with an apostrophe in front if a spreadsheet took it for a formula."""
+    return _TEXT_MARK + text if text.startswith(_FORMULA) else text
+
+
+def _without_text_mark(text: str) -> str:
+    marked = text.startswith(tuple(_TEXT_MARK + sign for sign in _FORMULA))
+    return text.removeprefix(_TEXT_MARK) if marked else text
 
 
 def write_reviews(reviews: Mapping[str, Review], path: Path) -> None:
@@ -105,7 +126,9 @@ def write_reviews(reviews: Mapping[str, Review], path: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Review)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(review) for review in reviews.values())
+    for review in reviews.values():
+        values = asdict(review)
+        writer.writerow(values | {name: spreadsheet_text(values[name]) for name in _FREE})
     with atomic_output(path.parent) as stage:
         stage.path(path.name).write_text(text.getvalue(), encoding="utf-8")
 
@@ -113,24 +136,25 @@ def write_reviews(reviews: Mapping[str, Review], path: Path) -> None:
 def joined_reviews(
     stored: Mapping[str, Review], new: Mapping[str, Review], results: Mapping[str, str]
 ) -> dict[str, Review]:
-    """Join new reviews with those of the batch folder; the new ones count.
+    """Join new reviews with those of the batch folder; of two for one pair the later remains.
 
     Parameters
     ----------
     stored, new
         Reviews by id.
     results
-        Digest of the result of each pair of the batch, by id; reviews of others are left out,
-        with a warning.
+        Digest of the result of each pair of the batch, by id; empty if it has none now. New
+        reviews of other pairs and all reviews of other results are left out, with a warning.
     """
-    joined = {**stored, **new}
+    told = {pair_id: review for pair_id, review in new.items() if pair_id in results}
+    joined = {**stored, **{i: r for i, r in told.items() if _replaces(r, stored.get(i))}}
     foreign = [pair_id for pair_id in new if pair_id not in results]
     if foreign:
         logger.warning("reviews of pairs that are not in this batch: %s", _listed(foreign))
     old = [
         review.id
         for review in joined.values()
-        if review.result and results.get(review.id, review.result) != review.result
+        if review.result and results.get(review.id) and results[review.id] != review.result
     ]
     if old:
         logger.warning(
@@ -139,8 +163,39 @@ def joined_reviews(
     return {
         pair_id: review
         for pair_id, review in joined.items()
-        if pair_id in results and pair_id not in old and (review.mark or review.note)
+        if pair_id not in old and (review.mark or review.note)
     }
+
+
+def counted_reviews(
+    reviews: Mapping[str, Review], results: Mapping[str, str]
+) -> dict[str, Review]:
+    """Return the reviews of the results that there are now.
+
+    Others are kept for the time when the batch has their pairs, or their results, again.
+
+    Parameters
+    ----------
+    reviews
+        Reviews by id.
+    results
+        Digest of the result of each pair of the batch, by id.
+    """
+    return {
+        pair_id: review
+        for pair_id, review in reviews.items()
+        if pair_id in results and review.result in ("", results[pair_id])
+    }
+
+
+def _replaces(new: Review, stored: Review | None) -> bool:
+    """Return whether a review counts instead of an earlier one.
+
+    A pair that nobody has touched is no opinion: two readers may have begun with the same page.
+    """
+    if stored is None or not new.reviewed_at:
+        return bool(new.mark or new.note)
+    return new.reviewed_at >= stored.reviewed_at
 
 
 def _listed(ids: Collection[str]) -> str:

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import logging
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -233,8 +234,9 @@ def _absolute(number: int, row: Mapping[str, str], base: Path) -> tuple[dict[str
     for name in (*FILE_COLUMNS, "init"):
         if name not in row or (name == "init" and _is_initializer(row[name])):
             continue
-        path = base.absolute() / Path(row[name]).expanduser()
-        if path.exists():
+        # These two never raise, whatever a cell holds.
+        path = base.absolute() / os.path.expanduser(row[name])  # noqa: PTH111
+        if os.path.exists(path):  # noqa: PTH110
             values[name] = str(path)
         else:
             known = ", and no initializer of this name" if name == "init" else ""

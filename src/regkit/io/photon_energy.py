@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regkit.io.attenuation_map import ANNIHILATION_KEV, TECHNETIUM_KEV
+from regkit.io.attenuation_map import ANNIHILATION_KEV, TECHNETIUM_KEV, water_per_cm
 from regkit.io.dicom_values import optional_number
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_pydicom
@@ -82,13 +82,25 @@ def photon_energy_of_file(path: Path) -> PhotonEnergy | None:
     return next((photon_energy(header) for header in headers if header is not None), None)
 
 
+def given_energy(kev: float) -> PhotonEnergy:
+    """Return an energy (keV) that the user gave.
+
+    Raises
+    ------
+    ParameterError
+        No attenuation is known for it.
+    """
+    water_per_cm(kev)
+    return PhotonEnergy(kev, GIVEN)
+
+
 def tracer_energy(given_kev: float | None, emission: object) -> PhotonEnergy | None:
     """Return the energy that is given (keV), else that of an emission image's DICOM file.
 
     None stands for an image that is no path, or whose file is not DICOM.
     """
     if given_kev is not None:
-        return PhotonEnergy(given_kev, GIVEN)
+        return given_energy(given_kev)
     if not isinstance(emission, str | os.PathLike):
         return None
     return photon_energy_of_file(Path(emission))

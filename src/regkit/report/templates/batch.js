@@ -63,9 +63,13 @@
       const text = String(value ?? "").replace(/[\r\n]+/g, " ");
       return /[",;\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
+    // A spreadsheet would compute these; reading the marks takes the apostrophe off again.
+    const free = (value) => (/^[=+\-@]/.test(value || "") ? `'${value}` : value);
     const inTable = [...pairs].sort((a, b) => places.get(a.id) - places.get(b.id));
     const lines = inTable.map((pair) => {
-      const own = { ...pair, ...review(pair), id: pair.id, result: pair.result, verdict: pair.state };
+      const now = review(pair);
+      const own = { ...pair, ...now, id: free(pair.id), note: free(now.note), reviewer: free(now.reviewer),
+        result: pair.result, verdict: pair.state };
       return columns.map((name) => quote(own[name])).join(",");
     });
     const text = "\ufeff" + [columns.join(","), ...lines].join("\r\n") + "\r\n";
