@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regkit.errors import ParameterError, PluginError
+from regkit.errors import MissingDependencyError, ParameterError, PluginError
 from regkit.registration.parameters import configure, parameters_of, parse_assignment
 from regkit.registration.pipeline import build_method
 
@@ -224,6 +224,17 @@ def test_a_parameter_without_a_value_is_named() -> None:
     with pytest.raises(ParameterError, match="picky needs a value of its parameter 'needed'"):
         configure(Picky, "picky", {})
     assert configure(Picky, "picky", {"needed": 2}).needed == 2
+
+
+@dataclass(frozen=True)
+class LacksWeights:
+    def __post_init__(self) -> None:
+        raise MissingDependencyError("install the weights")
+
+
+def test_an_error_of_regkit_keeps_its_class() -> None:
+    with pytest.raises(MissingDependencyError, match=r"^install the weights$"):
+        configure(LacksWeights, "lacking", {})
 
 
 def test_any_refusal_of_a_method_is_an_error_in_one_line() -> None:

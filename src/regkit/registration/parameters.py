@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from regkit.errors import ParameterError, PluginError, error_in_one_line
+from regkit.errors import ParameterError, PluginError, RegkitError, error_in_one_line
 from regkit.registry import suggest
 
 
@@ -76,8 +76,8 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
     for key in values:
         if key not in known:
             raise ParameterError(unknown_parameter(name, key, [target]))
-    for key in known.keys() - values.keys():
-        if known[key].default is dataclasses.MISSING:
+    for key, parameter in known.items():
+        if key not in values and parameter.default is dataclasses.MISSING:
             raise ParameterError(
                 f"{name} needs a value of its parameter '{key}': it has no default"
             )
@@ -86,6 +86,8 @@ def configure(target: Any, name: str, values: Mapping[str, Any]) -> Any:
         return target(**fitted)
     except ParameterError as error:
         raise ParameterError(f"{name}: {error}") from error
+    except RegkitError:  # it says what is wrong, and callers may know its class
+        raise
     except Exception as error:
         raise ParameterError(
             f"{name} does not accept its parameters: {error_in_one_line(error)}"
