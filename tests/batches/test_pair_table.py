@@ -50,7 +50,7 @@ def test_what_is_written_is_read_again(folder: Path) -> None:
     ("text", "fault"),
     [
         ("", "is empty"),
-        ("id,fixed,moving\n", "holds no pair"),
+        ("id,fixed,moving\n", "there is no pair in .*table.csv"),
         ("id,fixed\np1,a.nii.gz\n", "line 1: there is no column 'moving'"),
         ("id,fixed,moving,fixed_lables\n", "line 1, column 4: .*did you mean 'fixed_labels'"),
         ("id,fixed,moving,fixed\n", "line 1, column 4: 'fixed' stands there twice"),

@@ -110,7 +110,7 @@ class TomogramViews:
         chosen &= (rotation == self.rotation) | (self.rotation == 0)
         if not chosen.any():
             raise FileFormatError(f"has no frames of energy window {self.window}")
-        return chosen
+        return np.asarray(chosen)
 
     @cached_property
     def _unique(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -103,7 +103,7 @@ def checked_rows(
         No pair, an id or an image is missing, two ids are the same, or files do not exist.
     """
     if not rows:
-        raise FileFormatError(f"{source} holds no pair; each line after the first is one")
+        raise FileFormatError(f"there is no pair in {source}; each line after the first is one")
     pairs, faults = [], []
     lines: dict[str, int] = {}
     for number, row in rows:
