@@ -58,7 +58,7 @@ def _registration(
     rows: Sequence[Row], plan: BatchPlan, records: Mapping[str, Record], registry: Registry
 ) -> str:
     done = [record for record in records.values() if record["status"] == "ok"]
-    were = "was" if len(rows) == 1 else "were"
+    were = "was" if len(rows) == len(done) == 1 else "were"
     text = (
         f"{_amount(rows, done)} of images{_patients(done)} {were} registered with regkit "
         f"{installed_version()}{_modalities(done)}{_dates(done)}, by the method {plan.method}"
@@ -77,12 +77,9 @@ def _registration(
 
 def _amount(rows: Sequence[Row], done: Sequence[Record]) -> str:
     """Return the number of pairs with a result, and of all if there are others."""
-    total = _pairs(len(rows))
-    return total if len(done) == len(rows) else f"{len(done)} of {total}"
-
-
-def _pairs(number: int) -> str:
-    return "1 pair" if number == 1 else f"{number} pairs"
+    if len(done) < len(rows):
+        return f"{len(done)} of {len(rows)} pairs"
+    return "1 pair" if len(rows) == 1 else f"{len(rows)} pairs"
 
 
 def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:

@@ -48,10 +48,10 @@ def arms(habitus: Habitus) -> tuple[Capsule, Capsule]:
         end = (width + 70 + habitus.fat_mm, 10.0, -260.0)
         radii = 46 * scale, 36 * scale
     left = Capsule(shoulder, end, *radii)
-    return mirrored(left), left
+    return mirrored_capsule(left), left
 
 
-def mirrored(left: Capsule) -> Capsule:
+def mirrored_capsule(left: Capsule) -> Capsule:
     """Return the capsule on the other side of the body."""
     start, end = (vector(np.multiply(p, (-1, 1, 1))) for p in (left.start, left.end))
     return replace(left, start=start, end=end)

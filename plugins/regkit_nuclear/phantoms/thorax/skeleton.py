@@ -14,7 +14,7 @@ from regkit_nuclear.painting.shapes import (
     smooth_step,
     union_distance,
 )
-from regkit_nuclear.phantoms.thorax.body import arms, mirrored
+from regkit_nuclear.phantoms.thorax.body import arms, mirrored_capsule
 from regkit_nuclear.phantoms.thorax.habitus import Habitus
 from regkit_nuclear.phantoms.thorax.organs import MU
 from regkit_nuclear.phantoms.thorax.scene import WHOLE, Scene
@@ -123,7 +123,7 @@ def paint_shoulders(scene: Scene, habitus: Habitus, uptake: ThoraxUptake) -> Non
     s, reach = habitus.scale, habitus.chest_half_depth
     inner, outer = (16.0, -0.46 * reach, 116 * s), (habitus.chest_half_width * 0.9, 6.0, 140 * s)
     clavicle = Capsule(inner, outer, 6.0 * s)
-    for bone in (clavicle, mirrored(clavicle)):
+    for bone in (clavicle, mirrored_capsule(clavicle)):
         scene.paint_shape(bone, "clavicles", MU["rib"] * 1.05, 0.6 * uptake.marrow)
     for arm in arms(habitus):
         head = Ellipsoid(arm.start, (22 * s, 21 * s, 22 * s))
