@@ -63,22 +63,15 @@ def compiled(loop: Loop) -> Loop:
     return _stored(loop, ARITHMETIC)
 
 
-def compiled_into_callers(loop: Loop) -> Loop:
-    """Make a loop like `compiled` a part of every loop that calls it, rather than a function.
-
-    Of a function with sums, a process that compiles and one that loads the code from disk may run
-    different copies, which order the sums differently.
-    """
-    return _stored(loop, ARITHMETIC, inline="always")
-
-
 def compiled_as_written(loop: Loop) -> Loop:
     """Compile a loop like `compiled`, with the same rounding, to the last bit, on every CPU."""
     return _stored(loop, set())
 
 
-def _stored(loop: Loop, arithmetic: set[str], **options: str) -> Loop:
-    made: Loop = njit(nogil=True, error_model="numpy", fastmath=arithmetic, **options)(loop)
+def _stored(loop: Loop, arithmetic: set[str]) -> Loop:
+    # As a part of every loop that calls it: of a function with sums, a process that compiles and
+    # one that loads the code from disk may run different copies, which order the sums differently.
+    made: Loop = njit(nogil=True, error_model="numpy", fastmath=arithmetic, forceinline=True)(loop)
     # Without a writable folder for the cache, every process compiles anew.
     with suppress(RuntimeError):
         vars(made)["_cache"] = CompiledLoops(loop)  # as cache=True does with its own class

@@ -23,7 +23,7 @@ from regkit.registration.evidence import (
     Evidence,
     better_place_in_words,
     evidence_of,
-    mirrored,
+    sides_exchanged,
 )
 from regkit.registration.judgement import judge
 from regkit.registration.verdict import assess
@@ -74,10 +74,10 @@ def test_the_direction_is_that_in_which_the_resampled_image_moves(moving_grid, s
 @pytest.mark.parametrize("moving_grid", [SMALL, SMALLER])
 def test_to_exchange_left_and_right_twice_changes_nothing(moving_grid):
     pair = Pair(ball(SMALL, (20, 0, 0)), ball(moving_grid, (20, 0, 0)))
-    once, points = mirrored(pair, MOTION), np.eye(3)
+    once, points = sides_exchanged(pair, MOTION), np.eye(3)
     assert np.linalg.det(once.matrix[:3, :3]) == pytest.approx(-1)
     np.testing.assert_allclose(
-        mirrored(pair, once).map_points(points), MOTION.map_points(points), atol=1e-9
+        sides_exchanged(pair, once).map_points(points), MOTION.map_points(points), atol=1e-9
     )
 
 
@@ -90,7 +90,7 @@ def test_descriptors_tell_an_image_from_its_mirror_image(exchanged):
         array = np.ascontiguousarray(np.flip(pair.moving.array, 2))
         pair = dataclasses.replace(pair, moving=pair.moving.with_array(array))
         flip = AffineTransform.about(np.diag([-1.0, 1, 1]), (0, 0, 0), pair.moving.grid.centre)
-        answer = mirrored(pair, flip @ MOTION)
+        answer = sides_exchanged(pair, flip @ MOTION)
     else:
         answer = MOTION
     told = evidence_of(pair, answer, Witness("scout", answer)).measures

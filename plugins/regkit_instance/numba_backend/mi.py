@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regkit.compiled import compiled, compiled_into_callers
+from regkit.compiled import compiled
 from regkit.geometry.interpolation_loops import interpolate_gradients, interpolate_values, locate
 from regkit_instance.metric_constants import MARGIN_BINS, MAX_BIN_WEIGHT, MIN_INFORMATION
 from regkit_instance.numba_backend.logarithms import logarithms
@@ -304,7 +304,7 @@ def value_slopes(
         slopes[i] = before[i] * table[p] + between[i] * near + after[i] * far
 
 
-@compiled_into_callers
+@compiled
 def add_products(
     values: Any, slopes: Any, gradient: Any, x: Any, y: Any, z: Any, sums: Any
 ) -> None:

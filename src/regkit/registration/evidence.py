@@ -107,11 +107,13 @@ def _measure_refinements(pair: Pair, result: Transform) -> dict[str, float]:
         return {}
     found = {"refinement_mm": separation_mm(pair, refined.transform, result)}
     found |= _agreement("agreement", refined)
-    found |= _agreement("mirrored_agreement", refinement_witness(pair, mirrored(pair, result)))
+    found |= _agreement(
+        "mirrored_agreement", refinement_witness(pair, sides_exchanged(pair, result))
+    )
     return found
 
 
-def mirrored(pair: Pair, result: Transform) -> Transform:
+def sides_exchanged(pair: Pair, result: Transform) -> Transform:
     """Return a map before which left and right are exchanged, about the centre of the body.
 
     Parameters
