@@ -9,9 +9,10 @@ exact; that of PET and CT is what the scanner says. Programs: regkit; greedy (th
 of `picsl_greedy`); the quick rigid registration of `antspyx`; the default rigid parameters of
 `itk-elastix`; a SimpleITK script (see cold_peer.py). Those that are not installed are left out.
 All run in turn, on one thread, each with its own default start. CPU seconds and peak memory are
-those that the kernel counts for the process. One line per run goes to
-benchmarks/results/cold.jsonl;
-the table is that of the last run of this script.
+those that the kernel counts for the process. --runs is of the small cases; of the large ones every
+program is run once. The ratio is to the cheapest peer whose TRE is not larger or, where all are
+larger, to the cheapest. One line per run goes to benchmarks/results/cold.jsonl; the table is that
+of the last run of this script.
 """
 
 from __future__ import annotations
@@ -184,13 +185,14 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
             if options.sizes == "small" and not case.small:
                 continue
             made = pool.submit(make_case, case, folder / case.name.replace(" ", "_")).result()
-            for repeat in range(-1, options.runs):
+            # The first run of a small case only reads packages into memory.
+            for repeat in range(-1, options.runs) if case.small else range(1):
                 for program in programs:
                     out = str(folder / "out" / program.replace(" ", "_"))
                     Path(out).parent.mkdir(exist_ok=True)
                     command, found = command_of(program, made, out)
                     spent = run(command)
-                    if repeat < 0:  # reads packages and files into memory
+                    if repeat < 0:
                         continue
                     if not spent["error"]:
                         spent["tre_mm"] = pool.submit(tre_mm, Path(found), made).result()
@@ -204,7 +206,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the last run; ratios are to the cheapest peer of no larger error."""
+    """Lay out the last run."""
     last = [record for record in found if record["run"] == found[-1]["run"]]
     rows: list[list[object]] = []
     for case in dict.fromkeys(record["case"] for record in last):
@@ -229,13 +231,11 @@ def row(
         return [case, f"`{program}`", 0, "failed", *[""] * 5]
     error, cpu = middle(done, "tre_mm"), middle(done, "cpu_s")
     peers = [
-        middle(other, "cpu_s")
+        (middle(other, "tre_mm") > error, middle(other, "cpu_s"))
         for name, other in by_program.items()
-        if not name.startswith(OURS)
-        and all(not record["error"] for record in other)
-        and middle(other, "tre_mm") <= error
+        if not name.startswith(OURS) and all(not record["error"] for record in other)
     ]
-    ratio = f"{cpu / min(peers):.2f}" if peers and program.startswith(OURS) else ""
+    ratio = f"{cpu / min(peers)[1]:.2f}" if peers and program.startswith(OURS) else ""
     peak = max(record["peak_mb"] for record in done)
     return [
         *(case, f"`{program}`", len(done), f"{error:.2f}", f"{cpu:.2f}", ratio),
