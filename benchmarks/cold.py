@@ -11,8 +11,8 @@ of `picsl_greedy`); the quick rigid registration of `antspyx`; the default rigid
 All run in turn, on one thread, each with its own default start. CPU seconds and peak memory are
 those that the kernel counts for the process. --runs is of the small cases; of the large ones every
 program is run once. The ratio is to the cheapest peer whose TRE is not larger or, where all are
-larger, to the cheapest. One line per run goes to benchmarks/results/cold.jsonl; the table is that
-of the last run of this script.
+larger, to the cheapest. One line per run goes to benchmarks/results/cold.jsonl; of every case the
+table has the last run of this script.
 """
 
 from __future__ import annotations
@@ -206,11 +206,11 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the last run."""
-    last = [record for record in found if record["run"] == found[-1]["run"]]
+    """Lay out the last run of every case."""
+    newest = {record["case"]: record["run"] for record in found}
     rows: list[list[object]] = []
-    for case in dict.fromkeys(record["case"] for record in last):
-        of_case = [record for record in last if record["case"] == case]
+    for case in (case.name for case in CASES if case.name in newest):
+        of_case = [r for r in found if (r["case"], r["run"]) == (case, newest[case])]
         by_program = {
             name: [record for record in of_case if record["program"] == name]
             for name in dict.fromkeys(record["program"] for record in of_case)
