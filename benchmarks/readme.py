@@ -33,7 +33,7 @@ def _brain_small() -> tuple[str, ...]:
     rows = _last_run("2mm")
     error = f"median TRE {_median(rows, 'tre_mm'):.2f} mm, {_above(rows, 2)} of {len(rows)} > 2 mm"
     images = "**real:** averaged brains T1/T2 and T1/PD, moved up to 20° and 25 mm"
-    return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
+    return images, "`fast-mi`", error, _seconds(rows, "wall_s")
 
 
 def _last_run(size: str) -> list[dict[str, Any]]:
@@ -45,14 +45,14 @@ def _brain_any() -> tuple[str, ...]:
     rows = _of("capture", set="brain", method="fast-mi")
     error = f"median TRE {_median(rows, 'tre_mm'):.2f} mm, {_above(rows, 2)} of {len(rows)} > 2 mm"
     images = "**real:** the same, any rotation, up to 100 mm"
-    return images, "`fast-mi`", error, f"{_median(rows, 'wall_s'):.1f}"
+    return images, "`fast-mi`", error, _seconds(rows, "wall_s")
 
 
 def _thighs() -> tuple[str, ...]:
     rows = _of("capture", set="pet-ct", method="auto")
     error = f"median TRE {_median(rows, 'tre_mm'):.1f} mm, {_above(rows, 5)} of {len(rows)} > 5 mm"
     images = "**real:** PET/CT of thighs, moved up to 30° and 60 mm"
-    return images, "`auto`", error, f"{_median(rows, 'wall_s'):.1f}"
+    return images, "`auto`", error, _seconds(rows, "wall_s")
 
 
 def _prostates() -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _prostates() -> tuple[str, ...]:
     images = f"**real:** MR and ultrasound of {len(rows)} prostates"
     result = f"Dice {dice:.2f}, worse than aligning the image centers ({before:.2f})"
     assert dice < before, "the README says worse"
-    return images, "`attention-reg`", result, f"{_median(rows, 'compute_s'):.1f}"
+    return images, "`attention-reg`", result, _seconds(rows, "compute_s")
 
 
 def _cardiac(method: str) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def _bodies() -> tuple[str, ...]:
     rows = _of("petct", dataset="simulated", method="transmorph-mi-iso")
     dice = mean(row["scores"]["dice"] for row in rows)
     images = f"simulated: whole-body PET/CT, {len(rows)} patients, affine"
-    seconds = f"{_median(rows, 'runtime_s'):.1f}"
+    seconds = _seconds(rows, "runtime_s")
     return images, "`transmorph-mi-iso`", f"Dice of 40 organs {dice:.3f}", seconds
 
 
@@ -85,12 +85,18 @@ def _ventricles() -> tuple[str, ...]:
     rows = _of("ventricles", data="lv-pet", row=method)
     dice = mean(row["scores"]["lv_my_seg_dice"] for row in rows)
     images = f"simulated: PET of the left ventricle, {len(rows)} patients"
-    return images, f"`{method}`", f"Dice of the wall {dice:.3f}", f"{_median(rows, 'seconds'):.1f}"
+    return images, f"`{method}`", f"Dice of the wall {dice:.3f}", _seconds(rows, "seconds")
 
 
 def _of(name: str, **wanted: str) -> list[dict[str, Any]]:
     rows = read(RESULTS / f"{name}.jsonl")
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def _seconds(rows: list[dict[str, Any]], key: str) -> str:
+    """Return the median with two digits below a tenth of a second, else with one."""
+    found = _median(rows, key)
+    return f"{found:.2f}" if found < 0.1 else f"{found:.1f}"
 
 
 def _median(rows: list[dict[str, Any]], key: str) -> float:

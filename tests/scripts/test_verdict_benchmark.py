@@ -46,8 +46,8 @@ def answer(error_mm, status, use="reporting", **more):
 
 def test_the_table_counts_wrong_ok_and_good_that_pass():
     found = [
-        answer(1.0, "OK", interval_mm=[0.5, 2.0], expected_error_mm=1.0),
-        answer(2.0, "CHECK", interval_mm=[0.5, 1.0], expected_error_mm=1.5),
+        answer(1.0, "OK", interval_mm=[0.5, 2.0], expected_error_mm=1.0, points_covered=1.0),
+        answer(2.0, "CHECK", interval_mm=[0.5, 1.0], expected_error_mm=1.5, points_covered=0.5),
         answer(7.0, "OK", interval_mm=[5.0, 9.0], expected_error_mm=6.0),
         answer(60.0, "FAIL"),
         answer(None, "CHECK"),
@@ -64,5 +64,6 @@ def test_the_table_counts_wrong_ok_and_good_that_pass():
         "1 of 2 (50.0%)",
         "1 of 2 (50.0%)",
         "2 of 3 (66.7%)",
+        "75.0%",
         "1.00",
     ]
