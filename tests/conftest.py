@@ -6,7 +6,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
 
+import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ from hypothesis import settings
 settings.register_profile("regkit", deadline=None, derandomize=True)
 settings.register_profile("quick", settings.get_profile("regkit"), max_examples=10)
 settings.load_profile("regkit")
+
+
+@pytest.fixture(autouse=True)
+def log_level_of_its_own() -> Iterator[None]:
+    """A command that runs in the process of the tests leaves its log level behind."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -15,19 +15,19 @@ _STAGES = ".regkit-*"
 
 
 def discard_stages(folder: Path) -> None:
-    """Remove what killed processes left half-written in a batch folder and its folder of pages.
+    """Remove what killed processes left half-written in a batch folder, also of finished pairs.
 
     Parameters
     ----------
     folder
         Batch folder, which no other process writes to.
     """
-    for stage in (*folder.glob(_STAGES), *(folder / PAGES).glob(_STAGES)):
+    for stage in [*folder.rglob(_STAGES)]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
 def discard_outputs(folder: Path, pair: BatchPair, files: Iterable[str]) -> None:
-    """Remove the files of a pair's earlier result, and what a killed process left.
+    """Remove the files of a pair's earlier result.
 
     Parameters
     ----------
@@ -42,8 +42,6 @@ def discard_outputs(folder: Path, pair: BatchPair, files: Iterable[str]) -> None
     old = [folder / file for file in files if own in (folder / file).parents]
     for file in (*old, *(folder / PAGES / name for name in page_files(pair.folder_name))):
         file.unlink(missing_ok=True)
-    for stage in own.glob(_STAGES):
-        shutil.rmtree(stage, ignore_errors=True)
     for empty in sorted({file.parent for file in old}, reverse=True):
         with suppress(OSError):  # it holds something else
             empty.rmdir()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from regkit.io.attenuation_map import ANNIHILATION_KEV, TECHNETIUM_KEV, water_per_cm
-from regkit.io.dicom_values import optional_number
 from regkit.io.formats import is_dicom
 from regkit.io.native_output import suppress_pydicom
 from regkit.io.nuclides import HALF_LIVES_S, PHOTONS_KEV, named_nuclide
@@ -121,6 +120,8 @@ def window_limits(item: Any) -> tuple[float, float]:
 
     Of a window of several ranges they are those of the first.
     """
+    from regkit.io.dicom_values import optional_number  # noqa: PLC0415 - loads pydicom
+
     ranges = item.get("EnergyWindowRangeSequence") or [{}]
     low, high = (
         optional_number(ranges[0].get(f"EnergyWindow{end}Limit")) for end in ("Lower", "Upper")
