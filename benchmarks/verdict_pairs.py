@@ -215,7 +215,6 @@ def variants(here: Known, others: dict[str, Known], wanted: tuple[str, ...]) -> 
     wanted
         Names of variants.
     """
-    move = _in_their_place if here.family in AS_THEY_LIE else _moved
     for number, name in enumerate(wanted):
         rng = np.random.default_rng(zlib.crc32(f"{here.family} {here.patient} {name}".encode()))
         if name.startswith("other"):
@@ -224,11 +223,8 @@ def variants(here: Known, others: dict[str, Known], wanted: tuple[str, ...]) -> 
             made = _centred_in_place(here, others[name].pair.moving)
         else:
             made = CHANGES[name](here, rng)
-        yield replace(move(made, rng, number), variant=name)
-
-
-def _in_their_place(known: Known, rng: np.random.Generator, number: int) -> Known:  # noqa: ARG001
-    return known
+        placed = made if here.family in AS_THEY_LIE else _moved(made, rng, number)
+        yield replace(placed, variant=name)
 
 
 def _moved(known: Known, rng: np.random.Generator, number: int) -> Known:

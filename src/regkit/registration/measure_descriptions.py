@@ -267,11 +267,6 @@ MEASURES: tuple[MeasureDescription, ...] = (
         "refinement_mm", "distance to where a refinement by another measure leads", "mm"
     ),
     MeasureDescription(
-        "refined_witness_mm",
-        "distance from there to where that refinement leads from the independent search",
-        "mm",
-    ),
-    MeasureDescription(
         "agreement",
         "how alike the images are there by self-similarity: 1 for equal, 0 for unrelated ones",
     ),
