@@ -1,7 +1,7 @@
 """Fit the coefficients of the verdict to answers with known truth that verdict.py has judged.
 
     python benchmarks/verdict_fit.py [RECORDS] [--card FILE]
-    python benchmarks/verdict_fit.py [RECORDS] --report
+    python benchmarks/verdict_fit.py [RECORDS] --report [-o RECORDS]
 
 Patients for fitting only count, of families that a similarity can judge. The fit itself is
 regkit.benchmark.error_model_fit, as of `regkit calibrate`.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import verdict
-from records import read
+from records import append, read
 from regkit.benchmark.error_model_fit import card_of, fit_error_model
 from regkit.registration import error_model
 from regkit.registration.error_model import ErrorModel
@@ -34,8 +34,15 @@ def fit(found: list[dict[str, Any]]) -> ErrorModel:
 
 def with_estimates(found: list[dict[str, Any]], model: ErrorModel) -> list[dict[str, Any]]:
     """Return records with what a model says of them."""
-    told = (verdict.judged_answer(r).estimated_by(model).error for r in found)
-    return [{**r, **(e.as_data() if e else {})} for r, e in zip(found, told, strict=True)]
+    return [_estimated(record, model) for record in found]
+
+
+def _estimated(record: dict[str, Any], model: ErrorModel) -> dict[str, Any]:
+    """Return a record with the estimate and the status by a model; what a judge said stays."""
+    answer = verdict.judged_answer(record).estimated_by(model)
+    if "probability_bad" not in record or answer.error is None:
+        return record
+    return {**record, **answer.error.as_data(), "status": answer.status_by_estimate, "reasons": []}
 
 
 def usable(path: Path) -> list[dict[str, Any]]:
@@ -50,13 +57,21 @@ def main() -> None:
     )
     parser.add_argument("--card", type=Path, default=CARD)
     parser.add_argument("--report", action="store_true", help="print the table of a card only")
+    parser.add_argument(
+        "-o", "--out", type=Path, help="also write the records, judged by the card"
+    )
     options = parser.parse_args()
     found = usable(options.records)
     if not options.report:
         text = json.dumps(card_of(fit(found)), indent=1)
         options.card.write_text(f"{text}\n", encoding="utf-8")
     model = ErrorModel.from_card(json.loads(options.card.read_text(encoding="utf-8")))
-    print(verdict.table(with_estimates(found, model)))
+    judged = with_estimates(found, model)
+    if options.out:
+        options.out.unlink(missing_ok=True)
+        for record in judged:
+            append(options.out, record)
+    print(verdict.table(judged))
 
 
 if __name__ == "__main__":

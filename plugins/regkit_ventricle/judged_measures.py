@@ -9,7 +9,7 @@ from regkit.registration.measure_descriptions import (
     MeasureDescription,
     Range,
 )
-from regkit.registration.verdict import VOLUME_FAIL
+from regkit.registration.verdict_rules import VOLUME_FAIL
 from regkit_ventricle import judge
 
 

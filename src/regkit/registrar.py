@@ -81,7 +81,8 @@ class Estimate:
         Segmentation of the moving image, on any grid, by a method that segments.
     diagnostics
         Further findings as plain data that JSON can hold. Each text under ``warnings`` makes the
-        verdict CHECK at best; those under ``remarks`` are told and leave it as it is.
+        verdict CHECK at best, unless witnesses show that the error is probably small; those under
+        ``remarks`` are told and leave it as it is.
 
     Raises
     ------

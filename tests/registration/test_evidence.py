@@ -171,6 +171,24 @@ def test_a_right_result_that_is_no_better_than_its_start_is_told_so():
     assert "already aligned" not in reasons(small_pair(), Estimate(MOTION))
 
 
+@pytest.mark.registration
+def test_a_method_does_not_grade_its_own_result():
+    pair = small_pair()
+    witness = search_witness(pair)
+
+    def judged(motion, doubts=()):
+        answer = Estimate(motion, diagnostics={"warnings": ["an odd image"]})
+        return judge(pair, answer, witness, doubts=doubts)
+
+    right, wrong = judged(MOTION), judged(rigid(translation_mm=(0, 0, 45)) @ MOTION)
+    assert right.status == "OK"
+    assert wrong.status == "FAIL"
+    assert "an odd image" in right.reasons
+    assert "an odd image" in wrong.reasons
+    # A doubt about the images is not the method's.
+    assert judged(MOTION, doubts=["the mask of another image"]).status == "CHECK"
+
+
 @pytest.mark.parametrize(("improvement", "told"), [(0.0, True), (-8.0, False)])
 def test_another_place_that_is_as_good_is_told(improvement, told):
     measures = {"witness_mm": 80.0, "witness_improvement": improvement, "witness_ambiguity": 0.0}

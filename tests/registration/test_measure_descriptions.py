@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phantoms import MOTION, small_pair
-from regkit.registration import verdict as checks
+from regkit.registration import verdict_rules as checks
 from regkit.registration.measure_descriptions import MEASURES, measure_outcomes
 from regkit.registration.result_measures import measure_result
 
@@ -48,7 +48,11 @@ def test_they_decide_as_the_checks_do(measures, similarity, voxel_mm, estimated)
 
 @pytest.mark.parametrize(
     ("expected", "bad", "outcomes"),
-    [(2.9, 0.1, ("passes", "passes")), (4, 0.4, ("CHECK", "CHECK")), (40, 0.8, ("CHECK", "FAIL"))],
+    [
+        (2.9, 0.1, ("passes", "passes")),
+        (4, 0.4, ("weighed", "CHECK")),
+        (40, 0.8, ("weighed", "FAIL")),
+    ],
 )
 def test_the_estimate_has_its_limits_too(expected, bad, outcomes):
     verdict = {"measures": {}, "expected_error_mm": expected, "probability_bad": bad}

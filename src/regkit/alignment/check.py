@@ -35,7 +35,7 @@ from regkit.registration.initialization import default_initializer, with_initial
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import RegistrationResult, run
-from regkit.registration.verdict import RANKS
+from regkit.registration.verdict_rules import RANKS
 from regkit.similarity.point_sample import sample_points
 
 # The limit is a voxel of the emission image (Chen et al., J Nucl Cardiol 2006;13:43, measured with

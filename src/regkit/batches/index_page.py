@@ -19,7 +19,7 @@ from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.error_text import error_in_words
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
-from regkit.registration.verdict import BAD_CHECK, BAD_FAIL
+from regkit.registration.verdict_rules import BAD_CHECK, BAD_FAIL
 from regkit.report.environment import environment, method_versions
 from regkit.report.page import machine_in_words
 from regkit.report.template import template

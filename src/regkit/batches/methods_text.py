@@ -16,7 +16,7 @@ from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
 from regkit.registration.expression import method_names
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
-from regkit.registration.verdict import BAD_CHECK, BAD_FAIL
+from regkit.registration.verdict_rules import BAD_CHECK, BAD_FAIL
 from regkit.registry import Registry, default_registry
 from regkit.version import installed_version
 
@@ -128,8 +128,8 @@ def _quality(rows: Sequence[Row]) -> str:
         "regkit estimated the error of every result from its similarity and from independent "
         f"registrations. A result is FAIL if it is wrong by more than twice the tolerance "
         f"({tolerance}) with a probability above {BAD_FAIL:.0%}, CHECK if with one above "
-        f"{BAD_CHECK:.0%} or if the expected error is above the tolerance, or for other measures, "
-        f"which the record of each pair names; else it is OK. The verdicts: {judged}; "
+        f"{BAD_CHECK:.0%}, or for other measures, which the record of each pair names; else it is "
+        f"OK. The verdicts: {judged}; "
         f"{counts.get('failed', 0)} pairs could not be registered. "
         f"{_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from regkit.benchmark.judged_answer import JudgedAnswer
 from regkit.benchmark.verdict_quality import VerdictQuality, verdict_quality
 from regkit.registration.error_model import ErrorEstimate
-from regkit.registration.verdict import RANKS
+from regkit.registration.verdict_rules import RANKS
 
 
 def calibration(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from regkit.registration.error_model import (
     evidence_in_numbers,
 )
 from regkit.registration.run import versions
-from regkit.registration.verdict import is_refused
+from regkit.registration.verdict_rules import is_refused
 
 Chosen: TypeAlias = NDArray[np.bool_]
 
@@ -52,7 +52,7 @@ def fit_error_model(
     ----------
     answers
         Answers with evidence, some of them wrong and some of them good; those that a rule of the
-        verdict refuses (`regkit.registration.verdict.is_refused`) are left out.
+        verdict refuses (`regkit.registration.verdict_rules.is_refused`) are left out.
     prior
         Model whose curves hold where the answers determine none; None for flat curves.
     """

@@ -8,11 +8,7 @@ from typing import Self
 
 from regkit.registrar import Status
 from regkit.registration.error_model import WRONG_TOLERANCES, ErrorEstimate, ErrorModel
-from regkit.registration.verdict import (
-    BAD_CHECK,
-    BAD_FAIL,
-    is_refused,
-)
+from regkit.registration.verdict_rules import is_refused, status_by_estimate
 
 # Errors beyond which an answer is as useless as one to a pair without a truth; chosen by hand.
 HOPELESS_MM = 50.0
@@ -84,13 +80,10 @@ class JudgedAnswer:
 
     @property
     def status_by_estimate(self) -> Status:
-        """Status by the estimate alone, whatever else the verdict has found."""
+        """Status by the measures and the estimate, which may be of another model."""
         if self.error is None:
             return self.status
-        if self.error.probability_bad > BAD_FAIL:
-            return "FAIL"
-        unsure = self.error.probability_bad > BAD_CHECK
-        return "CHECK" if unsure or self.error.expected_mm > self.tolerance_mm else "OK"
+        return status_by_estimate(self.measures, self.tolerance_mm, self.error.probability_bad)
 
     def estimated_by(self, model: ErrorModel) -> Self:
         """Return the answer with the estimate of another model; the status stays."""

@@ -13,11 +13,10 @@ from regkit.registration.verdict import (
     Verdict,
     assess,
     disagreements,
-    map_issues,
     measure_inverse,
     told_issues,
-    worst_status,
 )
+from regkit.registration.verdict_rules import map_issues, worst_status
 from regkit.registration.witness import Witness, separation_mm
 
 
@@ -58,7 +57,7 @@ def judge(
     """
     found, told = estimate.transform, estimate.diagnostics
     warnings, remarks = (list(map(str, told.get(k, ()))) for k in ("warnings", "remarks"))
-    warnings, notes = [*doubts, *warnings], [*notes, *remarks]
+    notes = [*notes, *remarks]
     if own is not None:
         measures = measure_map(pair, found) | measure_inverse(pair, found, backward)
         apart_mm = {w.name: separation_mm(pair, w.transform, found) for w in named}
@@ -66,12 +65,12 @@ def judge(
             *map_issues(measures, coarsest_voxel_mm(pair)),
             *own.findings,
             *disagreements(apart_mm, tolerance_mm(pair)),
-            *told_issues(pair, warnings, notes),
+            *told_issues(pair, [*doubts, *warnings], notes),
         ]
         reasons = tuple(reason for _, reason in issues)
         return Verdict(worst_status(issues), reasons, {**measures, **own.measures})
     evidence = None if searched is None else evidence_of(pair, found, searched, named, model)
-    return assess(pair, found, warnings, backward, notes, evidence=evidence)
+    return assess(pair, found, warnings, backward, notes, doubts=doubts, evidence=evidence)
 
 
 def own_judgement(judging: object, pair: Pair, estimate: Estimate) -> Judgement | None:

@@ -1,6 +1,6 @@
 """The measures of a verdict in plain sentences, with the limits for CHECK and for FAIL.
 
-The limits are those of the checks in `regkit.registration.verdict`, as ranges of each measure.
+The limits are those of `regkit.registration.verdict_rules`, as ranges of each measure.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from regkit.registration import verdict as checks
+from regkit.registration import verdict_rules as checks
 from regkit.registration.evidence import CLEARLY_BETTER
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
-from regkit.registration.verdict import Measures
+from regkit.registration.verdict_rules import Measures
 
 INFINITE = float("inf")
 # Lowest and highest value that is within the limits.
@@ -145,6 +145,7 @@ MEASURES: tuple[MeasureDescription, ...] = (
         "the error that results with such evidence have, on average over the body",
         "mm",
         _at_most(LEAST_TOLERANCE_MM, 1.0),
+        is_doubt=True,
     ),
     MeasureDescription(
         "probability_bad",
