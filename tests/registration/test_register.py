@@ -43,7 +43,7 @@ def test_every_kind_of_image_gives_the_same_transform(pair, tmp_path):
 
 
 def test_an_array_is_one_error_that_says_what_to_do(pair):
-    with pytest.raises(RegkitError, match=r"the fixed image is a numpy\.ndarray; .*spacing="):
+    with pytest.raises(RegkitError, match=r"the fixed image is an array .*; .*spacing="):
         register(np.asarray(pair.fixed), pair.moving)
 
 
@@ -59,7 +59,7 @@ def test_masks_of_every_kind_are_one_region(pair, tmp_path):
 
 
 def test_an_array_without_a_volume_is_no_mask(pair):
-    with pytest.raises(RegistrationError, match=r"the fixed mask is a numpy\.ndarray"):
+    with pytest.raises(RegistrationError, match=r"the fixed mask is an array"):
         register(pair.fixed.to_sitk(), pair.moving, fixed_mask=np.ones(pair.fixed.shape))
 
 

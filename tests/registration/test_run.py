@@ -208,7 +208,7 @@ def test_a_mask_off_its_image_is_said(voxels: int, doubtful: bool):
     ("given", "words"),
     [
         ({"fixed": "pet.nii.gz"}, "pet.nii.gz: no such file"),
-        ({"moving": np.zeros((4, 4, 4))}, r"moving image is a numpy.ndarray; .*regkit.volume\("),
+        ({"moving": np.zeros((4, 4, 4))}, r"moving image is an array .*; .*regkit.volume\("),
         ({"fixed_mask": {}}, r"fixed mask is a dict; .*regkit.LabelMap\("),
     ],
 )
@@ -221,13 +221,13 @@ def test_what_is_no_image_is_refused_with_what_to_do(given, words) -> None:
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("mi", "got the text 'mi'; regkit.register takes the name of a method"),
+        ("mi", r"\(regkit.register takes names\), got 'mi'"),
         (Knows, r"register\(pair\), got the class Knows; make one by calling its class"),
-        (3, r"an object with a function register\(pair\), got 3"),
+        (3, r"an object with a function register\(pair\) .*, got 3"),
     ],
 )
 def test_what_is_no_method_is_refused(method, words):
-    with pytest.raises(RegistrationError, match=words):
+    with pytest.raises(regkit.RegkitError, match=words):
         run(method, small_pair())
 
 
@@ -236,12 +236,12 @@ def test_what_is_no_method_is_refused(method, words):
     [
         (
             {"method": Knows()},
-            r"a name like 'mi' or 'moments\+mi', got Knows; regkit.run\(method,",
+            r"a name like 'mi' or 'moments\+mi' \(regkit.run\(method, .*, got a Knows",
         ),
-        ({"method": None}, "a name like 'mi' .*, got NoneType"),
-        ({"init": np.eye(4)}, "got ndarray; a transform itself is given as initial="),
+        ({"method": None}, "a name like 'mi' .*, got None"),
+        ({"init": np.eye(4)}, r"a transform itself is given as initial=\), got an array"),
     ],
 )
 def test_words_are_asked_for_where_register_takes_words(given, words):
-    with pytest.raises(RegistrationError, match=words):
+    with pytest.raises(regkit.RegkitError, match=words):
         regkit.register(small_pair().fixed, small_pair().moving, **given)

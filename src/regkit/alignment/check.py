@@ -22,6 +22,7 @@ from regkit.alignment.emission_transmission import (
 )
 from regkit.alignment.heart import Myocardium, myocardium_or_reason
 from regkit.alignment.transmission import Transmission, as_transmission
+from regkit.arguments import checked
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
@@ -31,6 +32,7 @@ from regkit.io import read_labels
 from regkit.io.library_images import ImageLike, as_volume
 from regkit.io.photon_energy import PhotonEnergy, tracer_energy
 from regkit.registrar import Pair, Registrar, Status
+from regkit.registration.expression import MethodName
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
@@ -144,10 +146,11 @@ class AlignmentCheck:
         return f"<AlignmentCheck {self.status}: {self.words}{reasons}>"
 
 
+@checked
 def check_alignment(
     emission: ImageLike,
     transmission: ImageLike,
-    method: str = ALIGNMENT_METHOD,
+    method: MethodName = ALIGNMENT_METHOD,
     *,
     emission_modality: str = "",
     transmission_modality: str = "",
@@ -190,8 +193,8 @@ def check_alignment(
         An image cannot be read or used, or the method fails.
     """
     pair = Pair(
-        as_volume(emission, "fixed", emission_modality),
-        as_volume(transmission, "moving", transmission_modality),
+        as_volume(emission, "emission", emission_modality),
+        as_volume(transmission, "transmission", transmission_modality),
     )
     if isinstance(labels, str | os.PathLike):
         labels = read_labels(labels)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from regkit.arguments import checked
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
@@ -35,6 +36,7 @@ from regkit.benchmark.worker_plan import Executor
 from regkit.errors import BenchmarkError, OutputError
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
+from regkit.registration.expression import MethodName
 from regkit.registration.pipeline import build_method
 from regkit.registry import DEFAULT_METHOD, default_registry
 from regkit.report.record import read_record
@@ -72,9 +74,10 @@ class Batch:
         return f"<Batch of {len(self.rows)} pairs: {counts}; {self.folder / 'index.html'}>"
 
 
+@checked
 def batch(
     pairs: PairSource,
-    method: str = DEFAULT_METHOD,
+    method: MethodName = DEFAULT_METHOD,
     folder: Path | str = "batch",
     *,
     pair: str | None = None,

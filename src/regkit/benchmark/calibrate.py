@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from regkit.arguments import checked
 from regkit.benchmark.answerable_pairs import AnswerablePair, answerable_pairs, made_answers
 from regkit.benchmark.calibration_summary import calibration_summary
 from regkit.benchmark.case_source import CaseReader, DatasetRef
@@ -58,6 +59,7 @@ class VerdictCalibration:
     folder: Path
 
 
+@checked
 def calibrate(
     datasets: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],

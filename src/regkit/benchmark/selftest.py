@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from regkit.arguments import checked
 from regkit.benchmark.known_motions import MIN_RUNS, GradedSizes, KnownMotion, plan_motions
 from regkit.benchmark.selftest_result import KnownMotionRun, SelfTest
 from regkit.errors import ParameterError, RegistrationError, RegkitError
@@ -23,6 +24,7 @@ from regkit.geometry.volume import AnyVolume
 from regkit.io.library_images import ImageLike
 from regkit.registrar import Pair
 from regkit.registration.calibration_card import Calibration, calibrated_model
+from regkit.registration.expression import MethodName
 from regkit.registration.initialization import default_initializer, with_initial_transform
 from regkit.registration.pipeline import build_method
 from regkit.registration.register import given_pair
@@ -88,10 +90,11 @@ class SelfTestSettings:
             raise ParameterError(f"max_deg can be at most 180 degrees, got {self.max_deg:g}")
 
 
+@checked
 def selftest(
     fixed: ImageLike,
     moving: ImageLike,
-    method: str = DEFAULT_METHOD,
+    method: MethodName = DEFAULT_METHOD,
     *,
     fixed_mask: ImageLike | None = None,
     moving_mask: ImageLike | None = None,

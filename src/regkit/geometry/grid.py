@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from regkit.arguments import checked_fields
 from regkit.errors import GeometryError
 
 Vector3: TypeAlias = tuple[float, float, float]
@@ -27,6 +28,7 @@ EDGE_TOLERANCE = 1e-6
 SINGLE_EDGE_TOLERANCE = 1e-4
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Grid:
     """A regular grid of voxels in patient space.
@@ -55,16 +57,16 @@ class Grid:
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        shape = tuple(int(n) for n in self.shape_zyx)
-        if len(shape) != 3 or min(shape) < 1:
+        shape = tuple(int(n) for n in finite_numbers(self.shape_zyx, 3, "shape_zyx"))
+        if min(shape) < 1:
             raise GeometryError(f"a grid needs three axes of at least one voxel, got {shape}")
-        spacing = _numbers(self.spacing, 3, "spacing")
+        spacing = finite_numbers(self.spacing, 3, "spacing")
         if min(spacing) <= 0:
             raise GeometryError(f"voxel spacing must be positive, got {spacing} mm")
         object.__setattr__(self, "shape_zyx", shape)
         object.__setattr__(self, "spacing", spacing)
-        object.__setattr__(self, "origin", _numbers(self.origin, 3, "origin"))
-        direction = _orthonormal(_numbers(self.direction, 9, "direction"))
+        object.__setattr__(self, "origin", finite_numbers(self.origin, 3, "origin"))
+        direction = _orthonormal(finite_numbers(self.direction, 9, "direction"))
         object.__setattr__(self, "direction", direction)
 
     def __repr__(self) -> str:
@@ -155,10 +157,15 @@ class Grid:
         return bool(largest <= tolerance * min(self.spacing))
 
 
-def _numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
-    numbers = tuple(float(v) for v in np.asarray(values, dtype=np.float64).ravel())
+def finite_numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
+    """Return so many finite numbers of an array or a list; `what` names them in the error."""
+    try:
+        numbers = tuple(np.asarray(values, dtype=np.float64).ravel().tolist())
+    except (TypeError, ValueError) as error:
+        raise GeometryError(f"{what} must be {count} numbers, got {values!r}") from error
     if len(numbers) != count or not np.isfinite(numbers).all():
-        raise GeometryError(f"{what} must be {count} finite numbers, got {numbers}")
+        got = numbers if len(numbers) <= count else f"{len(numbers)} numbers"
+        raise GeometryError(f"{what} must be {count} finite numbers, got {got}")
     return numbers
 
 

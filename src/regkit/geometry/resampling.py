@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.arguments import checked
 from regkit.errors import ParameterError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
@@ -18,6 +19,7 @@ from regkit.geometry.warp import warp_volume, warped_slabs
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 
+@checked
 def resample(
     moving: AnyVolume,
     onto: Grid,
@@ -29,11 +31,13 @@ def resample(
     Parameters
     ----------
     moving
-        Volume to resample: a label map by nearest neighbour, anything else linearly.
+        Volume to resample: a label map by nearest neighbour, anything else linearly. Or a path or
+        an image of SimpleITK, nibabel or ANTs, as a volume.
     onto
-        Grid of the result.
+        Grid of the result, or the image that has it, likewise.
     through
-        Map of points of `onto` to points of `moving` in LPS mm, as a registration finds it.
+        Map of points of `onto` to points of `moving` in LPS mm, as a registration finds it: a
+        transform, its file, a 4 x 4 matrix or a transform of SimpleITK.
     outside
         Fill value of voxels that map outside the moving image; for a label map, a whole number
         that its type can hold.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regkit.geometry.grid import Vector3
+from regkit.arguments import checked
+from regkit.geometry.grid import Vector3, finite_numbers
 from regkit.geometry.rotation import (
     euler_angles,
     nearest_rotation,
@@ -32,13 +33,17 @@ class RigidParameters:
     axis: Vector3
 
 
+@checked
 def rigid(
     euler_deg: ArrayLike = (0.0, 0.0, 0.0),
     translation_mm: ArrayLike = (0.0, 0.0, 0.0),
     centre_mm: ArrayLike = (0.0, 0.0, 0.0),
 ) -> AffineTransform:
     """Build a rigid transform from angles in degrees and a translation in mm about a centre."""
-    return AffineTransform.about(rotation_matrix(euler_deg), translation_mm, centre_mm)
+    angles = finite_numbers(euler_deg, 3, "euler_deg")
+    shift = finite_numbers(translation_mm, 3, "translation_mm")
+    centre = finite_numbers(centre_mm, 3, "centre_mm")
+    return AffineTransform.about(rotation_matrix(angles), shift, centre)
 
 
 def rigid_parameters(transform: AffineTransform, centre_mm: Vector3) -> RigidParameters:

@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from regkit.arguments import checked_fields
 from regkit.errors import NotInvertibleError, TransformError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.interpolation import trilinear
@@ -43,6 +44,7 @@ class Transform(ABC):
         return html_of(self)
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class AffineTransform(Transform):
     """A rigid, similarity or affine map.
@@ -158,6 +160,7 @@ class AffineTransform(Transform):
 IDENTITY = AffineTransform(np.eye(4))
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class DisplacementField(Transform):
     """A map x -> x + d(x), with d interpolated linearly between voxels and zero outside the grid.
@@ -221,6 +224,7 @@ class DisplacementField(Transform):
         )
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class TransformChain(Transform):
     """A composition of transforms; the first of the tuple maps first."""

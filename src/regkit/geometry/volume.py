@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.arguments import checked_fields
 from regkit.errors import GeometryError
 from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.interpolation import interpolate_mapped
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MODALITIES = ("", "ct", "mu", "spect", "pet", "mr", "us")
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Volume:
     """A 3-D image; its array is read-only.
@@ -130,6 +132,7 @@ class Volume:
         return html_of(self)
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelMap(Volume):
     """A segmentation: whole numbers, resampled by nearest neighbour only; 0 is background.

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from regkit.arguments import checked
 from regkit.errors import GeometryError
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
@@ -15,6 +16,7 @@ Frame: TypeAlias = Literal["LPS", "RAS"]
 STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
+@checked
 def volume(
     array: ArrayLike,
     spacing: ArrayLike | None = None,

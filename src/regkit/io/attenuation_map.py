@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from regkit.arguments import checked
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.volume import Volume
@@ -35,6 +36,7 @@ TECHNETIUM_KEV, ANNIHILATION_KEV = 140.5, 511.0
 AIR_HU = -500.0
 
 
+@checked
 def attenuation_map(ct: Volume, energy_kev: float = TECHNETIUM_KEV) -> Volume:
     """Convert a CT to an attenuation map for photons of one energy.
 

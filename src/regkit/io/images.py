@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from regkit.arguments import checked
 from regkit.errors import (
     FileFormatError,
     OutputError,
@@ -45,6 +46,7 @@ LARGEST_VOXEL_MM = 100.0
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 
+@checked
 def read_volume(
     path: str | os.PathLike[str],
     modality: str = "",
@@ -93,6 +95,7 @@ def read_selected_volume(
     return read_as(Volume, Path(path), selection, modality)
 
 
+@checked
 def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") -> None:
     """Write a volume; an older file of this name is replaced.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from regkit.arguments import checked
 from regkit.geometry.volume import LabelMap
 from regkit.io.formats import is_dicom
 from regkit.io.images import read_as, reported_errors
@@ -13,6 +14,7 @@ from regkit.io.region import ALL_REGIONS, choose_regions, merge_regions, regions
 from regkit.io.selection import ImageSelection
 
 
+@checked
 def read_labels(
     path: str | os.PathLike[str],
     regions: str = ALL_REGIONS,

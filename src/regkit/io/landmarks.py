@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from regkit.arguments import checked
 from regkit.errors import FileFormatError, GeometryError, RegkitError
 from regkit.geometry.grid import FloatArray
 from regkit.io.atomic_output import atomic_output
@@ -55,6 +56,7 @@ class Landmarks:
         return np.asarray(np.isfinite(self.points).all(axis=1))
 
 
+@checked
 def read_landmarks(path: str | os.PathLike[str]) -> FloatArray:
     """Read points from a landmarks CSV or TSV, or a 3D Slicer .fcsv or .mrk.json file.
 
@@ -94,6 +96,7 @@ def read_labeled_landmarks(path: str | os.PathLike[str]) -> Landmarks:
     return landmarks
 
 
+@checked
 def write_landmarks(
     points: ArrayLike,
     path: str | os.PathLike[str],

@@ -11,8 +11,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from regkit.arguments import described
 from regkit.errors import GeometryError, MissingDependencyError, RegistrationError, RegkitError
+from regkit.geometry.grid import Grid
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.io.image_header import read_image_header
 from regkit.io.images import read_as
 from regkit.io.labeled_image import LabeledImage
 from regkit.io.labels import read_mask
@@ -37,7 +40,7 @@ def as_volume(
     image
         Volume, path of a file or folder, or image of SimpleITK, nibabel or ANTs.
     role
-        ``fixed`` or ``moving``, for errors.
+        ``fixed``, ``moving`` or the like, for errors.
     modality
         Modality of the image; empty for its own.
     selection
@@ -82,6 +85,28 @@ def as_mask(
     return _converted(mask, LabelMap, f"the {role} mask", "", _MASK_HINT)
 
 
+def made_volume(image: ImageLike, name: str) -> Volume:
+    """Return a path or an image of another library, given as the argument `name`, as a volume."""
+    if _is_path(image):
+        return read_as(Volume, Path(image), ONLY_IMAGE)
+    return _converted(image, Volume, name, "", _ARRAY_HINT)
+
+
+def made_grid(image: ImageLike, name: str) -> Grid:
+    """Return the grid of an image, of which a file's header is read, given as the argument `name`.
+
+    Raises
+    ------
+    RegkitError
+        Anything that is no image, or a file that cannot be read.
+    """
+    if _is_path(image):
+        return read_image_header(image).grid
+    if isinstance(image, Volume):
+        return image.grid
+    return _converted(image, Volume, name, "", _GRID_HINT).grid
+
+
 def volume_to_nibabel(volume: Volume) -> Any:
     """Copy a volume or label map to a ``nibabel.Nifti1Image``."""
     try:
@@ -98,6 +123,10 @@ def volume_to_nibabel(volume: Volume) -> Any:
 _ARRAY_HINT = (
     "make a volume of an array: regkit.volume(array, spacing=(x, y, z)), or affine=; or give a "
     "path, a Volume, or an image of SimpleITK, nibabel or ANTs"
+)
+_GRID_HINT = (
+    "give a Grid, or the image that has it: a path, a Volume, or an image of SimpleITK, nibabel "
+    "or ANTs"
 )
 _MASK_HINT = (
     "make a label map of an array: regkit.LabelMap(array, volume.grid); or give a path, a "
@@ -124,8 +153,7 @@ def _converted(
             raise type(error)(f"{name}: {error}") from error
         source = "given" if modality else ""
         return replace(volume, file_dtype=raw.dtype, modality_source=source)
-    kind_of_image = f"{type(image).__module__.partition('.')[0]}.{type(image).__name__}"
-    raise RegistrationError(f"{name} is a {kind_of_image.removeprefix('builtins.')}; {hint}")
+    raise RegistrationError(f"{name} is {described(image)}; {hint}")
 
 
 def _raw_of_sitk(image: Any) -> RawImage:

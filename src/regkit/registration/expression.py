@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated, TypeAlias
 
 from regkit.errors import UnknownNameError
+
+# Method of a public function, with the words of the error about anything else.
+MethodName: TypeAlias = Annotated[
+    str,
+    "a name like 'mi' or 'moments+mi' (regkit.run(method, regkit.Pair(fixed, moving)) runs a "
+    "method that is an object)",
+]
 
 
 def parse_expression(expression: str) -> list[list[str]]:

@@ -16,7 +16,7 @@ from typing import Self, TypeAlias
 import numpy as np
 
 from regkit.errors import GeometryError
-from regkit.geometry.grid import FloatArray, Vector3
+from regkit.geometry.grid import FloatArray, Vector3, finite_numbers
 from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap
 from regkit.io.landmarks import Landmarks
@@ -146,7 +146,10 @@ def _named(points: NamedPoints, law: RigidErrorLaw) -> tuple[list[str], FloatArr
         named = zip(labels, points.points.tolist(), strict=True)
         given = [(name, at) for name, at in named if np.isfinite(at).all()]
     else:
-        given = [(name, list(at)) for name, at in points.items()]
+        given = [
+            (name, list(finite_numbers(at, 3, f"the point '{name}' (x, y, z in LPS mm)")))
+            for name, at in points.items()
+        ]
     positions = np.array([at for _, at in given], dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] != 3 or not np.isfinite(positions).all():
         raise GeometryError(

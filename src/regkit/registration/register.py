@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
-from regkit.errors import RegistrationError, RegkitError, TransformError
-from regkit.geometry.transform import AffineTransform, Transform
+from regkit.arguments import checked
+from regkit.errors import RegistrationError, RegkitError
+from regkit.geometry.transform import Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.library_images import ImageLike, as_mask, as_volume
 from regkit.io.selection import ImageSelection
+from regkit.io.transforms import made_transform
 from regkit.registrar import Pair, Registrar
 from regkit.registration.calibration_card import Calibration
+from regkit.registration.expression import MethodName
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.registration.point_error import NamedPoints
@@ -32,14 +35,20 @@ from regkit.registration.request import (
 from regkit.registration.run import RegistrationResult, run
 from regkit.registry import DEFAULT_METHOD
 
+# Initial transform of `register`, with the words of the error about anything else.
+Initializer: TypeAlias = Annotated[
+    str | os.PathLike[str],
+    "a word like 'auto', or the path of a transform (a transform itself is given as initial=)",
+]
 # Names the stage that begins, and ends with it.
 OnStage: TypeAlias = Callable[[str], AbstractContextManager[Any]]
 
 
+@checked
 def register(
     fixed: ImageLike,
     moving: ImageLike,
-    method: str = DEFAULT_METHOD,
+    method: MethodName = DEFAULT_METHOD,
     *,
     fixed_mask: ImageLike | None = None,
     moving_mask: ImageLike | None = None,
@@ -49,7 +58,7 @@ def register(
     moving_modality: str = "",
     selections: Mapping[str, ImageSelection] | None = None,
     initial: Transform | Any = None,
-    init: str | os.PathLike[str] = "auto",
+    init: Initializer = "auto",
     check_inverse: bool = False,
     witnesses: Sequence[str] = (),
     judge: bool = True,
@@ -87,9 +96,10 @@ def register(
     return register_requested(_request(locals()))
 
 
+@checked
 def register_many(
     pairs: Iterable[Sequence[Any] | Mapping[str, Any]],
-    method: str = DEFAULT_METHOD,
+    method: MethodName = DEFAULT_METHOD,
     *,
     return_errors: bool = False,
     **options: Any,
@@ -188,23 +198,8 @@ def judged_registration(
     )
 
 
-def _check_words(method: object, init: object) -> None:
-    """Refuse a method that is no text, and an `init` that is neither text nor a path."""
-    if not isinstance(method, str):
-        raise RegistrationError(
-            f"the method must be a name like 'mi' or 'moments+mi', got {type(method).__name__}; "
-            "regkit.run(method, regkit.Pair(fixed, moving)) runs a method that is an object"
-        )
-    if not isinstance(init, str | os.PathLike):
-        raise RegistrationError(
-            f"init must be a word like 'auto' or the path of a transform, got "
-            f"{type(init).__name__}; a transform itself is given as initial="
-        )
-
-
 def _request(given: dict[str, Any]) -> RegistrationRequest:
     """Return the request that the parameters of `register` stand for."""
-    _check_words(given["method"], given["init"])
     initial, points = _initial(given["initial"]), given["points"]
     init: str | None = os.fspath(given["init"])
     if isinstance(initial, Path):
@@ -245,17 +240,7 @@ def _initial(initial: Any) -> Transform | Path | None:
         return initial
     if isinstance(initial, str | os.PathLike):
         return Path(initial)
-    if type(initial).__module__.startswith("SimpleITK"):
-        from regkit.geometry.sitk_bridge import transform_from_sitk  # noqa: PLC0415
-
-        return transform_from_sitk(initial)
-    try:
-        return AffineTransform(np.asarray(initial, np.float64))
-    except (TypeError, ValueError, TransformError) as error:
-        raise TransformError(
-            f"initial is a {type(initial).__name__}; give a Transform, one of SimpleITK, a 4 x 4 "
-            "matrix (fixed to moving, LPS mm), or the path of a transform file"
-        ) from error
+    return made_transform(initial, "initial")
 
 
 def _named(pair: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

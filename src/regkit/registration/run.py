@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regkit.arguments import checked
 from regkit.errors import RegistrationError, RegkitError, error_in_one_line
 from regkit.geometry.derived import derivations_kept
 from regkit.geometry.motion_text import transform_in_words
@@ -111,6 +112,7 @@ class RegistrationResult:
         pair = self.pair
         return resample(pair.moving, pair.fixed.grid, self.transform, self.fill_value)
 
+    @checked
     def save(
         self,
         prefix: str | os.PathLike[str],
@@ -179,6 +181,7 @@ class RegistrationResult:
         return html_of(self)
 
 
+@checked
 def run(
     registrar: Registrar,
     pair: Pair,
@@ -263,17 +266,11 @@ def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
 
 
 def _class_name(registrar: object) -> str:
-    """Return the class of a method; refuse names of methods, classes and what cannot register."""
-    if isinstance(registrar, str):
+    """Return the class of a method; refuse the class itself, which has the same functions."""
+    if isinstance(registrar, type):
         raise RegistrationError(
-            f"run takes a method as an object, got the text '{registrar}'; regkit.register takes "
-            "the name of a method"
-        )
-    if isinstance(registrar, type) or not isinstance(registrar, Registrar):
-        got = f"the class {registrar.__name__}" if isinstance(registrar, type) else repr(registrar)
-        raise RegistrationError(
-            f"run takes an object with a function register(pair), got {got}; make one by "
-            "calling its class"
+            f"run takes an object with a function register(pair), got the class "
+            f"{registrar.__name__}; make one by calling its class"
         )
     return type(registrar).__name__
 

@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from regkit.arguments import checked
 from regkit.geometry.motion_text import transform_in_words
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.geometry.volume import Volume
@@ -38,6 +39,7 @@ TILE = 50
 COLUMNS = ("before", "after", "after: checkerboard", "after: contours of moving on fixed")
 
 
+@checked
 def picture(result: RegistrationResult) -> Image.Image:
     """Draw a registration with its verdict; see `comparison_picture`."""
     pair, verdict = result.shown, result.verdict

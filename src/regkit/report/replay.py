@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from regkit.arguments import checked
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.transform import AffineTransform, Transform
@@ -96,6 +97,7 @@ class Replay:
         return f"<Replay of {self.file}: transforms {same}>"
 
 
+@checked
 def replay(
     file: str | os.PathLike[str],
     *,

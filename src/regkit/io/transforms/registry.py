@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from regkit.arguments import checked
 from regkit.errors import FileFormatError, RegkitError, TransformError
 from regkit.geometry.transform import Transform
 from regkit.io.atomic_output import atomic_output
@@ -60,6 +61,7 @@ class LoadedTransform:
     named: NamedImages = NO_NAMES
 
 
+@checked
 def read_transform(
     path: str | Path,
     *,
@@ -119,6 +121,7 @@ def load_transform(
     return LoadedTransform(transform, chosen.name, assumption, named)
 
 
+@checked
 def write_transform(
     transform: Transform,
     path: str | Path,
