@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,11 +16,9 @@ from regkit_instance.threads import share
 # histogram to cost little. A multiple of the chunks of the look-up. Of 1024, 2048 and 4096, the
 # fastest for 5000 points and two threads, and as fast as any for 40,000 (random images).
 BLOCK = 2048
-# Maps times points that one thread does sooner than several, and maps of each thread from which
-# on it does all of a map: waking a thread takes as long as a thousand points. Chosen by hand.
-SHARED_SAMPLES, MANY_MAPS = 12_000, 4
-# Time that scores or derivatives take, as a fraction of that of the look-up (2 mm brains).
-FRACTION_OF_LOOK_UP = 1 / 8
+# Points that several threads look up, or differentiate, sooner than one: waking a thread takes as
+# long as 10,000 points of a look-up, and derivatives an eighth of that (2 mm brains).
+SHARED_LOOK_UP, SHARED_DERIVATIVES = 20_000, 160_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,47 +69,24 @@ class SampledInformation:
         tables = np.empty((wanted, bins, bins), np.float32)
 
         by_blocks = np.empty((wanted, blocks, 3, 4))
+        points_of_all, blocks_of_all = maps * count, maps * blocks
 
         def count_blocks(first: int, last: int) -> None:
             part = np.array((first, last, BLOCK))
             tally(volume, to_index, points, self.classes, part, values, gradients, joints)
 
-        def score(first: int, last: int) -> None:
-            part, counts = np.array((first, last)), self.fixed_counts
-            score_joints(joints, counts, min_points, self.normalized, part, scores, known, tables)
-
         def differentiate_blocks(first: int, last: int) -> None:
             part = np.array((first, last, BLOCK))
             differentiate(values, gradients, points, self.classes, tables, part, by_blocks)
 
-        rest = FRACTION_OF_LOOK_UP
-        steps = (count_blocks, blocks, 1.0), (score, 1, rest), (differentiate_blocks, blocks, rest)
-        _share_steps(steps if wanted else steps[:2], maps, count, threads)
+        share(count_blocks, blocks_of_all, threads if points_of_all >= SHARED_LOOK_UP else 1)
+        part, counts = np.array((0, maps)), self.fixed_counts
+        score_joints(joints, counts, min_points, self.normalized, part, scores, known, tables)
         if by_maps is not None:
+            is_long = points_of_all >= SHARED_DERIVATIVES
+            share(differentiate_blocks, blocks_of_all, threads if is_long else 1)
             by_maps[:] = by_blocks.sum(axis=1)
         return scores, known
-
-
-def _share_steps(
-    steps: Sequence[tuple[Callable[[int, int], None], int, float]],
-    maps: int,
-    count: int,
-    threads: int,
-) -> None:
-    """Do steps, each with its parts of a map and its relative time: all of many maps at once."""
-
-    def do_maps(first: int, last: int) -> None:
-        for step, parts, _ in steps:
-            step(first * parts, last * parts)
-
-    if maps * count < SHARED_SAMPLES:
-        do_maps(0, maps)
-    elif maps >= MANY_MAPS * threads:
-        share(do_maps, maps, threads)
-    else:
-        for step, parts, time in steps:
-            is_long = maps * count * time >= SHARED_SAMPLES
-            share(step, maps * parts, threads if is_long else 1)
 
 
 def binned(values: NDArray[np.float32], bins: int) -> NDArray[np.uint8]:

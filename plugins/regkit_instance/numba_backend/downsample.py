@@ -51,19 +51,41 @@ def average_slice(array: Any, known: Any, factors: Any, first: Any, curve: Any, 
         return
     at_once = max(1, BAND // (factors[1] * columns))
     sums = np.empty((at_once * factors[1], columns), np.float32)
-    unknown = np.empty(sums.shape, np.float32)
+    unknown, missing = np.empty(sums.shape, np.float32), np.empty(out.shape, np.float32)
+    voxels = np.float32(factors[0] * factors[1] * factors[2])
     for y in range(0, out.shape[0], at_once):
         end = min(y + at_once, out.shape[0])
         band = slice(first[1] + y * factors[1], first[1] + end * factors[1])
-        height = (end - y) * factors[1]
-        of_band = sums[:height].reshape(height * columns)
-        missing = unknown[:height].reshape(height * columns)
-        of_band[:] = ZERO
+        height, average = (end - y) * factors[1], out[y:end]
+        if known.size == 0:
+            sum_band(array, known, band, curve, False, sums[:height], unknown[:height])
+            sum_rows(sums, factors, first[2], average)
+            if divide(average, voxels):
+                continue
+        sum_band(array, known, band, curve, True, sums[:height], unknown[:height])
+        sum_rows(sums, factors, first[2], average)
+        sum_rows(unknown, factors, first[2], missing[y:end])
+        divide_by_known(average, missing[y:end], voxels)
+
+
+@compiled
+def sum_band(
+    array: Any, known: Any, rows: Any, curve: Any, counted: bool, sums: Any, unknown: Any
+) -> None:
+    """Sum rows of slices, intensities mapped to 0..1: all, or the known ones, counting the others.
+
+    Fills in sums and, if counted, the numbers of unknown voxels; uncounted ones make a sum NaN.
+    """
+    flat, missing = sums.reshape(sums.size), unknown.reshape(unknown.size)
+    flat[:] = ZERO
+    if counted:
         missing[:] = ZERO
-        for k in range(array.shape[0]):
-            image = array[k][band].reshape(height * columns)
-            add_mapped(image, flat_rows(known, k, band), curve, of_band, missing)
-        average_rows(sums, unknown, factors, first[2], out[y:end])
+    for k in range(array.shape[0]):
+        image = array[k][rows].reshape(flat.size)
+        if counted:
+            add_known_mapped(image, flat_rows(known, k, rows), curve, flat, missing)
+        else:
+            add_mapped(image, curve, flat)
 
 
 @compiled
@@ -82,7 +104,27 @@ def forget(known: Any, mapped: Any) -> None:
 
 
 @compiled
-def add_mapped(array: Any, known: Any, curve: Any, sums: Any, unknown: Any) -> None:
+def add_mapped(array: Any, curve: Any, sums: Any) -> None:
+    """Add intensities mapped to 0..1."""
+    mapped = np.empty(CHUNK, np.float32)
+    for begin in range(0, array.shape[0], CHUNK):
+        chunk = slice(begin, min(begin + CHUNK, array.shape[0]))
+        if curve.shape[1] == 0:
+            add(array[chunk], sums[chunk])
+        else:
+            map_chunk(array[chunk], curve, mapped)
+            add(mapped, sums[chunk])
+
+
+@compiled
+def add(values: Any, sums: Any) -> None:
+    """Add the first values to sums."""
+    for i in range(sums.shape[0]):
+        sums[i] += values[i]
+
+
+@compiled
+def add_known_mapped(array: Any, known: Any, curve: Any, sums: Any, unknown: Any) -> None:
     """Add intensities mapped to 0..1, and 1 for unknown ones to their number."""
     mapped = np.empty(CHUNK, np.float32)
     for begin in range(0, array.shape[0], CHUNK):
@@ -102,22 +144,28 @@ def through_curve(array: Any, curve: Any, mapped: Any) -> None:
 
 @compiled
 def map_chunk(array: Any, curve: Any, mapped: Any) -> None:
-    """Map intensities to 0..1, by two pieces of the curve at a time; NaN stays NaN."""
+    """Map intensities to 0..1, by four pieces of the curve at a time; NaN stays NaN."""
     if curve.shape[1] == 0:
         mapped[: array.shape[0]] = array
         return
-    for i in range(array.shape[0]):
-        mapped[i] = ZERO if array[i] == array[i] else NAN
-    for k in range(0, curve.shape[1] - 1, 2):
-        low, width, slope = piece(curve, k)
-        next_low, next_width, next_slope = piece(curve, k + 1)
+    for k in range(0, curve.shape[1] - 1, 4):
+        first, second = piece(curve, k), piece(curve, k + 1)
+        third, fourth = piece(curve, k + 2), piece(curve, k + 3)
         for i in range(array.shape[0]):
-            v, w = array[i] - low, array[i] - next_low
-            v, w = v if v > ZERO else ZERO, w if w > ZERO else ZERO
-            v, w = v if v < width else width, w if w < next_width else next_width
-            mapped[i] += slope * v + next_slope * w
+            before = mapped[i] if k > 0 else ZERO if array[i] == array[i] else NAN
+            pair = rise(array[i], first) + rise(array[i], second)
+            mapped[i] = before + pair + (rise(array[i], third) + rise(array[i], fourth))
     for i in range(array.shape[0]):
         mapped[i] = ONE if mapped[i] > ONE else mapped[i]
+
+
+@compiled
+def rise(intensity: Any, along: Any) -> Any:
+    """Return by how much a piece of a curve has risen at an intensity."""
+    start, width, slope = along
+    part = intensity - start
+    part = part if part > ZERO else ZERO
+    return slope * (part if part < width else width)
 
 
 @compiled
@@ -139,20 +187,42 @@ def add_known(mapped: Any, sums: Any, unknown: Any) -> None:
 
 
 @compiled
-def average_rows(sums: Any, unknown: Any, factors: Any, first: int, out: Any) -> None:
-    """Fill in the averages of rows of blocks from sums along z; NaN where no voxel is known."""
-    size = factors[2]
-    row, known = np.empty(sums.shape[1], np.float32), np.empty(sums.shape[1], np.float32)
+def sum_rows(values: Any, factors: Any, first: int, out: Any) -> None:
+    """Fill in the sums of rows of blocks, from the first column on."""
+    row, columns = np.empty(values.shape[1], np.float32), out.shape[1]
     for y in range(out.shape[0]):
         row[:] = ZERO
-        known[:] = np.float32(factors[0] * factors[1])
         for j in range(y * factors[1], (y + 1) * factors[1]):
-            for x in range(row.shape[0]):
-                row[x] += sums[j, x]
-                known[x] -= unknown[j, x]
-        for i in range(first + 1, first + size):
-            for x in range(out.shape[1]):
-                row[first + x * size] += row[i + x * size]
-                known[first + x * size] += known[i + x * size]
-        for x in range(out.shape[1]):
-            out[y, x] = row[first + x * size] / known[first + x * size]
+            add(values[j], row)
+        if factors[2] == 2:  # as a literal, which is compiled to packed instructions
+            sum_columns(row[first : first + 2 * columns], 2, out[y])
+        else:
+            sum_columns(row[first : first + factors[2] * columns], factors[2], out[y])
+
+
+@compiled
+def sum_columns(row: Any, size: int, out: Any) -> None:
+    """Fill in the sums of neighbors, as many as told."""
+    for x in range(out.shape[0]):
+        out[x] = row[x * size]
+    for i in range(1, size):
+        for x in range(out.shape[0]):
+            out[x] += row[x * size + i]
+
+
+@compiled
+def divide(sums: Any, count: Any) -> bool:
+    """Divide sums by a number; return whether all are known."""
+    flat, total = sums.reshape(sums.size), ZERO
+    for i in range(flat.shape[0]):
+        total += flat[i]
+        flat[i] /= count
+    return bool(total == total)  # false for NaN
+
+
+@compiled
+def divide_by_known(sums: Any, unknown: Any, count: Any) -> None:
+    """Divide sums by the number of known voxels; NaN where there is none."""
+    for y in range(sums.shape[0]):
+        for x in range(sums.shape[1]):
+            sums[y, x] /= count - unknown[y, x]
