@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
+from regkit_instance.numba_backend.climb import Landscape
 from regkit_instance.numba_backend.mi import differentiate, score_joints, tally
 from regkit_instance.threads import share
 
@@ -48,6 +49,20 @@ class SampledInformation:
         classes = binned(values, bins)
         counts = np.bincount(classes, minlength=bins).astype(np.float64)
         return cls(classes, counts, normalized)
+
+    def landscape(
+        self,
+        volume: NDArray[np.float32],
+        to_index: FloatArray,
+        points: NDArray[np.float32],
+        min_points: int,
+        radius_mm: float,
+    ) -> Landscape:
+        """Return what compiled searches need; the parameters are those of `Landscape`."""
+        return Landscape(
+            *(volume, np.ascontiguousarray(to_index), points, self.classes, self.fixed_counts),
+            *(min_points, self.normalized, BLOCK, radius_mm),
+        )
 
     def evaluate(  # noqa: PLR0917 - each has its own meaning
         self,

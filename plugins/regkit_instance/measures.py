@@ -13,7 +13,9 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit_instance.information import SampledInformation, binned
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
+from regkit_instance.numba_backend.bfgs import Searches
 from regkit_instance.numba_backend.chain_rule import backpropagate
+from regkit_instance.numba_backend.climb import climb
 from regkit_instance.numba_backend.cr import correlation_ratio
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
@@ -24,6 +26,8 @@ BATCH_SAMPLES = 60_000
 # Maps times sample points that one thread does sooner than several, and maps of each thread from
 # which on it does all of a map: waking a thread takes as long as 10,000 points. Chosen by hand.
 SHARED_SAMPLES, MANY_MAPS = 20_000, 2
+# Searches below this number are few; the same whatever the threads, as the result is. By hand.
+FEW_SEARCHES = 4
 # Weight of gradient fields beside mutual information, in `mi-ngf`. On 10 simulated patients of the
 # validation split of spect-ct, from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3
 # leaves 0.97 and 0.16, 5 leaves 0.84 and 0.15, 10 leaves 0.77 and 0.15, gradients alone 0.66 and
@@ -213,6 +217,39 @@ class SampledMetric:
         scores, _ = self._evaluate(maps, by_maps)
         # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
         return scores, np.asarray(self._matrix[:, :3].T @ by_maps)
+
+    def climb(
+        self, searches: Searches, radius_mm: float, limits_mm: tuple[float, ...], most: int
+    ) -> int:
+        """Carry searches for rigid motions to their ends, whole searches by each thread.
+
+        Parameters
+        ----------
+        searches
+            Changed in place.
+        radius_mm, limits_mm, most
+            Those of `regkit_instance.numba_backend.climb.climb`.
+
+        Returns
+        -------
+        evaluations
+            Their number; 0 if nothing was done: the metric is another one, or the searches are
+            few and long, so that threads had better share the points of each evaluation.
+        """
+        count = len(searches.maps)
+        few = count < FEW_SEARCHES and count * self._size >= SHARED_SAMPLES
+        if few or not isinstance(self.metric, SampledInformation):
+            return 0
+        landscape = self.metric.landscape(
+            self.level.array, self._matrix, self.points.positions, self._min_points, radius_mm
+        )
+        evaluations = np.empty(count, np.int64)
+
+        def carry(first: int, last: int) -> None:
+            climb(landscape, searches, limits_mm, most, np.array((first, last)), evaluations)
+
+        share(carry, count, self.threads)
+        return int(evaluations.sum())
 
     def _evaluate(
         self, maps: FloatArray, by_maps: FloatArray | None = None

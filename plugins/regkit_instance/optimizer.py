@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.measures import Measure
+from regkit_instance.measures import Measure, SampledMetric
 from regkit_instance.motion import Motion
 from regkit_instance.numba_backend.bfgs import Searches, restart_all, take_steps
 
@@ -65,17 +65,18 @@ def maximize(  # noqa: PLR0917 - each has its own meaning
         Length of the longest steps; 0 means four times the first one.
     """
     limits_mm = (first_step_mm, longest_step_mm or LONGEST * first_step_mm, min_step_mm)
-    values, by_maps = measure.values_and_gradients(maps)
-    slopes = motion.tangent(maps, by_maps)
-    count, active = len(maps), np.isfinite(values)
-    searches = Searches(
-        *(maps.copy(), values, slopes, np.empty((count, motion.size, motion.size))),
-        *(np.empty(count, bool), np.empty(count), np.empty_like(slopes), active),
-    )
+    searches = _searches(maps, motion.size)
+    if motion.model == "rigid" and isinstance(measure, SampledMetric):
+        evaluations = measure.climb(searches, motion.radius_mm, limits_mm, max_evaluations)
+        if evaluations > 0:
+            return Maxima(searches.maps, searches.values, evaluations)
+    searches.values[:], by_maps = measure.values_and_gradients(maps)
+    searches.slopes[:] = motion.tangent(maps, by_maps)
+    searches.active[:] = np.isfinite(searches.values)
     restart_all(searches, limits_mm)
-    evaluations = count
+    evaluations = len(maps)
     for _ in range(max_evaluations - 1):
-        at = np.flatnonzero(active)
+        at = np.flatnonzero(searches.active)
         if len(at) == 0:
             break
         steps = searches.length[at, None] * searches.direction[at]
@@ -85,3 +86,12 @@ def maximize(  # noqa: PLR0917 - each has its own meaning
         take_steps(searches, at, steps, tried, values, slopes, limits_mm)
         evaluations += len(at)
     return Maxima(searches.maps, searches.values, evaluations)
+
+
+def _searches(maps: FloatArray, size: int) -> Searches:
+    """Return searches from maps, not begun yet, for so many parameters."""
+    values, slopes = np.empty(len(maps)), np.empty((len(maps), size))
+    fresh, active = np.empty(len(maps), bool), np.empty(len(maps), bool)
+    inverse = np.empty((len(maps), size, size))
+    length, direction = np.empty_like(values), np.empty_like(slopes)
+    return Searches(maps.copy(), values, slopes, inverse, fresh, length, direction, active)

@@ -1,15 +1,18 @@
 """Climbing, starting and comparing, on landscapes that are known."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from regkit import Grid, Pair, Volume
 from regkit.geometry.rotation import rotations
 from regkit_instance.local_optima import cluster_optima, distances_mm, uncertainty_mm
 from regkit_instance.motion import Motion, affine_maps
 from regkit_instance.optimizer import maximize
+from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.starts import (
     extended_starts,
     global_starts,
@@ -160,3 +163,34 @@ def test_uncertainty_is_that_of_a_gaussian() -> None:
     spread = uncertainty_mm(Hill(peak, 40.0), RIGID, peak, independent=100.0, step_mm=0.5)
     turn = 80.0 * 40.0 / np.sqrt(np.trace(BODY.T @ BODY / len(BODY)) - (BODY**2).mean(axis=0))
     assert spread == pytest.approx(np.sqrt(3 * 4.0**2 + (turn**2).sum() / 100), rel=0.05)
+
+
+@dataclass(frozen=True)
+class Interpreted:
+    """A measure whose searches are not compiled: only its values and gradients are known."""
+
+    values_and_gradients: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.mark.parametrize("name", ["mi", "nmi"])
+def test_compiled_searches_take_the_steps_of_interpreted_ones(name) -> None:
+    pair = smooth_pair()
+    measure = PreparedPair.prepare(pair, 1, 0).measure(name, 0, 3000, 16)
+    motion = Motion("rigid", 40.0)
+    starts = np.stack([turned(6, 4, seed) for seed in range(5)] + [turned(0, 1e5, 9)])
+    by_steps = maximize(Interpreted(measure.values_and_gradients), motion, starts, 2.0, 0.01, 6)
+    compiled = maximize(measure, motion, starts, 2.0, 0.01, 6)
+    two = maximize(replace(measure, threads=2), motion, starts, 2.0, 0.01, 6)
+    assert compiled.evaluations == by_steps.evaluations == 5 * 6 + 1
+    assert compiled.values[-1] == -np.inf
+    np.testing.assert_array_equal(compiled.maps[-1], starts[-1])
+    np.testing.assert_allclose(compiled.maps, by_steps.maps, atol=1e-3)
+    np.testing.assert_allclose(compiled.values[:-1], by_steps.values[:-1], rtol=1e-5)
+    np.testing.assert_array_equal(compiled.maps, two.maps)
+
+
+def smooth_pair() -> Pair:
+    grid = Grid((24, 24, 24), (3.0, 3.0, 3.0))
+    z, y, x = np.indices(grid.shape_zyx)
+    shape = np.exp(-((x - 11.0) ** 2) / 9 - (y - 0.5 * z - 6.0) ** 2 / 25) + 0.01 * x * np.sin(z)
+    return Pair(Volume(shape, grid), Volume(1.1 - shape, grid))

@@ -1,0 +1,167 @@
+"""BFGS searches for rigid motions of greatest mutual information, each from start to end.
+
+Nothing interpreted is called on the way: several threads do whole searches side by side.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regkit.compiled import compiled
+from regkit.geometry.grid import FloatArray
+from regkit_instance.numba_backend.bfgs import restart, take_steps
+from regkit_instance.numba_backend.mi import differentiate, score_joints, tally
+
+TINY_RAD = 1e-150  # in place of no angle, whose sine has no ratio
+
+
+class Landscape(NamedTuple):
+    """Mutual information as a function of the map.
+
+    Parameters
+    ----------
+    volume
+        The moving image, shape (z, y, x), float32.
+    to_index
+        Map from mm to its index, shape (3, 4).
+    points
+        Sample points x, y, z, shape (3, N), float32.
+    bins
+        Bin of the fixed value at each point, shape (N,), uint8.
+    fixed_counts
+        Number of points in each bin, float64.
+    min_points
+        Smallest number of known values for a score.
+    normalized
+        True for normalized mutual information.
+    block
+        Number of points whose sums are formed apart.
+    radius_mm
+        Distance of the edge of the body from its centre, mm.
+    """
+
+    volume: NDArray[np.float32]
+    to_index: FloatArray
+    points: NDArray[np.float32]
+    bins: NDArray[np.uint8]
+    fixed_counts: FloatArray
+    min_points: int
+    normalized: bool
+    block: int
+    radius_mm: float
+
+
+@compiled
+def climb(
+    landscape: Any, searches: Any, limits_mm: Any, most: int, part: Any, evaluations: Any
+) -> None:
+    """Carry searches from their maps to their ends.
+
+    Parameters
+    ----------
+    landscape
+        A `Landscape`.
+    searches
+        Changed in place: a `regkit_instance.numba_backend.bfgs.Searches`.
+    limits_mm
+        Those of `regkit_instance.numba_backend.bfgs.take_steps`.
+    most
+        Largest number of evaluations of a search.
+    part
+        First search, and the one after the last.
+    evaluations
+        Filled with the number of evaluations of each search.
+    """
+    size, count = landscape.fixed_counts.shape[0], landscape.points.shape[1]
+    blocks = max((count + landscape.block - 1) // landscape.block, 1)
+    every, only = np.array((0, blocks, landscape.block)), np.array((0, 1))
+    values, gradients = np.empty((1, count), np.float32), np.empty((1, 3, count), np.float32)
+    joints = np.empty((1, blocks, size + 1, size), np.float32)
+    tables, by_blocks = np.empty((1, size, size), np.float32), np.empty((1, blocks, 3, 4))
+    maps, indexed, at = np.empty((1, 3, 4)), np.empty((1, 3, 4)), np.empty(1, np.int64)
+    steps, slopes, scores, known = np.empty((1, 6)), np.empty((1, 6)), np.empty(1), np.empty(1)
+    points, bins, volume = landscape.points, landscape.bins, landscape.volume
+    for b in range(part[0], part[1]):
+        at[0], evaluations[b], searches.active[b] = b, 0, True
+        searches.length[b], searches.direction[b] = 0.0, 0.0  # to where it starts
+        while searches.active[b] and evaluations[b] < most:
+            for p in range(6):
+                steps[0, p] = searches.length[b] * searches.direction[b, p]
+            move(searches.maps[b], steps[0], landscape.radius_mm, maps[0])
+            compose(landscape.to_index, maps[0], indexed[0])
+            tally(volume, indexed, points, bins, every, values, gradients, joints)
+            counts, least, ratio = (
+                landscape.fixed_counts,
+                landscape.min_points,
+                landscape.normalized,
+            )
+            score_joints(joints, counts, least, ratio, only, scores, known, tables)
+            differentiate(values, gradients, points, bins, tables, every, by_blocks)
+            turn_slopes(by_blocks[0], landscape.to_index, maps[0], landscape.radius_mm, slopes[0])
+            if evaluations[b] == 0:
+                begin(searches, b, scores[0], slopes[0], limits_mm)
+            else:
+                take_steps(searches, at, steps, maps, scores, slopes, limits_mm)
+            evaluations[b] += 1
+
+
+@compiled
+def begin(searches: Any, b: int, score: float, slopes: Any, limits_mm: Any) -> None:
+    """Begin a search where its map is."""
+    searches.values[b], searches.slopes[b] = score, slopes
+    searches.active[b] = np.isfinite(score)
+    restart(searches, b, limits_mm)
+
+
+@compiled
+def move(start: Any, step: Any, radius_mm: float, out: Any) -> None:
+    """Fill in a map moved by a step, as `regkit_instance.motion.Motion` does for rigid motions."""
+    wx, wy, wz = step[3] / radius_mm, step[4] / radius_mm, step[5] / radius_mm
+    half = 0.5 * max(np.sqrt(wx * wx + wy * wy + wz * wz), TINY_RAD)
+    ratio = np.sin(half) / half
+    once, twice = ratio * np.cos(half), 0.5 * ratio * ratio
+    for column in range(4):
+        x, y, z = start[0, column], start[1, column], start[2, column]
+        if column == 3:
+            out[0, 3], out[1, 3], out[2, 3] = x + step[0], y + step[1], z + step[2]
+            continue
+        ax, ay, az = wy * z - wz * y, wz * x - wx * z, wx * y - wy * x  # [w]x of the column
+        out[0, column] = x + once * ax + twice * (wy * az - wz * ay)
+        out[1, column] = y + once * ay + twice * (wz * ax - wx * az)
+        out[2, column] = z + once * az + twice * (wx * ay - wy * ax)
+
+
+@compiled
+def compose(outer: Any, inner: Any, out: Any) -> None:
+    """Fill in the map that does the inner one first, all of shape (3, 4)."""
+    for row in range(3):
+        for column in range(4):
+            total = outer[row, 3] if column == 3 else 0.0
+            for k in range(3):
+                total += outer[row, k] * inner[k, column]
+            out[row, column] = total
+
+
+@compiled
+def turn_slopes(by_blocks: Any, to_index: Any, at: Any, radius_mm: float, slopes: Any) -> None:
+    """Fill in the derivatives by rigid steps from those by the entries of an indexed map.
+
+    `by_blocks`, shape (blocks, 3, 4), are added up; `at` is the map in mm.
+    """
+    turned, by_map = np.zeros((3, 3)), np.zeros((3, 4))
+    for block in range(by_blocks.shape[0]):
+        for row in range(3):
+            for column in range(4):
+                for k in range(3):
+                    by_map[row, column] += to_index[k, row] * by_blocks[block, k, column]
+    for row in range(3):
+        slopes[row] = by_map[row, 3]
+        for column in range(3):
+            for k in range(3):
+                turned[row, column] += by_map[row, k] * at[column, k]
+    slopes[3] = (turned[2, 1] - turned[1, 2]) / radius_mm
+    slopes[4] = (turned[0, 2] - turned[2, 0]) / radius_mm
+    slopes[5] = (turned[1, 0] - turned[0, 1]) / radius_mm
