@@ -67,6 +67,10 @@ def test_what_is_written_is_read_again(folder: Path) -> None:
             "line 2, column fixed_modality: 'PETCT' is no modality",
         ),
         (
+            "id,fixed,moving,split\np1,a.nii.gz,b.nii.gz,tset\n",
+            "line 2, column split: 'tset' is no split; known: train, validation, test",
+        ),
+        (
             "id,fixed,moving,init\np1,a.nii.gz,b.nii.gz,nowhere.tfm\n",
             "line 2, column init: no such file: .* no initializer",
         ),

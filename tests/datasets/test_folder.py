@@ -149,6 +149,20 @@ def test_a_table_of_pairs_is_a_dataset(folder):
     np.testing.assert_allclose(case.fixed_landmarks, np.eye(3))
 
 
+def test_a_table_of_pairs_has_splits(folder):
+    table = folder / "study.csv"
+    rows = "".join(
+        f"p{n},pet.nii.gz,ct.nii.gz,{part}\n" for n, part in enumerate(("Test", "", "train"))
+    )
+    table.write_text("id,fixed,moving,split\n" + rows)
+    dataset = read_dataset(table)
+    assert {name: dataset.split(name).ids for name in ("train", "validation", "test")} == {
+        "train": ("p2",),
+        "validation": (),
+        "test": ("p0",),
+    }
+
+
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [

@@ -171,6 +171,39 @@ def test_colors_of_sixteen_methods_differ_for_everybody(vision) -> None:
         assert (distance + 100 * np.eye(METHOD_COLORS)).min() > 5
 
 
+def test_percentages_stay_readable_on_the_color_of_any_method() -> None:
+    """By the contrast of WCAG 2.2, of which small text needs 4.5, on the darkest field: 100 %."""
+    texts = {
+        name: files("regkit.report").joinpath("templates", f"{name}.css").read_text("utf-8")
+        for name in ("benchmark", "common", "method_colors")
+    }
+    share = float(re.search(r"var\(--s\) \* (\d+)%", texts["benchmark"])[1]) / 100
+    pages = re.findall(r"--paper: #(\w+); --ink: #(\w+);", texts["common"])[:2]
+    colors = np.array([_srgb(c) for c in re.findall(r"--m\d+: #(\w+);", texts["method_colors"])])
+    for (paper, ink), palette in zip(pages, np.split(colors, 2), strict=True):
+        fields = share * palette + (1 - share) * _srgb(paper)
+        dark, light = np.sort([_luminance(fields), [_luminance(_srgb(ink))] * len(fields)], axis=0)
+        assert ((light + 0.05) / (dark + 0.05)).min() > 4.5
+
+
+def _srgb(text: str) -> np.ndarray:
+    whole = text if len(text) == 6 else "".join(2 * letter for letter in text)
+    return np.array([int(whole[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+
+
+def _luminance(srgb: np.ndarray) -> np.ndarray:
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def test_an_overview_has_a_row_for_every_method(page) -> None:
+    section = page.read_text(encoding="utf-8").partition("<section")[2]
+    overview = section[section.index("<table") : section.index("</table>")]
+    assert overview.count("<tr>") == 1 + 3
+    assert "tre_mm (mm)" in overview
+    assert "1 of 12 cases" in overview
+
+
 def test_it_needs_no_network(page) -> None:
     for tag, attributes in read(page).tags:
         assert tag not in {"link", "iframe", "object", "base"}

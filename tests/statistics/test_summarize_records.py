@@ -10,10 +10,10 @@ import pytest
 
 from regkit.errors import ParameterError
 from regkit.statistics import StatisticsSettings, Summary, summarize
+from regkit.statistics.number_text import format_value
 from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
 from regkit.statistics.summary_files import (
-    format_value,
     summary_csv,
     summary_json,
     summary_markdown,
@@ -304,6 +304,13 @@ def test_files_say_the_same() -> None:
     assert line["worst"] == ""
     assert line["method"] == "a|b"
     text = summary_markdown(summary)
+    overview = text[: text.index("###")]
+    assert (
+        "| method | failed | tre_mm (mm) |" in overview
+        or "| method | failed | tre_mm |" in overview
+    )
+    assert overview.count("| a\\|b | 1 of 5 cases | 3.20 [") == 1
+    assert "| c | 0 of 5 cases | 4.00 [" in overview
     assert "| a\\|b | 5 | 1 | 3.20 [" in text
     assert "failed |" in text
     assert "within 3.4" in text

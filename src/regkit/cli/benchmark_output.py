@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from regkit.benchmark.harness import BenchmarkProgress
     from regkit.benchmark.records import Record
     from regkit.statistics import Summary
-    from regkit.statistics.summary import DatasetSummary, ScoreSummary
-
-# The scores in the table on the terminal; summary.md has all of them.
-LEADING_SCORES = ("dt_mm", "dr_deg", "tre_mm", "dice", "hd95_mm", "runtime_s")
+    from regkit.statistics.summary import DatasetSummary
 
 
 @contextmanager
@@ -67,9 +64,7 @@ def print_summary(summary: Summary, folder: Path) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     for dataset in summary.datasets:
-        scores = {s.score: s for s in summary.scores if s.dataset == dataset.dataset}
-        leading = [scores[name] for name in LEADING_SCORES if name in scores]
-        console.print(_table_of_means(dataset, leading))
+        console.print(_overview(summary, dataset))
         for note in dataset.notes:
             console.print(Text(f"  {note}"))
         for method, reason in dataset.unavailable.items():
@@ -77,24 +72,20 @@ def print_summary(summary: Summary, folder: Path) -> None:
     console.print(Text(f"Results are in {folder}; the tables are in {folder / 'summary.md'}"))
 
 
-def _table_of_means(dataset: DatasetSummary, scores: list[ScoreSummary]) -> Table:
+def _overview(summary: Summary, dataset: DatasetSummary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from regkit.statistics.summary_files import counted, format_mean, format_value
+    from regkit.statistics.number_text import counted
+    from regkit.statistics.overview import overview
 
+    headings, rows = overview(summary, dataset)
     title = f"{one_line(dataset.dataset)}: {counted(dataset.cases, 'case')}"
     table = Table(title=Text(title), title_justify="left")
-    table.add_column("method")
-    for score in scores:
-        unit = f" ({score.unit})" if score.unit else ""
-        table.add_column(score.score + unit, justify="right")
-    for method in dataset.methods:
-        rows = [next(row for row in score.methods if row.method == method) for score in scores]
-        cells = [
-            format_mean(row.mean, row.low, row.high) if row.cases else format_value(None)
-            for row in rows
-        ]
+    table.add_column(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    for method, *cells in rows:
         table.add_row(Text(method), *cells)
     return table
 

@@ -28,7 +28,7 @@ FILE_COLUMNS = (
 )
 WORD_COLUMNS = (
     *("group", "fixed_modality", "moving_modality", "fixed_series", "moving_series"),
-    *("fixed_roi", "moving_roi"),
+    *("fixed_roi", "moving_roi", "split"),
 )
 COLUMNS = ("id", "fixed", "moving", "init", *FILE_COLUMNS[2:], *WORD_COLUMNS)
 
@@ -36,7 +36,12 @@ REQUIRED_COLUMNS = ("id", "fixed", "moving")
 _DELIMITERS = ",;\t"
 # Faults that one message lists; chosen by hand.
 _LISTED = 5
-MODALITY_COLUMNS = ("fixed_modality", "moving_modality")
+# Columns whose words are few: what one is called, and the words.
+CHOICES = {
+    "fixed_modality": ("modality", MODALITIES),
+    "moving_modality": ("modality", MODALITIES),
+    "split": ("split", ("", "train", "validation", "test")),
+}
 _RELATIVE = "paths are relative to the folder of the table"
 # Column that says why a pair has nothing to register.
 PROBLEM = "problem"
@@ -113,7 +118,7 @@ def checked_rows(
         faults += missing
         values.pop("id", None)
         problem = values.pop(PROBLEM, "")
-        values |= {name: values[name].lower() for name in MODALITY_COLUMNS if name in values}
+        values |= {name: values[name].lower() for name in CHOICES if name in values}
         pairs.append(PairRow(row.get("id", ""), values, problem))
     if faults:
         more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
@@ -207,14 +212,14 @@ def _row(number: int, headings: Sequence[str], cells: Sequence[str], path: Path)
 
 
 def _missing_values(number: int, row: Mapping[str, str]) -> list[str]:
-    """Return the faults of a line that lacks something, or names no modality."""
+    """Return the faults of a line that lacks something, or has a word that is no choice."""
     needed = ("id",) if PROBLEM in row else REQUIRED_COLUMNS
     faults = [f"line {number}, column {name}: is empty" for name in needed if name not in row]
-    known = ", ".join(filter(None, MODALITIES))
     faults += [
-        f"line {number}, column {name}: '{one_line(row[name])}' is no modality; known: {known}"
-        for name in MODALITY_COLUMNS
-        if row.get(name, "").lower() not in MODALITIES
+        f"line {number}, column {name}: '{one_line(row[name])}' is no {noun}; known: "
+        f"{', '.join(filter(None, words))}"
+        for name, (noun, words) in CHOICES.items()
+        if row.get(name, "").lower() not in words
     ]
     return faults
 

@@ -11,6 +11,7 @@ import numpy as np
 from regkit.errors import ParameterError
 from regkit.geometry.grid import FloatArray
 from regkit.statistics.bootstrap import ENOUGH_PATIENTS, FEWEST_PATIENTS, Means, draw_patients
+from regkit.statistics.number_text import counted
 from regkit.statistics.paired_tests import least_p
 from regkit.statistics.pairwise_comparison import compare_methods
 from regkit.statistics.ranking import ALPHA, rank
@@ -30,7 +31,6 @@ from regkit.statistics.summary import (
     Summary,
     number,
 )
-from regkit.statistics.summary_files import counted
 
 # Of the costs, for which no metric declares a unit.
 COST_UNITS = {"runtime_s": "s", "peak_memory_mb": "MB"}

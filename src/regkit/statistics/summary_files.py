@@ -8,7 +8,15 @@ import json
 from dataclasses import fields
 
 from regkit.errors import one_line
-from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary, Summary
+from regkit.statistics.number_text import (
+    counted,
+    format_mean,
+    format_p,
+    format_quantile,
+    format_value,
+)
+from regkit.statistics.overview import overview
+from regkit.statistics.summary import Comparison, DatasetSummary, MethodRow, ScoreSummary, Summary
 
 METHOD_HEADER = (
     "| method | cases | failed | mean [95 % interval] | SD | median | 30 % are worse than "
@@ -47,45 +55,19 @@ def summary_markdown(summary: Summary) -> str:
         counts = f"{counted(dataset.cases, 'case')}, {counted(dataset.patients, 'patient')}"
         parts.append(f"## {_cell(one_line(dataset.dataset))}\n\n{counts}")
         unavailable = [f"{m} could not run: {why}" for m, why in dataset.unavailable.items()]
+        parts.append(_overview(summary, dataset))
         parts.append(_list([*dataset.notes, *unavailable]))
         parts += [_score(s) for s in summary.scores if s.dataset == dataset.dataset]
     parts.append(_footnotes(summary))
     return "\n".join(part for part in parts if part)
 
 
-def format_value(value: float | None, nothing: str = "-") -> str:
-    """Return a number with three significant digits."""
-    if value is None:
-        return nothing
-    value += 0.0  # turns -0 into 0
-    if value == 0 or 0.001 <= abs(value) < 1000:
-        return f"{value:#.3g}".rstrip(".")
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.1e}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun, singular or plural: ``1 case`` or ``2 cases``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def format_p(p: float | None) -> str:
-    """Return a p-value; tiny ones as a bound."""
-    if p is None:
-        return "-"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def format_mean(mean: float | None, low: float | None, high: float | None) -> str:
-    """Return a mean with its interval."""
-    interval = (
-        "" if low is None or high is None else f" [{format_value(low)}, {format_value(high)}]"
-    )
-    return format_value(mean) + interval
-
-
-def format_quantile(row: MethodRow, name: str) -> str:
-    """Return a quantile, or ``failed`` where it is a failure."""
-    return format_value(getattr(row, name), "failed" if row.failed else "-")
+def _overview(summary: Summary, dataset: DatasetSummary) -> str:
+    """Return one row for every method: failures, and means of the main scores and of seconds."""
+    headings, rows = overview(summary, dataset)
+    lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
+    table = "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
+    return f"\n{table}\nMeans with their {summary.settings.confidence:.0%} intervals.\n"
 
 
 def _score(score: ScoreSummary) -> str:

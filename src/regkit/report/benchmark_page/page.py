@@ -24,13 +24,11 @@ from regkit.report.template import template
 from regkit.report.viewer import licences, niivue, warm_color_map
 from regkit.statistics import Summary
 from regkit.statistics.agreement import agreements
+from regkit.statistics.number_text import format_mean, format_p, format_quantile, format_value
+from regkit.statistics.overview import overview
 from regkit.statistics.score_table import COSTS, Record
 from regkit.statistics.summary_files import (
     equivalence_in_words,
-    format_mean,
-    format_p,
-    format_quantile,
-    format_value,
 )
 from regkit.version import installed_version
 
@@ -110,6 +108,7 @@ def render_page(
         shown_mean=format_mean,
         shown_quantile=format_quantile,
         equivalence=equivalence_in_words,
+        overview=overview,
     )
 
 
