@@ -15,7 +15,8 @@ from regkit.statistics.summary import MethodRow
 
 # Layout in pixels; chosen by hand.
 WIDTH, ROW, TOP, BOTTOM = 860, 46, 12, 46
-# Widths in pixels of a letter (the mean of "moments+mi" in DejaVu Sans is 8.1) and of the column with the number of failures.
+# Widths in pixels of a letter (those of "moments+mi" in DejaVu Sans have 8.1), and of the column
+# with the number of failures.
 LETTER, FAILED = 8.4, 74
 # More dots hide each other; the extremes are always drawn. Chosen by hand.
 MAX_DOTS = 250
