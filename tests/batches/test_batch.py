@@ -181,7 +181,7 @@ def test_the_methods_text_names_versions_and_numbers(done: Path) -> None:
     assert f"on {record['date'][:10]}" in text
     assert "a given transform for 1" in text
     assert "The transforms found were identity (1), rigid (1)" in text
-    assert "1 pairs could not be registered" in text
+    assert "1 pair could not be registered" in text
     assert "CT to PET" in text
 
 

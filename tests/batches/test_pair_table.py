@@ -104,6 +104,8 @@ def test_rows_in_memory_are_like_lines(folder: Path) -> None:
         read_pairs([row], "pet,ct")
     with pytest.raises(ParameterError, match="or rows; not both at once"):
         read_pairs([row, folder])  # type: ignore[list-item]
+    with pytest.raises(ParameterError, match=r"got one row; a batch takes a list of rows"):
+        read_pairs(row)  # type: ignore[arg-type]
 
 
 def test_several_sources_are_one_batch(folder: Path) -> None:

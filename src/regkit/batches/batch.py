@@ -1,4 +1,4 @@
-"""Run a batch: register many pairs, tabulate them, and write the page for their review."""
+"""Run a batch: register many pairs, or reorient many images, and make a table and a page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.arguments import checked
+from regkit.batches.batch_kind import names_of_images
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
@@ -33,7 +34,7 @@ from regkit.benchmark.harness import BenchmarkProgress
 from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.records import Record, RecordFile, new_record
 from regkit.benchmark.worker_plan import Executor
-from regkit.errors import BenchmarkError, OutputError
+from regkit.errors import BenchmarkError, OutputError, ParameterError
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
 from regkit.registration.expression import MethodName
@@ -77,10 +78,12 @@ class Batch:
 @checked
 def batch(
     pairs: PairSource,
-    method: MethodName = DEFAULT_METHOD,
+    method: MethodName | None = None,
     folder: Path | str = "batch",
     *,
+    to: str = "",
     pair: str | None = None,
+    image: str | None = None,
     workers: int = 1,
     dask: str | None = None,
     reviewed: Path | str | None = None,
@@ -106,11 +109,13 @@ def batch(
     pairs
         Tables, folders of patients, BIDS or dataset folders; or rows: values by column.
     method, **parameters
-        Expression of method names, and parameters of the methods, as for `register`.
+        Expression of method names, and parameters, as for `register`; None for the default.
     folder
-        Batch folder, to which everything is written.
-    pair
-        Names of the fixed and the moving image of a folder of patients, like ``pet,ct``.
+        Batch folder.
+    to
+        Standard frame to which single images are reoriented, like ``short-axis``; empty for none.
+    pair, image
+        Images of a folder of patients, like ``pet,ct``; with `to` one image, like ``spect``.
     workers, dask
         Number of processes in parallel; address or scheduler file of a dask cluster.
     reviewed
@@ -124,16 +129,13 @@ def batch(
     """
     card = "" if calibration is None else str(Path(calibration).resolve())
     given = (init, tuple(witnesses), card, warped, dicom, seed, device, threads)
-    plan = BatchPlan("", method, parameters, *given)
-    found = read_pairs(pairs, pair)
+    plan = BatchPlan("", method or default_method(to), parameters, *given, to=to)
+    found = read_pairs(pairs, names_of_images(plan.kind, pair, image), plan.kind)
+    reviews = None if reviewed is None else read_reviews(Path(reviewed))
+    again: dict[str, Any] = {"retry_failed": retry_failed, "force": force}
     with open_executor(workers, dask) as (execute, concurrency):
-        return run_batch(
-            *(plan, found, Path(folder), execute, concurrency),
-            reviews=None if reviewed is None else read_reviews(Path(reviewed)),
-            retry_failed=retry_failed,
-            force=force,
-            on_progress=on_progress,
-        )
+        work = plan, found, Path(folder), execute, concurrency
+        return run_batch(*work, reviews=reviews, **again, on_progress=on_progress)
 
 
 def run_batch(
@@ -175,7 +177,7 @@ def run_batch(
         discard_stages(folder)
         work = _Work(plan, pairs, folder, reviews or {})
         work.take(stored, retry_failed=retry_failed, force=force)
-        write_pair_table(pairs, folder / PAIRS_FILE)
+        write_pair_table(pairs, folder / PAIRS_FILE, plan.kind.layout)
         try:
             work.run(stored, execute, concurrency, on_progress)
         finally:
@@ -183,9 +185,30 @@ def run_batch(
     return result
 
 
+def default_method(to: str, *, builtin_only: bool = False) -> str:
+    """Return the method of a batch that names none.
+
+    Parameters
+    ----------
+    to
+        Standard frame of images to reorient; empty for pairs to register.
+    builtin_only
+        True to leave out the plugins of other packages.
+    """
+    if not to:
+        return DEFAULT_METHOD
+    return default_registry(builtin_only=builtin_only).frame(to).spec.method
+
+
 def _check_method(plan: BatchPlan) -> None:
-    """Refuse a method that cannot be built, before any process starts."""
+    """Refuse a method that cannot be built, before any process starts, and idle settings."""
     registry = default_registry(builtin_only=plan.builtin_only)
+    if plan.to:
+        registry.frame(plan.to).load()
+        if plan.idle:
+            raise ParameterError(
+                f"{', '.join(plan.idle)}: not for images that are reoriented; leave it out"
+            )
     defaults = {"seed": plan.seed, "device": plan.device}
     build_method(plan.method, plan.parameters, registry, defaults)
 
@@ -288,7 +311,7 @@ class _Work:
                     "-o, or replace it with --force"
                 )
         for pair in self._pairs:
-            file = self._folder / pair.folder_name / "registration.json"
+            file = self._folder / pair.folder_name / f"{self._plan.kind.prefix}.json"
             known = {self._digests[pair.id], earlier.get(pair.id, {}).get("run_id")} - {None}
             if file.exists() and read_record(file).get("run_id") not in known:
                 raise OutputError(

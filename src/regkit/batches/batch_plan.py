@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
+from regkit.batches.batch_kind import BatchKind, kind_of
 from regkit.benchmark.plan import Method
 from regkit.errors import BenchmarkError
 
@@ -48,9 +49,9 @@ class BatchPlan:
         Plugins of other packages are left out.
     command
         Command line; empty for a batch from Python.
+    to
+        Standard frame to which single images are reoriented; empty for pairs to register.
     """
-
-    runner: ClassVar[str] = "regkit.batches.pair_runner:PairRunner"
 
     pairs: str
     method: str
@@ -67,11 +68,33 @@ class BatchPlan:
     memory_mb: int = 0
     builtin_only: bool = False
     command: str = ""
+    to: str = ""
+
+    @property
+    def kind(self) -> BatchKind:
+        """The kind of the batch: pairs or single images."""
+        return kind_of(self.to)
+
+    @property
+    def runner(self) -> str:
+        """Import target of what worker processes run."""
+        return self.kind.runner
 
     @property
     def methods(self) -> tuple[Method, ...]:
         """The one method of the batch, under the label of its expression."""
         return (Method(self.method, self.method, self.parameters),)
+
+    @property
+    def idle(self) -> list[str]:
+        """Options that are set and that reorientations do not use, by their names."""
+        given = {
+            "--init": self.init,
+            "--witness": self.witnesses,
+            "--calibration": self.calibration,
+            "--no-warped": not self.warped,
+        }
+        return [name for name, value in given.items() if value]
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -55,6 +55,13 @@ class FoundImage:
     modality: str
     name: str
 
+    @property
+    def plain_name(self) -> str:
+        """Name of the file without its suffix, or description of a series of files."""
+        if self.series or self.path.is_dir():
+            return self.name
+        return self.path.name.removesuffix(_suffix(self.path) or self.path.suffix)
+
     def is_called(self, words: str) -> bool:
         """Return whether all words stand in the modality and the name."""
         wanted = name_words(words)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from regkit.batches.batch_kind import REORIENTATION, BatchKind
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.result_table import PENDING, Row, by_doubt
 from regkit.batches.review import REVIEWED_FILE, Review
@@ -31,6 +32,10 @@ _NUMBERS = (
     *("expected_error_mm", "probability_bad", "rotation_deg", "dice", "dice_before", "tre_mm"),
     *("tre_before_mm", "seconds"),
 )
+_OTHER_MEANINGS = {
+    "OK": "no check found a problem",
+    "failed": "there is no result, and the error is told",
+}
 _TEXTS = ("id", "motion", "method", "error", "result", "folder")
 
 
@@ -59,10 +64,12 @@ def write_index(
     html = template("batch.html").render(
         version=installed_version(),
         method=plan.method,
+        kind=plan.kind,
+        amount=plan.kind.amount(len(rows)),
         title=folder.resolve().name,
         counts=status_counts(rows),
         run=_run(plan),
-        meanings=_meanings(),
+        meanings=_meanings(plan.kind),
         pairs=[_shown(row, records.get(row["id"], {})) for row in by_doubt(rows)],
         reviews={pair_id: asdict(review) for pair_id, review in reviews.items()},
         about={
@@ -70,6 +77,8 @@ def write_index(
             "pages": PAGES,
             "file": REVIEWED_FILE,
             "table": [row["id"] for row in rows],
+            "noun": plan.kind.noun,
+            "before": plan.kind.has_before,
         },
     )
     with atomic_output(folder) as stage:
@@ -92,8 +101,14 @@ def _run(plan: BatchPlan) -> dict[str, str]:
     }
 
 
-def _meanings() -> dict[str, str]:
+def _meanings(kind: BatchKind) -> dict[str, str]:
     """Return what each verdict means, with its limits."""
+    if kind is REORIENTATION:
+        return {
+            "FAIL": "do not use the result: a measure is beyond its limit",
+            "CHECK": "look at the image: a measure is near its limit or missing",
+            **_OTHER_MEANINGS,
+        }
     limit = f"{LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer"
     return {
         "FAIL": "do not use the result: it is wrong by more than twice the limit below with a "
@@ -101,8 +116,7 @@ def _meanings() -> dict[str, str]:
         "CHECK": "compare the images by eye: the expected error is above the limit "
         f"({limit}), the result is wrong by more than twice the limit with a probability above "
         f"{BAD_CHECK:.0%}, or another measure is beyond its limit",
-        "OK": "no check found a problem",
-        "failed": "there is no result, and the error is told",
+        **_OTHER_MEANINGS,
     }
 
 
@@ -123,6 +137,7 @@ def _shown(row: Row, record: Record) -> dict[str, Any]:
         **{name: row[name] or "" for name in _TEXTS},
         **{name: _rounded(row[name]) for name in _NUMBERS},
         "reasons": row["reasons"],
+        "facts": row["facts"],
         "state": row["verdict"] or row["status"],
         "colors": record.get("colors", ""),
         "shift_mm": None if None in shift else _rounded(sum(s * s for s in shift) ** 0.5),

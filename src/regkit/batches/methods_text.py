@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from regkit.batches.batch_kind import REGISTRATION, REORIENTATION, BatchKind
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import status_counts
 from regkit.batches.result_table import Row
@@ -43,8 +44,8 @@ def write_methods_text(
     registry = default_registry(builtin_only=plan.builtin_only)
     sections = [
         "# Methods text\n\nA start for a paper; check it against what you did.",
-        f"## Registration\n\n{_registration(rows, plan, records, registry)}",
-        f"## Quality control\n\n{_quality(rows)}",
+        f"## {plan.kind.noun.capitalize()}\n\n{_done(rows, plan, records, registry)}",
+        f"## Quality control\n\n{_quality(rows, plan.kind)}",
         f"## Parameters\n\n{_parameters(plan, records)}",
         f"## Versions\n\n{_versions(records)}",
         f"## References\n\n{_references(plan, records, registry)}",
@@ -54,16 +55,24 @@ def write_methods_text(
     return folder / METHODS_FILE
 
 
-def _registration(
+def _done(
     rows: Sequence[Row], plan: BatchPlan, records: Mapping[str, Record], registry: Registry
 ) -> str:
+    """Return the paragraph on the registrations or reorientations."""
     done = [record for record in records.values() if record["status"] == "ok"]
     were = "was" if len(rows) == len(done) == 1 else "were"
-    text = (
-        f"{_amount(rows, done)} of images{_patients(done)} {were} registered with regkit "
-        f"{installed_version()}{_modalities(done)}{_dates(done)}, by the method {plan.method}"
-        f"{_summaries(plan.method, registry)}. "
-    )
+    of = f"{_amount(rows, done, plan.kind)}{_patients(done)}"
+    modalities, dates = _modalities(done, plan.kind), _dates(done)
+    how = f"by the method {plan.method}{_summaries(plan.method, registry)}"
+    if plan.to:
+        frame = registry.frame(plan.to).spec.summary
+        return (
+            f"{of}{modalities} {were} reoriented to the standard frame {plan.to} ({frame}) with "
+            f"regkit {installed_version()}{dates}, {how}. The seed was {plan.seed}. Images were "
+            "resampled in the standard frame by linear interpolation."
+        )
+    version = installed_version()
+    text = f"{of} {were} registered with regkit {version}{modalities}{dates}, {how}. "
     used = _counted(done, "used")
     if used:
         listed = ", ".join(f"{name} for {count}" for name, count in used)
@@ -75,11 +84,10 @@ def _registration(
     return text
 
 
-def _amount(rows: Sequence[Row], done: Sequence[Record]) -> str:
-    """Return the number of pairs with a result, and of all if there are others."""
-    if len(done) < len(rows):
-        return f"{len(done)} of {len(rows)} pairs"
-    return "1 pair" if len(rows) == 1 else f"{len(rows)} pairs"
+def _amount(rows: Sequence[Row], done: Sequence[Record], kind: BatchKind) -> str:
+    """Return the number of rows with a result, and of all if there are others."""
+    some = f"{len(done)} of " if len(done) < len(rows) else ""
+    return f"{some}{kind.amount(len(rows))}{' of images' if kind is REGISTRATION else ''}"
 
 
 def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:
@@ -120,24 +128,40 @@ def _start(start: Mapping[str, str]) -> str:
     return "a given transform" if Path(init).is_file() else f"'{init}'"
 
 
-def _quality(rows: Sequence[Row]) -> str:
-    counts = status_counts(rows)
-    judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
+def _quality(rows: Sequence[Row], kind: BatchKind) -> str:
+    """Return the paragraph on verdicts, scores and the review."""
+    text = f"{_limits(kind)} {_verdicts(rows, kind)}"
+    text += _spread(rows, "expected_error_mm", "The expected error was", " mm")
+    for name, words, unit in (("dice", "The Dice coefficient", ""), ("tre_mm", "The TRE", " mm")):
+        before = name.replace("_mm", "") + "_before" + ("_mm" if name.endswith("_mm") else "")
+        text += _spread(rows, before, f"{words} before {kind.noun} was", unit)
+        text += _spread(rows, name, f"{words} after {kind.noun} was", unit)
+    return (text + _reviewed(rows)).strip()
+
+
+def _limits(kind: BatchKind) -> str:
+    """Return the sentences on how results are judged."""
+    if kind is REORIENTATION:
+        return (
+            "regkit judged every result by the organ in its labels. A result is FAIL or CHECK for "
+            "measures beyond their limits, which the record of each image names; else it is OK."
+        )
     tolerance = f"{LEAST_TOLERANCE_MM:g} mm, or the longest side of a voxel if that is longer"
-    text = (
+    return (
         "regkit estimated the error of every result from its similarity and from independent "
         f"registrations. A result is FAIL if it is wrong by more than twice the tolerance "
         f"({tolerance}) with a probability above {BAD_FAIL:.0%}, CHECK if with one above "
         f"{BAD_CHECK:.0%}, or for other measures, which the record of each pair names; else it is "
-        f"OK. The verdicts: {judged}; "
-        f"{counts.get('failed', 0)} pairs could not be registered. "
-        f"{_spread(rows, 'expected_error_mm', 'The expected error was', ' mm')}"
+        "OK."
     )
-    for name, words, unit in (("dice", "The Dice coefficient", ""), ("tre_mm", "The TRE", " mm")):
-        before = name.replace("_mm", "") + "_before" + ("_mm" if name.endswith("_mm") else "")
-        text += _spread(rows, before, f"{words} before registration was", unit)
-        text += _spread(rows, name, f"{words} after registration was", unit)
-    return (text + _reviewed(rows)).strip()
+
+
+def _verdicts(rows: Sequence[Row], kind: BatchKind) -> str:
+    """Return a sentence with the number of results by verdict."""
+    counts = status_counts(rows)
+    judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
+    failed = f"{kind.amount(counts.get('failed', 0))} could not be {kind.done}"
+    return f"The verdicts: {judged}; {failed}. "
 
 
 def _reviewed(rows: Sequence[Row]) -> str:
@@ -154,26 +178,28 @@ def _reviewed(rows: Sequence[Row]) -> str:
     )
 
 
-def _spread(rows: Iterable[Row], column: str, words: str, unit: str) -> str:
+def _spread(rows: Sequence[Row], column: str, words: str, unit: str) -> str:
     """Return a sentence with median and quartiles of a column; empty without values."""
     values = [row[column] for row in rows if row[column] is not None]
     if not values:
         return ""
     if len(values) == 1:
-        return f"{words} {values[0]:.3g}{unit} (one pair). "
+        return f"{words} {values[0]:.3g}{unit} (one result). "
     low, _, high = quantiles(values, n=4, method="inclusive")
     return (
         f"{words} {median(values):.3g}{unit} in the median (quartiles {low:.3g} to "
-        f"{high:.3g}{unit}, {len(values)} pairs). "
+        f"{high:.3g}{unit}, {len(values)} results). "
     )
 
 
-def _modalities(done: Sequence[Record]) -> str:
+def _modalities(done: Sequence[Record], kind: BatchKind) -> str:
     """Return the modalities, fixed first, with the number of pairs if they differ."""
     pairs = Counter(tuple(record.get("modalities") or ("", "")) for record in done)
     named = {pair: count for pair, count in pairs.items() if all(pair)}
     words = [
-        f"{_modality(moving)} to {_modality(fixed)}" + (f" ({count})" if len(pairs) > 1 else "")
+        (f"{_modality(moving)} to " if kind is REGISTRATION else "")
+        + _modality(fixed)
+        + (f" ({count})" if len(pairs) > 1 else "")
         for (fixed, moving), count in named.items()
     ]
     return f" ({', '.join(words)})" if words else ""
@@ -228,7 +254,7 @@ def _versions(records: Mapping[str, Record]) -> str:
         if record.get("versions")
     )
     listed = [
-        f"{numbers} ({n} pairs)" if len(runs) > 1 else numbers for numbers, n in runs.items()
+        f"{numbers} ({n} results)" if len(runs) > 1 else numbers for numbers, n in runs.items()
     ]
     where = f" Device: {', '.join(devices)}." if devices else ""
     return f"{'; '.join([*listed, platform.system()])} {platform.machine()}.{where}"

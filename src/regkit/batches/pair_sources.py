@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from regkit.batches.batch_kind import REGISTRATION, BatchKind
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.pair_table import pairs_of, read_pair_table
-from regkit.batches.patient_folders import find_pairs, parse_roles
+from regkit.batches.patient_folders import find_pairs
 from regkit.datasets.folder import INDEX, read_dataset
-from regkit.datasets.pair_rows import COLUMNS, FILE_COLUMNS, WORD_COLUMNS, id_key
+from regkit.datasets.pair_rows import FILE_COLUMNS, WORD_COLUMNS, TableLayout, id_key
 from regkit.errors import FileFormatError, ParameterError, one_line
 
 # A table, a folder, or several of them; or rows: mappings of the columns of a table to texts and
@@ -21,17 +22,20 @@ PairSource: TypeAlias = (
 )
 
 
-def read_pairs(source: PairSource, pair: str | None = None) -> list[BatchPair]:
-    """Return the pairs of tables and folders, or of rows in memory.
+def read_pairs(
+    source: PairSource, names: str | None = None, kind: BatchKind = REGISTRATION
+) -> list[BatchPair]:
+    """Return the pairs, or the images, of tables and folders, or of rows in memory.
 
     Parameters
     ----------
     source
         CSV or TSV table; folder of patients, BIDS dataset or dataset folder; several of them; or
         rows.
-    pair
-        Names of the fixed and the moving image of folders of patients, like ``pet,ct``; None for
-        others.
+    names
+        Names of the images of folders of patients, like ``pet,ct``; None for others.
+    kind
+        Kind of the batch.
 
     Raises
     ------
@@ -40,32 +44,35 @@ def read_pairs(source: PairSource, pair: str | None = None) -> list[BatchPair]:
     ParameterError
         Names of images where every source says which are meant, or none where one does not.
     """
-    roles = None if pair is None else parse_roles(pair)
+    if isinstance(source, Mapping):
+        raise ParameterError("got one row; a batch takes a list of rows, like [{'id': 'p1', ...}]")
+    wanted = kind.image_names(names)
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
     files = [one for one in given if isinstance(one, str | os.PathLike)]
     paths = [Path(os.path.expanduser(one)) for one in files]  # noqa: PTH111 - it never raises
     if not paths:
-        _refuse_roles(roles, "rows say")
-        return pairs_of([*map(_row, range(1, 1 << 62), given)], Path(), "the rows")
+        _refuse_names(wanted, kind, "rows say")
+        rows = [_row(number, row, kind.layout) for number, row in enumerate(given, 1)]
+        return pairs_of(rows, Path(), "the rows", kind.layout)
     if len(paths) < len(given):
         raise ParameterError("pairs are tables and folders, or rows; not both at once")
     for path in paths:
         if not path.exists():
             raise FileFormatError(f"there is no table or folder {path}")
     if not any(map(_holds_patients, paths)):
-        _refuse_roles(roles, "tables and datasets say")
-    found = {path: _pairs_in(path, roles) for path in paths}
+        _refuse_names(wanted, kind, "tables and datasets say")
+    found = {path: _pairs_in(path, wanted, kind) for path in paths}
     _refuse_same_ids(found)
     return [pair for pairs in found.values() for pair in pairs]
 
 
-def _pairs_in(path: Path, roles: tuple[str, str] | None) -> list[BatchPair]:
+def _pairs_in(path: Path, names: Mapping[str, str], kind: BatchKind) -> list[BatchPair]:
     """Return the pairs of a table or folder."""
     if _holds_patients(path):
-        return find_pairs(path, roles)
+        return find_pairs(path, names, kind)
     if path.is_dir() or path.suffix.lower() == ".json":
-        return _of_dataset(path)
-    return read_pair_table(path)
+        return _of_dataset(path, kind.layout)
+    return read_pair_table(path, kind.layout)
 
 
 def _holds_patients(path: Path) -> bool:
@@ -73,10 +80,10 @@ def _holds_patients(path: Path) -> bool:
     return path.is_dir() and not (path / INDEX).is_file()
 
 
-def _refuse_roles(roles: tuple[str, str] | None, kind: str) -> None:
-    if roles is not None:
+def _refuse_names(names: Mapping[str, str], kind: BatchKind, sources: str) -> None:
+    if names:
         raise ParameterError(
-            f"--pair is for folders of patients; {kind} themselves which image is which"
+            f"{kind.option} is for folders of patients; {sources} themselves which image is which"
         )
 
 
@@ -93,38 +100,40 @@ def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
                 )
 
 
-def _row(number: int, row: object) -> tuple[int, dict[str, str]]:
+def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, str]]:
     if not isinstance(row, Mapping):
+        example = ", ".join(f"'{name}': PATH" for name in layout.required if name != "id")
         raise ParameterError(
             f"row {number}: got a {type(row).__name__}; a row is a mapping of the columns of a "
-            "table, like {'id': 'p1', 'fixed': PATH, 'moving': PATH}"
+            f"table, like {{'id': 'p1', {example}}}"
         )
-    unknown = [name for name in row if name not in COLUMNS]
+    named = {layout.named(name): value for name, value in row.items()}
+    unknown = [name for name in named if name not in layout.columns]
     if unknown:
         raise ParameterError(
-            f"row {number}: '{unknown[0]}' is no column; known are {', '.join(COLUMNS)}"
+            f"row {number}: '{unknown[0]}' is no column; known are {', '.join(layout.columns)}"
         )
-    for name, value in row.items():
+    for name, value in named.items():
         if not isinstance(value, str | int | os.PathLike | None):
             raise ParameterError(
                 f"row {number}, column {name}: got a {type(value).__name__}; a batch reads its "
                 "images from files, so give their paths (regkit.register_many takes images in "
                 "memory)"
             )
-    return number, {name: str(value) for name, value in row.items() if value not in (None, "")}
+    return number, {name: str(value) for name, value in named.items() if value not in (None, "")}
 
 
-def _of_dataset(path: Path) -> list[BatchPair]:
-    """Return the pairs of a dataset folder."""
+def _of_dataset(path: Path, layout: TableLayout) -> list[BatchPair]:
+    """Return the pairs of a dataset folder, or its moving images."""
     dataset = read_dataset(path)
-    files = {**dict.fromkeys(FILE_COLUMNS), "initial": None}
     pairs = []
     for entry in dataset.entries:
         values = {
-            "init" if name == "initial" else name: str((dataset.folder / entry[name]).absolute())
-            for name in files
-            if entry.get(name)
+            layout.named(name): str((dataset.folder / entry[name]).absolute())
+            for name in (*FILE_COLUMNS, "initial")
+            if layout.named(name) in layout.columns and entry.get(name)
         }
-        values |= {name: entry[name] for name in WORD_COLUMNS if entry.get(name)}
+        words = (name for name in WORD_COLUMNS if name in layout.columns)
+        values |= {name: entry[name] for name in words if entry.get(name)}
         pairs.append(BatchPair(entry["id"], values))
     return pairs

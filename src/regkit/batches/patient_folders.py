@@ -1,13 +1,14 @@
-"""Pairs of a folder of patients, one folder each, or of a BIDS dataset."""
+"""Pairs or images of a folder of patients, one folder each, or of a BIDS dataset."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from regkit.batches.batch_kind import BatchKind
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.found_image import FoundImage, find_images
 from regkit.errors import FileFormatError, ParameterError
@@ -20,57 +21,46 @@ BIDS_FILE = "dataset_description.json"
 _LISTED = 6
 
 
-def parse_roles(text: str) -> tuple[str, str]:
-    """Return what the fixed and the moving image are called, from ``FIXED,MOVING``.
-
-    Raises
-    ------
-    ParameterError
-        Not two names.
-    """
-    names = [name.strip() for name in text.split(",")]
-    if len(names) != 2 or not all(names) or names[0] == names[1]:
-        raise ParameterError(
-            f"--pair names the fixed and the moving image, as in pet,ct; got '{text}'"
-        )
-    return names[0], names[1]
-
-
-def find_pairs(folder: Path, roles: tuple[str, str] | None) -> list[BatchPair]:
+def find_pairs(folder: Path, names: Mapping[str, str], kind: BatchKind) -> list[BatchPair]:
     """Return a pair for each patient of a folder, or for each session of a BIDS dataset.
 
     Nothing is guessed: a patient that has none or several images of a role becomes a pair whose
-    `problem` lists what is there.
+    `problem` lists what is there. Where one image is a row, a folder may hold the images itself.
 
     Parameters
     ----------
     folder
         Folder with a folder for each patient, or a BIDS dataset.
-    roles
-        Names of the fixed and the moving image: a modality, and words of the file's name or the
-        series' description if there are several (``ct lung``, ``T1w``).
+    names
+        Name of the image of each role: a modality, and words of the file's name or the series'
+        description if there are several (``ct lung``, ``T1w``).
+    kind
+        Kind of the batch.
 
     Raises
     ------
     FileFormatError
-        No patients, or no patient with such a pair.
+        No patients, or no patient with such images.
     ParameterError
-        No roles.
+        No names.
     """
     is_bids = (folder / BIDS_FILE).is_file()
     groups = _bids_groups(folder) if is_bids else _patients(folder)
+    if not groups and "fixed" not in kind.layout.required:
+        return _loose_images(folder, names)
     if not groups:
         raise FileFormatError(_nothing_in(folder, is_bids=is_bids))
-    if roles is None:
+    if not names:
         raise ParameterError(
-            f"{folder}: say which images are the fixed and the moving one, as in --pair pet,ct; "
-            f"there are {_modalities(groups.values())}"
+            f"{folder}: say which image of each patient is meant, as in {kind.option} "
+            f"{kind.example}; there are {_modalities(groups.values())}"
         )
-    pairs = [_pair(name, images, roles) for name, images in groups.items()]
+    pairs = [_pair(name, images, names, kind) for name, images in groups.items()]
     if all(pair.problem for pair in pairs):
+        called = " and one called ".join(f"'{name}'" for name in names.values())
         raise FileFormatError(
-            f"{folder}: none of {len(pairs)} patients has one image called '{roles[0]}' and one "
-            f"called '{roles[1]}'; {pairs[0].id}: {pairs[0].problem}"
+            f"{folder}: none of {len(pairs)} patients has one image called {called}; "
+            f"{pairs[0].id}: {pairs[0].problem}"
         )
     return pairs
 
@@ -98,11 +88,29 @@ def _bids_groups(folder: Path) -> dict[str, list[FoundImage]]:
     return dict(sorted(groups.items()))
 
 
-def _pair(name: str, images: Sequence[FoundImage], roles: tuple[str, str]) -> BatchPair:
+def _loose_images(folder: Path, names: Mapping[str, str]) -> list[BatchPair]:
+    """Return the images that lie in a folder itself, each by the name of its file or series."""
+    wanted = names.get("moving", "")
+    found = [image for image in find_images(folder) if not wanted or image.is_called(wanted)]
+    if not found:
+        called = f" called '{wanted}'" if wanted else ""
+        raise FileFormatError(f"{folder}: there is no image{called} in this folder or below")
+    ids = [image.plain_name for image in found]
+    if twice := [name for name in dict.fromkeys(ids) if ids.count(name) > 1]:
+        raise FileFormatError(
+            f"{folder}: {ids.count(twice[0])} images are called '{twice[0]}'; give each a folder "
+            "of its own, or write a table with the columns id and image"
+        )
+    return [BatchPair(image.plain_name, _columns("moving", image)) for image in found]
+
+
+def _pair(
+    name: str, images: Sequence[FoundImage], names: Mapping[str, str], kind: BatchKind
+) -> BatchPair:
     """Return the pair of a patient, with a problem unless each role has exactly one image."""
     values: dict[str, str] = {}
     problems = []
-    for role, wanted in zip(("fixed", "moving"), roles, strict=True):
+    for role, wanted in names.items():
         found = [image for image in images if image.is_called(wanted)]
         if len(found) == 1:
             values |= _columns(role, found[0])
@@ -110,13 +118,14 @@ def _pair(name: str, images: Sequence[FoundImage], roles: tuple[str, str]) -> Ba
             problems.append(f"{len(found)} images are called '{wanted}': {_listed(found)}")
         else:
             problems.append(f"no image is called '{wanted}'; there are {_listed(images)}")
-    if not problems and values["fixed"] == values["moving"]:
+    if not problems and values.get("fixed") == values["moving"]:
         same = values.get("fixed_series") == values.get("moving_series")
-        problems += [f"one image is called both '{roles[0]}' and '{roles[1]}'"] if same else []
-    advice = (
-        "; name one more closely with --pair, or correct the table of --list" if problems else ""
-    )
-    return BatchPair(name, values, "; ".join(problems) + advice)
+        both = " and ".join(f"'{called}'" for called in names.values())
+        problems += [f"one image is called both {both}"] if same else []
+    if problems:
+        advice = f"name one more closely with {kind.option}, or correct the table of --list"
+        problems.append(advice)
+    return BatchPair(name, values, "; ".join(problems))
 
 
 def _columns(role: str, image: FoundImage) -> dict[str, str]:

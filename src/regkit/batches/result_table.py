@@ -71,6 +71,7 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
         "move_back_mm": back,
         "move_up_mm": up,
         "motion": record.get("correction") or "",
+        "facts": list(record.get("facts") or ()),
         "dice": scores.get("dice"),
         "dice_before": before.get("dice"),
         "tre_mm": scores.get("tre_mm"),

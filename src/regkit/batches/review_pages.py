@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from regkit.geometry.transform import Transform
-from regkit.io.atomic_output import atomic_output
+from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.registration.run import RegistrationResult
 from regkit.registration.saved import Saved
 from regkit.report.annotation import mark_sides
@@ -45,14 +47,39 @@ def write_review_pages(result: RegistrationResult, saved: Saved, name: str, fold
         Batch folder.
     """
     before, after = before_and_after(result)
-    thumbnail = after.copy()
-    thumbnail.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
     with atomic_output(folder / PAGES) as stage:
-        for ending, image in (("before", before), ("after", after), ("small", thumbnail)):
-            image.save(stage.path(f"{name}_{ending}.webp"), "WEBP", quality=_QUALITY, method=4)
-        png = next(path for path in saved.files if path.suffix == ".png")
-        with Image.open(png) as drawn:
-            write_page(saved.record, drawn.convert("RGB"), stage.path(f"{name}.html"), small=True)
+        _write_pictures({"before": before, "after": after}, name, stage)
+        write_page(saved.record, _drawn(saved), stage.path(f"{name}.html"), small=True)
+
+
+def write_picture_pages(saved: Saved, name: str, folder: Path) -> None:
+    """Write the page and the picture of a reorientation as the page and pictures of a row.
+
+    Parameters
+    ----------
+    saved
+        Files of the reorientation, PREFIX.png and PREFIX.html among them.
+    name, folder
+        Parameters of `write_review_pages`.
+    """
+    page = next(path for path in saved.files if path.suffix == ".html")
+    with atomic_output(folder / PAGES) as stage:
+        _write_pictures({"after": _drawn(saved)}, name, stage)
+        shutil.copyfile(page, stage.path(f"{name}.html"))
+
+
+def _drawn(saved: Saved) -> Image.Image:
+    """Return the picture among the files of a result."""
+    with Image.open(next(path for path in saved.files if path.suffix == ".png")) as drawn:
+        return drawn.convert("RGB")
+
+
+def _write_pictures(pictures: Mapping[str, Image.Image], name: str, stage: OutputStage) -> None:
+    """Write pictures by their endings, and the thumbnail of that after."""
+    small = pictures["after"].copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    for ending, image in {**pictures, "small": small}.items():
+        image.save(stage.path(f"{name}_{ending}.webp"), "WEBP", quality=_QUALITY, method=4)
 
 
 def before_and_after(result: RegistrationResult) -> tuple[Image.Image, Image.Image]:

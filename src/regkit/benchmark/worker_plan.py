@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from regkit.benchmark.plan import BenchmarkTask, Method
 from regkit.benchmark.records import Record
@@ -23,7 +23,9 @@ class WorkerPlan(Protocol):
         Limits of each worker process, as in `regkit.benchmark.plan.Plan`.
     """
 
-    runner: ClassVar[str]
+    @property
+    def runner(self) -> str:
+        """Import target of what worker processes run."""
 
     @property
     def methods(self) -> Sequence[Method]:

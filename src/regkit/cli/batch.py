@@ -1,4 +1,4 @@
-"""``regkit batch``: register many pairs, tabulate them, and make a page for their review."""
+"""``regkit batch``: register many pairs, or reorient many images, and review them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from regkit.cli.benchmark import DaskAddress, MemoryLimit, RetryFailed, Timeout, WorkerThreads
 from regkit.cli.benchmark_output import benchmark_progress
+from regkit.cli.completion import complete_frames, complete_methods
 from regkit.cli.context import settings
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 from regkit.cli.options import (
@@ -22,7 +24,6 @@ from regkit.cli.options import (
     AsJson,
     CalibrationCard,
     Device,
-    MethodOption,
     OutputFolder,
     ParametersFile,
     Seed,
@@ -39,15 +40,16 @@ from regkit.cli.requests.registration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from regkit.batches.batch import Batch
-    from regkit.batches.batch_pair import BatchPair
+    from regkit.batches.batch_kind import BatchKind
     from regkit.benchmark.harness import BenchmarkProgress
 
 PairsArgument = Annotated[
     list[Path],
     typer.Argument(
         metavar="PAIRS...",
-        help="CSV or TSV table with the columns id, fixed, moving and more; or a folder with one "
-        "folder for each patient, a BIDS dataset, or a dataset folder; or several of them.",
+        help="CSV or TSV table with the columns id, fixed, moving and more (with --to: id, image "
+        "and more); or a folder with one folder for each patient, a BIDS dataset, or a dataset "
+        "folder; or several of them.",
     ),
 ]
 PairOption = Annotated[
@@ -57,6 +59,36 @@ PairOption = Annotated[
         rich_help_panel=IMAGES,
         help="The fixed and the moving image of folders of patients: modalities, as in pet,ct, or "
         "words of the file's name or the series' description, as in T1w,'ct lung'.",
+    ),
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=IMAGES,
+        help="With --to, the image of folders of patients: a modality or words, as of --pair.",
+    ),
+]
+BatchFrame = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FRAME",
+        autocompletion=complete_frames,
+        rich_help_panel=METHOD,
+        help="Reorient single images to this standard frame, such as short-axis, as reorient "
+        "does, instead of registering pairs; `regkit plugins` lists the frames.",
+    ),
+]
+BatchMethod = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--method",
+        autocompletion=complete_methods,
+        rich_help_panel=METHOD,
+        help=f"Method, as of register. Default: {DEFAULT_METHOD}; with --to, the one that the "
+        "frame names.",
     ),
 ]
 ListOnly = Annotated[
@@ -84,7 +116,7 @@ BatchDicom = Annotated[
     typer.Option(
         "--dicom",
         rich_help_panel=OUTPUT,
-        help="Also write what register --dicom writes; all images must be DICOM.",
+        help="Also write what register or reorient writes with --dicom; all images must be DICOM.",
     ),
 ]
 BatchNoWarped = Annotated[
@@ -101,9 +133,11 @@ BatchForce = Annotated[
 
 def batch_command(
     pairs: PairsArgument,
-    method: MethodOption = DEFAULT_METHOD,
+    method: BatchMethod = None,
     output: OutputFolder = Path("batch"),
+    to: BatchFrame = "",
     pair: PairOption = None,
+    image: ImageOption = None,
     list_only: ListOnly = False,
     assignments: SetOption = None,
     parameters: ParametersFile = None,
@@ -127,9 +161,10 @@ def batch_command(
     """Register many pairs, tabulate the results, and make a page to review them by eye.
 
     Writes what register writes for each pair (FOLDER/ID/registration.*), batch.csv, index.html
-    with its folder pages, and methods.md, a text for a paper. A pair that fails is a row with its
-    error. If interrupted, the same command continues. Exit code 3: done, but a pair failed or its
-    verdict is FAIL.
+    with its folder pages, and methods.md, a text for a paper. With --to, it reorients single
+    images, and writes what reorient writes (FOLDER/ID/reorientation.*). A pair that fails is a
+    row with its error. If interrupted, the same command continues. Exit code 3: done, but a pair
+    failed or its verdict is FAIL.
     """
     request = BatchRequest(
         pairs=tuple(pairs),
@@ -137,7 +172,9 @@ def batch_command(
         method=method,
         settings=MethodSettings(assignments or (), parameters, device, seed),
         execution=Execution(workers, threads, timeout, memory, dask, retry_failed),
+        to=to,
         pair=pair,
+        image=image,
         reviewed=reviewed,
         init=init,
         witnesses=tuple(witness or ()),
@@ -146,57 +183,63 @@ def batch_command(
         dicom=dicom,
         force=force,
     )
-    found = batch_pairs(request)
     if list_only:
-        _print_pairs(found)
+        _print_pairs(request)
         return
-    with _progress() as update:
-        batch = run_batch_request(request, found, update)
-    _print(batch, as_json)
+    batch = _run(request)
+    _print(batch, request.kind, as_json)
     if batch.counts["FAIL"] or batch.counts["failed"]:
         raise typer.Exit(EXIT_VERDICT_FAIL)
 
 
-def _print_pairs(pairs: list[BatchPair]) -> None:
+def _print_pairs(request: BatchRequest) -> None:
     from regkit.batches.pair_table import pair_table
 
-    typer.echo(pair_table(pairs), nl=False)
+    typer.echo(pair_table(batch_pairs(request), request.kind.layout), nl=False)
 
 
-def _print(batch: Batch, as_json: bool) -> None:
+def _run(request: BatchRequest) -> Batch:
+    pairs = batch_pairs(request)
+    with _progress(request.kind) as update:
+        return run_batch_request(request, pairs, update)
+
+
+def _print(batch: Batch, kind: BatchKind, as_json: bool) -> None:
     """Print the counts by verdict and where the results are."""
     if as_json:
         content = {"folder": str(batch.folder), "counts": batch.counts, "pairs": batch.rows}
         typer.echo(json.dumps(content, indent=2))
         return
     counts = ", ".join(f"{count} {name}" for name, count in batch.counts.items())
-    pairs = "1 pair" if len(batch.rows) == 1 else f"{len(batch.rows)} pairs"
-    typer.echo(f"{pairs}: {counts}")
+    typer.echo(f"{kind.amount(len(batch.rows))}: {counts}")
     if batch.counts["failed"]:
-        typer.echo("The column error says why pairs failed; --retry-failed tries them again")
+        why = f"The column error says why {kind.item}s failed"
+        typer.echo(f"{why}; --retry-failed tries them again")
     table, page = batch.folder / "batch.csv", batch.folder / "index.html"
     typer.echo(f"Results are in {table}; review them in {page}")
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
+def _progress(kind: BatchKind) -> Iterator[Callable[[BenchmarkProgress], None]]:
     """Show a bar on a terminal, else a line for each pair; nothing with ``-q``."""
     if sys.stderr.isatty() and not settings.quiet:
         with benchmark_progress() as update:
             yield update
         return
-    yield _print_latest
+    yield partial(_print_latest, kind)
 
 
-def _print_latest(progress: BenchmarkProgress) -> None:
+def _print_latest(kind: BatchKind, progress: BenchmarkProgress) -> None:
     """Print the number of pairs to do, then each pair with its verdict and the time left."""
     latest, left_s = progress.latest, progress.remaining_s
     if latest is None:
         if progress.done < progress.total:
-            say(f"{progress.done} of {progress.total} pairs have a result; registering the others")
+            done = f"{progress.done} of {kind.amount(progress.total)} have a result"
+            say(f"{done}; the others are {kind.done}")
         return
     error = latest.get("expected_error_mm")
     told = latest["error"] or ("" if error is None else f"expected error {error:.1f} mm")
     state = latest["verdict"] or latest["status"]
     left = f"; {clock(left_s)} left" if left_s and progress.done < progress.total else ""
-    say(f"{progress.done} of {progress.total}: {latest['case']} {state} {told}{left}")
+    said = " ".join(filter(None, (latest["case"], state, told)))
+    say(f"{progress.done} of {progress.total}: {said}{left}")

@@ -1,4 +1,4 @@
-"""Tables of pairs: CSV or TSV with one pair a line."""
+"""Tables of pairs, or of single images: CSV or TSV with one a line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +31,52 @@ WORD_COLUMNS = (
     *("group", "fixed_modality", "moving_modality", "fixed_series", "moving_series"),
     *("fixed_roi", "moving_roi", "split"),
 )
-COLUMNS = ("id", "fixed", "moving", "init", *FILE_COLUMNS[2:], *WORD_COLUMNS)
 
-REQUIRED_COLUMNS = ("id", "fixed", "moving")
+
+@dataclass(frozen=True)
+class TableLayout:
+    """Columns of a table.
+
+    Parameters
+    ----------
+    columns
+        Columns that are used; others are told.
+    required
+        Columns that every line fills.
+    other_names
+        Other headings of columns, with the names that they stand for.
+    item
+        Word for what a line holds.
+    """
+
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    item: str = "pair"
+
+    def named(self, heading: str) -> str:
+        """Return the name of a column that a heading stands for."""
+        return self.other_names.get(heading, heading)
+
+
+PAIRS = TableLayout(
+    ("id", "fixed", "moving", "init", *FILE_COLUMNS[2:], *WORD_COLUMNS),
+    ("id", "fixed", "moving"),
+    {"initial": "init"},
+)
+# Single images, which are reoriented to a standard frame: the moving images of that.
+IMAGES = TableLayout(
+    (
+        *("id", "moving", "moving_modality", "moving_series", "moving_labels", "moving_roi"),
+        *("truth", "group"),
+    ),
+    ("id", "moving"),
+    {
+        "image": "moving",
+        **{name: f"moving_{name}" for name in ("modality", "series", "labels", "roi")},
+    },
+    "image",
+)
 _DELIMITERS = ",;\t"
 # Faults that one message lists; chosen by hand.
 _LISTED = 5
@@ -55,14 +99,16 @@ class PairRow(NamedTuple):
     problem: str = ""
 
 
-def read_pair_rows(path: Path) -> list[PairRow]:
-    """Read a table of pairs.
+def read_pair_rows(path: Path, layout: TableLayout = PAIRS) -> list[PairRow]:
+    """Read a table of pairs or of images.
 
     Parameters
     ----------
     path
         CSV (commas or semicolons) or TSV in UTF-8, with a line of headings. Paths are relative to
         its folder.
+    layout
+        Columns of the table.
 
     Raises
     ------
@@ -81,15 +127,18 @@ def read_pair_rows(path: Path) -> list[PairRow]:
     lines = _lines(text, path)
     if not lines:
         raise FileFormatError(
-            f"{path} is empty; the first line names the columns: id,fixed,moving"
+            f"{path} is empty; the first line names the columns: {','.join(layout.required)}"
         )
-    headings = _headings(lines[0][1], path)
+    headings = _headings(lines[0][1], path, layout)
     rows = [(number, _row(number, headings, cells, path)) for number, cells in lines[1:]]
-    return checked_rows(rows, path.parent, str(path))
+    return checked_rows(rows, path.parent, str(path), layout)
 
 
 def checked_rows(
-    rows: Sequence[tuple[int, Mapping[str, str]]], base: Path, source: str
+    rows: Sequence[tuple[int, Mapping[str, str]]],
+    base: Path,
+    source: str,
+    layout: TableLayout = PAIRS,
 ) -> list[PairRow]:
     """Check the rows of a table, and make their paths absolute.
 
@@ -101,18 +150,22 @@ def checked_rows(
         Folder that paths are relative to.
     source
         Name of the table in messages.
+    layout
+        Columns of the table.
 
     Raises
     ------
     FileFormatError
-        No pair, an id or an image is missing, two ids are the same, or files do not exist.
+        No line, an id or an image is missing, two ids are the same, or files do not exist.
     """
     if not rows:
-        raise FileFormatError(f"there is no pair in {source}; each line after the first is one")
+        raise FileFormatError(
+            f"there is no {layout.item} in {source}; each line after the first is one"
+        )
     pairs, faults = [], []
     lines: dict[str, int] = {}
     for number, row in rows:
-        faults += _missing_values(number, row)
+        faults += _missing_values(number, row, layout)
         faults += _repeated(number, row.get("id", ""), lines)
         values, missing = _absolute(number, row, base)
         faults += missing
@@ -171,33 +224,37 @@ def _lines(text: str, path: Path) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def _headings(cells: Sequence[str], path: Path) -> list[str]:
-    """Return the names of the columns; those that are not known become empty, with a warning."""
+def _headings(cells: Sequence[str], path: Path, layout: TableLayout) -> list[str]:
+    """Return the names of the columns; those that are not used become empty, with a warning."""
     names = [cell.casefold().replace(" ", "_").replace("-", "_") for cell in cells]
-    names = ["init" if name == "initial" else name for name in names]
+    names = [layout.named(name) for name in names]
+    used = (*layout.columns, PROBLEM)
     for number, name in enumerate(names, 1):
         if name and name in names[: number - 1]:
             raise FileFormatError(f"{path}: line 1, column {number}: '{name}' stands there twice")
-        close = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
-        if name not in (*COLUMNS, PROBLEM) and close and close[0] not in names:
+        close = difflib.get_close_matches(name, layout.columns, n=1, cutoff=0.8)
+        misspelled = name not in (*used, *PAIRS.columns) and close and close[0] not in names
+        if misspelled:
             raise FileFormatError(
                 f"{path}: line 1, column {number}: '{one_line(cells[number - 1])}' is no column; "
                 f"did you mean '{close[0]}'?"
             )
-    for name in REQUIRED_COLUMNS:
+    for name in layout.required:
         if name not in names:
             raise FileFormatError(
                 f"{path}: line 1: there is no column '{name}'; got {one_line(', '.join(cells))}; "
-                f"known are {', '.join(COLUMNS)}"
+                f"known are {', '.join(layout.columns)}{_advice(name, names)}"
             )
-    unknown = [cell for cell, name in zip(cells, names, strict=True) if not _known(name) and name]
-    if unknown:
-        logger.warning("%s: columns that are not used: %s", path, one_line(", ".join(unknown)))
-    return [name if _known(name) else "" for name in names]
+    unused = [cell for cell, name in zip(cells, names, strict=True) if name and name not in used]
+    if unused:
+        logger.warning("%s: columns that are not used: %s", path, one_line(", ".join(unused)))
+    return [name if name in used else "" for name in names]
 
 
-def _known(name: str) -> bool:
-    return name in COLUMNS or name == PROBLEM
+def _advice(missing: str, names: Sequence[str]) -> str:
+    """Return how a table of single images is used, if it looks like one."""
+    single = missing == "fixed" and {"moving", "image"} & {*names}
+    return "; a batch reorients single images with --to FRAME" if single else ""
 
 
 def _row(number: int, headings: Sequence[str], cells: Sequence[str], path: Path) -> dict[str, str]:
@@ -211,9 +268,9 @@ def _row(number: int, headings: Sequence[str], cells: Sequence[str], path: Path)
     return {name: cell for name, cell in zip(headings, cells, strict=False) if name and cell}
 
 
-def _missing_values(number: int, row: Mapping[str, str]) -> list[str]:
+def _missing_values(number: int, row: Mapping[str, str], layout: TableLayout) -> list[str]:
     """Return the faults of a line that lacks something, or has a word that is no choice."""
-    needed = ("id",) if PROBLEM in row else REQUIRED_COLUMNS
+    needed = ("id",) if PROBLEM in row else layout.required
     faults = [f"line {number}, column {name}: is empty" for name in needed if name not in row]
     faults += [
         f"line {number}, column {name}: '{one_line(row[name])}' is no {noun}; known: "

@@ -13,6 +13,7 @@ import scipy  # its parts are imported on first use
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray, Grid
+from regkit.geometry.resampling import resample
 from regkit.geometry.volume import LabelMap
 from regkit.metrics.evaluation import Evaluation, NotKnownError
 
@@ -30,6 +31,15 @@ def hd95_mm(evaluation: Evaluation) -> float:
     """Mean over the labels of the 95 % Hausdorff distance in mm."""
     fixed, warped = evaluation.labels
     return float(np.mean([hd95_of(a, b, fixed.grid) for a, b in _masks(fixed, warped)]))
+
+
+def found_labels_dice(evaluation: Evaluation) -> float:
+    """Mean Dice coefficient of the labels that a method found in the moving image, 0 to 1."""
+    true, found = evaluation.case.moving_labels, evaluation.result.estimate.labels
+    if true is None or found is None:
+        raise NotKnownError(f"case {evaluation.case.id} or the method has no labels of the image")
+    pairs = _masks(true, resample(found, true.grid))
+    return float(np.mean([dice_of(a, b) for a, b in pairs]))
 
 
 def dice_of(a: Mask, b: Mask) -> float:

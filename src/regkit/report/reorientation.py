@@ -1,4 +1,4 @@
-"""Interface of a plugin for ``regkit reorient``: the standard frame of an organ."""
+"""Reorientation of an image to the standard frame of an organ, which a plugin offers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import OutputStage
-from regkit.registrar import Judge, Registrar
+from regkit.registrar import Judge, Pair, Registrar
+from regkit.registration.initialization import align_centers
 from regkit.registration.run import RegistrationResult
 from regkit.registration.saved import Saved
 from regkit.report.record import Inputs
@@ -48,3 +49,9 @@ class StandardFrame(Judge, Protocol):
         RegistrationError
             The method found no labels, or labels that show no such organ.
         """
+
+
+def pair_in_frame(image: Volume, frame: StandardFrame) -> Pair:
+    """Return the average organ of a frame and an image, their centres aligned."""
+    pair = Pair(frame.fixed(image), image)
+    return Pair(pair.fixed, image, initial=align_centers(pair))

@@ -11,10 +11,10 @@ from regkit.cli.context import settings
 from regkit.cli.requests.benchmark import Execution
 from regkit.cli.requests.interruption import resumable
 from regkit.cli.requests.method_settings import MethodSettings
-from regkit.cli.requests.registration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from regkit.batches.batch import Batch
+    from regkit.batches.batch_kind import BatchKind
     from regkit.batches.batch_pair import BatchPair
     from regkit.batches.batch_plan import BatchPlan
     from regkit.benchmark.harness import BenchmarkProgress
@@ -31,13 +31,16 @@ class BatchRequest:
     folder
         Batch folder.
     method
-        Expression of method names.
+        Expression of method names; None for the default.
     settings
         Parameters, device and seed of the methods.
     execution
         Resources.
-    pair
-        Names of the fixed and the moving image of a folder of patients; None for other sources.
+    to
+        Standard frame to which single images are reoriented; empty for pairs to register.
+    pair, image
+        Names of the images of a folder of patients, for pairs and for single images; None for
+        other sources.
     reviewed
         CSV of marks; None for those of the batch folder.
     init
@@ -56,10 +59,12 @@ class BatchRequest:
 
     pairs: tuple[Path, ...]
     folder: Path
-    method: str = DEFAULT_METHOD
+    method: str | None = None
     settings: MethodSettings = field(default_factory=MethodSettings)
     execution: Execution = field(default_factory=Execution)
+    to: str = ""
     pair: str | None = None
+    image: str | None = None
     reviewed: Path | None = None
     init: str = ""
     witnesses: tuple[str, ...] = ()
@@ -68,12 +73,21 @@ class BatchRequest:
     dicom: bool = False
     force: bool = False
 
+    @property
+    def kind(self) -> BatchKind:
+        """The kind of the batch: pairs or single images."""
+        from regkit.batches.batch_kind import kind_of
+
+        return kind_of(self.to)
+
 
 def batch_pairs(request: BatchRequest) -> list[BatchPair]:
     """Return the pairs of a request."""
+    from regkit.batches.batch_kind import names_of_images
     from regkit.batches.pair_sources import read_pairs
 
-    return read_pairs(request.pairs, request.pair)
+    names = names_of_images(request.kind, request.pair, request.image)
+    return read_pairs(request.pairs, names, request.kind)
 
 
 def run_batch_request(
@@ -104,13 +118,15 @@ def run_batch_request(
 
 
 def _plan(request: BatchRequest) -> BatchPlan:
+    from regkit.batches.batch import default_method
     from regkit.batches.batch_plan import BatchPlan
 
     execution, method = request.execution, request.settings
     limits: dict[str, Any] = {"timeout_s": execution.timeout_s, "memory_mb": execution.memory_mb}
     return BatchPlan(
         pairs="",
-        method=request.method,
+        method=request.method or default_method(request.to, builtin_only=settings.builtin_only),
+        to=request.to,
         parameters=method.parameters,
         init=request.init,
         witnesses=request.witnesses,

@@ -81,11 +81,10 @@ def reorient_file(request: ReorientRequest) -> Saved:
     from regkit.io.atomic_output import atomic_output
     from regkit.io.images import read_selected_volume
     from regkit.io.selection import ONLY_IMAGE
-    from regkit.registrar import Pair
-    from regkit.registration.initialization import align_centers
     from regkit.registration.modalities import with_modality
     from regkit.registration.run import run
     from regkit.report.record import Inputs
+    from regkit.report.reorientation import pair_in_frame
 
     registered = _frame(request.frame)
     frame: StandardFrame = registered.load()()
@@ -102,9 +101,7 @@ def reorient_file(request: ReorientRequest) -> Saved:
             moving = with_modality(moving, "moving")
         load_s = time.perf_counter() - started
         with status_spinner(f"reorienting with {name}"):
-            pair = Pair(frame.fixed(moving), moving)
-            pair = Pair(pair.fixed, moving, initial=align_centers(pair))
-            result = run(registrar, pair, name, judged_by=frame)
+            result = run(registrar, pair_in_frame(moving, frame), name, judged_by=frame)
         with status_spinner("measuring and writing"):
             inputs = Inputs(
                 moving=request.moving,

@@ -98,7 +98,8 @@
     const add = (name, before, after, digits, unit, better) => {
       if (after === null) return;
       const worse = before !== null && (after - before) * better < 0;
-      const words = `${name} ${number(before, digits)} → ${number(after, digits)}${unit}${worse ? " (worse)" : ""}`;
+      const first = before === null && !about.before ? "" : `${number(before, digits)} → `;
+      const words = `${name} ${first}${number(after, digits)}${unit}${worse ? " (worse)" : ""}`;
       if (found.length) found.push(", ");
       found.push(worse ? element("span", { className: "worse", textContent: words }) : words);
     };
@@ -138,7 +139,7 @@
     article.setAttribute("aria-label", pair.id);
     const thumb = element("button", { type: "button", className: "thumb" });
     if (pair.folder) {
-      const image = element("img", { loading: "lazy", decoding: "async", alt: "after registration" });
+      const image = element("img", { loading: "lazy", decoding: "async", alt: `after ${about.noun}` });
       image.src = file(pair, "_small.webp");
       thumb.append(image);
       thumb.setAttribute("aria-label", `enlarge ${pair.id}`);
@@ -151,6 +152,7 @@
     if (pair.expected) name.append(element("p", { textContent: `error about ${pair.expected}` }));
     const what = element("div", { className: "what" });
     if (pair.motion) what.append(element("p", { textContent: `${sentence(pair.motion)}.` }));
+    for (const fact of pair.facts) what.append(element("p", { textContent: `${sentence(fact)}.` }));
     if (scores(pair).length) what.append(element("p", { className: "scores" }, ...scores(pair)));
     const why = pair.error || pair.reasons.join("; ");
     if (why) what.append(element("p", { className: "why", textContent: why, title: why }));
@@ -170,7 +172,7 @@
     const states = new Set([...document.querySelectorAll(".state[aria-pressed=true]")].map((b) => b.dataset.state));
     const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const own = review(pair);
-    const text = [pair.id, pair.state, ...pair.reasons, pair.error, pair.motion, pair.method, own.note, own.reviewer].join(" ").toLowerCase();
+    const text = [pair.id, pair.state, ...pair.reasons, ...pair.facts, pair.error, pair.motion, pair.method, own.note, own.reviewer].join(" ").toLowerCase();
     const wanted = find("marks").value, now = review(pair);
     const marked = !wanted || (wanted === "open" ? !now.mark : wanted === "note" ? Boolean(now.note) : now.mark === wanted);
     return marked && states.has(pair.state) && words.every((word) => text.includes(word));
@@ -221,9 +223,10 @@
     open = pair;
     find("large-title").replaceChildren(badge(pair), pair.id);
     find("position").textContent = `${shown.indexOf(pair) + 1} of ${shown.length}`;
-    find("compare").hidden = find("slide-label").hidden = !pair.folder;
+    find("compare").hidden = !pair.folder;
+    find("slide-label").hidden = !pair.folder || !about.before;
     if (pair.folder) {
-      find("before").src = file(pair, "_before.webp");
+      if (about.before) find("before").src = file(pair, "_before.webp");
       find("after").src = file(pair, "_after.webp");
     }
     slide(100);
@@ -235,12 +238,13 @@
       facts.append(line(`Expected error ${pair.expected}; probability of a wrong result ${Math.round(100 * pair.probability_bad)} %.`));
     }
     if (pair.motion) facts.append(line(`${sentence(pair.motion)}.`));
-    if (scores(pair).length) facts.append(element("p", { className: "scores" }, "Before → after: ", ...scores(pair)));
+    for (const fact of pair.facts) facts.append(line(`${sentence(fact)}.`));
+    if (scores(pair).length) facts.append(element("p", { className: "scores" }, about.before ? "Before → after: " : "", ...scores(pair)));
     if (pair.folder) facts.append(line(`Method: ${pair.method}.`));
     const said = [pair.error, ...pair.reasons].filter(Boolean).map((text) => element("li", { textContent: text }));
     if (said.length) facts.append(element("ul", {}, ...said));
     if (pair.folder) {
-      const link = element("a", { href: file(pair, ".html"), target: "_blank", textContent: "page of this registration" });
+      const link = element("a", { href: file(pair, ".html"), target: "_blank", textContent: `page of this ${about.noun}` });
       facts.append(element("p", {}, link));
     }
     showJudge();
@@ -296,7 +300,7 @@
     p: (pair) => mark(pair, "pass"), f: (pair) => mark(pair, "fail"), u: (pair) => change(pair, { mark: "" }),
     n: (pair) => (open ? find("judge") : rows.get(pair.id)).querySelector(".note").focus(),
     z: () => open && zoom(),
-    b: () => open && slide(Number(find("slide").value) > 50 ? 0 : 100),
+    b: () => open && about.before && slide(Number(find("slide").value) > 50 ? 0 : 100),
     "/": () => find("search").focus(), e: exportMarks, "?": () => help.showModal(),
     Enter: (pair) => open || show(pair),
   };
