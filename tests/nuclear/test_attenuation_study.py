@@ -1,5 +1,8 @@
 """The study of a misaligned mu-map, on a ventricle of even uptake whose truth is a formula."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +15,15 @@ from regkit.geometry.volume import Volume
 from regkit.io.photon_energy import PhotonEnergy
 from regkit_nuclear.attenuation_study.comparison import normalized_errors
 from regkit_nuclear.attenuation_study.mu_map import mu_map_of
+from regkit_nuclear.attenuation_study.page import study_page
+from regkit_nuclear.attenuation_study.record import study_record
 from regkit_nuclear.attenuation_study.residual import (
+    ResidualEffect,
     ResidualMisalignment,
     residual_effect,
     slices_around,
 )
+from regkit_nuclear.attenuation_study.sentences import study_sentences
 from regkit_nuclear.attenuation_study.study import study_attenuation
 from regkit_nuclear.spect.osem import reconstruct
 
@@ -134,6 +141,25 @@ def test_more_misalignment_leaves_less_trust(moved):
     assert large.max() > 20 * small.max()
     # The lung is at the lateral wall.
     assert mean_of(large, LATERAL) > mean_of(large, SEPTAL)
+
+
+def test_what_is_not_known_is_said_in_words(moved):
+    within = np.linspace(1.0, 9.0, 17)
+    within[[3, 8]] = np.nan
+    for known, words in (
+        (within, "±1.0 % (basal anterior) to ±9.0 % (apex); unknown in 2 of 17 segments"),
+        (np.full(17, np.nan), "their effect is unknown: no wall with uptake was found"),
+    ):
+        told = replace(
+            moved, residual=ResidualEffect(ResidualMisalignment(3.0), np.stack([known, known]))
+        )
+        assert words in study_sentences(told)[-1]
+    told = replace(moved, residual=ResidualEffect(ResidualMisalignment(3.0), within[None]))
+    record = study_record(told, {}, dict.fromkeys(("nac", "header", "aligned"), "x"), "")
+    page = re.sub(r"<pre>.*</pre>", "", study_page(told, record, "t"), flags=re.DOTALL)
+    assert page.count(">unknown<") == 2
+    assert "Unknown: no wall with uptake" in page
+    assert not re.search(r"\bnan\b", page)
 
 
 def test_samples_depend_on_the_seed_alone(moved):

@@ -55,6 +55,29 @@ def test_a_point_is_where_it_was(tomogram: Tomogram, tmp_path: Path) -> None:
     np.testing.assert_allclose(located(tomogram, tmp_path), tomogram.point, atol=1.0)
 
 
+@pytest.mark.parametrize("sense", ["CW", "CC"])
+def test_a_prone_patient_is_seen_as_a_supine_one(sense: str, tmp_path: Path) -> None:
+    # The camera sees a patient who is turned by 180 degrees about the long axis. DICOM's angles
+    # are about the patient: the back is where the front was, so that each is 180 degrees more.
+    x, y, z = Tomogram.point
+    seen = Tomogram(
+        point=(-x, -y, z),
+        sense=sense,
+        detector={"StartAngle": 225.0 - 180.0},
+        attributes={"PatientPosition": "HFP"},
+    )
+    np.testing.assert_allclose(located(seen, tmp_path), (x, y, z), atol=1.0)
+    remarks = read_nm_projections(tmp_path / "tomo.dcm").remarks
+    assert any("the patient lay prone: angles are taken as DICOM" in told for told in remarks)
+
+
+def test_counts_are_rescaled(tmp_path: Path) -> None:
+    stored = read_nm_projections(Tomogram(gates=2).write(tmp_path / "stored")).counts
+    attributes = {"RescaleSlope": "0.5", "RescaleIntercept": "3"}
+    file = Tomogram(gates=2, attributes=attributes).write(tmp_path / "scaled")
+    np.testing.assert_allclose(read_nm_projections(file).counts, 0.5 * stored + 2 * 3)
+
+
 FORTH_AND_BACK = (
     {"StartAngle": 225.0, "RotationDirection": "CW", "TableTraverse": 80.0},
     {"StartAngle": 54.0, "RotationDirection": "CC", "TableTraverse": 80.2},
@@ -215,7 +238,15 @@ REFUSED: dict[str, tuple[Tomogram, str]] = {
         "whose views took 20000, 25000 ms",
     ),
     "not NM": (Tomogram(attributes={"Modality": "PT"}), "not tomographic projections"),
-    "prone": (Tomogram(attributes={"PatientPosition": "HFP"}), "patient who is prone"),
+    "on the side": (Tomogram(attributes={"PatientPosition": "HFDL"}), "who is on the side"),
+    "one pixel spacing": (
+        Tomogram(attributes={"PixelSpacing": 6.0}),
+        r"PixelSpacing of '6.0'; it needs two numbers",
+    ),
+    "counts below 0": (
+        Tomogram(attributes={"RescaleSlope": 1, "RescaleIntercept": -2}),
+        "has counts below 0, with a RescaleSlope of 1 and a RescaleIntercept of -2",
+    ),
     "no direction": (
         Tomogram(rotation={"RotationDirection": ""}),
         "has RotationDirection '', not CW or CC",

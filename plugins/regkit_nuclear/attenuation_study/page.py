@@ -8,6 +8,7 @@ from typing import Any
 
 from regkit.report.data_url import webp_data_url
 from regkit.report.page import machine_in_words
+from regkit.report.record import to_plain_data
 from regkit.report.template import template
 from regkit_nuclear.attenuation_study.picture import (
     draw_difference,
@@ -49,6 +50,7 @@ def study_page(study: AttenuationStudy, record: Mapping[str, Any], title: str) -
     residual = None
     if study.residual is not None:
         residual = webp_data_url(draw_residual(study.residual.within_pct, SIDE))
+    rows = list(segment_rows(study))
     page = template("attenuation.html", "regkit_nuclear.attenuation_study")
     return page.render(
         study=study,
@@ -57,7 +59,8 @@ def study_page(study: AttenuationStudy, record: Mapping[str, Any], title: str) -
         images=images,
         differences=differences,
         residual=residual,
-        rows=list(segment_rows(study)),
+        rows=rows,
+        unknown=any(None in to_plain_data(row).values() for row in rows),
         machine=machine_in_words(record["environment"]),
         record=record,
         json=json.dumps(record, indent=2),

@@ -81,7 +81,7 @@ def draw_difference(
 
 def draw_residual(within_pct: FloatArray, side: int) -> Image.Image:
     """Draw how far each segment may be off under the misalignment that may remain."""
-    end = max(LEAST_RANGE_PCT, 10 * np.ceil(float(np.nanmax(within_pct)) / 10))
+    end = max(LEAST_RANGE_PCT, 10 * np.ceil(float(np.nanmax(within_pct, initial=0.0)) / 10))
     values = within_pct[segment_numbers() - 1]
     return draw_polar_values(values, within_pct, PolarScale(0.0, end, DOUBT), side)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from regkit_nuclear.attenuation_study.residual import ResidualEffect
 from regkit_nuclear.attenuation_study.study import AttenuationStudy
 from regkit_ventricle.segments import SEGMENTS
 
@@ -24,12 +25,22 @@ def study_sentences(study: AttenuationStudy) -> list[str]:
             f"the map itself, header against aligned: NMSE {nmse:.2f} %, NMAE {nmae:.1f} %"
         )
     if study.residual is not None:
-        within = study.residual.within_pct
-        worst, best = int(np.nanargmax(within)), int(np.nanargmin(within))
-        asked = study.residual.misalignment
-        sentences.append(
-            f"if {asked.shift_mm:g} mm and {asked.rotation_deg:g}° (root mean square) of "
-            f"misalignment remain, 95 % of the values lie within ±{within[best]:.1f} % "
-            f"({SEGMENTS[best].name}) to ±{within[worst]:.1f} % ({SEGMENTS[worst].name})"
-        )
+        sentences.append(_residual_sentence(study.residual))
     return sentences
+
+
+def _residual_sentence(residual: ResidualEffect) -> str:
+    asked, within = residual.misalignment, residual.within_pct
+    remains = (
+        f"if {asked.shift_mm:g} mm and {asked.rotation_deg:g}° (root mean square) of "
+        "misalignment remain"
+    )
+    unknown = int(np.isnan(within).sum())
+    if unknown == len(within):
+        return f"{remains}, their effect is unknown: no wall with uptake was found"
+    worst, best = int(np.nanargmax(within)), int(np.nanargmin(within))
+    others = f"; unknown in {unknown} of {len(within)} segments" if unknown else ""
+    return (
+        f"{remains}, 95 % of the values lie within ±{within[best]:.1f} % "
+        f"({SEGMENTS[best].name}) to ±{within[worst]:.1f} % ({SEGMENTS[worst].name}){others}"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -10,32 +9,36 @@ import numpy as np
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray, Vector3
 
-logger = logging.getLogger(__name__)
-
-SUPINE, HEADFIRST, FEETFIRST = "supine", "headfirst", "feetfirst"
+SUPINE, PRONE, HEADFIRST, FEETFIRST = "supine", "prone", "head-first", "feet-first"
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 BY_IMAGE = "give a reconstructed image of the same acquisition with --onto"
 
 
-def check_patient_position(header: Any) -> None:
-    """Refuse patients that do not lie on their back: cameras disagree on their angles.
+def position_remarks(header: Any) -> tuple[str, ...]:
+    """Return what is assumed about the angles of a patient who lay prone or feet-first.
+
+    DICOM defines the angles about the patient (0 at the back), so that they say the same however
+    the patient lies; some cameras may write those of the gantry.
 
     Raises
     ------
     FileFormatError
-        The patient is prone or on the side.
+        The patient lay on the side.
     """
     lying, gantry = _coded_position(header)
-    if lying not in {"", SUPINE}:
+    if lying not in {"", SUPINE, PRONE}:
         raise FileFormatError(
-            f"shows a patient who is {lying}; only the angles of supine patients are understood"
+            f"shows a patient who is {lying}; only supine and prone patients are understood"
         )
-    if gantry == FEETFIRST:
-        logger.warning(
-            "the patient lay feet-first: angles are taken as DICOM defines them, about the "
-            "patient; compare the images with the CT"
-        )
+    unusual = [word for word in (lying, gantry) if word in {PRONE, FEETFIRST}]
+    if not unusual:
+        return ()
+    told = (
+        f"the patient lay {' and '.join(unusual)}: angles are taken as DICOM defines them, about "
+        "the patient; compare the images with the CT"
+    )
+    return (told,)
 
 
 def centre_of_projections(
@@ -83,7 +86,7 @@ def _coded_position(header: Any) -> tuple[str, str]:
     """Return how the patient lies and enters the camera; empty for what is not told."""
     position = str(header.get("PatientPosition") or "")
     if len(position) >= 3:
-        lying = {"S": SUPINE, "P": "prone"}.get(position[2:], "on the side")
+        lying = {"S": SUPINE, "P": PRONE}.get(position[2:], "on the side")
         return lying, HEADFIRST if position.startswith("HF") else FEETFIRST
     lying = gantry = ""
     for item in header.get("PatientOrientationCodeSequence") or []:

@@ -22,7 +22,7 @@ from regkit.io.native_output import suppress_pydicom
 from regkit.io.photon_energy import photon_energy
 from regkit_nuclear.spect.energy_windows import EnergyWindow, choose_windows, scatter_counts
 from regkit_nuclear.spect.geometry import LEHR, Orbit
-from regkit_nuclear.spect.nm_position import centre_of_projections, check_patient_position
+from regkit_nuclear.spect.nm_position import centre_of_projections, position_remarks
 from regkit_nuclear.spect.nm_views import TomogramViews
 from regkit_nuclear.spect.projections import Projections
 
@@ -75,7 +75,6 @@ def read_nm_projections(
     try:
         header, frames = _read(path)
         _check_kind(header)
-        check_patient_position(header)
         tomogram = _Tomogram(header, frames, rotation, radius_mm)
         return tomogram.projections(window, reconstructed)
     except FileFormatError as error:
@@ -135,13 +134,14 @@ class _Tomogram:
         """Return the projections, sorted by angle."""
         peak, beside = choose_windows(self.header, window)
         views = self._views(peak)
+        position = position_remarks(self.header)
         angles, radii = views.orbit()
         order = np.argsort(angles, kind="stable")
         counts = self._counts(views)[order]
         grid, remarks = self._grid(reconstructed)
         others = [(other, self._counts(self._views(other))[order]) for other in beside]
         scatter, remark = scatter_counts(peak, others, counts.shape, grid.spacing)
-        remarks = (*remarks, *_summed(views), *self._collimator_remarks(), remark)
+        remarks = (*position, *remarks, *_summed(views), *self._collimator_remarks(), remark)
         for sentence in remarks:
             logger.warning("%s", sentence)
         return Projections(
@@ -167,8 +167,15 @@ class _Tomogram:
     def _counts(self, views: TomogramViews) -> NDArray[np.float32]:
         """Return the counts of views, (views, z, bins), rows from feet to head."""
         slope = optional_number(self.header.get("RescaleSlope")) or 1.0
-        counts = np.stack([self.frames[f].sum(axis=0, dtype=float) for f in views.frame_numbers])
-        return np.asarray(slope * counts[:, ::-1], dtype=np.float32)
+        intercept = optional_number(self.header.get("RescaleIntercept"))
+        stored = np.stack([self.frames[f].sum(axis=0, dtype=float) for f in views.frame_numbers])
+        counts = slope * stored + views.gates * intercept
+        if counts.min() < 0:
+            raise FileFormatError(
+                f"has counts below 0, with a RescaleSlope of {slope:g} and a RescaleIntercept of "
+                f"{intercept:g}"
+            )
+        return np.asarray(counts[:, ::-1], dtype=np.float32)
 
     @property
     def detectors(self) -> Sequence[Any]:
@@ -178,7 +185,7 @@ class _Tomogram:
     def _grid(self, reconstructed: Grid | None) -> tuple[Grid, tuple[str, ...]]:
         """Return the grid of the images, and what was assumed about its position."""
         _, rows, columns = self.frames.shape
-        step_z, step_x = (float(v) for v in required_value(self.header, "PixelSpacing"))
+        step_z, step_x = _pixel_spacing(self.header)
         spacing = (step_x, step_x, step_z)
         shape = (rows, columns, columns)
         remarks: tuple[str, ...] = ()
@@ -212,6 +219,20 @@ class _Tomogram:
             f"{LEHR.length_mm:g} mm long); the file names '{name}'"
         )
         return (remark,)
+
+
+def _pixel_spacing(header: Any) -> tuple[float, float]:
+    """Return the distances of rows and of columns in mm."""
+    stored = required_value(header, "PixelSpacing")
+    steps = [stored] if isinstance(stored, str | float | int) else list(stored)
+    numbers = [optional_number(step) for step in steps]
+    if len(numbers) != 2 or min(numbers) <= 0:
+        told = "\\".join(str(step) for step in steps)
+        raise FileFormatError(
+            f"has a PixelSpacing of '{told}'; it needs two numbers above 0, the distances of rows "
+            "and of columns in mm"
+        )
+    return numbers[0], numbers[1]
 
 
 def _summed(views: TomogramViews) -> list[str]:
