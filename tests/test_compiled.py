@@ -36,6 +36,25 @@ def test_a_loop_is_compiled_once_and_then_loaded(script: Path) -> None:
     )
 
 
+CALLER = """
+from a_loop import total
+from regkit.compiled import compiled
+
+@compiled
+def twice(numbers):
+    return total(numbers) + total(numbers)
+
+print(twice(np.arange(5.0)), sum(total.stats.cache_hits.values()))
+"""
+
+
+def test_a_loop_that_is_compiled_may_call_one_that_was_loaded(script: Path) -> None:
+    _run(script)
+    caller = script.with_name("a_caller.py")
+    caller.write_text("import numpy as np" + CALLER)
+    assert [_run(caller) for _ in range(2)] == ["10.0 1\n20.0 1", "10.0 1\n20.0 1"]
+
+
 def _run(script: Path) -> str:
     done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
     return done.stdout.strip()

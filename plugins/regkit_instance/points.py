@@ -14,6 +14,7 @@ from regkit.geometry.interpolation import interpolate_mapped
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
+from regkit_instance.numba_backend.distances import nearest_squared_distances
 from regkit_instance.pyramid import Level
 from regkit_instance.threads import share
 
@@ -50,6 +51,11 @@ class BodyRegion:
     def scatter(self) -> FloatArray:
         """Mean products of the coordinates of the points, mm^2, shape (3, 3)."""
         return np.asarray(np.einsum("ni,nj->ij", self.points, self.points) / len(self.points))
+
+    @cached_property
+    def gap_mm(self) -> float:
+        """Mean distance of a point to its nearest neighbor in mm."""
+        return float(distances_to_nearest(self.points, self.points, same=True).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +95,19 @@ def find_body(pair: Pair, sample: PointSample) -> BodyRegion:
     radius = float(np.quantile(distances, 0.95)) or 1.0
     within = pair.fixed.grid.to_index(sample.points if pair.fixed_mask is not None else body)
     return BodyRegion(points, centre, radius, np.quantile(within, (0.002, 0.998), axis=0))
+
+
+def distances_to_nearest(
+    points: FloatArray, others: FloatArray, same: bool = False
+) -> NDArray[np.float32]:
+    """Return the distance of each point (N, 3) to the nearest of others (M, 3).
+
+    With `same`, both are the same points, none of which is its own neighbor.
+    """
+    squares = np.empty(len(points), np.float32)
+    one, other = (np.array(p.T, np.float32, order="C") for p in (points, others))
+    nearest_squared_distances(one, other, same, squares)
+    return np.sqrt(squares)
 
 
 def _with_surroundings(box: FloatArray, grid: Grid, spacing_mm: float) -> FloatArray:

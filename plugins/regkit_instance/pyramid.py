@@ -31,6 +31,11 @@ COARSEST_VOXELS = 12
 # HU and values from 0 to 1: half of the scale for the 300 HU of soft tissue. Chosen by hand.
 CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 
+# Along each axis, voxels in a block of the finest level from which on all pyramids of an image are
+# made from one image of half its resolution, an eighth of its voxels. Chosen by hand.
+FINE_VOXELS = 4
+NO_CURVE = np.empty((2, 0))  # for intensities from 0 to 1
+
 PART_VOXELS = 2**20  # voxels that are averaged at once: small beside a large image, by hand
 
 
@@ -116,17 +121,22 @@ def _levels(
     threads: int,
 ) -> tuple[Level, ...]:
     levels: list[Level] = []
-    image, grid = volume, volume.grid
-    known = known_everywhere if mask is None else known_in(mask, grid)
+    image, known = volume, known_everywhere if mask is None else known_in(mask, volume.grid)
+    if min(_factors(volume.grid, spacings[-1])) >= FINE_VOXELS:
+        half = partial(_downsampled, volume, known, [2, 2, 2], curve, threads)
+        level = derived(volume, ("half", curve.tobytes(), mask), half)
+        image, known, curve = Volume(level.array, level.grid), known_everywhere, NO_CURVE
     for spacing in reversed(spacings):
-        factors = [
-            _factor(n, s, spacing) for n, s in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
-        ]
-        level = _downsampled(image, known, factors, curve, threads)
+        level = _downsampled(image, known, _factors(image.grid, spacing), curve, threads)
         levels.append(level)
-        image, grid = Volume(level.array, level.grid), level.grid
-        curve, known = np.empty((2, 0)), known_everywhere
+        image, known, curve = Volume(level.array, level.grid), known_everywhere, NO_CURVE
     return tuple(reversed(levels))
+
+
+def _factors(grid: Grid, spacing: float) -> list[int]:
+    """Return the voxels z, y, x that make blocks of about a spacing in mm."""
+    sides = zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
+    return [_factor(voxels, side, spacing) for voxels, side in sides]
 
 
 def _factor(voxels: int, spacing: float, wanted: float) -> int:

@@ -20,7 +20,6 @@ from regkit.geometry.transform import AffineTransform, linear_part
 from regkit_instance.measures import Measure
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
 from regkit_instance.neighborhood_points import in_mask, spread_points
-from regkit_instance.numba_backend.distances import nearest_squared_distances
 from regkit_instance.numba_backend.self_similarity import (
     CHANNELS,
     DISTANCE,
@@ -30,6 +29,7 @@ from regkit_instance.numba_backend.self_similarity import (
     look_up_descriptors,
     squared_differences,
 )
+from regkit_instance.points import distances_to_nearest
 from regkit_instance.prepared_pair import PreparedPair
 from regkit_instance.pyramid import Level
 
@@ -217,19 +217,10 @@ def _points_near_body(images: PreparedPair, count: int) -> FloatArray:
     pair, body = images.pair, images.body
     points = spread_points(pair, body, MARGIN_MM, CANDIDATES * count, images.seed)
     points = points[in_mask(pair, points)]
-    gaps = _nearest(body.points, body.points, same=True)
-    reach = max(MARGIN_MM, PROBE_GAPS * float(gaps.mean()))
-    distances = _nearest(pair.start.map_points(points) - body.centre, body.points)
+    reach = max(MARGIN_MM, PROBE_GAPS * body.gap_mm)
+    distances = distances_to_nearest(pair.start.map_points(points) - body.centre, body.points)
     near: FloatArray = points[distances <= reach][:count]
     return near
-
-
-def _nearest(points: FloatArray, others: FloatArray, same: bool = False) -> FloatArray:
-    """Return the distance of each point (N, 3) to the nearest of others (M, 3)."""
-    squares = np.empty(len(points))
-    one, other = (np.array(positions.T, order="C") for positions in (points, others))
-    nearest_squared_distances(one, other, same, squares)
-    return np.sqrt(squares)
 
 
 def _grid_around(points: NDArray[Any], spacing_mm: float, margin_mm: float) -> Grid:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from llvmlite.binding import parse_bitcode
 from numba import njit
 from numba.core import environment
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
 from numba.core.runtime import rtsys
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -23,25 +25,53 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
 
 
+class LoadedCode(JITCodeLibrary):  # type: ignore[misc]  # numba has no types
+    """Machine code from disk, whose intermediate code is read only if a compiled loop links it."""
+
+    @classmethod
+    def _unserialize(cls, codegen: Any, state: Any) -> Any:
+        name, kind, data = state
+        if kind != "object":
+            return super()._unserialize(codegen, state)
+        made = cls(codegen, name)
+        machine_code, made.intermediate_code = data
+        made.enable_object_caching()
+        made._set_compiled_object(machine_code)
+        made._finalize_final_module()
+        return made
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            self._shared_module = parse_bitcode(self.intermediate_code)
+        return self._shared_module
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return the address of a function that the code has; numba first looks for its name."""
+        return int(self._codegen._engine.get_function_address(name))  # noqa: SLF001
+
+
 class CompiledLoops(FunctionCache):  # type: ignore[misc]  # numba has no types
     """Machine code of a loop on disk, loaded without what only compiling needs.
 
     numba prepares its compiler (a quarter of a second: what it knows of arrays, text, random
     numbers, SciPy) before it looks for the code, and once more before it compiles. With the code
-    it imports the modules of all functions that were compiled into it.
+    it imports the modules of all functions that were compiled into it, and it parses their
+    intermediate code.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the code for these types; None if it was never compiled."""
         rtsys.initialize(target_context)  # loops that make arrays call numba's allocator
         target_context.refresh = lambda: None
+        codegen = target_context.codegen()
+        codegen._library_class = LoadedCode  # noqa: SLF001
         with_import = environment._rebuild_env  # noqa: SLF001
         environment._rebuild_env = _environment  # noqa: SLF001
         try:
             return super().load_overload(sig, target_context)
         finally:
             environment._rebuild_env = with_import  # noqa: SLF001
-            del target_context.refresh
+            del target_context.refresh, codegen._library_class  # noqa: SLF001
 
 
 def _environment(module: str, constants: list[Any], name: str) -> Any:

@@ -6,6 +6,7 @@ import SimpleITK as sitk
 
 from regkit import Grid, LabelMap, Volume
 from regkit.errors import RegistrationError
+from regkit.geometry.derived import derivations_kept
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.resampling import resample
 from regkit.geometry.rotation import rotation_matrix
@@ -37,6 +38,19 @@ def test_blocks_are_those_of_itk() -> None:
     assert level.array == pytest.approx(sitk.GetArrayFromImage(judge), abs=1e-6)
     assert level.grid.origin == pytest.approx(judge.GetOrigin(), abs=1e-6)
     assert level.grid.spacing == pytest.approx(judge.GetSpacing())
+
+
+def test_all_pyramids_of_fine_voxels_come_from_one_image_of_half_their_resolution() -> None:
+    array = RNG.random((97, 100, 96))
+    image = Volume(array, Grid(array.shape, (0.5,) * 3, (3.0, 2.0, 1.0)))
+    with derivations_kept(image):
+        of_four, of_eight = (pyramid(image, STRAIGHT, (size,))[0] for size in (2.0, 4.0))
+        again = pyramid(image, STRAIGHT, (2.0,), threads=2)[0]
+    blocks = array[:96].reshape(24, 4, 25, 4, 24, 4)
+    assert of_four.array == pytest.approx(blocks.mean(axis=(1, 3, 5)), abs=1e-6)
+    assert of_four.grid.origin == pytest.approx((3.75, 2.75, 1.75))
+    assert of_eight.grid.spacing == pytest.approx((4.0,) * 3)
+    np.testing.assert_array_equal(again.array, of_four.array)
 
 
 def test_a_ramp_stays_where_it_is_in_space_at_every_level() -> None:

@@ -59,9 +59,9 @@ class Searches(NamedTuple):
 @compiled
 def restart(searches: Any, b: int, limits_mm: Any) -> None:
     """Forget the curvature of a search: the next step goes along the gradient."""
-    searches.inverse[b] = 0.0
     for p in range(searches.slopes.shape[1]):
-        searches.inverse[b, p, p] = 1.0
+        for q in range(searches.slopes.shape[1]):
+            searches.inverse[b, p, q] = 1.0 if p == q else 0.0
     searches.fresh[b] = True
     set_direction(searches, b, limits_mm)
 
@@ -120,10 +120,10 @@ def take_steps(
         small = np.sqrt(product(steps[i], steps[i])) < limits_mm[2]
         good = values[i] >= searches.values[b] + ARMIJO * predicted
         if good:
-            change[0] = searches.slopes[b] - slopes[i]
+            for p in range(steps.shape[1]):
+                change[0, p] = searches.slopes[b, p] - slopes[i, p]
             learn_curvature(searches, b, steps[i], change[0], change[1])
-            searches.maps[b], searches.values[b] = maps[i], values[i]
-            searches.slopes[b] = slopes[i]
+            arrive(searches, b, maps[i], values[i], slopes[i])
             set_direction(searches, b, limits_mm)
             further = product(searches.direction[b], searches.direction[b])
             searches.active[b] = not small or further >= limits_mm[2] ** 2
@@ -133,6 +133,17 @@ def take_steps(
             searches.active[b] = False
         elif small:
             restart(searches, b, limits_mm)
+
+
+@compiled
+def arrive(searches: Any, b: int, map_there: Any, value: float, slopes: Any) -> None:
+    """Note where a search is."""
+    searches.values[b] = value
+    for row in range(3):
+        for column in range(4):
+            searches.maps[b, row, column] = map_there[row, column]
+    for p in range(slopes.shape[0]):
+        searches.slopes[b, p] = slopes[p]
 
 
 @compiled

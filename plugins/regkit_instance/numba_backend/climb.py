@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regkit.compiled import compiled
 from regkit.geometry.grid import FloatArray
-from regkit_instance.numba_backend.bfgs import restart, take_steps
+from regkit_instance.numba_backend.bfgs import arrive, restart, take_steps
 from regkit_instance.numba_backend.mi import differentiate, score_joints, tally
 
 TINY_RAD = 1e-150  # in place of no angle, whose sine has no ratio
@@ -86,10 +86,10 @@ def climb(
     points, bins, volume = landscape.points, landscape.bins, landscape.volume
     for b in range(part[0], part[1]):
         at[0], evaluations[b], searches.active[b] = b, 0, True
-        searches.length[b], searches.direction[b] = 0.0, 0.0  # to where it starts
         while searches.active[b] and evaluations[b] < most:
-            for p in range(6):
-                steps[0, p] = searches.length[b] * searches.direction[b, p]
+            for p in range(6):  # first to where it starts
+                length = searches.length[b] if evaluations[b] > 0 else 0.0
+                steps[0, p] = length * searches.direction[b, p] if length > 0.0 else 0.0
             move(searches.maps[b], steps[0], landscape.radius_mm, maps[0])
             compose(landscape.to_index, maps[0], indexed[0])
             tally(volume, indexed, points, bins, every, values, gradients, joints)
@@ -102,18 +102,12 @@ def climb(
             differentiate(values, gradients, points, bins, tables, every, by_blocks)
             turn_slopes(by_blocks[0], landscape.to_index, maps[0], landscape.radius_mm, slopes[0])
             if evaluations[b] == 0:
-                begin(searches, b, scores[0], slopes[0], limits_mm)
+                arrive(searches, b, maps[0], scores[0], slopes[0])
+                restart(searches, b, limits_mm)
+                searches.active[b] = np.isfinite(scores[0])
             else:
                 take_steps(searches, at, steps, maps, scores, slopes, limits_mm)
             evaluations[b] += 1
-
-
-@compiled
-def begin(searches: Any, b: int, score: float, slopes: Any, limits_mm: Any) -> None:
-    """Begin a search where its map is."""
-    searches.values[b], searches.slopes[b] = score, slopes
-    searches.active[b] = np.isfinite(score)
-    restart(searches, b, limits_mm)
 
 
 @compiled

@@ -8,6 +8,8 @@ import numpy as np
 
 from regkit.compiled import compiled
 
+ZERO = np.float32(0.0)
+
 
 @compiled
 def nearest_squared_distances(points: Any, others: Any, same: bool, squares: Any) -> None:
@@ -16,16 +18,16 @@ def nearest_squared_distances(points: Any, others: Any, same: bool, squares: Any
     Parameters
     ----------
     points, others
-        Positions, shape (3, N) and (3, M), float64.
+        Positions, shape (3, N) and (3, M), float32.
     same
         True if both are the same points, none of which is its own neighbor.
     squares
-        Filled with the squared distances of `points`, shape (N,), float64.
+        Filled with the squared distances of `points`, shape (N,), float32.
     """
     squares[:] = np.inf
     for other in range(others.shape[1]):
         x, y, z = others[0, other], others[1, other], others[2, other]
-        own = squares[other] if same else 0.0
+        own = squares[other] if same else ZERO
         for point in range(squares.size):
             dx, dy, dz = points[0, point] - x, points[1, point] - y, points[2, point] - z
             square = dx * dx + dy * dy + dz * dz
