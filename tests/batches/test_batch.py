@@ -7,17 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import regkit
+from regkit.batches.batch import run_batch
 from regkit.batches.batch_pair import BatchPair, folder_name
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.methods_text import write_methods_text
+from regkit.batches.pair_sources import read_pairs
 from regkit.batches.result_table import result_rows
-from regkit.benchmark.records import RecordFile, read_records
+from regkit.benchmark.records import Record, RecordFile, read_records
 from regkit.errors import BenchmarkError, OutputError
 
 pytestmark = pytest.mark.end_to_end
@@ -163,6 +166,36 @@ def test_a_result_that_fails_later_leaves_no_files(
     assert batch.rows[0]["status"] == "failed"
     assert not (folder / "p1").exists()
     assert not list((folder / "pages").glob("p1*"))
+
+
+def test_forced_results_stay_until_there_are_new_ones(
+    done: Path, images: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(done, tmp_path / "copy")
+    rows = [row(images, "p1", truth=images / "truth.tfm"), row(images, "Müller/2")]
+
+    def refuses(*_: object) -> Iterator[Record]:
+        raise BenchmarkError("no worker starts")
+        yield {}
+
+    plan, pairs = BatchPlan("", "identity", warped=False), read_pairs(rows)
+    with pytest.raises(BenchmarkError, match="no worker starts"):
+        run_batch(plan, pairs, folder, refuses, force=True)
+    for name in ("p1", folder_name("Müller/2")):
+        assert (folder / name / "registration_warped.nii.gz").is_file()
+    assert len(read_records(folder)) == 3
+    assert rows_of(folder)["p1"]["status"] == "pending"
+    regkit.batch(rows, "identity", folder, warped=False, force=True)
+    assert [record["case"] for record in read_records(folder)] == ["bad", "p1", "Müller/2"]
+    assert not list(folder.rglob("*_warped.nii.gz"))
+    assert (folder / "p1" / "registration.tfm").is_file()
+
+
+def test_dicom_of_other_files_fails_before_the_registration(images: Path, tmp_path: Path) -> None:
+    batch = regkit.batch([row(images, "p1")], "identity", tmp_path / "out", dicom=True)
+    (record,) = read_records(tmp_path / "out")
+    assert "pet.nii.gz: is not DICOM" in batch.rows[0]["error"]
+    assert record["timing_s"] == {}
 
 
 def test_files_of_others_are_not_replaced(images: Path, tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ def run_batch(
         try:
             work.run(stored, execute, concurrency, on_progress)
         finally:
+            work.drop_replaced(stored)
             result = work.write()
     return result
 
@@ -225,23 +226,20 @@ class _Work:
     ) -> None:
         self._plan, self._pairs, self._folder, self._reviews = plan, pairs, folder, reviews
         self._digests = {pair.id: pair.digest(plan.settings) for pair in pairs}
+        self._by_id = {pair.id: pair for pair in pairs}
         self._records: dict[str, Record] = {}
+        self._earlier: dict[str, Record] = {}
         self._written_at = 0.0
 
     def take(self, stored: RecordFile, *, retry_failed: bool, force: bool) -> None:
-        """Take over the records that still hold; drop the others of these pairs."""
-        earlier = {record["case"]: record for record in stored.read()}
+        """Take over the records that still hold; others stay until there is a new one."""
+        self._earlier = {record["case"]: record for record in stored.read()}
         if not force:
-            self._refuse_others(earlier)
+            self._refuse_others(self._earlier)
         for pair in self._pairs:
-            record = earlier.get(pair.id)
+            record = self._earlier.get(pair.id)
             if record is not None and self._holds(pair, record, retry_failed=retry_failed):
                 self._records[pair.id] = record
-        redone = {pair.id for pair in self._pairs} - self._records.keys()
-        stored.drop(lambda record: record["case"] in redone)
-        for pair in self._pairs:
-            if pair.id in redone:
-                discard_outputs(self._folder, pair, earlier.get(pair.id, {}).get("files") or ())
 
     def run(
         self, stored: RecordFile, execute: Executor, concurrency: int, on_progress: OnProgress
@@ -274,6 +272,11 @@ class _Work:
         finally:
             results.close()  # type: ignore[attr-defined] # ends the running tasks
 
+    def drop_replaced(self, stored: RecordFile) -> None:
+        """Drop all but the last record of each pair."""
+        last = {record["case"]: record for record in stored.read()}
+        stored.drop(lambda record: record != last[record["case"]])
+
     def write(self) -> Batch:
         """Write the table, the page and the text on the methods."""
         results = {
@@ -300,6 +303,8 @@ class _Work:
         record = {**record, "run_id": digest, "settings": self._plan.settings}
         stored.append(record)
         self._records[record["case"]] = record
+        earlier = self._earlier.get(record["case"], {}).get("files") or ()
+        discard_outputs(self._folder, self._by_id[record["case"]], earlier, record)
 
     def _refuse_others(self, earlier: dict[str, Record]) -> None:
         """Refuse a folder with results of other settings, or of no batch."""

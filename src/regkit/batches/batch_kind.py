@@ -20,8 +20,8 @@ class BatchKind:
         Import target of the class that runs it in worker processes.
     prefix
         Beginning of the names of the files of a row, in its folder.
-    item, noun, done
-        Words for a row, for what is done with it, and for it once that is done.
+    item, noun, done, doing
+        Words for a row, for what is done with it, for it once that is done, and while it is.
     option, example
         Option that names the images in folders of patients, and a value of it.
     has_before
@@ -34,6 +34,7 @@ class BatchKind:
     item: str
     noun: str
     done: str
+    doing: str
     option: str
     example: str
     has_before: bool
@@ -69,6 +70,7 @@ REGISTRATION = BatchKind(
     item="pair",
     noun="registration",
     done="registered",
+    doing="registering",
     option="--pair",
     example="pet,ct",
     has_before=True,
@@ -80,6 +82,7 @@ REORIENTATION = BatchKind(
     item="image",
     noun="reorientation",
     done="reoriented",
+    doing="reorienting",
     option="--image",
     example="spect",
     has_before=False,

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
@@ -33,6 +33,9 @@ from regkit.report.description import linear_fit
 from regkit.report.picture import unregistered
 from regkit.report.record import Inputs, sha256_of, to_plain_data
 from regkit.report.summary import correction
+
+# DICOM headers of a pair of images, or of one image.
+Headers = TypeVar("Headers")
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Registered(NamedTuple):
     colors: str = ""
 
 
-class BatchRunner(ABC):
+class BatchRunner(ABC, Generic[Headers]):
     """A loaded method and the rows of a batch.
 
     Parameters
@@ -122,7 +125,13 @@ class BatchRunner(ABC):
         """Register and judge."""
 
     @abstractmethod
-    def _saved(self, pair: BatchPair, found: Registered, folder: Path) -> Saved:
+    def _headers(self, pair: BatchPair) -> Headers:
+        """Read the DICOM headers of the images of a row, from which its output is derived."""
+
+    @abstractmethod
+    def _saved(
+        self, pair: BatchPair, found: Registered, headers: Headers | None, folder: Path
+    ) -> Saved:
         """Write the files of a row and its page, with the pictures for review."""
 
     def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
@@ -153,6 +162,7 @@ class BatchRunner(ABC):
         facts: Facts = {"timing_s": timer.seconds}
         try:
             pair = self._pair(index, case_id)
+            headers = self._headers(pair) if self._plan.dicom else None
             case = self._case(pair)
             timer.lap("load")
             stage(now="registering", group=case.group, timing_s=timer.seconds)
@@ -164,7 +174,7 @@ class BatchRunner(ABC):
             stage(now="writing", **facts)
             described = self._described(case, found.result)
             timer.lap("score")
-            saved = self._saved(pair, found, Path(folder))
+            saved = self._saved(pair, found, headers, Path(folder))
             timer.lap("save")
             return facts | described | self._written(pair, found, saved, Path(folder))
         except OutputError:

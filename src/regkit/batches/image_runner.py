@@ -27,7 +27,7 @@ from regkit.report.record import Inputs
 from regkit.report.reorientation import StandardFrame, pair_in_frame
 
 
-class ImageRunner(BatchRunner):
+class ImageRunner(BatchRunner[DicomSource]):
     """A loaded method and the images of a batch; see `BatchRunner` for the parameters."""
 
     def __init__(self, plan: BatchPlan, method: Method) -> None:
@@ -67,20 +67,20 @@ class ImageRunner(BatchRunner):
         )
         return Registered(result, inputs, result.compute_s)
 
-    def _saved(self, pair: BatchPair, found: Registered, folder: Path) -> Saved:
-        dicom, prefix = self._dicom_source(pair), self._plan.kind.prefix
+    def _headers(self, pair: BatchPair) -> DicomSource:
+        return read_dicom_source(Path(pair.values["moving"]), _selection(pair))
+
+    def _saved(
+        self, pair: BatchPair, found: Registered, headers: DicomSource | None, folder: Path
+    ) -> Saved:
+        prefix = self._plan.kind.prefix
         read = [Path(pair.values[name]) for name in FILE_COLUMNS if name in pair.values]
         with atomic_output(folder / pair.folder_name, read) as stage:
             saved = self._frame.save(
-                *(found.result, prefix, stage, found.inputs, dicom), report=True
+                *(found.result, prefix, stage, found.inputs, headers), report=True
             )
         write_picture_pages(saved, pair.folder_name, folder)
         return saved
-
-    def _dicom_source(self, pair: BatchPair) -> DicomSource | None:
-        if not self._plan.dicom:
-            return None
-        return read_dicom_source(Path(pair.values["moving"]), _selection(pair))
 
 
 def _selection(pair: BatchPair) -> ImageSelection:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.review_pages import PAGES, page_files
@@ -26,21 +27,26 @@ def discard_stages(folder: Path) -> None:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def discard_outputs(folder: Path, pair: BatchPair, files: Iterable[str]) -> None:
-    """Remove the files of a pair's earlier result.
+def discard_outputs(
+    folder: Path, pair: BatchPair, files: Iterable[str], record: Mapping[str, Any]
+) -> None:
+    """Remove the files of a pair's earlier result that its new one has not replaced.
 
     Parameters
     ----------
     folder
         Batch folder, which no other process writes to.
     pair
-        Pair that is registered again.
+        Pair that was registered again.
     files
-        Files that its record names, relative to the folder.
+        Files that its earlier record names, relative to the folder.
+    record
+        Its new record.
     """
-    own = folder / pair.folder_name
+    own, new = folder / pair.folder_name, {folder / file for file in record.get("files") or ()}
     old = [folder / file for file in files if own in (folder / file).parents]
-    for file in (*old, *(folder / PAGES / name for name in page_files(pair.folder_name))):
+    pages = () if new else (folder / PAGES / name for name in page_files(pair.folder_name))
+    for file in (*({*old} - new), *pages):
         file.unlink(missing_ok=True)
     for empty in sorted({file.parent for file in old}, reverse=True):
         with suppress(OSError):  # it holds something else

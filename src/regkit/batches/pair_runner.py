@@ -34,7 +34,7 @@ from regkit.report.save import save_registration
 SCORES = ("dice", "tre_mm")
 
 
-class PairRunner(BatchRunner):
+class PairRunner(BatchRunner[DicomPair]):
     """A loaded method and the pairs of a batch; see `BatchRunner` for the parameters."""
 
     def __init__(self, plan: BatchPlan, method: Method) -> None:
@@ -96,24 +96,24 @@ class PairRunner(BatchRunner):
         inputs = inputs_of(origin, digest, command=command)
         return Registered(result, inputs, init_s + result.compute_s, _colors(result))
 
-    def _saved(self, pair: BatchPair, found: Registered, folder: Path) -> Saved:
-        dicom, prefix = self._dicom_pair(pair), self._plan.kind.prefix
+    def _headers(self, pair: BatchPair) -> DicomPair:
+        fixed, moving = Path(pair.values["fixed"]), Path(pair.values["moving"])
+        selections = _selections(pair)
+        return read_dicom_pair(fixed, moving, selections["fixed"], selections["moving"])
+
+    def _saved(
+        self, pair: BatchPair, found: Registered, headers: DicomPair | None, folder: Path
+    ) -> Saved:
+        prefix = self._plan.kind.prefix
         read = [Path(pair.values[name]) for name in FILE_COLUMNS if name in pair.values]
         with atomic_output(folder / pair.folder_name, read) as stage:
             saved = save_registration(
                 *(found.result, prefix, stage, found.inputs),
                 warped=self._plan.warped,
-                dicom=dicom,
+                dicom=headers,
             )
         write_review_pages(found.result, saved, pair.folder_name, folder)
         return saved
-
-    def _dicom_pair(self, pair: BatchPair) -> DicomPair | None:
-        if not self._plan.dicom:
-            return None
-        selections = _selections(pair)
-        fixed, moving = Path(pair.values["fixed"]), Path(pair.values["moving"])
-        return read_dicom_pair(fixed, moving, selections["fixed"], selections["moving"])
 
 
 def _selections(pair: BatchPair) -> dict[str, ImageSelection]:

@@ -234,8 +234,8 @@ def _print_latest(kind: BatchKind, progress: BenchmarkProgress) -> None:
     latest, left_s = progress.latest, progress.remaining_s
     if latest is None:
         if progress.done < progress.total:
-            done = f"{progress.done} of {kind.amount(progress.total)} have a result"
-            say(f"{done}; the others are {kind.done}")
+            done = f"{progress.done} of {progress.total} {kind.item}s have a result"
+            say(f"{done}; {kind.doing} the others")
         return
     error = latest.get("expected_error_mm")
     told = latest["error"] or ("" if error is None else f"expected error {error:.1f} mm")
