@@ -28,6 +28,9 @@ ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
 class LoadedCode(JITCodeLibrary):  # type: ignore[misc]  # numba has no types
     """Machine code from disk, whose intermediate code is read only if a compiled loop links it."""
 
+    _shared_module: Any
+    intermediate_code: bytes
+
     @classmethod
     def _unserialize(cls, codegen: Any, state: Any) -> Any:
         name, kind, data = state
