@@ -1,6 +1,7 @@
 """The calibrated model: no worse evidence gives a better verdict, and its numbers are whole."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,10 +106,11 @@ def test_images_that_agree_as_well_with_left_and_right_exchanged_are_probably_no
     assert mirrored > 0.9
 
 
-def test_a_climb_that_gains_nothing_beyond_noise_counts_less():
-    model = ErrorModel({"climb": ((-2, 0), (5, 7))}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
-    far = {**RIGHT, "climb_mm": 9.0}
-    noise, clear = (model.score({**far, "climb_improvement": z}, 3.0) for z in (-3.0, 6.0))
+@pytest.mark.parametrize("name", ["climb", "stretched"])
+def test_a_climb_that_gains_nothing_beyond_noise_counts_less(name):
+    model = ErrorModel({name: ((-2, 0), (5, 7))}, ((0, 0, 0, 0, 0), (1, 1, 1, 1, 1)))
+    far = {**RIGHT, f"{name}_mm": 9.0}
+    noise, clear = (model.score({**far, f"{name}_improvement": z}, 3.0) for z in (-3.0, 6.0))
     assert noise < clear
 
 

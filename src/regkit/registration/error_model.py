@@ -27,7 +27,7 @@ LARGEST_MM = 200.0
 FLOOR = 0.1  # tolerances below which smaller distances mean the same
 # Standard errors by which a witness may be worse than the result, and a climb better, and count
 # half as far away.
-WITNESS_HALF, CLIMB_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 10.0
+WITNESS_HALF, CLIMB_HALF, STRETCHED_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 2.5, 10.0
 # Where no refinement is possible: the agreement, and that of mirrored images relative to it.
 USUAL_AGREEMENT, USUAL_MIRRORED = 0.4, 0.85
 LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
@@ -173,7 +173,7 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
         Logarithms of distances in tolerances to the ``witness`` (one that aligns the images worse
         counts less), to the ends of the ``climb`` (one that gains nothing beyond noise counts
         less) and of the ``refinement`` (in thin slabs, where none is possible, the climb stands
-        for it), from the climb to where stretches lead (``stretched``), of the
+        for it), from the climb to where stretches lead (``stretched``; likewise), of the
         ``uncertainty`` of the witness and of the ``looseness``; by how much the witness is
         ``better``, standard errors; its ``ambiguity``; the lack of agreement (``unlike``); the
         fraction ``outside`` the other image; logarithm of the similarity by ``chance`` relative
@@ -189,11 +189,13 @@ def evidence_in_numbers(measures: Mapping[str, float], tolerance_mm: float) -> d
     similarity = max(measures["similarity"] - 1, TINY)
     chance = max(measures["chance_similarity"] - 1, TINY)
     witness_mm, climb_mm, refinement_mm = distances_that_count(measures)
+    gain = _standard_errors(measures.get("stretched_improvement", 0.0))
+    stretched_mm = _share(gain - STRETCHED_HALF) * measures.get("stretched_mm", 0.0)
     return {
         "witness": tolerances(witness_mm),
         "climb": tolerances(climb_mm),
         "refinement": tolerances(refinement_mm),
-        "stretched": tolerances(measures.get("stretched_mm", 0.0)),
+        "stretched": tolerances(stretched_mm),
         "uncertainty": tolerances(measures.get("witness_uncertainty_mm", 0.0)),
         "looseness": tolerances(measures["looseness_mm"]),
         "better": better,

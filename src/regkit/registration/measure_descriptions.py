@@ -199,6 +199,10 @@ MEASURES: tuple[MeasureDescription, ...] = (
         "stretched_mm", "distance from there to where a climb with stretches ends", "mm"
     ),
     MeasureDescription(
+        "stretched_improvement",
+        "how much better the images are aligned there, standard errors; below 3 it may be noise",
+    ),
+    MeasureDescription(
         "peak_offset_without_masks_mm",
         "distance to the highest similarity nearby when the masks are left out",
         "mm",

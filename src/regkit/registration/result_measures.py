@@ -69,6 +69,9 @@ def measure_result(pair: Pair, transform: Transform) -> dict[str, float]:
             Improvement there, if that is not near: see `regkit.similarity.improvement`.
         ``stretched_mm``
             Distance from there to where a climb with stretches and shears ends, masks left out.
+        ``stretched_improvement``
+            Only where that is more than half a tolerance away: improvement of that place over the
+            former.
         ``looseness_mm``
             Motion in the least certain direction that costs the inside of the body a twentieth of
             its similarity above 1.
@@ -140,27 +143,38 @@ def _measure_surroundings(
 def _measure_climbs(
     pair: Pair, field: SmallerField, here: ComparedPoints, transform: Transform
 ) -> dict[str, float]:
-    """Measure how far away the similarity is higher, rigidly and with stretches."""
+    """Measure how far away the similarity is higher, and by how much."""
     motion = _climb(here)
-    found = {
-        "climb_mm": _apart_mm(motion.map_points(here.body), here.body),
-        "stretched_mm": _stretched_mm(*_whole_climb(pair, here, motion, transform)),
-    }
+    found = {"climb_mm": _apart_mm(motion.map_points(here.body), here.body)}
     if found["climb_mm"] > NOTABLE_CLIMB * tolerance_mm(pair):
         there = _after_motion(field, transform, motion)
         found["climb_improvement"] = improvement(pair, there, transform)
-    return found
-
-
-def _whole_climb(
-    pair: Pair, here: ComparedPoints, motion: AffineTransform, transform: Transform
-) -> tuple[ComparedPoints, AffineTransform]:
-    """Return points and climb of the whole images: a mask hides how the rest is stretched."""
     if pair.fixed_mask is None and pair.moving_mask is None:
-        return here, motion
-    unmasked = replace(pair, fixed_mask=None, moving_mask=None)
-    points = SmallerField.of(unmasked).compared_by(transform)
-    return points, _climb(points)
+        return found | _measure_stretches(pair, field, here, motion, transform)
+    # A mask hides how the rest is stretched.
+    whole = replace(pair, fixed_mask=None, moving_mask=None)
+    field = SmallerField.of(whole)
+    here = field.compared_by(transform)
+    return found | _measure_stretches(whole, field, here, _climb(here), transform)
+
+
+def _measure_stretches(
+    pair: Pair,
+    field: SmallerField,
+    points: ComparedPoints,
+    rigid: AffineTransform,
+    transform: Transform,
+) -> dict[str, float]:
+    """Measure how far from a rigid motion the highest similarity with stretches is."""
+    body, score = SmallMotions.of(points.body), points.weighted_similarities
+    steps = STRETCHED_STEPS_MM
+    matrix = climb(score, rigid.matrix, body, steps, CLIMB_ROUNDS, stretching=True)
+    stretched = AffineTransform(matrix)
+    apart = _apart_mm(stretched.map_points(points.body), rigid.map_points(points.body))
+    if apart <= NOTABLE_CLIMB * tolerance_mm(pair):
+        return {"stretched_mm": apart}
+    maps = (_after_motion(field, transform, motion) for motion in (stretched, rigid))
+    return {"stretched_mm": apart, "stretched_improvement": improvement(pair, *maps)}
 
 
 def _measure_without_masks(pair: Pair, transform: Transform) -> dict[str, float]:
@@ -244,15 +258,6 @@ def _climb(points: ComparedPoints) -> AffineTransform:
     body = SmallMotions.of(points.body)
     score = points.weighted_similarities
     return AffineTransform(climb(score, np.eye(4), body, CLIMB_STEPS_MM, CLIMB_ROUNDS))
-
-
-def _stretched_mm(points: ComparedPoints, rigid: AffineTransform) -> float:
-    """Return how far from a rigid motion the highest similarity with stretches is, mm."""
-    body = SmallMotions.of(points.body)
-    score, steps = points.weighted_similarities, STRETCHED_STEPS_MM
-    found = climb(score, rigid.matrix, body, steps, CLIMB_ROUNDS, stretching=True)
-    stretched = AffineTransform(found).map_points(points.body)
-    return _apart_mm(stretched, rigid.map_points(points.body))
 
 
 def _looseness_mm(inside: ComparedPoints, step: float) -> float:
