@@ -35,7 +35,7 @@ Chosen: TypeAlias = NDArray[np.bool_]
 # All chosen by hand, on answers of the patients for fitting of benchmarks/verdict.py.
 UNRIGHT_TOLERANCES = 20.0  # error of answers where none is right, if hardly any other tells
 THRESHOLDS = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0])  # of errors, tolerances
-KNOTS, ENDS = 12, (0.02, 0.98)  # points of a curve at quantiles of the evidence between these
+KNOTS, ENDS = 16, (0.02, 0.98)  # points of a curve at quantiles of the evidence between these
 SHRINKAGE = 1.0  # of the rises of curves, which few answers determine, toward those of the prior
 ROWS, LEAST_NEIGHBORS, NEIGHBORS = 24, 40, 0.06  # of the table
 MOST_NEIGHBORS = 1 / 3  # of few answers

@@ -27,13 +27,18 @@ LARGEST_MM = 200.0
 FLOOR = 0.1  # tolerances below which smaller distances mean the same
 # Standard errors by which a witness may be worse than the result, and a climb better, and count
 # half as far away.
-WITNESS_HALF, CLIMB_HALF, STRETCHED_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 2.5, 10.0
+WITNESS_HALF, CLIMB_HALF, STRETCHED_HALF, LARGEST_IMPROVEMENT = -2.0, 0.0, 3.5, 10.0
 # Where no refinement is possible: the agreement, and that of mirrored images relative to it.
 USUAL_AGREEMENT, USUAL_MIRRORED = 0.4, 0.85
 LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
-# Tolerances by which witness, climb and refinement all lead away from none of 429 good answers of
-# the patients for fitting of benchmarks/verdict.py, and from 514 of 763 wrong ones.
-AWAY_TOLERANCES = 1.2
+# Tolerances by which a clear climb leads away from none of 817 good answers of the patients for
+# fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
+AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
+# Agreement that none of these good answers lacks, and 438 of the wrong ones do.
+LEAST_ALIKE = 0.1
+# Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
+# of 167 of these patients; four were good.
+STRETCHED_BAD = 0.95
 # Fraction of the answers that a rule of the verdict refuses that are bad, at least: 465 of 478 of
 # benchmarks/verdict.py were.
 REFUSED_BAD = 0.95
@@ -128,9 +133,10 @@ class ErrorModel:
     ) -> ErrorEstimate:
         """Return how wrong an answer probably is.
 
-        One that a rule refuses has a score of at least where `REFUSED_BAD` of the answers are bad;
-        one that agrees as well when mirrored, where `MIRRORED_BAD` are; one that all witnesses
-        lead away from, of at least where such an error is usual.
+        One that a rule refuses, or whose descriptors do not agree at all, has a score of at least
+        where `REFUSED_BAD` of the answers are bad; one that a stretch clearly improves, where
+        `STRETCHED_BAD` are; one that agrees as well when mirrored, where `MIRRORED_BAD` are; one
+        that all witnesses or a clear climb lead away from, where such an error is usual.
         """
         score = self.score(measures, tolerance_mm)
         scores, *columns = np.array(self.table).T
@@ -138,12 +144,14 @@ class ErrorModel:
         def at_least(column: FloatArray, value: float) -> float:
             return float(scores[np.searchsorted(column, value).clip(max=len(scores) - 1)])
 
-        away = min(distances_that_count(measures)) / tolerance_mm
+        away = _away_mm(measures) / tolerance_mm
         if away > AWAY_TOLERANCES:
             score = max(score, at_least(columns[1], away))
+        if _clear_stretch_mm(measures) > tolerance_mm:
+            score = max(score, at_least(columns[-1], STRETCHED_BAD))
         if agrees_as_well_mirrored(measures):
             score = max(score, at_least(columns[-1], MIRRORED_BAD))
-        if refused:
+        if refused or measures.get("agreement", USUAL_AGREEMENT) < LEAST_ALIKE:
             score = max(score, at_least(columns[-1], REFUSED_BAD))
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
         interval = low * tolerance_mm, high * tolerance_mm
@@ -233,6 +241,19 @@ def distances_that_count(measures: Mapping[str, float]) -> tuple[float, float, f
         _share(gain - CLIMB_HALF) * measures["climb_mm"],
         measures.get("refinement_mm", measures["climb_mm"]),
     )
+
+
+def _away_mm(measures: Mapping[str, float]) -> float:
+    """Return how far a climb that is clearly better leads away, or else all witnesses do, mm."""
+    distances = distances_that_count(measures)
+    clear = measures.get("climb_improvement", 0.0) > CLEARLY
+    return measures["climb_mm"] if clear else min(distances)
+
+
+def _clear_stretch_mm(measures: Mapping[str, float]) -> float:
+    """Return how far a stretch that clearly aligns the images better leads away, mm; else 0."""
+    clear = measures.get("stretched_improvement", 0.0) > CLEARLY
+    return measures.get("stretched_mm", 0.0) if clear else 0.0
 
 
 def _standard_errors(improvement: float) -> float:
