@@ -114,14 +114,28 @@ def test_a_climb_that_gains_nothing_beyond_noise_counts_less(name):
     assert noise < clear
 
 
-def test_a_result_that_all_lead_away_from_is_wrong_by_that_much():
-    away = {**RIGHT, "witness_mm": 9.0, "climb_mm": 9.0, "refinement_mm": 9.0}
-    away |= {"witness_improvement": 8.0, "climb_improvement": 8.0}
+AWAY = {**RIGHT, "witness_mm": 9.0, "climb_mm": 9.0, "refinement_mm": 9.0}
+AWAY |= {"witness_improvement": 8.0, "climb_improvement": 3.0}
+STRETCHED = {**RIGHT, "stretched_mm": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("measures", "least_mm", "least_bad"),
+    [
+        (AWAY, 9.0, 0.5),
+        ({**AWAY, "refinement_mm": 1.0}, 0.0, 0.0),
+        ({**AWAY, "refinement_mm": 1.0, "climb_improvement": 8.0}, 9.0, 0.5),
+        ({**STRETCHED, "stretched_improvement": 3.0}, 0.0, 0.0),
+        ({**STRETCHED, "stretched_improvement": 8.0}, 0.0, 0.95),
+        ({**RIGHT, "agreement": 0.05}, 0.0, 0.95),
+    ],
+)
+def test_what_leads_away_clearly_decides_whatever_the_rest_says(measures, least_mm, least_bad):
     table = ((0, 0, 0, 1, 0), (1, 0, 2, 4, 0.5), (2, 1, 4, 9, 1))
-    without_curves = ErrorModel({}, table)
-    assert without_curves.estimate(away, 3.0).expected_mm >= 9.0
-    near = {**away, "refinement_mm": 1.0}
-    assert without_curves.estimate(near, 3.0).expected_mm == 0.0
+    told = ErrorModel({}, table).estimate(measures, 3.0)
+    assert told.expected_mm >= least_mm
+    assert told.probability_bad >= least_bad
+    assert (told.expected_mm == 0) == (least_mm == least_bad == 0)
 
 
 def test_without_a_refinement_the_climb_stands_for_it():
