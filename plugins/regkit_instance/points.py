@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.interpolation import interpolate_mapped
-from regkit.geometry.transform import AffineTransform
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
 from regkit_instance.numba_backend.distances import nearest_squared_distances
@@ -161,11 +161,25 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     def look_up(first: int, last: int) -> None:
         part = slice(first * SHARE_POINTS, last * SHARE_POINTS if last < shares else None)
         values[part] = interpolate_mapped(level.array, to_level[None, :3], index[:, part])[0]
-        mapped[:, part] = (to_moving.map_points(index[:, part].T) - body.centre).T
+        mapped[:, part] = _about(body.centre, to_moving, index[:, part])
 
     share(look_up, shares, threads)
-    known = np.flatnonzero(~np.isnan(values))
+    unknown = np.isnan(values)
+    if not unknown.any():
+        return MetricPoints(mapped, values)
+    known = np.flatnonzero(~unknown)
     return MetricPoints(mapped.take(known, axis=1), values.take(known))
+
+
+def _about(
+    centre: FloatArray, transform: Transform, points: NDArray[np.float32]
+) -> FloatArray | NDArray[np.float32]:
+    """Return mapped points (3, N) about a centre near them; of a matrix in single precision."""
+    if not isinstance(transform, AffineTransform):
+        return (transform.map_points(points.T) - centre).T
+    shift = (transform.matrix[:3, 3] - centre).astype(np.float32)
+    linear = transform.matrix[:3, :3].astype(np.float32)
+    return np.asarray(np.einsum("ij,jn->in", linear, points) + shift[:, None])
 
 
 def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray[np.float32]:
@@ -173,7 +187,10 @@ def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray
     places = np.random.default_rng(seed).random((3, *cells), np.float32)
     for axis, (number, side) in enumerate(zip(cells, sides, strict=True)):
         first = np.arange(number, dtype=np.float32).reshape(-1, *[1] * (2 - axis))
-        places[axis] = (places[axis] + first) * (side / number) - side / 2
+        of_axis = places[axis]
+        of_axis += first
+        of_axis *= side / number
+        of_axis -= side / 2
     return places.reshape(3, -1)
 
 

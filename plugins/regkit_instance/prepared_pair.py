@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -19,7 +19,7 @@ from regkit.similarity.point_sample import (
     values_at,
 )
 from regkit_instance.measures import SampledMetric, metric_of
-from regkit_instance.points import BodyRegion, find_body, stratified_points
+from regkit_instance.points import BodyRegion, MetricPoints, find_body, stratified_points
 from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
 from regkit_instance.threads import results_of
 
@@ -66,6 +66,7 @@ class PreparedPair:
     moving: tuple[Level, ...]
     seed: int
     swapped: bool = False
+    _drawn: dict[tuple[int, int], MetricPoints] = field(default_factory=dict, init=False)
 
     @classmethod
     def prepare(
@@ -158,12 +159,19 @@ class PreparedPair:
         self, name: str, level: int, samples: int, bins: int, threads: int = 1
     ) -> SampledMetric:
         """Return a measure (see `metric_of`) at a level with about `samples` sample points."""
-        spacing = self.spacings[level]
-        points = stratified_points(
-            *(self.pair, self.body, self.fixed[level], spacing, samples, self.seed, threads)
-        )
+        points = self._points(level, samples, threads)
         metric = metric_of(name, points.values, bins)
         return SampledMetric(points, self.moving[level], self.body.centre, metric, threads)
+
+    def _points(self, level: int, samples: int, threads: int) -> MetricPoints:
+        """Return about `samples` sample points at a level, the same ones if asked again."""
+        asked = level, samples
+        if asked not in self._drawn:
+            spacing, fixed = self.spacings[level], self.fixed[level]
+            self._drawn[asked] = stratified_points(
+                *(self.pair, self.body, fixed, spacing, samples, self.seed, threads)
+            )
+        return self._drawn[asked]
 
     def independent_samples(self) -> float:
         """Return the approximate number of independent samples: voxels of the body."""
