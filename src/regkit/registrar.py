@@ -83,6 +83,8 @@ class Estimate:
         Further findings as plain data that JSON can hold. Each text under ``warnings`` makes the
         verdict CHECK at best, unless witnesses show that the error is probably small; those under
         ``remarks`` are told and leave it as it is.
+    fixed_labels
+        Segmentation of the fixed image, by a method that segments both.
 
     Raises
     ------
@@ -93,6 +95,7 @@ class Estimate:
     transform: Transform
     labels: LabelMap | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    fixed_labels: LabelMap | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts of other types."""
@@ -102,10 +105,11 @@ class Estimate:
                 f"{type(self.transform).__name__}; a matrix (4 x 4, fixed to moving, LPS mm) "
                 "becomes one by regkit.AffineTransform"
             )
-        if not isinstance(self.labels, LabelMap | None):
-            raise RegistrationError(
-                f"the labels of an estimate must be a LabelMap, got {type(self.labels).__name__}"
-            )
+        for labels in (self.labels, self.fixed_labels):
+            if not isinstance(labels, LabelMap | None):
+                raise RegistrationError(
+                    f"the labels of an estimate must be a LabelMap, got {type(labels).__name__}"
+                )
         if not isinstance(self.diagnostics, Mapping):
             raise RegistrationError(
                 "the diagnostics of an estimate must be a mapping, got "
@@ -114,8 +118,11 @@ class Estimate:
 
     def __repr__(self) -> str:
         parts: dict[str, object] = {"transform": self.transform}
-        if self.labels is not None:
-            parts["labels"] = self.labels
+        parts |= {
+            name: labels
+            for name, labels in (("labels", self.labels), ("fixed labels", self.fixed_labels))
+            if labels is not None
+        }
         if self.diagnostics:
             parts["diagnostics"] = ", ".join(self.diagnostics)
         return f"<Estimate{indented_parts(parts)}>"

@@ -36,23 +36,35 @@ class Pipeline:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the total map of all stages, with the labels of the last one that segments."""
-        labels, diagnostics = None, []
-        estimate: Estimate | None = None
+        diagnostics = []
+        found: Estimate | None = None
         for stage in self.stages:
-            if estimate is not None and isinstance(stage, Refiner):
-                estimate = stage.refine(pair, replace(estimate, labels=labels))
+            if found is not None and isinstance(stage, Refiner):
+                estimate = stage.refine(pair, found)
             else:
                 estimate = stage.register(pair)
-            estimate = require_estimate(estimate, type(stage).__name__)
-            labels = labels if estimate.labels is None else estimate.labels
-            diagnostics.append(dict(estimate.diagnostics))
-            pair = replace(pair, initial=estimate.transform, initial_is_guess=False)
-        return Estimate(pair.start, labels, {**diagnostics[-1], "stages": diagnostics})
+            found = _with_labels_of(require_estimate(estimate, type(stage).__name__), found)
+            diagnostics.append(dict(found.diagnostics))
+            pair = replace(pair, initial=found.transform, initial_is_guess=False)
+        last = found or Estimate(pair.start)
+        return replace(last, diagnostics={**diagnostics[-1], "stages": diagnostics})
 
     def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
         """Return what the last stage that judges this estimate says; None where none does."""
         told = (own_judgement(stage, pair, estimate) for stage in reversed(self.stages))
         return next((judgement for judgement in told if judgement is not None), None)
+
+
+def _with_labels_of(estimate: Estimate, earlier: Estimate | None) -> Estimate:
+    """Return an estimate with the labels of an earlier one where it has none of its own."""
+    if earlier is None:
+        return estimate
+    own = estimate.labels, estimate.fixed_labels
+    labels, fixed_labels = (
+        before if mine is None else mine
+        for mine, before in zip(own, (earlier.labels, earlier.fixed_labels), strict=True)
+    )
+    return replace(estimate, labels=labels, fixed_labels=fixed_labels)
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,7 @@ class Fallback:
         inner = best.diagnostics.get("used")  # of a method that chose as well
         used = f"{name} ({inner})" if inner else name
         diagnostics = {**best.diagnostics, "used": used, "tried": tried}
-        return Estimate(best.transform, best.labels, diagnostics)
+        return replace(best, diagnostics=diagnostics)
 
     def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
         """Return what the choice that was used says of its estimate; None if it judges none."""

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # Not every registration writes these: files of an earlier run must not stay beside the new ones.
 # Those without a suffix are folders of DICOM series.
 OPTIONAL_ENDINGS = (
-    ".tfm", ".h5", "_labels.nii.gz", "_labels.dcm", ".html", "_warped.nii.gz", "_moved.nii.gz",
-    "_reg.dcm", "_dicom", "_moved_dicom",
+    ".tfm", ".h5", "_labels.nii.gz", "_labels.dcm", "_fixed_labels.nii.gz", "_fixed_labels.dcm",
+    ".html", "_warped.nii.gz", "_moved.nii.gz", "_reg.dcm", "_dicom", "_moved_dicom",
 )  # fmt: skip
 ENDINGS = (
     ".json", ".png", *OPTIONAL_ENDINGS, "_dicom/0001.dcm", "_moved_dicom/0001.dcm",
@@ -144,9 +144,8 @@ def _write_images(
 
         volume = moved_volume(result.pair.moving, require_rigid(result.transform))
         write_volume(volume, stage.path(f"{prefix}_moved.nii.gz"))
-    if result.estimate.labels is not None:
-        labels = labels_on_image_grid(result.estimate.labels, result.pair.moving)
-        write_volume(labels, stage.path(f"{prefix}_labels.nii.gz"))
+    for name, labels in _labels(result).items():
+        write_volume(labels, stage.path(f"{prefix}_{name}.nii.gz"))
 
 
 def _write_dicom(
@@ -161,12 +160,25 @@ def _write_dicom(
     from regkit.report.dicom_output import save_dicom  # noqa: PLC0415 - loads pydicom
 
     save_dicom(result, prefix, stage, pair, warped=warped, moved=moved)
-    labels = result.estimate.labels
-    if labels is not None and labels.labels:
-        from regkit.io.segmentation_writer import write_seg  # noqa: PLC0415 - loads pydicom
+    sources = {"labels": pair.moving, "fixed_labels": pair.fixed}
+    for name, labels in _labels(result).items():
+        if labels.labels:
+            from regkit.io.segmentation_writer import write_seg  # noqa: PLC0415 - loads pydicom
 
-        on_grid = labels_on_image_grid(labels, result.pair.moving)
-        write_seg(on_grid, stage.path(f"{prefix}_labels.dcm"), pair.moving)
+            write_seg(labels, stage.path(f"{prefix}_{name}.dcm"), sources[name])
+
+
+def _labels(result: RegistrationResult) -> dict[str, LabelMap]:
+    """Return the labels that a method has found, on the grids of their images, by file name."""
+    found, pair = result.estimate, result.pair
+    return {
+        name: labels_on_image_grid(labels, image)
+        for name, labels, image in (
+            ("labels", found.labels, pair.moving),
+            ("fixed_labels", found.fixed_labels, pair.fixed),
+        )
+        if labels is not None
+    }
 
 
 def labels_on_image_grid(labels: LabelMap, image: Volume) -> LabelMap:
