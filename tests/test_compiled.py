@@ -36,6 +36,14 @@ def test_a_loop_is_compiled_once_and_then_loaded(script: Path) -> None:
     )
 
 
+def test_another_version_of_numba_loads_its_code_in_its_own_way(script: Path) -> None:
+    script.write_text(
+        f"import numba\nnumba.__version__ = '9.0'\n{LOOP}print(type(total._cache).__module__)"
+    )
+    numba_s_own = "numba.core.caching"
+    assert [_run(script) for _ in range(2)] == [f"10.0 {n}\n{numba_s_own}" for n in (0, 1)]
+
+
 CALLER = """
 from a_loop import total
 from regkit.compiled import compiled

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import numba
 from llvmlite.binding import parse_bitcode
 from numba import njit
 from numba.core import environment
@@ -23,6 +24,8 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 # Sums may be reordered and fused with products: exactly repeatable on one CPU, equal to rounding
 # between CPUs and between loops. NaN and infinity keep their meaning.
 ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
+# Versions of numba whose own way of loading code `CompiledLoops` shortens; others load as they do.
+NUMBA_TRIED = "0.68."
 
 
 class LoadedCode(JITCodeLibrary):  # type: ignore[misc]  # numba has no types
@@ -105,7 +108,9 @@ def _stored(loop: Loop, arithmetic: set[str]) -> Loop:
     # As a part of every loop that calls it: of a function with sums, a process that compiles and
     # one that loads the code from disk may run different copies, which order the sums differently.
     made: Loop = njit(nogil=True, error_model="numpy", fastmath=arithmetic, forceinline=True)(loop)
+    tried = numba.__version__.startswith(NUMBA_TRIED)
     # Without a writable folder for the cache, every process compiles anew.
     with suppress(RuntimeError):
-        vars(made)["_cache"] = CompiledLoops(loop)  # as cache=True does with its own class
+        # As cache=True does with its own class.
+        vars(made)["_cache"] = (CompiledLoops if tried else FunctionCache)(loop)
     return made
