@@ -175,6 +175,26 @@ def test_images_are_found_in_folders(images, tmp_path):
     assert [pair.id for pair in read_pairs(tmp_path / "p1", "ct", REORIENTATION)] == ["ct"]
 
 
+def test_images_are_found_in_datasets_and_given_as_files(images, tmp_path):
+    (case,) = ({"id": "p", "fixed": "pet.nii.gz", "moving": "lv.nii.gz", "truth": "truth.tfm"},)
+    case |= {"fixed_modality": "spect", "moving_modality": "ct", "moving_labels": "lv.nii.gz"}
+    shutil.copytree(images, tmp_path / "set")
+    content = {"name": "set", "version": 1, "cases": [case]}
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps(content))
+    (moving,) = read_pairs(tmp_path / "set", kind=REORIENTATION)
+    assert moving.values["moving"].endswith("lv.nii.gz")
+    assert {"truth", "moving_labels"} <= moving.values.keys()
+    (spect,) = read_pairs(tmp_path / "set", "spect", REORIENTATION)
+    file = str(tmp_path / "set" / "pet.nii.gz")
+    assert spect.values == {"moving": file, "moving_modality": "spect"}
+    with pytest.raises(FileFormatError, match="p has 0 images of the modality 'pet': fixed spect"):
+        read_pairs(tmp_path / "set", "pet", REORIENTATION)
+    (alone,) = read_pairs([images / "pet.nii.gz"], kind=REORIENTATION)
+    assert (alone.id, alone.values["moving_modality"]) == ("pet", "pet")
+    with pytest.raises(FileFormatError, match="is an image; a batch takes tables and folders"):
+        read_pairs([images / "pet.nii.gz"])
+
+
 def test_what_does_not_belong_to_images_is_refused(images, tmp_path):
     row, out = {"id": "p1", "image": images / "pet.nii.gz"}, tmp_path / "out"
     for options, words in (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from regkit.io.dicom_folder import scan_folder
 from regkit.io.dicom_series import MODALITIES as DICOM_MODALITIES
-from regkit.io.formats import DICOM, FORMATS
+from regkit.io.formats import DICOM, FORMATS, is_dicom
 from regkit.io.sidecar import sidecar_modality
 
 # Words of file names that state a modality: BIDS suffixes, and common abbreviations.
@@ -92,6 +92,13 @@ def find_images(folder: Path) -> list[FoundImage]:
             )
         )
     return found + list(_files(scanned.foreign, folder))
+
+
+def image_of_file(path: Path) -> FoundImage | None:
+    """Return the image of a file that is one by its suffix or as DICOM; None for another file."""
+    if not path.is_file() or not (_suffix(path) or is_dicom(path)):
+        return None
+    return FoundImage(path, "", stated_modality(path), path.name)
 
 
 def name_words(text: str) -> list[str]:

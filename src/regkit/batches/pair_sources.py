@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from regkit.batches.batch_kind import REGISTRATION, BatchKind
+from regkit.batches.batch_kind import REGISTRATION, REORIENTATION, BatchKind
 from regkit.batches.batch_pair import BatchPair
+from regkit.batches.found_image import image_of_file
 from regkit.batches.pair_table import pairs_of, read_pair_table
-from regkit.batches.patient_folders import find_pairs
+from regkit.batches.patient_folders import find_pairs, pair_of_image
 from regkit.datasets.folder import INDEX, read_dataset
 from regkit.datasets.pair_rows import FILE_COLUMNS, WORD_COLUMNS, TableLayout, id_key
 from regkit.errors import FileFormatError, ParameterError, one_line
@@ -59,7 +60,7 @@ def read_pairs(
     for path in paths:
         if not path.exists():
             raise FileFormatError(f"there is no table or folder {path}")
-    if not any(map(_holds_patients, paths)):
+    if not any(_takes_names(path, kind) for path in paths):
         _refuse_names(wanted, kind, "tables and datasets say")
     found = {path: _pairs_in(path, wanted, kind) for path in paths}
     _refuse_same_ids(found)
@@ -71,13 +72,26 @@ def _pairs_in(path: Path, names: Mapping[str, str], kind: BatchKind) -> list[Bat
     if _holds_patients(path):
         return find_pairs(path, names, kind)
     if path.is_dir() or path.suffix.lower() == ".json":
-        return _of_dataset(path, kind.layout)
-    return read_pair_table(path, kind.layout)
+        return _of_dataset(path, names, kind)
+    image = image_of_file(path)
+    if image is None:
+        return read_pair_table(path, kind.layout)
+    if kind is REGISTRATION:
+        raise FileFormatError(
+            f"{path} is an image; a batch takes tables and folders of pairs (register takes two "
+            "images, and batch --to FRAME reorients single ones)"
+        )
+    return [pair_of_image(image)]
 
 
 def _holds_patients(path: Path) -> bool:
     """Return whether a source is a folder of patients, which does not say the roles of images."""
     return path.is_dir() and not (path / INDEX).is_file()
+
+
+def _takes_names(path: Path, kind: BatchKind) -> bool:
+    """Return whether names of images choose among those of a source."""
+    return _holds_patients(path) or (kind is REORIENTATION and path.is_dir())
 
 
 def _refuse_names(names: Mapping[str, str], kind: BatchKind, sources: str) -> None:
@@ -123,11 +137,14 @@ def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, 
     return number, {name: str(value) for name, value in named.items() if value not in (None, "")}
 
 
-def _of_dataset(path: Path, layout: TableLayout) -> list[BatchPair]:
-    """Return the pairs of a dataset folder, or its moving images."""
-    dataset = read_dataset(path)
+def _of_dataset(path: Path, names: Mapping[str, str], kind: BatchKind) -> list[BatchPair]:
+    """Return the pairs of a dataset folder, or its moving images, or those of a modality."""
+    dataset, layout = read_dataset(path), kind.layout
     pairs = []
-    for entry in dataset.entries:
+    for stored in dataset.entries:
+        entry = stored
+        if kind is REORIENTATION and names:
+            entry = _image_of_entry(stored, names["moving"], path)
         values = {
             layout.named(name): str((dataset.folder / entry[name]).absolute())
             for name in (*FILE_COLUMNS, "initial")
@@ -137,3 +154,20 @@ def _of_dataset(path: Path, layout: TableLayout) -> list[BatchPair]:
         values |= {name: entry[name] for name in words if entry.get(name)}
         pairs.append(BatchPair(entry["id"], values))
     return pairs
+
+
+def _image_of_entry(entry: dict[str, Any], modality: str, path: Path) -> dict[str, Any]:
+    """Return a case with the image of a modality as its moving image."""
+    told = {role: str(entry.get(f"{role}_modality", "")) for role in ("fixed", "moving")}
+    roles = [role for role, known in told.items() if known == modality.casefold()]
+    if len(roles) != 1:
+        listed = " and ".join(f"{role} {known or '(not stated)'}" for role, known in told.items())
+        raise FileFormatError(
+            f"{path}: {entry['id']} has {len(roles)} images of the modality '{modality}': {listed}"
+        )
+    if roles == ["moving"]:
+        return entry
+    # Labels and the true transform are about the pair.
+    kept = {name: entry[name] for name in ("id", "group") if name in entry}
+    image = ("", "_modality", "_series")
+    return kept | {f"moving{part}": entry.get(f"fixed{part}") for part in image}

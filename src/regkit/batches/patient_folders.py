@@ -101,7 +101,12 @@ def _loose_images(folder: Path, names: Mapping[str, str]) -> list[BatchPair]:
             f"{folder}: {ids.count(twice[0])} images are called '{twice[0]}'; give each a folder "
             "of its own, or write a table with the columns id and image"
         )
-    return [BatchPair(image.plain_name, _columns("moving", image)) for image in found]
+    return [pair_of_image(image) for image in found]
+
+
+def pair_of_image(image: FoundImage) -> BatchPair:
+    """Return the row of a single image, by the name of its file or series."""
+    return BatchPair(image.plain_name, _columns("moving", image))
 
 
 def _pair(

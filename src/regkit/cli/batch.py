@@ -66,7 +66,8 @@ ImageOption = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=IMAGES,
-        help="With --to, the image of folders of patients: a modality or words, as of --pair.",
+        help="With --to, the image of folders of patients and datasets: a modality, or words, as "
+        "of --pair.",
     ),
 ]
 BatchFrame = Annotated[
