@@ -13,6 +13,7 @@ from regkit_instance.information import SampledInformation
 from regkit_instance.metric_constants import MARGIN_BINS
 from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
+from regkit_instance.numba_backend.exponentials import exponentials
 from regkit_instance.numba_backend.logarithms import logarithms
 from regkit_instance.numba_backend.mi import score_joints, tally, value_slopes
 from regkit_instance.numba_backend.ngf import gradient_fields
@@ -238,6 +239,16 @@ def test_logarithms_are_those_of_the_library_to_rounding() -> None:
     np.testing.assert_allclose(logs, np.log(numbers), rtol=1e-15, atol=0)
     logarithms(np.zeros(3), logs[:3])
     assert (logs[:3] == 0).all()  # a bin without counts adds nothing
+
+
+def test_exponentials_are_those_of_the_library_to_single_precision() -> None:
+    numbers = np.r_[np.nan, -RNG.exponential(1.0, 1000), np.linspace(-80, 0, 999)].astype("f4")
+    found = numbers.copy()
+    exponentials(found, np.empty(len(found), np.int32))
+    np.testing.assert_allclose(found, np.exp(numbers.astype(float)), rtol=2e-5, atol=0)
+    far = np.array([-1e4, -np.inf, -0.0], np.float32)
+    exponentials(far, np.empty(3, np.int32))
+    np.testing.assert_allclose(far, (0, 0, 1), atol=1e-30)
 
 
 def test_a_process_that_compiles_and_one_that_loads_the_code_sum_alike(tmp_path) -> None:

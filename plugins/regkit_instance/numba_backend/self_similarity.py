@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from regkit.compiled import compiled
+from regkit_instance.numba_backend.exponentials import exponentials
 
 # Neighbors (z, y, x) of a voxel, in units of the neighbor distance, whose patches are compared:
 # the twelve pairs of its six neighbors that are not opposite each other.
@@ -49,48 +50,63 @@ def describe_neighborhoods(image: Any, pairs: Any, descriptors: Any) -> None:
     descriptors
         Filled with numbers from 0 to 1, shape (z, y, x, C), float32; NaN is unknown.
     """
-    width = descriptors.shape[2]
-    totals, counts = np.empty(width + 2, np.float32), np.empty(width + 2, np.float32)
+    height, width = descriptors.shape[1], descriptors.shape[2]
+    totals = np.empty((height + 2 * RADIUS, width + 2 * RADIUS), np.float32)
+    counts, sums = np.empty(totals.shape, np.float32), np.empty((2, totals.shape[1]), np.float32)
     noise = counted = 0.0
     for z in range(descriptors.shape[0]):
-        for y in range(descriptors.shape[1]):
-            row = descriptors[z, y]
-            for c in range(pairs.shape[0]):
-                add_squared_differences(image, z, y, pairs[c], totals, counts)
-                for x in range(width):
-                    total = totals[x] + totals[x + 1] + totals[x + 2]
-                    row[x, c] = total / (counts[x] + counts[x + 1] + counts[x + 2])
+        plane = descriptors[z]
+        for c in range(pairs.shape[0]):
+            add_squared_differences(image, z, pairs[c], totals, counts)
+            for y in range(height):
+                divide_patches(totals[y:], counts[y:], sums, plane[y, :, c])
+        for y in range(height):
             for x in range(width):
-                mean = subtract_smallest(row[x])
+                mean = subtract_smallest(plane[y, x])
                 if mean == mean:
                     noise += mean
                     counted += 1.0
     noise = max(noise / max(counted, 1.0), MIN_NOISE)
-    for row in descriptors.reshape(-1, descriptors.shape[3]):
-        own = min(max(row.mean(), LEAST_NOISE * noise), MOST_NOISE * noise)
-        scale = np.float32(-1.0 / own)
-        for c in range(row.shape[0]):
-            row[c] = np.exp(row[c] * scale)
+    powers = np.empty(height * width * descriptors.shape[3], np.int32)
+    for z in range(descriptors.shape[0]):
+        plane = descriptors[z]
+        for row in plane.reshape(-1, plane.shape[2]):
+            own = min(max(row.mean(), LEAST_NOISE * noise), MOST_NOISE * noise)
+            scale = np.float32(-1.0 / own)
+            for c in range(row.shape[0]):
+                row[c] *= scale
+        exponentials(plane.reshape(plane.size), powers)
 
 
 @compiled
-def add_squared_differences(
-    image: Any, z: int, y: int, pair: Any, totals: Any, counts: Any
-) -> None:
-    """Sum squared differences of two neighbors' rows of a patch, and count the known ones."""
+def add_squared_differences(image: Any, z: int, pair: Any, totals: Any, counts: Any) -> None:
+    """Sum squared differences of two neighbors' slices of patches, and count the known ones."""
     totals[:] = 0.0
     counts[:] = 0.0
-    width = totals.shape[0]
+    width = totals.shape[1]
     one, other = SUPPORT + pair[0], SUPPORT + pair[1]
     for dz in range(-RADIUS, RADIUS + 1):
-        for dy in range(-RADIUS, RADIUS + 1):
-            a = image[z + one[0] + dz, y + one[1] + dy, one[2] - RADIUS :][:width]
-            b = image[z + other[0] + dz, y + other[1] + dy, other[2] - RADIUS :][:width]
+        for y in range(totals.shape[0]):
+            a = image[z + one[0] + dz, y + one[1] - RADIUS, one[2] - RADIUS :][:width]
+            b = image[z + other[0] + dz, y + other[1] - RADIUS, other[2] - RADIUS :][:width]
+            total, count = totals[y], counts[y]
             for x in range(width):
                 d = a[x] - b[x]
                 known = d == d
-                totals[x] += d * d if known else np.float32(0.0)
-                counts[x] += np.float32(1.0) if known else np.float32(0.0)
+                total[x] += d * d if known else np.float32(0.0)
+                count[x] += np.float32(1.0) if known else np.float32(0.0)
+
+
+@compiled
+def divide_patches(totals: Any, counts: Any, sums: Any, means: Any) -> None:
+    """Fill in the mean squared differences of the patches around a row; `sums` is scratch."""
+    total, count = sums[0], sums[1]
+    for x in range(total.shape[0]):
+        total[x] = totals[0, x] + totals[1, x] + totals[2, x]
+        count[x] = counts[0, x] + counts[1, x] + counts[2, x]
+    for x in range(means.shape[0]):
+        known = count[x] + count[x + 1] + count[x + 2]
+        means[x] = (total[x] + total[x + 1] + total[x + 2]) / known
 
 
 @compiled
