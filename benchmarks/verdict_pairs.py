@@ -87,7 +87,10 @@ class Known:
     @property
     def person(self) -> str:
         """The person shown; the contrasts of the average brain and the sizes of a head are one."""
-        return self.family if self.family in ("brains", "heads") else self.patient
+        if self.family in ("brains", "heads"):
+            return self.family
+        # Patients of every cohort have the same names.
+        return f"{self.family} {self.patient}" if self.family in COHORTS else self.patient
 
     @property
     def tolerance_mm(self) -> float:

@@ -38,7 +38,7 @@ INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 CHANCE_FACTOR = 2.0
 # Probabilities of a bad answer, with a witness. Chosen on the patients for fitting of
 # benchmarks/verdict.py, each judged by a model that has not seen the patient: 91 % of the good
-# answers are OK, and 1.0 % of the wrong ones.
+# answers are OK, and 1.2 % of the wrong ones.
 BAD_CHECK, BAD_FAIL = 0.35, 0.6
 # Tolerances and standard errors of a witness that is elsewhere and as good: of 417 good answers of
 # the patients for fitting of benchmarks/verdict.py, one has such a witness.
