@@ -49,7 +49,8 @@ class MeasureDescription:
     is_doubt: bool = False
 
     def text(self, value: float) -> str:
-        """Return a value of the measure with its unit."""
+        """Return a value of the measure with its unit; rounding errors are 0."""
+        value = round(value, 9)
         if self.unit == "%":
             percent = 100 * value
             return f"{percent:.0f} %" if percent == 0 or abs(percent) >= 1 else f"{percent:.2g} %"
