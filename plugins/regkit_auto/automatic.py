@@ -19,6 +19,7 @@ from regkit.registration.witness import refinement_witness
 from regkit.registry import default_registry
 from regkit.similarity.improvement import improvement
 from regkit.similarity.point_sample import sample_points_in_mask
+from regkit.working import part_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,6 @@ MAX_SEED = 2**31 - 2  # that of the search
 # pairs of the validation split: right results had 3.4 and more over starts 6 mm and more away,
 # wrong ones 1.0 and less, and 7 of 8 thighs in place stay where they are.
 LEAST_IMPROVEMENT = 3.0
-
 
 # Modalities in which a similarity alone is no proof: on 8 of 15 real prostates a wrong place had
 # more than 3 standard errors. Two methods must agree there within so many mm, on average over the
@@ -212,7 +212,8 @@ class AutomaticRegistration:
             )
         for name in (*specialists, SEARCH):
             try:
-                estimate = self._method(name).register(pair)
+                with part_of_work(name):
+                    estimate = self._method(name).register(pair)
             except DeviceError:
                 raise
             except RegkitError as error:
@@ -235,7 +236,9 @@ class AutomaticRegistration:
         if pair.fixed.modality and pair.fixed.modality == pair.moving.modality:
             return candidate
         try:
-            refined = self._method(REFINEMENT).register(replace(pair, initial=found.transform))
+            with part_of_work(f"{candidate.method}+{REFINEMENT}"):
+                started = replace(pair, initial=found.transform)
+                refined = self._method(REFINEMENT).register(started)
         except RegkitError:
             return candidate
         unlike = found.diagnostics.get("domain_warnings", ())

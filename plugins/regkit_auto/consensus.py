@@ -18,6 +18,7 @@ from regkit.registration.parameters import check_ranges
 from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.similarity.point_sample import sample_points_in_mask
+from regkit.working import part_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,8 @@ class ConsensusRegistration:
     def _run(self, name: str, pair: Pair, **parameters: str) -> Estimate:
         device = "auto" if name in (SEARCH, REFINEMENT) else self.device
         defaults = {"seed": self.seed, "threads": self.threads, "device": device}
-        return build_method(name, parameters, defaults=defaults).register(pair)
+        with part_of_work(" by ".join((name, *parameters.values()))):
+            return build_method(name, parameters, defaults=defaults).register(pair)
 
 
 def _mean_estimate(pair: Pair, found: dict[str, Transform], search: Estimate) -> Estimate:

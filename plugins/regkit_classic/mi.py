@@ -21,6 +21,7 @@ from regkit.similarity.centering import CenteredPair, normalize_scale
 from regkit.similarity.intensity import normalize_for_similarity
 from regkit.similarity.mutual_information import overlap_weighted_nmi
 from regkit.similarity.point_sample import sample_points, sample_points_in_mask
+from regkit.working import tell_progress
 from regkit_classic.interruption import stopping_on_interrupt
 from regkit_classic.pyramid import at_level, levels_mm
 
@@ -101,12 +102,14 @@ class MutualInformation:
 
     def _search(self, search: _Search, spacings: tuple[float, ...]) -> sitk.Transform:
         motion: sitk.Transform = sitk.Euler3DTransform()
+        affine_spacings = spacings[-AFFINE_LEVELS:] if self.model == "affine" else ()
+        search.rounds = len(spacings) + len(affine_spacings)
         for spacing in spacings:
             search.improve(motion, spacing)
-        if self.model == "affine":
+        if affine_spacings:
             motion = _as_affine(motion)
-            for spacing in spacings[-AFFINE_LEVELS:]:
-                search.improve(motion, spacing)
+        for spacing in affine_spacings:
+            search.improve(motion, spacing)
         return motion
 
 
@@ -127,6 +130,13 @@ class _Search:
             len(sample_points(pair.fixed, pair.fixed_mask, PROBE).points) / PROBE
         )
         self.log: list[dict[str, Any]] = []
+        self.rounds = settings.levels
+
+    def _tell(self, iteration: int) -> None:
+        """Tell how far the search is; the steps of all levels, of as many points, take as long."""
+        number = len(self.log)
+        done = (number + iteration / self._settings.iterations) / self.rounds
+        tell_progress(f"level {number + 1} of {self.rounds}", done)
 
     def improve(self, motion: sitk.Transform, spacing_mm: float) -> None:
         """Optimize a motion in place, at one resolution."""
@@ -135,6 +145,9 @@ class _Search:
         method = self._method(motion, fixed.GetNumberOfPixels(), spacing)
         method.SetInitialTransform(motion, inPlace=True)
         try:
+            method.AddCommand(
+                sitk.sitkIterationEvent, lambda: self._tell(method.GetOptimizerIteration())
+            )
             with stopping_on_interrupt(method):
                 method.Execute(fixed, moving)
         except RuntimeError as error:

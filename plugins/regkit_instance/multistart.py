@@ -11,6 +11,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
+from regkit.working import tell_progress
 from regkit_instance.local_optima import (
     MAX_UNCERTAINTY_MM,
     LocalOptima,
@@ -67,7 +68,6 @@ ALTERNATIVE = "a position {:.0f} mm away makes the images {} alike ({:.1%} of th
 CURVATURE_STEP_VOXELS, MAX_UNCERTAINTY_VOXELS = 1.5, 2.0
 UNCERTAIN = "noise alone leaves the position uncertain by about {:.0f} mm"
 UNDETERMINED = "in some direction the position is not determined: the similarity has no peak there"
-
 
 # Sample points and bins in images of so many voxels around the body or fewer; above, they grow
 # with these powers of the number. On the average brain and itself in other intensities, 256 x 256
@@ -205,6 +205,7 @@ class MultiStartSearch:
         settings = self.settings
         if settings.starts == 1:
             return np.eye(3, 4)[None]
+        tell_progress("global search")
         measure = self.images.measure("mi", 0, GLOBAL_SAMPLES, GLOBAL_BINS, settings.threads)
         centres = np.stack([self.images.moving_centroid, self.images.pair.moving.grid.centre])
         starts = global_starts(centres - self.images.body.centre, self.rigid.radius_mm)
@@ -253,7 +254,10 @@ class MultiStartSearch:
 
         `from_initial` are the optima that the initial transform and those around it led to.
         """
-        spacing, last = self.images.spacings[level], level == len(self.images.spacings) - 1
+        count = len(self.images.spacings)
+        spacing, last = self.images.spacings[level], level == count - 1
+        # Of as many rounds: one at each level, one before them and one more at the finest.
+        tell_progress(f"level {level + 1} of {count}", (level + 1) / (count + 2))
         settings = self.settings
         measure = self.images.measure(
             settings.measure,

@@ -12,6 +12,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import AffineTransform
 from regkit.registrar import Estimate, Pair
 from regkit.registration.device import is_gpu
+from regkit.working import tell_progress
 from regkit_instance.level_measures import LevelMeasures, MeasureNear, finest_spacing_mm
 from regkit_instance.local_optima import LocalOptima, cluster_optima
 from regkit_instance.motion import Model, Motion
@@ -87,7 +88,9 @@ class _Refinement:
         """Optimize at every level; compare the result with the initial transform at the last."""
         start = np.eye(3, 4)
         maps = nearby_starts(self.settings.starts)
-        for level in range(len(self.images.spacings)):
+        count = len(self.images.spacings)
+        for level in range(count):
+            tell_progress(f"level {level + 1} of {count}", level / count)
             near = self._measures(level).near(self.settings.measure)
             # All starts at once, around the initial transform; what they led to one by one.
             groups = [maps] if level == 0 else list(maps[:, None])

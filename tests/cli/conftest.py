@@ -14,7 +14,6 @@ from regkit.io import write_volume
 @pytest.fixture(autouse=True)
 def _nothing_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write no progress, which depends on how fast the machine is."""
-    monkeypatch.setattr("regkit.cli.progress.DELAY_S", 1e6)
     monkeypatch.setattr("regkit.cli.progress_lines.DELAY_S", 1e6)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Timer
 from typing import TYPE_CHECKING
 
 from regkit.cli.context import settings
-from regkit.cli.progress_lines import DELAY_S, ProgressLines
+from regkit.cli.progress_lines import ProgressLines, StageLines, clock
+from regkit.working import WorkStage, progress_heard
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -43,19 +43,8 @@ def status_spinner(text: str) -> Iterator[Callable[[str], None]]:
         with _spinner(text) as update:
             yield update
     else:  # rich need not be imported
-        with _late_line(text):
+        with StageLines(text, say) as lines, progress_heard(lines.tell):
             yield lambda _: None
-
-
-@contextmanager
-def _late_line(text: str) -> Iterator[None]:
-    timer = Timer(DELAY_S, say, [f"{text} ..."])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextmanager
@@ -71,7 +60,13 @@ def _spinner(text: str) -> Iterator[Callable[[str], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=None, left="")
-        yield lambda words: bar.update(task, description=words)
+
+        def tell(stage: WorkStage) -> None:
+            left = "" if stage.left_s is None else f"{clock(stage.left_s)} left"
+            bar.update(task, description=f"{text}: {stage.words}", left=left)
+
+        with progress_heard(tell):
+            yield lambda words: bar.update(task, description=words, left="")
 
 
 @contextmanager

@@ -6,7 +6,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Self
+
+from regkit.working import WorkStage
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 DELAY_S = 2.0
 # Lines of one task; chosen by hand.
 LINES = 10
+# Seconds after which a work that tells no stage is told of again; chosen by hand.
+LEAST_REMINDER_S = 30.0
 
 
 @dataclass
@@ -83,6 +88,60 @@ class ProgressLines:
             left_s = passed_s * (task.total - task.done) / task.done
             left = f", {clock(left_s)} left" if task.done < task.total else ""
             self._say(f"{task.description}: {task.done:g} of {task.total:g}{left}")
+
+
+class StageLines:
+    """A line on each stage of slow work, once it takes longer than a moment; then now and then.
+
+    Parameters
+    ----------
+    text
+        Name of the work.
+    say
+        Function that writes a line.
+    """
+
+    def __init__(self, text: str, say: Callable[[str], None]) -> None:
+        self._text, self._say = text, say
+        self._stage: WorkStage | None = None
+        self._ended = False
+        self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._timer.cancel()
+
+    def tell(self, stage: WorkStage) -> None:
+        """Take notice of a stage, and of the time left."""
+        is_new = self._stage is None or stage.words != self._stage.words
+        self._stage = stage
+        if is_new:
+            self._timer.cancel()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._began = time.monotonic()
+        self._timer = self._started_timer(DELAY_S)
+
+    def _line(self) -> None:
+        """Write a line about the stage; the next one when it has taken twice as long."""
+        if self._ended:
+            return
+        passed = time.monotonic() - self._began
+        words, left_s = (self._stage.words, self._stage.left_s) if self._stage else ("", None)
+        so_far = f", {clock(passed)} so far" if passed >= LEAST_REMINDER_S else ""
+        left = " ..." if left_s is None else f", about {clock(left_s)} left"
+        self._say(f"{self._text}{words and ': '}{words}{so_far}{left}")
+        self._timer = self._started_timer(max(passed, LEAST_REMINDER_S))
+
+    def _started_timer(self, seconds: float) -> Timer:
+        timer = Timer(seconds, self._line)
+        timer.daemon = True
+        timer.start()
+        return timer
 
 
 def clock(seconds: float) -> str:

@@ -22,6 +22,7 @@ from regkit.learning.domain_guard import (
     unit_mismatch,
 )
 from regkit.registrar import Estimate, Pair
+from regkit.working import tell_progress
 
 if TYPE_CHECKING:
     from regkit.learning.model import TrainedModel
@@ -97,7 +98,8 @@ def recursive_registration(
         raise ParameterError(f"a network takes one pass or more, got {count}")
     fixed_input = resample(fixed, grid, outside=np.nan)
     total = initial
-    for _ in range(count):
+    for number in range(count):
+        tell_progress(f"pass {number + 1} of {count}", number / count)
         total = total @ estimate(fixed_input, resample(moving, grid, total, outside=np.nan))
         yield total
 

@@ -23,6 +23,7 @@ from regkit.registration.parameters import configure, parameters_of, unknown_par
 from regkit.registration.verdict import Verdict
 from regkit.registration.witness import search_witness
 from regkit.registry import Registry, default_registry
+from regkit.working import part_of_work
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class Pipeline:
         """Return the total map of all stages, with the labels of the last one that segments."""
         diagnostics = []
         found: Estimate | None = None
-        for stage in self.stages:
-            if found is not None and isinstance(stage, Refiner):
-                estimate = stage.refine(pair, found)
-            else:
-                estimate = stage.register(pair)
+        for number, stage in enumerate(self.stages, 1):
+            with part_of_work(f"step {number} of {len(self.stages)}"):
+                if found is not None and isinstance(stage, Refiner):
+                    estimate = stage.refine(pair, found)
+                else:
+                    estimate = stage.register(pair)
             found = _with_labels_of(require_estimate(estimate, type(stage).__name__), found)
             diagnostics.append(dict(found.diagnostics))
             pair = replace(pair, initial=found.transform, initial_is_guess=False)
@@ -81,7 +83,8 @@ class Fallback:
         search = cache(partial(search_witness, pair))
         for name, choice in zip(self.names, self.choices, strict=True):
             try:
-                estimate = require_estimate(choice.register(pair), name)
+                with part_of_work(name):
+                    estimate = require_estimate(choice.register(pair), name)
             except Exception as error:  # the next method may work where this one fails
                 known = isinstance(error, RegkitError)
                 reason = str(error) if known else error_in_one_line(error)

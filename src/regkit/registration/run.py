@@ -37,6 +37,7 @@ from regkit.registration.verdict import Verdict
 from regkit.registration.witness import Witness, declared_witnesses, search_witness
 from regkit.registry import default_registry
 from regkit.version import DISTRIBUTION, package_version
+from regkit.working import part_of_work
 
 if TYPE_CHECKING:
     from regkit.registration.request import Origin
@@ -237,7 +238,8 @@ def run(
         verdict = UNJUDGED
         if judge:
             judging, told = judged_by or registrar, {"backward": backward, "model": model, **said}
-            verdict = _judged(judging, known.pair, estimate, witnesses, points, **told)
+            with part_of_work("verdict"):
+                verdict = _judged(judging, known.pair, estimate, witnesses, points, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*said["notes"], *masks.doubts, *unknown_modality_reasons(pair)),
