@@ -256,7 +256,6 @@ class MultiStartSearch:
         """
         count = len(self.images.spacings)
         spacing, last = self.images.spacings[level], level == count - 1
-        # Of as many rounds: one at each level, one before them and one more at the finest.
         tell_progress(f"level {level + 1} of {count}", (level + 1) / (count + 2))
         settings = self.settings
         measure = self.images.measure(

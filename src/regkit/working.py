@@ -47,7 +47,7 @@ _part: ContextVar[_Part | None] = ContextVar("part", default=None)
 
 
 def tell_progress(stage: str, done: float = 0.0) -> None:
-    """Tell the stage of slow work, if anybody listens.
+    """Announce the stage of slow work, if anybody listens.
 
     Parameters
     ----------

@@ -238,8 +238,7 @@ def run(
         verdict = UNJUDGED
         if judge:
             judging, told = judged_by or registrar, {"backward": backward, "model": model, **said}
-            with part_of_work("verdict"):
-                verdict = _judged(judging, known.pair, estimate, witnesses, points, **told)
+            verdict = _judged(judging, known.pair, estimate, witnesses, points, **told)
     return RegistrationResult(
         *(name, plain_parameters(registrar), pair, estimate, verdict, compute_s),
         notes=(*said["notes"], *masks.doubts, *unknown_modality_reasons(pair)),
@@ -303,6 +302,7 @@ def _check_judged(
         )
 
 
+@part_of_work("verdict")
 def _judged(
     judging: object,
     pair: Pair,
