@@ -133,7 +133,7 @@ class _Search:
         self.rounds = settings.levels
 
     def _tell(self, iteration: int) -> None:
-        """Announce how far the search is; the steps of all levels, of as many points, take as long."""
+        """Announce how far the search is; steps of all levels, of as many points, take as long."""
         number = len(self.log)
         done = (number + iteration / self._settings.iterations) / self.rounds
         tell_progress(f"level {number + 1} of {self.rounds}", done)
