@@ -20,6 +20,8 @@ TABLES = (
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
     *("domain_guard_real", "check_alignment"),
 )
+# Loss of Dice that counts as worse than not registering.
+NOTABLY_LOWER_DICE = 0.02
 KINDS = {"motion": "moved", "small_error": "off by 3.3 mm, 0.6 degrees", "truth": "true"}
 
 
@@ -55,14 +57,22 @@ def whole_body_organs() -> str:
 
 def prostates() -> str:
     """Return Dice and landmark error of methods on real prostates."""
-    rows = records("mr_trus")
+    rows = [row for row in records("mr_trus") if "dice" in row]
+    start = {row["patient"]: row["dice"] for row in rows if row["method"] == "identity"}
     lines = []
     for method in dict.fromkeys(row["method"] for row in rows):
         mine = [row for row in rows if row["method"] == method]
         errors = [row["tre_voxels"] for row in mine if "tre_voxels" in row]
-        dice = mean(row["dice"] for row in mine)
-        lines.append((f"`{method}`", len(mine), f"{dice:.2f}", f"{mean(errors):.1f}", len(errors)))
-    columns = ("method", "patients", "mean Dice", "mean TRE in voxels", "patients with landmarks")
+        dice = [row["dice"] for row in mine]
+        worse = sum(row["dice"] < start[row["patient"]] - NOTABLY_LOWER_DICE for row in mine)
+        judged = [row["verdict"] == "OK" for row in mine if "verdict" in row]
+        cells = len(mine), f"{mean(dice):.3f}", f"{min(dice):.2f} to {max(dice):.2f}", worse
+        told = sum(judged) if judged else "-"
+        lines.append((f"`{method}`", *cells, f"{mean(errors):.1f}", told))
+    columns = (
+        *("method", "patients", "mean Dice", "range", "Dice lower than `identity` by > 0.02"),
+        *("mean TRE in voxels", "verdict OK"),
+    )
     return markdown_table(columns, lines)
 
 

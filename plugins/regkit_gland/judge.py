@@ -21,6 +21,9 @@ from regkit_gland.gland_overlap import gland_dice, gland_ml
 # beyond which a result is doubtful; all chosen by hand.
 STRAY, CUT, RATIO, OVERLAP = 0.1, 0.5, 2.0, 0.7
 USUAL_ML = (10.0, 250.0)
+# Distance from a side of the image within which a mask counts as cut off: one voxel of the networks,
+# which see nothing beyond the side. Chosen by hand.
+SIDE_MM = 3.0
 # Dice coefficient below which a result is wrong; chosen by hand.
 OVERLAP_FAIL = 0.3
 
@@ -63,16 +66,18 @@ def _measure(labels: LabelMap) -> dict[str, float]:
     return {
         "ml": gland_ml(labels),
         "stray_fraction": 1 - float(largest_piece(mask).sum()) / count if mask.any() else 0.0,
-        "cut_fraction": _cut_fraction(mask),
+        "cut_fraction": _cut_fraction(mask, labels.grid.spacing[::-1]),
     }
 
 
-def _cut_fraction(mask: NDArray[np.bool_]) -> float:
-    """Return the part of the largest cross-section of a mask that lies on a side of its image."""
+def _cut_fraction(mask: NDArray[np.bool_], sides_mm: tuple[float, ...]) -> float:
+    """Return the part of the largest cross-section of a mask that lies at a side of its image."""
     fractions = [0.0]
-    for axis in range(3):
+    for axis, side in enumerate(sides_mm):
         areas = mask.sum(axis=tuple({0, 1, 2} - {axis}))
-        fractions += [float(areas[end]) / max(1, int(areas.max())) for end in (0, -1)]
+        near = 1 + int(SIDE_MM / side)
+        largest = max(1, int(areas.max()))
+        fractions += [float(end.max()) / largest for end in (areas[:near], areas[-near:])]
     return max(fractions)
 
 
