@@ -56,12 +56,12 @@ def _thighs() -> tuple[str, ...]:
 
 
 def _prostates() -> tuple[str, ...]:
-    rows, start = (_of("mr_trus", method=name) for name in ("attention-reg", "identity"))
+    rows, start = (_of("mr_trus", method=name) for name in ("gland", "identity"))
     dice, before = (mean(row["dice"] for row in group) for group in (rows, start))
-    images = f"**real:** MR and ultrasound of {len(rows)} prostates"
-    result = f"Dice {dice:.2f}, worse than aligning the image centers ({before:.2f})"
-    assert dice < before, "the README says worse"
-    return images, "`attention-reg`", result, _seconds(rows, "compute_s")
+    images = f"**real:** MR and ultrasound of {len(rows)} prostates, each left out of the training"
+    result = f"Dice {dice:.2f}; aligning the image centers {before:.2f}"
+    assert dice > before, "the README says better"
+    return images, "`gland`", result, "-"  # not timed on a machine of its own
 
 
 def _cardiac(method: str) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from regkit_gland.gland_overlap import gland_dice, gland_ml
 # beyond which a result is doubtful; all chosen by hand.
 STRAY, CUT, RATIO, OVERLAP = 0.1, 0.5, 2.0, 0.7
 USUAL_ML = (10.0, 250.0)
-# Distance from a side of the image within which a mask counts as cut off: one voxel of the networks,
-# which see nothing beyond the side. Chosen by hand.
+# Distance from a side of the image within which a mask counts as cut off: one voxel of the
+# networks, which see nothing beyond the side. Chosen by hand.
 SIDE_MM = 3.0
 # Dice coefficient below which a result is wrong; chosen by hand.
 OVERLAP_FAIL = 0.3
