@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit_instance.numba_backend.climb import Landscape
+from regkit_instance.numba_backend.ascent import Landscape
 from regkit_instance.numba_backend.mi import differentiate, score_joints, tally
 from regkit_instance.threads import share
 

@@ -13,9 +13,9 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit_instance.information import SampledInformation, binned
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
+from regkit_instance.numba_backend.ascent import ascend
 from regkit_instance.numba_backend.bfgs import Searches
 from regkit_instance.numba_backend.chain_rule import backpropagate
-from regkit_instance.numba_backend.climb import climb
 from regkit_instance.numba_backend.cr import correlation_ratio
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
@@ -218,7 +218,7 @@ class SampledMetric:
         # The index is P (A x + t): derivatives by A and t are P^T times those by P A and P t.
         return scores, np.asarray(self._matrix[:, :3].T @ by_maps)
 
-    def climb(
+    def ascend(
         self, searches: Searches, radius_mm: float, limits_mm: tuple[float, ...], most: int
     ) -> int:
         """Carry searches for rigid motions to their ends, whole searches by each thread.
@@ -228,7 +228,7 @@ class SampledMetric:
         searches
             Changed in place.
         radius_mm, limits_mm, most
-            Those of `regkit_instance.numba_backend.climb.climb`.
+            Those of `regkit_instance.numba_backend.ascent.ascend`.
 
         Returns
         -------
@@ -246,7 +246,7 @@ class SampledMetric:
         evaluations = np.empty(count, np.int64)
 
         def carry(first: int, last: int) -> None:
-            climb(landscape, searches, limits_mm, most, np.array((first, last)), evaluations)
+            ascend(landscape, searches, limits_mm, most, np.array((first, last)), evaluations)
 
         share(carry, count, self.threads)
         return int(evaluations.sum())

@@ -67,7 +67,7 @@ def maximize(  # noqa: PLR0917 - each has its own meaning
     limits_mm = (first_step_mm, longest_step_mm or LONGEST * first_step_mm, min_step_mm)
     searches = _searches(maps, motion.size)
     if motion.model == "rigid" and isinstance(measure, SampledMetric):
-        evaluations = measure.climb(searches, motion.radius_mm, limits_mm, max_evaluations)
+        evaluations = measure.ascend(searches, motion.radius_mm, limits_mm, max_evaluations)
         if evaluations > 0:
             return Maxima(searches.maps, searches.values, evaluations)
     searches.values[:], by_maps = measure.values_and_gradients(maps)

@@ -55,7 +55,7 @@ class Landscape(NamedTuple):
 
 
 @compiled
-def climb(
+def ascend(
     landscape: Any, searches: Any, limits_mm: Any, most: int, part: Any, evaluations: Any
 ) -> None:
     """Carry searches from their maps to their ends.
