@@ -154,6 +154,8 @@ class _Search:
             began = bool(self.log) or method.GetOptimizerIteration() > 0
             is_lost = began and OUTSIDE in str(error)
             raise (LostSearchError if is_lost else RegistrationError)(_in_words(error)) from error
+        finally:
+            method.RemoveAllCommands()  # they refer to the method, and it to them
         self.log.append(
             {
                 "spacing_mm": spacing_mm,

@@ -1,7 +1,9 @@
 """Ctrl-C stops a registration within an iteration, without noise."""
 
+import gc
 import signal
 import threading
+import weakref
 
 import pytest
 import SimpleITK as sitk
@@ -9,6 +11,7 @@ import SimpleITK as sitk
 from phantoms import small_pair
 from regkit.geometry.sitk_bridge import volume_to_sitk
 from regkit_classic.interruption import stopping_on_interrupt
+from regkit_classic.mi import MutualInformation
 
 pytestmark = pytest.mark.end_to_end
 
@@ -52,3 +55,22 @@ def test_other_threads_register_without_a_handler() -> None:
     thread.start()
     thread.join()
     assert method.GetOptimizerIteration() == 2
+
+
+def test_searches_in_other_threads_are_freed(monkeypatch) -> None:
+    """ITK keeps what it calls back, which Python's garbage collection does not see."""
+    made, real = [], sitk.ImageRegistrationMethod
+
+    def make() -> sitk.ImageRegistrationMethod:
+        method = real()
+        made.append(weakref.ref(method))
+        return method
+
+    monkeypatch.setattr(sitk, "ImageRegistrationMethod", make)
+    search = MutualInformation(levels=2, iterations=2)
+    thread = threading.Thread(target=search.register, args=(small_pair(),))
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert len(made) == 2
+    assert not any(method() for method in made)
