@@ -1,9 +1,11 @@
 """Pairs of folders: of patients, of a BIDS dataset, of DICOM; what is ambiguous is listed."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from regkit.batches.batch_kind import REORIENTATION
 from regkit.batches.found_image import stated_modality
 from regkit.batches.pair_sources import read_pairs
 from regkit.errors import FileFormatError, ParameterError
@@ -52,6 +54,32 @@ def test_a_folder_needs_roles_and_patients(tmp_path: Path) -> None:
         read_pairs(tmp_path, "us,mr")
     with pytest.raises(FileFormatError, match="each patient needs a folder of its own"):
         read_pairs(tmp_path / "p1", "pet,ct")
+
+
+def test_results_that_lie_beside_patients_are_no_patient(tmp_path: Path) -> None:
+    touch(tmp_path, "p1/pet.nii.gz", "p1/ct.nii.gz", "out/records.jsonl", "out/p1/x_pet.nii.gz")
+    assert [pair.id for pair in read_pairs(tmp_path, "pet,ct")] == ["p1"]
+    loose = tmp_path / "loose"
+    touch(loose, "a.nii.gz", "b.nii.gz", "batch/records.jsonl", "batch/a/reorientation_sa.nii.gz")
+    assert sorted(pair.id for pair in read_pairs(loose, kind=REORIENTATION)) == ["a", "b"]
+
+
+def test_patients_that_some_file_systems_take_for_one_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{name}/{file}.nii.gz" for name in ("P1", "p1") for file in ("pet", "ct")))
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system takes them for one")
+    with pytest.raises(FileFormatError, match="the id 'P1' stands there twice"):
+        read_pairs(tmp_path, "pet,ct")
+
+
+def test_an_image_of_a_dataset_is_named_for_its_folder_and_for_its_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz", "b.nii.gz")
+    case = {"id": "p", "fixed": "a.nii.gz", "fixed_modality": "spect", "moving": "b.nii.gz"}
+    content = {"name": "set", "version": 1, "cases": [case]}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    for source in (tmp_path, tmp_path / "dataset.json"):
+        (image,) = read_pairs(source, "spect", REORIENTATION)
+        assert image.values["moving"] == str(tmp_path / "a.nii.gz")
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,9 @@ def _meanings(kind: BatchKind) -> dict[str, str]:
     return {
         "FAIL": "do not use the result: it is wrong by more than twice the limit below with a "
         f"probability above {BAD_FAIL:.0%}, or another measure is beyond its limit",
-        "CHECK": "compare the images by eye: the expected error is above the limit "
-        f"({limit}), the result is wrong by more than twice the limit with a probability above "
-        f"{BAD_CHECK:.0%}, or another measure is beyond its limit",
+        "CHECK": "compare the images by eye: the result is wrong by more than twice the limit "
+        f"({limit}) with a probability above {BAD_CHECK:.0%}, or another measure is beyond its "
+        "limit",
         **_OTHER_MEANINGS,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -71,7 +72,7 @@ def _pairs_in(path: Path, names: Mapping[str, str], kind: BatchKind) -> list[Bat
     """Return the pairs of a table or folder."""
     if _holds_patients(path):
         return find_pairs(path, names, kind)
-    if path.is_dir() or path.suffix.lower() == ".json":
+    if _is_dataset(path):
         return _of_dataset(path, names, kind)
     image = image_of_file(path)
     if image is None:
@@ -91,7 +92,11 @@ def _holds_patients(path: Path) -> bool:
 
 def _takes_names(path: Path, kind: BatchKind) -> bool:
     """Return whether names of images choose among those of a source."""
-    return _holds_patients(path) or (kind is REORIENTATION and path.is_dir())
+    return _holds_patients(path) or (kind is REORIENTATION and _is_dataset(path))
+
+
+def _is_dataset(path: Path) -> bool:
+    return path.suffix.lower() == ".json" or (path / INDEX).is_file()
 
 
 def _refuse_names(names: Mapping[str, str], kind: BatchKind, sources: str) -> None:
@@ -102,7 +107,7 @@ def _refuse_names(names: Mapping[str, str], kind: BatchKind, sources: str) -> No
 
 
 def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
-    """Refuse an id that stands in two sources."""
+    """Refuse an id that stands in two sources, or twice in one."""
     sources: dict[str, Path] = {}
     for path, pairs in found.items():
         for pair in pairs:
@@ -112,6 +117,12 @@ def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
                     f"the id '{one_line(pair.id)}' stands in {other} and in {path}; list "
                     "each as a table with --list, and rename one"
                 )
+        counts = Counter(id_key(pair.id) for pair in pairs)
+        if twice := [pair.id for pair in pairs if counts[id_key(pair.id)] > 1]:
+            raise FileFormatError(
+                f"{path}: the id '{one_line(twice[0])}' stands there twice (upper and lower "
+                "case do not tell folders apart everywhere); rename one"
+            )
 
 
 def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, str]]:

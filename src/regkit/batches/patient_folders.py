@@ -11,6 +11,7 @@ from pathlib import Path
 from regkit.batches.batch_kind import BatchKind
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.found_image import FoundImage, find_images
+from regkit.benchmark.records import RECORDS_FILE
 from regkit.errors import FileFormatError, ParameterError
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,11 @@ def find_pairs(folder: Path, names: Mapping[str, str], kind: BatchKind) -> list[
 
 
 def _patients(folder: Path) -> dict[str, list[FoundImage]]:
-    """Return the images of each patient by the name of the folder."""
+    """Return the images of each patient by the name of the folder; results are no patient."""
     folders = sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and not _holds_results(path)
     )
     found = {path.name: find_images(path) for path in folders}
     empty = [name for name, images in found.items() if not images]
@@ -91,7 +94,13 @@ def _bids_groups(folder: Path) -> dict[str, list[FoundImage]]:
 def _loose_images(folder: Path, names: Mapping[str, str]) -> list[BatchPair]:
     """Return the images that lie in a folder itself, each by the name of its file or series."""
     wanted = names.get("moving", "")
-    found = [image for image in find_images(folder) if not wanted or image.is_called(wanted)]
+    results = [path for path in folder.iterdir() if _holds_results(path)]
+    found = [
+        image
+        for image in find_images(folder)
+        if not any(image.path.is_relative_to(path) for path in results)
+        and (not wanted or image.is_called(wanted))
+    ]
     if not found:
         called = f" called '{wanted}'" if wanted else ""
         raise FileFormatError(f"{folder}: there is no image{called} in this folder or below")
@@ -102,6 +111,11 @@ def _loose_images(folder: Path, names: Mapping[str, str]) -> list[BatchPair]:
             "of its own, or write a table with the columns id and image"
         )
     return [pair_of_image(image) for image in found]
+
+
+def _holds_results(path: Path) -> bool:
+    """Return whether a folder is that of a batch or benchmark, which may lie beside patients."""
+    return (path / RECORDS_FILE).is_file()
 
 
 def pair_of_image(image: FoundImage) -> BatchPair:
