@@ -191,6 +191,25 @@ def test_forced_results_stay_until_there_are_new_ones(
     assert (folder / "p1" / "registration.tfm").is_file()
 
 
+def test_series_of_a_batch_are_kept_and_replaced_with_their_pair(
+    images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out" / "p1"
+    regkit.batch([row(images, "p1")], "identity", tmp_path / "out")
+    series = folder / "registration_dicom"
+    series.mkdir()
+    (series / "0001.dcm").write_bytes(b"")
+    with RecordFile(tmp_path / "out") as stored:
+        (record,) = stored.read()
+        stored.drop(lambda _: True)
+        stored.append(record | {"files": [*record["files"], "p1/registration_dicom"]})
+    regkit.batch([row(images, "p1")], "identity", tmp_path / "out")
+    assert series.is_dir(), "it was not registered again"
+    regkit.batch([row(images, "p1")], "identity", tmp_path / "out", seed=1, force=True)
+    assert not series.exists()
+    assert (folder / "registration.tfm").is_file()
+
+
 def test_dicom_of_other_files_fails_before_the_registration(images: Path, tmp_path: Path) -> None:
     batch = regkit.batch([row(images, "p1")], "identity", tmp_path / "out", dicom=True)
     (record,) = read_records(tmp_path / "out")

@@ -331,7 +331,7 @@ class _Work:
         if record["status"] != "ok":
             return not retry_failed
         files = [self._folder / file for file in record["files"]]
-        if not all(file.is_file() for file in files):
+        if not all(file.exists() for file in files):  # a folder holds a DICOM series
             return False
         oldest = min(file.stat().st_mtime for file in files)
         return not changed_since(pair, oldest) or input_digest(pair) == record["inputs_sha256"]

@@ -46,8 +46,11 @@ def discard_outputs(
     own, new = folder / pair.folder_name, {folder / file for file in record.get("files") or ()}
     old = [folder / file for file in files if own in (folder / file).parents]
     pages = () if new else (folder / PAGES / name for name in page_files(pair.folder_name))
-    for file in (*({*old} - new), *pages):
+    gone = {*old} - new
+    series = [file for folder in gone if folder.is_dir() for file in folder.glob("*.dcm")]
+    for file in (*series, *(path for path in gone if not path.is_dir()), *pages):
         file.unlink(missing_ok=True)
-    for empty in sorted({file.parent for file in old}, reverse=True):
+    folders = {path for path in gone if path.is_dir()} | {file.parent for file in old}
+    for empty in sorted(folders, reverse=True):
         with suppress(OSError):  # it holds something else
             empty.rmdir()
