@@ -11,6 +11,7 @@ import pytest
 from regkit.errors import ParameterError
 from regkit.statistics import StatisticsSettings, Summary, summarize
 from regkit.statistics.number_text import format_value
+from regkit.statistics.overview import overview
 from regkit.statistics.ranking import critical_difference
 from regkit.statistics.summary import Comparison, MethodRow, ScoreSummary
 from regkit.statistics.summary_files import (
@@ -304,17 +305,23 @@ def test_files_say_the_same() -> None:
     assert line["worst"] == ""
     assert line["method"] == "a|b"
     text = summary_markdown(summary)
-    overview = text[: text.index("###")]
-    assert (
-        "| method | failed | tre_mm (mm) |" in overview
-        or "| method | failed | tre_mm |" in overview
-    )
-    assert overview.count("| a\\|b | 1 of 5 cases | 3.20 [") == 1
-    assert "| c | 0 of 5 cases | 4.00 [" in overview
+    first = text[: text.index("###")]
+    assert "| method | failed | tre_mm |" in first
+    assert first.count("| a\\|b | 1 of 5 cases | 3.20 [") == 1
+    assert "| c | 0 of 5 cases | 4.00 [" in first
     assert "| a\\|b | 5 | 1 | 3.20 [" in text
     assert "failed |" in text
     assert "within 3.4" in text
     assert data["failure_rule"] in text
+
+
+def test_an_overview_tells_that_every_method_failed() -> None:
+    summary = summarize(table({"a": [None, None], "b": [None, None]}), QUICK)
+    assert overview(summary, summary.datasets[0]) == (
+        ["method", "failed"],
+        [["a", "no score of 2 cases"], ["b", "no score of 2 cases"]],
+    )
+    assert any("failed" in note for note in summary.datasets[0].notes)
 
 
 def assert_no_nan(summary: Summary) -> None:

@@ -28,19 +28,20 @@ def overview(summary: Summary, dataset: DatasetSummary) -> tuple[list[str], list
     """
     scores = main_scores(summary, dataset.dataset)
     headings = ["method", "failed", *map(_heading, scores)]
-    return headings, [_row(method, scores) for method in dataset.methods]
+    return headings, [[method, *_cells(method, scores, dataset)] for method in dataset.methods]
 
 
 def _heading(score: ScoreSummary) -> str:
     return score.score + (f" ({score.unit})" if score.unit else "")
 
 
-def _row(method: str, scores: list[ScoreSummary]) -> list[str]:
+def _cells(method: str, scores: list[ScoreSummary], dataset: DatasetSummary) -> list[str]:
     found = [next(row for row in score.methods if row.method == method) for score in scores]
-    failed = max((row.failed for row in found), default=0)
-    cases = max((row.cases for row in found), default=0)
+    if not found:  # of any method; how many cases failed, the notes say
+        return [f"no score of {counted(dataset.cases, 'case')}"]
+    failed, cases = max(row.failed for row in found), max(row.cases for row in found)
     means = [
         format_mean(row.mean, row.low, row.high) if row.cases else format_value(None)
         for row in found
     ]
-    return [method, f"{failed} of {counted(cases, 'case')}", *means]
+    return [f"{failed} of {counted(cases, 'case')}", *means]
