@@ -103,6 +103,7 @@ def test_rounded_direction_is_made_orthonormal():
     ("arguments", "words"),
     [
         ({"shape_zyx": (0, 2, 2)}, "three axes of at least one voxel"),
+        ({"shape_zyx": (2.5, 2, 2)}, "of at least one voxel, whole numbers, got"),
         ({"shape_zyx": (2, 2)}, "shape_zyx must be 3 finite numbers"),
         ({"spacing": (1, 0, 1)}, "spacing must be positive"),
         ({"spacing": (1, -1, 1)}, "spacing must be positive"),

@@ -57,9 +57,12 @@ class Grid:
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        shape = tuple(int(n) for n in finite_numbers(self.shape_zyx, 3, "shape_zyx"))
-        if min(shape) < 1:
-            raise GeometryError(f"a grid needs three axes of at least one voxel, got {shape}")
+        given = finite_numbers(self.shape_zyx, 3, "shape_zyx")
+        shape = tuple(int(n) for n in given)
+        if min(shape) < 1 or shape != given:
+            raise GeometryError(
+                f"a grid needs three axes of at least one voxel, whole numbers, got {given}"
+            )
         spacing = finite_numbers(self.spacing, 3, "spacing")
         if min(spacing) <= 0:
             raise GeometryError(f"voxel spacing must be positive, got {spacing} mm")
