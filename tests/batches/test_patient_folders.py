@@ -64,6 +64,13 @@ def test_results_that_lie_beside_patients_are_no_patient(tmp_path: Path) -> None
     assert sorted(pair.id for pair in read_pairs(loose, kind=REORIENTATION)) == ["a", "b"]
 
 
+def test_images_beside_the_folders_of_patients_are_told(tmp_path: Path, caplog) -> None:
+    touch(tmp_path, "p1/pet.nii.gz", "p1/ct.nii.gz", "p2_pet.nii.gz", "notes.csv")
+    assert [pair.id for pair in read_pairs(tmp_path, "pet,ct")] == ["p1"]
+    assert "images beside the folders of patients are not used: p2_pet.nii.gz" in caplog.text
+    assert "notes.csv" not in caplog.text
+
+
 def test_patients_that_some_file_systems_take_for_one_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{name}/{file}.nii.gz" for name in ("P1", "p1") for file in ("pet", "ct")))
     if len(list(tmp_path.iterdir())) < 2:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regkit.batches.batch_kind import BatchKind
 from regkit.batches.batch_pair import BatchPair
-from regkit.batches.found_image import FoundImage, find_images
+from regkit.batches.found_image import FoundImage, find_images, image_of_file
 from regkit.benchmark.records import RECORDS_FILE
 from regkit.errors import FileFormatError, ParameterError
 
@@ -77,7 +77,12 @@ def _patients(folder: Path) -> dict[str, list[FoundImage]]:
     empty = [name for name, images in found.items() if not images]
     if empty and len(empty) < len(found):
         logger.warning("there are no images in the folders %s", ", ".join(empty[:_LISTED]))
-    return {name: images for name, images in found.items() if images}
+    patients = {name: images for name, images in found.items() if images}
+    loose = [path.name for path in sorted(folder.iterdir()) if image_of_file(path)]
+    if patients and loose:
+        names = ", ".join(loose[:_LISTED])
+        logger.warning("%s: images beside the folders of patients are not used: %s", folder, names)
+    return patients
 
 
 def _bids_groups(folder: Path) -> dict[str, list[FoundImage]]:
