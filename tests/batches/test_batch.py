@@ -78,7 +78,7 @@ def test_the_table_tells_motion_and_scores_in_the_terms_of_the_patient(
     found = rows["Müller/2"]
     shift = [float(found[f"move_{way}_mm"]) for way in ("left", "back", "up")]
     assert shift == pytest.approx(moved, rel=1e-3)
-    assert "to the patient's right" in found["motion"], "the CT lies 12 mm to the left"
+    assert "to the patient's right" in found["motion"], "the CT lies 24 mm to the left"
     assert float(rows["p1"]["tre_mm"]) == pytest.approx(float(rows["p1"]["tre_before_mm"]))
     assert float(rows["p1"]["tre_mm"]) > 10
     assert rows["p1"]["verdict"] == "FAIL"
