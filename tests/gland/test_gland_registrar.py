@@ -139,7 +139,8 @@ def test_a_second_pass_sees_a_gland_that_the_first_has_cut(oracle):
 
 def test_the_verdict_on_two_whole_glands(oracle):
     result = run(build_method("gland"), glands("upright", "upright"), "gland")
-    assert result.verdict.status == "OK", result.verdict.reasons
+    assert result.verdict.status == "CHECK"
+    assert [r for r in result.verdict.reasons if "nothing independent confirms" not in r] == []
     ball_ml = 4 / 3 * np.pi * RADIUS_MM**3 / 1000
     measures = result.verdict.measures
     assert measures["fixed_gland_ml"] == pytest.approx(ball_ml, rel=0.1)

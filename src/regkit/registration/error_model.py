@@ -39,11 +39,11 @@ LEAST_ALIKE = 0.1
 # Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
 # of 167 of these patients; four were good.
 STRETCHED_BAD = 0.95
-# Fraction of the answers that a rule of the verdict refuses that are bad, at least: 465 of 478 of
-# benchmarks/verdict.py were.
+# Fraction of the answers that a rule of the verdict refuses that are bad, at least: 609 of 630 of
+# these patients were.
 REFUSED_BAD = 0.95
 # Fraction of the other answers that are bad where the images agree as well with left and right
-# exchanged: 214 of 229 of the patients for fitting.
+# exchanged: 354 of 375 of these patients.
 MIRRORED_BAD = 0.93
 # Tolerances beyond which an answer is bad; within one it is good.
 WRONG_TOLERANCES = 2.0

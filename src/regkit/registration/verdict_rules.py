@@ -40,8 +40,8 @@ CHANCE_FACTOR = 2.0
 # benchmarks/verdict.py, each judged by a model that has not seen the patient: 92 % of the good
 # answers are OK, and 1.3 % of the wrong ones (at 0.3 they are 90 % and 1.1 %).
 BAD_CHECK, BAD_FAIL = 0.4, 0.6
-# Tolerances and standard errors of a witness that is elsewhere and as good: of 417 good answers of
-# the patients for fitting of benchmarks/verdict.py, one has such a witness.
+# Tolerances and standard errors of a witness that is elsewhere and as good: of 817 good answers of
+# the patients for fitting of benchmarks/verdict.py, five have such a witness.
 ANOTHER_PLACE, AS_GOOD = 4.0, -2.0
 TINY = 1e-9  # keeps divisions from zero
 
