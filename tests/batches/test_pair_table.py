@@ -100,6 +100,8 @@ def test_rows_in_memory_are_like_lines(folder: Path) -> None:
     assert pair.values["moving"] == f"{folder}/b.nii.gz"
     with pytest.raises(ParameterError, match="row 1: 'fixd' is no column"):
         read_pairs([{"id": "p", "fixd": "x"}])
+    with pytest.raises(ParameterError, match="row 1: 'init' and 'initial' are one column"):
+        read_pairs([{**row, "initial": "identity"}])
     with pytest.raises(ParameterError, match="--pair is for folders"):
         read_pairs([row], "pet,ct")
     with pytest.raises(ParameterError, match="or rows; not both at once"):

@@ -132,7 +132,12 @@ def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, 
             f"row {number}: got a {type(row).__name__}; a row is a mapping of the columns of a "
             f"table, like {{'id': 'p1', {example}}}"
         )
-    named = {layout.named(name): value for name, value in row.items()}
+    names = [layout.named(name) for name in row]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        both = " and ".join(f"'{given}'" for given in row if layout.named(given) == twice)
+        raise ParameterError(f"row {number}: {both} are one column; give one of them")
+    named = dict(zip(names, row.values(), strict=True))
     unknown = [name for name in named if name not in layout.columns]
     if unknown:
         raise ParameterError(
