@@ -24,6 +24,7 @@ from regkit.learning import (
 )
 from regkit.learning.network_grid import center_of_mass
 from regkit.registrar import Estimate, Pair
+from regkit.working import tell_progress
 from regkit_msstunet.card import ReorientationCard
 from regkit_msstunet.geometry import (
     moved_grid,
@@ -76,7 +77,9 @@ def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) 
     origin = AffineTransform.shift(np.negative(pair.fixed.grid.centre))
     given = _given_pose(pair, origin) if trained.network.needs_pose else None
     poses: list[AffineTransform] = []
-    for _ in range(passes if given is None else 1):
+    count = passes if given is None else 1
+    for number in range(count):
+        tell_progress(f"pass {number + 1} of {count}", number / count)
         view = _view(poses[-1] if poses else given, card)
         grid = card.grid(center if view is IDENTITY else (0.0, 0.0, 0.0))
         found, predicted = _predict(trained, ready, view, grid, given)

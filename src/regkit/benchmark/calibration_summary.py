@@ -17,8 +17,8 @@ INTRODUCTION = """# Calibration of the verdict
 
 Fitted to {answers} answers of {persons} patients, {bad} of them wrong (off by more than twice the
 tolerance of 3 mm, or of the coarsest voxel; or to a pair that no answer is right for). All numbers
-below are of patients that the model behind them has not seen. OK and FAIL are by the estimated
-error alone: other reasons of a verdict are left out.
+below are of patients that the model behind them has not seen. OK and FAIL follow from the
+measures and the estimated error, as in a verdict.
 """
 
 
