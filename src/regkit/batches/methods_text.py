@@ -87,7 +87,8 @@ def _done(
 def _amount(rows: Sequence[Row], done: Sequence[Record], kind: BatchKind) -> str:
     """Return the number of rows with a result, and of all if there are others."""
     some = f"{len(done)} of " if len(done) < len(rows) else ""
-    return f"{some}{kind.amount(len(rows))}{' of images' if kind is REGISTRATION else ''}"
+    rows_of_all = f"{len(rows)} {kind.item}s" if some else kind.amount(len(rows))
+    return f"{some}{rows_of_all}{' of images' if kind is REGISTRATION else ''}"
 
 
 def _counted(done: Sequence[Record], key: str) -> list[tuple[str, int]]:
