@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
     (r"py:obj", r".*"),
     (
         r"py:.*",
-        r"(numpy|np|torch|collections|contextlib|importlib|os|pathlib|typing|PIL|pluggy|SimpleITK|sitk)\b.*",
+        r"(numpy|np|torch|collections|contextlib|importlib|os|pathlib|types|typing|PIL|pluggy|SimpleITK|sitk)\b.*",
     ),
     (r"py:class", r"(Any|Path|Image|NDArray|.*\[.*|.*\.[A-Z]|.*\.Any(Volume|Spec))"),
 ]
