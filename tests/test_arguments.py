@@ -2,6 +2,7 @@
 
 import inspect
 import typing
+from collections.abc import Sequence
 
 import ants
 import numpy as np
@@ -177,6 +178,17 @@ def test_numbers_of_numpy_are_numbers_and_true_is_none():
     with pytest.raises(TypeError, match="unexpected keyword"):
         repeat(2, color="red")
     assert typing.get_type_hints(repeat)["times"] is int
+
+
+def test_texts_of_a_generator_are_all_there():
+    @checked
+    def count(words: Sequence[str] = ()) -> int:
+        return len([*words])
+
+    count.__module__ = __name__
+    assert count(word for word in ("a", "b")) == 2
+    with pytest.raises(ParameterError, match="words must be a list of texts"):
+        count(word for word in ("a", 1))
 
 
 def test_the_makers_exist():

@@ -158,7 +158,7 @@ def _as_class(value: Any, kind: Any, inner: tuple[Any, ...], name: str) -> Any:
     if kind in (bool, int, float):
         return _as_number(value, kind)
     if kind in (collections.abc.Sequence, collections.abc.Iterable, tuple):
-        return value if _is_list(value) and _all_texts(value, inner) else _UNFIT
+        return _as_list(value, inner)
     if kind is collections.abc.Callable:
         return value if callable(value) else _UNFIT
     if isinstance(value, kind):
@@ -180,15 +180,15 @@ def _as_number(value: Any, kind: type) -> Any:
     return value if kind is float and isinstance(value, Real) else _UNFIT
 
 
-def _is_list(value: Any) -> bool:
-    """Return whether a value holds several ones."""
+def _as_list(value: Any, inner: tuple[Any, ...]) -> Any:
+    """Return a value that holds several ones, or `_UNFIT`; of texts, every one must be one."""
     one = isinstance(value, str | bytes | os.PathLike | np.ndarray | collections.abc.Mapping)
-    return not one and hasattr(value, "__iter__")
-
-
-def _all_texts(values: Any, inner: tuple[Any, ...]) -> bool:
-    """Return whether all values of a list of texts are some."""
-    return inner != (str,) or all(isinstance(value, str) for value in values)
+    if one or not hasattr(value, "__iter__"):
+        return _UNFIT
+    if inner != (str,):
+        return value
+    texts = tuple(value) if isinstance(value, collections.abc.Iterator) else value
+    return texts if all(isinstance(text, str) for text in texts) else _UNFIT
 
 
 def _takes_numbers(hint: Any) -> bool:

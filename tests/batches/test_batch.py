@@ -189,6 +189,9 @@ def test_forced_results_stay_until_there_are_new_ones(
     assert [record["case"] for record in read_records(folder)] == ["bad", "p1", "Müller/2"]
     assert not list(folder.rglob("*_warped.nii.gz"))
     assert (folder / "p1" / "registration.tfm").is_file()
+    # The pair that is gone still has the old settings, and is in nobody's way.
+    again = regkit.batch(rows, "identity", folder, warped=False)
+    assert [found["status"] for found in again.rows] == ["ok", "ok"]
 
 
 def test_series_of_a_batch_are_kept_and_replaced_with_their_pair(

@@ -8,6 +8,7 @@ import pytest
 from regkit.batches.batch_kind import REORIENTATION
 from regkit.batches.found_image import stated_modality
 from regkit.batches.pair_sources import read_pairs
+from regkit.batches.pair_table import pair_table
 from regkit.errors import FileFormatError, ParameterError
 
 
@@ -78,13 +79,25 @@ def test_ids_that_some_file_systems_take_for_one_are_refused(tmp_path: Path) -> 
 
 
 def test_an_image_of_a_dataset_is_named_for_its_folder_and_for_its_file(tmp_path: Path) -> None:
-    touch(tmp_path, "a.nii.gz", "b.nii.gz")
+    touch(tmp_path, "a.nii.gz", "b.nii.gz", "a_labels.nii.gz")
     case = {"id": "p", "fixed": "a.nii.gz", "fixed_modality": "spect", "moving": "b.nii.gz"}
+    case["fixed_labels"] = "a_labels.nii.gz"
     content = {"name": "set", "version": 1, "cases": [case]}
     (tmp_path / "dataset.json").write_text(json.dumps(content))
     for source in (tmp_path, tmp_path / "dataset.json"):
         (image,) = read_pairs(source, "spect", REORIENTATION)
         assert image.values["moving"] == str(tmp_path / "a.nii.gz")
+        assert image.values["moving_labels"] == str(tmp_path / "a_labels.nii.gz")
+
+
+def test_a_table_of_images_is_told_and_written_with_its_own_headings(tmp_path: Path) -> None:
+    table = tmp_path / "images.csv"
+    table.write_text("id,image,modality\np1,a.nii.gz,spect\n")
+    with pytest.raises(FileFormatError, match="line 2, column image: no such file"):
+        read_pairs(table, kind=REORIENTATION)
+    touch(tmp_path, "a.nii.gz")
+    found = read_pairs(table, kind=REORIENTATION)
+    assert pair_table(found, REORIENTATION.layout).splitlines()[0] == "id,image,modality"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from regkit.registration.evidence import (
 )
 from regkit.registration.judgement import judge
 from regkit.registration.verdict import assess
+from regkit.registration.verdict_rules import status_by_estimate
 from regkit.registration.witness import Witness, search_witness
 from regkit.report.record import Inputs, registration_record
 
@@ -185,6 +186,9 @@ def test_a_method_does_not_grade_its_own_result():
     assert wrong.status == "FAIL"
     assert "an odd image" in right.reasons
     assert "an odd image" in wrong.reasons
+    for verdict in (right, wrong):
+        bad = verdict.error.probability_bad
+        assert status_by_estimate(verdict.measures, 9.0, bad) == verdict.status
     # A doubt about the images is not the method's.
     assert judged(MOTION, doubts=["the mask of another image"]).status == "CHECK"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.arguments import checked
-from regkit.batches.batch_kind import names_of_images
+from regkit.batches.batch_kind import REGISTRATION, BatchKind, names_of_images
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
@@ -56,23 +56,27 @@ class Batch:
     folder
         Batch folder.
     rows
-        Row of each pair, as in ``batch.csv``: text, numbers and lists of text by column, None for
-        what is not known.
+        Row of each pair or image, as in ``batch.csv``: text, numbers and lists of text by column,
+        None for what is not known.
+    kind
+        Pairs, or single images.
     """
 
     folder: Path
     rows: tuple[Row, ...]
+    kind: BatchKind = REGISTRATION
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of pairs by verdict: OK, CHECK, FAIL, and failed or pending ones."""
+        """Number of rows by verdict: OK, CHECK, FAIL, and failed or pending ones."""
         found = Counter(row["verdict"] or row["status"] for row in self.rows)
         names = ("OK", "CHECK", "FAIL", "failed", PENDING)
         return {name: found[name] for name in names if found[name] or name != PENDING}
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
-        return f"<Batch of {len(self.rows)} pairs: {counts}; {self.folder / 'index.html'}>"
+        rows = self.kind.amount(len(self.rows))
+        return f"<Batch of {rows}: {counts}; {self.folder / 'index.html'}>"
 
 
 @checked
@@ -292,7 +296,7 @@ class _Work:
         write_index(rows, self._plan, self._records, reviews, self._folder)
         write_methods_text(rows, self._plan, self._records, self._folder)
         self._written_at = time.monotonic()
-        return Batch(self._folder, tuple(rows))
+        return Batch(self._folder, tuple(rows), self._plan.kind)
 
     def _stored_reviews(self) -> dict[str, Review]:
         file = self._folder / REVIEWED_FILE
@@ -308,7 +312,9 @@ class _Work:
 
     def _refuse_others(self, earlier: dict[str, Record]) -> None:
         """Refuse a folder with results of other settings, or of no batch."""
-        for record in earlier.values():
+        present = [earlier[pair.id] for pair in self._pairs if pair.id in earlier]
+        # Those of pairs that are gone count where there are no others.
+        for record in present or earlier.values():
             other = _difference(record.get("settings") or {}, self._plan.settings)
             if other:
                 raise BenchmarkError(

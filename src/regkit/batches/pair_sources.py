@@ -127,7 +127,8 @@ def _refuse_same_ids(found: Mapping[Path, Sequence[BatchPair]]) -> None:
 
 def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, str]]:
     if not isinstance(row, Mapping):
-        example = ", ".join(f"'{name}': PATH" for name in layout.required if name != "id")
+        paths = (layout.heading(name) for name in layout.required if name != "id")
+        example = ", ".join(f"'{name}': PATH" for name in paths)
         raise ParameterError(
             f"row {number}: got a {type(row).__name__}; a row is a mapping of the columns of a "
             f"table, like {{'id': 'p1', {example}}}"
@@ -141,14 +142,14 @@ def _row(number: int, row: object, layout: TableLayout) -> tuple[int, dict[str, 
     unknown = [name for name in named if name not in layout.columns]
     if unknown:
         raise ParameterError(
-            f"row {number}: '{unknown[0]}' is no column; known are {', '.join(layout.columns)}"
+            f"row {number}: '{unknown[0]}' is no column; known are {layout.known}"
         )
     for name, value in named.items():
         if not isinstance(value, str | int | os.PathLike | None):
             raise ParameterError(
-                f"row {number}, column {name}: got a {type(value).__name__}; a batch reads its "
-                "images from files, so give their paths (regkit.register_many takes images in "
-                "memory)"
+                f"row {number}, column {layout.heading(name)}: got a {type(value).__name__}; a "
+                "batch reads its images from files, so give their paths (regkit.register_many "
+                "takes images in memory)"
             )
     return number, {name: str(value) for name, value in named.items() if value not in (None, "")}
 
@@ -183,7 +184,7 @@ def _image_of_entry(entry: dict[str, Any], modality: str, path: Path) -> dict[st
         )
     if roles == ["moving"]:
         return entry
-    # Labels and the true transform are about the pair.
+    # The true transform is about the pair.
     kept = {name: entry[name] for name in ("id", "group") if name in entry}
-    image = ("", "_modality", "_series")
+    image = ("", "_modality", "_series", "_labels")
     return kept | {f"moving{part}": entry.get(f"fixed{part}") for part in image}

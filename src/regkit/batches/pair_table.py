@@ -42,7 +42,7 @@ def pair_table(pairs: Sequence[BatchPair], layout: TableLayout = PAIRS) -> str:
     used += [PROBLEM] if any(pair.problem for pair in pairs) else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", *used])
+    writer.writerow(["id", *map(layout.heading, used)])
     for pair in pairs:
         values = {**pair.values, PROBLEM: pair.problem}
         writer.writerow([pair.id, *(values.get(column, "") for column in used)])

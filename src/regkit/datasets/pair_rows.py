@@ -43,26 +43,39 @@ class TableLayout:
         Columns that are used; others are told.
     required
         Columns that every line fills.
+    headings
+        Headings of columns that have another one than their name.
     other_names
-        Other headings of columns, with the names that they stand for.
+        Other headings that are understood, with the names that they stand for.
     item
         Word for what a line holds.
     """
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
+    headings: Mapping[str, str] = field(default_factory=dict)
     other_names: Mapping[str, str] = field(default_factory=dict)
     item: str = "pair"
 
     def named(self, heading: str) -> str:
         """Return the name of a column that a heading stands for."""
-        return self.other_names.get(heading, heading)
+        own = {shown: name for name, shown in self.headings.items()}
+        return own.get(heading, self.other_names.get(heading, heading))
+
+    def heading(self, name: str) -> str:
+        """Return the heading of a column."""
+        return self.headings.get(name, name)
+
+    @property
+    def known(self) -> str:
+        """The headings of all columns, in words."""
+        return ", ".join(map(self.heading, self.columns))
 
 
 PAIRS = TableLayout(
     ("id", "fixed", "moving", "init", *FILE_COLUMNS[2:], *WORD_COLUMNS),
     ("id", "fixed", "moving"),
-    {"initial": "init"},
+    other_names={"initial": "init"},
 )
 # Single images, which are reoriented to a standard frame: the moving images of that.
 IMAGES = TableLayout(
@@ -71,11 +84,11 @@ IMAGES = TableLayout(
         *("truth", "group"),
     ),
     ("id", "moving"),
-    {
-        "image": "moving",
-        **{name: f"moving_{name}" for name in ("modality", "series", "labels", "roi")},
+    headings={
+        "moving": "image",
+        **{f"moving_{name}": name for name in ("modality", "series", "labels", "roi")},
     },
-    "image",
+    item="image",
 )
 _DELIMITERS = ",;\t"
 # Faults that one message lists; chosen by hand.
@@ -127,7 +140,8 @@ def read_pair_rows(path: Path, layout: TableLayout = PAIRS) -> list[PairRow]:
     lines = _lines(text, path)
     if not lines:
         raise FileFormatError(
-            f"{path} is empty; the first line names the columns: {','.join(layout.required)}"
+            f"{path} is empty; the first line names the columns: "
+            f"{','.join(map(layout.heading, layout.required))}"
         )
     headings = _headings(lines[0][1], path, layout)
     rows = [(number, _row(number, headings, cells, path)) for number, cells in lines[1:]]
@@ -167,7 +181,7 @@ def checked_rows(
     for number, row in rows:
         faults += _missing_values(number, row, layout)
         faults += _repeated(number, row.get("id", ""), lines)
-        values, missing = _absolute(number, row, base)
+        values, missing = _absolute(number, row, base, layout)
         faults += missing
         values.pop("id", None)
         problem = values.pop(PROBLEM, "")
@@ -231,19 +245,20 @@ def _headings(cells: Sequence[str], path: Path, layout: TableLayout) -> list[str
     used = (*layout.columns, PROBLEM)
     for number, name in enumerate(names, 1):
         if name and name in names[: number - 1]:
-            raise FileFormatError(f"{path}: line 1, column {number}: '{name}' stands there twice")
+            twice = layout.heading(name)
+            raise FileFormatError(f"{path}: line 1, column {number}: '{twice}' stands there twice")
         close = difflib.get_close_matches(name, layout.columns, n=1, cutoff=0.8)
         misspelled = name not in (*used, *PAIRS.columns) and close and close[0] not in names
         if misspelled:
             raise FileFormatError(
                 f"{path}: line 1, column {number}: '{one_line(cells[number - 1])}' is no column; "
-                f"did you mean '{close[0]}'?"
+                f"did you mean '{layout.heading(close[0])}'?"
             )
     for name in layout.required:
         if name not in names:
             raise FileFormatError(
-                f"{path}: line 1: there is no column '{name}'; got {one_line(', '.join(cells))}; "
-                f"known are {', '.join(layout.columns)}{_advice(name, names)}"
+                f"{path}: line 1: there is no column '{layout.heading(name)}'; got "
+                f"{one_line(', '.join(cells))}; known are {layout.known}{_advice(name, names)}"
             )
     unused = [cell for cell, name in zip(cells, names, strict=True) if name and name not in used]
     if unused:
@@ -271,10 +286,11 @@ def _row(number: int, headings: Sequence[str], cells: Sequence[str], path: Path)
 def _missing_values(number: int, row: Mapping[str, str], layout: TableLayout) -> list[str]:
     """Return the faults of a line that lacks something, or has a word that is no choice."""
     needed = ("id",) if PROBLEM in row else layout.required
-    faults = [f"line {number}, column {name}: is empty" for name in needed if name not in row]
+    lacking = (layout.heading(name) for name in needed if name not in row)
+    faults = [f"line {number}, column {heading}: is empty" for heading in lacking]
     faults += [
-        f"line {number}, column {name}: '{one_line(row[name])}' is no {noun}; known: "
-        f"{', '.join(filter(None, words))}"
+        f"line {number}, column {layout.heading(name)}: '{one_line(row[name])}' is no {noun}; "
+        f"known: {', '.join(filter(None, words))}"
         for name, (noun, words) in CHOICES.items()
         if row.get(name, "").lower() not in words
     ]
@@ -290,7 +306,9 @@ def _repeated(number: int, pair_id: str, lines: dict[str, int]) -> list[str]:
     return [f"{fault} (upper and lower case do not tell folders apart everywhere)"]
 
 
-def _absolute(number: int, row: Mapping[str, str], base: Path) -> tuple[dict[str, str], list[str]]:
+def _absolute(
+    number: int, row: Mapping[str, str], base: Path, layout: TableLayout
+) -> tuple[dict[str, str], list[str]]:
     """Return a row with absolute paths, and the faults of files that do not exist."""
     values, faults = dict(row), []
     for name in (*FILE_COLUMNS, "init"):
@@ -302,7 +320,8 @@ def _absolute(number: int, row: Mapping[str, str], base: Path) -> tuple[dict[str
             values[name] = str(path)
         else:
             known = ", and no initializer of this name" if name == "init" else ""
-            faults.append(f"line {number}, column {name}: no such file: {path}{known}")
+            column = layout.heading(name)
+            faults.append(f"line {number}, column {column}: no such file: {path}{known}")
     return values, faults
 
 

@@ -19,13 +19,12 @@ from regkit.registration.result_measures import (
     tolerance_mm,
 )
 from regkit.registration.verdict_rules import (
-    BAD_CHECK,
-    BAD_FAIL,
     RANKS,
     Issue,
     Measures,
     is_refused,
     measured_issues,
+    status_of_probability,
     worst_status,
 )
 from regkit.similarity.point_sample import sample_points_in_mask
@@ -153,9 +152,9 @@ def _error_issues(
         return []
     limit = tolerance_mm(pair)
     disagree = disagreements(evidence.apart_mm, limit)
-    if error.probability_bad <= BAD_CHECK:
+    status = status_of_probability(error.probability_bad)
+    if status == "OK":
         return disagree
-    fail = error.probability_bad > BAD_FAIL
     low, high = error.interval_mm
     hints = [evidence.direction(pair, transform)]
     if agrees_as_well_mirrored(evidence.measures):
@@ -168,9 +167,13 @@ def _error_issues(
         f"{low:.0f} and {high:.0f} mm), and by more than {2 * limit:.0f} mm with a probability of "
         f"{error.probability_bad:.0%}; "
         + "".join(f"{hint}; " for hint in hints if hint)
-        + ("do not use it" if fail else "compare the images by eye, or try another method")
+        + (
+            "do not use it"
+            if status == "FAIL"
+            else "compare the images by eye, or try another method"
+        )
     )
-    return [("FAIL" if fail else "CHECK", reason), *disagree]
+    return [(status, reason), *disagree]
 
 
 def _start_notes(pair: Pair, measures: Measures) -> list[str]:

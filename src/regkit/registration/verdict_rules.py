@@ -56,12 +56,17 @@ def is_refused(measures: Measures, voxel_mm: float) -> bool:
     return any(status == "FAIL" for status, _ in measured_issues(measures, voxel_mm, sure=True))
 
 
+def status_of_probability(bad: float) -> Status:
+    """Return the status of a result that is bad with a probability."""
+    if bad > BAD_FAIL:
+        return "FAIL"
+    return "CHECK" if bad > BAD_CHECK else "OK"
+
+
 def status_by_estimate(measures: Measures, voxel_mm: float, probability_bad: float) -> Status:
     """Return the status of a result with witnesses; what the method told does not count."""
-    if is_refused(measures, voxel_mm) or probability_bad > BAD_FAIL:
-        return "FAIL"
-    unsure = probability_bad > BAD_CHECK
-    return "CHECK" if unsure else worst_status(measured_issues(measures, voxel_mm, sure=True))
+    issues = measured_issues(measures, voxel_mm, sure=True)
+    return worst_status([(status_of_probability(probability_bad), ""), *issues])
 
 
 def measured_issues(measures: Measures, voxel_mm: float, sure: bool) -> list[Issue]:
