@@ -15,9 +15,9 @@ class GlandRegistration(LearnedMethod):
     """Registration of the prostate by where it is: MR and transrectal ultrasound.
 
     A small network for each modality finds the gland, and the moving image is shifted so that the
-    centers of both glands meet. Nothing is turned and nothing is refined by intensities: what a
-    mask tells of the rotation is noise, and from the true position every similarity of MR and
-    ultrasound leads away. The rotation of an initial transform is kept.
+    centers of both glands meet. Nothing is turned, for a mask tells little of the rotation, and
+    nothing is refined by intensities, which prefer other places in ultrasound. The rotation of an
+    initial transform is kept.
 
     Where no gland is found, or where both glands overlap more at the start, the initial transform
     is returned, and the verdict says so. The labels of both images are 1 for the gland.
