@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regkit.arguments import checked
-from regkit.batches.batch_kind import REGISTRATION, BatchKind, names_of_images
+from regkit.batches.batch_kind import REGISTRATION, names_of_images
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
@@ -41,6 +41,7 @@ from regkit.registration.expression import MethodName
 from regkit.registration.pipeline import build_method
 from regkit.registry import DEFAULT_METHOD, default_registry
 from regkit.report.record import read_record
+from regkit.statistics.number_text import counted
 
 # Seconds between two writings of the table and the page during a run; chosen by hand.
 REFRESH_S = 20.0
@@ -58,13 +59,13 @@ class Batch:
     rows
         Row of each pair or image, as in ``batch.csv``: text, numbers and lists of text by column,
         None for what is not known.
-    kind
-        Pairs, or single images.
+    item
+        Word for what a row tells of: pair or image.
     """
 
     folder: Path
     rows: tuple[Row, ...]
-    kind: BatchKind = REGISTRATION
+    item: str = REGISTRATION.item
 
     @property
     def counts(self) -> dict[str, int]:
@@ -75,7 +76,7 @@ class Batch:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
-        rows = self.kind.amount(len(self.rows))
+        rows = counted(len(self.rows), self.item)
         return f"<Batch of {rows}: {counts}; {self.folder / 'index.html'}>"
 
 
@@ -296,7 +297,7 @@ class _Work:
         write_index(rows, self._plan, self._records, reviews, self._folder)
         write_methods_text(rows, self._plan, self._records, self._folder)
         self._written_at = time.monotonic()
-        return Batch(self._folder, tuple(rows), self._plan.kind)
+        return Batch(self._folder, tuple(rows), self._plan.kind.item)
 
     def _stored_reviews(self) -> dict[str, Review]:
         file = self._folder / REVIEWED_FILE

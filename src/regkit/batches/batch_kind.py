@@ -39,10 +39,6 @@ class BatchKind:
     example: str
     has_before: bool
 
-    def amount(self, count: int) -> str:
-        """Return a number of rows in words."""
-        return f"1 {self.item}" if count == 1 else f"{count} {self.item}s"
-
     def image_names(self, text: str | None) -> dict[str, str]:
         """Return what the images of a patient are called, by role; empty if that is not told.
 

@@ -24,6 +24,7 @@ from regkit.registration.verdict_rules import BAD_CHECK, BAD_FAIL
 from regkit.report.environment import environment, method_versions
 from regkit.report.page import machine_in_words
 from regkit.report.template import template
+from regkit.statistics.number_text import counted
 from regkit.version import installed_version
 
 INDEX_FILE = "index.html"
@@ -65,7 +66,7 @@ def write_index(
         version=installed_version(),
         method=plan.method,
         kind=plan.kind,
-        amount=plan.kind.amount(len(rows)),
+        amount=counted(len(rows), plan.kind.item),
         title=folder.resolve().name,
         counts=status_counts(rows),
         run=_run(plan),

@@ -19,6 +19,7 @@ from regkit.registration.expression import method_names
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
 from regkit.registration.verdict_rules import BAD_CHECK, BAD_FAIL
 from regkit.registry import Registry, default_registry
+from regkit.statistics.number_text import counted
 from regkit.version import installed_version
 
 METHODS_FILE = "methods.md"
@@ -87,7 +88,7 @@ def _done(
 def _amount(rows: Sequence[Row], done: Sequence[Record], kind: BatchKind) -> str:
     """Return the number of rows with a result, and of all if there are others."""
     some = f"{len(done)} of " if len(done) < len(rows) else ""
-    rows_of_all = f"{len(rows)} {kind.item}s" if some else kind.amount(len(rows))
+    rows_of_all = f"{len(rows)} {kind.item}s" if some else counted(len(rows), kind.item)
     return f"{some}{rows_of_all}{' of images' if kind is REGISTRATION else ''}"
 
 
@@ -161,7 +162,7 @@ def _verdicts(rows: Sequence[Row], kind: BatchKind) -> str:
     """Return a sentence with the number of results by verdict."""
     counts = status_counts(rows)
     judged = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("OK", "CHECK", "FAIL"))
-    failed = f"{kind.amount(counts.get('failed', 0))} could not be {kind.done}"
+    failed = f"{counted(counts.get('failed', 0), kind.item)} could not be {kind.done}"
     return f"The verdicts: {judged}; {failed}. "
 
 

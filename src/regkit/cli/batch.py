@@ -37,6 +37,7 @@ from regkit.cli.requests.batch import BatchRequest, batch_pairs, run_batch_reque
 from regkit.cli.requests.benchmark import Execution
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.registration import DEFAULT_METHOD
+from regkit.statistics.number_text import counted
 
 if TYPE_CHECKING:
     from regkit.batches.batch import Batch
@@ -188,7 +189,7 @@ def batch_command(
         _print_pairs(request)
         return
     batch = _run(request)
-    _print(batch, request.kind, as_json)
+    _print(batch, as_json)
     if batch.counts["FAIL"] or batch.counts["failed"]:
         raise typer.Exit(EXIT_VERDICT_FAIL)
 
@@ -205,16 +206,16 @@ def _run(request: BatchRequest) -> Batch:
         return run_batch_request(request, pairs, update)
 
 
-def _print(batch: Batch, kind: BatchKind, as_json: bool) -> None:
+def _print(batch: Batch, as_json: bool) -> None:
     """Print the counts by verdict and where the results are."""
     if as_json:
         content = {"folder": str(batch.folder), "counts": batch.counts, "pairs": batch.rows}
         typer.echo(json.dumps(content, indent=2))
         return
     counts = ", ".join(f"{count} {name}" for name, count in batch.counts.items())
-    typer.echo(f"{kind.amount(len(batch.rows))}: {counts}")
+    typer.echo(f"{counted(len(batch.rows), batch.item)}: {counts}")
     if batch.counts["failed"]:
-        why = f"The column error says why {kind.item}s failed"
+        why = f"The column error says why {batch.item}s failed"
         typer.echo(f"{why}; --retry-failed tries them again")
     table, page = batch.folder / "batch.csv", batch.folder / "index.html"
     typer.echo(f"Results are in {table}; review them in {page}")
