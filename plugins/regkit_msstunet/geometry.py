@@ -46,11 +46,6 @@ def refined(grid: Grid, finer: int) -> Grid:
     return replace(grid, shape_zyx=(nz, ny, nx), spacing=(x, y, z))
 
 
-def moved_grid(grid: Grid, pose: AffineTransform) -> Grid:
-    """Return a grid moved by a rigid map."""
-    return Grid.from_affine(grid.shape_zyx, pose.matrix @ grid.affine)
-
-
 def meets(onto: Grid, frame: Grid) -> bool:
     """Return whether all voxels of a grid are voxels of the infinite extension of another grid."""
     corner_and_steps = frame.to_index(onto.to_physical(np.eye(4, 3, -1)))

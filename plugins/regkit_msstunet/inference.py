@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
-from regkit.geometry.grid import Grid
+from regkit.geometry.grid import FloatArray, Grid, Vector3
 from regkit.geometry.resampling import resample
 from regkit.geometry.rotation import rotation_angle
 from regkit.geometry.transform import IDENTITY, AffineTransform
@@ -22,12 +23,11 @@ from regkit.learning import (
     domain_features,
     domain_warnings,
 )
-from regkit.learning.network_grid import center_of_mass
+from regkit.learning.network_grid import center_of_mass, moved_grid
 from regkit.registrar import Estimate, Pair
 from regkit.working import tell_progress
 from regkit_msstunet.card import ReorientationCard
 from regkit_msstunet.geometry import (
-    moved_grid,
     pose_numbers,
     pose_transform,
     refined,
@@ -61,15 +61,86 @@ class FramePrediction:
         Grid of these.
     pose
         Map of the frame's points to the image, LPS mm.
+    view_poses
+        Such maps of the frame of each scale of the network, the widest first.
     """
 
     probabilities: NDArray[np.float32]
     frame: Grid
     pose: AffineTransform
+    view_poses: tuple[AffineTransform, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReorientationPasses:
+    """The passes of a network over an image.
+
+    Parameters
+    ----------
+    ready
+        The preprocessed image.
+    body_center
+        Center of mass of it, LPS mm.
+    center
+        Center of the network's cube in the first pass, LPS mm.
+    origin
+        Map of points of the fixed image to short-axis points, whose origin is the ventricle.
+    poses
+        Successive maps of short-axis points to the image, the last the best.
+    predicted
+        Labels of the last pass.
+    """
+
+    ready: Volume
+    body_center: FloatArray
+    center: Vector3
+    origin: AffineTransform
+    poses: tuple[AffineTransform, ...]
+    predicted: FramePrediction
+
+    @property
+    def transform(self) -> AffineTransform:
+        """The map of fixed points to moving points, LPS mm."""
+        return self.poses[-1] @ self.origin
 
 
 def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) -> Estimate:
     """Reorient the moving image; see `regkit.learning.LearnedMethod.infer` for the parameters."""
+    card, moving = trained.card, pair.moving
+    done = run_passes(pair, trained, passes)
+    labels = _labels(done.predicted)
+    seen = resample(done.ready, card.grid(done.center))
+    features = {
+        **domain_features(seen.array, max(moving.grid.spacing)),
+        "myocardium_ml": _myocardium_ml(labels),
+        **ventricle_position(done.poses[-1].map_points((0.0, 0.0, 0.0)), done.body_center),
+    }
+    names = VENTRICLE_FEATURE_NAMES
+    unlike = [
+        *domain_warnings(
+            card.moving, card.method, "moving", moving.modality, features, names=names
+        ),
+        *appearance_warnings(card.appearance, card.method, {"moving": seen}),
+    ]
+    warnings = [
+        *unlike,
+        *_convergence_warning(done.poses),
+        *_truncation_warning(done.predicted),
+    ]
+    diagnostics = {
+        **trained.diagnostics,
+        "pass_rotation_deg": [_rotation_between(a, b) for a, b in pairwise(done.poses)],
+        "labels": {"myocardium": MYOCARDIUM, "blood_pool": BLOOD_POOL},
+        "domain_warnings": unlike,
+        "warnings": warnings,
+    }
+    return Estimate(done.transform, labels, diagnostics)
+
+
+def run_passes(
+    pair: Pair, trained: TrainedModel[ReorientationCard], passes: int
+) -> ReorientationPasses:
+    """Preprocess the moving image and run the network; parameters as of `reorient`."""
     card, moving = trained.card, pair.moving
     ready = preprocess_emission(moving, card.spacing_mm, card.intensity_gamma, pair.moving_mask)
     mass = center_of_mass(ready)
@@ -84,33 +155,7 @@ def reorient(pair: Pair, trained: TrainedModel[ReorientationCard], passes: int) 
         grid = card.grid(center if view is IDENTITY else (0.0, 0.0, 0.0))
         found, predicted = _predict(trained, ready, view, grid, given)
         poses.extend(found)
-    labels = _labels(predicted)
-    seen = resample(ready, card.grid(center))
-    features = {
-        **domain_features(seen.array, max(moving.grid.spacing)),
-        "myocardium_ml": _myocardium_ml(labels),
-        **ventricle_position(poses[-1].map_points((0.0, 0.0, 0.0)), mass),
-    }
-    names = VENTRICLE_FEATURE_NAMES
-    unlike = [
-        *domain_warnings(
-            card.moving, card.method, "moving", moving.modality, features, names=names
-        ),
-        *appearance_warnings(card.appearance, card.method, {"moving": seen}),
-    ]
-    warnings = [
-        *unlike,
-        *_convergence_warning(poses),
-        *_truncation_warning(predicted),
-    ]
-    diagnostics = {
-        **trained.diagnostics,
-        "pass_rotation_deg": [_rotation_between(a, b) for a, b in pairwise(poses)],
-        "labels": {"myocardium": MYOCARDIUM, "blood_pool": BLOOD_POOL},
-        "domain_warnings": unlike,
-        "warnings": warnings,
-    }
-    return Estimate(poses[-1] @ origin, labels, diagnostics)
+    return ReorientationPasses(ready, mass, center, origin, tuple(poses), predicted)
 
 
 def _given_pose(pair: Pair, origin: AffineTransform) -> AffineTransform:
@@ -155,11 +200,12 @@ def _predict(
         classes = probabilities(logits)[0].float().cpu().numpy()
     frame = zoomed(trained.card.grid(), trained.network.zooms[output], classes.shape[-1])
     if given is not None:  # exact, without the rounding of its six parameters
-        return [given], FramePrediction(classes, frame, given)
+        return [given], FramePrediction(classes, frame, given, (given,))
     found = [numbers[0].double().cpu().numpy() for numbers in estimates]
-    through = found[-1][min(output, len(found[-1]) - 1)]
     poses = [view @ pose_transform(numbers[0], grid) for numbers in found]
-    return poses, FramePrediction(classes, frame, view @ pose_transform(through, grid))
+    scales = tuple(view @ pose_transform(numbers, grid) for numbers in found[-1])
+    through = scales[min(output, len(scales) - 1)]
+    return poses, FramePrediction(classes, frame, through, scales)
 
 
 def _labels(predicted: FramePrediction) -> LabelMap:
@@ -179,7 +225,7 @@ def _myocardium_ml(labels: LabelMap) -> float:
     return float((labels.array == MYOCARDIUM).sum()) * voxel_ml
 
 
-def _convergence_warning(poses: list[AffineTransform]) -> list[str]:
+def _convergence_warning(poses: Sequence[AffineTransform]) -> list[str]:
     if len(poses) < 2:
         return []
     rotation = _rotation_between(poses[-2], poses[-1])

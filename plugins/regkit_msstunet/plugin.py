@@ -20,6 +20,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             requires=NEEDS,
             reference=NI,
             weights="regkit_msstunet",
+            explains="the gates, by which coarse features weight the finer ones of each view",
             trainer="regkit_msstunet.train.task:train_reorienter",
         ),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regkit.learning import LearnedMethod, ModelCard
-from regkit.registrar import Estimate, Judgement, Pair
+from regkit.registrar import Estimate, Explanation, Judgement, Pair
 from regkit_msstunet.card import ReorientationCard
 
 
@@ -42,6 +42,12 @@ class LearnedReorientation(LearnedMethod):
         from regkit_msstunet.inference import reorient  # noqa: PLC0415 - loads torch
 
         return reorient(pair, trained, passes)
+
+    def explain(self, pair: Pair) -> Explanation:
+        """Reorient a pair's moving image, and return the places that the network looked at."""
+        from regkit_msstunet.explanation import explain_reorientation  # noqa: PLC0415 - torch
+
+        return explain_reorientation(pair, *self.loaded())
 
     def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
         """Judge an estimate by the ventricle in its labels; see `regkit_ventricle.judge`."""

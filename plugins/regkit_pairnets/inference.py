@@ -25,17 +25,22 @@ from regkit_pairnets.card import PairNetCard
 def register_rigid(pair: Pair, trained: TrainedModel[PairNetCard], passes: int) -> Estimate:
     """Register a pair; arguments as of `regkit.learning.LearnedMethod.infer`."""
     card = trained.card
+    inputs = network_inputs(pair, card)
+
+    def estimate(seen_fixed: Volume, seen_moving: Volume) -> AffineTransform:
+        arrays = (fill_unknown(volume, card.fill_value) for volume in (seen_fixed, seen_moving))
+        return card.parameterization.to_transform(predict_motion(trained, *arrays), inputs.grid)
+
+    return register_with_model(pair, trained, inputs, estimate, passes)
+
+
+def network_inputs(pair: Pair, card: PairNetCard) -> NetworkInputs:
+    """Preprocess a pair for the network of a card, and choose the grid around the fixed body."""
     fixed = preprocess(pair.fixed, card.fixed.modality, card.spacing, pair.fixed_mask)
     moving = preprocess(pair.moving, card.moving.modality, card.spacing, pair.moving_mask)
     center = center_on_body(pair.fixed.grid, card.fixed, lambda: center_of_mass(fixed))
     grid = card.grid(center)
-
-    def estimate(seen_fixed: Volume, seen_moving: Volume) -> AffineTransform:
-        arrays = (fill_unknown(volume, card.fill_value) for volume in (seen_fixed, seen_moving))
-        return card.parameterization.to_transform(predict_motion(trained, *arrays), grid)
-
-    inputs = NetworkInputs(_padded(fixed, grid), _padded(moving, grid), grid)
-    return register_with_model(pair, trained, inputs, estimate, passes)
+    return NetworkInputs(_padded(fixed, grid), _padded(moving, grid), grid)
 
 
 def predict_motion(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regkit.learning import LearnedMethod, ModelCard
-from regkit.registrar import Estimate, Pair
+from regkit.registrar import Estimate, Explanation, Pair
 from regkit_pairnets.card import PairNetCard
 
 
@@ -38,3 +38,9 @@ class LearnedRegistration(LearnedMethod):
         from regkit_pairnets.inference import register_rigid  # noqa: PLC0415 - loads torch
 
         return register_rigid(pair, trained, passes)
+
+    def explain(self, pair: Pair) -> Explanation:
+        """Register a pair, and return the places that the network looked at."""
+        from regkit_pairnets.explanation import explain_rigid  # noqa: PLC0415 - loads torch
+
+        return explain_rigid(pair, *self.loaded())

@@ -23,7 +23,7 @@ Cases with known answers, and tests without any
 Attenuation maps
     check_alignment, AlignmentCheck, attenuation_map
 Reports and records
-    picture, replay, Replay
+    picture, replay, Replay, explain, ExplainedRegistration
 Methods, metrics and datasets of one's own
     Registrar, MethodSpec, MetricSpec, DatasetSpec, hookimpl
 Errors
@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from regkit.registration.register import register_many as register_many
     from regkit.registration.run import RegistrationResult as RegistrationResult
     from regkit.registration.run import run as run
+    from regkit.report.explain import ExplainedRegistration as ExplainedRegistration
+    from regkit.report.explain import explain as explain
     from regkit.report.picture import picture as picture
     from regkit.report.replay import Replay as Replay
     from regkit.report.replay import replay as replay
@@ -103,6 +105,8 @@ _HOMES = {
     "write_volume": "io",
     "read_transform": "io.transforms",
     "write_transform": "io.transforms",
+    "explain": "report.explain",
+    "ExplainedRegistration": "report.explain",
     "picture": "report.picture",
     "Replay": "report.replay",
     "replay": "report.replay",

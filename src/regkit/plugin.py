@@ -95,6 +95,9 @@ class MethodSpec(Spec):
         results of others are judged: ``search`` for a search that is independent of them, of the
         pairs of its specialty if it has one; ``refinement`` for a local one by another measure,
         which starts at the result.
+    explains
+        Weights that ``regkit explain`` shows, as a noun phrase; the target is then a
+        `regkit.registrar.Explainer`. Empty for a method that explains nothing.
     """
 
     model: str = "rigid"
@@ -110,6 +113,7 @@ class MethodSpec(Spec):
     witness: Mapping[Literal["search", "refinement"], Mapping[str, Any]] = field(
         default_factory=dict
     )
+    explains: str = ""
 
     @property
     def fault(self) -> str:

@@ -174,6 +174,59 @@ class Judge(Protocol):
         """Return what speaks against an estimate; None where it does not apply to this one."""
 
 
+@dataclass(frozen=True, eq=False)
+class ExplainedMap:
+    """The weight that a network gave to each place of one image.
+
+    Parameters
+    ----------
+    name
+        Short name, a part of file names: lower case, digits and hyphens.
+    role
+        Image whose features were weighted: ``fixed`` or ``moving``.
+    volume
+        The weights, on any grid in the space of the fixed image; those of the moving image lie
+        where `Explanation.transform` puts it.
+    meaning
+        Meaning of a high weight, as a noun phrase.
+    """
+
+    name: str
+    role: Literal["fixed", "moving"]
+    volume: Volume
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The weights by which a network came to its estimate.
+
+    Parameters
+    ----------
+    transform
+        Estimate of the network: the map of fixed points to moving points in LPS mm.
+    maps
+        Weights of the places of both images, in the last pass of the network.
+    facts
+        Further weights that have no place, as plain data that JSON can hold.
+    """
+
+    transform: Transform
+    maps: tuple[ExplainedMap, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """Explains its estimates by what it looked at; mostly a `Registrar` with a network.
+
+    The `MethodSpec.explains` of its method says what it shows.
+    """
+
+    def explain(self, pair: Pair) -> Explanation:
+        """Register a pair as `Registrar.register` does, and return what the network looked at."""
+
+
 def require_estimate(found: object, name: str) -> Estimate:
     """Return what a method found if it is an estimate, else raise `RegistrationError`."""
     if isinstance(found, Estimate):

@@ -12,11 +12,11 @@ from regkit import AffineTransform, Volume, rigid
 from regkit.errors import TransformError
 from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
+from regkit.learning.network_grid import moved_grid
 from regkit_msstunet.geometry import (
     cube,
     half_width_mm,
     meets,
-    moved_grid,
     pose_numbers,
     pose_transform,
     refined,

@@ -29,7 +29,7 @@ from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult
 from regkit.registration.verdict import Verdict
-from regkit.report.transform_text import explain
+from regkit.report.transform_text import explain_transform
 from regkit.testing.phantom import thorax
 
 GRID = Grid((24, 20, 28), (12, 12, 14), (-160, -110, -170))
@@ -106,7 +106,7 @@ def test_label_map_lists_the_labels_it_draws_in_colour() -> None:
 @pytest.mark.parametrize("transform", [IDENTITY, MOTION, FIELD, FIELD @ MOTION])
 def test_transform_says_what_transform_show_says(transform: Transform) -> None:
     seen = Reader(transform._repr_html_())
-    assert explain(transform).plain in seen.text
+    assert explain_transform(transform).plain in seen.text
     assert type(transform).__name__ in seen.text
 
 

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from regkit import IDENTITY, AffineTransform, DisplacementField, Grid, TransformChain, rigid
 from regkit.geometry.transform import model_of
 from regkit.report.description import describe, transform_record
-from regkit.report.transform_text import explain
+from regkit.report.transform_text import explain_transform
 from strategies import DEGREES, MM, affines, grids, triples
 
 FIXED = Grid((20, 30, 40), (2.0, 2.0, 3.0), (-40.0, -30.0, 10.0))
@@ -21,7 +21,7 @@ MOVING = Grid((30, 30, 30), (2.0, 2.0, 2.0), (5, 6, 7), (-1, 0, 0, 0, 0, 1, 0, 1
 
 def words(transform, fixed=FIXED, moving=None):
     """Return the explanation as one line."""
-    return " ".join(explain(transform, fixed, moving).plain.split())
+    return " ".join(explain_transform(transform, fixed, moving).plain.split())
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,9 @@ def test_a_chain_lists_its_steps_and_its_linear_part():
 
 
 def test_no_line_is_wider_than_a_terminal():
-    lines = explain(rigid((14, -23, 5), (100, -200, 300)), FIXED, MOVING).plain.splitlines()
+    lines = explain_transform(
+        rigid((14, -23, 5), (100, -200, 300)), FIXED, MOVING
+    ).plain.splitlines()
     assert max(map(len, lines)) <= 92
 
 

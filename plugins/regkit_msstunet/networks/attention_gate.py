@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from regkit.learning.layers import Norm
 from regkit_msstunet.networks.layers import enlarged, norm_layer
 
+# Voxels of the skip connection that share a weight, along each axis.
+STRIDE = 2
+
 
 class AttentionGate(nn.Module):
     """Weights the features of a skip connection by a gating signal.
@@ -27,7 +30,7 @@ class AttentionGate(nn.Module):
 
     def __init__(self, channels: int, gate: int, norm: Norm) -> None:
         super().__init__()
-        self.theta = nn.Conv3d(channels, channels, 2, stride=2, bias=False)
+        self.theta = nn.Conv3d(channels, channels, STRIDE, stride=STRIDE, bias=False)
         self.phi = nn.Conv3d(gate, channels, 1)
         self.psi = nn.Conv3d(channels, 1, 1)
         self.weigh = nn.Sequential(nn.Conv3d(channels, channels, 1), norm_layer(norm, channels))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
 from regkit.learning.layers import depth_to_space, scale_channels, space_to_depth
-from regkit_msstunet.networks.attention_gate import AttentionGate
+from regkit_msstunet.networks.attention_gate import STRIDE, AttentionGate
 from regkit_msstunet.networks.layers import double_conv, enlarged, norm_layer
 from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
@@ -58,6 +59,17 @@ class AttentionUNet(Segmenter):
         self.outputs = nn.ModuleList(
             to_classes(n, block) for n, block in zip((a, b, c), self.blocks, strict=True)
         )
+
+    def gated_blocks(self) -> list[tuple[nn.Module, int, int]]:
+        """Return each gate's last layer, before the sigmoid, and what its weights stand for.
+
+        That is the index of a view, and the voxels a side of its blocks. Finest gate first.
+        """
+        found: list[tuple[nn.Module, int, int]] = []
+        for level, gate in enumerate(cast("Iterable[AttentionGate]", self.gates), 1):
+            view = min(level, len(self.views) - 1)
+            found.append((gate.psi, view, STRIDE * self.blocks[view] * 2 ** (level - view)))
+        return found
 
     def forward(
         self,

@@ -21,6 +21,8 @@ from regkit_pairnets.networks.pair_network import (
 )
 
 CHANNELS, NARROWING, HIDDEN = 32, (16, 4), (128, 32)
+# Voxels from one position of the attention to the next; the first one is at the first voxel.
+STRIDES: GridShape = (2, 4, 4)
 
 
 class AttentionReg(PairNetwork):
@@ -62,9 +64,7 @@ class AttentionReg(PairNetwork):
             Convolution(few, 1, 3, padding=1),
             normalization(norm, 1),
         )
-        self.head = head(
-            voxel_count(strided_shape(grid_shape, (2, 4, 4))), HIDDEN, width, relu=True
-        )
+        self.head = head(voxel_count(strided_shape(grid_shape, STRIDES)), HIDDEN, width, relu=True)
         kaiming_normal(self)
 
     def features(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

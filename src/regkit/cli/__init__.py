@@ -23,6 +23,7 @@ from regkit.cli.command import (
 )
 from regkit.cli.context import settings
 from regkit.cli.demo import demo_command
+from regkit.cli.explain import explain_command
 from regkit.cli.listing import methods_command, plugins_command
 from regkit.cli.plugin_commands import PluginCommandsGroup
 from regkit.cli.register import register_command
@@ -61,6 +62,7 @@ add_command(app, "reorient", rich_help_panel=IMAGES)(reorient_command)
 add_command(app, "resample", rich_help_panel=IMAGES)(resample_command)
 app.add_typer(transform_app, name="transform", rich_help_panel=IMAGES)
 add_command(app, "replay", rich_help_panel=IMAGES)(replay_command)
+add_command(app, "explain", rich_help_panel=IMAGES)(explain_command)
 add_command(app, "demo", rich_help_panel=IMAGES)(demo_command)
 add_command(app, "methods", rich_help_panel=PLUGINS)(methods_command)
 add_command(app, "show", rich_help_panel=PLUGINS)(show_command)

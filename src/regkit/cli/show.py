@@ -84,6 +84,7 @@ def _facts(registered: RegisteredSpec[Any]) -> list[tuple[str, str]]:
         "labels": getattr(spec, "label_help", ""),
         "modalities": _joined(getattr(spec, "modalities", ())),
         "writes": getattr(spec, "outputs", ""),
+        "explains": getattr(spec, "explains", ""),
         "reference": getattr(spec, "reference", ""),
         "needs": _requirements(spec),
         "from": f"{owner.name} ({owner.distribution} {owner.version})",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from regkit.learning.cached_pair import prepare_pair as prepare_pair
     from regkit.learning.cached_pair import read_pair as read_pair
     from regkit.learning.cached_pair import truth_fact as truth_fact
+    from regkit.learning.captured_outputs import captured_outputs as captured_outputs
     from regkit.learning.card import ModelCard as ModelCard
     from regkit.learning.case_cache import CaseCache as CaseCache
     from regkit.learning.device import device_named as device_named
@@ -85,6 +86,7 @@ _HOMES = {
         ),
         "appearance": ("Appearance",),
         "appearance_guard": ("appearance_warnings", "measure_appearance_limits"),
+        "captured_outputs": ("captured_outputs",),
         "card": ("ModelCard",),
         "case_cache": ("CaseCache",),
         "device": ("device_named",),

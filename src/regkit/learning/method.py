@@ -58,11 +58,14 @@ class LearnedMethod(ABC):
         ParameterError
             The device cannot be used.
         """
+        return self.infer(pair, *self.loaded())
+
+    def loaded(self) -> tuple[TrainedModel[Any], int]:
+        """Return the network with its weights, and the number of passes; errors as `register`."""
         from regkit.learning import model  # noqa: PLC0415 - loads torch
 
         trained = model.load_model(self.weights, self.card, self.device)
-        passes = trained.card.passes if self.passes == "auto" else self.passes
-        return self.infer(pair, trained, passes)
+        return trained, trained.card.passes if self.passes == "auto" else self.passes
 
     @abstractmethod
     def infer(self, pair: Pair, trained: TrainedModel[Any], passes: int) -> Estimate:

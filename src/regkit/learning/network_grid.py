@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from regkit.geometry.grid import FloatArray, Grid, Vector3
+from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import Volume
 from regkit.learning.domain_guard import ImageDomain
 
@@ -31,6 +32,38 @@ def centered_grid(center: Vector3, shape_zyx: tuple[int, int, int], spacing: Vec
         c - (n - 1) / 2 * s for c, n, s in zip(center, shape_zyx[::-1], spacing, strict=True)
     )
     return Grid(shape_zyx, spacing, (x, y, z))
+
+
+def feature_grid(
+    grid: Grid,
+    shape_zyx: Sequence[int],
+    step_zyx: Sequence[int],
+    first_zyx: Sequence[float] | None = None,
+) -> Grid:
+    """Return the grid of features that each stand for a block of voxels.
+
+    Parameters
+    ----------
+    grid
+        Grid of the voxels.
+    shape_zyx
+        Number of features along z, y, x.
+    step_zyx
+        Number of voxels along z, y, x from one feature to the next.
+    first_zyx
+        Index of the point, in voxels, that the first feature stands for; None for the center of
+        the first block.
+    """
+    step = np.asarray(step_zyx, dtype=np.float64)
+    blocks = np.diag([*step, 1.0])
+    blocks[:3, 3] = (step - 1) / 2 if first_zyx is None else first_zyx
+    z, y, x = shape_zyx
+    return Grid.from_affine((z, y, x), grid.affine @ blocks)
+
+
+def moved_grid(grid: Grid, motion: AffineTransform) -> Grid:
+    """Return a grid moved by a rigid map of its points."""
+    return Grid.from_affine(grid.shape_zyx, motion.matrix @ grid.affine)
 
 
 def center_on_body(

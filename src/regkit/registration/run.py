@@ -6,7 +6,8 @@ import dataclasses
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -252,18 +253,25 @@ def versions() -> dict[str, str]:
 
 
 def _estimate(registrar: Registrar, pair: Pair, name: str) -> Estimate:
-    try:
+    with failures_named(name):
         estimate = registrar.register(pair)
+    estimate = require_estimate(estimate, name)
+    if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
+        raise RegistrationError(f"{name} returned a transform that is not finite")
+    return estimate
+
+
+@contextmanager
+def failures_named(name: str) -> Iterator[None]:
+    """Raise whatever a method raises as one `RegistrationError` with its name."""
+    try:
+        yield
     except RegkitError as error:
         raise RegistrationError(f"{name}: {error}") from error
     except MemoryError as error:
         raise RegistrationError(f"{name} ran out of memory; use smaller images") from error
     except (Exception, SystemExit) as error:  # a method must not end the program
         raise RegistrationError(f"{name} failed: {error_in_one_line(error)}") from error
-    estimate = require_estimate(estimate, name)
-    if not np.isfinite(estimate.transform.map_points(pair.fixed.grid.corners())).all():
-        raise RegistrationError(f"{name} returned a transform that is not finite")
-    return estimate
 
 
 def _class_name(registrar: object) -> str:

@@ -19,8 +19,8 @@ Channels: TypeAlias = NDArray[np.float32]  # (3, height, width), 0 to 1: quicker
 FUNCTIONAL = ("pet", "spect")
 # Window of soft tissue, wide enough to show fat and contrast agent; chosen by hand.
 SOFT_TISSUE_HU = (-200.0, 300.0)
-# Exponent that brightens faint uptake; chosen by hand.
-GAMMA = 0.7
+# Exponent that brightens faint uptake; opacity of strong uptake over an image; chosen by hand.
+GAMMA, OPACITY = 0.7, 0.85
 
 # Contours: smoothing in pixels, levels of uptake, slopes per pixel at which lines begin to show
 # and are fully drawn, and the slope below which there is no edge; chosen by hand.
@@ -100,8 +100,13 @@ class DisplayRange:
         return np.fmax(self.scale(values), np.float32(0))
 
 
-def overlay(fixed: Values, moving: Values, displays: tuple[DisplayRange, DisplayRange]) -> RGB:
-    """Show both images at once.
+def overlay(
+    fixed: Values,
+    moving: Values,
+    displays: tuple[DisplayRange, DisplayRange],
+    opacity: float = OPACITY,
+) -> RGB:
+    """Show both images at once; `opacity`, 0 to 1, is that of the strongest uptake.
 
     Uptake is drawn in warm colours over the other image in grey. Two images of one kind are mixed,
     fixed in green and moving in magenta, so that what agrees is grey and what does not is
@@ -112,7 +117,7 @@ def overlay(fixed: Values, moving: Values, displays: tuple[DisplayRange, Display
         green = GREEN[:, None, None]
         return _rgb(scaled[0] * green + scaled[1] * (1 - green))
     uptake, anatomy = scaled if displays[0].warm else scaled[::-1]
-    alpha = _opacity(uptake)
+    alpha = _opacity(uptake, opacity)
     return _rgb(_grey(anatomy) * (1 - alpha) + _warm(uptake) * alpha)
 
 
@@ -157,9 +162,9 @@ def _warm(scaled: Values) -> Channels:
     return WARM_COLOR_MAP.T[:, (scaled * 255 + 0.5).astype(np.uint8)]
 
 
-def _opacity(scaled: Values) -> Values:
+def _opacity(scaled: Values, strongest: float = OPACITY) -> Values:
     """Return the opacity of uptake; the image below shows through faint uptake."""
-    return np.asarray(0.85 * np.clip((scaled - 0.05) / 0.45, 0.0, 1.0))
+    return np.asarray(strongest * np.clip((scaled - 0.05) / 0.45, 0.0, 1.0))
 
 
 def _isolines(scaled: Values) -> Values:

@@ -25,7 +25,7 @@ from regkit.report.data_url import small_png_data_url
 from regkit.report.fusion import DisplayRange, overlay, pixels
 from regkit.report.picture import color_key, unregistered
 from regkit.report.slice_planes import Plane, orthogonal_planes
-from regkit.report.transform_text import explain
+from regkit.report.transform_text import explain_transform
 from regkit.similarity.point_sample import values_at
 
 # Pixels of one plane: three of them fit beside each other in the text column of a notebook.
@@ -75,7 +75,9 @@ def labels_html(labels: LabelMap) -> str:
 
 def transform_html(transform: Transform) -> str:
     """Return a transform's view: the text of ``regkit transform show``."""
-    words = Markup('<pre style="line-height:1.3">{}</pre>').format(explain(transform).plain)
+    words = Markup('<pre style="line-height:1.3">{}</pre>').format(
+        explain_transform(transform).plain
+    )
     return _view(type(transform).__name__, f"{model_of(transform)}, fixed to moving points", words)
 
 

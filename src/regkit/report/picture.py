@@ -125,15 +125,19 @@ def _panels(
     return [Image.fromarray(pixels(panel)) for panel in drawn]
 
 
-def panel_row(panels: list[Image.Image], plane: Plane) -> Image.Image:
-    """Put panels side by side, marked."""
-    mark_position(panels[0], plane)
+def panel_row(
+    panels: list[Image.Image], plane: Plane, in_patient_axes: bool = True
+) -> Image.Image:
+    """Put panels of one size side by side, marked; sides of the patient only in his axes."""
     mark_scale(panels[0], plane)
-    width = 2 * EDGE + len(panels) * WIDTH + (len(panels) - 1) * GAP
-    row = Image.new("RGB", (width, panels[0].height + GAP), PAPER)
+    if in_patient_axes:
+        mark_position(panels[0], plane)
+    column = panels[0].width + GAP
+    row = Image.new("RGB", (2 * EDGE + len(panels) * column - GAP, panels[0].height + GAP), PAPER)
     for number, panel in enumerate(panels):
-        mark_sides(panel, plane)
-        row.paste(panel, (EDGE + number * (WIDTH + GAP), 0))
+        if in_patient_axes:
+            mark_sides(panel, plane)
+        row.paste(panel, (EDGE + number * column, 0))
     return row
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from regkit.errors import ParameterError
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.atomic_output import OutputStage
 from regkit.registrar import Judge, Pair, Registrar
 from regkit.registration.initialization import align_centers
 from regkit.registration.run import RegistrationResult
 from regkit.registration.saved import Saved
+from regkit.registry import RegisteredSpec, Registry, default_registry
 from regkit.report.record import Inputs
 
 if TYPE_CHECKING:
     from regkit.io.dicom_source import DicomSource
+    from regkit.plugin import FrameSpec
 
 
 class StandardFrame(Judge, Protocol):
@@ -55,3 +58,30 @@ def pair_in_frame(image: Volume, frame: StandardFrame) -> Pair:
     """Return the average organ of a frame and an image, their centres aligned."""
     pair = Pair(frame.fixed(image), image)
     return Pair(pair.fixed, image, initial=align_centers(pair))
+
+
+def named_frame(name: str | None, registry: Registry | None = None) -> RegisteredSpec[FrameSpec]:
+    """Return the frame of a name, or the only frame that plugins offer.
+
+    Parameters
+    ----------
+    name
+        Name of the frame; None for the only one.
+    registry
+        Source of the frames; the environment's own by default.
+
+    Raises
+    ------
+    ParameterError
+        No name is given, and there is not exactly one frame.
+    """
+    registry = registry or default_registry()
+    if name is not None:
+        return registry.frame(name)
+    names = sorted({registered.spec.name for registered in registry.frames})
+    if len(names) != 1:
+        there_is = f"choose one of {', '.join(names)}" if names else "no plugin offers one"
+        raise ParameterError(
+            f"--to must name a standard frame; {there_is}{registry.disabled_hint}"
+        )
+    return registry.frame(names[0])

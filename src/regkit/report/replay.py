@@ -20,17 +20,16 @@ from regkit.io.transforms import read_transform
 from regkit.registration.register import OnStage, register_requested
 from regkit.registration.run import RegistrationResult
 from regkit.report.environment import environment, method_versions
-from regkit.report.record import read_record, sha256_of
+from regkit.report.record import sha256_of
 from regkit.report.record_inputs import FoundInput, find_inputs
 from regkit.report.request_record import request_of
+from regkit.report.run_record import is_reorientation, read_run_record, require_options
 
 # Largest difference, mm, of transforms that are the same: rounding is a thousand times smaller,
 # and no scanner resolves it. Fixed by the contract of the command.
 SAME_MM = 1e-6
 # Points along each axis of the fixed grid at which transforms are compared; chosen by hand.
 POINTS_PER_AXIS = 21
-# Keys of a record of a registration; others have some of them.
-KEYS = {"method", "transform", "verdict", "inputs", "start", "diagnostics"}
 
 # What was, and what is.
 ThenNow: TypeAlias = tuple[str, str]
@@ -134,7 +133,7 @@ def replay(
     return Replay(
         path,
         result,
-        _largest_difference(old, result.transform, result.pair.fixed.grid),
+        largest_difference_mm(old, result.transform, result.pair.fixed.grid),
         found,
         (record["verdict"]["status"], result.verdict.status),
         _differences(record["versions"], method_versions(result.method)),
@@ -145,20 +144,12 @@ def replay(
 
 def _registration_record(file: Path) -> dict[str, Any]:
     """Return the record in a file; refuse other files, and records that cannot be replayed."""
-    if not file.is_file():
-        raise FileFormatError(f"{file}: no such file; give the PREFIX.json of a registration")
-    record = read_record(file)
-    if not record.keys() >= KEYS:
-        raise FileFormatError(f"{file} is no record of a registration; give its PREFIX.json")
-    if "facts" in record:
+    record = read_run_record(file)
+    if is_reorientation(record):
         raise FileFormatError(
             f"{file} is the record of a reorientation; replay runs those of registrations"
         )
-    if "options" not in record:
-        raise FileFormatError(
-            f"{file} was written by regkit {record.get('regkit', '')}, whose records lack the "
-            "options; register again to get one that can be replayed"
-        )
+    require_options(record, file)
     return record
 
 
@@ -179,7 +170,8 @@ def _old_transform(record: Mapping[str, Any], file: Path) -> tuple[str, Transfor
     return state, read_transform(path)
 
 
-def _largest_difference(old: Transform, new: Transform, grid: Grid) -> float:
+def largest_difference_mm(old: Transform, new: Transform, grid: Grid) -> float:
+    """Return the largest distance between points of a grid under two maps, mm."""
     points = np.concatenate([_lattice(grid), grid.corners()])
     apart = np.linalg.norm(old.map_points(points) - new.map_points(points), axis=1)
     return float(apart.max())

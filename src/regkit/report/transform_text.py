@@ -44,7 +44,9 @@ MODELS = {
 }
 
 
-def explain(transform: Transform, fixed: Grid | None = None, moving: Grid | None = None) -> Text:
+def explain_transform(
+    transform: Transform, fixed: Grid | None = None, moving: Grid | None = None
+) -> Text:
     """Explain a transform in words and numbers.
 
     Parameters
@@ -63,7 +65,7 @@ def explain(transform: Transform, fixed: Grid | None = None, moving: Grid | None
 
 
 def explain_description(description: Description) -> Text:
-    """Return a description as text; see `explain`."""
+    """Return a description as text; see `explain_transform`."""
     text = Text()
     for title, lines in _sections(description):
         text.append(("\n" if text else "") + title + "\n", style="bold cyan")

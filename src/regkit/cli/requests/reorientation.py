@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from regkit.plugin import FrameSpec
     from regkit.registrar import Registrar
     from regkit.registration.saved import Saved
-    from regkit.registry import RegisteredSpec
     from regkit.report.reorientation import StandardFrame
 
 DEFAULT_PREFIX = "reorientation"
@@ -84,9 +83,9 @@ def reorient_file(request: ReorientRequest) -> Saved:
     from regkit.registration.modalities import with_modality
     from regkit.registration.run import run
     from regkit.report.record import Inputs
-    from regkit.report.reorientation import pair_in_frame
+    from regkit.report.reorientation import named_frame, pair_in_frame
 
-    registered = _frame(request.frame)
+    registered = named_frame(request.frame, current_registry())
     frame: StandardFrame = registered.load()()
     name, registrar = _named_method(request, registered.spec, frame)
     prefix = output_prefix(request.output, DEFAULT_PREFIX)
@@ -118,22 +117,6 @@ def _dicom_source(image: Path, selection: ImageSelection) -> DicomSource:
     from regkit.io.dicom_source import read_dicom_source
 
     return read_dicom_source(image, selection)
-
-
-def _frame(name: str | None) -> RegisteredSpec[FrameSpec]:
-    """Return the frame of a name, or the only frame offered."""
-    from regkit.errors import ParameterError
-
-    registry = current_registry()
-    if name is not None:
-        return registry.frame(name)
-    names = sorted({registered.spec.name for registered in registry.frames})
-    if len(names) != 1:
-        there_is = f"choose one of {', '.join(names)}" if names else "no plugin offers one"
-        raise ParameterError(
-            f"--to must name a standard frame; {there_is}{registry.disabled_hint}"
-        )
-    return registry.frame(names[0])
 
 
 def _named_method(
