@@ -37,7 +37,6 @@ from regkit.cli.requests.batch import BatchRequest, batch_pairs, run_batch_reque
 from regkit.cli.requests.benchmark import Execution
 from regkit.cli.requests.method_settings import MethodSettings
 from regkit.cli.requests.registration import DEFAULT_METHOD
-from regkit.statistics.number_text import counted
 
 if TYPE_CHECKING:
     from regkit.batches.batch import Batch
@@ -208,6 +207,8 @@ def _run(request: BatchRequest) -> Batch:
 
 def _print(batch: Batch, as_json: bool) -> None:
     """Print the counts by verdict and where the results are."""
+    from regkit.statistics.number_text import counted  # noqa: PLC0415 - loads SciPy
+
     if as_json:
         content = {"folder": str(batch.folder), "counts": batch.counts, "pairs": batch.rows}
         typer.echo(json.dumps(content, indent=2))
