@@ -207,7 +207,7 @@ def _run(request: BatchRequest) -> Batch:
 
 def _print(batch: Batch, as_json: bool) -> None:
     """Print the counts by verdict and where the results are."""
-    from regkit.statistics.number_text import counted  # noqa: PLC0415 - loads SciPy
+    from regkit.statistics.number_text import counted
 
     if as_json:
         content = {"folder": str(batch.folder), "counts": batch.counts, "pairs": batch.rows}
