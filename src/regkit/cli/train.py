@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +11,10 @@ import typer
 from regkit.cli.completion import complete_datasets, complete_from, complete_trainable_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import COMPUTATION, OUTPUT, Device
-from regkit.cli.progress import progress_bar
+from regkit.cli.training_progress import training_progress
 
 if TYPE_CHECKING:
-    from regkit.learning.training_job import TrainingJob, TrainingProgress
+    from regkit.learning.training_job import TrainingJob
 
 TRAINING = "Training"
 
@@ -122,6 +120,10 @@ def train_command(
 ) -> None:
     """Train a learned method; writes its weights and their card to the folder.
 
+    On a terminal a bar shows the progress; elsewhere, as in the log of a cluster, a line every
+    30 s tells step, loss, rate and time left. After the first steps a line tells how long one
+    takes here, and all of them.
+
     After an interruption, even a kill, the same command with --resume continues and gives the
     same learning curve.
     """
@@ -160,30 +162,11 @@ def _configure_openmp(threads: int | None) -> None:
 
 
 def _run(trainer: Any, job: TrainingJob) -> None:
-    """Train with a progress bar."""
-    with _training_bar() as show:
+    """Train, and show the progress."""
+    with training_progress() as show:
         try:
             for progress in trainer(job):
                 show(progress)
         except KeyboardInterrupt:
             typer.echo("regkit: interrupted; add --resume to continue from here", err=True)
             raise typer.Exit(1) from None
-
-
-@contextmanager
-def _training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show one bar per stage with the time remaining; yield the function that updates it."""
-    from rich.progress import TaskID, TextColumn, TimeRemainingColumn
-
-    with progress_bar(TimeRemainingColumn(), TextColumn("{task.fields[facts]}")) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(progress: TrainingProgress) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bar.add_task(
-                    progress.stage, total=progress.total, facts=""
-                )
-            facts = "  ".join(f"{name} {value:.3g}" for name, value in progress.facts.items())
-            bar.update(tasks[progress.stage], completed=progress.done, facts=facts)
-
-        yield show

@@ -107,7 +107,8 @@ def _train(job: TrainingJob, training: Training[Any]) -> Iterator[TrainingProgre
         if is_main and (at_end or training.global_step % config.checkpoint_every == 0):
             training.save(job.folder)
             write_log(job.folder, training.rows, _facts(job, training), task.logged_metrics)
-        yield TrainingProgress("steps", training.global_step, config.steps, training.latest)
+        step, device = training.global_step, str(training.device)
+        yield TrainingProgress("steps", step, config.steps, training.latest, device)
     if is_main:
         task.export(job.folder, training.ema_or_model, _about(job, training))
 

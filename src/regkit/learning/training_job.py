@@ -65,12 +65,15 @@ class TrainingProgress:
         Numbers of pieces of that work that are done, and in all.
     facts
         Numbers to show, such as the loss.
+    device
+        Device that steps of the optimizer compute on, as torch names it; empty for other work.
     """
 
     stage: str
     done: int
     total: int
     facts: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
 
 
 class Trainer(Protocol):

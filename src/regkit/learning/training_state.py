@@ -80,8 +80,9 @@ class Training(Generic[B]):
         self.seconds += time.perf_counter() - started
         is_last = self.global_step == self.config.steps
         row: dict[str, float] = {}
+        loss = sum(self._losses) / len(self._losses)
         if is_last or self.global_step % self.config.log_every == 0:
-            row |= {"step": self.global_step, "loss": sum(self._losses) / len(self._losses)}
+            row |= {"step": self.global_step, "loss": loss}
             rate = learning_rate_at(self.config, self.global_step - 1)
             row |= {"learning_rate": rate, "seconds": self.seconds}
             self._losses = []
@@ -90,8 +91,8 @@ class Training(Generic[B]):
             row |= {"step": self.global_step, **self.task.validate(self.ema_or_model.eval())}
         if row:
             self.rows.append(row)
-            shown = {k: row[k] for k in self.task.logged_metrics if k in row}
-            self.latest = {**self.latest, **shown}
+        shown = {k: row[k] for k in self.task.logged_metrics if k in row}
+        self.latest = {**self.latest, **shown, "loss": loss}
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint."""
