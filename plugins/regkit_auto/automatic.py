@@ -17,7 +17,7 @@ from regkit.registration.parameters import check_ranges
 from regkit.registration.pipeline import build_method
 from regkit.registration.witness import refinement_witness
 from regkit.registry import default_registry
-from regkit.similarity.improvement import improvement
+from regkit.similarity.improvement import NO_PROOF, improvement
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.working import part_of_work
 
@@ -31,10 +31,9 @@ MAX_SEED = 2**31 - 2  # that of the search
 # wrong ones 1.0 and less, and 7 of 8 thighs in place stay where they are.
 LEAST_IMPROVEMENT = 3.0
 
-# Modalities in which a similarity alone is no proof: on 8 of 15 real prostates a wrong place had
-# more than 3 standard errors. Two methods must agree there within so many mm, on average over the
-# body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, 3 of 3 wrong ones did not.
-DOUBTFUL, AGREEMENT_MM = frozenset({"us"}), 4.0
+# Where a similarity alone is no proof, two methods must agree within so many mm, on average over
+# the body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, none of 3 wrong
+AGREEMENT_MM = 4.0
 # Least agreement there of the self-similarity descriptors of both images: 69 right results on 8
 # simulated patients had 0.5 and more. On 15 real prostates, which deform, two methods agree twice,
 # on wrong places that have 0.27 and 0.448; the limit was set with these in view.
@@ -119,7 +118,7 @@ def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
 
 def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """Return what may be taken: with ultrasound, what another one and the descriptors confirm."""
-    if not DOUBTFUL & {pair.fixed.modality, pair.moving.modality}:
+    if not NO_PROOF & {pair.fixed.modality, pair.moving.modality}:
         return list(candidates)
     sample = sample_points_in_mask(pair.fixed, pair.fixed_mask)
     body = sample.points[sample.foreground]

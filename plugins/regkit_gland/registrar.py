@@ -34,6 +34,8 @@ class GlandRegistration(LearnedMethod):
     """
 
     card: ClassVar[type[ModelCard]] = GlandCard
+    # It compares the masks that it finds.
+    compares_with_start: ClassVar[bool] = False
 
     weights: str = "gland"
 

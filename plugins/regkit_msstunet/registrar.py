@@ -34,6 +34,8 @@ class LearnedReorientation(LearnedMethod):
     """
 
     card: ClassVar[type[ModelCard]] = ReorientationCard
+    # The fixed image is an average organ: its labels and its judge tell.
+    compares_with_start: ClassVar[bool] = False
 
     weights: str = "ms-st-unet"
 

@@ -36,6 +36,9 @@ class LearnedMethod(ABC):
     """
 
     card: ClassVar[type[ModelCard]]
+    """Class of the card of its weights."""
+    compares_with_start: ClassVar[bool] = True
+    """False for a method whose images have no similarity that tells right from wrong."""
 
     weights: str = ""
     passes: Literal["auto"] | int = "auto"
@@ -51,6 +54,9 @@ class LearnedMethod(ABC):
     def register(self, pair: Pair) -> Estimate:
         """Return the transform that the network finds, the initial transform included.
 
+        Where the images are aligned clearly worse than by the initial transform, that is returned,
+        with a warning; see `regkit.learning.start_guard`.
+
         Raises
         ------
         MissingDependencyError, FileFormatError
@@ -58,7 +64,12 @@ class LearnedMethod(ABC):
         ParameterError
             The device cannot be used.
         """
-        return self.infer(pair, *self.loaded())
+        estimate = self.infer(pair, *self.loaded())
+        if not self.compares_with_start:
+            return estimate
+        from regkit.learning.start_guard import guard_start  # noqa: PLC0415 - loads similarity
+
+        return guard_start(pair, estimate)
 
     def loaded(self) -> tuple[TrainedModel[Any], int]:
         """Return the network with its weights, and the number of passes; errors as `register`."""

@@ -56,7 +56,8 @@ class ExplainedRegistration:
         Maps of weights, in the space of the fixed image.
     difference_mm
         Largest distance between points under the recorded transform and that of the explanation,
-        over the fixed field of view, mm; None if later methods of a chain changed it.
+        over the fixed field of view, mm; None if later methods of a chain changed it, or the
+        initial transform was kept.
     inputs
         The inputs, which are those of the record.
     run_id
@@ -201,8 +202,8 @@ def explain(
         pair = recorded_pair(record, {entry.role: entry.path for entry in found})
     with on_stage(f"running {method.name}"):
         explanation = method.explain(pair)
-    difference = None
-    if method.is_last and record["transform"]["model"] != "deformable":
+    difference, kept = None, record["diagnostics"].get("initial_kept")
+    if method.is_last and not kept and record["transform"]["model"] != "deformable":
         old = AffineTransform(np.array(record["transform"]["matrix"]))
         difference = largest_difference_mm(old, explanation.transform, pair.fixed.grid)
     identity = hashlib.sha256(f"{record.get('run_id')} {method.name}".encode()).hexdigest()

@@ -32,6 +32,9 @@ LEAST_IN_COMMON = 0.1
 LEAST_SHARE = 0.25
 # Standard errors for a map whose rival leaves the images apart, and the limit of any other.
 MAX_STANDARD_ERRORS = 100.0
+# Modalities in which a similarity is no proof: on real MR and ultrasound of 15 prostates a wrong
+# place had more than 3 standard errors in 8.
+NO_PROOF = frozenset({"us"})
 TINY = 1e-12  # keeps divisions from zero
 
 
