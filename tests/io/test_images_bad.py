@@ -20,6 +20,12 @@ def _write(path) -> None:
     write_volume(Volume(values, Grid(SHAPE, (1, 2, 3))), path)
 
 
+def _write_with_itk(path) -> None:
+    image = sitk.GetImageFromArray(np.zeros(SHAPE, np.float32))
+    image.SetSpacing((1, 2, 3))
+    sitk.WriteImage(image, str(path))
+
+
 def _nifti(path, array=None, **fields) -> None:
     array = np.zeros((4, 5, 6), np.float32) if array is None else array
     image = nib.Nifti1Image(array, np.eye(4))
@@ -174,13 +180,12 @@ def test_impossible_spacing_in_a_nifti(qform_code, size, tmp_path):
     ("old", "new", "match"),
     [(b"ElementSpacing = 1 2 3", b"ElementSpacing = 0 2 3", "spacing must be positive"),
      (b"ElementSpacing = 1 2 3", b"ElementSpacing = nan 2 3", "spacing must be positive"),
-     (b"0 0 0 1\nOffset", b"0 0 0 0\nOffset", "singular"),
+     (b"1 0 0 0 1\nOffset", b"1 0 0 0 0\nOffset", "singular"),
      (b"DimSize = 8 7 6", b"DimSize = 8 0 6", "damaged|size|2-D|truncated")],
 )  # fmt: skip
 def test_impossible_metaimage_headers(old, new, match, tmp_path):
-    _write(tmp_path / "image.mha")
+    _write_with_itk(tmp_path / "image.mha")
     content = (tmp_path / "image.mha").read_bytes()
-    old, new = (text.replace(b"0 0 0 1\nO", b"1 0 0 0 1\nO") for text in (old, new))
     assert old in content
     (tmp_path / "image.mha").write_bytes(content.replace(old, new, 1))
     _refused(tmp_path / "image.mha", match, RegkitError)
@@ -192,7 +197,7 @@ def test_impossible_metaimage_headers(old, new, match, tmp_path):
      (b"(1,0,0) (0,2,0) (0,0,nan)", "a number that is not finite")],
 )  # fmt: skip
 def test_impossible_nrrd_headers(directions, match, tmp_path):
-    _write(tmp_path / "image.nrrd")
+    _write_with_itk(tmp_path / "image.nrrd")
     content = (tmp_path / "image.nrrd").read_bytes()
     assert b"(1,0,0) (0,2,0) (0,0,3)" in content
     changed = content.replace(b"(1,0,0) (0,2,0) (0,0,3)", directions, 1)
@@ -263,7 +268,7 @@ def test_real_odd_files_give_a_volume_or_one_line(shared_data, capfd):
 
 
 @pytest.mark.parametrize("dimension", ["-3", "0", "99", "x"])
-def test_a_metaimage_of_impossible_dimension_is_refused_before_itk_crashes(tmp_path, dimension):
+def test_a_metaimage_of_impossible_dimension_is_refused(tmp_path, dimension):
     path = tmp_path / "image.mha"
     _write(path)
     damaged = path.read_bytes().replace(b"NDims = 3", b"NDims =" + dimension.encode())

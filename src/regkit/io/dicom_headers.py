@@ -19,6 +19,7 @@ from regkit.io.dicom_multiframe import (
     enhanced_frames,
     nuclear_frames,
 )
+from regkit.io.limits import max_voxels
 from regkit.io.raw_bytes import is_gzipped, read_bytes
 from regkit.io.real_world_values import MAPPING, RESCALE
 from regkit.io.suv import SUV_ATTRIBUTES, SUV_PRIVATE_TAGS
@@ -94,7 +95,8 @@ def read_dicom_header(path: Path) -> Any:
 
 def open_dicom(path: Path) -> IO[bytes]:
     """Open a DICOM file, unpacking it if it is gzipped."""
-    return BytesIO(read_bytes(path)) if is_gzipped(path) else path.open("rb")
+    # Voxels of DICOM have 16 bits.
+    return BytesIO(read_bytes(path, 2 * max_voxels())) if is_gzipped(path) else path.open("rb")
 
 
 def frames_of(header: Any, path: Path) -> list[DicomFrame]:

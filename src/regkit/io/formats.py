@@ -56,8 +56,11 @@ FORMATS = (
         "NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti", converts=True
     ),
     Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
-    Format("NRRD", (".nrrd", ".nhdr"), "itk:read_itk_image", "itk:write_itk_image"),
-    Format("MetaImage", (".mha", ".mhd"), "itk:read_itk_image", "itk:write_itk_image"),
+    Format("NRRD", (".nrrd", ".nhdr"), "nrrd:read_nrrd", "nrrd:write_nrrd", converts=True),
+    Format(
+        *("MetaImage", (".mha", ".mhd"), "metaimage:read_metaimage", "metaimage:write_metaimage"),
+        converts=True,
+    ),
     DICOM,
 )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +14,13 @@ import numpy as np
 from regkit.errors import FileFormatError
 from regkit.geometry.volume import Volume
 from regkit.io.deflate import output_stream
-from regkit.io.raw_bytes import decode_voxels, read_bytes
+from regkit.io.raw_bytes import (
+    content_stream,
+    largest_content,
+    read_exactly,
+    read_rest,
+    read_voxels,
+)
 from regkit.io.raw_image import RawImage, lps_from_ras, ras_from_lps, volume_shape
 from regkit.io.sidecar import sidecar_modality
 
@@ -33,17 +41,33 @@ _READABLE = {0: ">u1", 1: ">i4", 3: ">f4", 4: ">i2", 10: ">u2"}
 
 def read_mgh(path: Path) -> RawImage:
     """Read a .mgh or .mgz file."""
-    content = read_bytes(path)
-    if len(content) < HEADER_BYTES:
+    with content_stream(path) as stream:
+        head = read_exactly(stream, HEADER_BYTES)
+        kind = _voxel_type(head)
+        header = _header(head, path)
+        shape = volume_shape(header["dims"])
+        most = largest_content(path) - HEADER_BYTES
+        array = read_voxels(stream, kind, math.prod(shape), most).reshape(shape)
+        footer = read_rest(stream)
+    modality = sidecar_modality(path) or _scan_modality(footer)
+    return RawImage(array, lps_from_ras(header.get_affine()), modality)
+
+
+def _voxel_type(head: bytes) -> str:
+    """Return the type of the voxels; refuse what is no header of MGH."""
+    if len(head) < HEADER_BYTES:
         raise FileFormatError("the file is truncated: it ends inside its header")
-    if content[:4] != _VERSION:
+    if head[:4] != _VERSION:
         raise FileFormatError("is not MGH: its first bytes are no MGH header")
-    code = int.from_bytes(content[_TYPE_BYTE : _TYPE_BYTE + 4], "big")
+    code = int.from_bytes(head[_TYPE_BYTE : _TYPE_BYTE + 4], "big")
     if code not in _READABLE:
         raise FileFormatError(f"its MGH voxel type {code} cannot be read; save it as float")
-    # The footer is not needed; nibabel pads it.
-    head = content[:HEADER_BYTES]
-    if int.from_bytes(content[_GOOD_RAS_BYTE : _GOOD_RAS_BYTE + 2], "big", signed=True) <= 0:
+    return _READABLE[code]
+
+
+def _header(head: bytes, path: Path) -> Any:
+    """Return nibabel's header; the footer is not needed, nibabel pads it."""
+    if int.from_bytes(head[_GOOD_RAS_BYTE : _GOOD_RAS_BYTE + 2], "big", signed=True) <= 0:
         logger.warning(
             "%s states no place; assumed, as a guess, as FreeSurfer does: coronal slices, voxels "
             "of 1 mm, the center at zero",
@@ -51,10 +75,7 @@ def read_mgh(path: Path) -> RawImage:
         )
         # nibabel makes the same assumption where the flag is 0.
         head = head[:_GOOD_RAS_BYTE] + bytes(2) + head[_GOOD_RAS_BYTE + 2 :]
-    header = nib.MGHImage.header_class.from_fileobj(io.BytesIO(head), check=False)
-    array = decode_voxels(content, _READABLE[code], volume_shape(header["dims"]), HEADER_BYTES)
-    modality = sidecar_modality(path) or _scan_modality(content[HEADER_BYTES + array.nbytes :])
-    return RawImage(array, lps_from_ras(header.get_affine()), modality)
+    return nib.MGHImage.header_class.from_fileobj(io.BytesIO(head), check=False)
 
 
 def _scan_modality(footer: bytes) -> str:

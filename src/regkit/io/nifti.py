@@ -25,7 +25,15 @@ from regkit.io.nifti_header import (
     new_header,
     parse_header,
 )
-from regkit.io.raw_bytes import content_stream, read_start, read_voxels, rescale
+from regkit.io.raw_bytes import (
+    content_stream,
+    largest_content,
+    read_rest,
+    read_start,
+    read_voxels,
+    rescale,
+    skip_bytes,
+)
 from regkit.io.raw_image import RawImage, ras_from_lps, volume_shape, whole_type
 from regkit.io.sidecar import description_modality, sidecar_modality
 
@@ -55,8 +63,13 @@ def read_nifti(path: Path, wanted: Any = None) -> RawImage:
     shape = volume_shape(header_shape(header))
     stored = header_dtype(header)
     single = bytes(header["magic"]).startswith(b"n+")
-    with content_stream(header_path if single else data_path) as stream:
-        array = read_voxels(stream, stored, shape, _start(header, single), wanted)
+    file = header_path if single else data_path
+    start = _start(header, single)
+    with content_stream(file) as stream:
+        skip_bytes(stream, start)
+        most = largest_content(file) - start
+        array = read_voxels(stream, stored, math.prod(shape), most, wanted).reshape(shape)
+        _ = read_rest(stream)
     scaling = _scaling(header, path)
     dtype = whole_type(stored, *scaling)
     modality = sidecar_modality(path) or description_modality(header)

@@ -1,20 +1,36 @@
-"""Statements of a NRRD header on place, unit and modality that ITK ignores."""
+"""The header of a NRRD file: its fields, and what they state of place, unit and modality.
+
+The format is described at https://teem.sourceforge.net/nrrd/format.html.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.io.length_units import mm_per_unit
-from regkit.io.text_header import HeaderStatements, numbers
+from regkit.io.text_header import HeaderStatements, decoded, header_bytes, numbers, quoted
 
 logger = logging.getLogger(__name__)
 
+_MAGIC = re.compile(r"NRRD(?:000[1-5]|00\.01)\s*")
+# An empty line ends the header.
+_END = re.compile(rb"\n\r?\n")
+_FIELDS = (
+    "content", "number", "type", "block size", "dimension", "space", "space dimension", "sizes",
+    "spacings", "thicknesses", "axis mins", "axis maxs", "space directions", "centers", "kinds",
+    "labels", "units", "min", "max", "old min", "old max", "endian", "encoding", "line skip",
+    "byte skip", "sample units", "space units", "space origin", "measurement frame", "data file",
+)  # fmt: skip
+# Names are written with and without spaces; these are other names.
+_NAMES = {name.replace(" ", ""): name for name in _FIELDS} | {"centerings": "centers"}
 # The patient spaces of NRRD, with their abbreviations; further axes are time.
 _PATIENT_SPACES = {
     "right-anterior-superior", "left-anterior-superior", "left-posterior-superior",
@@ -22,6 +38,99 @@ _PATIENT_SPACES = {
 }  # fmt: skip
 _MODALITIES = {"ct": "ct", "mr": "mr", "mri": "mr", "dwmri": "mr", "pt": "pet", "pet": "pet",
                "us": "us", "nm": "spect", "spect": "spect"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NrrdHeader:
+    """The header of a NRRD file.
+
+    Parameters
+    ----------
+    fields
+        Values of the fields, and of keys that are no fields, by their names in lower case.
+    files
+        Names of data files that are listed at the end of the header.
+    size
+        Bytes of the header; voxels in the same file follow it.
+    """
+
+    fields: Mapping[str, str]
+    files: tuple[str, ...]
+    size: int
+
+    def required(self, name: str) -> str:
+        """Return the value of a field that every header must have."""
+        if name not in self.fields:
+            raise FileFormatError(f"its header has no field '{name}': damaged or truncated")
+        return self.fields[name]
+
+    def words_of_axes(self, name: str, axes: int) -> list[str]:
+        """Return a word for each axis; none if the field is missing."""
+        words = self.fields.get(name, "").split()
+        if words and len(words) != axes:
+            raise FileFormatError(
+                f"the field '{name}' needs {axes} values, one for each axis, got "
+                f"{quoted(self.fields[name])}"
+            )
+        return words
+
+
+def read_nrrd_header(path: Path) -> NrrdHeader:
+    """Read the header of a NRRD file.
+
+    Raises
+    ------
+    FileFormatError
+        The header does not end, is of an unknown version, or has a field twice or an unknown one.
+    """
+    header = header_bytes(path, _END)
+    lines = decoded(header).splitlines()
+    if not _MAGIC.fullmatch(lines[0]):
+        raise FileFormatError(f"its first line {quoted(lines[0])} is no version of NRRD, 1 to 5")
+    found, keys = {}, {}
+    rest = iter(lines[1:])
+    for line in rest:
+        if not line.strip():
+            break
+        key, separator, value = line.partition(":=")
+        if line.startswith("#"):
+            continue
+        if separator and ": " not in key:
+            keys[key.strip().lower()] = value.strip()
+            continue
+        name, value = _field(line)
+        if name in found:
+            raise FileFormatError(f"its header has the field '{name}' twice: damaged")
+        found[name] = value
+        if name == "data file" and value.split()[:1] == ["LIST"]:
+            break
+    _refuse_spacing_beside_directions(found)
+    return NrrdHeader(keys | found, tuple(_listed(rest)), len(header))
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, separator, value = line.partition(":")
+    known = _NAMES.get(name.strip().lower().replace(" ", ""))
+    if known is None or not separator:
+        raise FileFormatError(f"its header has the unknown field {quoted(name)}: damaged")
+    return known, value.strip()
+
+
+def _listed(lines: Iterator[str]) -> Iterator[str]:
+    return (line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def _refuse_spacing_beside_directions(fields: Mapping[str, str]) -> None:
+    """Refuse fields that say the same as the directions, which the format forbids."""
+    if "space directions" not in fields:
+        return
+    for name in ("spacings", "axis mins", "axis maxs", "units"):
+        words = fields.get(name, "").replace('"', " ").split()
+        if any(word.lower() not in ("nan", "none", "???") for word in words):
+            raise FileFormatError(
+                f"has '{name}' beside 'space directions', which NRRD forbids: remove the line "
+                f"'{name}'"
+            )
 
 
 def nrrd_statements(fields: Mapping[str, str], path: Path) -> HeaderStatements:

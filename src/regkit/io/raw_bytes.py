@@ -1,26 +1,25 @@
-"""Read the bytes of a file, unzipped when needed, and decode the voxels among them."""
+"""Read the bytes of a file, unpacked when they are gzip, and the voxels among them."""
 
 from __future__ import annotations
 
-import math
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from isal import igzip
-from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from regkit.errors import FileFormatError
+from regkit.io.limits import check_voxels
 from regkit.io.raw_image import real_type
+from regkit.io.unpacking import GZIP_SIGNATURE, LARGEST_EXPANSION, Unpacked
 
-GZIP_SIGNATURE = b"\x1f\x8b"
-LARGEST_EXPANSION = 1032  # of deflate (zlib's technical notes, zlib.net/zlib_tech.html)
 READ_AT_ONCE = 1 << 20  # bytes
+# What may follow the voxels, such as the tables of colors and the commands of an MGH file; more
+# is a file that wastes memory. Chosen by hand.
+_LARGEST_REST = 1 << 24  # bytes
 
 
 def is_gzipped(path: Path) -> bool:
@@ -36,71 +35,110 @@ def content_stream(path: Path) -> Iterator[Any]:
     Raises
     ------
     FileFormatError
-        The compressed data end early or are damaged.
+        The compressed data end early, are damaged, or have another checksum.
     """
     with path.open("rb") as raw:
         packed = raw.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
         raw.seek(0)
-        try:
-            # isal unpacks several times faster than zlib.
-            yield igzip.GzipFile(fileobj=raw, mode="rb") if packed else raw  # type: ignore[no-untyped-call]
-        except EOFError as error:
-            raise FileFormatError(
-                "the file is truncated: its compressed data end early"
-            ) from error
-        except (OSError, zlib.error, IsalError) as error:  # type: ignore[misc]
-            raise FileFormatError(f"the compressed data are damaged ({error})") from error
+        yield Unpacked(raw) if packed else raw
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes; gzip content is unpacked and its check sum verified."""
+def largest_content(path: Path) -> int:
+    """Return the most bytes that `content_stream` can give."""
+    return path.stat().st_size * (LARGEST_EXPANSION if is_gzipped(path) else 1)
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return a file's bytes; gzip content is unpacked and its checksum verified.
+
+    Raises
+    ------
+    FileFormatError
+        There are more bytes than `most`.
+    """
     with content_stream(path) as stream:
-        return bytes(stream.read())
+        return _read_up_to(stream, most)
 
 
 def read_start(path: Path, count: int) -> bytes:
     """Return the first bytes of a file, unpacked when it is gzip."""
     with content_stream(path) as stream:
-        return bytes(stream.read(count))
+        return read_exactly(stream, count)
+
+
+def read_exactly(stream: Any, count: int) -> bytes:
+    """Return the next bytes of a stream, fewer only at its end."""
+    content = bytearray(count)
+    return bytes(content[: fill_bytes(stream, memoryview(content))])
+
+
+def skip_bytes(stream: Any, count: int) -> None:
+    """Read past bytes; a stream that ends before is at its end."""
+    while count > 0 and (part := stream.read(min(count, READ_AT_ONCE))):
+        count -= len(part)
 
 
 def read_voxels(
-    stream: Any,
-    dtype: Any,
-    shape_zyx: tuple[int, int, int],
-    offset: int,
-    wanted: Any = None,
+    stream: Any, dtype: Any, count: int, most: int, wanted: Any = None
 ) -> NDArray[Any]:
-    """Return the array that starts at a byte offset of a file's content; read the file to its end.
+    """Return the voxels that follow in a stream, in one dimension.
 
     Parameters
     ----------
     stream
-        Content from `content_stream`; its check sum is verified at its end.
-    dtype, shape_zyx
-        Type and shape of the array.
-    offset
-        Byte at which it starts.
+        File, or content of `content_stream`.
+    dtype, count
+        Type and number of the voxels.
+    most
+        Most bytes that the stream can still give; no memory is taken for more.
     wanted
         Type to convert to, without ever holding the whole array in the other type; None for none.
 
     Raises
     ------
     FileFormatError
-        The content is shorter than the array, or the type is not a real number.
+        The stream is shorter, there are more voxels than the limit, or the type is not a real
+        number.
     """
     kind = real_type(dtype)
-    count = math.prod(shape_zyx)
-    # No more is reserved than the file can hold, whatever a damaged header asks for.
-    largest = os.fstat(stream.fileno()).st_size * LARGEST_EXPANSION
-    voxels = np.empty(min(count, largest // kind.itemsize), wanted or kind)
-    stream.seek(min(offset, largest))
-    held = _fill(stream, kind, voxels)
-    if held < count * kind.itemsize:
-        raise _too_short(count * kind.itemsize, held)
-    while stream.read(READ_AT_ONCE):
-        pass
-    return voxels.reshape(shape_zyx)
+    require_bytes(count * kind.itemsize, most)
+    check_voxels(count)
+    voxels = np.empty(count, wanted or kind)
+    require_bytes(count * kind.itemsize, _fill(stream, kind, voxels))
+    return voxels
+
+
+def read_rest(stream: Any) -> bytes:
+    """Return what follows the voxels, to the end, where a compressed stream has its checksum.
+
+    Raises
+    ------
+    FileFormatError
+        The compressed data are damaged, or hold far more than the voxels.
+    """
+    return _read_up_to(stream, _LARGEST_REST)
+
+
+def require_bytes(needed: int, held: int) -> None:
+    """Refuse a file that holds fewer bytes than its header needs."""
+    if held < needed:
+        raise FileFormatError(
+            f"the file is truncated: its header needs {needed} bytes of voxels, it holds "
+            f"{max(held, 0)}"
+        )
+
+
+def bytes_left(file: Any) -> int:
+    """Return how many bytes of an open file follow its position."""
+    return int(os.fstat(file.fileno()).st_size - file.tell())
+
+
+def fill_bytes(stream: Any, content: memoryview) -> int:
+    """Read bytes until memory is full or the stream ends; return how many."""
+    held = 0
+    while held < len(content) and (count := stream.readinto(content[held:])):
+        held += count
+    return held
 
 
 def _fill(stream: Any, kind: np.dtype[Any], voxels: NDArray[Any]) -> int:
@@ -110,7 +148,7 @@ def _fill(stream: Any, kind: np.dtype[Any], voxels: NDArray[Any]) -> int:
     for start in range(0, voxels.size, step):
         part = voxels[start : start + step]
         read = part if part.dtype == kind else some[: part.size]
-        count = _fill_bytes(stream, read.view(np.uint8).data)
+        count = fill_bytes(stream, read.view(np.uint8).data)
         held += count
         if count < read.nbytes:
             break
@@ -119,36 +157,16 @@ def _fill(stream: Any, kind: np.dtype[Any], voxels: NDArray[Any]) -> int:
     return held
 
 
-def _fill_bytes(stream: Any, content: memoryview) -> int:
-    """Read bytes until memory is full or the stream ends; return how many."""
-    held = 0
-    while count := stream.readinto(content[held:]):
-        held += count
-    return held
-
-
-def _too_short(needed: int, held: int) -> FileFormatError:
-    return FileFormatError(
-        f"the file is truncated: its header needs {needed} bytes of voxels, it holds {held}"
-    )
-
-
-def decode_voxels(
-    content: bytes, dtype: Any, shape_zyx: tuple[int, int, int], offset: int
-) -> NDArray[Any]:
-    """Return the array that starts at a byte offset, without a copy.
-
-    Raises
-    ------
-    FileFormatError
-        The content is shorter than the array, or the type is not a real number.
-    """
-    kind = real_type(dtype)
-    needed = math.prod(shape_zyx) * kind.itemsize
-    if not 0 <= offset <= len(content) - needed:
-        raise _too_short(needed, max(len(content) - offset, 0))
-    flat = np.frombuffer(content, kind, count=math.prod(shape_zyx), offset=offset)
-    return flat.reshape(shape_zyx)
+def _read_up_to(stream: Any, most: int) -> bytes:
+    parts, held = [], 0
+    while part := stream.read(READ_AT_ONCE):
+        held += len(part)
+        if held > most:
+            raise FileFormatError(
+                f"its content goes on for over {most:,} bytes: damaged, or made to fill memory"
+            )
+        parts.append(part)
+    return b"".join(parts)
 
 
 def rescale(array: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:

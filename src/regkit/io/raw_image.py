@@ -77,6 +77,18 @@ def real_type(dtype: Any) -> np.dtype[Any]:
     return kind
 
 
+def refuse_components(count: int, dtype: Any) -> None:
+    """Refuse several numbers at each voxel: colors, and vectors, which are displacements."""
+    if count == 1:
+        return
+    if np.dtype(dtype).kind == "f":
+        raise FileFormatError(
+            f"holds vectors of {count} numbers, as a displacement field (a transform) does; one "
+            "number per voxel is needed"
+        )
+    real_type("V3")
+
+
 def whole_type(stored: Any, *scaling: float) -> str:
     """Return the name of an integer type whose values stay whole when scaled; else nothing."""
     kind: np.dtype[Any] = np.dtype(stored)

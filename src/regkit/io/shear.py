@@ -14,6 +14,7 @@ from regkit.geometry.grid import ORTHONORMAL_TOLERANCE, FloatArray, Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
+from regkit.io.limits import check_voxels
 from regkit.io.raw_image import RawImage
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,10 @@ AnyVolume = TypeVar("AnyVolume", bound=Volume)
 
 # CT gantries tilt by up to 30 degrees; far beyond that, the header is damaged.
 MAX_SHEAR_DEG = 60.0
+# Voxels of an upright grid for each voxel of the image: a short stack of thick slices, tilted by
+# 60 degrees, needs 5. Smaller grids are always made. Both chosen by hand.
+LARGEST_GROWTH = 16
+ALWAYS_UPRIGHT = 1 << 24
 
 
 def resample_sheared(raw: RawImage, kind: type[AnyVolume], modality: str, path: Path) -> AnyVolume:
@@ -111,10 +116,21 @@ def orthogonal_grid(shape_zyx: tuple[int, ...], affine: FloatArray) -> Grid:
     lowest, highest = along.min(axis=1), along.max(axis=1)
     # An excess of a thousandth of a voxel is rounding and needs no further plane.
     counts = np.ceil((highest - lowest) / spacing - 1e-3).astype(int) + 1
+    _check_growth(math.prod(counts.tolist()), math.prod(shape_zyx))
     origin = affine[:3, 3] + frame @ lowest
     x, y, z = counts.tolist()
     sx, sy, sz = spacing.tolist()
     return Grid((z, y, x), (sx, sy, sz), tuple(origin.tolist()), tuple(frame.ravel().tolist()))
+
+
+def _check_growth(upright: int, stored: int) -> None:
+    """Refuse an upright grid that is far larger than the image."""
+    if upright > max(ALWAYS_UPRIGHT, LARGEST_GROWTH * stored):
+        raise GeometryError(
+            f"its axes are sheared, and an upright grid that covers it has {upright:,} voxels, "
+            f"{upright // stored} times as many: check the voxel sizes in its header"
+        )
+    check_voxels(upright, "an upright grid that covers its sheared one")
 
 
 def _orthonormal_frame(axes: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from regkit.errors import FileFormatError
 from regkit.geometry.transform import AffineTransform, Transform
+from regkit.io.number_text import number_text
 from regkit.io.transforms.format import ImagePair, TransformFormat
 
 TEXT_SIGNATURE = b"#Insight Transform File"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 TEXT_SUFFIXES = (".tfm", ".txt")
 HDF5_SUFFIXES = (".h5", ".hdf5")
-# Sizes between which ITK writes numbers without an exponent.
-LEAST_WITHOUT_EXPONENT, LEAST_WITH_EXPONENT = 1e-6, 1e21
 
 
 def read_itk(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
@@ -47,15 +44,8 @@ def itk_text(transform: AffineTransform) -> str:
     return (
         f"{TEXT_SIGNATURE.decode()} V1.0\n#Transform 0\n"
         "Transform: AffineTransform_double_3_3\n"
-        f"Parameters: {' '.join(map(_number, numbers))}\nFixedParameters: 0 0 0\n"
+        f"Parameters: {' '.join(map(number_text, numbers))}\nFixedParameters: 0 0 0\n"
     )
-
-
-def _number(value: float) -> str:
-    """Return the fewest digits that give a number, laid out as ITK does."""
-    if value == 0 or LEAST_WITHOUT_EXPONENT <= abs(value) < LEAST_WITH_EXPONENT:
-        return np.format_float_positional(value + 0.0, trim="-")
-    return np.format_float_scientific(value, trim="-", exp_digits=1)
 
 
 def annotate_itk(path: Path, remark: str) -> None:
