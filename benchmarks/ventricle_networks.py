@@ -43,7 +43,7 @@ TOLD = ("seg1", "seg2")
 # one scale work on blocks, those of three on single voxels where they look closer.
 WIDTHS = {
     "ms-st-unet": 0.25,
-    "rot2-seg2": 0.25,
+    "sep-rot2-seg2": 0.25,
     "rot1-seg1": 1.0,
     "seg1": 1.0,
     "seg2": 0.25,

@@ -26,6 +26,7 @@ class GlandCard(ModelCard):
     """
 
     package: ClassVar[str] = "regkit_gland"
+    network_sources: ClassVar[Mapping[str, str]] = {"u-net": "our own network, of no paper"}
 
     grid_size: int
     spacing_mm: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +11,20 @@ from regkit.learning import ImageDomain, ModelCard
 from regkit_msstunet.geometry import cube
 
 Six = tuple[float, float, float, float, float, float]
+_PAPER = (
+    "reconstruction: there is no public code; what the paper leaves open is our choice, such as "
+    "the widths, and localizer=zooming is our own"
+)
+_BASELINE = (
+    "reconstruction in the manner of {}; neither the paper's layers nor its code are public"
+)
+SOURCES = {
+    **dict.fromkeys(("ms-st-unet", "sep-rot2-seg2", "rot1-seg1", "seg1", "seg2"), _PAPER),
+    "v-net": _BASELINE.format("V-Net (Milletari et al. 2016)"),
+    "dense-u-net": _BASELINE.format("densely connected U-Nets (Huang et al. 2017)"),
+    "u-net": _BASELINE.format("nnU-Net (Isensee et al. 2021): a plain U-Net, not its planner's"),
+    "omega-net": _BASELINE.format("Omega-Net (Vigneault et al. 2018)"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +47,7 @@ class ReorientationCard(ModelCard):
     """
 
     package: ClassVar[str] = "regkit_msstunet"
+    network_sources: ClassVar[Mapping[str, str]] = SOURCES
 
     grid_size: int
     spacing_mm: float

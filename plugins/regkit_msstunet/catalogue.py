@@ -22,6 +22,8 @@ from regkit_msstunet.networks.zooming import ZoomingLocalizer
 
 Build: TypeAlias = Callable[[NetworkSize, Sequence[float]], Reorienter]
 SCALES = 3
+# Former name -> name: the paper calls the joint network so, and this one is not joint.
+FORMER_NAMES = {"rot2-seg2": "sep-rot2-seg2"}
 
 
 def _built(
@@ -47,7 +49,7 @@ def _localizer(
 
 NETWORKS: Mapping[str, Build] = {
     "ms-st-unet": partial(_built, scales=SCALES, segmenter=MSUNet),
-    "rot2-seg2": partial(_built, scales=SCALES, segmenter=MSUNet, joint=False),
+    "sep-rot2-seg2": partial(_built, scales=SCALES, segmenter=MSUNet, joint=False),
     "rot1-seg1": partial(_built, scales=1, segmenter=AttentionUNet),
     "seg1": partial(_built, scales=0, segmenter=AttentionUNet),
     "seg2": partial(_built, scales=0, segmenter=MSUNet),
@@ -82,10 +84,11 @@ def build_reorienter(
     grid_size
         Voxels along each side of the volume, 128 as published; a multiple of 16 `space_to_depth`.
     name
-        ``ms-st-unet``: pose and labels trained jointly at three scales; ``rot2-seg2``: trained
-        separately; ``rot1-seg1``: at one scale. ``seg2``, ``seg1``: labels only, at three scales
-        or one, in a given pose. ``v-net``, ``dense-u-net`` and ``u-net`` (in the manner of
-        nnU-Net): labels in the pose of a localizer. ``omega-net``: a cascade of U-Nets.
+        ``ms-st-unet``: pose and labels trained jointly at three scales; ``sep-rot2-seg2``:
+        trained separately ("Sep Rot Op2-Seg Op2" of the paper); ``rot1-seg1``: at one scale.
+        ``seg2``, ``seg1``: labels only, at three scales or one, in a given pose. ``v-net``,
+        ``dense-u-net``, ``u-net`` (in the manner of nnU-Net): labels in the pose of a localizer.
+        ``omega-net``: a cascade of U-Nets.
     width
         Factor on the channels.
     localizer_width
@@ -115,14 +118,20 @@ def build_reorienter(
     ParameterError
         A parameter is invalid, or the grid is too small or no multiple of 16 `space_to_depth`.
     """
-    if name not in NETWORKS:
-        raise UnknownNameError(f"no network is called '{name}'; available: {', '.join(NETWORKS)}")
+    _check_name(name)
     _check_localizer(localizer)
     size = NetworkSize(
         grid_size, width, norm, space_to_depth, localizer_width, localizer, _three(zooms)
     )
     check_grid(size)
     return NETWORKS[name](size, mean)
+
+
+def _check_name(name: str) -> None:
+    if name in FORMER_NAMES:
+        raise UnknownNameError(f"the network '{name}' is called '{FORMER_NAMES[name]}' now")
+    if name not in NETWORKS:
+        raise UnknownNameError(f"no network is called '{name}'; available: {', '.join(NETWORKS)}")
 
 
 def _check_localizer(localizer: str) -> None:

@@ -37,8 +37,10 @@ def translation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
     return (numbers[..., 3:] - truth[..., 3:]).abs().mean()
 
 
-def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
-    """Return ten times the rotation loss and the translation loss, the mean over the scales.
+def reorientation_loss(
+    numbers: Tensor, truth: Tensor, rotation_weight: float = ROTATION
+) -> Tensor:
+    """Return the weighted rotation loss and the translation loss, the mean over the scales.
 
     Parameters
     ----------
@@ -46,9 +48,11 @@ def reorientation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
         Six numbers of each scale, (batch, scales, 6).
     truth
         The same for all scales, (batch, 6).
+    rotation_weight
+        Weight of the rotation beside the translation, µ of the paper.
     """
     true = truth[:, None]
-    return ROTATION * rotation_loss(numbers, true) + translation_loss(numbers, true)
+    return rotation_weight * rotation_loss(numbers, true) + translation_loss(numbers, true)
 
 
 def point_distance_loss(numbers: Tensor, truth: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,23 @@ from regkit_pairnets.pose_parameterization import PoseParameterization
 
 Six = tuple[float, float, float, float, float, float]
 InputOrder = Literal["fixed-moving", "moving-fixed"]
+_RECONSTRUCTION = (
+    "reconstruction: the layers were never published; these are chosen so that the published "
+    "number of parameters, {}, is met exactly"
+)
+_AUTHORS = "after the authors' public code ({}), built anew; its outputs are reproduced"
+SOURCES = {
+    "dvnet": _RECONSTRUCTION.format("5,440,764"),
+    "msreg": _RECONSTRUCTION.format("11,820,998"),
+    "densenet": _AUTHORS.format("DuSFE_CrossRegistration without its exchange modules"),
+    "densenet-nonlocal": _RECONSTRUCTION.format("11,419,846"),
+    "dusfe": (
+        "after the paper's equations; with fuse_batchnorm after the authors' public code "
+        "(DuSFE_CrossRegistration), built anew; the outputs of both are reproduced"
+    ),
+    "attention-reg": _AUTHORS.format("Attention-Reg")
+    + "; the contrastive pre-training was never published and is our own",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +50,7 @@ class PairNetCard(PairCard):
     """
 
     package: ClassVar[str] = "regkit_pairnets"
+    network_sources: ClassVar[Mapping[str, str]] = SOURCES
 
     parameterization: PoseParameterization
     input_order: InputOrder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,6 +29,13 @@ class WindowedDomain(ImageDomain):
             raise ParameterError(f"a window must go from low to high, got {list(self.window)}")
 
 
+_AUTHORS = "after the authors' public code ({}), built anew; its outputs are reproduced"
+SOURCES = {
+    "cr": _AUTHORS.format("Correlation_Ratio"),
+    "original": _AUTHORS.format("TransMorph"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class TransMorphCard(PairCard):
     """The card of TransMorph's weights; `network` is a variant of `build_transmorph`.
@@ -39,6 +47,7 @@ class TransMorphCard(PairCard):
     """
 
     package: ClassVar[str] = "regkit_transmorph"
+    network_sources: ClassVar[Mapping[str, str]] = SOURCES
 
     fixed: WindowedDomain
     moving: WindowedDomain

@@ -8,6 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from regkit.cli import app
+from regkit_msstunet.card import ReorientationCard
+from regkit_msstunet.catalogue import reorienter_names
+from regkit_transmorph.card import TransMorphCard
+from regkit_transmorph.catalogue import variant_names
 from small_training import TINY, write_cases
 
 
@@ -97,3 +101,27 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, words, says) -> None:
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("dvnet", "reconstruction: the layers were never published"),
+        ("dusfe", "after the paper's equations"),
+        ("attention-reg", "contrastive pre-training was never published and is our own"),
+        ("ms-st-unet", "reconstruction: there is no public code"),
+        ("transmorph-cr", "after the authors' public code (Correlation_Ratio)"),
+        ("gland", "our own network"),
+    ],
+)
+def test_show_says_what_is_reconstructed(name, says) -> None:
+    assert says in json.loads(run("weights", "show", name).stdout)["network_source"]
+
+
+def test_the_source_of_every_network_is_known() -> None:
+    """Of all shipped weights, and of all networks that a method can be trained with."""
+    for row in json.loads(run("weights", "list", "--json").stdout):
+        if row["file"]:
+            assert "network_source" in json.loads(run("weights", "show", row["file"]).stdout)
+    assert set(reorienter_names()) == ReorientationCard.network_sources.keys()
+    assert set(variant_names()) == TransMorphCard.network_sources.keys()

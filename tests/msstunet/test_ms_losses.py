@@ -1,6 +1,7 @@
 """Each term of the compound loss against its formula, worked out otherwise."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from regkit_msstunet.losses import (
     translation_loss,
 )
 from regkit_msstunet.networks.pose import wrap_angles
+from regkit_msstunet.train.config import ReorientationConfig
+from regkit_msstunet.train.task import ReorientationTask
 
 
 def numbers(*rows) -> torch.Tensor:
@@ -170,3 +173,21 @@ def test_weights_of_classes_may_be_equal() -> None:
     assert segmentation_loss(logits, labels, (1, 1, 1)).item() == pytest.approx(sum(parts))
     own = segmentation_loss(logits, labels).item()
     assert own == pytest.approx(sum(parts) + 2 * parts[1])
+
+
+def test_mu_and_eta_are_choices_of_a_training() -> None:
+    """µ weighs the rotation beside the translation, η the myocardium beside the other classes."""
+    config = ReorientationConfig(
+        rotation_weight=2.0, class_weights=(1.0, 7.0, 1.0), threshold_weight=0.0
+    )
+    task = SimpleNamespace(config=config)
+    found, truth = numbers([0.1, 0, 0, 0, 0, 0.3])[:, None], numbers([0, 0, 0, 0, 0, 0])
+    pose = ReorientationTask.pose_loss(task, torch.zeros(1), [found], truth)
+    assert pose.item() == pytest.approx(2.0 * 0.1 / 3 + 0.3 / 3)
+    torch.manual_seed(0)
+    logits, labels = torch.randn(1, 3, 4, 4, 4), torch.randint(0, 3, (1, 4, 4, 4))
+    parts = [
+        segmentation_loss(logits, labels, np.eye(3)[label].tolist()).item() for label in range(3)
+    ]
+    found_loss = ReorientationTask.label_loss(task, [logits], [labels]).item()
+    assert found_loss == pytest.approx(parts[0] + 7.0 * parts[1] + parts[2], rel=1e-5)

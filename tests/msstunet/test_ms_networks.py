@@ -47,7 +47,7 @@ def test_every_block_has_its_number_of_parameters(published) -> None:
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("rot2-seg2", 52_407_998),
+        ("sep-rot2-seg2", 52_407_998),
         ("rot1-seg1", 52_380_818),
         ("seg2", 6_216_044),
         ("seg1", 6_213_452),
@@ -228,6 +228,11 @@ def test_folded_networks_are_as_large_as_they_say() -> None:
 def test_switches_that_cannot_be(switches, says) -> None:
     with pytest.raises(ParameterError, match=says):
         build_reorienter(**switches)
+
+
+def test_a_former_name_is_refused_with_the_new_one() -> None:
+    with pytest.raises(UnknownNameError, match="'rot2-seg2' is called 'sep-rot2-seg2' now"):
+        build_reorienter(16, "rot2-seg2")
 
 
 def test_a_name_that_is_none() -> None:

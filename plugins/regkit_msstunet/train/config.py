@@ -9,7 +9,7 @@ from regkit.geometry.grid import Vector3
 from regkit.learning import TrainingConfig
 from regkit.learning.layers import Norm
 from regkit.registration.parameters import check_each, check_ranges
-from regkit_msstunet.losses import CLASS_WEIGHTS
+from regkit_msstunet.losses import CLASS_WEIGHTS, ROTATION
 from regkit_msstunet.networks.segmenter import ZOOMS, LocalizerKind
 
 Range = tuple[float, float]
@@ -57,11 +57,13 @@ class ReorientationConfig(TrainingConfig):
     pose_loss
         Loss of the pose: errors of ``angles`` and translations as published, or the
         ``point_distance`` between points; see `regkit_msstunet.losses`.
+    rotation_weight
+        Weight of the rotation beside the translation in the loss of ``angles``, µ of the paper.
     deep_supervision
         Whether outputs finer than the one in use are trained, too.
     class_weights
-        Weights of background, myocardium and blood pool in the Dice losses; unequal ones move
-        borders.
+        Weights of background, myocardium and blood pool in the Dice losses (η of the paper is that
+        of the myocardium); unequal ones move borders.
     cross_entropy_weight
         Weight of the cross entropy near the ventricle beside the Dice losses.
     threshold_weight, threshold_stride
@@ -94,6 +96,7 @@ class ReorientationConfig(TrainingConfig):
     teacher_forcing_prob: float = 0.0
     start_with: Literal["all", "localizer"] = "all"
     pose_loss: Literal["angles", "point_distance"] = "angles"
+    rotation_weight: float = ROTATION
     deep_supervision: bool = True
     class_weights: Vector3 = CLASS_WEIGHTS
     cross_entropy_weight: float = 0.0
@@ -117,6 +120,7 @@ class ReorientationConfig(TrainingConfig):
             augment_noise_std=(0, 1),
             segmentation_batch_size=(0, self.batch_size),
             teacher_forcing_prob=(0, 1),
+            rotation_weight=(0, 1e3),
             cross_entropy_weight=(0, 1e3),
             threshold_weight=(0, 1e3),
             threshold_stride=(1, 64),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -157,10 +158,10 @@ class ReorientationTask(Task[ReorientationBatch]):
         config = self.config
         finest = 0 if config.deep_supervision else network.output_within(config.label_fov)
         logits = network.segment(volume[:labeled], through[:labeled], context, finest)
-        loss = self._label_loss([one.float() for one in logits], batch.labels[finest:])
+        loss = self.label_loss([one.float() for one in logits], batch.labels[finest:])
         if network.needs_pose:
             return loss
-        return loss + self._pose_loss(volume, [one.float() for one in estimates], truth)
+        return loss + self.pose_loss(volume, [one.float() for one in estimates], truth)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Return errors of pose and labels on the held-out cases."""
@@ -199,14 +200,19 @@ class ReorientationTask(Task[ReorientationBatch]):
             for level in NOISE_LEVELS:
                 yield {"moving": Volume(with_noise(image, level, gamma, number), grid)}
 
-    def _label_loss(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+    def label_loss(self, logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+        """Return the loss of the labels of all outputs, with the weights of the configuration."""
         loss: Tensor = deep_supervision_loss(logits, labels, self.config.class_weights)
         if self.config.cross_entropy_weight == 0:
             return loss
         return loss + self.config.cross_entropy_weight * cross_entropy(logits, labels)
 
-    def _pose_loss(self, volume: Tensor, estimates: Sequence[Tensor], truth: Tensor) -> Tensor:
-        losses = {"angles": reorientation_loss, "point_distance": point_distance_loss}
+    def pose_loss(self, volume: Tensor, estimates: Sequence[Tensor], truth: Tensor) -> Tensor:
+        """Return the loss of the poses (batch, scales, 6), the mean over successive estimates."""
+        losses: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+            "angles": partial(reorientation_loss, rotation_weight=self.config.rotation_weight),
+            "point_distance": point_distance_loss,
+        }
         pose_loss = losses[self.config.pose_loss]
         loss = torch.stack([pose_loss(numbers, truth) for numbers in estimates]).mean()
         if self.config.threshold_weight == 0:

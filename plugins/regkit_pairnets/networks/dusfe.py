@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from regkit.errors import ParameterError
 from regkit.learning.layers import Norm
 from regkit_pairnets.networks.pair_network import GridShape
 from regkit_pairnets.networks.squeeze_fuse_excite import SqueezeFuseExcite
-from regkit_pairnets.networks.two_streams import LEVELS, TwoStreamNetwork
+from regkit_pairnets.networks.two_streams import LEVELS, NoExchange, TwoStreamNetwork
+
+ALL_LEVELS = tuple(range(1, LEVELS + 1))
 
 
 class DuSFE(TwoStreamNetwork):
@@ -29,8 +32,16 @@ class DuSFE(TwoStreamNetwork):
     dead_fuse_convs
         Whether to hold the convolutions that the paper counts and nothing calls. They get no
         gradient and only matter for the count.
+    exchange_levels
+        Levels, 1 to 3, at whose ends the streams recalibrate each other: all as published; without
+        any this is DenseNet.
     space_to_depth
         Voxels a side that become channels of one: 1 as published, 2 for small models.
+
+    Raises
+    ------
+    ParameterError
+        There is no such level.
     """
 
     def __init__(
@@ -41,12 +52,20 @@ class DuSFE(TwoStreamNetwork):
         *,
         fuse_batchnorm: bool = False,
         dead_fuse_convs: bool = False,
+        exchange_levels: Sequence[int] = ALL_LEVELS,
         space_to_depth: int = 1,
     ) -> None:
+        if unknown := [level for level in exchange_levels if level not in ALL_LEVELS]:
+            raise ParameterError(
+                f"exchange_levels takes levels from 1 to {LEVELS}, got {unknown[0]}"
+            )
+
         def exchanges(channels: int) -> Sequence[nn.Module]:
             return [
                 SqueezeFuseExcite(channels, norm, fuse_batchnorm, dead_fuse_convs)
-                for _ in range(LEVELS)
+                if level in exchange_levels
+                else NoExchange()
+                for level in ALL_LEVELS
             ]
 
         super().__init__(grid_shape, width, norm, space_to_depth, exchanges=exchanges)

@@ -12,6 +12,10 @@ from regkit_pairnets.card import InputOrder
 from regkit_pairnets.pose_parameterization import CARDIAC, PROSTATE, PoseParameterization
 
 Range = tuple[float, float]
+# Switches that only some networks have; the default of each is as published.
+OWN_SWITCHES = (
+    "space_to_depth", "attention", "exchange_levels", "fuse_batchnorm", "dead_fuse_convs", "plain",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class PairNetConfig(TrainingConfig):
         Switches of the network: factor on the channels; normalization, empty for a network
         without; side of the blocks of voxels that become channels; random weights of its ``own``,
         or by ``fan-in``.
+    attention
+        Choice of the cross attention of ``attention-reg``; without it, it is the paper's ablation
+        FeatureReg.
+    exchange_levels, fuse_batchnorm, dead_fuse_convs
+        Switches of ``dusfe``: levels, 1 to 3, with an exchange module; normalization of the
+        recalibrated features, as in the published code; unused convolutions, which the published
+        number of parameters counts.
+    plain
+        Switch of ``densenet-nonlocal``: only the attention is added to DenseNet.
     loss
         Mean absolute (``l1``) or squared (``mse``) error of the six outputs.
     contrastive_steps
@@ -68,6 +81,11 @@ class PairNetConfig(TrainingConfig):
     norm: Literal["", "batch", "group"] = "batch"
     space_to_depth: int = 1
     initialization: Literal["own", "fan-in"] = "own"
+    attention: bool = True
+    exchange_levels: tuple[int, ...] = (1, 2, 3)
+    fuse_batchnorm: bool = False
+    dead_fuse_convs: bool = False
+    plain: bool = False
     loss: Literal["l1", "mse"] = "l1"
     contrastive_steps: int = 0
     translation_mm: Vector3 = (54.4, 54.4, 27.2)
@@ -120,13 +138,14 @@ class PairNetConfig(TrainingConfig):
 
     @property
     def switches(self) -> dict[str, Any]:
-        """Switches of the network."""
-        switches: dict[str, Any] = {"width": self.width}
-        if self.norm:
-            switches["norm"] = self.norm
-        if self.space_to_depth > 1:
-            switches["space_to_depth"] = self.space_to_depth
-        return switches
+        """Switches of the network; those that not all networks have only where they differ."""
+        given = {"norm": self.norm} if self.norm else {}
+        changed = {
+            name: getattr(self, name)
+            for name in OWN_SWITCHES
+            if getattr(self, name) != getattr(type(self), name)
+        }
+        return {"width": self.width, **given, **changed}
 
     @property
     def output_scale(self) -> tuple[float, ...]:

@@ -46,8 +46,22 @@ def list_weights(as_json: AsJson = False) -> None:
 
 @add_command(app, "show")
 def show_weights(name: WeightsName) -> None:
-    """Print the card of weights: data, grid, intensities, license, sha256, measured scores."""
-    typer.echo(json.dumps(_open(name).card, indent=2))
+    """Print the card of weights: data, grid, intensities, license, sha256, measured scores.
+
+    The key network_source says whether the layers follow the authors' code or are reconstructed.
+    """
+    weights = _open(name)
+    typer.echo(json.dumps(_network_source(weights) | weights.card, indent=2))
+
+
+def _network_source(weights: Weights) -> dict[str, str]:
+    """Return the source of the network of weights whose method is known."""
+    offered = {one.spec.name for one in current_registry().methods if not one.problem}
+    if weights.method not in offered:
+        return {}
+    card = getattr(current_registry().method(weights.method).load(), "card", None)
+    source = getattr(card, "network_sources", {}).get(weights.card.get("network"))
+    return {"network_source": source} if source else {}
 
 
 @add_command(app, "verify")

@@ -50,6 +50,8 @@ class ModelCard(ABC):
 
     package: ClassVar[str] = ""
     """Import name of the package that has the folders ``shipped`` and ``presets``."""
+    network_sources: ClassVar[Mapping[str, str]] = {}
+    """Source of each network's layers: the authors' code, or a reconstruction, and from what."""
 
     method: str
     network: str
