@@ -17,6 +17,11 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
             "cardiac SPECT without attenuation correction (fixed), misaligned mu-maps (moving)",
         ),
         _cohort(
+            "spect-ct-hard",
+            "spect_ct_hard:SpectCtHard",
+            "spect-ct with few counts, bright organs beside the heart, breathing and a small CT",
+        ),
+        _cohort(
             "lv-spect",
             "lv:LvSpect",
             "average left ventricle in short-axis planes (fixed), transaxial SPECT (moving)",

@@ -102,6 +102,7 @@ class CohortStream(IntEnum):
     CT_POSE = 6
     PET_POSE = 7
     ULTRASOUND_POSE = 8
+    EXTRACARDIAC = 9
 
 
 def cohort_generator(seed: int, stream: CohortStream, *number: int) -> np.random.Generator:

@@ -75,10 +75,15 @@ class RealAnatomy:
     labels: LabelMap
     organs: tuple[Organ, ...]
 
-    def with_varied_uptake(self, seed: int) -> RealAnatomy:
-        """Return the same anatomy; the uptake of every organ is varied by the seed."""
+    def with_varied_uptake(self, seed: int, extracardiac: float = 1.0) -> RealAnatomy:
+        """Return the same anatomy; the uptake of every organ is varied by the seed.
+
+        That of organs besides the myocardium is multiplied by `extracardiac`, too.
+        """
         rng = cohort_generator(seed, CohortStream.UPTAKE)
         factors = np.exp(SPREAD * rng.standard_normal(len(self.organs)))
+        beside = [organ.label != 0 and organ.name != MYOCARDIUM for organ in self.organs]
+        factors[beside] *= extracardiac
         varied = tuple(
             replace(organ, uptake=float(organ.uptake * factor))
             for organ, factor in zip(self.organs, factors, strict=True)

@@ -51,10 +51,16 @@ class SpectCt(Cohort):
     coverage
         Range of the fraction of the SPECT's slices that the CT covers. The grid of the CT is then
         smaller: beyond it the attenuation is unknown, not 0.
+    diameter_mm
+        Diameter of the CT's field of view in its slices; 0 for all of the body. Beyond it the
+        map is 0, as scanners write it, whatever is there.
     respiration
         Whether CT and SPECT show different phases of breathing; the truth then aligns the hearts.
     defects
         Whether half of the patients have perfusion defects.
+    extracardiac
+        Range of a factor on the uptake of liver, spleen, stomach, gut, gallbladder and kidneys; of
+        all organs but the heart of a real anatomy.
     noise
         Whether counts are Poisson distributed; otherwise they are the expected ones.
     counts
@@ -82,8 +88,10 @@ class SpectCt(Cohort):
     motions: int = 2
     amount: float = 1.0
     coverage: tuple[float, float] = (1.0, 1.0)
+    diameter_mm: float = 0.0
     respiration: bool = False
     defects: bool = True
+    extracardiac: tuple[float, float] = (1.0, 1.0)
     noise: bool = True
     counts: float | None = None
     arc: Literal[180, 360] = 180
@@ -98,6 +106,15 @@ class SpectCt(Cohort):
         if not 0 < low <= high <= 1:
             raise ParameterError(
                 f"coverage takes two fractions, 0 < low <= high <= 1, got {low}, {high}"
+            )
+        low, high = self.extracardiac
+        if not 0 <= low <= high < np.inf:
+            raise ParameterError(
+                f"extracardiac takes two factors, 0 <= low <= high, got {low}, {high}"
+            )
+        if not 0 <= self.diameter_mm < np.inf:
+            raise ParameterError(
+                f"diameter_mm takes a length, or 0 for the whole body, got {self.diameter_mm:g}"
             )
         check_amount(self.amount)
         if self.counts is not None and not 0 < self.counts < np.inf:
@@ -121,6 +138,8 @@ class SpectCt(Cohort):
         subject, grid = emission.subject, emission.nac.grid
         truth, coverage = self.draw_motion(seed, index % self.motions, grid.centre)
         mu, organs = subject.transmission(grid, truth, coverage)
+        if self.diameter_mm:
+            mu = _truncated(mu, self.diameter_mm)
         images: dict[str, Any] = {} if emission.ac is None else {"ac": emission.ac}
         if self.projections:
             images["projections"] = emission.projections
@@ -145,6 +164,7 @@ class SpectCt(Cohort):
         return AcquisitionSettings(
             self.respiration,
             self.defects,
+            self.extracardiac,
             self.noise,
             self.counts,
             self.arc,
@@ -174,6 +194,7 @@ class AcquisitionSettings:
 
     respiration: bool
     defects: bool
+    extracardiac: tuple[float, float]
     noise: bool
     counts: float | None
     arc: int
@@ -184,9 +205,10 @@ class AcquisitionSettings:
 
     def subject(self, seed: int) -> Subject:
         """Return the subject with this patient's seed."""
+        factor = cohort_generator(seed, CohortStream.EXTRACARDIAC).uniform(*self.extracardiac)
         if self.anatomy:
-            return read_anatomy(Path(self.anatomy)).with_varied_uptake(seed)
-        return SimulatedThorax.draw(seed, "spect", self.respiration, self.defects)
+            return read_anatomy(Path(self.anatomy)).with_varied_uptake(seed, factor)
+        return SimulatedThorax.draw(seed, "spect", self.respiration, self.defects, factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +220,15 @@ class EmissionScan:
     nac: Volume
     ac: Volume | None
     organs: LabelMap
+
+
+def _truncated(mu: Volume, diameter_mm: float) -> Volume:
+    """Return a map that is 0 beyond a circle around the middle of every slice."""
+    _, ny, nx = mu.grid.shape_zyx
+    x = (np.arange(nx) - (nx - 1) / 2) * mu.grid.spacing[0]
+    y = (np.arange(ny) - (ny - 1) / 2) * mu.grid.spacing[1]
+    inside = np.hypot(y[:, None], x) <= diameter_mm / 2
+    return mu.with_array(mu.array * inside)
 
 
 # All motions of a patient have the same SPECT.

@@ -102,10 +102,16 @@ class SimulatedThorax:
 
     @classmethod
     def draw(
-        cls, seed: int, tracer: Tracer = "spect", respiration: bool = False, defects: bool = True
+        cls,
+        seed: int,
+        tracer: Tracer = "spect",
+        respiration: bool = False,
+        defects: bool = True,
+        extracardiac: float = 1.0,
     ) -> SimulatedThorax:
-        """Draw a patient, with or without perfusion defects."""
+        """Draw a patient, with or without defects, with a factor on the abdomen's uptake."""
         patient = draw_thorax_patient(seed, tracer)
+        patient = replace(patient, uptake=patient.uptake.with_abdomen(extracardiac))
         return cls(patient if defects else replace(patient, defects=()), respiration)
 
     @property

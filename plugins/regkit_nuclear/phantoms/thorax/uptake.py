@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -27,6 +27,8 @@ TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
     "LCx": (0.0, 25.0),
     "RCA": (100.0, 22.0),
 }
+# Organs whose uptake beside the heart disturbs.
+ABDOMEN: Final = ("liver", "spleen", "stomach", "gut", "gallbladder", "kidneys")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class ThoraxUptake:
     marrow: float
     right_ventricle: float
     breast: float
+
+    def with_abdomen(self, factor: float) -> ThoraxUptake:
+        """Return the uptake with that of every organ of the abdomen times a factor."""
+        return replace(self, **{name: factor * getattr(self, name) for name in ABDOMEN})
 
 
 @dataclass(frozen=True)
