@@ -1,6 +1,6 @@
 """SPECT and mu-maps that moved."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.resampling import resample
 from regkit.geometry.rigid import rigid_parameters
 from regkit.geometry.transform import IDENTITY
-from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM
+from regkit_nuclear.cohorts.spect_ct import MOTION_VOXEL_MM, SpectCt
+from regkit_nuclear.cohorts.spect_ct_hard import SpectCtHard
 from regkit_nuclear.cohorts.subject import AxialCoverage, SimulatedThorax, cubic_grid, undo_motion
+from regkit_nuclear.phantoms.thorax import ORGANS
 from regkit_nuclear.phantoms.thorax.render import render_thorax
 from regkit_nuclear.spect.osem import reconstruct
 from regkit_nuclear.spect.projections import Projections
@@ -117,6 +119,52 @@ def test_breathing_moves_the_diaphragm_but_not_the_heart():
     same = (still.moving_labels.array == heart) == (breathing.moving_labels.array == heart)
     assert same.mean() > 0.999
     assert (still.moving_labels.array != breathing.moving_labels.array).mean() > 0.005
+
+
+def test_a_narrow_ct_is_empty_beyond_its_circle():
+    options = {"n": 1, "seed": 4, "size": 32}
+    whole = small("spect-ct", **options).case(0).pair.moving
+    narrow = small("spect-ct", diameter_mm=300.0, **options).case(0).pair.moving
+    grid = whole.grid
+    x, y, _ = np.moveaxis(grid.to_physical(np.indices(grid.shape_zyx).reshape(3, -1).T), -1, 0)
+    beyond = (np.hypot(x, y) > 150).reshape(grid.shape_zyx)
+    assert whole.array[beyond].max() > 0.1
+    assert (narrow.array[beyond] == 0).all()
+    np.testing.assert_array_equal(narrow.array[~beyond], whole.array[~beyond])
+
+
+def test_uptake_beside_the_heart_can_be_higher():
+    thorax, bright = (SimulatedThorax.draw(4, extracardiac=factor) for factor in (1.0, 3.0))
+    grid = cubic_grid(64)
+    organs = thorax.organ_labels(grid).array
+    one, other = (render_thorax(t.patient, grid).activity.array for t in (thorax, bright))
+    ratio = np.divide(other, one, where=one > 0, out=np.zeros_like(one))
+    for organ, factor in {"liver": 3.0, "spleen": 3.0, "lv_myocardium": 1.0, "spine": 1.0}.items():
+        assert np.median(ratio[organs == ORGANS[organ]]) == pytest.approx(factor, rel=1e-3)
+
+
+def test_uptake_beside_the_heart_of_a_cohort_is_within_its_range():
+    settings = small("spect-ct", extracardiac=(1.0, 3.0)).settings
+    ratios = [
+        settings.subject(seed).patient.uptake.liver
+        / SimulatedThorax.draw(seed).patient.uptake.liver
+        for seed in range(40)
+    ]
+    assert 1 <= min(ratios) < 1.3
+    assert 2.7 < max(ratios) <= 3
+
+
+def test_the_hard_cohort_is_the_other_one_with_other_defaults():
+    defaults = {field.name: field.default for field in fields(SpectCt)}
+    options = {
+        field.name: field.default
+        for field in fields(SpectCtHard)
+        if field.default != defaults[field.name]
+    }
+    assert {"coverage", "diameter_mm", "respiration", "extracardiac", "counts"} == options.keys()
+    hard, same = small("spect-ct-hard", n=1).case(0), small("spect-ct", n=1, **options).case(0)
+    np.testing.assert_array_equal(hard.pair.fixed.array, same.pair.fixed.array)
+    np.testing.assert_array_equal(hard.pair.moving.array, same.pair.moving.array)
 
 
 def test_counts_and_noise():

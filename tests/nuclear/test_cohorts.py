@@ -136,6 +136,8 @@ def test_what_cannot_be_is_refused(name):
         ("spect-ct", {"amount": -1.0}, "amount takes 0 to 3"),
         ("spect-ct", {"counts": 0.0}, "counts takes a number above 0"),
         ("pet-ct", {"amount": 50.0}, "amount takes 0 to 3"),
+        ("spect-ct", {"extracardiac": (3.0, 2.0)}, "extracardiac takes two factors"),
+        ("spect-ct", {"diameter_mm": -1.0}, "diameter_mm takes a length"),
         ("spect-ct", {"size": 4}, "size must be at least 8"),
         ("lv-pet", {"size": 33}, "even number of voxels"),
         ("lv-spect", {"size": 8}, "even number of voxels"),

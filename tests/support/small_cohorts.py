@@ -4,9 +4,11 @@ from regkit_nuclear.cohorts.lv import LvPet, LvSpect
 from regkit_nuclear.cohorts.mr_us import MrUs
 from regkit_nuclear.cohorts.pet_ct import PetCt
 from regkit_nuclear.cohorts.spect_ct import SpectCt
+from regkit_nuclear.cohorts.spect_ct_hard import SpectCtHard
 
 SMALL = {
     "spect-ct": (SpectCt, {"size": 16}),
+    "spect-ct-hard": (SpectCtHard, {"size": 16}),
     "lv-spect": (LvSpect, {"size": 32}),
     "lv-pet": (LvPet, {"size": 32}),
     "pet-ct": (PetCt, {"coarser": 8}),
