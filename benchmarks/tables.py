@@ -10,8 +10,8 @@ DIR/COHORT, for all tables that judge the same pairs. So the same command goes o
 and with more methods or a higher limit does only what is new. It prints the tables.
 
 The second form runs nothing and writes them to benchmarks/results/tables.jsonl and tables.md, from
-which benchmarks/readme.py takes them; a table of which nothing was run leaves an earlier one as it
-is.
+which benchmarks/readme.py takes them; a table of which nothing was run keeps what was measured
+earlier, beside what published.toml says now.
 
 A mean counts a failed case with the worst value that any method has on any case; SD is over cases.
 """
@@ -49,6 +49,8 @@ HERE = Path(__file__).parent
 SETTING = "setting.json"
 SHOWN = ("mean", "sd", "low", "high")
 PACKAGES = ("regkit-imaging", "numpy", "scipy", "SimpleITK", "antspyx", "torch")
+# What of a row, and of a table, tells of a run.
+MEASURED, RAN = ("status", "here", "cases", "failed"), ("ours", "cases", "patients", "conditions")
 NOT_INSTALLED, NOT_RUN, NOTHING = "not installed", "not run", "-"
 
 
@@ -72,6 +74,7 @@ class Table:
     rows: Sequence[Mapping[str, Any]]
     source: str = ""
     theirs: str = ""
+    tests: str = ""
 
 
 def read_published(file: Path) -> tuple[dict[str, Cohort], dict[str, Table]]:
@@ -89,7 +92,8 @@ def methods_of(
     name: str, cohort: Cohort, tables: Iterable[Table], registry: Registry
 ) -> list[str]:
     """Return every expression for a cohort that can be run here."""
-    theirs = [row["method"] for table in tables if table.cohort == name for row in table.rows]
+    rows = [row for table in tables if table.cohort == name for row in table.rows]
+    theirs = [row["method"] for row in rows if "method" in row]
     wanted = dict.fromkeys([*theirs, *cohort.beside])
     return [expression for expression in wanted if is_installed(expression, registry)]
 
@@ -155,16 +159,16 @@ def tabulate(
     for score in found.scores:
         for row in score.methods:
             here.setdefault(row.method, {})[score.score] = row
-    paper = {row["method"]: row for row in table.rows}
-    rows = [
-        line(expression, paper.get(expression, {}), here.get(expression), table, registry)
-        for expression in dict.fromkeys([*paper, *here])
-    ]
+    known = {row.get("method") for row in table.rows}
+    beside = [{"method": expression} for expression in here if expression not in known]
+    rows = [line(row, here.get(row.get("method", "")), table, registry) for row in table.rows]
+    rows += [line(row, here[row["method"]], table, registry) for row in beside]
     return {
         "table": name,
         "title": table.title,
         "source": table.source,
         "theirs": table.theirs,
+        "tests": table.tests,
         "ours": cohort.patients,
         "cases": found.datasets[0].cases if found.datasets else 0,
         "patients": found.datasets[0].patients if found.datasets else 0,
@@ -175,20 +179,19 @@ def tabulate(
 
 
 def line(
-    expression: str,
     paper: Mapping[str, Any],
     here: Mapping[str, MethodRow] | None,
     table: Table,
     registry: Registry,
 ) -> dict[str, Any]:
     """Return a row: a method's published scores and ours, in the unit of the paper."""
-    absent = NOT_RUN if is_installed(expression, registry) else NOT_INSTALLED
+    expression = paper.get("method", "")
     scores = {column["score"]: column.get("times", 1) for column in table.columns}
     measured = {name: (here or {}).get(name) for name in scores}
     return {
         "row": paper.get("row", ""),
         "method": expression,
-        "status": "run" if here else absent,
+        "status": "run" if here else absence(expression, registry),
         "published": {name: paper[name] for name in scores if name in paper},
         "here": {
             name: {key: in_unit(getattr(row, key), scores[name]) for key in SHOWN}
@@ -198,6 +201,13 @@ def line(
         "cases": max((row.cases for row in measured.values() if row), default=0),
         "failed": max((row.failed for row in measured.values() if row), default=0),
     }
+
+
+def absence(expression: str, registry: Registry) -> str:
+    """Return why a row has no results; a dash for a method that is the paper's alone."""
+    if not expression:
+        return NOTHING
+    return NOT_RUN if is_installed(expression, registry) else NOT_INSTALLED
 
 
 def in_unit(value: float | None, times: float) -> float | None:
@@ -237,7 +247,8 @@ def table_in_words(table: Mapping[str, Any]) -> str:
     rule = "|---|---|" + "--:|" * (len(heads) + 1) + "\n"
     body = "".join(row_in_words(row, columns, places) for row in table["rows"])
     paper = f"Paper: {table['theirs']} ({table['source']}). " if table["source"] else ""
-    caption = f"{paper}Here: {here_in_words(table)}."
+    tests = f" {table['tests']}" if table.get("tests") else ""
+    caption = f"{paper}Here: {here_in_words(table)}.{tests}"
     return f"**{table['title']}**\n\n{head}{rule}{body}\n{caption}\n"
 
 
@@ -260,16 +271,24 @@ def counted(count: int, what: str) -> str:
 def row_in_words(
     row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], places: Sequence[str]
 ) -> str:
-    cells = [row["row"] or NOTHING, f"`{row['method']}`"]
+    cells = [row["row"] or NOTHING, f"`{row['method']}`" if row["method"] else NOTHING]
     for column in columns:
         name, digits = column["score"], column.get("digits", 2)
         there, here = row["published"].get(name), row["here"].get(name)
         if "paper" in places:
-            cells.append(number(*there, digits=digits) if there else NOTHING)
+            cells.append(published(*there, digits=digits) if there else NOTHING)
         missing = NOTHING if row["status"] == "run" else row["status"]
         cells.append(number(here["mean"], here["sd"], digits=digits) if here else missing)
     failed = f"{row['failed']} of {row['cases']}" if row["status"] == "run" else NOTHING
     return "| " + " | ".join([*cells, failed]) + " |\n"
+
+
+def published(mean: float, *spread: float, digits: int) -> str:
+    """Return a mean, with its standard deviation or with the two bounds that a paper prints."""
+    if len(spread) < 2:
+        return number(mean, *spread, digits=digits)
+    low, high = spread
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def number(mean: float | None, sd: float | None = None, *, digits: int) -> str:
@@ -289,16 +308,30 @@ def machine_in_words(known: Mapping[str, Any]) -> str:
 
 
 def keep(found: Iterable[Mapping[str, Any]], order: Sequence[str], results: Path) -> None:
-    """Write tables into the result files, replacing earlier ones of the same name."""
+    """Write tables into the result files; one of which nothing was run keeps what was measured."""
     file = results / "tables.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     tables = {table["table"]: table for table in map(json.loads, lines)}
-    tables |= {t["table"]: t for t in found if t["cases"] or t["table"] not in tables}
+    for table in found:
+        name = table["table"]
+        tables[name] = table if table["cases"] else as_measured(table, tables.get(name, table))
     ordered = [tables[name] for name in order if name in tables]
     with atomic_output(results) as stage:
         text = "".join(json.dumps(table, ensure_ascii=False) + "\n" for table in ordered)
         stage.path("tables.jsonl").write_text(text, encoding="utf-8")
         stage.path("tables.md").write_text(as_markdown(ordered), encoding="utf-8")
+
+
+def as_measured(table: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of which nothing was run with the measured values of an earlier one."""
+    measured = {row["method"]: row for row in earlier["rows"] if row["method"]}
+    rows = [
+        {**row, **{key: measured.get(row["method"], row)[key] for key in MEASURED}}
+        for row in table["rows"]
+    ]
+    known = {row["method"] for row in rows}
+    rows += [row for method, row in measured.items() if method not in known]
+    return {**table, **{key: earlier[key] for key in RAN}, "rows": rows}
 
 
 def parse(words: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:

@@ -37,6 +37,7 @@ rows = [
     { row = "Secret", method = "not-built-yet", dt_mm = [3.25] },
     { row = "Chained", method = "fine+not-built-yet" },
     { row = "Lacks a package", method = "needy", dt_mm = [3.5] },
+    { row = "Only theirs", dt_mm = [4.5, 4.0, 5.25] },
 ]
 
 [tables.second]
@@ -92,6 +93,7 @@ def test_a_table_has_the_paper_s_rows_and_ours(go, capsys):
     assert rows["not-built-yet"] == ["Secret", "3.25", missing, "-", missing, "-"]
     assert rows["fine+not-built-yet"] == ["Chained", "-", missing, "-", missing, "-"]
     assert rows["needy"] == ["Lacks a package", "3.50", missing, "-", missing, "-"]
+    assert rows["-"] == ["Only theirs", "4.50 [4.00, 5.25]", "-", "-", "-", "-"]
     assert rows["clocked"] == ["-", "-", "0.00 ± 0.00", "-", "0.00 ± 0.00", "0 of 3"]
     assert "other" not in rows
 
@@ -115,7 +117,7 @@ def test_what_is_installed_but_was_not_run_says_so_and_failures_are_counted(go, 
     assert rows["raises"][-1] == "1 of 3"
 
 
-def test_results_hold_numbers_and_conditions_and_keep_earlier_tables(go, tmp_path):
+def test_results_hold_numbers_and_conditions_and_keep_earlier_tables(go, tables, tmp_path):
     results = tmp_path / "results"
     go("first", "--limit", "1", "-m", "fine")
     go("--table")
@@ -138,6 +140,13 @@ def test_results_hold_numbers_and_conditions_and_keep_earlier_tables(go, tmp_pat
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     go("--table", "first")
     assert (results / "tables.md").read_text() == text
+    # What a paper says can be corrected without a run.
+    file = tmp_path / "published.toml"
+    file.write_text(PUBLISHED.replace("[7.5, 1.25]", "[8.5, 1.25]"))
+    tables.main(
+        ["--table", "first", "-o", str(tmp_path / "runs"), "--results", str(results)], file
+    )
+    assert (results / "tables.md").read_text() == text.replace("7.50 ± 1.25", "8.50 ± 1.25")
 
 
 def test_an_unknown_table_is_named(go, capsys):
@@ -161,6 +170,7 @@ def test_what_is_shipped_fits_what_regkit_offers(tables):
         assert columns <= scores
         assert paper.cohort in cohorts
         assert ("arXiv:" in paper.source) == (name not in ours)
+        assert bool(paper.tests) <= bool(paper.source)
         for row in paper.rows:
             assert row.keys() <= columns | {"row", "method"}
-            assert all(len(row[score]) <= 2 for score in columns & row.keys())
+            assert all(1 <= len(row[score]) <= 3 for score in columns & row.keys())
