@@ -117,7 +117,7 @@ def test_a_2d_transform_is_refused(tmp_path):
         (HEADER + AFFINE + "Parameters: 1 0 0 0 1 0 0 0 1 2 3", "truncated: a transform lacks"),
         (
             HEADER + AFFINE + "Parameters: 1 0 0 0 1\nFixedParameters: 0 0 0\n",
-            "ITK cannot read it|needs 12 parameters, the file gives 5",
+            "needs 12 parameters, the file gives 5",
         ),
         (HEADER + AFFINE + "Parameters: 1 nan\nFixedParameters: 0\n", "NaN or infinite"),
         (HEADER + AFFINE + "Parameters: 1 two\nFixedParameters: 0\n", "not a number.*'two'"),
@@ -151,7 +151,7 @@ def test_truncated_ants_is_refused(tmp_path):
     path = tmp_path / "t.mat"
     write_transform(AffineTransform.shift((1, 2, 3)), path, format="ants")
     path.write_bytes(path.read_bytes()[:90])
-    with pytest.raises(FileFormatError, match="ITK cannot read it as a transform"):
+    with pytest.raises(FileFormatError, match="it is truncated: it has 90 of 143 bytes"):
         read_transform(path)
 
 

@@ -34,6 +34,8 @@ class Format:
         library along; empty when regkit does not write the format.
     dtypes
         Types of the voxels of written files.
+    vector_reader, vector_writer
+        The same for images of vectors; empty where the format has none.
     converts
         True for a reader that converts voxels while it reads, which takes less memory.
     """
@@ -44,11 +46,16 @@ class Format:
     writer: str = ""
     dtypes: tuple[str, ...] = DTYPES
     converts: bool = False
+    vector_reader: str = ""
+    vector_writer: str = ""
 
 
 DICOM = Format("DICOM", (".dcm", ".ima", ".dcm.gz", ".ima.gz"), "dicom:read_dicom")
 NIFTI = Format(
-    "NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti", converts=True
+    *("NIfTI", (".nii.gz", ".nii"), "nifti:read_nifti", "nifti:write_nifti"),
+    converts=True,
+    vector_reader="nifti_vectors:read_nifti_vectors",
+    vector_writer="nifti_vectors:write_nifti_vectors",
 )
 FORMATS = (
     NIFTI,
@@ -56,10 +63,17 @@ FORMATS = (
         "NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nifti:read_nifti", converts=True
     ),
     Format("MGH", (".mgz", ".mgh"), "mgh:read_mgh", "mgh:write_mgh", MGH_DTYPES),
-    Format("NRRD", (".nrrd", ".nhdr"), "nrrd:read_nrrd", "nrrd:write_nrrd", converts=True),
+    Format(
+        *("NRRD", (".nrrd", ".nhdr"), "nrrd:read_nrrd", "nrrd:write_nrrd"),
+        converts=True,
+        vector_reader="nrrd:read_nrrd_vectors",
+        vector_writer="nrrd:write_nrrd_array",
+    ),
     Format(
         *("MetaImage", (".mha", ".mhd"), "metaimage:read_metaimage", "metaimage:write_metaimage"),
         converts=True,
+        vector_reader="metaimage:read_metaimage_vectors",
+        vector_writer="metaimage:write_metaimage_array",
     ),
     DICOM,
 )

@@ -123,7 +123,7 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") 
         The folder cannot be written.
     """
     target = Path(path)
-    write = _imported(check_writable(target, dtype).writer)
+    write = imported(check_writable(target, dtype).writer)
     with atomic_output(target.parent) as stage:
         path = stage.path(target.name)
         try:
@@ -163,7 +163,7 @@ def read_raw(path: Path, selection: ImageSelection = ONLY_IMAGE, wanted: Any = N
         Type to convert voxels to, by a reader that can; None to keep that of the file.
     """
     found = stored_format(path)
-    read = _imported(found.reader)
+    read = imported(found.reader)
     with np.errstate(over="ignore", invalid="ignore"):  # impossible numbers are found later
         if found == DICOM:
             return cast("RawImage", read(path, selection))
@@ -245,6 +245,7 @@ def _missing(path: Path) -> str:
     return "no such file" + (f"; did you mean {' or '.join(close)}?" if close else "")
 
 
-def _imported(target: str) -> Any:
+def imported(target: str) -> Any:
+    """Return the function of a format's reader or writer, which is imported on first use."""
     module, _, function = target.partition(":")
     return getattr(importlib.import_module(f"regkit.io.{module}"), function)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from regkit.io.length_units import mm_per_unit
-from regkit.io.text_header import HEADER_BYTES, HeaderStatements, decoded, header_bytes, numbers
+from regkit.io.text_header import HEADER_BYTES, HeaderStatements, checked_header, decoded, numbers
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class MetaImageHeader:
 
 def read_metaimage_header(path: Path) -> MetaImageHeader:
     """Read the header of a MetaImage file."""
-    header = header_bytes(path, _END)
+    header = checked_header(path, _END)
     found = (_FIELD.fullmatch(line) for line in decoded(header).splitlines())
     fields = {field[1].lower(): field[2] for field in found if field}
     is_list = fields.get("elementdatafile", "").startswith("LIST")

@@ -16,7 +16,7 @@ import numpy as np
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.io.length_units import mm_per_unit
-from regkit.io.text_header import HeaderStatements, decoded, header_bytes, numbers, quoted
+from regkit.io.text_header import HeaderStatements, checked_header, decoded, numbers, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def read_nrrd_header(path: Path) -> NrrdHeader:
     FileFormatError
         The header does not end, is of an unknown version, or has a field twice or an unknown one.
     """
-    header = header_bytes(path, _END)
+    header = checked_header(path, _END)
     lines = decoded(header).splitlines()
     if not _MAGIC.fullmatch(lines[0]):
         raise FileFormatError(f"its first line {quoted(lines[0])} is no version of NRRD, 1 to 5")

@@ -42,7 +42,7 @@ class HeaderStatements:
     modality: str
 
 
-def header_bytes(path: Path, end: re.Pattern[bytes]) -> bytes:
+def checked_header(path: Path, end: re.Pattern[bytes]) -> bytes:
     """Return the header that a file begins with; refuse one with a bit that has flipped.
 
     Parameters

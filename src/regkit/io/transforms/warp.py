@@ -7,51 +7,46 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from regkit.errors import FileFormatError, OutputError, TransformError
+from regkit.errors import FileFormatError, TransformError
+from regkit.geometry.grid import Grid
 from regkit.geometry.transform import DisplacementField, Transform
+from regkit.io.formats import FORMATS, format_to_write
+from regkit.io.images import imported, stored_format
 from regkit.io.transforms.format import ImagePair, TransformFormat
 from regkit.io.transforms.nifti_intent import INTENT_VECTOR, nifti_intent
+from regkit.io.vector_image import VectorImage
 
 
 def read_warp(path: Path, images: ImagePair) -> Transform:  # noqa: ARG001
     """Read an image of displacement vectors in LPS mm."""
-    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
-
-    from regkit.geometry.sitk_bridge import transform_from_sitk  # noqa: PLC0415 - it loads it
-    from regkit.io.native_output import suppress_native_output  # noqa: PLC0415 - it loads it
-
-    try:
-        with suppress_native_output():
-            image = sitk.ReadImage(str(path), sitk.sitkVectorFloat64)
-    except RuntimeError as error:
-        raise FileFormatError("ITK cannot read it as an image of vectors") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
+    found = stored_format(path)
+    if not found.vector_reader:
+        raise FileFormatError(f"is {found.name}; displacement fields are read from {_listed()}")
+    vectors: VectorImage = imported(found.vector_reader)(path)
+    *shape, components = vectors.array.shape
+    if components != 3:
         raise FileFormatError(
-            "a displacement field needs 3 numbers at each voxel of a 3-D image, got "
-            f"{image.GetNumberOfComponentsPerPixel()} in {image.GetDimension()}-D"
+            f"a displacement field needs 3 numbers at each voxel of a 3-D image, got {components}"
         )
-    return transform_from_sitk(sitk.DisplacementFieldTransform(image))
+    z, y, x = shape
+    return DisplacementField(vectors.array, Grid.from_affine((z, y, x), vectors.affine))
 
 
 def write_warp(transform: Transform, path: Path, images: ImagePair) -> None:  # noqa: ARG001
     """Write a displacement field as an image; the suffix chooses its format."""
-    import SimpleITK as sitk  # noqa: PLC0415 - slow to load, seldom needed
-
-    from regkit.geometry.sitk_bridge import transform_to_sitk  # noqa: PLC0415 - it loads it
-    from regkit.io.native_output import suppress_native_output  # noqa: PLC0415 - it loads it
-
     if not isinstance(transform, DisplacementField):
         raise TransformError(
             "this format holds one displacement field only and the transform is another; "
             "write it as ITK .h5 or .tfm (format 'itk')"
         )
-    try:
-        with suppress_native_output():
-            sitk.WriteImage(transform_to_sitk(transform).GetDisplacementField(), str(path))
-    except RuntimeError as error:
-        raise OutputError(
-            "ITK could not write it; use .nii.gz, .mha or .nrrd, or free some disk space"
-        ) from error
+    found = format_to_write(path)
+    if not found.vector_writer:
+        raise FileFormatError(f"{found.name} holds no vectors; use {_listed()}")
+    imported(found.vector_writer)(transform.displacement, transform.grid, path)
+
+
+def _listed() -> str:
+    return ", ".join(s for known in FORMATS if known.vector_reader for s in known.suffixes)
 
 
 def _recognizes(path: Path, start: bytes) -> bool:  # noqa: ARG001
