@@ -29,7 +29,7 @@ _LONGEST_NUMBER = 64
 
 @dataclass(frozen=True)
 class StoredVoxels:
-    """Where the voxels of an image are, and how they are written.
+    """The place of the voxels of an image in files, and their encoding.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class ItkPart:
 
     @property
     def is_composite(self) -> bool:
-        """Whether it stands for the transforms that follow it."""
+        """True for one that stands for the transforms that follow it."""
         return self.kind.startswith(COMPOSITE)
 
 
