@@ -22,7 +22,8 @@ class LearnedRegistration(LearnedMethod):
     Parameters
     ----------
     weights
-        Name of installed or shipped weights, or a ``.safetensors`` file with its card.
+        Name of installed or shipped weights, or a ``.safetensors`` file with its card; of stages
+        that register one after the other, several with ``+`` between.
     passes
         Number of passes of the network; ``auto`` for that of the card.
     device
@@ -43,4 +44,4 @@ class LearnedRegistration(LearnedMethod):
         """Register a pair, and return the places that the network looked at."""
         from regkit_pairnets.explanation import explain_rigid  # noqa: PLC0415 - loads torch
 
-        return explain_rigid(pair, *self.loaded())
+        return explain_rigid(self.before_last_stage(pair), *self.loaded())

@@ -50,6 +50,9 @@ class PairNetConfig(TrainingConfig):
         Switch of ``densenet-nonlocal``: only the attention is added to DenseNet.
     loss
         Mean absolute (``l1``) or squared (``mse``) error of the six outputs.
+    previous_stages
+        Weights of the stages before this one, names or files with + between, empty for none: the
+        network learns the motions that they leave.
     contrastive_steps
         Number of steps of contrastive pre-training, for networks that have it.
     translation_mm, rotation_deg
@@ -87,6 +90,7 @@ class PairNetConfig(TrainingConfig):
     dead_fuse_convs: bool = False
     plain: bool = False
     loss: Literal["l1", "mse"] = "l1"
+    previous_stages: str = ""
     contrastive_steps: int = 0
     translation_mm: Vector3 = (54.4, 54.4, 27.2)
     rotation_deg: Vector3 = (10.0, 10.0, 30.0)

@@ -38,6 +38,7 @@ from regkit_pairnets.train.augmentation import (
 )
 from regkit_pairnets.train.batch_sampler import FILL_VALUE, ROLES, BatchSampler, MotionBatch
 from regkit_pairnets.train.config import PairNetConfig
+from regkit_pairnets.train.stages import PreviousStages
 from regkit_pairnets.train.validation import (
     best_passes,
     validate_motions,
@@ -90,6 +91,7 @@ class MotionTask(Task[MotionBatch]):
             raise ParameterError(f"{method} has no contrastive pre-training; set its steps to 0")
         self.train_sampler = BatchSampler(config, cases, device)
         self.validation_sampler = BatchSampler(config, held_out, device)
+        self.stages = PreviousStages(config, device)
         self.motions = validation_motions(config, self.validation_sampler)
 
     @staticmethod
@@ -117,6 +119,8 @@ class MotionTask(Task[MotionBatch]):
     def batch(self, step: int, indices: Sequence[int]) -> MotionBatch:
         """Draw cases and resample them."""
         augmentations = [self._sample(step, seed) for seed in self.case_seeds(step, indices)]
+        if step >= self.config.contrastive_steps:
+            augmentations = self.stages.rest(self.train_sampler, augmentations)
         seed = step * self.config.batch_size + indices[0]
         return self.train_sampler.batch(augmentations, seed)
 
@@ -174,10 +178,13 @@ class MotionTask(Task[MotionBatch]):
         """Return the number of passes that is best on the held-out cases, and its scores."""
         scores = self._scores(network)
         passes = best_passes(scores, self.config.unit_errors)
+        if self.stages.models:
+            before = [model.card.sha256 for model in self.stages.models]
+            about = {**about, "previous_stages": before}
         return {"passes": passes, "about": {**about, "scores": {"validation": scores[passes - 1]}}}
 
     def _scores(self, network: nn.Module) -> list[dict[str, float]]:
-        return validate_motions(network, self.validation_sampler, self.motions, self.device)
+        return validate_motions(network, self.validation_sampler, self.motions, self.stages)
 
     def _sample(self, step: int, seed: tuple[int, ...]) -> Augmentation:
         sampler = self.train_sampler

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from regkit.geometry.grid import Grid
 from regkit.geometry.rigid import rigid_parameters
-from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.transform import AffineTransform
 from regkit_pairnets.train.augmentation import (
     Augmentation,
     full_field_of_view,
-    residual_augmentation,
     sample_motion,
     truncate_axially,
 )
 from regkit_pairnets.train.batch_sampler import BatchSampler
 from regkit_pairnets.train.config import PairNetConfig
+from regkit_pairnets.train.stages import PreviousStages, corrected
 
 # Apart from every seed of a training step, which has a third number.
 SEED = 1_234_567
@@ -46,7 +45,7 @@ def validation_motions(config: PairNetConfig, sampler: BatchSampler) -> Motions:
 
 
 def validate_motions(
-    network: nn.Module, sampler: BatchSampler, motions: Motions, device: torch.device
+    network: nn.Module, sampler: BatchSampler, motions: Motions, stages: PreviousStages
 ) -> list[dict[str, float]]:
     """Return the mean errors after one pass, after two, and so on.
 
@@ -58,8 +57,8 @@ def validate_motions(
         Sampler of the held-out cases.
     motions
         Result of `validation_motions`.
-    device
-        Device of the network.
+    stages
+        Stages before the network.
 
     Returns
     -------
@@ -71,9 +70,10 @@ def validate_motions(
     network.eval()
     scores: list[dict[str, float]] = [{} for _ in range(sampler.config.passes)]
     for suffix, some in (("", motions[0]), ("_partial_coverage", motions[1])):
-        found = [IDENTITY] * len(some)
+        found = stages.found(sampler, some)
         for after in scores if some else ():
-            found = _next_pass(network, sampler, some, found, device)
+            scale = sampler.config.output_scale
+            found = corrected(network, sampler, some, found, scale)
             dt, dr = _errors(found, some, sampler.grid)
             after |= {f"dt_mm{suffix}": dt, f"dr_deg{suffix}": dr}
     return scores
@@ -99,30 +99,6 @@ def best_passes(scores: Sequence[Mapping[str, float]], unit_errors: Mapping[str,
         for after in scores
     ]
     return 1 + int(np.argmin(losses))
-
-
-def _next_pass(
-    network: nn.Module,
-    sampler: BatchSampler,
-    motions: Sequence[Augmentation],
-    found: Sequence[AffineTransform],
-    device: torch.device,
-) -> list[AffineTransform]:
-    """Correct the maps found so far by the network's estimate of the residual motions."""
-    config, corrected = sampler.config, []
-    for start in range(0, len(motions), config.batch_size):
-        part = slice(start, start + config.batch_size)
-        residual = [
-            residual_augmentation(a, f) for a, f in zip(motions[part], found[part], strict=True)
-        ]
-        input_a, input_b = sampler.inputs(residual)
-        with torch.inference_mode():
-            outputs: Tensor = network(input_a.to(device), input_b.to(device))
-        numbers = outputs.double().cpu().numpy() * config.output_scale
-        for known, six in zip(found[part], numbers, strict=True):
-            step = config.parameterization.to_transform(six, sampler.grid)
-            corrected.append(AffineTransform(known.matrix @ step.matrix))
-    return corrected
 
 
 def _errors(

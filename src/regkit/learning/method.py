@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from regkit.errors import ParameterError
@@ -23,7 +24,8 @@ class LearnedMethod(ABC):
     Parameters
     ----------
     weights
-        Name of installed or shipped weights, or a ``.safetensors`` file with its card.
+        Name of installed or shipped weights, or a ``.safetensors`` file with its card; of stages
+        that register one after the other, several with ``+`` between.
     passes
         Number of passes of the network; ``auto`` for that of the card.
     device
@@ -64,18 +66,36 @@ class LearnedMethod(ABC):
         ParameterError
             The device cannot be used.
         """
-        estimate = self.infer(pair, *self.loaded())
+        estimate = self.infer(self.before_last_stage(pair), *self.loaded())
         if not self.compares_with_start:
             return estimate
         from regkit.learning.start_guard import guard_start  # noqa: PLC0415 - loads similarity
 
         return guard_start(pair, estimate)
 
-    def loaded(self) -> tuple[TrainedModel[Any], int]:
-        """Return the network with its weights, and the number of passes; errors as `register`."""
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The weights of each stage, in order; a file with a + in its name is one stage."""
+        return (self.weights,) if Path(self.weights).is_file() else tuple(self.weights.split("+"))
+
+    def before_last_stage(self, pair: Pair) -> Pair:
+        """Return a pair as the last stage gets it: the result of those before is its start."""
+        for name in self.stages[:-1]:
+            found = self.infer(pair, *self.loaded(name))
+            pair = replace(pair, initial=found.transform, initial_is_guess=False)
+        return pair
+
+    def loaded(self, weights: str = "") -> tuple[TrainedModel[Any], int]:
+        """Return the network of a stage with its weights, and its number of passes.
+
+        Parameters
+        ----------
+        weights
+            Name or file of the weights; empty for those of the last stage.
+        """
         from regkit.learning import model  # noqa: PLC0415 - loads torch
 
-        trained = model.load_model(self.weights, self.card, self.device)
+        trained = model.load_model(weights or self.stages[-1], self.card, self.device)
         return trained, trained.card.passes if self.passes == "auto" else self.passes
 
     @abstractmethod
