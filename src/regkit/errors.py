@@ -1,14 +1,33 @@
 """The errors that regkit raises on purpose: one line with the fault, the value and a remedy."""
 
 import re
-from textwrap import shorten
 
-# Escape sequences that colour text or move the cursor of a terminal.
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Longest message on a terminal, in a record or on a page, in characters; chosen by hand.
+MAX_MESSAGE = 300
+# Characters of a long message that are left of its beginning: more than of its end, the remedy.
+_BEGINNING = 180
+# Escape sequences that color text, move the cursor of a terminal or set its title.
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-9;:<=>?]*[ -/]*[@-~]"
+    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|[@-Z\\-_])"
+)
+# What libraries written in C++ tell of themselves: files of their source with line numbers,
+# functions that failed, names of classes, addresses in memory.
+_INTERNALS = re.compile(
+    r"Exception thrown in \w+ \w+:\s*"
+    r"|\S+\.(?:cxx|cpp|cc|hxx|hpp|txx|h|c):\d+:?\s*"
+    r"|\b[A-Za-z_]\w*(?:::~?\w+)+(?:<[^<>]*>)?(?:\(\))?:?\s*"
+    r"|\s*\(0x[0-9a-fA-F]{6,}\):?"
+    r"|(?:\s+at)?\s+0x[0-9a-fA-F]{6,}"
+)
 
 
 class RegkitError(Exception):
-    """Base of all errors that a user can cause and fix."""
+    """Base of all errors that a user can cause and fix; its text is one plain line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class GeometryError(RegkitError):
@@ -71,12 +90,26 @@ class BenchmarkError(RegkitError):
 
 
 def one_line(text: str) -> str:
-    """Return text on one line, without terminal escape sequences and control characters."""
+    """Return text on one line, without control characters and the internals of libraries."""
+    return " ".join(_INTERNALS.sub("", " ".join(printable(text).split())).split())
+
+
+def printable(text: str) -> str:
+    """Return text without terminal escape sequences and control characters; lines stay lines."""
     plain = _ESCAPE.sub("", text)
-    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in plain)
+
+
+def short_message(text: str) -> str:
+    """Return a message for a terminal, a record or a page: one line; of a long one both ends."""
+    line = one_line(text)
+    if len(line) <= MAX_MESSAGE:
+        return line
+    end = line[len(line) - (MAX_MESSAGE - _BEGINNING - len(" ... ")) :]
+    return f"{line[:_BEGINNING].rstrip()} ... {end.lstrip()}"
 
 
 def error_in_one_line(error: BaseException) -> str:
     """Return the class and the message of an error on one line, cut where it is long."""
-    message = shorten(one_line(str(error)), width=300, placeholder=" ...")
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = short_message(str(error))
+    return short_message(f"{type(error).__name__}: {text}" if text else type(error).__name__)

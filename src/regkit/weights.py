@@ -7,7 +7,6 @@ Imports the standard library only, so that listing weights is cheap.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from regkit.errors import FileFormatError, MissingDependencyError
+from regkit.structured_text import parse_json
 
 SUFFIX, CARD_SUFFIX = ".safetensors", ".json"
 HOME_VARIABLE = "REGKIT_WEIGHTS"
@@ -77,7 +77,7 @@ def read_card(file: Path) -> dict[str, Any]:
     """Return the card of a safetensors file; see `Weights.card`."""
     path = file.with_suffix(CARD_SUFFIX)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileFormatError(
             f"{file} has no card: expected {path.name} beside it, which training writes too"

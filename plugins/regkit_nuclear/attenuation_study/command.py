@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.context import settings as cli_settings
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
@@ -227,7 +228,7 @@ def attenuation_command(
         (output_prefix(output, DEFAULT_PREFIX), force),
     )
     if as_json:
-        typer.echo(json.dumps(saved.record, indent=2))
+        echo(json.dumps(saved.record, indent=2))
     else:
         _print(study, saved)
     exit_on_fail(saved)
@@ -271,14 +272,14 @@ def _print(study: AttenuationStudy, saved: Saved) -> None:
     titles = [key.replace("_percent", " %").replace("_pct", " %") for key in rows[0]]
     titles = [title.replace("_", " ") for title in titles]
     print_table(titles, [[_cell(value) for value in row.values()] for row in rows])
-    typer.echo()
+    echo("")
     for sentence in study_sentences(study):
-        typer.echo(sentence)
+        echo(sentence)
     verdict = study.heart.verdict
-    typer.echo(f"left ventricle: {verdict.status}")
+    echo(f"left ventricle: {verdict.status}")
     for reason in (*verdict.reasons, *study.notes):
-        typer.echo(f"  - {reason}")
-    typer.echo("wrote " + ", ".join(str(file) for file in saved.files))
+        echo(f"  - {reason}")
+    echo("wrote " + ", ".join(str(file) for file in saved.files))
 
 
 def _cell(value: float | str) -> str:

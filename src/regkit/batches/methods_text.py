@@ -20,6 +20,7 @@ from regkit.registration.result_measures import LEAST_TOLERANCE_MM
 from regkit.registration.verdict_rules import BAD_CHECK, BAD_FAIL
 from regkit.registry import Registry, default_registry
 from regkit.statistics.number_text import counted
+from regkit.statistics.safe_text import markdown_text
 from regkit.version import installed_version
 
 METHODS_FILE = "methods.md"
@@ -126,8 +127,12 @@ def _start(start: Mapping[str, str]) -> str:
     """Return the initializer of a registration, or what ``auto`` chose."""
     init, chosen = start["init"], start["assumption"].partition(":")[0]
     if init == "auto":
-        return "the positions in the image headers" if chosen == "headers" else f"'{chosen}'"
-    return "a given transform" if Path(init).is_file() else f"'{init}'"
+        return (
+            "the positions in the image headers"
+            if chosen == "headers"
+            else f"'{markdown_text(chosen)}'"
+        )
+    return "a given transform" if Path(init).is_file() else f"'{markdown_text(init)}'"
 
 
 def _quality(rows: Sequence[Row], kind: BatchKind) -> str:
@@ -172,7 +177,7 @@ def _reviewed(rows: Sequence[Row]) -> str:
     if not marked:
         return ""
     marks = Counter(row["mark"] for row in marked)
-    names = sorted({row["reviewer"] for row in marked if row["reviewer"]})
+    names = sorted({markdown_text(row["reviewer"]) for row in marked if row["reviewer"]})
     results = "1 result was" if len(marked) == 1 else f"{len(marked)} results were"
     return (
         f"{results} reviewed by eye{' by ' if names else ''}{' and '.join(names)}"
@@ -244,7 +249,7 @@ def _of_stages(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any
 
 
 def _plain(value: Any) -> str:
-    return "default" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    return "default" if value is None else markdown_text(str(value))
 
 
 def _versions(records: Mapping[str, Record]) -> str:
@@ -258,7 +263,7 @@ def _versions(records: Mapping[str, Record]) -> str:
     listed = [
         f"{numbers} ({n} results)" if len(runs) > 1 else numbers for numbers, n in runs.items()
     ]
-    where = f" Device: {', '.join(devices)}." if devices else ""
+    where = f" Device: {', '.join(map(markdown_text, devices))}." if devices else ""
     return f"{'; '.join([*listed, platform.system()])} {platform.machine()}.{where}"
 
 

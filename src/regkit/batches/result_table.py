@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from regkit.batches.batch_pair import BatchPair
-from regkit.batches.review import Review, reviewed_digest, spreadsheet_text
+from regkit.batches.review import Review, reviewed_digest
 from regkit.benchmark.records import Record
 from regkit.io.atomic_output import atomic_output
+from regkit.statistics.safe_text import spreadsheet_text
 
 TABLE_FILE = "batch.csv"
 # Status of a pair that has no record yet.
@@ -45,8 +46,7 @@ def write_result_table(rows: Sequence[Row], folder: Path) -> Path:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0])
     for row in rows:
-        free = {name: spreadsheet_text(row[name]) for name in ("note", "reviewer")}
-        writer.writerow([_cell(value) for value in (row | free).values()])
+        writer.writerow(map(_cell, row.values()))
     with atomic_output(folder) as stage:
         stage.path(TABLE_FILE).write_text(text.getvalue(), encoding="utf-8")
     return folder / TABLE_FILE
@@ -95,7 +95,9 @@ def _row(pair: BatchPair, record: Record | None, review: Review | None) -> Row:
 def _cell(value: Any) -> Any:
     """Return a value as a cell: numbers of four significant digits at most."""
     if isinstance(value, list):
-        return "; ".join(value)
+        value = "; ".join(value)
+    if isinstance(value, str):
+        return spreadsheet_text(value)
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     return "" if value is None else value

@@ -13,6 +13,7 @@ from typing import Any
 
 from regkit.errors import FileFormatError, one_line
 from regkit.io.atomic_output import atomic_output
+from regkit.statistics.safe_text import spreadsheet_text, without_text_mark
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,6 @@ MARKS = ("pass", "fail")
 _DIGEST_CHARACTERS = 12
 # Ids that a message names; chosen by hand.
 _LISTED = 5
-# Beginnings of a text that a spreadsheet would compute as a formula, and what makes it a text.
-_FORMULA, _TEXT_MARK = ("=", "+", "-", "@"), "'"
 # Columns of free text, and the id, which may begin so.
 _FREE = ("id", "note", "reviewer")
 
@@ -100,7 +99,7 @@ def _reviews(rows: csv.DictReader[str], path: Path) -> Iterator[Review]:
     known = {field.name for field in fields(Review)}
     for row in rows:
         values = {name: (row[name] or "").strip() for name in known & row.keys()}
-        values |= {name: _without_text_mark(values[name]) for name in _FREE if name in values}
+        values |= {name: without_text_mark(values[name]) for name in _FREE if name in values}
         if not values["id"]:
             raise FileFormatError(f"{path}: line {rows.line_num}, column id: is empty")
         if values["mark"] not in ("", *MARKS):
@@ -109,16 +108,6 @@ def _reviews(rows: csv.DictReader[str], path: Path) -> Iterator[Review]:
                 f"'{one_line(values['mark'])}'"
             )
         yield Review(**values)
-
-
-def spreadsheet_text(text: str) -> str:
-    """Return a text with an apostrophe in front if a spreadsheet took it for a formula."""
-    return _TEXT_MARK + text if text.startswith(_FORMULA) else text
-
-
-def _without_text_mark(text: str) -> str:
-    marked = text.startswith(tuple(_TEXT_MARK + sign for sign in _FORMULA))
-    return text.removeprefix(_TEXT_MARK) if marked else text
 
 
 def write_reviews(reviews: Mapping[str, Review], path: Path) -> None:

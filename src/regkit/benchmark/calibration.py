@@ -10,6 +10,7 @@ from regkit.benchmark.judged_answer import JudgedAnswer
 from regkit.benchmark.verdict_quality import VerdictQuality, verdict_quality
 from regkit.registration.error_model import ErrorEstimate
 from regkit.registration.verdict_rules import RANKS
+from regkit.statistics.safe_text import markdown_text
 
 
 def calibration(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -140,4 +141,4 @@ def _number(value: float | None) -> str:
 
 
 def _names(row: dict[str, Any], *more: str) -> str:
-    return " | ".join(str(row[key]).replace("|", "\\|") for key in ("dataset", "method", *more))
+    return " | ".join(markdown_text(str(row[key])) for key in ("dataset", "method", *more))

@@ -18,7 +18,14 @@ from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.worker_plan import Facts
 from regkit.datasets.case import Case
-from regkit.errors import BenchmarkError, DeviceError, OutputError, RegkitError, one_line
+from regkit.errors import (
+    BenchmarkError,
+    DeviceError,
+    OutputError,
+    RegkitError,
+    error_in_one_line,
+    short_message,
+)
 from regkit.geometry.transform import AffineTransform
 from regkit.io.atomic_output import atomic_output
 from regkit.io.transforms import write_transform
@@ -33,8 +40,6 @@ from regkit.registration.run import RegistrationResult, run
 from regkit.registry import Registry, default_registry, leave_out_plugins
 
 TRANSFORMS_FOLDER = "transforms"
-# Characters of an error message in a record; chosen by hand.
-MAX_ERROR_LENGTH = 500
 
 
 class MethodRunner:
@@ -143,7 +148,7 @@ class MethodRunner:
         errors: dict[str, str] = {}
 
         def record_error(name: str, error: Exception) -> None:
-            errors[name] = _reason(f"{type(error).__name__}: {error}")
+            errors[name] = error_in_one_line(error)
 
         before = timing.pop("score")
         with _timed(timing, "score"):
@@ -233,11 +238,7 @@ def _file_name(text: str) -> str:
 def failure_reason(error: BaseException) -> str:
     """Return one line for the error that made a task fail."""
     if isinstance(error, RegkitError):
-        return _reason(str(error))
+        return short_message(str(error))
     if isinstance(error, MemoryError):
         return "ran out of memory"
-    return _reason(f"{type(error).__name__}: {error}")
-
-
-def _reason(text: str) -> str:
-    return one_line(text)[:MAX_ERROR_LENGTH]
+    return error_in_one_line(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,12 +12,14 @@ from typing import Any, ClassVar
 from regkit.benchmark.case_source import DatasetRef
 from regkit.errors import BenchmarkError
 from regkit.io.atomic_output import atomic_output
+from regkit.learning.dataclass_json import read_dataclass
 from regkit.registration.expression import (
     method_names,
     split_expressions,
     without_parentheses,
 )
 from regkit.registry import Registry
+from regkit.structured_text import parse_toml
 from regkit.version import installed_version
 
 CONFIG_FILE = "config.toml"
@@ -110,8 +111,8 @@ class Plan:
         try:
             source = DatasetRef(**content["dataset"])
             methods = tuple(Method(**method) for method in content["method"])
-            plan = Plan(source, methods, **rest)
-        except (KeyError, TypeError, AttributeError) as error:
+            plan = read_dataclass(Plan, asdict(Plan(source, methods, **rest)))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BenchmarkError(f"not the plan of a benchmark: {error}") from error
         _check_labels(plan.methods)
         return plan
@@ -202,7 +203,7 @@ def with_parameters(methods: Sequence[Method], values: Mapping[str, Any]) -> tup
 def read_plan(file: Path) -> Plan:
     """Read a plan from a TOML file such as ``config.toml``."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = parse_toml(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"cannot read the benchmark in {file}: {error}") from error
     try:

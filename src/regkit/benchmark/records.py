@@ -18,12 +18,27 @@ from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
 from regkit.io.atomic_output import atomic_output, output_error_message
+from regkit.structured_text import parse_json
 
 logger = logging.getLogger(__name__)
 
 RECORDS_FILE = "records.jsonl"
 REQUIRED_KEYS = ("dataset", "case", "method", "status")
 STATUSES = ("ok", "failed", "unavailable")
+_NONE, _NUMBER = type(None), int | float
+# Types of the values that are read; further keys may hold anything.
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("dataset", "case", "group", "method", "status"), str),
+    **dict.fromkeys(("verdict", "error", "device", "calibration"), str | _NONE),
+    **dict.fromkeys(("runtime_s", "peak_memory_mb", "tolerance_mm"), _NUMBER | _NONE),
+    **dict.fromkeys(("expected_error_mm", "probability_bad"), _NUMBER | _NONE),
+    **dict.fromkeys(("parameters", "scores", "timing_s", "score_errors"), dict),
+    "interval_mm": list | _NONE,
+    "reasons": list,
+    "transform": list | str | _NONE,
+}
+# Types of the values of the objects among them.
+_INNER_TYPES = {"scores": _NUMBER | _NONE, "timing_s": _NUMBER}
 Record: TypeAlias = dict[str, Any]
 
 
@@ -199,16 +214,32 @@ def _parse(content: bytes, file: Path) -> list[Record]:
 def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:
     for number, line in enumerate(lines, start=1):
         try:
-            stored = json.loads(line)
-            # Keys that an older version did not write get their empty values.
-            record = new_record(**{key: stored[key] for key in REQUIRED_KEYS}) | stored
-            STATUSES.index(record["status"])
-            _ = [None if score is None else score + 0.0 for score in record["scores"].values()]
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            yield record_of(parse_json(line))
+        except (ValueError, KeyError, TypeError) as error:
             raise BenchmarkError(
                 f"{file}: line {number} is not a record of a benchmark; remove the line"
             ) from error
-        yield record
+
+
+def record_of(stored: Any) -> Record:
+    """Return the record that plain data hold.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        A key is missing, or a value is of the wrong type.
+    """
+    # Keys that an older version did not write get their empty values.
+    record: Record = new_record(**{key: stored[key] for key in REQUIRED_KEYS}) | stored
+    wrong = [key for key, kind in _TYPES.items() if not isinstance(record[key], kind)]
+    wrong += [
+        key
+        for key, kind in _INNER_TYPES.items()
+        if key not in wrong and not all(isinstance(v, kind) for v in record[key].values())
+    ]
+    if wrong or record["status"] not in STATUSES:
+        raise ValueError(f"{(wrong or ['status'])[0]} has a value of the wrong type")
+    return record
 
 
 def _sync(folder: Path) -> None:

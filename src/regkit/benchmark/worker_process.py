@@ -19,6 +19,7 @@ from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.worker_plan import WorkerPlan, plan_data
 from regkit.errors import BenchmarkError, OutputError, one_line
 from regkit.parallel import THREAD_VARIABLES
+from regkit.structured_text import parse_json
 
 # Limit for importing a method's libraries, which the time limit of a case does not cover; chosen
 # by hand. A longer time limit of the plan holds for this too.
@@ -163,7 +164,7 @@ class WorkerProcess:
                 raise WorkerDied(self._exit_reason())
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return dict(json.loads(line))
+        return dict(parse_json(line))
 
     def _wait(self, deadline: float, seconds: float) -> None:
         """Wait for something to read, within the limits of time and memory."""

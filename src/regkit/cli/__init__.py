@@ -13,6 +13,7 @@ from regkit.cli.benchmark import benchmark_command
 from regkit.cli.calibrate import calibrate_command
 from regkit.cli.check import check_command
 from regkit.cli.check_alignment import check_alignment_command
+from regkit.cli.colors import echo
 from regkit.cli.command import (
     LogLevel,
     Quiet,
@@ -81,7 +82,7 @@ def _print_version(requested: bool) -> None:
     if requested:
         from regkit.version import installed_version
 
-        typer.echo(f"regkit {installed_version()}")
+        echo(f"regkit {installed_version()}")
         raise typer.Exit
 
 

@@ -14,6 +14,7 @@ import typer
 
 from regkit.cli.benchmark import DaskAddress, MemoryLimit, RetryFailed, Timeout, WorkerThreads
 from regkit.cli.benchmark_output import benchmark_progress
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_frames, complete_methods
 from regkit.cli.context import settings
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
@@ -196,7 +197,7 @@ def batch_command(
 def _print_pairs(request: BatchRequest) -> None:
     from regkit.batches.pair_table import pair_table
 
-    typer.echo(pair_table(batch_pairs(request), request.kind.layout), nl=False)
+    echo(pair_table(batch_pairs(request), request.kind.layout), nl=False)
 
 
 def _run(request: BatchRequest) -> Batch:
@@ -211,15 +212,15 @@ def _print(batch: Batch, as_json: bool) -> None:
 
     if as_json:
         content = {"folder": str(batch.folder), "counts": batch.counts, "pairs": batch.rows}
-        typer.echo(json.dumps(content, indent=2))
+        echo(json.dumps(content, indent=2))
         return
     counts = ", ".join(f"{count} {name}" for name, count in batch.counts.items())
-    typer.echo(f"{counted(len(batch.rows), batch.item)}: {counts}")
+    echo(f"{counted(len(batch.rows), batch.item)}: {counts}")
     if batch.counts["failed"]:
         why = f"The column error says why {batch.item}s failed"
-        typer.echo(f"{why}; --retry-failed tries them again")
+        echo(f"{why}; --retry-failed tries them again")
     table, page = batch.folder / "batch.csv", batch.folder / "index.html"
-    typer.echo(f"Results are in {table}; review them in {page}")
+    echo(f"Results are in {table}; review them in {page}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from regkit.cli.benchmark_output import benchmark_progress, print_comparison, print_summary
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_datasets, complete_from, complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
@@ -215,7 +216,7 @@ def _benchmark(request: BenchmarkRequest, as_json: bool) -> bool:
     with status_spinner("drawing the report"):
         write_report(folder, summary, registry)
     if as_json:
-        typer.echo((folder / "summary.json").read_text(encoding="utf-8"), nl=False)
+        echo((folder / "summary.json").read_text(encoding="utf-8"), nl=False)
     else:
         print_summary(summary, folder)
     if request.baseline is None or old is None:

@@ -8,12 +8,11 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from regkit.cli.colors import echo
 from regkit.cli.context import current_registry
 from regkit.cli.progress import progress_bar
 from regkit.cli.progress_lines import clock
-from regkit.errors import one_line
+from regkit.errors import one_line, printable, short_message
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,7 +46,10 @@ def benchmark_progress() -> Iterator[Callable[[BenchmarkProgress], None]]:
             )
             if latest is not None and latest["status"] == "failed":
                 bar.console.print(
-                    f"{name}: {latest['error']}", style="red", markup=False, soft_wrap=True
+                    f"{name}: {short_message(str(latest['error']))}",
+                    style="red",
+                    markup=False,
+                    soft_wrap=True,
                 )
 
         yield update
@@ -66,10 +68,10 @@ def print_summary(summary: Summary, folder: Path) -> None:
     for dataset in summary.datasets:
         console.print(_overview(summary, dataset))
         for note in dataset.notes:
-            console.print(Text(f"  {note}"))
+            console.print(Text(printable(f"  {note}")))
         for method, reason in dataset.unavailable.items():
-            console.print(Text(f"  {method} could not run: {reason}"))
-    console.print(Text(f"Results are in {folder}; the tables are in {folder / 'summary.md'}"))
+            console.print(Text(printable(f"  {method} could not run: {reason}")))
+    echo(f"Results are in {folder}; the tables are in {folder / 'summary.md'}")
 
 
 def _overview(summary: Summary, dataset: DatasetSummary) -> Table:
@@ -86,7 +88,7 @@ def _overview(summary: Summary, dataset: DatasetSummary) -> Table:
     for heading in headings[1:]:
         table.add_column(heading, justify="right")
     for method, *cells in rows:
-        table.add_row(Text(method), *cells)
+        table.add_row(Text(printable(method)), *cells)
     return table
 
 
@@ -96,20 +98,20 @@ def print_comparison(baseline: Path, old: list[Record], new: list[Record]) -> bo
     from regkit.benchmark.summary import directions_and_units
 
     changes = compare_records(old, new, *directions_and_units(current_registry()))
-    typer.echo(f"Compared with {baseline}, over the cases and methods in both:")
+    echo(f"Compared with {baseline}, over the cases and methods in both:")
     for change in changes:
         if change.verdict in ("better", "worse"):
-            typer.echo(f"  {_change_text(change)}")
+            echo(f"  {_change_text(change)}")
     worse, totals = _totals(changes)
-    typer.echo(f"  {totals}")
+    echo(f"  {totals}")
     for (dataset, method), ratio in cost_ratios(old, new).items():
-        typer.echo(
+        echo(
             f"  {dataset}, {method}: {ratio['runtime_s']:.2f} times the time, "
             f"{ratio['peak_memory_mb']:.2f} times the memory (not judged: machines differ)"
         )
     only_old, only_new = count_unmatched(old, new)
     if only_old or only_new:
-        typer.echo(f"  not compared: {only_old} records only there, {only_new} only here")
+        echo(f"  not compared: {only_old} records only there, {only_new} only here")
     return worse == 0
 
 

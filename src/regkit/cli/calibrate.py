@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_from
 from regkit.cli.options import COMPUTATION, METHOD, SPLIT_VALUES
 from regkit.cli.progress import progress_bar
@@ -93,5 +94,5 @@ def calibrate_command(
             seed=seed,
             on_case=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    typer.echo((output / SUMMARY_FILE).read_text(encoding="utf-8"), nl=False)
-    typer.echo(f"\nwrote {output / CARD_FILE}; use it with --calibration {output}")
+    echo((output / SUMMARY_FILE).read_text(encoding="utf-8"), nl=False)
+    echo(f"\nwrote {output / CARD_FILE}; use it with --calibration {output}")

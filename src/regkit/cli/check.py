@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_methods
 from regkit.cli.context import current_registry
 from regkit.cli.progress import status_spinner
@@ -34,6 +35,6 @@ def check_command(name: MethodName) -> None:
         styles=[STYLES[outcome.status] for outcome in outcomes],
     )
     results: list[str] = [outcome.status for outcome in outcomes]
-    typer.echo(f"{name}: " + ", ".join(f"{results.count(status)} {status}" for status in STYLES))
+    echo(f"{name}: " + ", ".join(f"{results.count(status)} {status}" for status in STYLES))
     if "failed" in results:
         raise typer.Exit(EXIT_BROKEN_CONTRACT)

@@ -166,7 +166,7 @@ def check_alignment_command(
     with stray_output_on_stderr():
         check, saved = check_alignment_files(request)
     if as_json:
-        typer.echo(json.dumps(check.results, indent=2))
+        echo(json.dumps(check.results, indent=2))
     else:
         _print(check, saved.files)
     if check.status == "FAIL":
@@ -175,11 +175,11 @@ def check_alignment_command(
 
 def _print(check: AlignmentCheck, files: tuple[Path, ...]) -> None:
     """Print the status, how to move the image, why, and the files."""
-    echo(f"{styled(check.status, **STATUS_STYLES[check.status])}  {check.words}")
+    echo(styled(check.status, **STATUS_STYLES[check.status]), f"  {check.words}")
     for reason in check.reasons:
-        typer.echo(f"  - {reason}")
+        echo(f"  - {reason}")
     shifted = {name: pct for name, pct in check.eti_shifted_pct.items() if pct is not None}
     if shifted:
         parts = ", ".join(f"{name} {pct:.1f} %" for name, pct in shifted.items())
-        typer.echo(f"  on lung or air if moved by a voxel: {parts}")
-    typer.echo(f"  wrote {', '.join(str(file) for file in files)}")
+        echo(f"  on lung or air if moved by a voxel: {parts}")
+    echo(f"  wrote {', '.join(str(file) for file in files)}")

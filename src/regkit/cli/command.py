@@ -21,7 +21,7 @@ from regkit.cli.config_file import (
     used_defaults,
 )
 from regkit.cli.context import settings
-from regkit.cli.log_level import DEFAULT_LEVEL, LOG_LEVELS, chosen_level, set_log_level
+from regkit.cli.log_level import LOG_LEVELS, chosen_level, set_log_level
 from regkit.cli.progress import say
 
 Function: TypeAlias = Callable[..., Any]
@@ -133,8 +133,7 @@ def choose_log_level(quiet: bool, verbose: int, level: str) -> None:
     settings.log_level = level or settings.log_level
     settings.quiet = settings.quiet or quiet
     wanted = chosen_level(settings.quiet, settings.verbose, settings.log_level)
-    if wanted != DEFAULT_LEVEL:
-        set_log_level(wanted)
+    set_log_level(wanted)
 
 
 def add_command(group: typer.Typer, name: str, **options: Any) -> Callable[[Function], Function]:

@@ -139,7 +139,7 @@ def _print(
     echo("Simulated PET (fixed) and CT (moving) of a thorax that moved between the scans:")
     for name, text in rows:
         style = STATUS_STYLES.get(text)
-        echo(styled(f"  {name:8}", dim=True) + (styled(text, **style) if style else text))
+        echo(styled(f"  {name:8}", dim=True), (styled(text, **style) if style else text))
 
 
 def equivalent_command(request: RegisterRequest) -> str:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from regkit.cli.colors import echo, styled
 from regkit.cli.context import settings
-from regkit.errors import RegkitError, SelectionError
+from regkit.errors import RegkitError, SelectionError, error_in_one_line, printable, short_message
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -61,7 +61,10 @@ def _reported_errors() -> Iterator[None]:
     """Turn exceptions into one line and an exit code; usage errors are left to Typer."""
     try:
         yield
-    except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+    except typer.TyperException as error:
+        error.message = printable(error.message)
+        raise
+    except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
         _fail("interrupted; no file is left half-written")
@@ -69,21 +72,23 @@ def _reported_errors() -> Iterator[None]:
         if settings.debug:
             raise
         code = EXIT_USAGE if isinstance(error, SelectionError) else EXIT_ERROR
-        _fail("\n".join([_message(error), *getattr(error, "__notes__", [])]), code)
+        _fail("\n".join([_text(error), *getattr(error, "__notes__", [])]), code)
 
 
-def _message(error: Exception) -> str:
+def _text(error: Exception) -> str:
     """Return one line for an error."""
-    text = " ".join(str(error).split())
     if isinstance(error, RegkitError):
-        return text
+        return short_message(str(error))
     if isinstance(error, MemoryError):
         return "not enough memory; use smaller images or close other programs"
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
-    return f"unexpected {type(error).__name__}: {text} (run again with --debug for details)"
+        return short_message(
+            ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+        )
+    text = short_message(f"unexpected {error_in_one_line(error)}")
+    return f"{text} (run again with --debug for details)"
 
 
-def _fail(message: str, code: int = EXIT_ERROR) -> NoReturn:
-    echo(styled(f"regkit: {message}", fg=typer.colors.RED), err=True)
+def _fail(text: str, code: int = EXIT_ERROR) -> NoReturn:
+    echo(styled(f"regkit: {text}", fg=typer.colors.RED), err=True)
     raise typer.Exit(code)

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from regkit.cli.colors import echo
 from regkit.cli.context import current_registry
 from regkit.cli.options import AsJson
 from regkit.cli.tables import print_table
@@ -22,7 +21,7 @@ def methods_command(as_json: AsJson = False) -> None:
     registry = current_registry()
     methods = registry.methods
     if as_json:
-        typer.echo(json.dumps([_method_record(method) for method in methods], indent=2))
+        echo(json.dumps([_method_record(method) for method in methods], indent=2))
         return
     rows = [
         (
@@ -38,7 +37,7 @@ def methods_command(as_json: AsJson = False) -> None:
     print_table(("method", "default model", "supports", "plugin", "status", "summary"), rows)
     for plugin in registry.plugins:
         if plugin.problem:
-            typer.echo(f"plugin '{plugin.name}' is not used: {plugin.problem}")
+            echo(f"plugin '{plugin.name}' is not used: {plugin.problem}")
 
 
 def plugins_command(as_json: AsJson = False) -> None:
@@ -46,7 +45,7 @@ def plugins_command(as_json: AsJson = False) -> None:
     registry = current_registry()
     plugins = registry.plugins
     if as_json:
-        typer.echo(json.dumps([_plugin_record(plugin) for plugin in plugins], indent=2))
+        echo(json.dumps([_plugin_record(plugin) for plugin in plugins], indent=2))
         return
     rows = [(p.name, p.distribution or "-", p.version or "-", p.problem or "ok") for p in plugins]
     print_table(("plugin", "distribution", "version", "status"), rows)
@@ -57,7 +56,7 @@ def plugins_command(as_json: AsJson = False) -> None:
     }
     for kind, specs in offers.items():
         names = ", ".join(registered.spec.name for registered in specs)
-        typer.echo(f"\n{kind}: {names or 'none'}")
+        echo(f"\n{kind}: {names or 'none'}")
 
 
 def _method_record(method: RegisteredSpec[MethodSpec]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from regkit.errors import short_message
+
 LOG_LEVELS = ("error", "warning", "info", "debug")
-DEFAULT_LEVEL = "warning"
 DETAILED_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # Packages that log every step of their own at the levels of -v and -vv.
 TALKATIVE = ("numba", "PIL", "matplotlib", "asyncio")
@@ -36,3 +39,12 @@ def set_log_level(level: str) -> None:
         logging.basicConfig(format=DETAILED_FORMAT, datefmt="%H:%M:%S")
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in (logging.lastResort, *logging.root.handlers):
+        if handler is not None:
+            handler.addFilter(_with_plain_message)
+
+
+def _with_plain_message(record: Any) -> bool:
+    """Clean the message of a record; keep every record."""
+    record.msg, record.args = short_message(record.getMessage()), ()
+    return True

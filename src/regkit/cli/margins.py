@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,8 +49,10 @@ def _parsed(assignments: Sequence[str]) -> dict[str, float]:
 
 def _previous(folder: Path) -> dict[str, float]:
     """Return the margins of the summary in a folder; none where there is no readable summary."""
+    from regkit.structured_text import parse_json
+
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = parse_json((folder / "summary.json").read_text(encoding="utf-8"))
         return {str(k): float(v) for k, v in summary["settings"]["margins"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

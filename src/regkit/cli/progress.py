@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from regkit.cli.colors import echo
 from regkit.cli.context import settings
 from regkit.cli.progress_lines import ProgressLines, StageLines, clock
+from regkit.errors import printable
 from regkit.working import WorkStage, progress_heard
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ DETAILED = ("info", "debug")
 def say(text: str) -> None:
     """Print a line to stderr, unless nothing is to be said."""
     if not settings.quiet:
-        print(text, file=sys.stderr, flush=True)
+        echo(text, err=True)
 
 
 @contextmanager
@@ -59,6 +61,7 @@ def _spinner(text: str) -> Iterator[Callable[[str], None]]:
         TextColumn("{task.fields[left]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        text = printable(text)
         task = bar.add_task(text, total=None, left="")
 
         def tell(stage: WorkStage) -> None:
@@ -66,7 +69,7 @@ def _spinner(text: str) -> Iterator[Callable[[str], None]]:
             bar.update(task, description=f"{text}: {stage.words}", left=left)
 
         with progress_heard(tell):
-            yield lambda words: bar.update(task, description=words, left="")
+            yield lambda words: bar.update(task, description=printable(words), left="")
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Self
 
+from regkit.cli.colors import echo
 from regkit.working import WorkStage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ProgressLines:
 
     def print(self, text: str, **_style: Any) -> None:
         """Write a text that is no progress."""
-        print(text, file=sys.stderr, flush=True)
+        echo(text, err=True)
 
     def _tell(self, task: _Task) -> None:
         """Write a line if the task has come to a further tenth of its way."""

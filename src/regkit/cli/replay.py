@@ -58,7 +58,7 @@ def replay_command(
     with stray_output_on_stderr():
         replayed = _replay(record, inputs, output, force)
     if as_json:
-        typer.echo(json.dumps(replayed.as_data(), indent=2))
+        echo(json.dumps(replayed.as_data(), indent=2))
     else:
         _print(replayed)
     if not replayed.same:
@@ -90,19 +90,19 @@ def _print(replayed: Replay) -> None:
     apart = replayed.largest_difference_mm
     difference = f"differ by at most {apart:.3g} mm" if apart else "are equal"
     echo(
-        styled(word, **STATUS_STYLES[style])
-        + f"  {replayed.result.method}: the old and the new transform {difference} in the fixed "
-        "field of view"
+        styled(word, **STATUS_STYLES[style]),
+        f"  {replayed.result.method}: the old and the new transform {difference} in the fixed "
+        "field of view",
     )
     for found in replayed.inputs:
         moved = ", not at the path of the record" if found.moved else ""
-        typer.echo(f"  {found.role}: {found.path}, unchanged{moved}")
+        echo(f"  {found.role}: {found.path}, unchanged{moved}")
     if replayed.transform_file != "unchanged":
-        typer.echo(f"  the file of the old transform is {replayed.transform_file}")
+        echo(f"  the file of the old transform is {replayed.transform_file}")
     then, now = replayed.verdicts
-    typer.echo(f"  verdict: {then} then, {now} now")
+    echo(f"  verdict: {then} then, {now} now")
     differences = {**replayed.versions, **replayed.environment}
     for name, (before, after) in differences.items():
-        typer.echo(f"  {name}: {before or 'none'} then, {after or 'none'} now")
+        echo(f"  {name}: {before or 'none'} then, {after or 'none'} now")
     if not differences:
-        typer.echo("  versions and machine: the same")
+        echo("  versions and machine: the same")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.context import current_registry
 from regkit.cli.margins import settings_with_margins
 from regkit.cli.options import OUTPUT, Margins
@@ -38,4 +39,4 @@ def report_command(folder: BenchmarkFolder, margins: Margins = None, views: View
     summary = summarize_folder(folder, registry, settings_with_margins(margins or (), folder))
     with status_spinner("drawing"):
         page = write_report(folder, summary, registry, views)
-    typer.echo(f"wrote {page}")
+    echo(f"wrote {page}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import ROI_VALUES, DType, Force, FromFormat, MovingImage
 from regkit.cli.progress import status_spinner
@@ -146,9 +147,9 @@ def resample_command(
             with atomic_output(output.parent, (moving, onto, transform), force) as stage:
                 _write(resampled, stage, output, dtype, images[0])
     if inverse and (error := round_trip(forward, through)):
-        typer.echo(error.summary)
+        echo(error.summary)
     done = f"{moving} resampled onto the grid of {onto}, through {transform}"
-    typer.echo(f"{output}: {done}{_names(resampled)}")
+    echo(f"{output}: {done}{_names(resampled)}")
 
 
 def _check_regions(labels: bool, roi: str, drawn_on: Path | None) -> None:

@@ -38,12 +38,12 @@ def run_request(work: Callable[[Any], Saved], request: Any, as_json: bool) -> No
 def print_result(saved: Saved, as_json: bool) -> None:
     """Print the record as JSON, or its summary."""
     if as_json:
-        typer.echo(json.dumps(saved.record, indent=2))
+        echo(json.dumps(saved.record, indent=2))
         return
     from regkit.report.summary import summary
 
     status, space, rest = summary(saved.record, saved.files).partition(" ")
-    echo(styled(status, **STATUS_STYLES[status]) + space + rest)
+    echo(styled(status, **STATUS_STYLES[status]), space + rest)
 
 
 def exit_on_fail(saved: Saved) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.error_handling import EXIT_VERDICT_FAIL
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import (
@@ -152,7 +153,7 @@ def _selftest(request: SelfTestRequest, as_json: bool) -> None:
             request, lambda done, runs: bar.update(task, completed=done, total=runs)
         )
     if as_json:
-        typer.echo(json.dumps(test.results, indent=2))
+        echo(json.dumps(test.results, indent=2))
     else:
         _print(test, saved)
     if test.reference.verdict.status == "FAIL":
@@ -182,10 +183,10 @@ def _print(test: SelfTest, saved: Saved) -> None:
             for size in test.graded
         ],
     )
-    typer.echo()
+    echo("")
     print_table(("", ""), [(fact.name, fact.value) for fact in selftest_facts(test)], header=False)
     verdict = test.reference.verdict
-    typer.echo(f"\nThe reference, the answer of {test.method} itself: {verdict.status}")
+    echo(f"\nThe reference, the answer of {test.method} itself: {verdict.status}")
     for reason in (*verdict.reasons, *test.notes):
-        typer.echo(f"  - {reason}")
-    typer.echo("wrote " + ", ".join(str(file) for file in saved.files))
+        echo(f"  - {reason}")
+    echo("wrote " + ", ".join(str(file) for file in saved.files))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_names
 from regkit.cli.context import current_registry
 from regkit.cli.tables import print_table
@@ -40,12 +41,12 @@ def show_command(name: OfferedName) -> None:
     """Describe a method, score, dataset or standard frame: what it does, parameters, source."""
     registered = _registered(name, current_registry())
     summary = registered.spec.summary
-    typer.echo(f"{name}: {summary}\n" if summary else f"{name}\n")
+    echo(f"{name}: {summary}\n" if summary else f"{name}\n")
     print_table(("", ""), _facts(registered), header=False)
     if registered.problem:
         return
     target = registered.load()
-    typer.echo(f"\n{inspect.getdoc(target) or 'It has no description.'}")
+    echo(f"\n{inspect.getdoc(target) or 'It has no description.'}")
     if dataclasses.is_dataclass(target):
         _print_parameters(target, getattr(registered.spec, "preset", {}))
 
@@ -107,8 +108,8 @@ def _print_parameters(target: Any, preset: Mapping[str, Any]) -> None:
 
     parameters = parameters_of(target)
     if not parameters:
-        typer.echo("\nIt has no parameters.")
+        echo("\nIt has no parameters.")
         return
-    typer.echo("")
+    echo("")
     rows = [(p.name, p.type_name, str(preset.get(p.name, p.default))) for p in parameters.values()]
     print_table(("parameter", "takes", "default"), rows)

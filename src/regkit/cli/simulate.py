@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_datasets, complete_from
 from regkit.cli.options import OUTPUT, SPLIT_VALUES, DatasetSetOption, OutputFolder, Workers
 from regkit.cli.progress import progress_bar
@@ -91,7 +92,7 @@ def simulate_command(
     total = len(simulation.dataset)
     present = f" ({total - written} there already)" if written < total else ""
     cases = "1 case" if total == 1 else f"{total} cases"
-    typer.echo(f"{cases} of {dataset} in {output}{present}")
+    echo(f"{cases} of {dataset} in {output}{present}")
 
 
 def _run(simulation: Simulation, workers: int) -> int:
@@ -103,5 +104,5 @@ def _run(simulation: Simulation, workers: int) -> int:
         try:
             return simulation.run(workers, lambda _: bar.advance(task))
         except KeyboardInterrupt:
-            typer.echo("regkit: interrupted; the same command continues from here", err=True)
+            echo("regkit: interrupted; the same command continues from here", err=True)
             raise typer.Exit(1) from None

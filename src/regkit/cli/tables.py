@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from regkit.errors import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -42,7 +44,9 @@ def print_table(
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     for position, row in enumerate(rows):
-        table.add_row(*map(Text, row), style=styles[position] if styles else None)
+        table.add_row(
+            *(Text(printable(cell)) for cell in row), style=styles[position] if styles else None
+        )
     width = None if sys.stdout.isatty() else _natural_width(table)
     console = Console(width=width, highlight=False)
     with console.capture() as captured:

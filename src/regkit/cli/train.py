@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.completion import complete_datasets, complete_from, complete_trainable_methods
 from regkit.cli.context import current_registry
 from regkit.cli.options import COMPUTATION, OUTPUT, Device
@@ -148,9 +149,7 @@ def train_command(
     )
     _run(trainer, job)
     if os.environ.get("RANK", "0") == "0":  # only the first of distributed processes reports
-        typer.echo(
-            f"{method}: trained weights in {output}; install them with `regkit weights install`"
-        )
+        echo(f"{method}: trained weights in {output}; install them with `regkit weights install`")
 
 
 def _configure_openmp(threads: int | None) -> None:
@@ -168,5 +167,5 @@ def _run(trainer: Any, job: TrainingJob) -> None:
             for progress in trainer(job):
                 show(progress)
         except KeyboardInterrupt:
-            typer.echo("regkit: interrupted; add --resume to continue from here", err=True)
+            echo("regkit: interrupted; add --resume to continue from here", err=True)
             raise typer.Exit(1) from None

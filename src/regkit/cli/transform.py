@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.command import add_command
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
@@ -112,15 +113,16 @@ def show_transform(
     description = describe(found.transform, *images)
     if as_json:
         file = {"file": str(transform), "format": found.format, "assumption": found.assumption}
-        typer.echo(json.dumps({**file, **description.as_data()}, indent=2))
+        echo(json.dumps({**file, **description.as_data()}, indent=2))
         return
     from rich.console import Console
     from rich.text import Text
 
+    from regkit.errors import printable
     from regkit.report.transform_text import explain_description
 
     console = Console(soft_wrap=True, highlight=False)
-    console.print(Text(str(transform), style="bold"), end="\n\n")
+    console.print(Text(printable(str(transform)), style="bold"), end="\n\n")
     console.print(explain_description(description), end="")
 
 
@@ -146,7 +148,7 @@ def convert_transform(
     found = load_transform(transform, format=from_format, **images)
     how = {"format": to_format, "named": found.named, **images}
     _write(found.transform, out, inputs, force, **how)
-    typer.echo(f"{out}: maps fixed points to moving points, as {transform} does")
+    echo(f"{out}: maps fixed points to moving points, as {transform} does")
 
 
 @add_command(app, "invert")
@@ -184,11 +186,11 @@ def invert_transform(
         from regkit.report.record import to_plain_data
 
         measured = None if error is None else to_plain_data(asdict(error))
-        typer.echo(json.dumps({"file": str(out), "round_trip": measured}, indent=2))
+        echo(json.dumps({"file": str(out), "round_trip": measured}, indent=2))
         return
-    typer.echo(f"{out}: maps moving points of {transform} back to its fixed points")
+    echo(f"{out}: maps moving points of {transform} back to its fixed points")
     if error is not None:
-        typer.echo(error.summary)
+        echo(error.summary)
 
 
 @add_command(app, "compose")
@@ -226,7 +228,7 @@ def compose_transforms(
     how: dict[str, Any] = {"format": to_format, "fixed": images[0], "moving": images[2]}
     how["named"] = NamedImages(a.named.fixed, b.named.moving)
     _write(b.transform @ a.transform, out, inputs, force, **how)
-    typer.echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
+    echo(f"{out}: maps x to B(A(x)): first A = {first}, then B = {second}")
 
 
 def _inputs(out: Path, *files: Path | None) -> list[Path]:

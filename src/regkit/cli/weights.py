@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.command import add_command
 from regkit.cli.completion import complete_learned_methods
 from regkit.cli.context import current_registry
@@ -37,11 +38,11 @@ def list_weights(as_json: AsJson = False) -> None:
     """List the methods that need trained weights, and the weights that each would load."""
     rows = [_row(spec) for spec in _methods_with_weights().values()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
         return
     width = max((len(row["method"]) for row in rows), default=0)
     for row in rows:
-        typer.echo(f"{row['method']:{width}}  {row['origin']:9}  {row['file'] or row['problem']}")
+        echo(f"{row['method']:{width}}  {row['origin']:9}  {row['file'] or row['problem']}")
 
 
 @add_command(app, "show")
@@ -51,7 +52,7 @@ def show_weights(name: WeightsName) -> None:
     The key network_source says whether the layers follow the authors' code or are reconstructed.
     """
     weights = _open(name)
-    typer.echo(json.dumps(_network_source(weights) | weights.card, indent=2))
+    echo(json.dumps(_network_source(weights) | weights.card, indent=2))
 
 
 def _network_source(weights: Weights) -> dict[str, str]:
@@ -69,7 +70,7 @@ def verify_weights(name: WeightsName) -> None:
     """Verify that the file has the sha256 that its card records."""
     weights = _open(name)
     weights.verify()
-    typer.echo(f"{weights.file} matches its card (sha256 {weights.card['sha256']})")
+    echo(f"{weights.file} matches its card (sha256 {weights.card['sha256']})")
 
 
 @add_command(app, "install")
@@ -78,7 +79,7 @@ def install_weights(file: WeightsFile) -> None:
     from regkit.weights import install
 
     installed = install(file, _methods_with_weights(), _check_card)
-    typer.echo(f"{installed.method}: installed as {installed.file}")
+    echo(f"{installed.method}: installed as {installed.file}")
 
 
 def _check_card(weights: Weights) -> None:

@@ -27,6 +27,7 @@ from regkit.io.atomic_output import OutputStage, atomic_output
 from regkit.io.transforms import write_transform
 from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
+from regkit.structured_text import parse_json
 
 # Files of an export: its settings, and the index entry and the picture of a case.
 RECIPE, ENTRY, PICTURE = "simulation.json", "case.json", "montage.png"
@@ -306,7 +307,7 @@ def _write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        return dict(parse_json(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"cannot continue from {file}: {error}; choose another folder"

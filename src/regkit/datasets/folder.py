@@ -22,6 +22,7 @@ from regkit.io.transforms import read_transform
 from regkit.registrar import Pair
 from regkit.registration.parameters import configure
 from regkit.registry import Registry, suggest
+from regkit.structured_text import parse_json
 
 INDEX = "dataset.json"
 # Keys of a case whose values are paths of files.
@@ -217,7 +218,7 @@ def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> Non
 def _load(index: Path) -> dict[str, Any]:
     try:
         # Windows programs write a byte order mark in front of UTF-8.
-        content = json.loads(index.read_text(encoding="utf-8-sig"))
+        content = parse_json(index.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         others = [f.name for f in sorted(index.parent.glob("*.json")) if _may_be_dataset(f)]
         hint = f"; give the JSON file itself if it is {' or '.join(others[:3])}" if others else ""
@@ -236,7 +237,7 @@ def _load(index: Path) -> dict[str, Any]:
 def _may_be_dataset(file: Path) -> bool:
     """Return whether a JSON file lists cases, in the form of regkit or of Learn2Reg."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = parse_json(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and bool(content.keys() & {"cases", *LEARN2REG_PAIRS})

@@ -18,6 +18,7 @@ from regkit.errors import FileFormatError
 from regkit.io.atomic_output import atomic_output
 from regkit.learning.training_job import TrainingProgress
 from regkit.parallel import map_unordered
+from regkit.structured_text import parse_json
 from regkit.weights import SUFFIX
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
@@ -97,7 +98,7 @@ class CaseCache:
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(file, framework="pt") as stored:
-            facts = json.loads(stored.metadata()["facts"])
+            facts = parse_json(stored.metadata()["facts"])
             names = stored.keys()
             return {name: stored.get_tensor(name) for name in names}, facts
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from regkit.errors import FileFormatError, OutputError
 from regkit.io.atomic_output import output_error_message
+from regkit.structured_text import parse_json
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 
@@ -69,7 +70,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         The file is damaged.
     """
     with _opened(folder) as stored:
-        return dict(json.loads(stored.metadata()["facts"]))
+        return dict(parse_json(stored.metadata()["facts"]))
 
 
 def read_tensors(folder: Path, networks: Mapping[str, nn.Module], optimizer: Optimizer) -> None:

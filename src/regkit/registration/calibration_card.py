@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ import numpy as np
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.registration.error_model import ErrorModel, shipped_error_model
+from regkit.structured_text import parse_json
 
 CARD_FILE = "error_model.json"
 TABLE_COLUMNS = 5  # score, lower end, median and upper end of the error, probability
@@ -43,7 +43,7 @@ def _read(path: Path) -> ErrorModel:
     file = path / CARD_FILE if path.is_dir() else path
     try:
         content = file.read_bytes()
-        card = json.loads(content)
+        card = parse_json(content)
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot read the calibration in {file}: {error}") from error
     problem = _problem(card)

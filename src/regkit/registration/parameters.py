@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from regkit.errors import ParameterError, PluginError, RegkitError, error_in_one_line
 from regkit.registry import suggest
+from regkit.structured_text import parse_toml
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,16 +165,16 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 def _read(text: str) -> Any:
     """Return a value as TOML has it, else as text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text.strip()
 
 
 def read_parameters(file: Path) -> dict[str, Any]:
     """Read parameters from a TOML file; a table ``[name]`` holds those of one method only."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = parse_toml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ParameterError(f"cannot read the parameters in {file}: {error}") from error
     flat: dict[str, Any] = {}
     for key, value in content.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult
 from regkit.report.description import linear_fit, transform_record
 from regkit.report.environment import environment, method_versions
+from regkit.structured_text import parse_json
 from regkit.version import installed_version
 
 
@@ -151,7 +151,7 @@ def point_records(points: Iterable[ErrorAtPoint]) -> list[dict[str, Any]]:
 def read_record(file: Path) -> dict[str, Any]:
     """Return the record in a file; an empty one if the file is missing or holds none."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

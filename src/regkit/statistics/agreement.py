@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from regkit.geometry.grid import FloatArray
+from regkit.statistics.safe_text import markdown_text
 from regkit.statistics.score_table import DatasetRecords, Record, by_dataset
 from regkit.statistics.summary import number
 
@@ -176,9 +177,5 @@ def _row(a: Agreement) -> str:
     spread = "-" if a.bias is None else f"{a.bias:.2f} ± {a.sd:.2f}"
     limits = "-" if a.low is None else f"{a.low:.2f} to {a.high:.2f}"
     square = "-" if a.r_squared is None else f"{a.r_squared:.4f}"
-    names = " | ".join(_cell(name) for name in (a.dataset, a.measure, a.method))
+    names = " | ".join(markdown_text(name) for name in (a.dataset, a.measure, a.method))
     return f"| {names} | {a.cases} | {a.failed} | {spread} | {limits} | {square} |\n"
-
-
-def _cell(name: str) -> str:
-    return " ".join(name.split()).replace("|", "\\|")

@@ -16,6 +16,7 @@ from regkit.statistics.number_text import (
     format_value,
 )
 from regkit.statistics.overview import overview
+from regkit.statistics.safe_text import markdown_text, spreadsheet_text
 from regkit.statistics.summary import Comparison, DatasetSummary, MethodRow, ScoreSummary, Summary
 
 METHOD_HEADER = (
@@ -44,7 +45,8 @@ def summary_csv(summary: Summary) -> str:
         for row in score.methods:
             values = [getattr(row, name) for name in names]
             home = [score.dataset, score.score, score.unit, score.better]
-            writer.writerow([*home, *values, ranks.get(row.method)])
+            cells = [*home, *values, ranks.get(row.method)]
+            writer.writerow(spreadsheet_text(c) if isinstance(c, str) else c for c in cells)
     return text.getvalue()
 
 
@@ -53,7 +55,7 @@ def summary_markdown(summary: Summary) -> str:
     parts = ["# Summary\n"]
     for dataset in summary.datasets:
         counts = f"{counted(dataset.cases, 'case')}, {counted(dataset.patients, 'patient')}"
-        parts.append(f"## {_cell(one_line(dataset.dataset))}\n\n{counts}")
+        parts.append(f"## {_cell(dataset.dataset)}\n\n{counts}")
         unavailable = [f"{m} could not run: {why}" for m, why in dataset.unavailable.items()]
         parts.append(_overview(summary, dataset))
         parts.append(_list([*dataset.notes, *unavailable]))
@@ -144,4 +146,4 @@ def _list(lines: tuple[str, ...] | list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return markdown_text(one_line(text))

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import typer
-
+from regkit.cli.colors import echo
 from regkit.cli.context import current_registry, settings
 from regkit.cli.requests.interruption import resumable
 
@@ -223,7 +222,7 @@ def _dataset(name: str, cases: CaseSelection) -> DatasetRef:
     offered = {registered.spec.name for registered in current_registry().datasets}
     exists = Path(name).exists()
     if name in offered and exists:
-        typer.echo(
+        echo(
             f"regkit: '{name}' is a dataset of a plugin and also a folder here; the dataset of "
             f"the plugin is used, for the folder write ./{name}",
             err=True,

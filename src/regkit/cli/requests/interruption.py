@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import typer
 
+from regkit.cli.colors import echo
+
 EXIT_INTERRUPTED = 1
 
 
@@ -21,7 +23,7 @@ def resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
+        echo(
             f"regkit: interrupted; every finished record is in {folder}, and the same "
             "command continues from there",
             err=True,
