@@ -18,7 +18,7 @@ export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 # Tests start many processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install debian demo test quick slow check docs clean
+.PHONY: install debian demo test quick slow check audit nightly docs clean
 
 install: $(INSTALLED)
 
@@ -52,6 +52,15 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+audit: # needs the network: known vulnerabilities of the pinned versions
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
+	build/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+nightly: install # half an hour: damaged files of all formats, commands that are killed
+	$(BIN)/python benchmarks/fuzz.py --mutants 10000 --seconds 1200
+	$(BIN)/python benchmarks/kills.py --kills 200
 
 # Only the documentation needs Sphinx, so `make test` does not wait for it.
 $(DOCS_INSTALLED): $(INSTALLED)

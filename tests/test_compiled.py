@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from regkit.compiled import is_private
+
 LOOP = """
 import numpy as np
 from regkit.compiled import compiled
@@ -66,3 +68,30 @@ def test_a_loop_that_is_compiled_may_call_one_that_was_loaded(script: Path) -> N
 def _run(script: Path) -> str:
     done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(script: Path) -> None:
+    assert [_run(script) for _ in range(2)] == ["10.0 0", "10.0 1"]
+    (script.parent / "__pycache__").chmod(0o777)
+    assert [_run(script) for _ in range(2)] == ["10.0 0", "10.0 0"]
+
+
+def test_the_cache_can_be_turned_off(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGKIT_COMPILED_CACHE", "0")
+    assert [_run(script) for _ in range(2)] == ["10.0 0", "10.0 0"]
+    assert not list(script.parent.rglob("*.nbi"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "above", "private"),
+    [
+        *((0o700, 0o755, True), (0o755, 0o755, True), (0o757, 0o755, False)),
+        *((0o755, 0o777, False), (0o755, 0o1777, True), (0o1777, 0o755, False)),
+    ],
+)
+def test_private_is_what_no_other_can_change(tmp_path, mode, above, private) -> None:
+    folder = tmp_path / "above" / "cache"
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    folder.parent.chmod(above)
+    assert is_private(folder) is private

@@ -44,5 +44,10 @@ def test_everything_else_is_what_the_standard_library_reads():
     for text in (deep, '{"a": [1, {"b": null}], "c": "é"}', "3", '"' + "a." * 200 + '"'):
         assert parse_json(text) == json.loads(text)
     key = ".".join("a" * MAX_NESTING)
-    for text in (f"{key} = 1", "k" * 200_000 + " = 1", 'a = "' + "x, " * 500 + '"', "[t]\nb=[1.5]"):
+    for text in (
+        f"{key} = 1",
+        "k" * 200_000 + " = 1",
+        'a = "' + "x, " * 500 + '"',
+        "[t]\nb=[1.5]",
+    ):
         assert parse_toml(text) == tomllib.loads(text)

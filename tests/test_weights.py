@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from regkit.errors import FileFormatError, MissingDependencyError, OutputError
-from regkit.weights import find_weights, install, open_weights
+from regkit.weights import Weights, find_weights, install, open_weights, sign, signature
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,7 @@ def write(folder: Path, method: str, content: bytes = b"numbers", **changes: obj
     file = folder / f"{method}.safetensors"
     file.write_bytes(content)
     card = {"method": method, "sha256": hashlib.sha256(content).hexdigest(), **changes}
+    card = {"signature": signature(card), **card}
     file.with_suffix(".json").write_text(json.dumps(card))
     return file
 
@@ -107,3 +108,37 @@ def test_a_home_that_cannot_be_written(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path / "blocked"))
     with pytest.raises(OutputError, match="a file has that name"):
         install(write(tmp_path / "out", "mine"), ["mine"])
+
+
+@pytest.mark.parametrize("change", [{"passes": 3}, {"method": "other"}, {"about": {"a": [1.5]}}])
+def test_a_card_that_changed_is_refused_until_it_is_signed(tmp_path, change) -> None:
+    file = write(tmp_path, "mine", passes=1, about={"a": [1.25]})
+    Weights(file, "file").verify()
+    card = json.loads(file.with_suffix(".json").read_text())
+    file.with_suffix(".json").write_text(json.dumps(card | change))
+    with pytest.raises(FileFormatError, match="is not the one that was signed"):
+        Weights(file, "file").verify()
+    sign(file)
+    Weights(file, "file").verify()
+    assert json.loads(file.with_suffix(".json").read_text()).items() >= change.items()
+
+
+def test_a_card_without_signature_is_refused(tmp_path) -> None:
+    file = write(tmp_path, "mine")
+    card = json.loads(file.with_suffix(".json").read_text())
+    del card["signature"]
+    file.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(FileFormatError, match=r"has no signature: .*`regkit weights sign mine"):
+        Weights(file, "file").verify()
+
+
+def test_weights_of_another_card_are_not_signed(tmp_path) -> None:
+    file = write(tmp_path, "mine")
+    file.write_bytes(b"others")
+    with pytest.raises(FileFormatError, match="not those of their card; not signed"):
+        sign(file)
+
+
+@pytest.mark.parametrize("file", sorted(Path("plugins").glob("*/shipped/*.safetensors")), ids=str)
+def test_shipped_weights_are_signed(file) -> None:
+    Weights(file.absolute(), "shipped").verify()

@@ -7,8 +7,13 @@ module loads numba: modules that need it only for some of their functions import
 
 from __future__ import annotations
 
+import logging
+import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -19,11 +24,15 @@ from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.runtime import rtsys
 
+logger = logging.getLogger(__name__)
+
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 # Sums may be reordered and fused with products: exactly repeatable on one CPU, equal to rounding
 # between CPUs and between loops. NaN and infinity keep their meaning.
 ARITHMETIC = {"contract", "reassoc", "nsz", "arcp"}
+# Set to 0, nothing is read from the disk and nothing is kept there.
+CACHE_VARIABLE = "REGKIT_COMPILED_CACHE"
 # Versions of numba whose own way of loading code `CompiledLoops` shortens; others load as they do.
 NUMBA_TRIED = "0.68."
 
@@ -108,9 +117,45 @@ def _stored(loop: Loop, arithmetic: set[str]) -> Loop:
     # As a part of every loop that calls it: of a function with sums, a process that compiles and
     # one that loads the code from disk may run different copies, which order the sums differently.
     made: Loop = njit(nogil=True, error_model="numpy", fastmath=arithmetic, forceinline=True)(loop)
+    if os.environ.get(CACHE_VARIABLE) == "0":
+        return made
     tried = numba.__version__.startswith(NUMBA_TRIED)
     # Without a writable folder for the cache, every process compiles anew.
     with suppress(RuntimeError):
-        # As cache=True does with its own class.
-        vars(made)["_cache"] = (CompiledLoops if tried else FunctionCache)(loop)
+        stored = (CompiledLoops if tried else FunctionCache)(loop)
+        folder = Path(stored.cache_path)
+        if is_private(folder):
+            vars(made)["_cache"] = stored  # as cache=True does with its own class
+        else:
+            _warn_of(folder)
     return made
+
+
+def is_private(folder: Path) -> bool:
+    """Return whether only this user and root can change what a folder holds.
+
+    Code in it is run. A folder above it may be writable for all if it is sticky, as /tmp is.
+    """
+    if not hasattr(os, "getuid"):  # Windows keeps such folders in the user's profile
+        return True
+    return all(
+        _is_private(path.stat(), at_end=path == folder.resolve())
+        for path in (folder.resolve(), *folder.resolve().parents)
+    )
+
+
+def _is_private(state: os.stat_result, *, at_end: bool) -> bool:
+    own_group = state.st_gid == os.getgid() == os.getuid()  # a group of this user alone
+    shared = stat.S_IWOTH | (0 if own_group or state.st_gid == 0 else stat.S_IWGRP)
+    if state.st_uid not in (os.getuid(), 0):
+        return False
+    return not state.st_mode & shared or (not at_end and bool(state.st_mode & stat.S_ISVTX))
+
+
+@cache
+def _warn_of(folder: Path) -> None:
+    logger.warning(
+        "compiled loops in %s are not used, since others can write there: regkit compiles anew; "
+        "change its permissions, or choose another folder by NUMBA_CACHE_DIR",
+        folder,
+    )

@@ -113,3 +113,12 @@ def error_in_one_line(error: BaseException) -> str:
     """Return the class and the message of an error on one line, cut where it is long."""
     text = short_message(str(error))
     return short_message(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return one line for the error that made a task fail."""
+    if isinstance(error, RegkitError):
+        return short_message(str(error))
+    if isinstance(error, MemoryError):
+        return "ran out of memory"
+    return error_in_one_line(error)

@@ -1,16 +1,18 @@
 """Trained weights: a safetensors file, and beside it a JSON card of the same name.
 
-The card says what the weights are and holds the sha256 of the file, which is checked before use.
+The card says what the weights are and holds the sha256 of the file, and a signature: the digest of
+all that the card says. Both are checked before use, so no bit of either file changes unseen.
 Imports the standard library only, so that listing weights is cheap.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -57,12 +59,12 @@ class Weights:
         return str(self.card["method"])
 
     def verify(self) -> None:
-        """Compare the file with its card.
+        """Compare the file with its card, and the card with its signature.
 
         Raises
         ------
         FileFormatError
-            The file is missing, or is not the one that the card describes.
+            The file is missing, or is not the one that the card describes, or the card changed.
         """
         found = sha256(self.file)
         expected = self.card["sha256"]
@@ -70,6 +72,17 @@ class Weights:
             raise FileFormatError(
                 f"{self.file}: these weights are not those of their card (sha256 {found[:12]}..., "
                 f"not {str(expected)[:12]}...): damaged or changed; install or train them again"
+            )
+        if "signature" not in self.card:
+            raise FileFormatError(
+                f"the card of {self.file} has no signature: it is of an older version; look at it "
+                f"and sign it with `regkit weights sign {self.file.name}`"
+            )
+        if self.card["signature"] != signature(self.card):
+            raise FileFormatError(
+                f"the card of {self.file} is not the one that was signed: damaged or changed; "
+                "install or train the weights again, or look at it and sign it with `regkit "
+                f"weights sign {self.file.name}`"
             )
 
 
@@ -90,6 +103,32 @@ def read_card(file: Path) -> dict[str, Any]:
             f"{path} is no card of weights: it has no {' and no '.join(lacking)}"
         )
     return dict(card)
+
+
+def signature(card: Mapping[str, Any]) -> str:
+    """Return the digest of all that a card says, the sha256 of its weights included."""
+    content = {key: value for key, value in card.items() if key != "signature"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def sign(file: Path) -> None:
+    """Sign the card of weights, which must have the sha256 of the file.
+
+    Raises
+    ------
+    FileFormatError
+        The file or its card is missing, or they do not belong together.
+    OutputError
+        The card cannot be written.
+    """
+    card = read_card(file)
+    if card["sha256"] != sha256(file):
+        raise FileFormatError(f"{file}: these weights are not those of their card; not signed")
+    from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - as in `install`
+
+    with atomic_output(file.parent) as stage:
+        text = json.dumps({**card, "signature": signature(card)}, indent=1) + "\n"
+        stage.path(file.with_suffix(CARD_SUFFIX).name).write_text(text, encoding="utf-8")
 
 
 def sha256(file: Path) -> str:

@@ -24,6 +24,7 @@ from regkit.benchmark.plan import (
     with_parameters,
 )
 from regkit.benchmark.records import RECORDS_FILE, new_record, read_records
+from regkit.benchmark.scorer import CaseScorer
 from regkit.errors import BenchmarkError, ParameterError
 from regkit.registry import default_registry
 
@@ -57,7 +58,14 @@ def test_a_record_says_what_a_method_that_chooses_used(tmp_path):
         MethodRunner(plan, method).run(1, "case-1", str(tmp_path), lambda **_: None)
         for method in plan.methods
     ]
-    assert [facts["used"] for facts in found] == ["fine", None]
+    scored = [
+        CaseScorer(plan).score(
+            *(BenchmarkTask(1, "case-1", method.label), str(tmp_path)),
+            *(facts["estimate"], str(tmp_path)),
+        )
+        for method, facts in zip(plan.methods, found, strict=True)
+    ]
+    assert [facts["used"] for facts in scored] == ["fine", None]
 
 
 def test_a_gpu_for_a_method_that_cannot_use_one_is_refused(tmp_path):

@@ -29,6 +29,9 @@ REASONS = {
     "eats": r"needed more than \d+ MB of memory \(--memory\) and was ended while registering",
     "lets-eat": r"needed more than \d+ MB of memory \(--memory\) and was ended while registering",
     "runs-out": r"runs-out ran out of memory",
+    "babbles": r"sent something else than a reply to its task and was ended while registering",
+    "forges-records": r"something else than a reply to its task and was ended while registering",
+    "hangs-up": r"the process closed its connection and was ended while registering",
     "wrong-type": r"wrong-type must return an Estimate, got str",
 }
 
@@ -160,6 +163,34 @@ def test_only_one_of_the_copies_of_a_method_that_forks_answers(tmp_path):
     run_benchmark(plan_of("forks"), tmp_path)
     scores = [record["scores"]["tre_mm"] for record in read_records(tmp_path)]
     np.testing.assert_allclose(scores, [0.0, 0.1, 0.2], atol=1e-9)
+
+
+def test_a_method_that_replaces_the_scores_in_its_process_is_scored_as_it_is(tmp_path):
+    run_benchmark(plan_of("flatters"), tmp_path)
+    records = read_records(tmp_path)
+    assert [record["status"] for record in records] == ["ok"] * 3
+    np.testing.assert_allclose([record["scores"]["tre_mm"] for record in records], 7, atol=1e-6)
+
+
+def test_a_program_that_a_method_left_behind_is_ended_and_told(tmp_path, caplog):
+    methods = with_parameters(
+        parse_methods(["leaves"], default_registry()), {"tell": str(tmp_path / "pids")}
+    )
+    run_benchmark(Plan(DatasetRef("toy-cases"), methods), tmp_path / "run")
+    records = read_records(tmp_path / "run")
+    assert [record["status"] for record in records] == ["ok", "failed", "ok"]
+    left = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert len(left) == 3
+    assert not any(is_running(process) for process in left)
+    assert "leaves left 2 programs running in sessions of their own" in caplog.text
+
+
+def is_running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_parameters_may_be_infinite(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import os
 import random
 import resource
 import signal
@@ -50,7 +51,10 @@ def test_a_torn_last_line_is_cut_off(tmp_path, kept):
     first = whole.index(b"\n") + 1
     (tmp_path / RECORDS_FILE).write_bytes(whole[:first] + whole[first:][:kept])
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0"]
-    fill(tmp_path, record(1), record(2))
+    with RecordFile(tmp_path) as file:
+        assert (tmp_path / RECORDS_FILE).read_bytes() == whole[:first] + whole[first:][:kept]
+        file.append(record(1))
+        file.append(record(2))
     assert [r["case"] for r in read_records(tmp_path)] == ["case-0", "case-1", "case-2"]
 
 
@@ -61,12 +65,51 @@ def test_a_record_of_an_older_version_has_all_keys(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"scores": [1]}, {"scores": None}, {"scores": {"a": "b"}}, {"status": "fine"}]
+    "wrong",
+    [
+        *({"scores": [1]}, {"scores": None}, {"scores": {"a": "b"}}, {"status": "fine"}),
+        *({"case": 3}, {"method": ["m"]}, {"dataset": None}, {"group": {}}, {"runtime_s": "1"}),
+        *({"timing_s": {"load": "x"}}, {"reasons": "no"}, {"transform": 3}, {"error": {}}),
+    ],
 )
 def test_a_line_of_another_form_is_named(tmp_path, wrong):
     (tmp_path / RECORDS_FILE).write_text(json.dumps(record(0) | wrong) + "\n")
     with pytest.raises(BenchmarkError, match="line 1 is not a record of a benchmark"):
         read_records(tmp_path)
+
+
+FOREIGN = {
+    "an object without a line end": b'{"a": 1}',
+    "lines of others": b'{"a": 1}\n{"b": 2}',
+    "text": b"dear diary",
+    "a binary file": bytes(range(256)),
+    "deep": b"[" * 100_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_file_of_others_stays_as_it_is(tmp_path, content):
+    (tmp_path / RECORDS_FILE).write_bytes(content)
+    with pytest.raises(BenchmarkError, match=r"records\.jsonl: .* not a record of a benchmark"):
+        RecordFile(tmp_path)
+    assert (tmp_path / RECORDS_FILE).read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == [RECORDS_FILE]
+
+
+@pytest.mark.parametrize("make", ["link", "dangling link", "pipe"])
+def test_records_are_not_written_through_links(tmp_path, make):
+    target, folder = tmp_path / "precious", tmp_path / "run"
+    folder.mkdir()
+    if make == "pipe":
+        os.mkfifo(folder / RECORDS_FILE)
+    else:
+        (folder / RECORDS_FILE).symlink_to(target)
+    if make == "link":
+        target.write_text("x")
+    with pytest.raises(BenchmarkError, match="is a link or no file of its own"):
+        RecordFile(folder)
+    assert target.exists() == (make == "link")
+    assert make != "link" or target.read_text() == "x"
 
 
 def test_zeros_that_a_power_failure_leaves_are_cut_off(tmp_path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -205,6 +208,79 @@ class Clocked(Fine):
         return Estimate(TRUTH, diagnostics={"device": f"{began} {time.monotonic()}"})
 
 
+def reply_pipes() -> list[int]:
+    """Pipes of this process that can be written to, the one to the benchmark among them."""
+    found = []
+    for number in (int(path.name) for path in [*Path("/proc/self/fd").iterdir()]):
+        try:
+            is_pipe = stat.S_ISFIFO(os.fstat(number).st_mode)
+            mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+        except OSError:
+            continue
+        if is_pipe and mode == os.O_WRONLY:
+            found.append(number)
+    return found
+
+
+class Babbles(Misbehaving):
+    """Writes something to the benchmark that is no reply."""
+
+    said = b"\xff{] no reply\n"
+
+    def misbehave(self) -> Estimate:
+        for pipe in reply_pipes():
+            os.write(pipe, self.said)
+        time.sleep(1e6)
+        raise AssertionError
+
+
+class Forges(Babbles):
+    """Writes a record of its own."""
+
+    said = b'{"done": {"status": "ok", "scores": {"tre_mm": 0.0}}, "case": "case-1"}\n'
+
+
+class HangsUp(Misbehaving):
+    def misbehave(self) -> Estimate:
+        for pipe in reply_pipes():
+            os.close(pipe)
+        time.sleep(1e6)
+        raise AssertionError
+
+
+class Flatters(Fine):
+    """Misses by 7 mm and replaces what scores and judges by something kinder."""
+
+    def register(self, pair: Pair) -> Estimate:
+        def kind(*_: object, **__: object) -> dict[str, float]:
+            return {"tre_mm": 0.0, "dt_mm": 0.0}
+
+        for module in [*sys.modules.values()]:
+            for name in ("evaluate", "judged", "assess"):
+                if hasattr(module, name) and module.__name__.startswith("regkit."):
+                    setattr(module, name, kind)
+        return Estimate(AffineTransform.shift((7.0, 0.0, 0.0)) @ TRUTH)
+
+
+@dataclass(frozen=True)
+class Leaves(Fine):
+    """Leaves a program behind, in a session of its own and without its parent."""
+
+    tell: str = ""
+
+    def register(self, pair: Pair) -> Estimate:
+        program = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', "
+        program += "'import time; time.sleep(1e6)'], start_new_session=True).pid)"
+        started = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        with Path(self.tell).open("a") as file:
+            file.write(started.stdout)
+        if number_of(pair) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().register(pair)
+
+
 def broken_metric(evaluation) -> float:
     raise ZeroDivisionError("no labels, no mercy")
 
@@ -229,6 +305,11 @@ TOYS = {
     "wrong-type": WrongType,
     "warps": Warps,
     "clocked": Clocked,
+    "babbles": Babbles,
+    "forges-records": Forges,
+    "hangs-up": HangsUp,
+    "flatters": Flatters,
+    "leaves": Leaves,
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from regkit.weights import sha256
+from regkit.weights import sha256, sign
 from regkit_transmorph import build_transmorph
 from regkit_transmorph.card import TransMorphCard, WindowedDomain
 
@@ -52,4 +52,5 @@ def write_weights(folder: Path, its_card: TransMorphCard | None = None) -> Path:
     save_file(network.state_dict(), file)
     its_card = replace(its_card, sha256=sha256(file))
     file.with_suffix(".json").write_text(json.dumps(its_card.to_json()))
+    sign(file)
     return file

@@ -32,7 +32,7 @@ from regkit.batches.review import (
 from regkit.benchmark.executor import open_executor
 from regkit.benchmark.harness import BenchmarkProgress
 from regkit.benchmark.plan import BenchmarkTask
-from regkit.benchmark.records import Record, RecordFile, new_record
+from regkit.benchmark.records import Record, RecordFile, existing_records, new_record
 from regkit.benchmark.worker_plan import Executor
 from regkit.errors import BenchmarkError, OutputError, ParameterError
 from regkit.registration.calibration_card import calibrated_model
@@ -178,10 +178,12 @@ def run_batch(
     calibrated_model(plan.calibration or None)
     _check_method(plan)
     plan = replace(plan, pairs=str((folder / PAIRS_FILE).absolute()))
+    work = _Work(plan, pairs, folder, reviews or {})
+    if not force:  # before anything is written
+        work.refuse_others(existing_records(folder))
     with RecordFile(folder) as stored:
+        work.take(stored, retry_failed=retry_failed)
         discard_stages(folder)
-        work = _Work(plan, pairs, folder, reviews or {})
-        work.take(stored, retry_failed=retry_failed, force=force)
         write_pair_table(pairs, folder / PAIRS_FILE, plan.kind.layout)
         try:
             work.run(stored, execute, concurrency, on_progress)
@@ -236,11 +238,9 @@ class _Work:
         self._earlier: dict[str, Record] = {}
         self._written_at = 0.0
 
-    def take(self, stored: RecordFile, *, retry_failed: bool, force: bool) -> None:
+    def take(self, stored: RecordFile, *, retry_failed: bool) -> None:
         """Take over the records that still hold; others stay until there is a new one."""
         self._earlier = {record["case"]: record for record in stored.read()}
-        if not force:
-            self._refuse_others(self._earlier)
         for pair in self._pairs:
             record = self._earlier.get(pair.id)
             if record is not None and self._holds(pair, record, retry_failed=retry_failed):
@@ -311,8 +311,9 @@ class _Work:
         earlier = self._earlier.get(record["case"], {}).get("files") or ()
         discard_outputs(self._folder, self._by_id[record["case"]], earlier, record)
 
-    def _refuse_others(self, earlier: dict[str, Record]) -> None:
+    def refuse_others(self, records: Sequence[Record]) -> None:
         """Refuse a folder with results of other settings, or of no batch."""
+        earlier = {record["case"]: record for record in records}
         present = [earlier[pair.id] for pair in self._pairs if pair.id in earlier]
         # Those of pairs that are gone count where there are no others.
         for record in present or earlier.values():

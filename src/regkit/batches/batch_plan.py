@@ -81,6 +81,11 @@ class BatchPlan:
         return self.kind.runner
 
     @property
+    def scorer(self) -> str:
+        """Nothing: a batch writes results and has no known truth."""
+        return ""
+
+    @property
     def methods(self) -> tuple[Method, ...]:
         """The one method of the batch, under the label of its expression."""
         return (Method(self.method, self.method, self.parameters),)

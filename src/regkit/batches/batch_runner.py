@@ -15,11 +15,10 @@ from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.input_state import input_digest
 from regkit.batches.pair_table import read_pair_table
 from regkit.benchmark.memory import peak_mb, reset_peak
-from regkit.benchmark.method_runner import failure_reason
 from regkit.benchmark.plan import Method
 from regkit.benchmark.worker_plan import Facts
 from regkit.datasets.case import Case
-from regkit.errors import BenchmarkError, OutputError
+from regkit.errors import BenchmarkError, OutputError, failure_reason
 from regkit.geometry.rigid import rigid_parameters
 from regkit.geometry.transform import AffineTransform
 from regkit.metrics.evaluation import Metric, evaluate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Any
 
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.review_pages import PAGES, page_files
-
-# Hidden folders of `regkit.io.atomic_output`, which only a killed process leaves behind.
-_STAGES = ".regkit-*"
+from regkit.io.staging import STAGING_FOLDERS, discard_abandoned
 
 
 def discard_stages(folder: Path) -> None:
@@ -23,8 +20,8 @@ def discard_stages(folder: Path) -> None:
     folder
         Batch folder, which no other process writes to.
     """
-    for stage in [*folder.rglob(_STAGES)]:
-        shutil.rmtree(stage, ignore_errors=True)
+    for stage in [*folder.rglob(STAGING_FOLDERS)]:
+        discard_abandoned(stage.parent)
 
 
 def discard_outputs(

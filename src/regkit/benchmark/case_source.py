@@ -110,6 +110,22 @@ class CaseReader:
         except StopIteration:
             raise BenchmarkError(f"{self.name} ended before its case {index + 1}") from None
 
+    def case_of(self, index: int, case_id: str) -> Case:
+        """Return the case at an index, whose id is known from before.
+
+        Raises
+        ------
+        BenchmarkError
+            The dataset has another case there.
+        """
+        case = self.case(index)
+        if case.id != case_id:
+            raise BenchmarkError(
+                f"the dataset has case {case.id} in place of {case_id}; it must not change during "
+                "a benchmark"
+            )
+        return case
+
     def _step(self) -> Case:
         self._next += 1  # also where reading the case fails
         return next(self._iterator)

@@ -106,8 +106,10 @@ def run_benchmark(
     calibrated_model(plan.calibration or None)
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
+    _joined_plan(plan, folder)  # a foreign folder is refused before anything is written
     with RecordFile(folder) as records:
-        joined = _write_joined_plan(plan, folder)
+        joined = _joined_plan(plan, folder)
+        write_plan(joined, folder)
         _drop_retried(records, plan, retry_failed)
         done = {(record["case"], record["method"]) for record in records.read()}
         tasks = remaining_tasks(plan, ids, done)
@@ -156,15 +158,14 @@ def remaining_tasks(
     return first + [task for tasks in by_method for task in tasks[1:]]
 
 
-def _write_joined_plan(plan: Plan, folder: Path) -> Plan:
-    """Write the plan into the folder, joined with the plan that is there; return the result."""
-    joined = plan
+def _joined_plan(plan: Plan, folder: Path) -> Plan:
+    """Return the plan, joined with the one that is in the folder."""
     if (folder / CONFIG_FILE).exists():
-        joined = plan.joined_with(read_plan(folder / CONFIG_FILE))
-    elif (folder / RECORDS_FILE).stat().st_size:
+        return plan.joined_with(read_plan(folder / CONFIG_FILE))
+    records = folder / RECORDS_FILE
+    if records.exists() and records.stat().st_size:
         raise BenchmarkError(
             f"{folder} holds records but no {CONFIG_FILE}, so their settings are unknown; "
             "choose another folder"
         )
-    write_plan(joined, folder)
-    return joined
+    return plan

@@ -10,6 +10,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from regkit.benchmark.descendants import children
+
 # Value for /proc/PID/clear_refs that resets the peak (proc(5), since Linux 4.0).
 RESET_PEAK = "5"
 
@@ -36,13 +38,8 @@ def resident_mb(process: int) -> float:
     """Return the memory of a process and its descendants in MB; 0 where it is unknown."""
     with suppress(OSError, StopIteration):
         own = _status_mb(str(process), "VmRSS")
-        return own + sum(resident_mb(child) for child in _children(process))
+        return own + sum(resident_mb(child) for child in children(process))
     return 0.0
-
-
-def _children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
 
 
 def _status_mb(process: str, key: str) -> float:

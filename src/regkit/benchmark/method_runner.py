@@ -1,49 +1,33 @@
-"""Run one method on cases; measure its time, its memory and its scores."""
+"""Run one method on cases; measure its time and its memory."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import math
-import re
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from regkit.benchmark.handover import write_estimate
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
+from regkit.benchmark.stage_timing import timed
 from regkit.benchmark.worker_plan import Facts
-from regkit.datasets.case import Case
-from regkit.errors import (
-    BenchmarkError,
-    DeviceError,
-    OutputError,
-    RegkitError,
-    error_in_one_line,
-    short_message,
-)
-from regkit.geometry.transform import AffineTransform
-from regkit.io.atomic_output import atomic_output
-from regkit.io.transforms import write_transform
-from regkit.metrics.evaluation import Metric, evaluate
-from regkit.registrar import Pair
-from regkit.registration.calibration_card import calibrated_model
-from regkit.registration.choice_text import used_methods
+from regkit.errors import BenchmarkError, DeviceError, OutputError, failure_reason
+from regkit.registrar import Judge, Judgement, Pair
 from regkit.registration.device import is_gpu
+from regkit.registration.judgement import own_judgement
+from regkit.registration.known_regions import known_pair
+from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
-from regkit.registration.result_measures import tolerance_mm
 from regkit.registration.run import RegistrationResult, run
-from regkit.registry import Registry, default_registry, leave_out_plugins
-
-TRANSFORMS_FOLDER = "transforms"
+from regkit.registry import default_registry, leave_out_plugins
 
 
 class MethodRunner:
-    """A loaded method, the cases that it is run on, and the metrics that score it.
+    """A loaded method, and the cases that it is run on; `regkit.benchmark.scorer` scores it.
 
     Parameters
     ----------
@@ -65,9 +49,6 @@ class MethodRunner:
         if is_gpu(plan.device):
             _require(plan.device)
         self._cases = plan.dataset.open(registry)
-        self._calibration = calibrated_model(plan.calibration or None)
-        # What metrics import with their module counts to the memory of no case.
-        self._metrics = _metrics(registry)
 
     @property
     def parameters(self) -> Facts:
@@ -89,14 +70,15 @@ class MethodRunner:
         case_id
             Expected id of the case; the dataset may have changed since the task was made.
         folder
-            Benchmark folder, to which a transform that is not linear is written.
+            Folder that the estimate is handed over in; see `regkit.benchmark.handover`.
         stage
             Function called with the facts so far, after reading and after registering the case.
 
         Returns
         -------
         dict
-            Facts for `regkit.benchmark.records.new_record`, ``status`` among them.
+            Facts for `regkit.benchmark.records.new_record`, ``status`` among them, and the
+            ``estimate`` unless it is ``failed``.
 
         Raises
         ------
@@ -106,8 +88,8 @@ class MethodRunner:
         timing: dict[str, float] = {}
         facts: Facts = {"timing_s": timing}
         try:
-            with _timed(timing, "load"):
-                case = self._case(index, case_id)
+            with timed(timing, "load"):
+                case = self._cases.case_of(index, case_id)
             stage(now="registering", group=case.group, timing_s=timing)
             reset_peak()
             try:
@@ -115,59 +97,29 @@ class MethodRunner:
             finally:
                 facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
                 facts["runtime_s"] = timing["compute"]
-            # The verdict is computed by regkit, not by the method.
-            timing["score"] = timing["compute"] - result.compute_s
             timing["compute"] = facts["runtime_s"] = round(result.compute_s, 4)
-            stage(now="scoring", **facts)
-            return facts | self._scored(case, result, timing, Path(folder))
+            stage(now="handing over the result", **facts)
+            handed = write_estimate(result.estimate, self._own_judgement(result), Path(folder))
+            return facts | {"status": "ok", "estimate": handed}
         except OutputError:
             raise
         except BaseException as error:  # a method may raise SystemExit as well
             return facts | {"status": "failed", "error": failure_reason(error)}
 
-    def _case(self, index: int, case_id: str) -> Case:
-        case = self._cases.case(index)
-        if case.id != case_id:
-            raise BenchmarkError(
-                f"the dataset has case {case.id} in place of {case_id}; it must not change during "
-                "a benchmark"
-            )
-        return case
-
     def _registered(self, pair: Pair, timing: dict[str, float]) -> RegistrationResult:
         with (
             leave_out_plugins(self._builtin_only),
             _unchanged(pair),
-            _timed(timing, "compute"),
+            timed(timing, "compute"),
         ):
-            return run(*(self._registrar, pair, self._method.label), calibration=self._calibration)
+            return run(self._registrar, pair, self._method.label, judge=False)
 
-    def _scored(
-        self, case: Case, result: RegistrationResult, timing: dict[str, float], folder: Path
-    ) -> Facts:
-        errors: dict[str, str] = {}
-
-        def record_error(name: str, error: Exception) -> None:
-            errors[name] = error_in_one_line(error)
-
-        before = timing.pop("score")
-        with _timed(timing, "score"):
-            scores = evaluate(case, result, self._metrics, record_error, self._device)
-        timing["score"] = round(timing["score"] + before, 4)
-        with _timed(timing, "save"):
-            transform = _stored_transform(result, folder, self._method.label, case.id)
-        return {
-            "status": "ok",
-            "used": used_methods(result.estimate.diagnostics),
-            "verdict": result.verdict.status,
-            "reasons": list(result.verdict.reasons),
-            "tolerance_mm": tolerance_mm(case.pair),
-            **(result.verdict.error.as_data() if result.verdict.error else {}),
-            "scores": {k: v if math.isfinite(v) else None for k, v in scores.items()},
-            "score_errors": errors,
-            "device": result.device,
-            "transform": transform,
-        }
+    def _own_judgement(self, result: RegistrationResult) -> Judgement | None:
+        """Return what the judge of the method says, if it has one."""
+        if not isinstance(self._registrar, Judge):
+            return None
+        known = known_pair(with_modalities(result.pair)).pair
+        return own_judgement(self._registrar, known, result.estimate)
 
 
 @contextmanager
@@ -200,45 +152,3 @@ def _require(gpu: str) -> None:
     from regkit.learning.device import device_named  # noqa: PLC0415 - loads torch
 
     device_named(gpu)
-
-
-def _metrics(registry: Registry) -> dict[str, Metric]:
-    usable = (offer for offer in registry.metrics if not offer.problem)
-    return {offer.spec.name: offer.load() for offer in usable}
-
-
-@contextmanager
-def _timed(timing: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        timing[stage] = round(time.perf_counter() - started, 4)
-
-
-def _stored_transform(result: RegistrationResult, folder: Path, label: str, case_id: str) -> Any:
-    """Return a linear transform as rows of numbers, or the file that holds another one."""
-    if isinstance(result.transform, AffineTransform):
-        return [list(row) for row in result.transform.matrix.tolist()]
-    subfolder = Path(TRANSFORMS_FOLDER) / _file_name(label)
-    name = f"{_file_name(case_id)}.h5"
-    with atomic_output(folder / subfolder) as stage:
-        write_transform(result.transform, stage.path(name))
-    return (subfolder / name).as_posix()
-
-
-def _file_name(text: str) -> str:
-    """Return a file name for a text; different texts give different names."""
-    safe = re.sub(r"[^A-Za-z0-9._+-]", "_", text)
-    if safe == text and not text.startswith("."):
-        return text
-    return f"{safe.lstrip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def failure_reason(error: BaseException) -> str:
-    """Return one line for the error that made a task fail."""
-    if isinstance(error, RegkitError):
-        return short_message(str(error))
-    if isinstance(error, MemoryError):
-        return "ran out of memory"
-    return error_in_one_line(error)

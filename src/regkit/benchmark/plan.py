@@ -81,6 +81,7 @@ class Plan:
     """
 
     runner: ClassVar[str] = "regkit.benchmark.method_runner:MethodRunner"
+    scorer: ClassVar[str] = "regkit.benchmark.scorer:CaseScorer"
 
     dataset: DatasetRef
     methods: tuple[Method, ...]

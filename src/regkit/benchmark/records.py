@@ -1,8 +1,8 @@
 """Read and append ``records.jsonl``: one line for each case and method.
 
 A line is appended in one write and synchronized to the disk before the next. However the process
-ends, at most the last line is incomplete; it lacks its line end and is cut off when the file is
-opened again.
+ends, at most the last line is incomplete; it lacks its line end and is cut off when the next one
+is written. A file that is no file of records, or a link, is refused and left as it is.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import errno
 import json
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from regkit.errors import BenchmarkError, OutputError
-from regkit.io.atomic_output import atomic_output, output_error_message
+from regkit.io.atomic_output import atomic_output
+from regkit.io.output_error import output_error_message
 from regkit.structured_text import parse_json
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ RECORDS_FILE = "records.jsonl"
 REQUIRED_KEYS = ("dataset", "case", "method", "status")
 STATUSES = ("ok", "failed", "unavailable")
 _NONE, _NUMBER = type(None), int | float
+# First characters of every line.
+_BEGINNING = b'{"dataset": "'
 # Types of the values that are read; further keys may hold anything.
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("dataset", "case", "group", "method", "status"), str),
@@ -102,12 +106,17 @@ def read_records(folder: Path) -> list[Record]:
         raise BenchmarkError(
             f"{folder} is not a benchmark folder: there is no {RECORDS_FILE} in it"
         ) from error
-    records = _parse(content[: content.rfind(b"\n") + 1], file)
+    records = _parse(content, file)
     groups = {(r["dataset"], r["case"]): r["group"] for r in records if r.get("group")}
     for record in records:
         case = record["case"]
         record["group"] = record.get("group") or groups.get((record["dataset"], case), case)
     return records
+
+
+def existing_records(folder: Path) -> list[Record]:
+    """Return the records of a folder as `read_records` does; none without a file of records."""
+    return read_records(folder) if (folder / RECORDS_FILE).exists() else []
 
 
 class RecordFile:
@@ -117,6 +126,13 @@ class RecordFile:
     ----------
     folder
         The benchmark folder; made when missing.
+
+    Raises
+    ------
+    BenchmarkError
+        The file is not one of records, is a link, or is open in another process.
+    OutputError
+        The folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -126,6 +142,11 @@ class RecordFile:
             self._descriptor = self._open()
         except OSError as error:
             raise OutputError(output_error_message(folder, error)) from error
+        try:
+            self.read()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def __enter__(self) -> Self:
         """Return the open file."""
@@ -142,7 +163,7 @@ class RecordFile:
 
     def read(self) -> list[Record]:
         """Return the records in the file."""
-        return _parse(self._file.read_bytes(), self._file)
+        return _parse(_content(self._descriptor), self._file)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Append a record and synchronize it to the disk.
@@ -153,7 +174,7 @@ class RecordFile:
             Writing failed, on a full disk for instance; the file is unchanged.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        before = os.fstat(self._descriptor).st_size
+        before = self._whole_lines()
         try:
             _append_line(self._descriptor, line)
         except OSError as error:
@@ -175,9 +196,23 @@ class RecordFile:
         os.close(self._descriptor)
         self._descriptor = self._open()
 
+    def _whole_lines(self) -> int:
+        """Return the length of the file without an incomplete last line, which is cut off."""
+        size = os.fstat(self._descriptor).st_size
+        if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
+            size = _content(self._descriptor).rfind(b"\n") + 1
+            os.ftruncate(self._descriptor, size)
+        return size
+
     def _open(self) -> int:
-        """Open for appending, with a lock, and cut off an incomplete last line."""
-        descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        """Open for appending, with a lock; never through a link."""
+        no_link = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT | no_link, 0o644)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise BenchmarkError(_no_file(self._file)) from error
+            raise
         try:
             _lock(descriptor)
         except OSError as error:
@@ -185,10 +220,19 @@ class RecordFile:
             raise BenchmarkError(
                 f"another process is writing to {self._file.parent}; wait for it"
             ) from error
-        content = self._file.read_bytes()
-        os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise BenchmarkError(_no_file(self._file))
         _sync(self._file.parent)
         return descriptor
+
+
+def _no_file(file: Path) -> str:
+    return f"{file} is a link or no file of its own, and stays as it is; choose another folder"
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 def _lock(descriptor: int) -> None:
@@ -208,7 +252,16 @@ def _append_line(descriptor: int, line: bytes) -> None:
 
 
 def _parse(content: bytes, file: Path) -> list[Record]:
-    return list(_parsed(content.splitlines(), file))
+    """Return the records of whole lines; refuse a last line that is no beginning of one."""
+    end = content.rfind(b"\n") + 1
+    records = list(_parsed(content[:end].splitlines(), file))
+    rest = content[end:].rstrip(b"\0")
+    if rest[: len(_BEGINNING)] != _BEGINNING[: len(rest)]:
+        raise BenchmarkError(
+            f"{file}: the last line is not a record of a benchmark; it stays as it is, choose "
+            "another folder"
+        )
+    return records
 
 
 def _parsed(lines: Iterable[bytes], file: Path) -> Iterable[Record]:

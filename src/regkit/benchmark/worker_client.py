@@ -1,4 +1,4 @@
-"""Client of worker processes: sends them cases and survives their crashes and hangs."""
+"""Client of worker processes: sends them cases and survives their crashes, hangs and garbage."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import logging
 import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from regkit.benchmark.descendants import can_find_descendants
 from regkit.benchmark.memory import resident_mb
-from regkit.benchmark.plan import BenchmarkTask, Method
-from regkit.benchmark.records import Record, new_record
-from regkit.benchmark.worker_plan import WorkerPlan
-from regkit.benchmark.worker_process import MethodUnavailable, WorkerDied, WorkerProcess
+from regkit.benchmark.plan import BenchmarkTask
+from regkit.benchmark.records import Record, record_of
+from regkit.benchmark.worker_plan import Facts, WorkerPlan
+from regkit.benchmark.worker_process import GARBAGE, MethodUnavailable, WorkerDied, WorkerProcess
 from regkit.errors import BenchmarkError
+from regkit.io.staging import staging_folder
 
 logger = logging.getLogger(__name__)
 
+# Facts that the process of the method measures; others come from that of the scores.
+_MEASURED = ("group", "timing_s", "runtime_s", "peak_memory_mb")
 # A method that failed to start this often is not started again; chosen by hand.
 MAX_START_ATTEMPTS = 2
 
@@ -25,7 +30,8 @@ class WorkerClient:
     """Run one task after the other, each in a worker process of its method.
 
     A process keeps its method loaded until the next task needs another method, or until the
-    process dies. A client has at most one process at a time.
+    process dies. What a method of a benchmark found is scored in a second process, in which the
+    method never runs. A client has at most one process of each kind at a time.
 
     Parameters
     ----------
@@ -42,7 +48,7 @@ class WorkerClient:
         self._plan = plan
         self._dataset = dataset
         self._folder = folder
-        self._worker: WorkerProcess | None = None
+        self._workers: dict[bool, WorkerProcess] = {}  # by whether they score
         self._closed = False
         self._start_failures: dict[str, list[Exception]] = {}
 
@@ -58,49 +64,90 @@ class WorkerClient:
         """
         method = next(m for m in self._plan.methods if m.label == task.method)
         try:
-            worker = self._worker_for(method)
+            worker = self._worker_for(method.label)
         except MethodUnavailable as reason:
             if not method.optional:
                 raise BenchmarkError(str(reason)) from None
-            return self._record(task, "unavailable", error=str(reason))
+            return self._record(task, {"status": "unavailable", "error": str(reason)})
         except WorkerDied as reason:
-            return self._record(task, "failed", error=f"{reason} while starting")
-        facts = worker.run(task, self._folder)
-        if worker.is_dead:
-            self._worker = None
-        return self._record(task, parameters=worker.parameters, **facts)
+            return self._record(task, _failed(f"{reason} while starting"))
+        if self._plan.scorer:
+            facts = self._run_and_score(worker, task)
+        else:
+            facts = self._answer(worker, task, self._folder)
+        return self._record(task, {**facts, "parameters": worker.parameters})
 
     def close(self) -> None:
-        """End the worker process; another thread may call this during a task."""
+        """End the worker processes; another thread may call this during a task."""
         self._closed = True
-        if self._worker is not None:
-            self._worker.kill()
+        for worker in [*self._workers.values()]:
+            worker.kill()
 
-    def _worker_for(self, method: Method) -> WorkerProcess:
-        if self._worker is not None and self._worker.label == method.label:
-            return self._worker
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker = None
-        failures = self._start_failures.setdefault(method.label, [])
+    def _run_and_score(self, worker: WorkerProcess, task: BenchmarkTask) -> Facts:
+        """Return what the method's process measured, and what that of the scores found."""
+        with staging_folder(Path(self._folder)) as handed:
+            given = self._answer(worker, task, str(handed))
+            facts = {key: given[key] for key in _MEASURED if key in given}
+            if given.get("status") != "ok":
+                return facts | _failed(given.get("error", GARBAGE))
+            try:
+                scorer = self._worker_for("")
+            except (WorkerDied, MethodUnavailable) as reason:
+                return facts | _failed(f"{reason} while starting to score")
+            found = {"found": given.get("estimate"), "handed": str(handed)}
+            found["method"] = task.method
+            scored = self._answer(scorer, task, self._folder, **found)
+        timing = dict(facts.get("timing_s") or {})
+        for stage, seconds in scored.get("timing_s", {}).items():
+            timing[stage] = round(timing.get(stage, 0.0) + seconds, 4)
+        return facts | scored | {"timing_s": timing}
+
+    def _answer(
+        self, worker: WorkerProcess, task: BenchmarkTask, folder: str, **given: Any
+    ) -> Facts:
+        facts = worker.run(task, folder, **given)
+        if worker.is_dead:
+            self._workers = {k: other for k, other in self._workers.items() if other != worker}
+        return facts
+
+    def _worker_for(self, label: str) -> WorkerProcess:
+        """Return a process that runs a method, or scores if the label is empty."""
+        scores = not label
+        worker = self._workers.pop(scores, None)
+        if worker is not None and worker.label == label:
+            self._workers[scores] = worker
+            return worker
+        if worker is not None:
+            worker.kill()
+        failures = self._start_failures.setdefault(label, [])
         if len(failures) >= MAX_START_ATTEMPTS or any(
             isinstance(f, MethodUnavailable) for f in failures
         ):
             raise failures[-1]
-        worker = WorkerProcess(self._plan, method.label)
-        self._worker = worker
+        worker = WorkerProcess(self._plan, label)
+        self._workers[scores] = worker
         if self._closed:
             worker.kill()
         try:
             worker.start()
         except (WorkerDied, MethodUnavailable) as reason:
             failures.append(reason)
-            self._worker = None
+            del self._workers[scores]
             raise
         return worker
 
-    def _record(self, task: BenchmarkTask, status: str, **facts: Any) -> Record:
-        return new_record(self._dataset, task.case, task.method, status, **facts)
+    def _record(self, task: BenchmarkTask, facts: Facts) -> Record:
+        """Return the record of a task; what a worker told of another form is a failure."""
+        told = {k: v for k, v in facts.items() if k not in ("dataset", "case", "method")}
+        home = {"dataset": self._dataset, "case": task.case, "method": task.method}
+        try:
+            return record_of(told | home)
+        except (ValueError, KeyError, TypeError):
+            return record_of(home | _failed(GARBAGE))
+
+
+def _failed(reason: str) -> Facts:
+    return {"status": "failed", "error": reason}
 
 
 @cache
@@ -110,6 +157,11 @@ def check_system(memory_mb: int) -> None:
         raise BenchmarkError(
             f"a benchmark needs process groups, which {sys.platform} lacks; "
             "run it on Linux, on macOS, or in the Windows Subsystem for Linux"
+        )
+    if not can_find_descendants():
+        logger.warning(
+            "programs that methods leave in sessions of their own are not found and ended: it "
+            "needs /proc of Linux"
         )
     if memory_mb and not resident_mb(os.getpid()):
         logger.warning("the limit of %d MB is not enforced: it needs /proc of Linux", memory_mb)

@@ -19,6 +19,9 @@ class WorkerPlan(Protocol):
     ----------
     runner
         Import target of the `TaskRunner` that is built from the plan and one of its methods.
+    scorer
+        Import target of the `TaskScorer`, built from the plan, that scores what methods found, in
+        a process of its own; empty where the runner does all.
     threads, timeout_s, memory_mb
         Limits of each worker process, as in `regkit.benchmark.plan.Plan`.
     """
@@ -26,6 +29,10 @@ class WorkerPlan(Protocol):
     @property
     def runner(self) -> str:
         """Import target of what worker processes run."""
+
+    @property
+    def scorer(self) -> str:
+        """Import target of what scores in further processes; empty for none."""
 
     @property
     def methods(self) -> Sequence[Method]:
@@ -64,6 +71,21 @@ class TaskRunner(Protocol):
         """Run a task; return the facts of its record, ``status`` among them."""
 
 
+class TaskScorer(Protocol):
+    """Scores what methods found, in a process in which no method has run."""
+
+    def __init__(self, plan: Any) -> None: ...
+
+    @property
+    def parameters(self) -> Facts:
+        """No parameters."""
+
+    def score(
+        self, task: BenchmarkTask, folder: str, found: Mapping[str, Any], handed: str
+    ) -> Facts:
+        """Score an estimate; return the facts of its record, ``status`` among them."""
+
+
 # Function that runs tasks: (plan, dataset, folder, tasks) -> records as they become known.
 Executor: TypeAlias = Callable[[Any, str, str, Sequence[BenchmarkTask]], Iterator[Record]]
 
@@ -83,6 +105,11 @@ def load_runner(plan: WorkerPlan, label: str) -> TaskRunner:
     """Load the method of a label, with what runs it."""
     method = next(method for method in plan.methods if method.label == label)
     return cast("TaskRunner", _imported(plan.runner)(plan, method))
+
+
+def load_scorer(plan: WorkerPlan) -> TaskScorer:
+    """Load what scores the estimates of methods."""
+    return cast("TaskScorer", _imported(plan.scorer)(plan))
 
 
 def _imported(target: str) -> Any:

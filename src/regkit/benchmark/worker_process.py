@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from regkit.benchmark.descendants import MARK_VARIABLE, end_all
 from regkit.benchmark.memory import resident_mb
 from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.worker_plan import WorkerPlan, plan_data
@@ -28,6 +31,10 @@ START_TIMEOUT_S = 300.0
 MEMORY_CHECK_S = 0.1
 # Longest wait of one call of `select`, which refuses very long ones; chosen by hand.
 MAX_WAIT_S = 600.0
+# Longest reply, of what a method tells of its result; chosen by hand.
+MAX_REPLY_BYTES = 1 << 26
+# Seconds in which a process ends that has closed its pipe; chosen by hand.
+END_S = 5.0
 # By name, because a system without a signal has no such attribute of `signal`.
 SIGNAL_MEANINGS = {
     "SIGSEGV": "segmentation fault",
@@ -37,6 +44,11 @@ SIGNAL_MEANINGS = {
     "SIGILL": "illegal instruction",
     "SIGFPE": "arithmetic error",
 }
+
+
+GARBAGE = "the process sent something else than a reply to its task and was ended"
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerDied(Exception):  # noqa: N818 - an event, not a programming error
@@ -55,11 +67,13 @@ class WorkerProcess:
     plan
         The benchmark or batch.
     label
-        Label of the method that it runs.
+        Label of the method that it runs; empty for one that scores what others find.
     """
 
     def __init__(self, plan: WorkerPlan, label: str) -> None:
         self.label = label
+        self._mark = secrets.token_hex(16)
+        self._expected: dict[str, str] = {}
         self.parameters: dict[str, Any] = {}
         self.is_dead = False
         self._is_killed = False
@@ -78,7 +92,7 @@ class WorkerProcess:
                 pass_fds=(child_in, child_out),
                 # An interrupt typed at the terminal is handled by the harness, not by the method.
                 start_new_session=True,
-                env=_environment(plan.threads),
+                env={**_environment(plan.threads), MARK_VARIABLE: self._mark},
             )
         finally:
             os.close(child_in)
@@ -102,10 +116,21 @@ class WorkerProcess:
             self.parameters = reply["ready"]
             return
         self.kill()
-        raise (MethodUnavailable if reply["unavailable"] else BenchmarkError)(reply["refused"])
+        raise (MethodUnavailable if reply.get("unavailable") else BenchmarkError)(
+            reply.get("refused", GARBAGE)
+        )
 
-    def run(self, task: BenchmarkTask, folder: str) -> dict[str, Any]:
+    def run(self, task: BenchmarkTask, folder: str, **given: Any) -> dict[str, Any]:
         """Run the method on a case; return the facts of its record, also where the process dies.
+
+        Parameters
+        ----------
+        task
+            The case and the method.
+        folder
+            Folder that the process writes to.
+        **given
+            Estimate to score, its method and the folder of its files.
 
         Raises
         ------
@@ -114,9 +139,9 @@ class WorkerProcess:
         """
         self._output.seek(0)  # the process shares this file position
         self._output.truncate()
-        self._send({"index": task.index, "case": task.case, "folder": folder})
+        self._send({"index": task.index, "case": task.case, "folder": folder, **given})
         facts: dict[str, Any] = {}
-        now, since = "reading the case", time.monotonic()
+        now, since = "scoring" if given else "reading the case", time.monotonic()
         try:
             while True:
                 reply = self._receive(self._plan.timeout_s)
@@ -139,8 +164,11 @@ class WorkerProcess:
         """End the process and everything it has started."""
         if not self._is_killed:  # later, another process may have this number
             self._is_killed = True
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            if detached := end_all(self._process.pid, self._mark):
+                logger.warning(
+                    "%s left %d programs running in sessions of their own; they were ended",
+                    *(self.label, detached),
+                )
         self._process.wait()
 
     def __del__(self) -> None:
@@ -151,8 +179,11 @@ class WorkerProcess:
         self._output.close()
 
     def _send(self, request: Mapping[str, Any]) -> None:
+        self._expected = {"nonce": secrets.token_hex(16), "case": request.get("case", "")}
+        line = json.dumps({**request, "nonce": self._expected["nonce"]}).encode() + b"\n"
         with suppress(BrokenPipeError):  # then the reply says why
-            os.write(self._requests, json.dumps(request).encode() + b"\n")
+            while line:
+                line = line[os.write(self._requests, line) :]
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         """Return the next reply; raise `WorkerDied` if none comes in time."""
@@ -163,8 +194,18 @@ class WorkerProcess:
             if not received:
                 raise WorkerDied(self._exit_reason())
             self._buffer += received
+            if len(self._buffer) > MAX_REPLY_BYTES:
+                raise WorkerDied(GARBAGE)
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return dict(parse_json(line))
+        return self._reply(line)
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        """Return a reply to the last request; raise `WorkerDied` for anything else."""
+        with suppress(ValueError):
+            reply = parse_json(line)
+            if isinstance(reply, dict) and reply.items() >= self._expected.items():
+                return reply
+        raise WorkerDied(GARBAGE)
 
     def _wait(self, deadline: float, seconds: float) -> None:
         """Wait for something to read, within the limits of time and memory."""
@@ -180,7 +221,10 @@ class WorkerProcess:
 
     def _exit_reason(self) -> str:
         """Return how the process ended, with the last line of its output."""
-        code = self._process.wait()
+        try:
+            code = self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            return "the process closed its connection and was ended"
         if code < 0:
             name = signal.Signals(-code).name
             reason = SIGNAL_MEANINGS.get(name, "")

@@ -67,10 +67,22 @@ def _network_source(weights: Weights) -> dict[str, str]:
 
 @add_command(app, "verify")
 def verify_weights(name: WeightsName) -> None:
-    """Verify that the file has the sha256 that its card records."""
+    """Verify that the file has the sha256 that its card records, and the card its signature."""
     weights = _open(name)
     weights.verify()
     echo(f"{weights.file} matches its card (sha256 {weights.card['sha256']})")
+
+
+@add_command(app, "sign")
+def sign_weights(file: WeightsFile) -> None:
+    """Sign the card of weights after you changed it, or of those of an older version.
+
+    Cards that are not signed, or differ from what was signed, are refused.
+    """
+    from regkit.weights import sign
+
+    sign(file)
+    echo(f"{file}: its card is signed")
 
 
 @add_command(app, "install")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import filecmp
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regkit.errors import OutputError, RegkitError
+from regkit.io.output_error import output_error_message
+from regkit.io.staging import staging_folder
 
 # Numbers of operating-system errors that only writing raises: whatever file such an error
 # names, it is the output that failed.
@@ -151,21 +151,15 @@ def atomic_output(
 
 @contextmanager
 def _hidden_folder(target: Path) -> Iterator[Path]:
-    """Make a hidden folder for the duration of a block; errors name the target instead."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=".regkit-", dir=target))
-    except OSError as error:
-        raise OutputError(output_error_message(target, error)) from error
-    try:
-        yield hidden
-    except RegkitError as error:
-        message = str(error)
-        if str(hidden) not in message:
-            raise
-        raise type(error)(message.replace(str(hidden), str(target))) from error
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+    """Make a staging folder for the duration of a block; errors name the target instead."""
+    with staging_folder(target) as hidden:
+        try:
+            yield hidden
+        except RegkitError as error:
+            message = str(error)
+            if str(hidden) not in message:
+                raise
+            raise type(error)(message.replace(str(hidden), str(target))) from error
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -178,20 +172,3 @@ def _is_about_output(error: OSError, target: Path) -> bool:
     if error.errno in _OUTPUT_ERRORS:
         return True
     return error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(target)
-
-
-def output_error_message(target: Path, error: OSError) -> str:
-    """Return why a folder cannot be written and what to do, in one line."""
-    if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return f"cannot make the folder {target}: a file has that name; choose another folder"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"cannot write to the folder {target}: the disk is full; make room and try again"
-    if error.errno == errno.EFBIG:
-        return (
-            f"cannot write to the folder {target}: a file is larger than its disk or `ulimit -f` "
-            "allows; choose another or raise the limit"
-        )
-    reason = error.strerror or str(error)
-    return (
-        f"cannot write to the folder {target}: {reason}; choose another or change its permissions"
-    )

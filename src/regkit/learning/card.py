@@ -14,6 +14,8 @@ from regkit.learning.dataclass_json import read_dataclass
 from regkit.learning.renamed_keys import RENAMED
 from regkit.registration.parameters import check_ranges
 
+# Greatest sum of the numbers in the switches of a network; chosen by hand: three times the widest.
+MAX_SWITCHES = 4096
 MAX_PASSES = 100  # chosen by hand: far more than any network here needs
 
 
@@ -105,3 +107,14 @@ def _check_switches(switches: Mapping[str, Any]) -> None:
     for name in switches:
         if name in RENAMED:
             raise ValueError(f"switches.{name} is called '{RENAMED[name][0]}' now")
+    if not _size(switches) <= MAX_SWITCHES:
+        raise ValueError(f"the numbers of its switches add up to more than {MAX_SWITCHES}")
+
+
+def _size(value: Any) -> float:
+    """Return the sum of the numbers in a value, each at least 1: what a network grows with."""
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return max(1.0, abs(value)) if isinstance(value, int | float) else 1.0

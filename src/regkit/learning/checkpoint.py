@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regkit.errors import FileFormatError, OutputError
-from regkit.io.atomic_output import output_error_message
+from regkit.io.output_error import output_error_message
 from regkit.structured_text import parse_json
 
 CHECKPOINT_NAME = "checkpoint.safetensors"

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from regkit.io.atomic_output import atomic_output
-from regkit.weights import CARD_SUFFIX, SUFFIX, sha256
+from regkit.weights import CARD_SUFFIX, SUFFIX, sha256, signature
 
 
 def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[str, Any]) -> None:
@@ -26,7 +26,8 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
     network
         The trained network.
     card
-        Card as plain data; the digest of the weights is added as ``sha256``.
+        Card as plain data; the digest of the weights is added as ``sha256``, that of the card as
+        ``signature``.
 
     Raises
     ------
@@ -37,5 +38,6 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
     with atomic_output(folder) as stage:
         weights = stage.path(f"{method}{SUFFIX}")
         weights.write_bytes(save(state))  # `save_file` creates files readable by the owner only
-        text = json.dumps({**card, "sha256": sha256(weights)}, indent=1) + "\n"
+        content = json.loads(json.dumps({**card, "sha256": sha256(weights)}))
+        text = json.dumps({**content, "signature": signature(content)}, indent=1) + "\n"
         stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")

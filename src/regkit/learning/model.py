@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +12,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from regkit.errors import FileFormatError, RegkitError
+from regkit.errors import FileFormatError, ParameterError
 from regkit.learning.card import ModelCard
 from regkit.learning.device import device_named
 from regkit.weights import CARD_SUFFIX, Weights, open_weights
@@ -107,10 +109,38 @@ def _load(
     card = kind.from_json(weights.card, file)
     weights.verify()
     try:
+        _check_size(card, file)
         network = card.build_network()
-    except (TypeError, ValueError, RegkitError) as error:
+    except (TypeError, ValueError, ArithmeticError, ParameterError) as error:
         raise FileFormatError(f"the card of {file} describes no network: {error}") from error
     return TrainedModel(load_state(network, file, card.network).to(device), card, device)
+
+
+def _check_size(card: ModelCard, file: Path) -> None:
+    """Refuse a network of other sizes than its weights before memory is taken for it."""
+    try:
+        with torch.device("meta"):  # tensors without values
+            network = card.build_network()
+    except (RuntimeError, NotImplementedError):  # it computes with values when it is built
+        return
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    with _readable(file), safe_open(file, framework="pt") as stored:
+        there = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
+    if wanted != there:
+        raise FileFormatError(_unfit(file, card.network))
+
+
+def _unfit(file: Path, name: str) -> str:
+    return f"{file} does not fit the network of its card ({name}); train it again"
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Name the file in errors of reading it."""
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        raise FileFormatError(f"{file} is no safetensors file: {error}") from error
 
 
 def modification_times(weights: Weights) -> tuple[int, ...]:
@@ -139,17 +169,14 @@ def load_state(network: N, file: Path, name: str, prefix: str = "") -> N:
         The file is damaged, or is of another network.
     """
     try:
-        state = load_file(file)
+        with _readable(file):
+            state = load_file(file)
         own = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
         network.load_state_dict(own)
-    except (SafetensorError, OSError) as error:
-        raise FileFormatError(f"{file} is no safetensors file: {error}") from error
     except RuntimeError as error:
         if prefix:
             raise FileFormatError(
                 f"{file} holds no {prefix.rstrip('.')} like this network's; choose other weights"
             ) from error
-        raise FileFormatError(
-            f"{file} does not fit the network of its card ({name}); train it again"
-        ) from error
+        raise FileFormatError(_unfit(file, name)) from error
     return network.eval()

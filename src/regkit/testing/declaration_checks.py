@@ -63,7 +63,7 @@ def _round_trip(subject: MethodUnderTest) -> None:
 
 def declaration_is_light(subject: MethodUnderTest) -> None:
     """Check that loading the plugin in a fresh process imports no heavy package."""
-    command = [sys.executable, "-c", PROBE, subject.owner.target, *HEAVY]
+    command = [sys.executable, "-P", "-c", PROBE, subject.owner.target, *HEAVY]
     try:
         probe = subprocess.run(  # noqa: S603 - our own interpreter, our own code
             command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
