@@ -50,4 +50,6 @@ def test_a_long_message_keeps_its_remedy() -> None:
     assert len(text) <= MAX_MESSAGE == 300
     assert text.startswith("cannot read xxx")
     assert text.endswith("xxx; give another file")
+    long = "/data/" + "study/" * 60
+    assert short_message(f"{long}a/b.nii: no '{long}c.nii'") == ".../a/b.nii: no '.../study/c.nii'"
     assert len(error_in_one_line(ValueError("y " * 400))) <= MAX_MESSAGE

@@ -22,6 +22,9 @@ _INTERNALS = re.compile(
     r"|(?:\s+at)?\s+0x[0-9a-fA-F]{6,}"
 )
 
+# All but the last two parts of an absolute path, which a long message can do without.
+_LONG_PATH = re.compile(r"(^|[\s'\"(])/(?:[^/\s]+/)+(?=[^/\s]+/[^/\s]+)")
+
 
 class RegkitError(Exception):
     """Base of all errors that a user can cause and fix; its text is one plain line."""
@@ -101,8 +104,10 @@ def printable(text: str) -> str:
 
 
 def short_message(text: str) -> str:
-    """Return a message for a terminal, a record or a page: one line; of a long one both ends."""
+    """Return a message for a terminal, a record or a page: one line, of a long one both ends."""
     line = one_line(text)
+    if len(line) > MAX_MESSAGE:
+        line = _LONG_PATH.sub(r"\1.../", line)
     if len(line) <= MAX_MESSAGE:
         return line
     end = line[len(line) - (MAX_MESSAGE - _BEGINNING - len(" ... ")) :]

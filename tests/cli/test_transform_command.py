@@ -1,5 +1,6 @@
 """`regkit transform` explains, converts, inverts and composes files."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -306,3 +307,25 @@ def test_resample_through_an_inverse_says_how_exact_it_is(run, files):
     assert result.exit_code == 0, result.stderr
     assert "the inverse of the displacement field is exact to" in result.stdout
     assert "exact to" not in run("resample", files / "fixed.nii.gz", *options, "--force").stdout
+
+
+def test_show_tells_what_does_not_belong_to_the_record(run, pair_files):
+    files = pair_files[0].parent
+    run("register", *pair_files, "-m", "identity", "-o", files / "out")
+    shown = [
+        run("transform", "show", files / "out.tfm", "--json"),
+        run("transform", "show", files / "out.tfm"),
+    ]
+    assert json.loads(shown[0].stdout)["mismatches"] == []
+    assert "belong together" not in shown[1].stdout
+    warped = files / "out_warped.nii.gz"
+    record = json.loads((files / "out.json").read_text())
+    assert record["images"][warped.name] == hashlib.sha256(warped.read_bytes()).hexdigest()
+    write_transform(A, files / "out.tfm")
+    warped.write_bytes(pair_files[0].read_bytes())
+    (first, second) = json.loads(run("transform", "show", files / "out.tfm", "--json").stdout)[
+        "mismatches"
+    ]
+    assert first.startswith("out.tfm is not the file that out.json was written with")
+    assert second.startswith("out_warped.nii.gz is not the file that")
+    assert first in run("transform", "show", files / "out.tfm").stdout

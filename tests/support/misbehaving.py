@@ -270,7 +270,8 @@ class Leaves(Fine):
 
     def register(self, pair: Pair) -> Estimate:
         program = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', "
-        program += "'import time; time.sleep(1e6)'], start_new_session=True).pid)"
+        program += "'import time; time.sleep(1e6)'], stdout=-3, stderr=-3, "
+        program += "start_new_session=True).pid)"
         started = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )

@@ -15,7 +15,7 @@ from regkit.batches.batch_pair import BatchPair
 from regkit.batches.batch_plan import BatchPlan
 from regkit.batches.index_page import write_index
 from regkit.batches.input_state import changed_since, input_digest
-from regkit.batches.leftovers import discard_outputs, discard_stages
+from regkit.batches.leftovers import discard_outputs
 from regkit.batches.methods_text import write_methods_text
 from regkit.batches.pair_sources import PairSource, read_pairs
 from regkit.batches.pair_table import PAIRS_FILE, write_pair_table
@@ -35,6 +35,7 @@ from regkit.benchmark.plan import BenchmarkTask
 from regkit.benchmark.records import Record, RecordFile, existing_records, new_record
 from regkit.benchmark.worker_plan import Executor
 from regkit.errors import BenchmarkError, OutputError, ParameterError
+from regkit.io.staging import discard_abandoned_below
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
 from regkit.registration.expression import MethodName
@@ -183,7 +184,7 @@ def run_batch(
         work.refuse_others(existing_records(folder))
     with RecordFile(folder) as stored:
         work.take(stored, retry_failed=retry_failed)
-        discard_stages(folder)
+        discard_abandoned_below(folder)
         write_pair_table(pairs, folder / PAIRS_FILE, plan.kind.layout)
         try:
             work.run(stored, execute, concurrency, on_progress)

@@ -9,19 +9,6 @@ from typing import Any
 
 from regkit.batches.batch_pair import BatchPair
 from regkit.batches.review_pages import PAGES, page_files
-from regkit.io.staging import STAGING_FOLDERS, discard_abandoned
-
-
-def discard_stages(folder: Path) -> None:
-    """Remove what killed processes left half-written in a batch folder, also of finished pairs.
-
-    Parameters
-    ----------
-    folder
-        Batch folder, which no other process writes to.
-    """
-    for stage in [*folder.rglob(STAGING_FOLDERS)]:
-        discard_abandoned(stage.parent)
 
 
 def discard_outputs(

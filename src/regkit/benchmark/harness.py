@@ -12,6 +12,7 @@ from regkit.benchmark.plan import CONFIG_FILE, BenchmarkTask, Plan, read_plan, w
 from regkit.benchmark.records import RECORDS_FILE, Record, RecordFile
 from regkit.benchmark.worker_plan import Executor
 from regkit.errors import BenchmarkError
+from regkit.io.staging import discard_abandoned_below
 from regkit.registration.calibration_card import calibrated_model
 from regkit.registration.device import check_device_name
 from regkit.registry import default_registry
@@ -109,6 +110,7 @@ def run_benchmark(
     _joined_plan(plan, folder)  # a foreign folder is refused before anything is written
     with RecordFile(folder) as records:
         joined = _joined_plan(plan, folder)
+        discard_abandoned_below(folder)
         write_plan(joined, folder)
         _drop_retried(records, plan, retry_failed)
         done = {(record["case"], record["method"]) for record in records.read()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regkit.cli.colors import echo
+from regkit.cli.colors import echo, styled
 from regkit.cli.command import add_command
 from regkit.cli.image_selection import Selections, chooses_images
 from regkit.cli.options import TRANSFORM_FORMATS, AsJson, Force, FromFormat
@@ -102,18 +102,20 @@ def show_transform(
 ) -> None:
     """Describe a transform: direction, motion in mm and degrees, matrices in every convention.
 
-    With the images it adds the motion about the center of the fixed image, the displacement within
-    its field of view, and the matrices that depend on the images (FSL, voxel).
+    Beside its record (PREFIX.json) it also says if they do not belong together. With the images it
+    adds the motion about the center of the fixed image, the displacement within its field of view,
+    and the matrices that depend on the images (FSL, voxel).
     """
     from regkit.io.transforms import load_transform
     from regkit.report.description import describe
+    from regkit.report.record_match import mismatches
 
     images = _header(fixed, selections["fixed"]), _header(moving, selections["moving"])
     found = load_transform(transform, format=from_format, fixed=images[0], moving=images[1])
-    description = describe(found.transform, *images)
+    description, changed = describe(found.transform, *images), mismatches(transform)
     if as_json:
         file = {"file": str(transform), "format": found.format, "assumption": found.assumption}
-        echo(json.dumps({**file, **description.as_data()}, indent=2))
+        echo(json.dumps({**file, "mismatches": changed, **description.as_data()}, indent=2))
         return
     from rich.console import Console
     from rich.text import Text
@@ -124,6 +126,8 @@ def show_transform(
     console = Console(soft_wrap=True, highlight=False)
     console.print(Text(printable(str(transform)), style="bold"), end="\n\n")
     console.print(explain_description(description), end="")
+    for sentence in changed:
+        echo(styled(sentence, fg="yellow"))
 
 
 @add_command(app, "convert")

@@ -24,6 +24,7 @@ from regkit.geometry.transform import AffineTransform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.io import write_landmarks, write_volume
 from regkit.io.atomic_output import OutputStage, atomic_output
+from regkit.io.staging import discard_abandoned_below
 from regkit.io.transforms import write_transform
 from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
@@ -94,6 +95,7 @@ class Simulation:
             The folder holds another dataset, or cannot be written.
         """
         is_new = self._claim()
+        discard_abandoned_below(self.folder)
         made, ids = 0, []
         try:
             for case_id, made_now in self._all(workers):

@@ -5,7 +5,6 @@ A process holds a lock on each of its folders, which ends with it however it end
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -14,13 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regkit.errors import OutputError
+from regkit.io.folder_lock import lock_folder
 from regkit.io.output_error import output_error_message
 
 PREFIX = ".regkit-"
 # Names that `tempfile.mkdtemp` makes of it.
 STAGING_FOLDERS = f"{PREFIX}????????"
-# Errors that only another process makes, which holds the lock or has removed the folder.
-_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOENT}
 
 
 @contextmanager
@@ -57,10 +55,16 @@ def discard_abandoned(folder: Path) -> None:
     """Remove the staging folders in a folder whose processes have ended."""
     for hidden in [*folder.glob(STAGING_FOLDERS)]:
         with suppress(OSError):
-            lock = _lock(hidden)
+            lock = None if hidden.is_symlink() else lock_folder(hidden)
             if lock is not None:
                 shutil.rmtree(hidden, ignore_errors=True)
                 os.close(lock)
+
+
+def discard_abandoned_below(folder: Path) -> None:
+    """Remove the staging folders of dead processes in a folder and all folders below it."""
+    for parent in {hidden.parent for hidden in folder.rglob(STAGING_FOLDERS)}:
+        discard_abandoned(parent)
 
 
 def _locked_folder(target: Path) -> tuple[Path, int | None]:
@@ -68,33 +72,10 @@ def _locked_folder(target: Path) -> tuple[Path, int | None]:
     while True:
         hidden = Path(tempfile.mkdtemp(prefix=PREFIX, dir=target))
         try:
-            lock = _lock(hidden)
+            lock = lock_folder(hidden)
         except OSError:
             continue  # another process took it for abandoned before it was locked
         if hidden.is_dir():
             return hidden, lock
         if lock is not None:
             os.close(lock)
-
-
-def _lock(folder: Path) -> int | None:
-    """Lock a folder; None where this system cannot.
-
-    Raises
-    ------
-    OSError
-        Another process holds the lock, or there is no such folder.
-    """
-    try:
-        import fcntl  # noqa: PLC0415 - Windows has no such module
-    except ImportError:
-        return None
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno in _TAKEN:
-            raise
-        return None
-    return descriptor

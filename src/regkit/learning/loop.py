@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 
 from regkit.errors import ParameterError
+from regkit.io.folder_lock import only_process_in
+from regkit.io.staging import discard_abandoned_below
 from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.learning.device import device_named
 from regkit.learning.distributed import DistributedContext
@@ -50,7 +53,7 @@ def train_method(job: TrainingJob, task: type[Task[Any]]) -> Iterator[TrainingPr
     MissingDependencyError
         There are no initial weights of this name.
     OutputError
-        The folder cannot be written.
+        The folder cannot be written, or another process is training in it.
     """
     config, parameters = read_training_config(task.config_class, task.card_class.package, job)
     task.check(job, config)
@@ -70,7 +73,11 @@ def _run(
     device = _own_device(job.device)
     start = _initial_weights(job)
     context = DistributedContext.init(device)
-    try:
+    with ExitStack() as held:
+        held.callback(context.shutdown)
+        if context.is_main:
+            held.enter_context(only_process_in(job.folder, "training"))
+            discard_abandoned_below(job.folder)
         caches = open_case_caches(job, task, config, parameters)
         if context.is_main:
             yield from build_caches(caches)
@@ -83,8 +90,6 @@ def _run(
         if start:
             one.start_from(start)
         yield from _train(job, Training(one, context, _origin(job, start)))
-    finally:
-        context.shutdown()
 
 
 def command_line(job: TrainingJob) -> str:

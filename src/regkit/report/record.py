@@ -82,7 +82,11 @@ class Inputs:
 
 
 def registration_record(
-    result: RegistrationResult, transform_file: str | Path, inputs: Inputs, save_s: float
+    result: RegistrationResult,
+    transform_file: str | Path,
+    inputs: Inputs,
+    save_s: float,
+    images: Iterable[Path] = (),
 ) -> dict[str, Any]:
     """Return the record as plain data; its keys are a contract.
 
@@ -96,6 +100,8 @@ def registration_record(
         Sources of the pair, and the options.
     save_s
         Seconds to write the files.
+    images
+        Images that were written, whose digests are told.
     """
     pair, centre = result.pair, result.pair.fixed.grid.centre
     return {
@@ -131,6 +137,7 @@ def registration_record(
         "run_id": inputs.run_id,
         "environment": environment(result.device),
         "versions": method_versions(result.method),
+        "images": {image.name: sha256_of(image) for image in images},
     } | ({"config": dict(inputs.config)} if inputs.config else {})
 
 

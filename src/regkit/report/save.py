@@ -87,8 +87,9 @@ def save_registration(
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
+    images = sorted(stage.hidden.glob("*.nii.gz"))
     record = registration_record(
-        result, transform_file, replace(inputs, folder=stage.target), saved_s
+        result, transform_file, replace(inputs, folder=stage.target), saved_s, images
     )
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:

@@ -1,0 +1,71 @@
+"""Locks of folders, which end with their process however it ends, and leave no file behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regkit.errors import OutputError
+from regkit.io.output_error import output_error_message
+
+# Errors that only another process makes, which holds the lock or has removed the folder.
+_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOENT}
+
+
+@contextmanager
+def only_process_in(folder: Path, work: str) -> Iterator[None]:
+    """Hold the lock of a folder for the duration of a block, where this system has such locks.
+
+    Parameters
+    ----------
+    folder
+        Folder that is written to; made, with its parents, when missing.
+    work
+        What is done there, for the error.
+
+    Raises
+    ------
+    OutputError
+        Another process holds the lock, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(output_error_message(folder, error)) from error
+    try:
+        lock = lock_folder(folder)
+    except OSError as error:
+        raise OutputError(
+            f"another process is {work} in {folder}; wait for it, or choose another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def lock_folder(folder: Path) -> int | None:
+    """Lock a folder until the descriptor is closed; None where this system cannot.
+
+    Raises
+    ------
+    OSError
+        Another process holds the lock, or there is no such folder.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has no such module
+    except ImportError:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in _TAKEN:
+            raise
+        return None
+    return descriptor
