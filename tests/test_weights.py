@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from regkit.errors import FileFormatError, MissingDependencyError, OutputError
-from regkit.weights import Weights, find_weights, install, open_weights, sign, signature
+from regkit.weights import Weights, card_signature, find_weights, install, open_weights, sign
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def write(folder: Path, method: str, content: bytes = b"numbers", **changes: obj
     file = folder / f"{method}.safetensors"
     file.write_bytes(content)
     card = {"method": method, "sha256": hashlib.sha256(content).hexdigest(), **changes}
-    card = {"signature": signature(card), **card}
+    card = {"signature": card_signature(card), **card}
     file.with_suffix(".json").write_text(json.dumps(card))
     return file
 

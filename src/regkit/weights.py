@@ -78,7 +78,7 @@ class Weights:
                 f"the card of {self.file} has no signature: it is of an older version; look at it "
                 f"and sign it with `regkit weights sign {self.file.name}`"
             )
-        if self.card["signature"] != signature(self.card):
+        if self.card["signature"] != card_signature(self.card):
             raise FileFormatError(
                 f"the card of {self.file} is not the one that was signed: damaged or changed; "
                 "install or train the weights again, or look at it and sign it with `regkit "
@@ -105,7 +105,7 @@ def read_card(file: Path) -> dict[str, Any]:
     return dict(card)
 
 
-def signature(card: Mapping[str, Any]) -> str:
+def card_signature(card: Mapping[str, Any]) -> str:
     """Return the digest of all that a card says, the sha256 of its weights included."""
     content = {key: value for key, value in card.items() if key != "signature"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -127,7 +127,7 @@ def sign(file: Path) -> None:
     from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - as in `install`
 
     with atomic_output(file.parent) as stage:
-        text = json.dumps({**card, "signature": signature(card)}, indent=1) + "\n"
+        text = json.dumps({**card, "signature": card_signature(card)}, indent=1) + "\n"
         stage.path(file.with_suffix(CARD_SUFFIX).name).write_text(text, encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regkit.cli.colors import echo
 from regkit.cli.options import AsJson, Force
 from regkit.cli.progress import status_spinner
 from regkit.cli.replay import InputsFolder
@@ -54,16 +55,16 @@ def explain_command(
         with status_spinner("drawing and writing"):
             files = explained.save(output, force=force)
     if as_json:
-        typer.echo(json.dumps(explained.as_data(files[0].stem), indent=2))
+        echo(json.dumps(explained.as_data(files[0].stem), indent=2))
     else:
         _print(explained, files)
 
 
 def _print(explained: ExplainedRegistration, files: tuple[Path, ...]) -> None:
-    typer.echo(f"{explained.method}: {explained.maps_in_words}")
+    echo(f"{explained.method}: {explained.maps_in_words}")
     if explained.same is False:
-        typer.echo(
+        echo(
             f"  the network now gives another transform than the record, by up to "
             f"{explained.difference_mm:.3g} mm; `regkit replay` says what has changed"
         )
-    typer.echo("wrote " + ", ".join(map(str, files)))
+    echo("wrote " + ", ".join(map(str, files)))

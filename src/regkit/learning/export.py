@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from regkit.io.atomic_output import atomic_output
-from regkit.weights import CARD_SUFFIX, SUFFIX, sha256, signature
+from regkit.weights import CARD_SUFFIX, SUFFIX, card_signature, sha256
 
 
 def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[str, Any]) -> None:
@@ -39,5 +39,5 @@ def write_weights(folder: Path, method: str, network: nn.Module, card: Mapping[s
         weights = stage.path(f"{method}{SUFFIX}")
         weights.write_bytes(save(state))  # `save_file` creates files readable by the owner only
         content = json.loads(json.dumps({**card, "sha256": sha256(weights)}))
-        text = json.dumps({**content, "signature": signature(content)}, indent=1) + "\n"
+        text = json.dumps({**content, "signature": card_signature(content)}, indent=1) + "\n"
         stage.path(f"{method}{CARD_SUFFIX}").write_text(text, encoding="utf-8")
