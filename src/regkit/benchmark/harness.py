@@ -107,17 +107,14 @@ def run_benchmark(
     calibrated_model(plan.calibration or None)
     cases = plan.dataset.open(default_registry(plan.builtin_only))
     ids = cases.ids
-    _joined_plan(plan, folder)  # a foreign folder is refused before anything is written
+    joined = _joined_plan(plan, folder)  # refuses a foreign folder before anything is written
     with RecordFile(folder) as records:
-        joined = _joined_plan(plan, folder)
         discard_abandoned_below(folder)
         write_plan(joined, folder)
         _drop_retried(records, plan, retry_failed)
         done = {(record["case"], record["method"]) for record in records.read()}
         tasks = remaining_tasks(plan, ids, done)
-        remaining = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
-        total = len(ids) * len(plan.methods)
-        progress = BenchmarkProgress(total, total - len(tasks), max(1, concurrency), remaining)
+        progress = _progress(plan, len(ids), tasks, concurrency)
         on_progress(progress)
         if tasks:
             results = execute(plan, cases.name, str(folder.resolve()), tasks)
@@ -136,6 +133,15 @@ def _drop_retried(records: RecordFile, plan: Plan, retry_failed: bool) -> None:
     redo = {"unavailable", "failed"} if retry_failed else {"unavailable"}
     wanted = {method.label for method in plan.methods}
     records.drop(lambda record: record["status"] in redo and record["method"] in wanted)
+
+
+def _progress(
+    plan: Plan, cases: int, tasks: Sequence[BenchmarkTask], concurrency: int
+) -> BenchmarkProgress:
+    """Return the progress before the first of the remaining tasks."""
+    total = cases * len(plan.methods)
+    remaining = {m.label: sum(t.method == m.label for t in tasks) for m in plan.methods}
+    return BenchmarkProgress(total, total - len(tasks), max(1, concurrency), remaining)
 
 
 def remaining_tasks(

@@ -24,7 +24,7 @@ def only_process_in(folder: Path, work: str) -> Iterator[None]:
     folder
         Folder that is written to; made, with its parents, when missing.
     work
-        What is done there, for the error.
+        Participle that names the work, such as ``training``, for the error.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tell whether a transform and the images of a registration are those of its record."""
+"""Compare the transform and the images of a registration with the digests of its record."""
 
 from __future__ import annotations
 

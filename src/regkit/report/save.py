@@ -87,10 +87,8 @@ def save_registration(
     drawn = picture(result)
     write_picture(drawn, stage.path(f"{prefix}.png"))
     saved_s = time.perf_counter() - started
-    images = sorted(stage.hidden.glob("*.nii.gz"))
-    record = registration_record(
-        result, transform_file, replace(inputs, folder=stage.target), saved_s, images
-    )
+    told = replace(inputs, folder=stage.target), saved_s, sorted(stage.hidden.glob("*.nii.gz"))
+    record = registration_record(result, transform_file, *told)
     stage.path(f"{prefix}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     if report:
         _write_page(result, record, drawn, stage.path(f"{prefix}.html"))
