@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from inspect import signature
@@ -256,10 +257,17 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
         seen.add(entry["id"])
         named = [entry[key] for key in FILE_KEYS if entry.get(key)]
         named += entry.get(ATTACHED, {}).values()
-        missing += [file for file in named if not (index.parent / file).exists()]
+        missing += [file for file in named if not _exists(index.parent / file)]
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise FileFormatError(f"{index}: {len(missing)} files are missing: {listed}")
+
+
+def _exists(file: Path) -> bool:
+    """Return whether there is a file or folder; a name that no file can have is none."""
+    with suppress(OSError, TypeError, ValueError):
+        return file.exists()
+    return False
 
 
 def _check_form(index: Path, number: int, entry: Any) -> None:
@@ -271,7 +279,8 @@ def _check_form(index: Path, number: int, entry: Any) -> None:
             raise FileFormatError(
                 f"{index}: the {key} of case {number} must be text, got {entry[key]!r}"
             )
-    if not isinstance(entry.get(ATTACHED, {}), dict):
+    attached = entry.get(ATTACHED, {})
+    if not isinstance(attached, dict) or not all(isinstance(f, str) for f in attached.values()):
         raise FileFormatError(
             f"{index}: the {ATTACHED} of case {number} must be an object of names and paths"
         )
