@@ -1,6 +1,6 @@
 """Kill every command that writes at random moments, and look at what the next run leaves.
 
-    python benchmarks/kills.py [--kills 200] [--seed 0] [--only batch-2]
+    python benchmarks/kills.py [--kills 200] [--seed 0] [--only batch-2] [--data FOLDER]
 
 Each command works on tiny inputs. It is started and ended by SIGKILL at a random moment of its
 usual duration, then started again, until a run ends by itself. The folder must then hold the same
@@ -279,16 +279,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="name of one command")
+    parser.add_argument("--data", type=Path, help="folder that stores the inputs between runs")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="regkit-kills-"))
     lines: list[dict[str, Any]] = []
     try:
-        write_inputs(home / "data")
+        data = (options.data or home / "data").resolve()
+        if not data.exists():
+            write_inputs(data)
         with cluster(home) as scheduler:
             chosen = [
                 command
-                for command in commands(home / "data", scheduler)
+                for command in commands(data, scheduler)
                 if options.only in (None, command.name)
             ]
             alone = {command: measure(command, home / "alone") for command in chosen}

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from python_path import SUPPORT, python_path
-from regkit.errors import FileFormatError, ParameterError
+from regkit.errors import FileFormatError, OutputError, ParameterError
 from regkit.learning import DistributedContext, load_model
 from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.learning.optimizer import update_ema
@@ -100,6 +100,9 @@ def test_a_resumed_training_gives_the_same_weights(cases, whole, tmp_path) -> No
     """Stopped at step 25, it goes on from the checkpoint at step 20."""
     steps = (p for p in train_toy(job(cases, tmp_path)) if p.stage == "steps")
     assert [p.done for p in islice(steps, 25)][-1] == 25
+    with pytest.raises(OutputError, match=r"training in .*; wait for it"):
+        list(train_toy(job(cases, tmp_path, resume=True)))
+    steps.close()  # as a process that ends does
     list(train_toy(job(cases, tmp_path, resume=True)))
     assert_weights_agree(tmp_path, whole, 1e-7)
     columns = ("step", "loss", "learning_rate", "shift_mm")
