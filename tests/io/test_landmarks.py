@@ -133,3 +133,9 @@ def test_what_cannot_be_written(tmp_path):
     with pytest.raises(FileFormatError, match="unknown landmark convention 'IJK'"):
         write_landmarks(POINTS, path, "IJK")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_markups_that_are_nested_without_end_are_refused(tmp_path):
+    (tmp_path / "F.mrk.json").write_text('{"markups": ' + "[" * 100_000)
+    with pytest.raises(FileFormatError, match="is not a 3D Slicer markups file"):
+        read_landmarks(tmp_path / "F.mrk.json")

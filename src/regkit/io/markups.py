@@ -61,7 +61,7 @@ def read_markups_json(text: str) -> PointTable:
             for point in markup["controlPoints"]
         ]
         systems = {str(markup.get("coordinateSystem", "")) for markup in lists}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FileFormatError("is not a 3D Slicer markups file (.mrk.json)") from error
     convention = _known(systems.pop() if len(systems) == 1 else "")
     rows = [_position(p, unit, number) for number, (p, unit) in enumerate(points, start=1)]

@@ -22,7 +22,7 @@ def sidecar_modality(path: Path) -> str:
     sidecar = path.with_name(name.rsplit(".", 1)[0] + ".json")
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""
     stated = content.get("Modality") if isinstance(content, dict) else None
     return _MODALITIES.get(str(stated).upper(), "")

@@ -9,6 +9,7 @@ import numpy as np
 
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
+from regkit.io.text_header import quoted
 
 
 def looks_like_matrix(start: bytes) -> bool:
@@ -87,4 +88,4 @@ def _numbers(line: str) -> list[float]:
     try:
         return [_number(word) for word in line.split()]
     except ValueError as error:
-        raise FileFormatError(f"a matrix needs numbers, got '{line}'") from error
+        raise FileFormatError(f"a matrix needs numbers, got {quoted(line)}") from error
