@@ -1,6 +1,7 @@
 """`regkit explain` shows what the network of a record looked at, on the fixed image's grid."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,10 +12,17 @@ from PIL import Image
 import regkit
 from lv_phantom import Phantom, pose_on, upright
 from regkit.io import write_volume
+from regkit_pairnets.registrar import LearnedRegistration
 
 pytestmark = pytest.mark.end_to_end
 
 QUICK = ("--no-verdict", "--no-warped", "--init", "identity", "-o")
+
+
+@pytest.fixture(autouse=True)
+def _believed(monkeypatch) -> None:
+    """Results are not compared with their start: the network does not know this phantom."""
+    monkeypatch.setattr(LearnedRegistration, "compares_with_start", False)
 
 
 @pytest.fixture
@@ -49,6 +57,20 @@ def test_picture_record_and_maps_on_the_fixed_grid(run, learned, pair_files) -> 
         assert 0 <= values.min() < values.max() <= one["highest"] + 1e-6
     with Image.open(learned.with_name("a_explain.png")) as drawn:
         assert drawn.width > 8 * 300  # two images and six maps
+
+
+def test_a_rejected_result_is_explained_and_told(run, pair_files, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(LearnedRegistration, "compares_with_start", True)
+    record = tmp_path / "kept.json"
+    assert (
+        run("register", *pair_files, "-m", "dusfe", *QUICK, record.with_suffix("")).exit_code == 0
+    )
+    assert json.loads(record.read_text())["diagnostics"]["initial_kept"] is True
+    done = run("explain", record)
+    assert done.exit_code == 0, done.output
+    assert "the registration kept its initial transform" in done.stdout
+    told = json.loads(record.with_name("kept_explain.json").read_text())
+    assert (told["initial_kept"], told["same"]) == (True, None)
 
 
 def test_every_key_is_on_the_page_of_file_formats(run, learned) -> None:
@@ -94,6 +116,13 @@ def test_a_reorientation_shows_the_gates(run, tmp_path) -> None:
     short_axis = nibabel.load(tmp_path / "r_sa.nii.gz")
     for one in told["maps"]:
         assert nibabel.load(tmp_path / one["file"]).shape == short_axis.shape
+    explained = regkit.explain(tmp_path / "r.json")
+    drawn = np.asarray(explained.picture())
+    # The axes of the frame are not the patient's: no sides are written.
+    as_patient = np.asarray(replace(explained, is_reorientation=False).picture())
+    middle = drawn.shape[0] // 2
+    assert (drawn[middle:] != as_patient[middle:]).any()
+    assert (drawn[middle:] == 240).sum() < (as_patient[middle:] == 240).sum()
 
 
 def test_methods_that_show_nothing_are_refused(run, pair_files, tmp_path) -> None:

@@ -67,4 +67,9 @@ def _print(explained: ExplainedRegistration, files: tuple[Path, ...]) -> None:
             f"  the network now gives another transform than the record, by up to "
             f"{explained.difference_mm:.3g} mm; `regkit replay` says what has changed"
         )
+    if explained.initial_kept:
+        echo(
+            "  the registration kept its initial transform: what the network found, and is shown "
+            "here, aligned the images worse"
+        )
     echo("wrote " + ", ".join(map(str, files)))

@@ -64,6 +64,9 @@ class ExplainedRegistration:
         Digest of the record and of the method.
     is_reorientation
         True if the fixed image is a standard frame, such as the short axis of the ventricle.
+    initial_kept
+        True if the registration kept its initial transform, because what the network found, and
+        is shown here, aligned the images worse.
     """
 
     file: Path
@@ -74,6 +77,7 @@ class ExplainedRegistration:
     inputs: tuple[FoundInput, ...]
     run_id: str
     is_reorientation: bool = False
+    initial_kept: bool = False
 
     @property
     def same(self) -> bool | None:
@@ -111,6 +115,7 @@ class ExplainedRegistration:
             "method": self.method,
             "same": self.same,
             "largest_difference_mm": self.difference_mm,
+            "initial_kept": self.initial_kept,
             "run_id": self.run_id,
             "maps": [_map_data(one, prefix) for one in self.explanation.maps],
             **to_plain_data(self.explanation.facts),
@@ -202,12 +207,14 @@ def explain(
         pair = recorded_pair(record, {entry.role: entry.path for entry in found})
     with on_stage(f"running {method.name}"):
         explanation = method.explain(pair)
-    difference, kept = None, record["diagnostics"].get("initial_kept")
+    difference, kept = None, bool(record["diagnostics"].get("initial_kept"))
     if method.is_last and not kept and record["transform"]["model"] != "deformable":
         old = AffineTransform(np.array(record["transform"]["matrix"]))
         difference = largest_difference_mm(old, explanation.transform, pair.fixed.grid)
     identity = hashlib.sha256(f"{record.get('run_id')} {method.name}".encode()).hexdigest()
-    return ExplainedRegistration(path, method.name, pair, explanation, difference, found, identity)
+    return ExplainedRegistration(
+        path, method.name, pair, explanation, difference, found, identity, reoriented, kept
+    )
 
 
 def _map_data(one: ExplainedMap, prefix: str) -> dict[str, Any]:
