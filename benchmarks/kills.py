@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -288,7 +288,8 @@ def main() -> None:
         data = (options.data or home / "data").resolve()
         if not data.exists():
             write_inputs(data)
-        with cluster(home) as scheduler:
+        needs_dask = (options.only or "dask").endswith("dask")
+        with cluster(home) if needs_dask else nullcontext("") as scheduler:
             chosen = [
                 command
                 for command in commands(data, scheduler)

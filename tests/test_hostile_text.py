@@ -116,7 +116,10 @@ def test_calibrations(tmp_path):
 def test_records_of_registrations(tmp_path):
     transform = tmp_path / "a.tfm"
     transform.write_text("x")
-    record = {"transform": {"file": "a.tfm", "sha256": "0"}, "images": {"a_warped.nii.gz": "0"}}
+    record = {
+        "transform": {"file": "a.tfm", "sha256": "0"},
+        "images": [{"file": "a_warped.nii.gz", "sha256": "0"}],
+    }
     for content in (*variants(record), *ODD):
         (tmp_path / "a.json").write_text(json.dumps(content))
         assert isinstance(mismatches(transform), list)

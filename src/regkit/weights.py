@@ -66,6 +66,11 @@ class Weights:
         FileFormatError
             The file is missing, or is not the one that the card describes, or the card changed.
         """
+        self.verify_file()
+        self._verify_card()
+
+    def verify_file(self) -> None:
+        """Compare the file with the sha256 on its card; see `verify`."""
         found = sha256(self.file)
         expected = self.card["sha256"]
         if found != expected:
@@ -73,6 +78,8 @@ class Weights:
                 f"{self.file}: these weights are not those of their card (sha256 {found[:12]}..., "
                 f"not {str(expected)[:12]}...): damaged or changed; install or train them again"
             )
+
+    def _verify_card(self) -> None:
         if "signature" not in self.card:
             raise FileFormatError(
                 f"the card of {self.file} has no signature: it is of an older version; look at it "
@@ -224,7 +231,7 @@ def install(
     if file.suffix != SUFFIX:
         raise FileFormatError(f"weights are {SUFFIX} files, got {file.name}")
     weights = Weights(file.absolute(), "file")
-    weights.verify()
+    weights.verify_file()
     known = sorted(methods)
     if weights.method not in known:
         raise FileFormatError(
@@ -232,6 +239,7 @@ def install(
             f"methods with weights: {', '.join(known) or 'none'}"
         )
     check(weights)
+    weights.verify()
     from regkit.io.atomic_output import atomic_output  # noqa: PLC0415 - loads numpy, which a listing must not
 
     home = weights_home()

@@ -320,7 +320,8 @@ def test_show_tells_what_does_not_belong_to_the_record(run, pair_files):
     assert "belong together" not in shown[1].stdout
     warped = files / "out_warped.nii.gz"
     record = json.loads((files / "out.json").read_text())
-    assert record["images"][warped.name] == hashlib.sha256(warped.read_bytes()).hexdigest()
+    digest = hashlib.sha256(warped.read_bytes()).hexdigest()
+    assert record["images"] == [{"file": warped.name, "sha256": digest}]
     write_transform(A, files / "out.tfm")
     warped.write_bytes(pair_files[0].read_bytes())
     (first, second) = json.loads(run("transform", "show", files / "out.tfm", "--json").stdout)[

@@ -75,11 +75,10 @@ def _run(
     context = DistributedContext.init(device)
     with ExitStack() as held:
         held.callback(context.shutdown)
+        caches = open_case_caches(job, task, config, parameters)
         if context.is_main:
             held.enter_context(only_process_in(job.folder, "training"))
             discard_abandoned_below(job.folder)
-        caches = open_case_caches(job, task, config, parameters)
-        if context.is_main:
             yield from build_caches(caches)
         context.barrier()
         cases, held_out = (

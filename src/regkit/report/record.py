@@ -137,7 +137,7 @@ def registration_record(
         "run_id": inputs.run_id,
         "environment": environment(result.device),
         "versions": method_versions(result.method),
-        "images": {image.name: sha256_of(image) for image in images},
+        "images": [{"file": image.name, "sha256": sha256_of(image)} for image in images],
     } | ({"config": dict(inputs.config)} if inputs.config else {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from regkit.report.record import read_record, sha256_of
@@ -30,8 +31,13 @@ def _changed(transform: Path) -> Iterator[str]:
     if not isinstance(told, dict) or told.get("file") != transform.name:
         return
     images = record.get("images")
-    digests = {transform.name: told.get("sha256"), **(images if isinstance(images, dict) else {})}
-    for name, digest in digests.items():
+    for stored in (told, *(images if isinstance(images, list) else ())):
+        if not isinstance(stored, dict):
+            continue
+        name, digest = stored.get("file"), stored.get("sha256")
+        if not (isinstance(name, str) and isinstance(digest, str)):
+            continue
         file = transform.parent / Path(name).name
-        if isinstance(digest, str) and file.is_file() and sha256_of(file) != digest:
-            yield file.name
+        with suppress(OSError, ValueError):  # a name that no file can have
+            if file.is_file() and sha256_of(file) != digest:
+                yield file.name
