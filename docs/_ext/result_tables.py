@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 TABLES = (
     *("speed", "cold", "capture", "real_pairs", "refinements", "petct", "ventricles"),
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
-    *("domain_guard_real", "check_alignment", "start_guard", "fuzz"),
+    *("domain_guard_real", "check_alignment", "start_guard", "fuzz", "kills"),
 )
 # Loss of Dice that counts as worse than not registering.
 NOTABLY_LOWER_DICE = 0.02
