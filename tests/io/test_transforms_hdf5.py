@@ -115,3 +115,19 @@ def test_a_claim_of_many_numbers_is_compared_with_the_file(tmp_path):
     assert len(gzip.compress((tmp_path / "t.h5").read_bytes())) < 10_000
     with pytest.raises(FileFormatError, match="it claims 3000000000 parameters"):
         read_transform(tmp_path / "t.h5")
+
+
+def test_no_flipped_bit_changes_a_written_transform_without_a_word(tmp_path):
+    path = tmp_path / "t.h5"
+    write_transform(AFFINE, path)
+    good = path.read_bytes()
+    used = np.flatnonzero(np.frombuffer(good, np.uint8))
+    for place in np.random.default_rng(3).choice(used, 80, replace=False):
+        damaged = bytearray(good)
+        damaged[place] ^= 1 << int(place) % 8
+        path.write_bytes(damaged)
+        try:
+            found = read_transform(path)
+        except RegkitError:
+            continue
+        np.testing.assert_array_equal(found.matrix, AFFINE.matrix, err_msg=str(place))

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import zlib
 from typing import Any
 
 GROUP, TYPE = "TransformGroup", "TransformType"
@@ -20,6 +21,8 @@ LISTS = (
     ("TransformParameters", "TranformParameters"),
     ("TransformFixedParameters", "TranformFixedParameters"),
 )
+# Attribute of a transform that regkit wrote.
+CHECK = "regkit crc32"
 # Of deflate (zlib's technical notes, zlib.net/zlib_tech.html).
 _LARGEST_EXPANSION = 1032
 _MAX_TRANSFORMS = 1000  # chosen by hand
@@ -98,11 +101,21 @@ def _transform(group: Any, name: str, most: int) -> tuple[str, list[Any]]:
         next((d for n in names if (d := _member(part, n, h5py.Dataset)) is not None), None)
         for names in LISTS
     ]
-    if kind.startswith("CompositeTransform"):
-        return kind, [np.empty(0), np.empty(0)]
-    if any(dataset is None for dataset in lists):
+    is_composite = kind.startswith("CompositeTransform")
+    if not is_composite and any(dataset is None for dataset in lists):
         raise _RefusedFileError("it is truncated: a transform lacks its parameters")
-    return kind, [_numbers(dataset, most) for dataset in lists]
+    numbers = [] if is_composite else [_numbers(dataset, most) for dataset in lists]
+    if CHECK in part.attrs and int(part.attrs[CHECK]) != check_sum(kind, numbers):
+        raise _RefusedFileError("it is damaged: its parameters have another checksum")
+    return kind, numbers or [np.empty(0), np.empty(0)]
+
+
+def check_sum(kind: str, lists: list[Any]) -> int:
+    """Return the checksum of a transform's type and numbers."""
+    found = zlib.crc32(kind.encode("ascii"))
+    for numbers in lists:
+        found = zlib.crc32(numbers.astype("<f8", copy=False).tobytes(), found)
+    return found
 
 
 def _member(group: Any, name: str, kind: Any) -> Any:

@@ -47,26 +47,18 @@ def write_hdf5(parts: Sequence[ItkPart], path: Path) -> None:
 
     text = h5py.string_dtype("ascii")
     try:
-        # ITK reads this version of the format since 2008; its parts have checksums.
+        # ITK reads this version of the format since 2008; what describes the numbers in it has
+        # checksums of HDF5's, the numbers have one of regkit's.
         with h5py.File(path, "w", libver=("v108", "v108")) as file:
             for number, part in enumerate(parts):
                 group = file.create_group(f"{hdf5_reader.GROUP}/{number}")
                 group.create_dataset(hdf5_reader.TYPE, (1,), text, [part.kind])
-                if part.is_composite:
-                    continue
-                for names, numbers in zip(
-                    hdf5_reader.LISTS, (part.parameters, part.fixed), strict=True
-                ):
-                    _write_numbers(group, names[0], numbers)
+                lists = [] if part.is_composite else [part.parameters, part.fixed]
+                for names, numbers in zip(hdf5_reader.LISTS, lists, strict=False):
+                    group.create_dataset(names[0], data=numbers, dtype="<f8")
+                group.attrs[hdf5_reader.CHECK] = hdf5_reader.check_sum(part.kind, lists)
     except OSError as error:
         raise OutputError("the file could not be written; is the disk full?") from error
-
-
-def _write_numbers(group: Any, name: str, numbers: FloatArray) -> None:
-    if numbers.size:
-        group.create_dataset(name, data=numbers, fletcher32=True)
-    else:  # HDF5 has no checksum of nothing
-        group.create_dataset(name, data=numbers)
 
 
 def _check_superblock(start: bytes, size: int) -> None:
