@@ -117,10 +117,10 @@ import regkit.benchmark.worker
 from regkit.benchmark.case_source import DatasetRef
 from regkit.benchmark.method_runner import MethodRunner
 from regkit.benchmark.plan import Method, Plan
-folder, method = sys.argv[1:3]
+folder, method = sys.argv[1:]
 runner = MethodRunner(Plan(DatasetRef(folder), ()), Method(method, method))
 ready = sorted(sys.modules)
-facts = runner.run(0, "one", sys.argv[3], lambda **_: None)
+facts = runner.run(0, "one", folder, lambda **_: None)
 print(json.dumps({"ready": ready, "done": sorted(sys.modules), "status": facts["status"]}))
 """
 
