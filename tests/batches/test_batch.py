@@ -111,7 +111,7 @@ def test_a_killed_batch_ends_with_two_workers_as_if_it_had_not_been(
     process.wait()
     assert 0 < len(read_records(out)) < 3, "killed in the midst"
     for place in (out, out / "pages", out / "p1"):
-        (place / ".regkit-killed").mkdir(parents=True)
+        (place / ".regkit-killed_1").mkdir(parents=True)
     assert subprocess.run(command, capture_output=True, check=False).returncode == 3
     assert sorted(record["case"] for record in read_records(out)) == ["Müller/2", "bad", "p1"]
     assert without_time(out) == without_time(done)
@@ -161,7 +161,7 @@ def test_a_result_that_fails_later_leaves_no_files(
     done: Path, images: Path, broken: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(done, tmp_path / "copy")
-    (folder / "p1" / ".regkit-killed").mkdir()
+    (folder / "p1" / ".regkit-killed_1").mkdir()
     batch = regkit.batch([row(images, "p1", moving=broken)], "identity", folder)
     assert batch.rows[0]["status"] == "failed"
     assert not (folder / "p1").exists()
