@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(numpy|np|torch|collections|contextlib|importlib|os|pathlib|types|typing|PIL|pluggy|SimpleITK|sitk)\b.*",
     ),
-    (r"py:class", r"(Any|Path|Image|NDArray|.*\[.*|.*\.[A-Z]|.*\.Any(Volume|Spec))"),
+    (r"py:class", r"(Any|Path|(Image\.)?Image|NDArray|.*\[.*|.*\.[A-Z]|.*\.Any(Volume|Spec))"),
 ]
 
 # ---- pages
