@@ -1,4 +1,4 @@
-"""Interruption of a long call into ITK by Ctrl-C, which has no effect before its end otherwise."""
+"""Interruption of a long call into ITK, on which a signal has no effect before its end."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from contextlib import contextmanager
 
 import SimpleITK as sitk
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def stopping_on_interrupt(method: sitk.ImageRegistrationMethod) -> Iterator[None]:
-    """Stop an optimizer after its current iteration on Ctrl-C, then raise `KeyboardInterrupt`.
+    """Stop an optimizer after its iteration on Ctrl-C or termination: `KeyboardInterrupt`.
 
-    An exception raised in a callback of ITK would print a traceback; a handler that asks ITK to
-    stop does not. Python runs handlers between its own instructions only, hence the callback.
+    Signals that Python does not handle are left alone. An exception raised in a callback
+    of ITK would print a traceback; a handler that asks ITK to stop does not. Python runs handlers
+    between its own instructions only, hence the callback.
     """
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if ignored or threading.current_thread() is not threading.main_thread():
+    handlers = {s: handler for s in SIGNALS if callable(handler := signal.getsignal(s))}
+    if not handlers or threading.current_thread() is not threading.main_thread():
         yield
         return
-    interrupted = threading.Event()
+    received: list[int] = []
 
-    def stop(*_: object) -> None:
-        interrupted.set()
+    def stop(number: int, _: object) -> None:
+        received.append(number)
         method.StopRegistration()
 
     method.AddCommand(sitk.sitkIterationEvent, lambda: None)
-    before = signal.signal(signal.SIGINT, stop)
+    for number in handlers:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         method.RemoveAllCommands()
-    if interrupted.is_set():
+    if received:
         raise KeyboardInterrupt("the registration was interrupted")

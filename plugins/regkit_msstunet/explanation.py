@@ -11,8 +11,8 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import Grid
 from regkit.geometry.volume import Volume
 from regkit.learning import TrainedModel
-from regkit.learning.captured_outputs import Captured, captured_outputs
 from regkit.learning.network_grid import feature_grid, moved_grid
+from regkit.learning.output_capture import Captured, captured_outputs
 from regkit.registrar import ExplainedMap, Explanation, Pair
 from regkit_msstunet.card import ReorientationCard
 from regkit_msstunet.geometry import zoomed

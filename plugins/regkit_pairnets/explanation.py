@@ -15,8 +15,8 @@ from regkit.geometry.grid import Grid
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.geometry.volume import Volume
 from regkit.learning import TrainedModel
-from regkit.learning.captured_outputs import Captured, captured_outputs
 from regkit.learning.network_grid import feature_grid, moved_grid
+from regkit.learning.output_capture import Captured, captured_outputs
 from regkit.registrar import ExplainedMap, Explanation, Pair
 from regkit_pairnets.card import PairNetCard
 from regkit_pairnets.inference import network_inputs, register_rigid

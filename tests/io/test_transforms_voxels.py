@@ -278,22 +278,27 @@ def test_hexadecimal_numbers_are_fsls_whatever_the_name(tmp_path, caplog, name):
     assert found.transform == read_transform(tmp_path / "d.mat", format="fsl", **images)
 
 
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch) -> None:
+    """Work in an empty folder: messages shorten long paths."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize(
     ("name", "form", "alternative"),
     [("t.mat", "fsl", "--from ras"), ("t.txt", "ras", "--from fsl")],
 )
-def test_the_assumed_convention_of_a_text_matrix_is_said(
-    tmp_path, caplog, name, form, alternative
-):
-    np.savetxt(tmp_path / name, OTHER.matrix)
+def test_the_assumed_convention_of_a_text_matrix_is_said(caplog, name, form, alternative):
+    np.savetxt(name, OTHER.matrix)
     images = {"fixed": Grid((5, 6, 7)), "moving": Grid((6, 7, 8))}
-    found = load_transform(tmp_path / name, **images)
+    found = load_transform(name, **images)
     assert found.format == form
     assert "assumed" in found.assumption
     assert alternative in found.assumption
-    assert [r.getMessage() for r in caplog.records] == [f"{tmp_path / name}: {found.assumption}"]
+    assert [r.getMessage() for r in caplog.records] == [f"{name}: {found.assumption}"]
     caplog.clear()
-    assert load_transform(tmp_path / name, format=form, **images).assumption == ""
+    assert load_transform(name, format=form, **images).assumption == ""
     assert caplog.records == []
 
 

@@ -120,6 +120,6 @@ def test_a_third_party_imports_the_kit_by_its_names() -> None:
 
     assert {"PairCard", "LearnedMethod", "Task", "train_method", "load_model"} <= set(kit.__all__)
     for name in kit.__all__:
-        assert getattr(kit, name).__name__ == name
+        assert getattr(kit, name).__name__ == name, name
     with pytest.raises(AttributeError, match="no attribute 'absent'"):
         _ = kit.absent

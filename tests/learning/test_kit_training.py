@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from python_path import SUPPORT, python_path
-from regkit.errors import FileFormatError, OutputError, ParameterError
+from regkit.errors import FileFormatError, ParameterError
 from regkit.learning import DistributedContext, load_model
 from regkit.learning.checkpoint import CHECKPOINT_NAME
 from regkit.learning.optimizer import update_ema
@@ -100,10 +100,9 @@ def test_a_resumed_training_gives_the_same_weights(cases, whole, tmp_path) -> No
     """Stopped at step 25, it goes on from the checkpoint at step 20."""
     steps = (p for p in train_toy(job(cases, tmp_path)) if p.stage == "steps")
     assert [p.done for p in islice(steps, 25)][-1] == 25
-    with pytest.raises(OutputError, match=r"training in .*; wait for it"):
-        list(train_toy(job(cases, tmp_path, resume=True)))
-    steps.close()  # as a process that ends does
+    # In the same process, where the one that was given up still has the folder.
     list(train_toy(job(cases, tmp_path, resume=True)))
+    steps.close()
     assert_weights_agree(tmp_path, whole, 1e-7)
     columns = ("step", "loss", "learning_rate", "shift_mm")
     one, other = ([[row[c] for c in columns] for row in rows(f)] for f in (tmp_path, whole))
@@ -203,6 +202,7 @@ def test_a_trained_method_registers(whole, monkeypatch) -> None:
 
 def test_a_pair_unlike_training_is_warned_of(whole, monkeypatch) -> None:
     monkeypatch.setenv("REGKIT_WEIGHTS", str(whole))
+    monkeypatch.setattr(ToyMethod, "compares_with_start", False)
     pair = Pair(replace(ball(0.0), modality="spect"), replace(ball(0.0), modality="spect"))
     warnings = ToyMethod(passes=1).register(pair).diagnostics["warnings"]
     assert warnings == ["the fixed image is spect, and toy was trained on pet"]

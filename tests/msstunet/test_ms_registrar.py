@@ -33,6 +33,7 @@ from regkit_msstunet.networks.reorienter import Reorienter
 from regkit_msstunet.preprocessing import preprocess_emission
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.ventricle_domain import ventricle_position
+from signed_cards import write_signed_card
 
 SIZE, SPACING = 48, 6.8
 FIXED = Grid((20, 24, 28), (5.0, 6.0, 7.0), (-300.0, 40.0, 11.0))
@@ -316,7 +317,7 @@ def trained(tmp_path: Path, monkeypatch) -> Path:
     file = tmp_path / "ms-st-unet.safetensors"
     save_file(build_reorienter(32, "u-net", width=0.0625).state_dict(), file)
     its_card = replace(its_card, sha256=sha256(file))
-    file.with_suffix(".json").write_text(json.dumps(its_card.to_json()))
+    write_signed_card(file, its_card.to_json())
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     return file
 
@@ -342,16 +343,16 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
     pair = Phantom(upright(16, 20.0), rigid()).case().pair
     path = trained.with_suffix(".json")
     content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"switches": {"width": 0.125}}))
+    write_signed_card(path, content | {"switches": {"width": 0.125}})
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(u-net\)"):
         LearnedReorientation().register(pair)
-    path.write_text(json.dumps({k: v for k, v in content.items() if k != "mean_pose"}))
+    write_signed_card(path, {k: v for k, v in content.items() if k != "mean_pose"})
     with pytest.raises(FileFormatError, match="cannot be used: it has no 'mean_pose'"):
         LearnedReorientation().register(pair)
-    path.write_text(json.dumps(content | {"mean_pose": [0, 0, 0]}))
+    write_signed_card(path, content | {"mean_pose": [0, 0, 0]})
     with pytest.raises(FileFormatError, match=r"mean_pose takes .*, got .0, 0, 0."):
         LearnedReorientation().register(pair)
-    path.write_text(json.dumps(content | {"sha256": "0" * 64}))
+    write_signed_card(path, content | {"sha256": "0" * 64})
     with pytest.raises(FileFormatError, match="are not those of their card"):
         LearnedReorientation().register(pair)
 
@@ -359,7 +360,7 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
 def test_a_file_that_is_no_safetensors(trained) -> None:
     trained.write_bytes(b"nothing of the kind")
     path = trained.with_suffix(".json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": sha256(trained)}))
+    write_signed_card(path, json.loads(path.read_text()) | {"sha256": sha256(trained)})
     with pytest.raises(FileFormatError, match="is no safetensors file"):
         LearnedReorientation().register(Phantom(upright(16, 20.0), rigid()).case().pair)
 

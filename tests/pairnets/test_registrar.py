@@ -25,6 +25,7 @@ from regkit_pairnets.card import PairNetCard
 from regkit_pairnets.networks.initialise import fan_in_normal
 from regkit_pairnets.pose_parameterization import CARDIAC, PROSTATE, PoseParameterization
 from regkit_pairnets.registrar import LearnedRegistration
+from signed_cards import write_signed_card
 
 ANYTHING = dict.fromkeys(("mean", "std", "known_fraction", "voxel_mm"), (-10.0, 1000.0))
 
@@ -195,7 +196,7 @@ def trained(tmp_path: Path, monkeypatch) -> Path:
     fan_in_normal(network)
     save_file(network.state_dict(), file)
     its_card = replace(its_card, sha256=sha256(file))
-    file.with_suffix(".json").write_text(json.dumps(its_card.to_json()))
+    write_signed_card(file, its_card.to_json())
     monkeypatch.setenv("REGKIT_WEIGHTS", str(tmp_path))
     return file
 
@@ -313,13 +314,13 @@ def test_missing_weights_are_a_reason(tmp_path, monkeypatch) -> None:
 def test_weights_that_do_not_fit_their_card(trained) -> None:
     path = trained.with_suffix(".json")
     content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"switches": {"width": 0.1}}))
+    write_signed_card(path, content | {"switches": {"width": 0.1}})
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(dvnet\)"):
         LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
-    path.write_text(json.dumps({k: v for k, v in content.items() if k != "spacing"}))
+    write_signed_card(path, {k: v for k, v in content.items() if k != "spacing"})
     with pytest.raises(FileFormatError, match="cannot be used: it has no 'spacing'"):
         LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
-    path.write_text(json.dumps(content | {"sha256": "0" * 64}))
+    write_signed_card(path, content | {"sha256": "0" * 64})
     with pytest.raises(FileFormatError, match="are not those of their card"):
         LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
 
@@ -328,7 +329,7 @@ def test_a_file_that_is_no_safetensors(trained) -> None:
     trained.write_bytes(b"nothing of the kind")
     path = trained.with_suffix(".json")
     content = json.loads(path.read_text()) | {"sha256": sha256(trained)}
-    path.write_text(json.dumps(content))
+    write_signed_card(path, content)
     with pytest.raises(FileFormatError, match="is no safetensors file"):
         LearnedRegistration("dvnet").register(phantom_pairs.plain_problem().pair)
 

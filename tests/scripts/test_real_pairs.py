@@ -113,7 +113,7 @@ def test_an_attempt_tells_errors_in_mm() -> None:
 
 def test_a_method_that_stops_has_failed() -> None:
     told = peers.attempt(Finds(), small_pair(), MOTION, BODY)
-    assert told["error"] == "RegistrationError: lost"
+    assert told["error"] == "RegistrationError: lost its way"
     assert "tre_mm" not in told
     assert peers.errors_mm([told, {"tre_mm": 1.0}]).tolist() == [np.inf, 1.0]
 

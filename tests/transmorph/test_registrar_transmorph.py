@@ -25,6 +25,7 @@ from regkit_transmorph import inference
 from regkit_transmorph.affine_parameterization import lps_to_normalized, shape_of
 from regkit_transmorph.card import TransMorphCard
 from regkit_transmorph.registrar import TransMorph
+from signed_cards import write_signed_card
 from transmorph_weights import ANYTHING, card, domain, write_weights
 
 STILL = np.eye(3, 4)
@@ -281,17 +282,17 @@ def test_weights_that_do_not_fit_their_card(trained) -> None:
     pair, path = phantom_pairs.plain_problem().pair, trained.with_suffix(".json")
     content = json.loads(path.read_text())
     changed = content | {"switches": content["switches"] | {"width": 0.25}}
-    path.write_text(json.dumps(changed))
+    write_signed_card(path, changed)
     with pytest.raises(FileFormatError, match=r"does not fit the network of its card \(cr\)"):
         TransMorph().register(pair)
-    path.write_text(json.dumps({k: v for k, v in content.items() if k != "spacing"}))
+    write_signed_card(path, {k: v for k, v in content.items() if k != "spacing"})
     with pytest.raises(FileFormatError, match="cannot be used: it has no 'spacing'"):
         TransMorph().register(pair)
-    path.write_text(json.dumps(content | {"sha256": "0" * 64}))
+    write_signed_card(path, content | {"sha256": "0" * 64})
     with pytest.raises(FileFormatError, match="are not those of their card"):
         TransMorph().register(pair)
     trained.write_bytes(b"nothing of the kind")
-    path.write_text(json.dumps(content | {"sha256": sha256(trained)}))
+    write_signed_card(path, content | {"sha256": sha256(trained)})
     with pytest.raises(FileFormatError, match="is no safetensors file"):
         TransMorph().register(pair)
 

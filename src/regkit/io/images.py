@@ -17,7 +17,6 @@ import numpy as np
 from regkit.arguments import checked
 from regkit.errors import (
     FileFormatError,
-    OutputError,
     ParameterError,
     RegkitError,
     SelectionError,
@@ -130,8 +129,6 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], dtype: str = "") 
             write(typed(volume, dtype, format_to_write(target), target), path)
         except FileFormatError as error:
             raise FileFormatError(f"{target}: {error}") from error
-        except RuntimeError as error:  # SimpleITK raises it for every failure
-            raise OutputError(f"cannot write {target}: is the disk full?") from error
 
 
 def check_writable(path: Path, dtype: str = "") -> Format:

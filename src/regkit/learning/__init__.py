@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from regkit.learning.cached_pair import prepare_pair as prepare_pair
     from regkit.learning.cached_pair import read_pair as read_pair
     from regkit.learning.cached_pair import truth_fact as truth_fact
-    from regkit.learning.captured_outputs import captured_outputs as captured_outputs
     from regkit.learning.card import ModelCard as ModelCard
     from regkit.learning.case_cache import CaseCache as CaseCache
     from regkit.learning.device import device_named as device_named
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
     from regkit.learning.model import load_model as load_model
     from regkit.learning.network_grid import center_on_body as center_on_body
     from regkit.learning.network_grid import centered_grid as centered_grid
+    from regkit.learning.output_capture import captured_outputs as captured_outputs
     from regkit.learning.pair_card import PairCard as PairCard
     from regkit.learning.preprocessing import antialias_downsample as antialias_downsample
     from regkit.learning.preprocessing import fill_unknown as fill_unknown
@@ -86,7 +86,6 @@ _HOMES = {
         ),
         "appearance": ("Appearance",),
         "appearance_guard": ("appearance_warnings", "measure_appearance_limits"),
-        "captured_outputs": ("captured_outputs",),
         "card": ("ModelCard",),
         "case_cache": ("CaseCache",),
         "device": ("device_named",),
@@ -102,6 +101,7 @@ _HOMES = {
         "model": ("TrainedModel", "load_model"),
         "network_grid": ("center_on_body", "centered_grid"),
         "pair_card": ("PairCard",),
+        "output_capture": ("captured_outputs",),
         "preprocessing": ("antialias_downsample", "fill_unknown", "pad_in_plane", "preprocess"),
         "task": ("Task",),
         "training_config": ("TrainingConfig", "read_training_config"),

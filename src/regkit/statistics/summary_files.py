@@ -67,8 +67,9 @@ def summary_markdown(summary: Summary) -> str:
 def _overview(summary: Summary, dataset: DatasetSummary) -> str:
     """Return one row for every method: failures, and means of the main scores and of seconds."""
     headings, rows = overview(summary, dataset)
-    lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
-    table = "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
+    named = [[_cell(method), *cells] for method, *cells in rows]
+    lines = [map(_cell, headings), ["---", *["--:"] * (len(headings) - 1)], *named]
+    table = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     return f"\n{table}\nMeans with their {summary.settings.confidence:.0%} intervals.\n"
 
 
