@@ -129,9 +129,6 @@ class _ReportedJudge:
     def __init__(self, judgement: Judgement) -> None:
         self._judgement = judgement
 
-    def register(self, pair: Pair) -> Estimate:
-        raise NotImplementedError
-
     def judge(self, _pair: Pair, _estimate: Estimate) -> Judgement:
         return self._judgement
 
