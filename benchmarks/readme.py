@@ -26,7 +26,7 @@ def headline() -> str:
     rows = [
         *(_brain_small(), _brain_any(), _thighs(), _prostates()),
         _cardiac("dusfe-1", "cardiac SPECT/CT"),
-        _cardiac("spect-ct-hard", "the same, as hard as in clinics"),
+        _cardiac("spect-ct-hard", "the same, few counts, bright organs, small CT"),
         *(_bodies(), _ventricles()),
     ]
     return markdown(COLUMNS, rows) + "\n"

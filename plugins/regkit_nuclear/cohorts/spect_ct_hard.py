@@ -1,4 +1,4 @@
-"""``spect-ct-hard``: SPECT and mu-maps on which intensities mislead as they do in clinics."""
+"""``spect-ct-hard``: SPECT and mu-maps with much that misleads in clinics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regkit_nuclear.cohorts.spect_ct import SpectCt
 
 @dataclass(frozen=True)
 class SpectCtHard(SpectCt):
-    """Myocardial perfusion SPECT (fixed) and attenuation maps (moving), as hard as in clinics.
+    """Myocardial perfusion SPECT (fixed) and attenuation maps (moving), with much that misleads.
 
     The cohort ``spect-ct`` with other defaults: few counts, much uptake below the diaphragm,
     another phase of breathing in the CT, and a CT of part of the slices that does not show all of
