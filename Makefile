@@ -68,7 +68,7 @@ $(DOCS_INSTALLED): $(INSTALLED)
 	touch $@
 
 docs: $(DOCS_INSTALLED)
-	$(BIN)/python -m sphinx -W --keep-going -n -E -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -j auto -W --keep-going -n -E -q -b html docs docs/_build/html
 
 clean:
 	rm -rf $(VENV) build dist demo docs/_build docs/_generated
