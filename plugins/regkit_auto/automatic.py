@@ -68,9 +68,9 @@ class _Candidate:
         return str(warnings[0]) if warnings else ""
 
     @property
-    def distrust(self) -> int:
-        """Rank before the images are compared: specialists, the search, doubtful specialists."""
-        return 2 if self.doubt else int(self.method == SEARCH)
+    def is_preferred(self) -> bool:
+        """True for a specialist whose domain guard has no doubt."""
+        return self.method != SEARCH and not self.doubt
 
     def why(self, candidates: Sequence[_Candidate]) -> str:
         """Return the reason in one sentence for taking this candidate."""
@@ -80,7 +80,7 @@ class _Candidate:
             return f"it is made for such images, and {SEARCH} aligns them no better"
         doubts = [f"{c.method} was not preferred: {c.doubt}" for c in candidates if c.doubt]
         beaten = [
-            f"it aligns the images better than {c.name}" for c in candidates if not c.distrust
+            f"it aligns the images better than {c.name}" for c in candidates if c.is_preferred
         ]
         return (
             "; ".join(doubts + beaten)
@@ -99,7 +99,7 @@ class _Decision:
 
 
 def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
-    """Choose among the candidates, the most trusted first, and the initial transform."""
+    """Choose among the candidates, the preferred ones first, and the initial transform."""
     start = Estimate(pair.start)
     confirmed = _confirmed(pair, candidates)
     if not confirmed:
@@ -107,7 +107,8 @@ def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
         return _Decision(start, INITIAL, DISAGREE.format(names, AGREEMENT_MM))
     chosen = confirmed[0]
     for rival in confirmed[1:]:
-        if improvement(pair, rival.transform, chosen.transform) > LEAST_IMPROVEMENT:
+        needed = LEAST_IMPROVEMENT if chosen.is_preferred else 0.0
+        if improvement(pair, rival.transform, chosen.transform) > needed:
             chosen = rival
     over_start = improvement(pair, chosen.transform, pair.start)
     needed = 0.0 if pair.initial_is_guess else LEAST_IMPROVEMENT
@@ -148,10 +149,11 @@ class AutomaticRegistration:
        ultrasound.
     3. ``iso`` refines each result of images of different modalities; where both are MR or CT, it
        gains nothing over the mutual information of ``fast-mi``.
-    4. A specialist is preferred: the search has to align the images better beyond the noise of the
-       similarity, and so has a specialist whose domain guard finds the images unlike those of its
-       training (``domain_warnings`` in its diagnostics). That is by 3 standard errors, which a
-       jackknife over blocks of the body finds; see `regkit.similarity.improvement`.
+    4. A specialist is preferred: others have to align the images better beyond the noise of the
+       similarity. That is by 3 standard errors, which a jackknife over blocks of the body finds;
+       see `regkit.similarity.improvement`. A specialist whose domain guard finds the images unlike
+       those of its training (``domain_warnings`` in its diagnostics) is not preferred: of it and
+       the search, the one that aligns the images better is taken.
     5. With ultrasound, where a wrong place may look better than the right one, only results that
        two methods agree on within 4 mm are considered, and where both images are alike by
        self-similarity.
@@ -200,7 +202,7 @@ class AutomaticRegistration:
         return replace(found, diagnostics={**found.diagnostics, **record})
 
     def _candidates(self, pair: Pair) -> tuple[list[_Candidate], dict[str, str]]:
-        """Return the refined results, the trusted ones first, and why other methods failed."""
+        """Return the refined results, the preferred first, and why other methods failed."""
         found: list[_Candidate] = []
         failed: dict[str, str] = {}
         specialists = self._specialists(pair)
@@ -221,7 +223,7 @@ class AutomaticRegistration:
                 found.append(self._refined(pair, _Candidate(name, name, estimate)))
         if not found:
             raise RegistrationError("; ".join(f"{n}: {reason}" for n, reason in failed.items()))
-        return sorted(found, key=lambda candidate: candidate.distrust), failed
+        return sorted(found, key=lambda c: (not c.is_preferred, bool(c.doubt))), failed
 
     def _specialists(self, pair: Pair) -> list[str]:
         """Return the usable methods made for the modalities of a pair."""

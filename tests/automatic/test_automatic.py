@@ -122,6 +122,13 @@ def test_a_specialist_that_warns_wins_where_the_search_is_plainly_wrong(competin
     assert "though: it moved in its last pass" in found.diagnostics["why"]
 
 
+def test_of_a_specialist_that_warns_and_the_search_the_better_is_taken(competing):
+    found = competing({"miss_mm": 0.4}, {"warning": "its contrast is unlike that of training"})
+    assert found.diagnostics["used"] == "expert+iso"
+    assert competing({"miss_mm": 0.4}, {}).diagnostics["used"] == "expert+iso"
+    assert competing({}, {"miss_mm": 0.4}).diagnostics["used"] == "expert+iso"
+
+
 def test_a_specialist_of_other_images_is_not_run(competing):
     found = competing({}, {}, specialty=("spect", "mu"))
     assert found.diagnostics["candidates"] == ["fast-mi+iso"]
