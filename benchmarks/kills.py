@@ -2,12 +2,15 @@
 
     python benchmarks/kills.py [--kills 200] [--seed 0] [--only batch-2] [--data FOLDER]
 
-Each command works on tiny inputs. It is started and ended by SIGKILL at a random moment of its
-usual duration, then started again, until a run ends by itself. The folder must then hold the same
-files as after a run that was left alone, with one record of each case and method. Each kill is one
-line of benchmarks/results/kills.jsonl, a table with the sums in kills.md:
+Each command works on tiny inputs and runs alone twice: the second run, in which nothing is compiled
+any more, tells its duration; files that are the same in both must always come out so. Then it is
+ended by SIGKILL at a random moment of this duration and started again, until a run ends by itself;
+after five kills it is left alone. The folder must then hold what a run alone leaves, with one
+record of each case and method. The command with the fewest kills is next, so that all have as many.
+Only the command itself is killed: processes that it started have 5 s to notice and end. Each kill
+is one line of benchmarks/results/kills.jsonl, a table with the sums in kills.md:
 
-lost       records that were there after a kill and are gone or changed, and missing files
+lost       records that were there after a kill and are gone or changed; missing and other files
 doubled    records of one case and method beyond the first
 leftovers  files that a run alone does not leave, and processes that still run
 """
@@ -27,6 +30,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +48,10 @@ from regkit.testing.phantom import thorax
 
 RESULTS = Path(__file__).parent / "results" / "kills.jsonl"
 CASES = 3
-# Runs of a command until one ends by itself; more would mean that it never ends.
-MOST_RUNS = 25
+# Kills in one folder, after which a run is left alone; chosen by hand.
+KILLS_IN_FOLDER = 5
+# What a run alone leaves: the sha256 of each file, empty where it differs from run to run.
+Files = dict[str, str]
 # Seconds in which the processes of a killed command end; chosen by hand.
 END_S = 5.0
 
@@ -122,10 +129,12 @@ def _program(words: list[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "regkit", "--quiet", *words]
 
 
-def files_of(folder: Path) -> set[str]:
+def files_of(folder: Path) -> Files:
     """Return the files and empty folders in a folder."""
     return {
-        path.relative_to(folder).as_posix()
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else ""
         for path in folder.rglob("*")
         if path.is_file() or not any(path.iterdir())
     }
@@ -160,29 +169,27 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def killed_runs(
-    command: Command, home: Path, alone: set[str], duration: float, seed: int
+    command: Command, home: Path, alone: Files, duration: float, seed: int
 ) -> list[dict[str, Any]]:
     """Kill a command until a run ends by itself; return a line for each kill."""
     generator, out = random.Random(seed), home / "out"
     lines: list[dict[str, Any]] = []
     known: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for _ in range(MOST_RUNS):
+    code = None
+    while code is None:
         out.mkdir(parents=True, exist_ok=True)
-        after_s = generator.uniform(0, 1.1 * duration)
-        code = _run(command, out, after_s if len(lines) < MOST_RUNS - 1 else None)
-        if code is not None:
-            break
+        after_s = generator.uniform(0, duration)
+        code = _run(command, out, after_s if len(lines) < KILLS_IN_FOLDER else None)
         found = whole_records(out)
-        lines.append(_line(command, seed, after_s, known, found) | {"running": _running(out)})
-        known = found
-    else:
-        code = -1
-    found = whole_records(out)
+        if code is None:
+            lines.append(_line(command, seed, after_s, known, found) | {"running": _running(out)})
+            known = found
     last = _line(command, seed, 0.0, known, found)
     files = files_of(out)
-    last["lost"] += len(alone - files) + (code not in command.codes)
-    last["leftovers"] = sorted(files - alone)
-    last["missing"] = sorted(alone - files)
+    last["missing"] = sorted(alone.keys() - files.keys())
+    last["other"] = sorted(n for n, same in alone.items() if same and files.get(n, same) != same)
+    last["lost"] += len(last["missing"]) + len(last["other"]) + (code not in command.codes)
+    last["leftovers"] = sorted(files.keys() - alone.keys())
     if lines:  # what the last run found is of the last kill
         lines[-1] = {**lines[-1], **_summed(lines[-1], last), "exit_code": code}
     return lines
@@ -198,7 +205,7 @@ def _line(
 
 
 def _summed(line: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-    lists = {key: last[key] for key in ("leftovers", "missing")}
+    lists = {key: last[key] for key in ("leftovers", "missing", "other")}
     return lists | {"lost": line["lost"] + last["lost"], "doubled": last["doubled"]}
 
 
@@ -260,17 +267,20 @@ def table(lines: list[dict[str, Any]]) -> str:
     return records.markdown(("command", "kills", "lost", "doubled", "leftovers"), rows)
 
 
-def measure(command: Command, home: Path) -> tuple[set[str], float]:
-    """Run a command alone; return its files and its duration in seconds."""
-    out = home / "out"
-    out.mkdir(parents=True)
-    started = time.monotonic()
-    code = _run(command, out, None)
-    if code not in command.codes:
-        raise SystemExit(f"{command.name} ended with {code}: {' '.join(command.words(out))}")
-    found, duration = files_of(out), time.monotonic() - started
-    shutil.rmtree(home)
-    return found, duration
+def measure(command: Command, home: Path) -> tuple[Files, float]:
+    """Run a command alone, twice; return its files and its duration in seconds."""
+    out, runs = home / "out", []
+    for _ in range(2):
+        out.mkdir(parents=True)
+        started = time.monotonic()
+        code = _run(command, out, None)
+        duration = time.monotonic() - started
+        if code not in command.codes:
+            raise SystemExit(f"{command.name} ended with {code}: {' '.join(command.words(out))}")
+        runs.append(files_of(out))
+        shutil.rmtree(home)
+    first, second = runs
+    return {n: known if first.get(n) == known else "" for n, known in second.items()}, duration
 
 
 def main() -> None:
@@ -284,6 +294,7 @@ def main() -> None:
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="regkit-kills-"))
     lines: list[dict[str, Any]] = []
+    options.out.unlink(missing_ok=True)
     try:
         data = (options.data or home / "data").resolve()
         if not data.exists():
@@ -295,17 +306,19 @@ def main() -> None:
                 for command in commands(data, scheduler)
                 if options.only in (None, command.name)
             ]
-            alone = {command: measure(command, home / "alone") for command in chosen}
-            seed = options.seed
-            while len(lines) < options.kills:
-                for command in chosen:
-                    seed += 1
-                    new = killed_runs(command, home / "run", *alone[command], seed)
-                    shutil.rmtree(home / "run", ignore_errors=True)
-                    for line in new:
-                        records.append(options.out, line)
-                        print(json.dumps(line), file=sys.stderr)
-                    lines += new
+            alone = {command: measure(command, home / "run") for command in chosen}
+            kills = dict.fromkeys(chosen, 0)
+            for seed in count(options.seed):
+                if len(lines) >= options.kills:
+                    break
+                command = min(chosen, key=kills.__getitem__)
+                new = killed_runs(command, home / "run", *alone[command], seed)
+                shutil.rmtree(home / "run", ignore_errors=True)
+                kills[command] += len(new)
+                lines += new
+                for line in new:
+                    records.append(options.out, line)
+                    print(json.dumps(line), file=sys.stderr)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     records.write_table(options.out, table(lines))
