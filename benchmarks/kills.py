@@ -2,13 +2,13 @@
 
     python benchmarks/kills.py [--kills 200] [--seed 0] [--only batch-2] [--data FOLDER]
 
-Each command works on tiny inputs and runs alone twice: the second run, in which nothing is compiled
-any more, tells its duration; files that are the same in both must always come out so. Then it is
-ended by SIGKILL at a random moment of this duration and started again, until a run ends by itself;
-after five kills it is left alone. The folder must then hold what a run alone leaves, with one
-record of each case and method. The command with the fewest kills is next, so that all have as many.
-Only the command itself is killed: processes that it started have 5 s to notice and end. Each kill
-is one line of benchmarks/results/kills.jsonl, a table with the sums in kills.md:
+Each command works on tiny inputs and runs alone twice: the second run, in which nothing is
+compiled any more, tells its duration; files that are the same in both must always come out so.
+Then it is ended by SIGKILL at a random moment of this duration and started again, until a run ends
+by itself; after five kills it is left alone. The folder must then hold what a run alone leaves,
+with one record of each case and method. The command with the fewest kills is next, so that all
+have as many. Only the command itself is killed: processes that it started have 5 s to notice and
+end. Each kill is one line of benchmarks/results/kills.jsonl, a table with the sums in kills.md:
 
 lost       records that were there after a kill and are gone or changed; missing and other files
 doubled    records of one case and method beyond the first
