@@ -1,6 +1,6 @@
 """What regkit makes of damaged files: refused in one line, read as before, or worse.
 
-    python benchmarks/fuzz.py [--seconds 300] [--seed 0] [--keep FOLDER] [--out FILE.jsonl]
+    python benchmarks/fuzz.py [--seconds 300 | --files 20000] [--seed 0] [--keep FOLDER]
     python benchmarks/fuzz.py --table
 
 Good files of every format (fuzz_files.py) are changed: flipped bits, other bytes, bytes removed,
@@ -30,6 +30,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -180,12 +181,15 @@ def judged(good: GoodFile, right: str, answer: dict[str, Any]) -> str:
     return "silent" if good.checked else "changed"
 
 
-def cases(goods: list[GoodFile], seed: int) -> Iterator[tuple[GoodFile, int]]:
-    """Yield a good file and the seed of its damage, without end."""
-    while True:
-        for good in goods:
-            yield good, seed
-            seed += 1
+def cases(
+    goods: list[GoodFile], seed: int, seconds: float, files: int | None
+) -> Iterator[tuple[GoodFile, int]]:
+    """Yield good files in turn, each with the seed of its damage: so many, or for some time."""
+    end = time.monotonic() + seconds
+    for number, good in enumerate(cycle(goods)):
+        if number == files or (files is None and time.monotonic() > end):
+            return
+        yield good, seed + number
 
 
 def damage(good: GoodFile, seed: int, folder: Path) -> Path:
@@ -199,16 +203,16 @@ def damage(good: GoodFile, seed: int, folder: Path) -> Path:
     return folder / good.read
 
 
-def run(seconds: float, seed: int, keep: Path | None) -> dict[str, Counter[str]]:
+def run(
+    seconds: float, files: int | None, seed: int, keep: Path | None
+) -> dict[str, Counter[str]]:
     """Return the outcomes by format."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    worker, end = Worker(), time.monotonic() + seconds
+    worker = Worker()
     with tempfile.TemporaryDirectory() as scratch:
         goods = list(good_files(Path(scratch) / "good"))
         right = {good.name: worker.ask(good.reader, good.folder / good.read) for good in goods}
-        for good, own_seed in cases(goods, seed):
-            if time.monotonic() > end:
-                break
+        for good, own_seed in cases(goods, seed, seconds, files):
             folder = Path(scratch) / "damaged"
             answer = worker.ask(good.reader, damage(good, own_seed, folder))
             outcome = judged(good, right[good.name]["digest"], answer)
@@ -232,6 +236,7 @@ def table(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--files", type=int, help="number of files, in place of seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder of the files that went wrong")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/fuzz.jsonl"))
@@ -242,7 +247,7 @@ def main() -> None:
         work()
         return
     if not options.table:
-        counts = run(options.seconds, options.seed, options.keep)
+        counts = run(options.seconds, options.files, options.seed, options.keep)
         options.out.unlink(missing_ok=True)
         for name, count in counts.items():
             outcomes = {outcome: count[outcome] for outcome in OUTCOMES}

@@ -53,3 +53,13 @@ def test_a_long_message_keeps_its_remedy() -> None:
     long = "/data/" + "study/" * 60
     assert short_message(f"{long}a/b.nii: no '{long}c.nii'") == ".../a/b.nii: no '.../study/c.nii'"
     assert len(error_in_one_line(ValueError("y " * 400))) <= MAX_MESSAGE
+
+
+@pytest.mark.parametrize("part", ["a", "a.", "a::", "'/", "\x1b]", " at 0x", "a.cxx:1"])
+def test_long_text_is_shortened(part: str) -> None:
+    """A search whose time grows with the square of the length would not end here."""
+    assert len(short_message("begin " + part * 200_000 + " end")) <= MAX_MESSAGE
+
+
+def test_the_number_of_an_error_of_the_system_is_left_out() -> None:
+    assert one_line(str(OSError(13, "Permission denied", "a"))) == "Permission denied: 'a'"

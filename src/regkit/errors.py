@@ -4,6 +4,8 @@ import re
 
 # Longest message on a terminal, in a record or on a page, in characters; chosen by hand.
 MAX_MESSAGE = 300
+# Characters of a message that are looked at; the middle of a longer one is cut out unread.
+_MOST_READ = 4000
 # Characters of a long message that are left of its beginning: more than of its end, the remedy.
 _BEGINNING = 180
 # Escape sequences that color text, move the cursor of a terminal or set its title.
@@ -13,11 +15,13 @@ _ESCAPE = re.compile(
     r"|[@-Z\\-_])"
 )
 # What libraries written in C++ tell of themselves: files of their source with line numbers,
-# functions that failed, names of classes, addresses in memory.
+# functions that failed, names of classes, addresses in memory. Each alternative begins at the
+# beginning of a word, so that the search stays linear.
 _INTERNALS = re.compile(
     r"Exception thrown in \w+ \w+:\s*"
-    r"|\S+\.(?:cxx|cpp|cc|hxx|hpp|txx|h|c):\d+:?\s*"
+    r"|(?<!\S)\S+\.(?:cxx|cpp|cc|hxx|hpp|txx|h|c):\d+:?\s*"
     r"|\b[A-Za-z_]\w*(?:::~?\w+)+(?:<[^<>]*>)?(?:\(\))?:?\s*"
+    r"|\[Errno -?\d+\]\s*"
     r"|\s*\(0x[0-9a-fA-F]{6,}\):?"
     r"|(?:\s+at)?\s+0x[0-9a-fA-F]{6,}"
 )
@@ -106,6 +110,8 @@ def printable(text: str) -> str:
 def short_message(text: str) -> str:
     """Return a message for a terminal, a record or a page: one line, of a long one both ends."""
     line = one_line(text)
+    if len(line) > _MOST_READ:
+        line = f"{line[: _MOST_READ // 2]} ... {line[-_MOST_READ // 2 :]}"
     if len(line) > MAX_MESSAGE:
         line = _LONG_PATH.sub(r"\1.../", line)
     if len(line) <= MAX_MESSAGE:

@@ -304,7 +304,8 @@ def environment_registry(builtin_only: bool) -> Registry:
 def suggest(word: str, known: Iterable[str], heading: str = "available") -> str:
     """Return a hint with the known names closest to a word, or with all of them, as a list."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    # Its time grows with the square of the length; no name is so long.
+    close = difflib.get_close_matches(word[:100], known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"{heading}: {', '.join(known) or 'none'}"

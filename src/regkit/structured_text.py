@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from typing import Any
 
@@ -32,6 +33,8 @@ def parse_json(text: str | bytes) -> Any:
         return _limited(json.loads(text))
     except RecursionError:
         raise ValueError(_too_deep()) from None
+    except ValueError as error:
+        raise _plain(error) from None
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -48,6 +51,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         table: dict[str, Any] = _limited(tomllib.loads(text))
     except RecursionError:
         raise ValueError(_too_deep()) from None
+    except ValueError as error:
+        raise _plain(error) from None
     return table
 
 
@@ -64,6 +69,13 @@ def _limited(value: Any) -> Any:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     raise ValueError(_too_deep())
+
+
+def _plain(error: ValueError) -> ValueError:
+    """Return an error in words for users; Python's about long numbers advise programmers."""
+    digits = sys.get_int_max_str_digits()
+    long = str(error).startswith("Exceeds the limit")
+    return ValueError(f"a number has more than {digits} digits") if long else error
 
 
 def _too_deep() -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from regkit.errors import FileFormatError, MissingDependencyError
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_json
 
 SUFFIX, CARD_SUFFIX = ".safetensors", ".json"
@@ -97,7 +98,7 @@ def read_card(file: Path) -> dict[str, Any]:
     """Return the card of a safetensors file; see `Weights.card`."""
     path = file.with_suffix(CARD_SUFFIX)
     try:
-        card = parse_json(path.read_text(encoding="utf-8"))
+        card = parse_json(regular_file(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileFormatError(
             f"{file} has no card: expected {path.name} beside it, which training writes too"

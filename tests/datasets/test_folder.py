@@ -176,3 +176,16 @@ def test_a_line_that_is_no_case_is_refused(folder, column, value, words):
     table.write_text(f"id,fixed,moving,{column}\np1,pet.nii.gz,ct.nii.gz,{value}\n")
     with pytest.raises(FileFormatError, match=words):
         read_dataset(table)
+
+
+@pytest.mark.parametrize("where", ["..", "absolute"])
+def test_files_in_other_folders_are_read_only_if_allowed(folder, where, monkeypatch):
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    home = ".." if where == ".." else str(folder)
+    named = {"id": "a", "fixed": f"{home}/pet.nii.gz", "moving": f"{home}/ct.nii.gz"}
+    (elsewhere / "dataset.json").write_text(json.dumps({"cases": [named]}))
+    with pytest.raises(FileFormatError, match=r"names 2 files elsewhere .*--allow-outside"):
+        read_dataset(elsewhere)
+    monkeypatch.setenv("REGKIT_ALLOW_OUTSIDE", "1")
+    assert read_dataset(elsewhere).ids == ("a",)

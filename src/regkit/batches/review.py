@@ -13,6 +13,7 @@ from typing import Any
 
 from regkit.errors import FileFormatError, one_line
 from regkit.io.atomic_output import atomic_output
+from regkit.regular_file import regular_file
 from regkit.statistics.safe_text import spreadsheet_text, without_text_mark
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def read_reviews(path: Path) -> dict[str, Review]:
         No such file; the message gives line and column.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular_file(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise FileFormatError(f"cannot read the reviews in {path}: {reason}") from error

@@ -19,6 +19,7 @@ from regkit.registration.expression import (
     without_parentheses,
 )
 from regkit.registry import Registry
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_toml
 from regkit.version import installed_version
 
@@ -204,7 +205,7 @@ def with_parameters(methods: Sequence[Method], values: Mapping[str, Any]) -> tup
 def read_plan(file: Path) -> Plan:
     """Read a plan from a TOML file such as ``config.toml``."""
     try:
-        content = parse_toml(file.read_text(encoding="utf-8"))
+        content = parse_toml(regular_file(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"cannot read the benchmark in {file}: {error}") from error
     try:

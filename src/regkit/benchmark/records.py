@@ -20,6 +20,7 @@ from typing import Any, Self, TypeAlias
 from regkit.errors import BenchmarkError, OutputError
 from regkit.io.atomic_output import atomic_output
 from regkit.io.output_error import output_error_message
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_json
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def read_records(folder: Path) -> list[Record]:
     """
     file = folder / RECORDS_FILE
     try:
-        content = file.read_bytes()
+        content = regular_file(file).read_bytes()
     except OSError as error:
         raise BenchmarkError(
             f"{folder} is not a benchmark folder: there is no {RECORDS_FILE} in it"

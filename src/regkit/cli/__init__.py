@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +91,13 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 NoPlugins = Annotated[
     bool, typer.Option("--no-plugins", help="Leave out the plugins of other packages.")
 ]
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Also read files that headers and dataset.json name in other folders than theirs.",
+    ),
+]
 Version = Annotated[
     bool,
     typer.Option(
@@ -116,6 +124,7 @@ def options(
     context: typer.Context,
     debug: Debug = False,
     no_plugins: NoPlugins = False,
+    allow_outside: AllowOutside = False,
     config_file: AllConfig = None,  # noqa: ARG001 - its callback acts on it
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -134,6 +143,10 @@ def options(
     settings.builtin_only = no_plugins
     settings.quiet, settings.verbose, settings.log_level = False, 0, ""
     choose_log_level(quiet, verbose, log_level)
+    if allow_outside:
+        from regkit.io.limits import ALLOW_OUTSIDE
+
+        os.environ[ALLOW_OUTSIDE] = "1"  # which worker processes inherit
     if no_plugins:
         from regkit.registry import leave_out_plugins
 

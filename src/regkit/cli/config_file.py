@@ -96,10 +96,11 @@ def _words(name: str, value: Any) -> Iterator[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    from regkit.regular_file import regular_file
     from regkit.structured_text import parse_toml
 
     try:
-        return parse_toml(file.read_text(encoding="utf-8"))
+        return parse_toml(regular_file(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ParameterError(f"{file}: not a readable TOML file: {reason}") from error

@@ -49,10 +49,11 @@ def _parsed(assignments: Sequence[str]) -> dict[str, float]:
 
 def _previous(folder: Path) -> dict[str, float]:
     """Return the margins of the summary in a folder; none where there is no readable summary."""
+    from regkit.regular_file import regular_file
     from regkit.structured_text import parse_json
 
     try:
-        summary = parse_json((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = parse_json(regular_file(folder / "summary.json").read_text(encoding="utf-8"))
         return {str(k): float(v) for k, v in summary["settings"]["margins"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

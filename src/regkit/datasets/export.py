@@ -28,6 +28,7 @@ from regkit.io.staging import discard_abandoned_below
 from regkit.io.transforms import write_transform
 from regkit.parallel import map_unordered
 from regkit.registration.parameters import parameters_of
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_json
 
 # Files of an export: its settings, and the index entry and the picture of a case.
@@ -309,7 +310,7 @@ def _write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return dict(parse_json(file.read_text(encoding="utf-8")))
+        return dict(parse_json(regular_file(file).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"cannot continue from {file}: {error}; choose another folder"

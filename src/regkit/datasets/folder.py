@@ -18,11 +18,13 @@ from regkit.geometry.grid import FloatArray
 from regkit.io import read_labels, read_landmarks, read_mask, read_volume
 from regkit.io.labeled_image import LabeledImage
 from regkit.io.landmark_pairs import read_landmark_pairs
+from regkit.io.limits import leads_outside, outside_allowed
 from regkit.io.region import ALL_REGIONS, number_like
 from regkit.io.transforms import read_transform
 from regkit.registrar import Pair
 from regkit.registration.parameters import configure
 from regkit.registry import Registry, suggest
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_json
 
 INDEX = "dataset.json"
@@ -219,7 +221,7 @@ def write_dataset(folder: Path, name: str, entries: list[dict[str, Any]]) -> Non
 def _load(index: Path) -> dict[str, Any]:
     try:
         # Windows programs write a byte order mark in front of UTF-8.
-        content = parse_json(index.read_text(encoding="utf-8-sig"))
+        content = parse_json(regular_file(index).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         others = [f.name for f in sorted(index.parent.glob("*.json")) if _may_be_dataset(f)]
         hint = f"; give the JSON file itself if it is {' or '.join(others[:3])}" if others else ""
@@ -238,7 +240,7 @@ def _load(index: Path) -> dict[str, Any]:
 def _may_be_dataset(file: Path) -> bool:
     """Return whether a JSON file lists cases, in the form of regkit or of Learn2Reg."""
     try:
-        content = parse_json(file.read_text(encoding="utf-8-sig"))
+        content = parse_json(regular_file(file).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and bool(content.keys() & {"cases", *LEARN2REG_PAIRS})
@@ -246,7 +248,7 @@ def _may_be_dataset(file: Path) -> bool:
 
 def _check(index: Path, entries: list[dict[str, Any]]) -> None:
     seen: set[str] = set()
-    missing = []
+    missing, outside = [], []
     for number, entry in enumerate(entries, start=1):
         _check_form(index, number, entry)
         lacking = [k for k in ("id", "fixed", "moving") if not entry.get(k)]
@@ -255,12 +257,24 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
         if entry["id"] in seen:
             raise FileFormatError(f"{index}: two cases have the id '{entry['id']}'")
         seen.add(entry["id"])
-        named = [entry[key] for key in FILE_KEYS if entry.get(key)]
-        named += entry.get(ATTACHED, {}).values()
+        named = _files(entry)
+        outside += [file for file in named if leads_outside(file)]
         missing += [file for file in named if not _exists(index.parent / file)]
+    if outside and not outside_allowed():
+        raise FileFormatError(
+            f"{index} names {len(outside)} files elsewhere than beside or below it: {outside[0]}; "
+            "move them there, or trust it with --allow-outside"
+        )
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise FileFormatError(f"{index}: {len(missing)} files are missing: {listed}")
+
+
+def _files(entry: dict[str, Any]) -> list[str]:
+    """Return the files that a case names."""
+    return [entry[key] for key in FILE_KEYS if entry.get(key)] + [
+        *entry.get(ATTACHED, {}).values()
+    ]
 
 
 def _exists(file: Path) -> bool:

@@ -17,6 +17,7 @@ from regkit.errors import FileFormatError, one_line
 from regkit.geometry.volume import MODALITIES
 from regkit.registration.initialization import is_initializer
 from regkit.registry import default_registry
+from regkit.regular_file import regular_file
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def read_pair_rows(path: Path, layout: TableLayout = PAIRS) -> list[PairRow]:
         No table of pairs; the message gives line and column.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular_file(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileFormatError(
             f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); save it as "
@@ -247,7 +248,7 @@ def _headings(cells: Sequence[str], path: Path, layout: TableLayout) -> list[str
         if name and name in names[: number - 1]:
             twice = layout.heading(name)
             raise FileFormatError(f"{path}: line 1, column {number}: '{twice}' stands there twice")
-        close = difflib.get_close_matches(name, layout.columns, n=1, cutoff=0.8)
+        close = difflib.get_close_matches(name[:100], layout.columns, n=1, cutoff=0.8)
         misspelled = name not in (*used, *PAIRS.columns) and close and close[0] not in names
         if misspelled:
             raise FileFormatError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from regkit.errors import FileFormatError
+from regkit.io.limits import leads_outside, outside_allowed
 from regkit.io.text_header import quoted, whole_number
 
 # One number in a file's name, as `printf` writes it.
@@ -21,12 +23,11 @@ def file_beside(header: Path, name: str) -> Path:
     FileFormatError
         The name leads elsewhere than beside or below the header, or to no regular file.
     """
-    relative = PureWindowsPath(name)  # which splits names at / too
-    outside = relative.is_absolute() or relative.drive or relative.root or ".." in relative.parts
-    if outside or name in ("", "-") or not name.isprintable() or "%" in name:
+    is_no_name = name in ("", "-") or not name.isprintable() or "%" in name
+    if is_no_name or not (outside_allowed() or _is_inside(header, name)):
         raise FileFormatError(
             f"names the data file {quoted(name)}; only files beside or below the header are read: "
-            "move it there and write its name alone"
+            "move it there and write its name alone, or trust it with --allow-outside"
         )
     file = header.parent / name
     try:
@@ -38,6 +39,19 @@ def file_beside(header: Path, name: str) -> Path:
             f"its voxel data are missing: there is no file {quoted(name)} beside it"
         )
     return file
+
+
+def _is_inside(header: Path, name: str) -> bool:
+    """Return whether a file is beside or below a header, or its target if that is a link.
+
+    Links count as what they lead to: unlike an image of a dataset, any file at all can be taken
+    for voxels.
+    """
+    if leads_outside(name):
+        return False
+    file = Path(os.path.realpath(header.parent / name))
+    homes = os.path.realpath(header.parent), Path(os.path.realpath(header)).parent
+    return any(file.is_relative_to(home) for home in homes)
 
 
 def numbered_files(header: Path, words: Sequence[str], count: int) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from regkit.errors import FileFormatError
 from regkit.io.content_kind import is_transform_kind, kind_of_content
+from regkit.regular_file import regular_file
 
 # Enough for every signature below, the one of DICOM after 128 bytes, inside gzip too.
 SIGNATURE_BYTES = 2048
@@ -154,8 +155,12 @@ def is_dicom(path: Path) -> bool:
     """Return whether a file, or a folder as a whole, is read as DICOM."""
     if path.is_dir():
         return True
-    with path.open("rb") as file:
-        return signature(file.read(SIGNATURE_BYTES)) == "DICOM"
+    try:
+        with regular_file(path).open("rb") as file:
+            return signature(file.read(SIGNATURE_BYTES)) == "DICOM"
+    except OSError as error:
+        error.filename = str(path)  # errors while reading have none
+        raise
 
 
 def _begins_with_element(head: bytes) -> bool:

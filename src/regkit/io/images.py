@@ -36,6 +36,7 @@ from regkit.io.raw_image import RawImage, whole_type
 from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.io.shear import resample_sheared
 from regkit.io.voxel_types import typed
+from regkit.regular_file import regular_file
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +182,8 @@ def reported_errors(path: Path) -> Iterator[None]:
         raise FileFormatError(
             f"{path}: permission denied; check the file's permissions"
         ) from error
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:
         # A format's library can raise anything at a file that is damaged or just unusual.
         cause = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
@@ -227,7 +230,7 @@ def stored_format(path: Path) -> Format:
         return DICOM
     if not path.exists():
         raise FileFormatError(_missing(path))
-    with path.open("rb") as file:
+    with regular_file(path).open("rb") as file:
         head = file.read(SIGNATURE_BYTES)
     if not head:
         raise FileFormatError("the file is empty (0 bytes)")

@@ -26,6 +26,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.io.atomic_output import atomic_output
 from regkit.io.markups import read_fcsv, read_markups_json
 from regkit.io.point_table import UNDEFINED, PointTable
+from regkit.regular_file import regular_file
 
 CONVENTIONS = {"LPS": np.array([1.0, 1.0, 1.0]), "RAS": np.array([-1.0, -1.0, 1.0])}
 
@@ -80,7 +81,7 @@ def read_labeled_landmarks(path: str | os.PathLike[str]) -> Landmarks:
     """Read points with their labels, undefined ones included; see `read_landmarks`."""
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = regular_file(file).read_text(encoding="utf-8-sig")
         table = _parse(file.name.lower(), text)
         if not table.points:
             raise FileFormatError("holds no points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import PureWindowsPath
 
 from regkit.errors import FileFormatError, ParameterError
 
@@ -10,6 +11,8 @@ from regkit.errors import FileFormatError, ParameterError
 # 4 GiB in float32, twice a whole-body CT in its finest reconstruction. Chosen by hand.
 MAX_VOXELS = "REGKIT_MAX_VOXELS"
 _DEFAULT_MAX_VOXELS = 1 << 30
+# Name of the environment variable, which the option --allow-outside sets to 1.
+ALLOW_OUTSIDE = "REGKIT_ALLOW_OUTSIDE"
 
 
 def max_voxels() -> int:
@@ -26,6 +29,17 @@ def max_voxels() -> int:
     if not (stated.isascii() and stated.isdigit() and len(stated) < 20):
         raise ParameterError(f"{MAX_VOXELS} must be a whole number, got '{stated[:20]}'")
     return int(stated)
+
+
+def outside_allowed() -> bool:
+    """Return whether files may name others in other folders than theirs."""
+    return os.environ.get(ALLOW_OUTSIDE) == "1"
+
+
+def leads_outside(name: str) -> bool:
+    """Return whether the name of a file is absolute or leads to a folder above."""
+    path = PureWindowsPath(name)  # which splits names at / too
+    return path.is_absolute() or bool(path.drive or path.root) or ".." in path.parts
 
 
 def check_voxels(count: int, what: str = "it") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from regkit.errors import FileFormatError
 from regkit.io.length_units import mm_per_unit
 from regkit.io.point_table import UNDEFINED, PointTable
+from regkit.structured_text import parse_json
 
 # Older files number their coordinate systems (Slicer's MRML documentation).
 _NUMBERED = {"0": "RAS", "1": "LPS"}
@@ -53,7 +53,7 @@ def _fcsv_row(line: str, columns: list[str], number: int) -> tuple[tuple[float, 
 def read_markups_json(text: str) -> PointTable:
     """Return the control points of a .mrk.json file's text, in its own convention and mm."""
     try:
-        lists = json.loads(text)["markups"]
+        lists = parse_json(text)["markups"]
         units = [_unit(markup) for markup in lists]
         points = [
             (point, unit)
@@ -61,7 +61,7 @@ def read_markups_json(text: str) -> PointTable:
             for point in markup["controlPoints"]
         ]
         systems = {str(markup.get("coordinateSystem", "")) for markup in lists}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError("is not a 3D Slicer markups file (.mrk.json)") from error
     convention = _known(systems.pop() if len(systems) == 1 else "")
     rows = [_position(p, unit, number) for number, (p, unit) in enumerate(points, start=1)]

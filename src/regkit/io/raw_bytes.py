@@ -15,6 +15,7 @@ from regkit.errors import FileFormatError
 from regkit.io.limits import check_voxels
 from regkit.io.raw_image import real_type
 from regkit.io.unpacking import GZIP_SIGNATURE, LARGEST_EXPANSION, Unpacked
+from regkit.regular_file import regular_file
 
 READ_AT_ONCE = 1 << 20  # bytes
 # What may follow the voxels, such as the tables of colors and the commands of an MGH file; more
@@ -37,7 +38,7 @@ def content_stream(path: Path) -> Iterator[Any]:
     FileFormatError
         The compressed data end early, are damaged, or have another checksum.
     """
-    with path.open("rb") as raw:
+    with regular_file(path).open("rb") as raw:
         packed = raw.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
         raw.seek(0)
         yield Unpacked(raw) if packed else raw

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from regkit.regular_file import regular_file
+from regkit.structured_text import parse_json
 
 # DICOM's names, which dcm2niix writes to the field Modality of the JSON file, and BIDS keeps.
 _MODALITIES = {"CT": "ct", "MR": "mr", "PT": "pet", "NM": "spect", "US": "us"}
@@ -21,8 +23,8 @@ def sidecar_modality(path: Path) -> str:
     name = path.name.removesuffix(".gz")
     sidecar = path.with_name(name.rsplit(".", 1)[0] + ".json")
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(regular_file(sidecar).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
         return ""
     stated = content.get("Modality") if isinstance(content, dict) else None
     return _MODALITIES.get(str(stated).upper(), "")

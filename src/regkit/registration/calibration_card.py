@@ -12,6 +12,7 @@ import numpy as np
 from regkit.errors import FileFormatError
 from regkit.geometry.grid import FloatArray
 from regkit.registration.error_model import ErrorModel, shipped_error_model
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_json
 
 CARD_FILE = "error_model.json"
@@ -42,7 +43,7 @@ def calibrated_model(calibration: Calibration) -> ErrorModel:
 def _read(path: Path) -> ErrorModel:
     file = path / CARD_FILE if path.is_dir() else path
     try:
-        content = file.read_bytes()
+        content = regular_file(file).read_bytes()
         card = parse_json(content)
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot read the calibration in {file}: {error}") from error

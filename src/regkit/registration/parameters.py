@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from regkit.errors import ParameterError, PluginError, RegkitError, error_in_one_line
 from regkit.registry import suggest
+from regkit.regular_file import regular_file
 from regkit.structured_text import parse_toml
 
 
@@ -173,7 +174,7 @@ def _read(text: str) -> Any:
 def read_parameters(file: Path) -> dict[str, Any]:
     """Read parameters from a TOML file; a table ``[name]`` holds those of one method only."""
     try:
-        content = parse_toml(file.read_text(encoding="utf-8"))
+        content = parse_toml(regular_file(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ParameterError(f"cannot read the parameters in {file}: {error}") from error
     flat: dict[str, Any] = {}

@@ -19,6 +19,7 @@ from regkit.io.selection import ONLY_IMAGE, ImageSelection
 from regkit.registrar import Pair
 from regkit.registration.point_error import ErrorAtPoint
 from regkit.registration.run import RegistrationResult
+from regkit.regular_file import regular_file
 from regkit.report.description import linear_fit, transform_record
 from regkit.report.environment import environment, method_versions
 from regkit.structured_text import parse_json
@@ -158,7 +159,7 @@ def point_records(points: Iterable[ErrorAtPoint]) -> list[dict[str, Any]]:
 def read_record(file: Path) -> dict[str, Any]:
     """Return the record in a file; an empty one if the file is missing or holds none."""
     try:
-        found = parse_json(file.read_text(encoding="utf-8"))
+        found = parse_json(regular_file(file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -264,7 +265,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _state(file: Path) -> tuple[Path, int, int]:
-    state = file.stat()
+    state = regular_file(file).stat()
     return file, state.st_size, state.st_mtime_ns
 
 

@@ -12,6 +12,7 @@ from regkit.errors import FileFormatError, TransformError
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.io.transforms.format import ImagePair, TransformFormat, require_affine
 from regkit.io.transforms.matrix_text import parse_matrix, read_text
+from regkit.structured_text import parse_json
 
 CONVENTION = {"frame": "LPS", "maps": "fixed to moving", "unit": "mm"}
 
@@ -42,8 +43,8 @@ def write_json(transform: Transform, path: Path, images: ImagePair) -> None:  # 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        record = parse_json(read_text(path))
+    except ValueError as error:
         raise FileFormatError(f"it is not JSON, or truncated: {error}") from error
     if not isinstance(record, dict):
         raise FileFormatError(f"a JSON object is needed, got a {type(record).__name__}")

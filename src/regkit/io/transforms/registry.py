@@ -22,6 +22,7 @@ from regkit.io.transforms.json_matrix import JSON
 from regkit.io.transforms.lta import LTA
 from regkit.io.transforms.ras import RAS
 from regkit.io.transforms.warp import WARP
+from regkit.regular_file import regular_file
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ def write_transform(
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             start = file.read(4096)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from error
