@@ -73,8 +73,7 @@ def attempt(
     """Run a method, score what it finds, and keep the verdict on it."""
     pair = Pair(*patient.images)
     if method == "glands":
-        shift = patient.centres(1)[0] - patient.centres(0)[0]
-        return scores(AffineTransform.shift(shift), patient)
+        return scores(patient.shift(), patient)
     if method == "header":
         return scores(header_shift(patient), patient)
     given = {"weights": str(weights)} if weights else {}

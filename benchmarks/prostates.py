@@ -1,6 +1,6 @@
 """The real prostates of DeepReg in patient axes, and dataset folders of them for `regkit train`.
 
-    python benchmarks/prostates.py --data ../shared/data -o FOLDER [--fold 0|1|2|3|4|all]
+    python benchmarks/prostates.py --data ../shared/data -o FOLDER [--fold 0|1|2|3|4|all] [--shift]
 
 MR is fixed here, and moving in the files. The headers of the files are wrong: the images show i to
 posterior, j from left to right and k to superior (the bladder at high k, the rectum at high i),
@@ -9,6 +9,9 @@ axes, both images around the origin.
 
 Fold 0 keeps every fifth patient from the first on for validation, fold 1 those after them, and so
 on. ``all`` trains on all patients, and validates with the last three of them: no score then.
+
+The true map is not known, and is not rigid. With `--shift` the shift that brings the centres of
+the glands together stands for it, since networks that estimate motions need one.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ import numpy as np
 
 from regkit import Grid, LabelMap, Volume
 from regkit.datasets.folder import write_dataset
+from regkit.geometry.transform import AffineTransform
 from regkit.io import write_volume
+from regkit.io.transforms import write_transform
 
 HERE = Path(__file__).parent
 DATA = HERE.parent.parent / "shared" / "data"
@@ -49,6 +54,10 @@ class Prostate:
     def gland(self, role: int) -> LabelMap:
         """Return the mask of the gland in the fixed (0) or moving (1) image."""
         return LabelMap((self.labels[role][0] > 0.5).astype(np.uint8), self.images[role].grid)
+
+    def shift(self) -> AffineTransform:
+        """Return the shift that brings the centres of the glands together."""
+        return AffineTransform.shift(self.centres(1)[0] - self.centres(0)[0])
 
 
 def prostates(data: Path, voxel_mm: float = VOXEL_MM) -> Iterator[Prostate]:
@@ -84,12 +93,17 @@ def left_out(number: int, fold: int) -> bool:
     return number % FOLDS == fold
 
 
-def write_folder(folder: Path, patients: list[Prostate], fold: int | None) -> None:
+def write_folder(
+    folder: Path, patients: list[Prostate], fold: int | None, shift: bool = False
+) -> None:
     """Write patients as a dataset folder, split for a fold; None for all to train on."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, patient in enumerate(patients):
         files = _write(folder, patient)
+        if shift:
+            files["truth"] = f"{patient.name}_shift.tfm"
+            write_transform(patient.shift(), folder / files["truth"])
         held_out = fold is not None and left_out(number, fold)
         split = "validation" if held_out else "train"
         entries.append({"id": patient.name, "group": patient.name, "split": split, **files})
@@ -113,11 +127,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--fold", default="all")
     parser.add_argument("--voxel-mm", type=float, default=VOXEL_MM)
+    parser.add_argument("--shift", action="store_true", help="a shift stands for the true map")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     patients = list(prostates(options.data, options.voxel_mm))
     fold = None if options.fold == "all" else int(options.fold)
-    write_folder(options.output, patients, fold)
+    write_folder(options.output, patients, fold, options.shift)
     print(f"{options.output}: {len(patients)} patients")
 
 

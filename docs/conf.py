@@ -90,6 +90,7 @@ html_theme_options = {
     "navbar_align": "left",
     "secondary_sidebar_items": {  # none beside results: room for wide tables
         "results/**": [],
+        "methods/**": [],
         "tutorials/**": ["page-toc"],
         "how-to/**": ["page-toc"],
         "reference/**": ["page-toc"],
@@ -97,7 +98,7 @@ html_theme_options = {
         "glossary": ["page-toc"],
         "release-notes": ["page-toc"],
     },
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,

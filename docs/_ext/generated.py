@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import method_pages
 import registry_tables
 import result_figures
 import result_tables
@@ -24,6 +25,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": command_reference,
     **registry_tables.PAGES,
     **result_tables.PAGES,
+    **method_pages.PAGES,
 }
 
 

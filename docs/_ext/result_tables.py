@@ -76,6 +76,19 @@ def prostates() -> str:
     return markdown_table(columns, lines)
 
 
+def prostate_folds() -> str:
+    """Return Dice of the gland of each patient, by networks that had not seen the patient."""
+    rows = {(row["patient"], row["method"]): row for row in records("mr_trus")}
+    left_out = sorted(
+        (row["fold"], patient) for (patient, method), row in rows.items() if method == "gland"
+    )
+    lines = [
+        (fold, patient, *(f"{rows[patient, m]['dice']:.2f}" for m in ("identity", "gland")))
+        for fold, patient in left_out
+    ]
+    return markdown_table(("fold", "patient", "not registering", "`gland`"), lines)
+
+
 def learned_cost() -> str:
     """Return seconds per pair of learned methods."""
     columns = ("method", "run", "passes", "s", "CPU s", "threads")
@@ -302,6 +315,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "paper_tables.md": paper_tables,
     "petct_organs.md": whole_body_organs,
     "mr_trus.md": prostates,
+    "prostate_folds.md": prostate_folds,
     "learned_cost.md": learned_cost,
     "simulated_errors.md": simulated_errors,
     "mu_map_errors.md": mu_map_errors,

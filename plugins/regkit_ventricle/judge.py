@@ -26,7 +26,7 @@ from regkit_ventricle.wall_position import FAR_MM, wall_position
 
 # Limits beyond which a measure makes the verdict CHECK or FAIL. Those of the pose (tilt, offset,
 # turn, direction, wall) were chosen on the validation patients of simulated cohorts, see
-# docs/explanation/left-ventricle.md; all others by hand.
+# docs/methods/ms-st-unet.md; all others by hand.
 TILT_CHECK, TILT_FAIL = 8.0, 45.0
 # Distances in mm; they grow with voxels larger than these.
 OFFSET_CHECK, OFFSET_FAIL = 4.5, 50.0
