@@ -53,6 +53,7 @@ SPECIALISTS = {
     "painted-pet": ("transmorph-cr",),
     "pet-ct": ("transmorph-cr",),
     "spect-ct": ("dusfe", "densenet"),
+    "spect-ct-hard": ("dusfe", "densenet"),
     "mr-us": ("attention-reg",),
     "prostates": ("attention-reg",),
     "lv-spect": ("ms-st-unet",),

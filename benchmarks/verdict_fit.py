@@ -28,7 +28,8 @@ NOT_FITTED = ("prostates", "lv-spect", "lv-pet")
 
 def fit(found: list[dict[str, Any]]) -> ErrorModel:
     """Fit a model to the records of patients for fitting."""
-    chosen = (r for r in found if r["use"] == "fitting" and r["family"] not in NOT_FITTED)
+    able = (r for r in found if "witness_mm" in r.get("measures", {}))
+    chosen = (r for r in able if r["use"] == "fitting" and r["family"] not in NOT_FITTED)
     return fit_error_model([verdict.judged_answer(r) for r in chosen])
 
 
@@ -39,15 +40,12 @@ def with_estimates(found: list[dict[str, Any]], model: ErrorModel) -> list[dict[
 
 def _estimated(record: dict[str, Any], model: ErrorModel) -> dict[str, Any]:
     """Return a record with the estimate and the status by a model; what a judge said stays."""
+    if "probability_bad" not in record:
+        return record
     answer = verdict.judged_answer(record).estimated_by(model)
-    if "probability_bad" not in record or answer.error is None:
+    if answer.error is None:
         return record
     return {**record, **answer.error.as_data(), "status": answer.status_by_estimate, "reasons": []}
-
-
-def usable(path: Path) -> list[dict[str, Any]]:
-    """Return the records that have all the evidence."""
-    return [r for r in read(path) if "witness_mm" in r.get("measures", {})]
 
 
 def main() -> None:
@@ -61,7 +59,7 @@ def main() -> None:
         "-o", "--out", type=Path, help="also write the records, judged by the card"
     )
     options = parser.parse_args()
-    found = usable(options.records)
+    found = read(options.records)
     if not options.report:
         text = json.dumps(card_of(fit(found)), indent=1)
         options.card.write_text(f"{text}\n", encoding="utf-8")

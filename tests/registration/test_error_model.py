@@ -116,6 +116,7 @@ def test_a_climb_that_gains_nothing_beyond_noise_counts_less(name):
 
 AWAY = {**RIGHT, "witness_mm": 9.0, "climb_mm": 9.0, "refinement_mm": 9.0}
 AWAY |= {"witness_improvement": 8.0, "climb_improvement": 3.0}
+SEARCHED = {**RIGHT, "witness_mm": 9.0, "refinement_mm": 9.0}
 STRETCHED = {**RIGHT, "stretched_mm": 9.0}
 
 
@@ -125,6 +126,9 @@ STRETCHED = {**RIGHT, "stretched_mm": 9.0}
         (AWAY, 9.0, 0.5),
         ({**AWAY, "refinement_mm": 1.0}, 0.0, 0.0),
         ({**AWAY, "refinement_mm": 1.0, "climb_improvement": 8.0}, 9.0, 0.5),
+        ({**SEARCHED, "witness_improvement": 8.0}, 9.0, 0.5),
+        ({**SEARCHED, "witness_improvement": 4.0}, 0.0, 0.0),
+        ({**SEARCHED, "witness_improvement": 8.0, "refinement_mm": 5.0}, 0.0, 0.0),
         ({**STRETCHED, "stretched_improvement": 3.0}, 0.0, 0.0),
         ({**STRETCHED, "stretched_improvement": 8.0}, 0.0, 0.95),
         ({**RIGHT, "agreement": 0.05}, 0.0, 0.95),

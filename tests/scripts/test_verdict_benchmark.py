@@ -12,8 +12,8 @@ POINTS = np.random.default_rng(0).uniform(-80, 80, (200, 3))
 
 
 def known(**more):
-    given = {"pair": small_pair(), "points": POINTS, "truth": MOTION, **more}
-    return Known("phantoms", "p1", "whole", **given)
+    given = {"family": "phantoms", "pair": small_pair(), "points": POINTS, "truth": MOTION, **more}
+    return Known(patient="p1", variant="whole", **given)
 
 
 def test_made_answers_are_wrong_by_what_their_name_says():
@@ -34,6 +34,13 @@ def test_the_truth_of_a_variant_follows_its_motion(name):
     else:
         assert made.error_mm(made.truth) == pytest.approx(0.0, abs=1e-9)
         assert made.error_mm(MOTION) > 1
+
+
+def test_hearts_of_both_cohorts_are_the_same_persons():
+    """One seed makes the same bodies: a model must not see those that it is judged on."""
+    easy, hard, other = (known(family=f).person for f in ("spect-ct", "spect-ct-hard", "mr-us"))
+    assert easy == hard
+    assert easy != other
 
 
 def answer(error_mm, status, use="reporting", **more):
