@@ -54,17 +54,12 @@ def test_one_case_of_every_method_comes_first_then_method_by_method():
 
 def test_a_record_says_what_a_method_that_chooses_used(tmp_path):
     plan = plan_of("raises/fine,fine")
-    found = [
-        MethodRunner(plan, method).run(1, "case-1", str(tmp_path), lambda **_: None)
-        for method in plan.methods
-    ]
-    scored = [
-        CaseScorer(plan).score(
-            *(BenchmarkTask(1, "case-1", method.label), str(tmp_path)),
-            *(facts["estimate"], str(tmp_path)),
-        )
-        for method, facts in zip(plan.methods, found, strict=True)
-    ]
+    scorer, scored = CaseScorer(plan), []
+    for method in plan.methods:
+        task = BenchmarkTask(1, "case-1", method.label)
+        assert scorer.prepare(task, str(tmp_path))["status"] == "ok"
+        found = MethodRunner(plan, method).run(1, "case-1", str(tmp_path), lambda **_: None)
+        scored.append(scorer.score(task, str(tmp_path), found["estimate"], str(tmp_path)))
     assert [facts["used"] for facts in scored] == ["fine", None]
 
 

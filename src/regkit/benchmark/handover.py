@@ -1,8 +1,13 @@
-"""Hand an estimate from the process of its method to the one that scores it, as plain files."""
+"""Hand a pair from the process that scores to that of a method, and back what the method found.
+
+The estimate comes back as plain data and files. The pair is pickled: the process of the method is
+the one that trusts the other, never the other way round.
+"""
 
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,15 +16,33 @@ from typing import Any
 import numpy as np
 
 from regkit.benchmark.worker_plan import Facts
-from regkit.errors import BenchmarkError, RegkitError
+from regkit.errors import BenchmarkError, OutputError, RegkitError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.geometry.volume import LabelMap
+from regkit.io.output_error import output_error_message
 from regkit.io.transforms import read_transform, write_transform
-from regkit.registrar import Estimate, Judgement
+from regkit.registrar import Estimate, Judgement, Pair
 
+_PAIR_FILE = "pair.pickle"
 _TRANSFORM_FILE = "transform.h5"
 _LABELS = ("labels", "fixed_labels")
+
+
+def write_pair(pair: Pair, folder: Path) -> None:
+    """Write a pair for `read_pair` into a folder that only the two processes use."""
+    try:
+        with (folder / _PAIR_FILE).open("wb") as file:
+            pickle.dump(pair, file, pickle.HIGHEST_PROTOCOL)
+    except OSError as error:
+        raise OutputError(output_error_message(folder, error)) from error
+
+
+def read_pair(folder: Path) -> Pair:
+    """Return the pair in a folder; never call this where scores are made."""
+    with (folder / _PAIR_FILE).open("rb") as file:
+        pair: Pair = pickle.load(file)  # noqa: S301 - written by the process that scores
+    return pair
 
 
 def write_estimate(estimate: Estimate, own: Judgement | None, folder: Path) -> Facts:

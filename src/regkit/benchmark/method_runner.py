@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.handover import write_estimate
+from regkit.benchmark.handover import read_pair, write_estimate
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.stage_timing import timed
@@ -27,7 +27,7 @@ from regkit.registry import default_registry, leave_out_plugins
 
 
 class MethodRunner:
-    """A loaded method, and the cases that it is run on; `regkit.benchmark.scorer` scores it.
+    """A loaded method; `regkit.benchmark.scorer` reads its cases, and scores it.
 
     Parameters
     ----------
@@ -48,7 +48,6 @@ class MethodRunner:
             )
         if is_gpu(plan.device):
             _require(plan.device)
-        self._cases = plan.dataset.open(registry)
 
     @property
     def parameters(self) -> Facts:
@@ -60,17 +59,21 @@ class MethodRunner:
         # A record is strict JSON, which has no NaN and no infinity: they become texts.
         return dict(json.loads(json.dumps(known, default=str), parse_constant=str))
 
-    def run(self, index: int, case_id: str, folder: str, stage: Callable[..., None]) -> Facts:
+    def run(
+        self,
+        index: int,  # noqa: ARG002 - the pair of the case is in the folder
+        case_id: str,  # noqa: ARG002
+        folder: str,
+        stage: Callable[..., None],
+    ) -> Facts:
         """Run the method on a case.
 
         Parameters
         ----------
-        index
-            Index of the case in the dataset.
-        case_id
-            Expected id of the case; the dataset may have changed since the task was made.
+        index, case_id
+            The case.
         folder
-            Folder that the estimate is handed over in; see `regkit.benchmark.handover`.
+            Folder that pair and estimate are handed over in; see `regkit.benchmark.handover`.
         stage
             Function called with the facts so far, after reading and after registering the case.
 
@@ -89,13 +92,13 @@ class MethodRunner:
         facts: Facts = {"timing_s": timing}
         try:
             with timed(timing, "load"):
-                case = self._cases.case_of(index, case_id)
-            stage(now="registering", group=case.group, timing_s=timing)
+                pair = read_pair(Path(folder))
+            stage(now="registering", timing_s=timing)
             reset_peak()
             try:
-                result = self._registered(case.pair, timing)
+                result = self._registered(pair, timing)
             finally:
-                facts |= {"group": case.group, "peak_memory_mb": round(peak_mb(), 1)}
+                facts["peak_memory_mb"] = round(peak_mb(), 1)
                 facts["runtime_s"] = timing["compute"]
             timing["compute"] = facts["runtime_s"] = round(result.compute_s, 4)
             stage(now="handing over the result", **facts)

@@ -1,4 +1,4 @@
-"""Judge and score the estimates of methods in a process in which no method has run."""
+"""Read cases, and judge and score what methods find, in a process in which no method has run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.handover import read_estimate
+from regkit.benchmark.handover import read_estimate, write_pair
 from regkit.benchmark.plan import BenchmarkTask, Plan
 from regkit.benchmark.stage_timing import timed
 from regkit.benchmark.worker_plan import Facts
@@ -44,11 +44,49 @@ class CaseScorer:
         self._cases = plan.dataset.open(registry)
         self._calibration = calibrated_model(plan.calibration or None)
         self._metrics = _metrics(registry)
+        self._case: tuple[int, Case] | None = None  # the last one, with its index
 
     @property
     def parameters(self) -> Facts:
         """No parameters."""
         return {}
+
+    def prepare(self, task: BenchmarkTask, handed: str) -> Facts:
+        """Read a case, once for the method and for its scores; hand its pair to the method.
+
+        Parameters
+        ----------
+        task
+            The case and the method.
+        handed
+            Folder that the method reads the pair from.
+
+        Returns
+        -------
+        dict
+            Facts for `regkit.benchmark.records.new_record`, ``status`` among them.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written, which is no failure of the method.
+        """
+        timing: dict[str, float] = {}
+        try:
+            with timed(timing, "load"):
+                case = self._case_of(task)
+                write_pair(case.pair, Path(handed))
+        except OutputError:
+            raise
+        except Exception as error:
+            return {"status": "failed", "error": failure_reason(error), "timing_s": timing}
+        return {"status": "ok", "group": case.group, "timing_s": timing}
+
+    def _case_of(self, task: BenchmarkTask) -> Case:
+        if self._case is None or (self._case[0], self._case[1].id) != (task.index, task.case):
+            self._case = None  # before the next one takes memory
+            self._case = task.index, self._cases.case_of(task.index, task.case)
+        return self._case[1]
 
     def score(
         self, task: BenchmarkTask, folder: str, found: Mapping[str, Any], handed: str
@@ -79,7 +117,7 @@ class CaseScorer:
         timing: dict[str, float] = {}
         try:
             with timed(timing, "load"):
-                case = self._cases.case_of(task.index, task.case)
+                case = self._case_of(task)
             with timed(timing, "score"):
                 estimate, own = read_estimate(found, Path(handed))
                 facts = self._judged_and_scored(case, estimate, own, task.method)

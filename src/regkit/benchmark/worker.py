@@ -4,10 +4,10 @@ It is started as ``python -P -m regkit.benchmark.worker IN OUT`` with two open p
 sides write one JSON object per line. The first request is ``{"plan", "method"}``, answered by
 ``ready`` or ``refused``. Then come cases, ``{"index", "case", "folder"}``, answered twice by
 ``stage`` and once by ``done``, or by ``stopped`` if the benchmark itself cannot continue. A
-process that was given no method scores what others found, with ``method``, ``found`` and
-``handed`` in the requests. Every request has a ``nonce``, which its replies repeat with the case:
-nothing else is a reply. When the incoming pipe closes, the process ends together with all that it
-has started.
+process that was given no method reads cases for others (``method`` and ``prepare`` in the
+requests) and scores what they found (``method``, ``found`` and ``handed``). Every request has a
+``nonce``, which its replies repeat with the case: nothing else is a reply. When the incoming pipe
+closes, the process ends together with all that it has started.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def _run_case(loaded: Any, request: Mapping[str, Any], reply: Reply) -> None:
         reply(stage=facts)
 
     try:
-        if "found" in request:
+        if "prepare" in request:
+            task = BenchmarkTask(index, case, request["method"])
+            reply(done=loaded.prepare(task, request["prepare"]))
+        elif "found" in request:
             task = BenchmarkTask(index, case, request["method"])
             reply(done=loaded.score(task, folder, request["found"], request["handed"]))
         else:

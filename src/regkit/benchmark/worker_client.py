@@ -21,7 +21,7 @@ from regkit.io.staging import staging_folder
 logger = logging.getLogger(__name__)
 
 # Facts that the process of the method measures; others come from that of the scores.
-_MEASURED = ("group", "timing_s", "runtime_s", "peak_memory_mb")
+_MEASURED = ("runtime_s", "peak_memory_mb")
 # A method that failed to start this often is not started again; chosen by hand.
 MAX_START_ATTEMPTS = 2
 
@@ -30,8 +30,9 @@ class WorkerClient:
     """Run one task after the other, each in a worker process of its method.
 
     A process keeps its method loaded until the next task needs another method, or until the
-    process dies. What a method of a benchmark found is scored in a second process, in which the
-    method never runs. A client has at most one process of each kind at a time.
+    process dies. The cases of a benchmark are read, and what a method found is scored, in a second
+    process, in which the method never runs: it sees only the pair. A client has at most one
+    process of each kind at a time.
 
     Parameters
     ----------
@@ -86,21 +87,25 @@ class WorkerClient:
     def _run_and_score(self, worker: WorkerProcess, task: BenchmarkTask) -> Facts:
         """Return what the method's process measured, and what that of the scores found."""
         with staging_folder(Path(self._folder)) as handed:
+            prepared = self._scorer_answer(task, method=task.method, prepare=str(handed))
+            if prepared.get("status") != "ok":
+                return prepared
             given = self._answer(worker, task, str(handed))
             facts = {key: given[key] for key in _MEASURED if key in given}
+            facts |= {"group": prepared.get("group"), "timing_s": _sum_of_timings(prepared, given)}
             if given.get("status") != "ok":
                 return facts | _failed(given.get("error", GARBAGE))
-            try:
-                scorer = self._worker_for("")
-            except (WorkerDied, MethodUnavailable) as reason:
-                return facts | _failed(f"{reason} while starting to score")
             found = {"found": given.get("estimate"), "handed": str(handed)}
-            found["method"] = task.method
-            scored = self._answer(scorer, task, self._folder, **found)
-        timing = dict(facts.get("timing_s") or {})
-        for stage, seconds in scored.get("timing_s", {}).items():
-            timing[stage] = round(timing.get(stage, 0.0) + seconds, 4)
-        return facts | scored | {"timing_s": timing}
+            scored = self._scorer_answer(task, method=task.method, **found)
+        return facts | scored | {"timing_s": _sum_of_timings(facts, scored)}
+
+    def _scorer_answer(self, task: BenchmarkTask, **given: Any) -> Facts:
+        """Return what the process that reads and scores the cases says."""
+        try:
+            scorer = self._worker_for("")
+        except (WorkerDied, MethodUnavailable) as reason:
+            return _failed(f"{reason} while starting to score")
+        return self._answer(scorer, task, self._folder, **given)
 
     def _answer(
         self, worker: WorkerProcess, task: BenchmarkTask, folder: str, **given: Any
@@ -144,6 +149,17 @@ class WorkerClient:
             return record_of(told | home)
         except (ValueError, KeyError, TypeError):
             return record_of(home | _failed(GARBAGE))
+
+
+def _sum_of_timings(*answers: Facts) -> dict[str, float]:
+    """Return the seconds of each stage; what is no number, as a method may tell, is left out."""
+    total: dict[str, float] = {}
+    for answer in answers:
+        told = answer.get("timing_s")
+        for stage, seconds in told.items() if isinstance(told, dict) else ():
+            if isinstance(seconds, int | float):
+                total[stage] = round(total.get(stage, 0.0) + seconds, 4)
+    return total
 
 
 def _failed(reason: str) -> Facts:

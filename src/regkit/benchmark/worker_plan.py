@@ -72,13 +72,16 @@ class TaskRunner(Protocol):
 
 
 class TaskScorer(Protocol):
-    """Scores what methods found, in a process in which no method has run."""
+    """Reads cases and scores what methods found, in a process in which no method has run."""
 
     def __init__(self, plan: Any) -> None: ...
 
     @property
     def parameters(self) -> Facts:
         """No parameters."""
+
+    def prepare(self, task: BenchmarkTask, handed: str) -> Facts:
+        """Read a case and hand its pair to the method; return facts, ``status`` among them."""
 
     def score(
         self, task: BenchmarkTask, folder: str, found: Mapping[str, Any], handed: str

@@ -130,7 +130,7 @@ class WorkerProcess:
         folder
             Folder that the process writes to.
         **given
-            Estimate to score, its method and the folder of its files.
+            What a process that scores is to do: read a case for a method, or score an estimate.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class WorkerProcess:
         self._output.truncate()
         self._send({"index": task.index, "case": task.case, "folder": folder, **given})
         facts: dict[str, Any] = {}
-        now, since = "scoring" if given else "reading the case", time.monotonic()
+        now, since = "scoring" if "found" in given else "reading the case", time.monotonic()
         try:
             while True:
                 reply = self._receive(self._plan.timeout_s)
