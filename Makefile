@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 EXAMPLES := examples/plugin_package examples/learned_package
 DOCS_INSTALLED := $(VENV)/.installed-docs
 T ?= # a room, file or test below tests/: make test T=io
+FILES ?= 10000
+KILLS ?= 200
 LONG := conformance or training or simulation or registration or end_to_end or slow or gpu
 TESTS := $(addprefix tests/,$(strip $(T)))
 
@@ -53,14 +55,14 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-audit: # needs the network: known vulnerabilities of the pinned versions
+audit: # needs the network: known vulnerabilities; --strict fails where one cannot be looked up
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
-	build/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	build/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
-nightly: install # half an hour: 10,000 damaged files of all formats, commands that are killed
-	$(BIN)/python benchmarks/fuzz.py --seconds 1200
-	$(BIN)/python benchmarks/kills.py --kills 200
+nightly: install # an hour: damaged files of all formats, commands that are killed
+	$(BIN)/python benchmarks/fuzz.py --files $(FILES)
+	$(BIN)/python benchmarks/kills.py --kills $(KILLS)
 
 # Only the documentation needs Sphinx, so `make test` does not wait for it.
 $(DOCS_INSTALLED): $(INSTALLED)

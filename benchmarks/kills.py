@@ -8,7 +8,8 @@ Then it is ended by SIGKILL at a random moment of this duration and started agai
 by itself; after five kills it is left alone. The folder must then hold what a run alone leaves,
 with one record of each case and method. The command with the fewest kills is next, so that all
 have as many. Only the command itself is killed: processes that it started have 5 s to notice and
-end. Each kill is one line of benchmarks/results/kills.jsonl, a table with the sums in kills.md:
+end. Each kill is one line of benchmarks/results/kills.jsonl, a table with the sums in kills.md.
+Exit code 1: one of these is not 0:
 
 lost       records that were there after a kill and are gone or changed; missing and other files
 doubled    records of one case and method beyond the first
@@ -262,9 +263,14 @@ def table(lines: list[dict[str, Any]]) -> str:
     for name in (*names, "all"):
         mine = [line for line in lines if name in (line["command"], "all")]
         sums = Counter({key: sum(line[key] for line in mine) for key in ("lost", "doubled")})
-        left = sum(len(line.get("leftovers", ())) + line["running"] for line in mine)
+        left = sum(map(_left, mine))
         rows.append((name, len(mine), sums["lost"], sums["doubled"], left))
     return records.markdown(("command", "kills", "lost", "doubled", "leftovers"), rows)
+
+
+def _left(line: dict[str, Any]) -> int:
+    """Return the number of files and processes that are left after a kill."""
+    return len(line.get("leftovers", ())) + line["running"]
 
 
 def measure(command: Command, home: Path) -> tuple[Files, float]:
@@ -306,12 +312,14 @@ def main() -> None:
                 for command in commands(data, scheduler)
                 if options.only in (None, command.name)
             ]
-            alone = {command: measure(command, home / "run") for command in chosen}
+            alone: dict[Command, tuple[Files, float]] = {}
             kills = dict.fromkeys(chosen, 0)
             for seed in count(options.seed):
                 if len(lines) >= options.kills:
                     break
                 command = min(chosen, key=kills.__getitem__)
+                if command not in alone:
+                    alone[command] = measure(command, home / "run")
                 new = killed_runs(command, home / "run", *alone[command], seed)
                 shutil.rmtree(home / "run", ignore_errors=True)
                 kills[command] += len(new)
@@ -322,6 +330,7 @@ def main() -> None:
     finally:
         shutil.rmtree(home, ignore_errors=True)
     records.write_table(options.out, table(lines))
+    sys.exit(any(line["lost"] or line["doubled"] or _left(line) for line in lines))
 
 
 if __name__ == "__main__":

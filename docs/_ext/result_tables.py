@@ -19,6 +19,7 @@ TABLES = (
     *("speed", "cold", "capture", "real_pairs", "refinements", "petct", "ventricles"),
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
     *("domain_guard_real", "check_alignment", "start_guard", "fuzz", "kills"),
+    *("endurance", "read_speed"),
 )
 # Loss of Dice that counts as worse than not registering.
 NOTABLY_LOWER_DICE = 0.02

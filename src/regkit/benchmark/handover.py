@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from regkit.benchmark.worker_plan import Facts
 from regkit.errors import BenchmarkError, OutputError, RegkitError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import AffineTransform, Transform
-from regkit.geometry.volume import LabelMap
+from regkit.geometry.volume import LabelMap, Volume
 from regkit.io.output_error import output_error_message
 from regkit.io.transforms import read_transform, write_transform
 from regkit.registrar import Estimate, Judgement, Pair
@@ -42,7 +42,10 @@ def read_pair(folder: Path) -> Pair:
     """Return the pair in a folder; never call this where scores are made."""
     with (folder / _PAIR_FILE).open("rb") as file:
         pair: Pair = pickle.load(file)  # noqa: S301 - written by the process that scores
-    return pair
+    # Arrays as any other images have, whose memory is not that of what was read.
+    volumes = {role: volume for role, volume in vars(pair).items() if isinstance(volume, Volume)}
+    own: Any = {role: replace(v, array=v.array.copy()) for role, v in volumes.items()}
+    return replace(pair, **own)
 
 
 def write_estimate(estimate: Estimate, own: Judgement | None, folder: Path) -> Facts:

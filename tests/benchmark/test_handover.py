@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+
+from phantoms import small_pair
+from regkit.benchmark.handover import read_pair, write_pair
+
+
+def test_a_method_gets_the_pair_that_was_read(tmp_path):
+    pair = small_pair()
+    write_pair(pair, tmp_path)
+    found = read_pair(tmp_path)
+    for role in ("fixed", "moving"):
+        one, other = getattr(pair, role), getattr(found, role)
+        np.testing.assert_array_equal(other.array, one.array)
+        assert (other.grid, other.modality) == (one.grid, one.modality)
+        with pytest.raises(ValueError, match="read-only"):
+            other.array[0, 0, 0] = 1
+    assert found.start.matrix.tolist() == pair.start.matrix.tolist()
