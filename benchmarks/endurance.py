@@ -115,9 +115,9 @@ def table(found: list[dict[str, Any]]) -> str:
     rows = []
     for key, name in MEASURES.items():
         values = [line[key] for line in warm]
-        slope = 1000 * float(np.polyfit(numbers, values, 1)[0])
+        slope = round(1000 * float(np.polyfit(numbers, values, 1)[0]), 1) + 0  # no -0.0
         most = max(line[key] for line in found)
-        rows.append((name, found[0][key], values[0], values[-1], most, f"{slope + 0:.1f}"))
+        rows.append((name, found[0][key], values[0], values[-1], most, f"{slope:.1f}"))
     columns = (
         *("measure", f"after {found[0]['registrations']}", f"after {numbers[0]}"),
         *(f"after {total}", "most", "slope per 1,000"),
