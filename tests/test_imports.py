@@ -116,7 +116,7 @@ import json, sys
 from pathlib import Path
 import regkit.benchmark.worker
 from regkit.benchmark.case_source import DatasetRef
-from regkit.benchmark.handover import write_pair
+from regkit.benchmark.handover import hand_pair
 from regkit.benchmark.method_runner import MethodRunner
 from regkit.benchmark.plan import Method, Plan
 from regkit.registry import default_registry
@@ -124,7 +124,7 @@ folder, method = sys.argv[1:]
 runner = MethodRunner(Plan(DatasetRef(folder), ()), Method(method, method))
 ready = sorted(sys.modules)
 pair = DatasetRef(folder).open(default_registry()).case_of(0, "one").pair
-write_pair(pair, Path(folder))
+hand_pair(pair, Path(folder))
 facts = runner.run(0, "one", folder, lambda **_: None)
 print(json.dumps({"ready": ready, "done": sorted(sys.modules), "status": facts["status"]}))
 """

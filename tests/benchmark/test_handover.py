@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from phantoms import small_pair
-from regkit.benchmark.handover import read_pair, write_pair
+from regkit.benchmark.handover import hand_pair, handed_pair
 
 
 def test_a_method_gets_the_pair_that_was_read(tmp_path):
     pair = small_pair()
-    write_pair(pair, tmp_path)
-    found = read_pair(tmp_path)
+    hand_pair(pair, tmp_path)
+    found = handed_pair(tmp_path)
     for role in ("fixed", "moving"):
         one, other = getattr(pair, role), getattr(found, role)
         np.testing.assert_array_equal(other.array, one.array)

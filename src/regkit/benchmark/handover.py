@@ -29,8 +29,8 @@ _TRANSFORM_FILE = "transform.h5"
 _LABELS = ("labels", "fixed_labels")
 
 
-def write_pair(pair: Pair, folder: Path) -> None:
-    """Write a pair for `read_pair` into a folder that only the two processes use."""
+def hand_pair(pair: Pair, folder: Path) -> None:
+    """Write a pair for `handed_pair` into a folder that only the two processes use."""
     try:
         with (folder / _PAIR_FILE).open("wb") as file:
             pickle.dump(pair, file, pickle.HIGHEST_PROTOCOL)
@@ -38,7 +38,7 @@ def write_pair(pair: Pair, folder: Path) -> None:
         raise OutputError(output_error_message(folder, error)) from error
 
 
-def read_pair(folder: Path) -> Pair:
+def handed_pair(folder: Path) -> Pair:
     """Return the pair in a folder; never call this where scores are made."""
     with (folder / _PAIR_FILE).open("rb") as file:
         pair: Pair = pickle.load(file)  # noqa: S301 - written by the process that scores

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.handover import read_pair, write_estimate
+from regkit.benchmark.handover import handed_pair, write_estimate
 from regkit.benchmark.memory import peak_mb, reset_peak
 from regkit.benchmark.plan import Method, Plan
 from regkit.benchmark.stage_timing import timed
@@ -92,7 +92,7 @@ class MethodRunner:
         facts: Facts = {"timing_s": timing}
         try:
             with timed(timing, "load"):
-                pair = read_pair(Path(folder))
+                pair = handed_pair(Path(folder))
             stage(now="registering", timing_s=timing)
             reset_peak()
             try:

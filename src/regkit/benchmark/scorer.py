@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from regkit.benchmark.handover import read_estimate, write_pair
+from regkit.benchmark.handover import hand_pair, read_estimate
 from regkit.benchmark.plan import BenchmarkTask, Plan
 from regkit.benchmark.stage_timing import timed
 from regkit.benchmark.worker_plan import Facts
@@ -75,7 +75,7 @@ class CaseScorer:
         try:
             with timed(timing, "load"):
                 case = self._case_of(task)
-                write_pair(case.pair, Path(handed))
+                hand_pair(case.pair, Path(handed))
         except OutputError:
             raise
         except Exception as error:

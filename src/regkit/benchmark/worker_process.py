@@ -130,7 +130,7 @@ class WorkerProcess:
         folder
             Folder that the process writes to.
         **given
-            What a process that scores is to do: read a case for a method, or score an estimate.
+            Work for a process that scores: a case to read for a method, or an estimate to score.
 
         Raises
         ------
