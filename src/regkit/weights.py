@@ -142,7 +142,7 @@ def sign(file: Path) -> None:
 def sha256(file: Path) -> str:
     """Return the digest of a file in hexadecimal; `FileFormatError` if it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with regular_file(file).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         reason = error.strerror or error

@@ -104,7 +104,8 @@ def test_a_file_that_is_named_replaces_the_one_that_is_found(
         ("[register]\nseed = 'x'", "seed of regkit register cannot be 'x': .*valid int"),
         ("register = 3", r"register is a command; write its options below \[register\]"),
         ("[register", "not a readable TOML file: "),
-        ("[register]\nconfig = 'x'", "it has no option called 'config'"),
+        ("[register]\nconfig = 'x'", r"\[register\]: --config can only stand on the command line"),
+        ("allow-outside = true", "--allow-outside can only stand on the command line"),
     ],
 )
 def test_what_a_file_cannot_say_is_one_clear_line(run, pair_files, tmp_path, text, says):

@@ -185,7 +185,9 @@ def test_files_in_other_folders_are_read_only_if_allowed(folder, where, monkeypa
     home = ".." if where == ".." else str(folder)
     named = {"id": "a", "fixed": f"{home}/pet.nii.gz", "moving": f"{home}/ct.nii.gz"}
     (elsewhere / "dataset.json").write_text(json.dumps({"cases": [named]}))
-    with pytest.raises(FileFormatError, match=r"names 2 files elsewhere .*--allow-outside"):
+    with pytest.raises(
+        FileFormatError, match=r"names 2 files elsewhere .*regkit --allow-outside COMMAND"
+    ):
         read_dataset(elsewhere)
     monkeypatch.setenv("REGKIT_ALLOW_OUTSIDE", "1")
     assert read_dataset(elsewhere).ids == ("a",)

@@ -15,7 +15,7 @@ from regkit.errors import RegkitError
 from regkit.io import write_volume
 from regkit.io.limits import ALLOW_OUTSIDE
 from regkit.registration.parameters import read_parameters
-from regkit.weights import read_card
+from regkit.weights import install, read_card
 
 HEADER = (
     "ObjectType = Image\nNDims = 3\nDimSize = 4 3 2\nElementType = MET_UCHAR\nElementDataFile = "
@@ -31,6 +31,7 @@ READERS = {
     "plan.toml": read_plan,
     "parameters.toml": read_parameters,
     "a.json": read_card,
+    "a.safetensors": lambda file: install(file, ["dvnet"]),
 }
 
 
@@ -71,7 +72,9 @@ def test_a_link_leads_no_further_than_the_name_of_a_file_may(folders, monkeypatc
     (inner / "link.raw").symlink_to(outer / "secret.raw")
     (inner / "there").symlink_to(outer)
     for name in ("link.raw", "there/secret.raw", "../outer/secret.raw", str(outer / "secret.raw")):
-        with pytest.raises(RegkitError, match=r"only files beside or below .*--allow-outside"):
+        with pytest.raises(
+            RegkitError, match=r"only files beside or below .*regkit --allow-outside COMMAND"
+        ):
             read_naming(inner, name)
         with monkeypatch.context() as allowed:
             allowed.setenv(ALLOW_OUTSIDE, "1")

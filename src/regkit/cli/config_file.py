@@ -12,8 +12,12 @@ from regkit.errors import ParameterError
 
 # The file that is found in the working folder.
 CONFIG_NAME = "regkit.toml"
-# Options that a file cannot set: they choose the file, or print something and exit.
-NOT_IN_A_FILE = ("config", "help", "version", "install-completion", "show-completion")
+# Options that a file cannot set: they choose the file, print something and exit, or trust the
+# working folder, which the file itself may come from.
+NOT_IN_A_FILE = (
+    *("config", "help", "version", "install-completion", "show-completion"),
+    "allow-outside",
+)
 
 
 def found_config() -> Path | None:
@@ -135,6 +139,8 @@ def _defaults(
 def _unknown(key: str, command: Any, known: set[str]) -> str:
     from regkit.registry import suggest
 
+    if key in NOT_IN_A_FILE:
+        return f"--{key} can only stand on the command line"
     commands = _commands(command)
     what = "no option or command is" if commands else "it has no option"
     return f"{what} called '{key}'; {suggest(key, known | set(commands))}"

@@ -263,7 +263,7 @@ def _check(index: Path, entries: list[dict[str, Any]]) -> None:
     if outside and not outside_allowed():
         raise FileFormatError(
             f"{index} names {len(outside)} files elsewhere than beside or below it: {outside[0]}; "
-            "move them there, or trust it with --allow-outside"
+            "move them there, or trust it: regkit --allow-outside COMMAND"
         )
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

@@ -27,7 +27,7 @@ def file_beside(header: Path, name: str) -> Path:
     if is_no_name or not (outside_allowed() or _is_inside(header, name)):
         raise FileFormatError(
             f"names the data file {quoted(name)}; only files beside or below the header are read: "
-            "move it there and write its name alone, or trust it with --allow-outside"
+            "move it there and write its name alone, or trust it: regkit --allow-outside COMMAND"
         )
     file = header.parent / name
     try:
