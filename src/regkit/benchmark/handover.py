@@ -36,16 +36,25 @@ def hand_pair(pair: Pair, folder: Path) -> None:
             pickle.dump(pair, file, pickle.HIGHEST_PROTOCOL)
     except OSError as error:
         raise OutputError(output_error_message(folder, error)) from error
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise BenchmarkError(
+            "the dataset made a pair that cannot go to the process of a method: define the class "
+            f"of its transform at the top of a module, without locks or open files ({error})"
+        ) from error
 
 
 def handed_pair(folder: Path) -> Pair:
     """Return the pair in a folder; never call this where scores are made."""
     with (folder / _PAIR_FILE).open("rb") as file:
         pair: Pair = pickle.load(file)  # noqa: S301 - written by the process that scores
-    # Arrays as any other images have, whose memory is not that of what was read.
-    volumes = {role: volume for role, volume in vars(pair).items() if isinstance(volume, Volume)}
-    own: Any = {role: replace(v, array=v.array.copy()) for role, v in volumes.items()}
-    return replace(pair, **own)
+    # Arrays as any other images have, whose memory is not that of what was read; one at a time, so
+    # that only one is in memory twice.
+    for role in [role for role, volume in vars(pair).items() if isinstance(volume, Volume)]:
+        read: Any = getattr(pair, role)
+        own: Any = {role: replace(read, array=read.array.copy())}
+        del read
+        pair = replace(pair, **own)
+    return pair
 
 
 def write_estimate(estimate: Estimate, own: Judgement | None, folder: Path) -> Facts:

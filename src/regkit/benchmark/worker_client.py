@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _MEASURED = ("runtime_s", "peak_memory_mb")
 # A method that failed to start this often is not started again; chosen by hand.
 MAX_START_ATTEMPTS = 2
+# Seconds (30 years) and MB from which what a method tells is not believed; chosen by hand.
+MAX_MEASURE = 1e9
 
 
 class WorkerClient:
@@ -91,7 +93,7 @@ class WorkerClient:
             if prepared.get("status") != "ok":
                 return prepared
             given = self._answer(worker, task, str(handed))
-            facts = {key: given[key] for key in _MEASURED if key in given}
+            facts = {key: given[key] for key in _MEASURED if _is_measure(given.get(key))}
             facts |= {"group": prepared.get("group"), "timing_s": _sum_of_timings(prepared, given)}
             if given.get("status") != "ok":
                 return facts | _failed(given.get("error", GARBAGE))
@@ -152,14 +154,19 @@ class WorkerClient:
 
 
 def _sum_of_timings(*answers: Facts) -> dict[str, float]:
-    """Return the seconds of each stage; what is no number, as a method may tell, is left out."""
+    """Return the seconds of each stage; what can be none, as a method may tell, is left out."""
     total: dict[str, float] = {}
     for answer in answers:
         told = answer.get("timing_s")
         for stage, seconds in told.items() if isinstance(told, dict) else ():
-            if isinstance(seconds, int | float):
+            if _is_measure(seconds):
                 total[stage] = round(total.get(stage, 0.0) + seconds, 4)
     return total
+
+
+def _is_measure(told: Any) -> bool:
+    """Return whether a value can be a time or a memory: finite, of a size that numbers can add."""
+    return isinstance(told, int | float) and 0 <= told < MAX_MEASURE
 
 
 def _failed(reason: str) -> Facts:
