@@ -1,7 +1,7 @@
 """What was measured of learned methods, from all files of results, on real and simulated images.
 
-Every number is a mean over cases. Its row says which images it is of: the papers' own patients are
-none of ours.
+Every number is a mean or median over cases, or a count of them. Its row says which images it is
+of: the papers' own patients are none of ours.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ TITLES = {
 
 
 class Measured(NamedTuple):
-    """A mean score of a method on one set of images."""
+    """A mean, median or count of a method on one set of images."""
 
     kind: str
     images: str
@@ -121,7 +121,8 @@ def _real_images() -> Iterator[Measured]:
     for family, (kind, images) in GUARDED.items():
         rows = [r for r in records("domain_guard_real") if r["images"] == family]
         for method in dict.fromkeys(row["method"] for row in rows):
-            found = [r["error_mm"] for r in rows if r["method"] == method and r["error_mm"]]
+            errors = [r["error_mm"] for r in rows if r["method"] == method]
+            found = [error for error in errors if error is not None]
             if found:
                 yield Measured(kind, images, "median error mm", method, median(found), len(found))
 
