@@ -104,6 +104,19 @@ def test_patients_that_a_method_makes_worse_are_counted(parts) -> None:
     assert row.split(" | ")[-1].strip("| ") == str(sum(loss > 0.02 for loss in lost))
 
 
+def test_a_perfect_answer_counts_in_the_median_of_errors(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    import measured
+
+    row = {"images": "thighs", "method": "gland"}
+    rows = [row | {"error_mm": error} for error in (0.0, 2.0, 9.0, None)]
+    monkeypatch.setattr(
+        measured, "records", lambda name: rows if name == "domain_guard_real" else []
+    )
+    (found,) = measured.measured()
+    assert (found.score, found.value, found.cases) == ("median error mm", 2.0, 3)
+
+
 @pytest.mark.parametrize("name", ["msreg", "dvnet", "densenet-nonlocal", "ms-st-unet"])
 def test_a_method_without_real_results_says_so(parts, name: str) -> None:
     assert "| **real** | not measured |" in parts(f"{name}-scores")
