@@ -41,7 +41,6 @@ METHODS = (
     "attention-reg+iso"
 )
 MOTIONS = ((0, 0), (2, 2), (10, 20), (25, 40))  # degrees and mm, at most
-VOXEL_MM = 0.8  # of the prostates; their headers say 0.4, which their volumes contradict
 ALLOWED = 1.05  # times the error of the best single method
 
 
@@ -66,7 +65,7 @@ def real(found: Iterator[pairs.RealPair]) -> Iterator[Trial]:
 
 
 def prostates(data: Path) -> Iterator[Trial]:
-    for patient in mr_trus.prostates(data, VOXEL_MM):
+    for patient in mr_trus.prostates(data):
 
         def error(found: Transform, patient: mr_trus.Prostate = patient) -> float:
             return 1 - mr_trus.scores(found, patient)["dice"]

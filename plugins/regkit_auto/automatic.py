@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from regkit.errors import DeviceError, RegistrationError, RegkitError
+from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import Transform
 from regkit.registrar import Estimate, Pair, Registrar
 from regkit.registration.device import check_device_name, is_gpu
@@ -34,6 +35,9 @@ LEAST_IMPROVEMENT = 3.0
 # Where a similarity alone is no proof, two methods must agree within so many mm, on average over
 # the body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, none of 3 wrong
 AGREEMENT_MM = 4.0
+# Farther than breath and beats move organs, in mm on average over the body: two methods that agree
+# within a quarter of their distance from a start so far away speak against it. By hand.
+FAR_MM, AGREEMENT_SHARE = 30.0, 0.25
 # Least agreement there of the self-similarity descriptors of both images: 69 right results on 8
 # simulated patients had 0.5 and more. On 15 real prostates, which deform, two methods agree twice,
 # on wrong places that have 0.27 and 0.448; the limit was set with these in view.
@@ -111,7 +115,8 @@ def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
         if improvement(pair, rival.transform, chosen.transform) > needed:
             chosen = rival
     over_start = improvement(pair, chosen.transform, pair.start)
-    needed = 0.0 if pair.initial_is_guess else LEAST_IMPROVEMENT
+    doubted = pair.initial_is_guess or _agree_far_from_start(pair, chosen, confirmed)
+    needed = 0.0 if doubted else LEAST_IMPROVEMENT
     if over_start <= needed:
         return _Decision(start, INITIAL, KEPT.format(chosen.name, over_start, needed), over_start)
     return _Decision(chosen.estimate, chosen.name, chosen.why(candidates), over_start)
@@ -121,15 +126,29 @@ def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]
     """Return what may be taken: with ultrasound, what another one and the descriptors confirm."""
     if not NO_PROOF & {pair.fixed.modality, pair.moving.modality}:
         return list(candidates)
-    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask)
-    body = sample.points[sample.foreground]
-    mapped = [candidate.transform.map_points(body) for candidate in candidates]
-    apart = np.array(
-        [[np.linalg.norm(a - b, axis=1).mean() for a in mapped] for b in mapped], dtype=float
-    )
+    apart = _apart_mm(pair, [candidate.transform for candidate in candidates])
     near = (apart <= AGREEMENT_MM).sum(axis=1) > 1  # every one is near itself
     agreed = [candidate for candidate, agrees in zip(candidates, near, strict=True) if agrees]
     return [candidate for candidate in agreed if _are_alike(pair, candidate.transform)]
+
+
+def _agree_far_from_start(
+    pair: Pair, chosen: _Candidate, candidates: Sequence[_Candidate]
+) -> bool:
+    """Return True if another candidate is near the chosen one, and the start far from it."""
+    others = [candidate.transform for candidate in candidates if candidate is not chosen]
+    if not others:
+        return False
+    from_start, *from_others = _apart_mm(pair, [chosen.transform, pair.start, *others])[0, 1:]
+    return bool(from_start > FAR_MM and min(from_others) <= AGREEMENT_SHARE * from_start)
+
+
+def _apart_mm(pair: Pair, maps: Sequence[Transform]) -> FloatArray:
+    """Return the mean distance over the body between the places of each two maps, (N, N)."""
+    sample = sample_points_in_mask(pair.fixed, pair.fixed_mask)
+    body = sample.points[sample.foreground]
+    mapped = [found.map_points(body) for found in maps]
+    return np.array([[np.linalg.norm(a - b, axis=1).mean() for a in mapped] for b in mapped])
 
 
 def _are_alike(pair: Pair, found: Transform) -> bool:
@@ -159,7 +178,8 @@ class AutomaticRegistration:
        self-similarity.
     6. The initial transform is kept unless the winner is better in the same sense: images of one
        scanner are not moved for nothing. One that was only guessed, because the headers make no
-       sense, is kept unless the winner is better at all.
+       sense, is kept unless the winner is better at all; so is one that is over 30 mm away from
+       where two methods lead, which are four times nearer to each other.
 
     What was taken and why is in the record and in the first lines of the output.
 

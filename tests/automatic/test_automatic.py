@@ -152,6 +152,23 @@ def test_a_start_that_is_a_guess_is_kept_only_if_nothing_is_better(competing):
     assert found.transform == right
 
 
+@pytest.mark.parametrize(
+    ("start_mm", "apart_mm", "used"),
+    [
+        (40.0, 9.0, "expert+iso"),
+        (40.0, 11.0, "the initial transform"),
+        (25.0, 0.0, "the initial transform"),
+    ],
+)
+def test_two_methods_that_agree_outweigh_a_start_far_away(
+    competing, monkeypatch, start_mm, apart_mm, used
+):
+    monkeypatch.setattr(automatic, "improvement", lambda pair, new, old: 1.0)  # within the noise
+    start = AffineTransform.shift((0.0, 0.0, start_mm)) @ phantom_pairs.MOTION
+    found = competing({"miss_mm": apart_mm}, {}, initial=start)
+    assert found.diagnostics["used"] == used
+
+
 def test_with_ultrasound_two_methods_must_agree(competing):
     ours = {"specialty": ("mr", "us"), "moving": "us"}
     assert competing({"miss_mm": 3.0}, {}, **ours).diagnostics["used"] == "expert+iso"
