@@ -1,6 +1,7 @@
 """What a user waits for: whole commands in fresh processes, from two files to those written.
 
     python benchmarks/cold.py [--runs 3] [--sizes small|all] [--programs regkit,greedy,...]
+    python benchmarks/cold.py --case "CT moving"
     python benchmarks/cold.py --table
 
 T1 and T2 of the average brain (MNI, 2 mm) and one pair of PET and CT (see pairs.py), also
@@ -182,7 +183,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         for case in CASES:
-            if options.sizes == "small" and not case.small:
+            if (options.sizes == "small" and not case.small) or options.case not in case.name:
                 continue
             made = pool.submit(make_case, case, folder / case.name.replace(" ", "_")).result()
             # The first run of a small case only reads packages into memory.
@@ -251,6 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--sizes", choices=("small", "all"), default="all")
+    parser.add_argument("--case", default="", help="only cases whose names contain this")
     parser.add_argument(
         "--programs", default="regkit,regkit fast-mi,greedy,ants,elastix,simpleitk"
     )
