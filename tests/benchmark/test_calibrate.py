@@ -1,5 +1,6 @@
 """Calibration of the verdict on one's own pairs: answers with known errors, and a card of them."""
 
+import shutil
 from itertools import product
 
 import numpy as np
@@ -143,7 +144,9 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(data, tmp_path, changed, o
 
 
 def test_a_dataset_without_a_truth_is_refused(data, tmp_path):
-    files = {"fixed": str(data / "fixed.nii.gz"), "moving": str(data / "moving.nii.gz")}
+    files = {"fixed": "fixed.nii.gz", "moving": "moving.nii.gz"}
+    for name in files.values():
+        shutil.copy(data / name, tmp_path)
     write_dataset(tmp_path, "blind", [{"id": f"c{n}", **files} for n in range(5)])
     with pytest.raises(RegkitError, match="blind: case c0 has no true transform; a calibration"):
         calibrate([tmp_path], tmp_path / "out", methods=["iso"])
