@@ -35,7 +35,7 @@ LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
 AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
 # Agreement that 374 of 1,146 wrong answers of the patients in benchmarks/results/
-# verdict_fitting.jsonl lack, but also 28 of 537 good ones, all of three patients of spect-ct-hard.
+# fitting/verdict.jsonl lack, but also 28 of 537 good ones, all of three patients of spect-ct-hard.
 LEAST_ALIKE = 0.15
 # Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
 # of 167 of these patients; four were good.

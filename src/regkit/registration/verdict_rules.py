@@ -37,7 +37,7 @@ INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 # Related images are at least so many times as similar, above 1, as unrelated ones.
 CHANCE_FACTOR = 2.0
 # Probabilities of a bad answer, with a witness. Chosen on the patients in benchmarks/results/
-# verdict_fitting.jsonl, most of which the model that comes with regkit has not seen: up to the
+# fitting/verdict.jsonl, most of which the model that comes with regkit has not seen: up to the
 # first, with 95 % confidence no more than 1 % of the wrong answers are OK (5 of 1,146 are, and 451
 # of 537 good ones; at 0.4 these are 3 and 425).
 BAD_CHECK, BAD_FAIL = 0.5, 0.6
