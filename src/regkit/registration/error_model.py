@@ -34,9 +34,10 @@ LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # Tolerances by which a clear climb leads away from none of 817 good answers of the patients for
 # fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
 AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
-# Agreement that 374 of 1,146 wrong answers of the patients in benchmarks/results/
-# fitting/verdict.jsonl lack, but also 28 of 537 good ones, all of three patients of spect-ct-hard.
-LEAST_ALIKE = 0.15
+# Agreement that few good answers lack, and the fraction of those without it that are bad: of the
+# patients in benchmarks/results/fitting/verdict.jsonl 374 of 419, beside those that a rule refuses.
+# The 28 good ones are all of three patients of spect-ct-hard.
+LEAST_ALIKE, UNLIKE_BAD = 0.15, 0.89
 # Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
 # of 167 of these patients; four were good.
 STRETCHED_BAD = 0.95
@@ -158,7 +159,9 @@ class ErrorModel:
             score = max(score, at_least(columns[-1], STRETCHED_BAD))
         if agrees_as_well_mirrored(measures):
             score = max(score, at_least(columns[-1], MIRRORED_BAD))
-        if refused or measures.get("agreement", USUAL_AGREEMENT) < LEAST_ALIKE:
+        if measures.get("agreement", USUAL_AGREEMENT) < LEAST_ALIKE:
+            score = max(score, at_least(columns[-1], UNLIKE_BAD))
+        if refused:
             score = max(score, at_least(columns[-1], REFUSED_BAD))
         low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
         interval = low * tolerance_mm, high * tolerance_mm

@@ -38,8 +38,7 @@ INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 CHANCE_FACTOR = 2.0
 # Probabilities of a bad answer, with a witness. Chosen on the patients in benchmarks/results/
 # fitting/verdict.jsonl, most of which the model that comes with regkit has not seen: up to the
-# first, with 95 % confidence no more than 1 % of the wrong answers are OK (5 of 1,146 are, and 451
-# of 537 good ones; at 0.4 these are 3 and 425).
+# first, 5 of 1,146 wrong answers are OK, and 451 of 537 good ones; at 0.4 these are 3 and 425.
 BAD_CHECK, BAD_FAIL = 0.5, 0.6
 # Tolerances and standard errors of a witness that is elsewhere and as good: of 817 good answers of
 # the patients for fitting of benchmarks/verdict.py, five have such a witness.
