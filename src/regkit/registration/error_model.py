@@ -35,8 +35,8 @@ LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
 AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
 # Agreement that few good answers lack, and the fraction of those without it that are bad: of the
-# patients in benchmarks/results/fitting/verdict.jsonl 374 of 419, beside those that a rule refuses.
-# The 28 good ones are all of three patients of spect-ct-hard.
+# patients in benchmarks/results/fitting/verdict.jsonl 374 of 419, without those that a rule
+# refuses. The 28 good ones are all of three patients of spect-ct-hard.
 LEAST_ALIKE, UNLIKE_BAD = 0.15, 0.89
 # Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
 # of 167 of these patients; four were good.
