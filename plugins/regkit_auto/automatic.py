@@ -33,8 +33,8 @@ MAX_SEED = 2**31 - 2  # that of the search
 LEAST_IMPROVEMENT = 3.0
 # Less is needed where the winner is farther from the start than breath and beats move organs, in
 # mm on average over the body: a right start aligns images better than places so far away. By hand;
-# of 20 pairs in place (spect-ct-hard, training split) the one result so far away had -3.7.
-FAR_MM, LEAST_FAR_IMPROVEMENT = 30.0, 1.0
+# of 20 pairs in place (spect-ct-hard, training split) four results so far away had -0.9 at most.
+FAR_MM, LEAST_FAR_IMPROVEMENT = 15.0, 1.0
 
 # Where a similarity alone is no proof, two methods must agree within so many mm, on average over
 # the body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, none of 3 wrong
@@ -175,7 +175,7 @@ class AutomaticRegistration:
        self-similarity.
     6. The initial transform is kept unless the winner is better in the same sense: images of one
        scanner are not moved for nothing. One that was only guessed, because the headers make no
-       sense, is kept unless the winner is better at all, and one that is over 30 mm away unless
+       sense, is kept unless the winner is better at all, and one that is over 15 mm away unless
        the winner is better by 1 standard error: a right start is better than a place so far away.
 
     What was taken and why is in the record and in the first lines of the output.

@@ -154,7 +154,7 @@ def test_a_start_that_is_a_guess_is_kept_only_if_nothing_is_better(competing):
 
 @pytest.mark.parametrize(
     ("start_mm", "errors", "is_kept"),
-    [(40.0, 1.1, False), (40.0, 0.9, True), (20.0, 2.9, True), (20.0, 3.1, False)],
+    [(16.0, 1.1, False), (16.0, 0.9, True), (14.0, 2.9, True), (14.0, 3.1, False)],
 )
 def test_a_start_far_away_is_given_up_sooner(competing, monkeypatch, start_mm, errors, is_kept):
     monkeypatch.setattr(automatic, "improvement", lambda pair, new, old: errors)
