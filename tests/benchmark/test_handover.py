@@ -1,12 +1,14 @@
+import pickle
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from phantoms import small_pair
-from regkit import AffineTransform, Grid, LabelMap, Pair, Volume
-from regkit.benchmark.handover import hand_pair, handed_pair
+from regkit import AffineTransform, Estimate, Grid, LabelMap, Pair, Volume
+from regkit.benchmark.handover import hand_pair, handed_pair, read_estimate, write_estimate
 from regkit.errors import BenchmarkError
 
 TURN = np.array([[0, -1, 0, 3], [1, 0, 0, -5], [0, 0, 1, 7], [0, 0, 0, 1.0]])
@@ -58,3 +60,29 @@ def test_a_pair_whose_transform_cannot_be_handed_over_is_one_line_for_its_author
 
     with pytest.raises(BenchmarkError, match=r"class of its transform at the top of a module"):
         hand_pair(small_pair(initial=Local(TURN)), tmp_path)
+
+
+class Trap:
+    """Touches a file where it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_what_a_method_leaves_in_place_of_the_pair_is_not_read_by_the_process_that_scores(
+    tmp_path,
+):
+    folder, sprung = tmp_path / "handed", tmp_path / "sprung"
+    folder.mkdir()
+    hand_pair(small_pair(), folder)
+    (file,) = folder.iterdir()
+    file.write_bytes(pickle.dumps(Trap(sprung)))
+    facts = write_estimate(Estimate(AffineTransform(TURN)), None, folder)
+    found, _ = read_estimate(facts, folder)
+    assert found.transform.matrix.tolist() == TURN.tolist()
+    assert not sprung.exists()
+    pickle.loads(file.read_bytes())  # a trap it is
+    assert sprung.exists()
