@@ -19,7 +19,7 @@ from regkit_instance.threads import share
 BLOCK = 2048
 # Points that several threads look up, or differentiate, sooner than one: waking a thread takes as
 # long as 10,000 points of a look-up, and derivatives an eighth of that (2 mm brains).
-SHARED_LOOK_UP, SHARED_DERIVATIVES = 20_000, 160_000
+SHARED_LOOK_UP, SHARED_DERIVATIVES = 20_000, 60_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,8 +26,9 @@ BATCH_SAMPLES = 60_000
 # Maps times sample points that one thread does sooner than several, and maps of each thread from
 # which on it does all of a map: waking a thread takes as long as 10,000 points. Chosen by hand.
 SHARED_SAMPLES, MANY_MAPS = 20_000, 2
-# Searches below this number are few; the same whatever the threads, as the result is. By hand.
-FEW_SEARCHES = 4
+# Searches below this number are few; the same whatever the threads, as the result is. Pieces of
+# each thread, because some searches take longer than others. By hand.
+FEW_SEARCHES, SEARCH_PIECES = 4, 4
 # Weight of gradient fields beside mutual information, in `mi-ngf`. On 10 simulated patients of the
 # validation split of spect-ct, from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3
 # leaves 0.97 and 0.16, 5 leaves 0.84 and 0.15, 10 leaves 0.77 and 0.15, gradients alone 0.66 and
@@ -237,7 +238,7 @@ class SampledMetric:
             few and long, so that threads had better share the points of each evaluation.
         """
         count = len(searches.maps)
-        few = count < FEW_SEARCHES and count * self._size >= SHARED_SAMPLES
+        few = count < FEW_SEARCHES and self._size >= SHARED_SAMPLES
         if few or not isinstance(self.metric, SampledInformation):
             return 0
         landscape = self.metric.landscape(
@@ -248,7 +249,7 @@ class SampledMetric:
         def carry(first: int, last: int) -> None:
             ascend(landscape, searches, limits_mm, most, np.array((first, last)), evaluations)
 
-        share(carry, count, self.threads)
+        share(carry, count, self.threads, SEARCH_PIECES)
         return int(evaluations.sum())
 
     def _evaluate(
@@ -270,7 +271,7 @@ class SampledMetric:
         if len(maps) * self._size < SHARED_SAMPLES:
             evaluate(0, len(maps))
         elif len(maps) >= MANY_MAPS * self.threads:
-            share(evaluate, len(maps), self.threads)
+            share(evaluate, len(maps), self.threads, 4)
         else:
             evaluate(0, len(maps), self.threads)
         return scores, known

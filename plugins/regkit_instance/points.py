@@ -19,7 +19,7 @@ from regkit_instance.pyramid import Level
 from regkit_instance.threads import share
 
 # Least number of points of a thread: fewer take as long as waking it. Chosen by hand.
-SHARE_POINTS = 2048
+SHARE_POINTS = 8192
 # Voxels of a level around the body that are sampled too: the surroundings show where it ends.
 # Chosen by hand, as is the smallest number of probe points from which a body can be found.
 MARGIN_VOXELS = 6
@@ -104,9 +104,13 @@ def distances_to_nearest(
 
     With `same`, both are the same points, none of which is its own neighbor.
     """
+    order = np.argsort(others[:, 0])
+    own = np.full(len(points), -1)
+    if same:
+        own[order] = np.arange(len(order))
+    one, other = (np.array(p.T, np.float32, order="C") for p in (points, others[order]))
     squares = np.empty(len(points), np.float32)
-    one, other = (np.array(p.T, np.float32, order="C") for p in (points, others))
-    nearest_squared_distances(one, other, same, squares)
+    nearest_squared_distances(one, other, np.searchsorted(other[0], one[0]), own, squares)
     return np.sqrt(squares)
 
 
@@ -161,7 +165,7 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     def look_up(first: int, last: int) -> None:
         part = slice(first * SHARE_POINTS, last * SHARE_POINTS if last < shares else None)
         values[part] = interpolate_mapped(level.array, to_level[None, :3], index[:, part])[0]
-        mapped[:, part] = _about(body.centre, to_moving, index[:, part])
+        _map_about(body.centre, to_moving, index[:, part], mapped[:, part])
 
     share(look_up, shares, threads)
     unknown = np.isnan(values)
@@ -171,15 +175,19 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     return MetricPoints(mapped.take(known, axis=1), values.take(known))
 
 
-def _about(
-    centre: FloatArray, transform: Transform, points: NDArray[np.float32]
-) -> FloatArray | NDArray[np.float32]:
-    """Return mapped points (3, N) about a centre near them; of a matrix in single precision."""
+def _map_about(
+    centre: FloatArray,
+    transform: Transform,
+    points: NDArray[np.float32],
+    mapped: NDArray[np.float32],
+) -> None:
+    """Fill in mapped points (3, N) about a centre near them; of a matrix in single precision."""
     if not isinstance(transform, AffineTransform):
-        return (transform.map_points(points.T) - centre).T
-    shift = (transform.matrix[:3, 3] - centre).astype(np.float32)
+        mapped[:] = (transform.map_points(points.T) - centre).T
+        return
     linear = transform.matrix[:3, :3].astype(np.float32)
-    return np.asarray(np.einsum("ij,jn->in", linear, points) + shift[:, None])
+    np.einsum("ij,jn->in", linear, points, out=mapped)
+    mapped += (transform.matrix[:3, 3] - centre).astype(np.float32)[:, None]
 
 
 def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray[np.float32]:

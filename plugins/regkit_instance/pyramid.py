@@ -36,7 +36,9 @@ CT_CURVE = ((-1000.0, -150.0, 150.0, 800.0), (0.0, 0.25, 0.8, 1.0))
 FINE_VOXELS = 4
 NO_CURVE = np.empty((2, 0))  # for intensities from 0 to 1
 
-PART_VOXELS = 2**20  # voxels that are averaged at once: small beside a large image, by hand
+# Voxels that are averaged at once: small beside a large image. Those that several threads average
+# sooner than one. By hand.
+PART_VOXELS, SHARED_VOXELS = 2**20, 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,5 +166,5 @@ def _downsampled(
             image, marked = read_only(volume.part((part,))), read_only(known(part))
             downsample(image, marked, every, start, knots, out[z:stop])
 
-    share(average_slices, nz, threads)
+    share(average_slices, nz, threads if volume.array.size >= SHARED_VOXELS else 1)
     return Level(out, Grid((nz, ny, nx), (sx, sy, sz), (x, y, z), grid.direction))

@@ -10,7 +10,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def share(work: Callable[[int, int], None], count: int, threads: int) -> None:
+def share(work: Callable[[int, int], None], count: int, threads: int, pieces: int = 1) -> None:
     """Do the blocks of a work, numbered from 0, on several threads.
 
     Parameters
@@ -22,11 +22,20 @@ def share(work: Callable[[int, int], None], count: int, threads: int) -> None:
         Number of blocks.
     threads
         Number of threads, the calling one among them.
+    pieces
+        Number of pieces for each thread: more than one where blocks take unequally long. A thread
+        that is done takes the next piece.
     """
     shares = max(min(threads, count), 1)
-    ends = [count * i // shares for i in range(shares + 1)]
-    others = [_pool(threads - 1).submit(work, ends[i], ends[i + 1]) for i in range(1, shares)]
-    work(ends[0], ends[1])
+    at_once = max(-(-count // (shares * pieces)), 1)
+    firsts = iter(range(0, count, at_once))
+
+    def do_next() -> None:
+        for first in firsts:  # the threads take turns at it
+            work(first, min(first + at_once, count))
+
+    others = [_pool(threads - 1).submit(do_next) for _ in range(shares - 1)]
+    do_next()
     for other in others:
         other.result()
 

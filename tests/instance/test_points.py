@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import KDTree
 
 from phantoms import SMALL, small_pair
 from regkit import AffineTransform, Grid, LabelMap, Pair, Volume, rigid
@@ -9,7 +10,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.interpolation import trilinear
 from regkit.similarity.point_sample import sample_points_in_mask, values_at
 from regkit.testing.phantom import thorax
-from regkit_instance.points import find_body, stratified_points
+from regkit_instance.points import distances_to_nearest, find_body, stratified_points
 from regkit_instance.prepared_pair import PreparedPair
 
 CT = thorax(SMALL, "ct")
@@ -85,3 +86,12 @@ def test_a_map_that_takes_nearly_all_points_outside_has_no_score() -> None:
     assert (scores[few] == -np.inf).all()
     assert (measure.values_and_gradients(maps[few])[1] == 0).all()
     assert np.isfinite(scores[shares > 0.051]).all()
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_the_nearest_point_is_that_of_a_tree(same: bool) -> None:
+    rng = np.random.default_rng(0)
+    others = rng.normal(size=(900, 3)) * [80, 5, 300]
+    points = others if same else rng.normal(size=(400, 3)) * [120, 90, 200]
+    expected = KDTree(others).query(points, k=2)[0][:, int(same)]
+    assert distances_to_nearest(points, others, same) == pytest.approx(expected, abs=1e-3)
