@@ -30,6 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(EXAMPLES:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --editable '.[dev]'
 	$(PIP) install --quiet --no-deps $(EXAMPLES:%=--editable %)
+	$(PIP) install --quiet --no-deps dynamic-network-architectures # nnU-Net's network needs torch only
 	$(BIN)/python -m regkit_instance.compile_kernels # takes half a minute, once
 	$(BIN)/python -m regkit_nuclear.compile_loops
 	touch $@

@@ -1,4 +1,4 @@
-"""MS-ST-UNet against its variants and four baselines, all trained with the same budget.
+"""MS-ST-UNet against its variants and five baselines, all trained with the same budget.
 
     python benchmarks/ventricle_networks.py -o DIR [--networks a,b] [--steps 800] [--own]
     python benchmarks/ventricle_networks.py --table
@@ -9,9 +9,10 @@ batches and patients, as wide as takes about the same time, into DIR, which keep
 cases too; then it reorients patients of the test split that none has seen. With `--own`,
 `ms-st-unet` is also trained of each tracer alone, with half of the steps: of equally many of its
 images. `seg1` and `seg2` have no localiser: they are told the truth, so that their rows are of
-labels only. One JSON line for each case and training is added to
-benchmarks/results/ventricle_networks.jsonl; what is there already is not run again. The table of
-the whole file is written beside it as Markdown.
+labels only. `nnu-net` needs dynamic-network-architectures. One JSON line for each case and
+training is added to benchmarks/results/ventricle_networks.jsonl; what is there already is not run
+again. The table of the whole file is written beside it as Markdown. Rows called "former" are of
+networks that were replaced since.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ WIDTHS = {
     "seg1": 1.0,
     "seg2": 0.25,
     "v-net": 0.625,
-    "dense-u-net": 0.75,
+    "dense-u-net": 0.375,
+    "nnu-net": 0.75,
     "u-net": 1.0,
     "omega-net": 0.5,
 }

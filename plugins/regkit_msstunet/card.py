@@ -15,15 +15,26 @@ _PAPER = (
     "reconstruction: there is no public code; what the paper leaves open is our choice, such as "
     "the widths, and localizer=zooming is our own"
 )
-_BASELINE = (
-    "reconstruction in the manner of {}; neither the paper's layers nor its code are public"
+_AFTER = (
+    "reconstruction after {}, as far as the paper says: {} are ours; what Ni et al. trained is "
+    "not public"
 )
 SOURCES = {
     **dict.fromkeys(("ms-st-unet", "sep-rot2-seg2", "rot1-seg1", "seg1", "seg2"), _PAPER),
-    "v-net": _BASELINE.format("V-Net (Milletari et al. 2016)"),
-    "dense-u-net": _BASELINE.format("densely connected U-Nets (Huang et al. 2017)"),
-    "u-net": _BASELINE.format("nnU-Net (Isensee et al. 2021): a plain U-Net, not its planner's"),
-    "omega-net": _BASELINE.format("Omega-Net (Vigneault et al. 2018)"),
+    "v-net": _AFTER.format("V-Net (Milletari et al. 2016)", "normalization and localizer"),
+    "dense-u-net": _AFTER.format(
+        "Dense-UNet (Khened et al. 2019)",
+        "three dimensions, not two, no dropout, numbers of layers and channels, the localizer",
+    ),
+    "nnu-net": (
+        "nnU-Net's own network (PlainConvUNet of dynamic-network-architectures), planned by the "
+        "rules of Isensee et al. 2021; the localizer and the training are ours"
+    ),
+    "u-net": "our own plain U-Net in the manner of nnU-Net, which itself is network=nnu-net",
+    "omega-net": _AFTER.format(
+        "Omega-Net (Vigneault et al. 2018)",
+        "three dimensions, not two, sizes and number of U-Nets, where its first loss is taken",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from regkit_msstunet.networks.attention_unet import AttentionUNet
 from regkit_msstunet.networks.dense_unet import DenseUNet
 from regkit_msstunet.networks.localizer import MEAN_POSE, Localizer
 from regkit_msstunet.networks.ms_unet import MSUNet
+from regkit_msstunet.networks.nnunet import NNUNet, check_installed
 from regkit_msstunet.networks.omega_net import OmegaNet
 from regkit_msstunet.networks.plain_unet import PlainUNet
 from regkit_msstunet.networks.reorienter import Reorienter, check_grid
@@ -55,6 +56,7 @@ NETWORKS: Mapping[str, Build] = {
     "seg2": partial(_built, scales=0, segmenter=MSUNet),
     "v-net": partial(_built, scales=1, segmenter=VNet),
     "dense-u-net": partial(_built, scales=1, segmenter=DenseUNet),
+    "nnu-net": partial(_built, scales=1, segmenter=NNUNet),
     "u-net": partial(_built, scales=1, segmenter=PlainUNet),
     "omega-net": OmegaNet,
 }
@@ -87,8 +89,8 @@ def build_reorienter(
         ``ms-st-unet``: pose and labels trained jointly at three scales; ``sep-rot2-seg2``:
         trained separately ("Sep Rot Op2-Seg Op2" of the paper); ``rot1-seg1``: at one scale.
         ``seg2``, ``seg1``: labels only, at three scales or one, in a given pose. ``v-net``,
-        ``dense-u-net``, ``u-net`` (in the manner of nnU-Net): labels in the pose of a localizer.
-        ``omega-net``: a cascade of U-Nets.
+        ``dense-u-net``, ``nnu-net`` (needs the extra ``baselines``), ``u-net`` (plain, in the
+        manner of nnU-Net): labels in the pose of a localizer. ``omega-net``: a cascade of U-Nets.
     width
         Factor on the channels.
     localizer_width
@@ -113,12 +115,12 @@ def build_reorienter(
 
     Raises
     ------
-    UnknownNameError
-        There is no such network.
+    UnknownNameError, MissingDependencyError
+        There is no such network, or its package is not installed.
     ParameterError
         A parameter is invalid, or the grid is too small or no multiple of 16 `space_to_depth`.
     """
-    _check_name(name)
+    check_network(name)
     _check_localizer(localizer)
     size = NetworkSize(
         grid_size, width, norm, space_to_depth, localizer_width, localizer, _three(zooms)
@@ -127,11 +129,22 @@ def build_reorienter(
     return NETWORKS[name](size, mean)
 
 
-def _check_name(name: str) -> None:
+def check_network(name: str) -> None:
+    """Refuse a name that no network has, and a network whose package is not installed.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such network.
+    MissingDependencyError
+        The network is of a package that is not installed.
+    """
     if name in FORMER_NAMES:
         raise UnknownNameError(f"the network '{name}' is called '{FORMER_NAMES[name]}' now")
     if name not in NETWORKS:
         raise UnknownNameError(f"no network is called '{name}'; available: {', '.join(NETWORKS)}")
+    if name == "nnu-net":
+        check_installed()
 
 
 def _check_localizer(localizer: str) -> None:

@@ -23,8 +23,9 @@ CLASS_WEIGHTS = (1.0, 3.0, 1.0)
 # Distance in voxels of an output within which cross entropy counts in full around a ventricle, and
 # the weight of all other voxels; chosen by hand.
 NEAR, FAR_WEIGHT = 3, 0.05
-# Weights of the outputs in deep supervision, the finest first; chosen by hand.
-LEVEL_WEIGHTS = (1.0, 0.5, 0.25)
+# Weight of each output in deep supervision beside that of the next finer one; chosen by hand, and
+# the same in nnU-Net.
+LEVEL_WEIGHT = 0.5
 
 
 def rotation_loss(numbers: Tensor, truth: Tensor) -> Tensor:
@@ -135,8 +136,8 @@ def deep_supervision_loss(
 ) -> Tensor:
     """Return the weighted sum of the segmentation losses of all outputs."""
     losses = [
-        weight * segmentation_loss(one, true, weights)
-        for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
+        LEVEL_WEIGHT**level * segmentation_loss(one, true, weights)
+        for level, (one, true) in enumerate(zip(logits, labels, strict=True))
     ]
     return torch.stack(losses).sum()
 
@@ -149,8 +150,8 @@ def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
     quickly and would dominate.
     """
     losses = [
-        weight * _weighted_cross_entropy(one, true.long())
-        for one, true, weight in zip(logits, labels, LEVEL_WEIGHTS, strict=False)
+        LEVEL_WEIGHT**level * _weighted_cross_entropy(one, true.long())
+        for level, (one, true) in enumerate(zip(logits, labels, strict=True))
     ]
     return torch.stack(losses).sum()
 

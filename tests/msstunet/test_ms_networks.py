@@ -9,13 +9,15 @@ from msstunet_oracle import folded as blocks
 from msstunet_oracle import ms_st_unet, sample
 from regkit.errors import ParameterError, UnknownNameError
 from regkit.learning.layers import depth_to_space, space_to_depth
-from regkit_msstunet import build_reorienter, reorienter_names
+from regkit_msstunet import build_reorienter
 from regkit_msstunet.networks.layers import norm_layer
 from regkit_msstunet.networks.ms_unet import MSUNet
 from regkit_msstunet.networks.pose import pull_back, sample_cube
 from regkit_msstunet.networks.segmenter import NetworkSize
+from reorienters import NETWORKS, needs_nnunet
 
 SMALL = {"width": 0.0625}
+NNUNET = pytest.param("nnu-net", marks=needs_nnunet)
 
 
 def count(module) -> int:
@@ -152,7 +154,7 @@ def test_a_group_of_channels_keeps_which_one_is_bright() -> None:
         assert norm_layer("group", channels)(torch.rand(2, channels, 2, 2, 2)).isfinite().all()
 
 
-@pytest.mark.parametrize("name", reorienter_names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_predicts_and_learns(name) -> None:
     network = build_reorienter(32, name, norm="group", **SMALL)
     found = network(torch.rand(1, 1, 32, 32, 32))
@@ -261,7 +263,7 @@ def test_which_output_is_read(name, zoom, place) -> None:
         assert build_reorienter(32, name).output_within(zoom) == place
 
 
-@pytest.mark.parametrize("name", ["ms-st-unet", "rot1-seg1", "u-net", "omega-net"])
+@pytest.mark.parametrize("name", ["ms-st-unet", "rot1-seg1", "u-net", NNUNET, "omega-net"])
 def test_logits_that_are_not_wanted_change_nothing(name) -> None:
     network = build_reorienter(32, name, norm="group", **SMALL).eval()
     volume = torch.rand(1, 1, 32, 32, 32)

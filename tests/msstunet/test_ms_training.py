@@ -19,11 +19,11 @@ from regkit.learning.training_cases import open_case_caches
 from regkit.learning.training_job import TrainingJob
 from regkit.registrar import Pair
 from regkit.registry import default_registry
-from regkit_msstunet import reorienter_names
 from regkit_msstunet.registrar import LearnedReorientation
 from regkit_msstunet.train import task
 from regkit_msstunet.train.config import ReorientationConfig
 from regkit_msstunet.train.task import train_reorienter as train
+from reorienters import NETWORKS
 
 pytestmark = pytest.mark.training
 
@@ -122,7 +122,7 @@ def test_what_a_training_leaves_reorients(cases, whole) -> None:
     assert set(np.unique(found.labels.array)) <= {0, 1, 2}
 
 
-@pytest.mark.parametrize("network", [n for n in reorienter_names() if n != "ms-st-unet"])
+@pytest.mark.parametrize("network", [n for n in NETWORKS if n != "ms-st-unet"])
 def test_every_network_is_trained_alike(cases, tmp_path, network) -> None:
     run(job(cases, tmp_path, steps=1, network=network, space_to_depth=1))
     state = load_file(tmp_path / "ms-st-unet.safetensors")

@@ -1,4 +1,10 @@
-"""A U-Net of densely connected blocks. After Huang et al. 2017, arXiv:1608.06993."""
+"""A densely connected U-Net after Khened et al. 2019, doi:10.1016/j.media.2018.10.004.
+
+As in the paper: parallel kernels of 3, 5 and 7 see the image; dense blocks go down; on the way up,
+skipped features are projected and added, not concatenated, beside a shortcut around each block, so
+that there are fewer feature maps; exponential linear units. Ours: three dimensions instead of two,
+the numbers of layers and channels, and no dropout, which a resumed training would not repeat.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +12,41 @@ import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
-from torch.nn import functional
 
 from regkit.learning.layers import Norm, depth_to_space, scale_channels, space_to_depth
-from regkit_msstunet.networks.layers import enlarged, norm_layer
+from regkit_msstunet.networks.layers import norm_layer
 from regkit_msstunet.networks.segmenter import NetworkSize, Segmenter, to_classes
 
-CHANNELS = (16, 32, 64, 128, 256)
-LAYERS = 4
+KERNELS = (3, 5, 7)
+# Channels that each kernel of the first layer and each layer of a dense block adds.
+FIRST, GROWTH = 12, 16
+# Layers of the dense blocks, from the finest level to the deepest.
+LAYERS = (2, 3, 4, 5)
 
 
 class DenseBlock(nn.Module):
-    """Densely connected 3 x 3 x 3 convolutions and a final 1 x 1 x 1 convolution.
+    """Densely connected 3 x 3 x 3 convolutions; returns what they add.
 
     Parameters
     ----------
-    inputs, outputs
-        Channels; each layer adds a quarter of `outputs`, at least one.
+    inputs, growth, count
+        Channels of the input, channels that each layer adds, and number of layers.
     norm
-        ``batch`` or ``group``.
+        ``batch`` as published, or ``group``.
     """
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
+    def __init__(self, inputs: int, growth: int, count: int, norm: Norm) -> None:
         super().__init__()
-        growth = max(1, outputs // LAYERS)
         self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv3d(inputs + number * growth, growth, 3, padding=1),
-                norm_layer(norm, growth),
-                nn.ReLU(inplace=True),
-            )
-            for number in range(LAYERS)
-        )
-        self.sum_up = nn.Sequential(
-            nn.Conv3d(inputs + LAYERS * growth, outputs, 1),
-            norm_layer(norm, outputs),
-            nn.ReLU(inplace=True),
+            _activated(inputs + number * growth, growth, 3, norm) for number in range(count)
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return a map of the same size."""
+        """Return the new channels of a map of the same size."""
+        found: list[Tensor] = []
         for layer in self.layers:
-            features = cat([features, layer(features)], 1)
-        summed: Tensor = self.sum_up(features)
-        return summed
+            found.append(layer(cat([features, *found], 1)))
+        return cat(found, 1)
 
 
 class DenseUNet(Segmenter):
@@ -63,15 +60,35 @@ class DenseUNet(Segmenter):
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__(size)
-        wide = [scale_channels(n, size.width) for n in CHANNELS]
-        into = (size.space_to_depth**3, *wide[:-1])
-        self.down = nn.ModuleList(
-            DenseBlock(i, o, size.norm) for i, o in zip(into, wide, strict=True)
+        norm, growth = size.norm, scale_channels(GROWTH, size.width)
+        first = scale_channels(FIRST, size.width)
+        self.first = nn.ModuleList(
+            nn.Conv3d(size.space_to_depth**3, first, kernel, padding=kernel // 2)
+            for kernel in KERNELS
+        )
+        channels, skipped = first * len(KERNELS), []
+        self.down, self.halve = nn.ModuleList(), nn.ModuleList()
+        for count in LAYERS[:-1]:
+            self.down.append(DenseBlock(channels, growth, count, norm))
+            channels += count * growth
+            skipped.append(channels)
+            self.halve.append(
+                nn.Sequential(_activated(channels, channels, 1, norm), nn.MaxPool3d(2))
+            )
+        self.deepest = DenseBlock(channels, growth, LAYERS[-1], norm)
+        added = [count * growth for count in LAYERS]
+        self.widen = nn.ModuleList(
+            nn.ConvTranspose3d(deeper, own, 3, stride=2, padding=1, output_padding=1)
+            for own, deeper in itertools.pairwise(added)
+        )
+        self.project = nn.ModuleList(
+            _activated(skip, own, 1, norm) for skip, own in zip(skipped, added[:-1], strict=True)
         )
         self.up = nn.ModuleList(
-            DenseBlock(a + b, a, size.norm) for a, b in itertools.pairwise(wide)
+            DenseBlock(own, growth, count, norm)
+            for own, count in zip(added[:-1], LAYERS[:-1], strict=True)
         )
-        self.output = to_classes(wide[0], size.space_to_depth)
+        self.output = to_classes(added[0], size.space_to_depth)
 
     def forward(
         self,
@@ -80,12 +97,22 @@ class DenseUNet(Segmenter):
         finest: int = 0,  # noqa: ARG002
     ) -> tuple[Tensor, ...]:
         """Return logits of the whole field of view."""
-        features = self.down[0](space_to_depth(views[0], self.size.space_to_depth))
+        image = space_to_depth(views[0], self.size.space_to_depth)
+        features = cat([layer(image) for layer in self.first], 1)
         skipped = []
-        for block in self.down[1:]:
-            skipped.append(features)
-            features = block(functional.max_pool3d(features, 2))
+        for dense, halve in zip(self.down, self.halve, strict=True):
+            skipped.append(cat([features, dense(features)], 1))
+            features = halve(skipped[-1])
+        features = self.deepest(features)
         for level in reversed(range(len(skipped))):
-            both = cat([skipped[level], enlarged(features, skipped[level])], 1)
-            features = self.up[level](both)
+            both = self.widen[level](features) + self.project[level](skipped[level])
+            features = both + self.up[level](both)
         return (depth_to_space(self.output(features), self.size.space_to_depth),)
+
+
+def _activated(inputs: int, outputs: int, kernel: int, norm: Norm) -> nn.Sequential:
+    return nn.Sequential(
+        norm_layer(norm, inputs),
+        nn.ELU(),
+        nn.Conv3d(inputs, outputs, kernel, padding=kernel // 2),
+    )

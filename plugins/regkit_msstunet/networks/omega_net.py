@@ -1,8 +1,11 @@
-"""A cascade in the manner of Omega-Net. Vigneault et al. 2018, doi:10.1016/j.media.2018.05.008.
+"""A cascade after Omega-Net. Vigneault et al. 2018, doi:10.1016/j.media.2018.05.008.
 
-A U-Net labels the volume before any reorientation; the pose is predicted from its deepest
-features. Two more U-Nets label the volume in that pose, each from the image and the segmentation
-of the previous one.
+As in the paper: a first U-Net labels the volume as it is, the pose is predicted from its deepest
+features, a spatial transformer resamples the volume in it, U-Nets in a row label the result, and
+all are trained together, the first segmentation too. Ours: three dimensions and six pose
+parameters instead of two dimensions; two U-Nets at the end (the paper compares several), each
+seeing the segmentation of the previous one; their sizes, and that the loss of the first
+segmentation is taken after it was resampled in the pose.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class Hourglasses(Segmenter):
     """
 
     def __init__(self, size: NetworkSize) -> None:
-        super().__init__(size, zooms=(1.0, 1.0))
+        super().__init__(size, zooms=(1.0, 1.0, 1.0))
         channels = size.space_to_depth**3 * (1 + CLASSES)
         nets = [UNet(channels, size.width) for _ in range(2)]
         self.nets = nn.ModuleList(nets)
@@ -45,9 +48,9 @@ class Hourglasses(Segmenter):
         numbers: Sequence[Tensor],  # noqa: ARG002
         finest: int = 0,
     ) -> tuple[Tensor, ...]:
-        """Return logits of the last U-Net and of the one before."""
+        """Return logits of the last U-Net, of the one before, and of the first as it sees them."""
         image, previous = (space_to_depth(view, self.size.space_to_depth) for view in views)
-        logits = []
+        logits = [views[1]]
         for net, output in zip(self.nets, self.outputs, strict=True):
             previous = output(net(cat([image, previous], 1))[0])
             logits.append(depth_to_space(previous, self.size.space_to_depth))

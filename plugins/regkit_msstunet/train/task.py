@@ -25,7 +25,7 @@ from regkit.learning import (
 from regkit.learning.case_cache import Arrays, Facts
 from regkit.learning.training_job import TrainingJob, TrainingProgress
 from regkit_msstunet.card import ReorientationCard
-from regkit_msstunet.catalogue import build_reorienter
+from regkit_msstunet.catalogue import build_reorienter, check_network
 from regkit_msstunet.geometry import cube
 from regkit_msstunet.losses import (
     cross_entropy,
@@ -91,7 +91,8 @@ class ReorientationTask(Task[ReorientationBatch]):
 
     @classmethod
     def check(cls, job: TrainingJob, config: ReorientationConfig) -> None:
-        """Refuse to keep a localizer that the initial weights or the network do not have."""
+        """Refuse networks that cannot be built, and to keep a localizer that is not there."""
+        check_network(config.network)
         if config.start_with != "localizer":
             return
         if not job.start:
