@@ -129,6 +129,25 @@ def test_of_a_specialist_that_warns_and_the_search_the_better_is_taken(competing
     assert competing({}, {"miss_mm": 0.4}).diagnostics["used"] == "expert+iso"
 
 
+@pytest.mark.parametrize(
+    ("apart_mm", "errors", "used"),
+    [
+        (16.0, 0.9, "expert+iso"),
+        (16.0, 1.1, "fast-mi+iso"),
+        (14.0, 0.1, "fast-mi+iso"),
+        (14.0, -0.1, "expert+iso"),
+    ],
+)
+def test_a_search_far_from_a_specialist_that_warns_has_to_be_clearly_better(
+    competing, monkeypatch, apart_mm, errors, used
+):
+    monkeypatch.setattr(
+        automatic, "improvement", lambda pair, _, old: 9.0 if old == pair.start else errors
+    )
+    found = competing({"miss_mm": apart_mm}, {"warning": "it moved in its last pass"})
+    assert found.diagnostics["used"] == used
+
+
 def test_a_specialist_of_other_images_is_not_run(competing):
     found = competing({}, {}, specialty=("spect", "mu"))
     assert found.diagnostics["candidates"] == ["fast-mi+iso"]
