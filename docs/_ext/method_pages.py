@@ -18,6 +18,11 @@ from result_tables import markdown_table, records
 from regkit.registry import default_registry
 
 BUFFERS = re.compile(r"running_(mean|var)|num_batches_tracked")
+LATER_STAGES = (
+    "Trained by these commands, each from the weights of the one before. Those do not come with "
+    "regkit: to train again, give `--start` the file that the line before has made; a method's "
+    "name there means the weights that come with regkit now."
+)
 SETTING = r"--set '?{}=([\d.]+)"
 
 
@@ -66,7 +71,8 @@ def training(page: Page) -> str:
         for name in page.weights
         for command in _commands(_about(name))
     )
-    told = "Trained by, a later line from the weights of the one before:"
+    stages = max(len(list(_commands(_about(name)))) for name in page.weights)
+    told = LATER_STAGES if stages > 1 else "Trained from random weights by this command:"
     return f"{markdown_table(heads, lines)}\n{told}\n\n```text\n{commands}\n```\n"
 
 

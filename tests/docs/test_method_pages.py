@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from statistics import fmean
 
@@ -143,6 +144,27 @@ def training_commands() -> list[list[str]]:
     return [words for words in pages.commands(blocks) if words[:2] == ["regkit", "train"]]
 
 
+def card_commands() -> list[list[str]]:
+    """Return all commands on cards; those with a start begin from the weights of today."""
+    found = []
+    for card in CARDS.values():
+        about = json.loads(card.read_text())["about"]
+        while about:
+            words = shlex.split(about["command"].partition(" -o DIR")[0])
+            if "--start" in words:
+                words[words.index("--start") + 1] = words[2]
+            found.append([*words, "-o", "trained/"])
+            about = about.get("start")
+    return found
+
+
+def test_pages_tell_which_weights_began_from_others(parts) -> None:
+    for page in ("dusfe", "transmorph", "ms-st-unet"):
+        assert "the file that the line before has made" in parts(f"{page}-training")
+    for page in ("densenet", "attention-reg", "gland"):
+        assert "from random weights by this command" in parts(f"{page}-training")
+
+
 def test_a_command_that_is_wrong_is_found_out(tmp_path, monkeypatch) -> None:
     for wrong in ("--set=no_such_setting=1", "--start=no-such-weights", "--no-such-option"):
         words = ["regkit", "train", "dusfe", "--data", "pairs.csv", "-o", "trained/", wrong]
@@ -150,7 +172,9 @@ def test_a_command_that_is_wrong_is_found_out(tmp_path, monkeypatch) -> None:
             test_training_commands_are_understood_up_to_their_data(words, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("words", training_commands(), ids=lambda words: " ".join(words[2:]))
+@pytest.mark.parametrize(
+    "words", [*training_commands(), *card_commands()], ids=lambda words: " ".join(words[2:])
+)
 def test_training_commands_are_understood_up_to_their_data(words, tmp_path, monkeypatch) -> None:
     """Options, settings and initial weights are right: only the images are missing."""
     monkeypatch.chdir(tmp_path)
