@@ -198,12 +198,14 @@ def measure(options: argparse.Namespace) -> None:
     again = answers_of(read(options.again)) if options.again else {}
     made = 0
     for family in options.families.split(","):
-        methods = [*options.methods.split(","), *SPECIALISTS.get(family, ())]
+        specialists = () if options.alone else SPECIALISTS.get(family, ())
+        methods = [*options.methods.split(","), *specialists]
         for known, use in pairs_of(family, options):
             about = {"family": family, "patient": known.patient, "variant": known.variant}
 
             def wanted(name: str, about: dict[str, Any] = about) -> bool:
-                return key({**about, "answer": name}) not in known_lines
+                made = options.alone and name not in options.methods.split(",")
+                return not made and key({**about, "answer": name}) not in known_lines
 
             names = [*methods, *(name for name, _ in made_answers(known))]
             if not any(map(wanted, names)):
@@ -302,6 +304,9 @@ def main() -> None:
     parser.add_argument("--families", default=",".join(verdict_pairs.NAMES))
     parser.add_argument("--variants", default=",".join(verdict_pairs.VARIANTS))
     parser.add_argument("-m", "--methods", default=METHODS)
+    parser.add_argument(
+        "--alone", action="store_true", help="no specialists, and no answers that are made"
+    )
     parser.add_argument("--patients", type=int, default=8, help="at most so many of a family")
     uses = ("alternate", "fitting", "reporting")
     parser.add_argument("--use", choices=uses, default="alternate", help="use of the patients")

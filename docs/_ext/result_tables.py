@@ -18,6 +18,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 TABLES = (
     *("speed", "cold", "capture", "real_pairs", "refinements", "petct", "ventricles"),
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
+    "verdict_cost",
     *("domain_guard_real", "check_alignment", "start_guard", "fuzz", "kills"),
     *("endurance", "read_speed"),
 )

@@ -40,12 +40,15 @@ class BodyRegion:
         Distance of the edge of the body from its centre in mm.
     box
         Lowest and highest index (z, y, x) of the body in the fixed image, shape (2, 3).
+    in_fixed
+        The points before the initial transform, LPS mm of the fixed image, shape (N, 3).
     """
 
     points: FloatArray
     centre: FloatArray
     radius_mm: float
     box: FloatArray
+    in_fixed: FloatArray
 
     @cached_property
     def scatter(self) -> FloatArray:
@@ -54,8 +57,9 @@ class BodyRegion:
 
     @cached_property
     def gap_mm(self) -> float:
-        """Mean distance of a point to its nearest neighbor in mm."""
-        return float(distances_to_nearest(self.points, self.points, same=True).mean())
+        """Mean distance of a point to its nearest neighbor in the fixed image, mm."""
+        points = self.in_fixed - self.in_fixed.mean(axis=0)
+        return float(distances_to_nearest(points, points, same=True).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,8 @@ def find_body(pair: Pair, sample: PointSample) -> BodyRegion:
     distances = np.linalg.norm(points, axis=1)
     radius = float(np.quantile(distances, 0.95)) or 1.0
     within = pair.fixed.grid.to_index(sample.points if pair.fixed_mask is not None else body)
-    return BodyRegion(points, centre, radius, np.quantile(within, (0.002, 0.998), axis=0))
+    box = np.quantile(within, (0.002, 0.998), axis=0)
+    return BodyRegion(points, centre, radius, box, body)
 
 
 def distances_to_nearest(

@@ -8,12 +8,14 @@ axes: the moving image is resampled to those of the fixed image before it is des
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regkit.errors import RegistrationError
+from regkit.geometry.derived import derived
 from regkit.geometry.grid import FloatArray, Grid
 from regkit.geometry.interpolation import interpolate_mapped
 from regkit.geometry.transform import AffineTransform, linear_part
@@ -167,23 +169,15 @@ class DescribedPair:
     def of(cls, images: PreparedPair, level: int, samples: int) -> Self:
         """Describe the fixed image at a level, at about `samples` points in and near the body."""
         pair, centre, spacing = images.pair, images.body.centre, images.spacings[level]
-        points = _points_near_body(images, samples)
+        # The same for every initial transform.
+        key = ("described", pair.fixed_mask, images.spacings, level, samples, images.seed)
+        points, wanted = derived(pair.fixed, key, partial(_of_fixed, images, level, samples))
         middle = points.mean(axis=0)
-        centred = np.ascontiguousarray((points - middle).T, dtype=np.float32)
-        grid = _grid_around(centred, spacing, 0.0)
-        volume = _described(images.fixed[level], grid, np.eye(4), middle)
-        wanted = _looked_up(volume, grid.inverse_affine[:3], centred)
-        known = ~np.isnan(wanted[:, 0])
-        if known.sum() < MIN_POINTS:
-            raise RegistrationError(
-                f"self-similarity needs {MIN_POINTS} points whose surroundings both images show, "
-                f"got {known.sum()}; use another measure, or larger images"
-            )
-        moved = pair.start.map_points(points[known]) - centre
+        moved = pair.start.map_points(points) - centre
         positions = np.ascontiguousarray(moved.T, dtype=np.float32)
         x, y, z = middle.tolist()
         axes = AffineTransform.about(linear_part(pair.start, (x, y, z)), (0, 0, 0), (0, 0, 0))
-        return cls(positions, wanted[known], axes, images.moving[level], centre, spacing)
+        return cls(positions, wanted, axes, images.moving[level], centre, spacing)
 
     def measure(self, reference: FloatArray, starts: FloatArray) -> DescriptorMeasure:
         """Describe the moving image under a map, and return the measure of maps near it.
@@ -212,13 +206,33 @@ class DescribedPair:
         return DescriptorMeasure(self.positions, self.wanted, volume, to_index, least)
 
 
+def _of_fixed(
+    images: PreparedPair, level: int, samples: int
+) -> tuple[FloatArray, NDArray[np.float32]]:
+    """Return at most so many points in and near the body, LPS mm, and their descriptors."""
+    points = _points_near_body(images, samples)
+    middle = points.mean(axis=0)
+    centred = np.ascontiguousarray((points - middle).T, dtype=np.float32)
+    grid = _grid_around(centred, images.spacings[level], 0.0)
+    volume = _described(images.fixed[level], grid, np.eye(4), middle)
+    wanted = _looked_up(volume, grid.inverse_affine[:3], centred)
+    known = ~np.isnan(wanted[:, 0])
+    if known.sum() < MIN_POINTS:
+        raise RegistrationError(
+            f"self-similarity needs {MIN_POINTS} points whose surroundings both images show, "
+            f"got {known.sum()}; use another measure, or larger images"
+        )
+    return points[known], wanted[known]
+
+
 def _points_near_body(images: PreparedPair, count: int) -> FloatArray:
     """Return at most `count` points spread evenly in the body and its surroundings, LPS mm."""
     pair, body = images.pair, images.body
     points = spread_points(pair, body, MARGIN_MM, CANDIDATES * count, images.seed)
     points = points[in_mask(pair, points)]
     reach = max(MARGIN_MM, PROBE_GAPS * body.gap_mm)
-    distances = distances_to_nearest(pair.start.map_points(points) - body.centre, body.points)
+    middle = body.in_fixed.mean(axis=0)  # small numbers are exact in single precision
+    distances = distances_to_nearest(points - middle, body.in_fixed - middle)
     near: FloatArray = points[distances <= reach][:count]
     return near
 

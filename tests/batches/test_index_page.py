@@ -72,7 +72,7 @@ def test_the_page_tells_the_run_and_the_limits_of_verdicts(page: Path) -> None:
     html = page.read_text(encoding="utf-8")
     for fact in ("regkit batch pairs.csv", f"regkit {version('regkit-imaging')}", "UTC", "cores"):
         assert fact in html
-    assert "probability above 60%" in html
+    assert "probability above 80%" in html
 
 
 def test_the_page_needs_no_network_and_escapes_names(page: Path) -> None:

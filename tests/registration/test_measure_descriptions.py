@@ -51,7 +51,7 @@ def test_they_decide_as_the_checks_do(measures, similarity, voxel_mm, estimated)
     [
         (2.9, 0.1, ("passes", "passes")),
         (4, 0.55, ("weighed", "CHECK")),
-        (40, 0.8, ("weighed", "FAIL")),
+        (40, 0.85, ("weighed", "FAIL")),
     ],
 )
 def test_the_estimate_has_its_limits_too(expected, bad, outcomes):

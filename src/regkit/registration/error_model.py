@@ -34,19 +34,14 @@ LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # Tolerances by which a clear climb leads away from none of 817 good answers of the patients for
 # fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
 AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
-# Agreement that few good answers lack, and the fraction of those without it that are bad: of the
-# patients in benchmarks/results/fitting/verdict.jsonl 374 of 419, without those that a rule
-# refuses. The 28 good ones are all of three patients of spect-ct-hard.
-LEAST_ALIKE, UNLIKE_BAD = 0.15, 0.89
-# Fraction of the answers that a stretch of a tolerance and more clearly improves that are bad: 159
-# of 167 of these patients; four were good.
-STRETCHED_BAD = 0.95
 # Fraction of the answers that a rule of the verdict refuses that are bad, at least: 609 of 630 of
-# these patients were.
+# the patients in benchmarks/results/fitting/verdict.jsonl were.
 REFUSED_BAD = 0.95
-# Fraction of the other answers that are bad where the images agree as well with left and right
-# exchanged: 354 of 375 of these patients.
-MIRRORED_BAD = 0.93
+# Signs of doubt, see `_is_doubtful`: an agreement that few good answers lack, and tolerances by
+# which a climb goes on, whether it gains something or not, as on flat ground. Of the answers with
+# such a sign whose score alone says less than 90 %, this fraction is bad: 91 of 125 of these.
+LEAST_ALIKE, FLAT_TOLERANCES = 0.15, 4.0
+DOUBTFUL_BAD = 0.7
 # Tolerances beyond which an answer is bad; within one it is good. So far a search that is clearly
 # better leads away from 401 of these 1,146 wrong answers, and the refinement as well, and from one
 # of the 537 good ones.
@@ -137,11 +132,11 @@ class ErrorModel:
     ) -> ErrorEstimate:
         """Return how wrong an answer probably is.
 
-        One that a rule refuses, or whose descriptors do not agree at all, has a score of at least
-        where `REFUSED_BAD` of the answers are bad; one that a stretch clearly improves, where
-        `STRETCHED_BAD` are; one that agrees as well when mirrored, where `MIRRORED_BAD` are; one
-        that all witnesses, a clear climb, or a clearly better search and the refinement lead away
-        from, where such an error is usual.
+        One that all witnesses, a clear climb, or a clearly better search and the refinement lead
+        away from has a score of at least where such an error is usual, and one that a rule refuses
+        where `REFUSED_BAD` of the answers are bad. With a sign of doubt, the probability is
+        `DOUBTFUL_BAD` at least, and the error may be as large as it then is: only the lower end of
+        the interval stays.
         """
         score = self.score(measures, tolerance_mm)
         scores, *columns = np.array(self.table).T
@@ -149,21 +144,21 @@ class ErrorModel:
         def at_least(column: FloatArray, value: float) -> float:
             return float(scores[np.searchsorted(column, value).clip(max=len(scores) - 1)])
 
+        def means(score: float) -> list[float]:
+            return [float(np.interp(score, scores, column)) for column in columns]
+
         away = _away_mm(measures) / tolerance_mm
         if away > AWAY_TOLERANCES:
             score = max(score, at_least(columns[1], away))
         elsewhere = _clear_search_mm(measures) / tolerance_mm
         if elsewhere > WRONG_TOLERANCES:
             score = max(score, at_least(columns[1], elsewhere))
-        if _clear_stretch_mm(measures) > tolerance_mm:
-            score = max(score, at_least(columns[-1], STRETCHED_BAD))
-        if agrees_as_well_mirrored(measures):
-            score = max(score, at_least(columns[-1], MIRRORED_BAD))
-        if measures.get("agreement", USUAL_AGREEMENT) < LEAST_ALIKE:
-            score = max(score, at_least(columns[-1], UNLIKE_BAD))
         if refused:
             score = max(score, at_least(columns[-1], REFUSED_BAD))
-        low, middle, high, bad = (float(np.interp(score, scores, column)) for column in columns)
+        low, middle, high, bad = means(score)
+        if _is_doubtful(measures, tolerance_mm):
+            _, usual, most, _ = means(at_least(columns[-1], DOUBTFUL_BAD))
+            middle, high, bad = max(middle, usual), max(high, most), max(bad, DOUBTFUL_BAD)
         interval = low * tolerance_mm, high * tolerance_mm
         return ErrorEstimate(middle * tolerance_mm, interval, bad, self.origin)
 
@@ -270,6 +265,20 @@ def _clear_stretch_mm(measures: Mapping[str, float]) -> float:
     """Return how far a stretch that clearly aligns the images better leads away, mm; else 0."""
     clear = measures.get("stretched_improvement", 0.0) > CLEARLY
     return measures.get("stretched_mm", 0.0) if clear else 0.0
+
+
+def _is_doubtful(measures: Mapping[str, float], tolerance_mm: float) -> bool:
+    """Return True if an answer has a sign that the witnesses cannot tell how wrong it is.
+
+    The descriptors hardly agree, or as well with left and right exchanged; a stretch clearly
+    aligns the images better; or the climb goes far, so that the place is not determined.
+    """
+    return (
+        measures.get("agreement", USUAL_AGREEMENT) < LEAST_ALIKE
+        or agrees_as_well_mirrored(measures)
+        or _clear_stretch_mm(measures) > tolerance_mm
+        or measures["climb_mm"] > FLAT_TOLERANCES * tolerance_mm
+    )
 
 
 def _standard_errors(improvement: float) -> float:

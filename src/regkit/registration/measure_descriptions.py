@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from regkit.registration import verdict_rules as checks
+from regkit.registration.error_model import LEAST_ALIKE
 from regkit.registration.evidence import CLEARLY_BETTER
 from regkit.registration.result_measures import LEAST_TOLERANCE_MM
 from regkit.registration.verdict_rules import Measures
@@ -275,6 +276,7 @@ MEASURES: tuple[MeasureDescription, ...] = (
     MeasureDescription(
         "agreement",
         "how alike the images are there by self-similarity: 1 for equal, 0 for unrelated ones",
+        limits=_fixed((LEAST_ALIKE, INFINITE)),
     ),
     MeasureDescription(
         "mirrored_agreement", "the same with left and right exchanged; less for images as they are"
