@@ -34,7 +34,7 @@ LEAST_AGREEMENT, TINY = 0.02, 1e-3  # keep divisions from zero
 # Tolerances by which a clear climb leads away from none of 817 good answers of the patients for
 # fitting of benchmarks/verdict.py, and from 492 of 1,813 wrong ones.
 AWAY_TOLERANCES, CLEARLY = 1.2, 5.0
-# Fraction of the answers that a rule of the verdict refuses that are bad, at least: 609 of 630 of
+# Fraction of the answers that a rule of the verdict refuses that are bad, at least: 349 of 361 of
 # the patients in benchmarks/results/fitting/verdict.jsonl were.
 REFUSED_BAD = 0.95
 # Signs of doubt, see `_is_doubtful`: an agreement that few good answers lack, and tolerances by
