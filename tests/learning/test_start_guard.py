@@ -8,7 +8,7 @@ import pytest
 
 from phantoms import MOTION, small_pair
 from regkit import AffineTransform, Pair, rigid
-from regkit.learning import LearnedMethod
+from regkit.learning import LearnedMethod, start_guard
 from regkit.learning.start_guard import guard_start
 from regkit.registrar import Estimate
 
@@ -44,6 +44,22 @@ def test_a_right_result_stays_although_the_start_is_a_little_better() -> None:
     """Half a millimeter beside the truth: no clear difference."""
     near = AffineTransform.shift((0.5, 0.0, 0.0)) @ MOTION
     assert guarded(MOTION, near).transform == near
+
+
+@pytest.mark.parametrize(
+    ("gained", "is_kept"), [(-3.1, True), (-2.9, True), (2.9, True), (3.1, False)]
+)
+def test_images_unlike_those_of_the_training_need_a_clearly_better_result(
+    monkeypatch, gained, is_kept
+) -> None:
+    monkeypatch.setattr(start_guard, "improvement", lambda pair, new, old: gained)
+    pair = replace(small_pair(), initial=AWAY @ MOTION)
+    usual = guard_start(pair, Estimate(MOTION))
+    unlike = guard_start(pair, Estimate(MOTION, diagnostics={"domain_warnings": ["its contrast"]}))
+    assert usual.diagnostics["initial_kept"] is (gained < -3)
+    assert unlike.diagnostics["initial_kept"] is is_kept
+    assert unlike.transform == (pair.start if is_kept else MOTION)
+    assert len(unlike.diagnostics["warnings"]) == is_kept
 
 
 def test_in_ultrasound_the_result_stays_with_a_warning() -> None:

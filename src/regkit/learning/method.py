@@ -56,8 +56,9 @@ class LearnedMethod(ABC):
     def register(self, pair: Pair) -> Estimate:
         """Return the transform that the network finds, the initial transform included.
 
-        Where the images are aligned clearly worse than by the initial transform, that is returned,
-        with a warning; see `regkit.learning.start_guard`.
+        Where the images are aligned clearly worse than by the initial transform, or no better
+        though they are unlike those of the training, that is returned, with a warning; see
+        `regkit.learning.start_guard`.
 
         Raises
         ------

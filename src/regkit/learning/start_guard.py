@@ -12,6 +12,11 @@ WORSE = (
     "the network's result aligns the images clearly worse than the initial transform "
     "({:.1f} standard errors of the similarity)"
 )
+NO_BETTER = (
+    "the images are unlike those of the network's training, and its result aligns them no better "
+    "than the initial transform beyond the noise of the similarity ({:.1f} standard errors; "
+    "{:g} needed)"
+)
 KEPT = "{}: the initial transform is returned; look at the pictures, or use another method"
 DOUBTED = (
     "{}, which is no proof in ultrasound; compare it with the initial transform by eye, or use "
@@ -22,11 +27,12 @@ DOUBTED = (
 def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     """Return an estimate, or the initial transform where that is clearly better by the images.
 
-    Both are compared by `regkit.similarity.improvement`. The limit is that of the verdict and of
-    the method ``auto``. On 12 simulated SPECT/CT, 4 PET/CT and 12 MR/ultrasound pairs, from starts
-    far and near, and on 8 real PET/CT of thighs, no result that was better than its start was
-    rejected; on the thighs, from headers that are right, 6 of 8 were that were worse. On 15 real
-    prostates one of 6 better results would have been: in ultrasound the result is kept, and told.
+    Both are compared by `regkit.similarity.improvement`. Where the domain guard finds the images
+    unlike those of the training (``domain_warnings`` in the diagnostics), the result has to be
+    clearly better than the start, elsewhere it must not be clearly worse. The limit is that of the
+    verdict and of the method ``auto``. In ultrasound, where a similarity is no proof, the result
+    is kept, and told: on 15 real prostates, one of 6 better ones would have been rejected.
+    `benchmarks/start_guard.py` counts what is rejected.
 
     Parameters
     ----------
@@ -39,15 +45,17 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     -------
     Estimate
         With ``improvement_over_start`` (standard errors) and ``initial_kept`` in its diagnostics,
-        and a warning where the estimate is clearly worse than the start.
+        and a warning where the estimate gives way to the start, or is clearly worse.
     """
     gained = improvement(pair, estimate.transform, pair.start)
     is_worse = gained < -CLEARLY_BETTER
+    is_doubtful = bool(estimate.diagnostics.get("domain_warnings"))
     is_proof = NO_PROOF.isdisjoint({pair.fixed.modality, pair.moving.modality})
-    kept = is_worse and is_proof
+    kept = is_proof and (is_worse or (is_doubtful and gained < CLEARLY_BETTER))
     warnings = list(estimate.diagnostics.get("warnings", ()))
-    if is_worse:
-        warnings.append((KEPT if kept else DOUBTED).format(WORSE.format(-gained)))
+    if is_worse or kept:
+        reason = WORSE.format(-gained) if is_worse else NO_BETTER.format(gained, CLEARLY_BETTER)
+        warnings.append((KEPT if kept else DOUBTED).format(reason))
     diagnostics = {
         **estimate.diagnostics,
         "improvement_over_start": gained,
