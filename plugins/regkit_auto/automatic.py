@@ -34,8 +34,9 @@ LEAST_IMPROVEMENT = 3.0
 # Less is needed where the winner is farther from the start than breath and beats move organs, in
 # mm on average over the body: a right start aligns images better than places so far away. By hand;
 # of 20 pairs in place (spect-ct-hard, training split) four results so far away had -0.9 at most.
-# As much is needed for a search that leads so far from a specialist in doubt: in all three such
-# pairs of 60 (training split) it had 0.5 at most and was 12 to 254 mm farther off.
+# A search that leads so far from a specialist in doubt must align the images better as from one
+# that is preferred: in all three such pairs of 60 (training split) it had 0.5 at most and was 12 to
+# 254 mm farther off.
 FAR_MM, LEAST_FAR_IMPROVEMENT = 15.0, 1.0
 
 # Where a similarity alone is no proof, two methods must agree within so many mm, on average over
@@ -136,9 +137,8 @@ def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]
 
 def _needed_over(pair: Pair, kept: _Candidate, rival: _Candidate) -> float:
     """Return the standard errors by which a rival must be better than the candidate before it."""
-    if kept.is_preferred:
-        return LEAST_IMPROVEMENT
-    return LEAST_FAR_IMPROVEMENT if rival.method == SEARCH and _is_far(pair, kept, rival) else 0.0
+    is_far = rival.method == SEARCH and _is_far(pair, kept, rival)
+    return LEAST_IMPROVEMENT if kept.is_preferred or is_far else 0.0
 
 
 def _needed_over_start(pair: Pair, chosen: _Candidate) -> float:
@@ -184,7 +184,7 @@ class AutomaticRegistration:
        see `regkit.similarity.improvement`. A specialist whose domain guard finds the images unlike
        those of its training (``domain_warnings`` in its diagnostics) is not preferred: of it and
        the search, the one that aligns the images better is taken. A search that leads over 15 mm
-       away from it has to be better by 1 standard error.
+       away from it has to be better beyond the noise, too.
     5. With ultrasound, where a wrong place may look better than the right one, only results that
        two methods agree on within 4 mm are considered, and where both images are alike by
        self-similarity.

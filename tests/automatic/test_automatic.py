@@ -132,8 +132,8 @@ def test_of_a_specialist_that_warns_and_the_search_the_better_is_taken(competing
 @pytest.mark.parametrize(
     ("apart_mm", "errors", "used"),
     [
-        (16.0, 0.9, "expert+iso"),
-        (16.0, 1.1, "fast-mi+iso"),
+        (16.0, 2.9, "expert+iso"),
+        (16.0, 3.1, "fast-mi+iso"),
         (14.0, 0.1, "fast-mi+iso"),
         (14.0, -0.1, "expert+iso"),
     ],
