@@ -34,9 +34,9 @@ LEAST_IMPROVEMENT = 3.0
 # Less is needed where the winner is farther from the start than breath and beats move organs, in
 # mm on average over the body: a right start aligns images better than places so far away. By hand;
 # of 20 pairs in place (spect-ct-hard, training split) four results so far away had -0.9 at most.
-# A search that leads so far from a specialist in doubt must align the images better as from one
-# that is preferred: in all three such pairs of 60 (training split) it had 0.5 at most and was 12 to
-# 254 mm farther off.
+# A search that leads so far from a specialist in doubt needs as many as over one that is
+# preferred: in all three such pairs of 60 (training split) it had 0.5 at most and was 12 to 254 mm
+# farther off.
 FAR_MM, LEAST_FAR_IMPROVEMENT = 15.0, 1.0
 
 # Where a similarity alone is no proof, two methods must agree within so many mm, on average over
