@@ -60,6 +60,9 @@ def test_images_unlike_those_of_the_training_need_a_clearly_better_result(
     assert unlike.diagnostics["initial_kept"] is is_kept
     assert unlike.transform == (pair.start if is_kept else MOTION)
     assert len(unlike.diagnostics["warnings"]) == is_kept
+    guess = replace(pair, initial_is_guess=True)
+    found = guard_start(guess, Estimate(MOTION, diagnostics={"domain_warnings": ["its contrast"]}))
+    assert found.diagnostics["initial_kept"] is (gained < 0)
 
 
 def test_in_ultrasound_the_result_stays_with_a_warning() -> None:

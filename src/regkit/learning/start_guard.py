@@ -29,8 +29,8 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
 
     Both are compared by `regkit.similarity.improvement`. Where the domain guard finds the images
     unlike those of the training (``domain_warnings`` in the diagnostics), the result has to be
-    clearly better than the start, elsewhere it must not be clearly worse. The limit is that of the
-    verdict and of the method ``auto``. In ultrasound, where a similarity is no proof, the result
+    clearly better than the start (better at all than a start that is a guess), elsewhere it must
+    not be clearly worse. The limit is that of the verdict and of the method ``auto``. In ultrasound, where a similarity is no proof, the result
     is kept, and told: on 15 real prostates, one of 6 better ones would have been rejected.
     `benchmarks/start_guard.py` counts what is rejected.
 
@@ -51,10 +51,11 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     is_worse = gained < -CLEARLY_BETTER
     is_doubtful = bool(estimate.diagnostics.get("domain_warnings"))
     is_proof = NO_PROOF.isdisjoint({pair.fixed.modality, pair.moving.modality})
-    kept = is_proof and (is_worse or (is_doubtful and gained < CLEARLY_BETTER))
+    needed = 0.0 if pair.initial_is_guess else CLEARLY_BETTER
+    kept = is_proof and (is_worse or (is_doubtful and gained < needed))
     warnings = list(estimate.diagnostics.get("warnings", ()))
     if is_worse or kept:
-        reason = WORSE.format(-gained) if is_worse else NO_BETTER.format(gained, CLEARLY_BETTER)
+        reason = WORSE.format(-gained) if is_worse else NO_BETTER.format(gained, needed)
         warnings.append((KEPT if kept else DOUBTED).format(reason))
     diagnostics = {
         **estimate.diagnostics,
