@@ -30,9 +30,10 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     Both are compared by `regkit.similarity.improvement`. Where the domain guard finds the images
     unlike those of the training (``domain_warnings`` in the diagnostics), the result has to be
     clearly better than the start (better at all than a start that is a guess), elsewhere it must
-    not be clearly worse. The limit is that of the verdict and of the method ``auto``. In ultrasound, where a similarity is no proof, the result
-    is kept, and told: on 15 real prostates, one of 6 better ones would have been rejected.
-    `benchmarks/start_guard.py` counts what is rejected.
+    not be clearly worse. The limit is that of the verdict and of the method ``auto``. In
+    ultrasound, where a similarity is no proof, the result is kept, and told: on 15 real prostates,
+    one of 6 better ones would have been rejected. `benchmarks/start_guard.py` counts what is
+    rejected.
 
     Parameters
     ----------
