@@ -137,7 +137,7 @@ def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]
 
 def _needed_over(pair: Pair, kept: _Candidate, rival: _Candidate) -> float:
     """Return the standard errors by which a rival must be better than the candidate before it."""
-    is_far = rival.method == SEARCH and _is_far(pair, kept, rival)
+    is_far = rival.method == SEARCH and _is_far(pair, kept.transform, rival.transform)
     return LEAST_IMPROVEMENT if kept.is_preferred or is_far else 0.0
 
 
@@ -145,13 +145,13 @@ def _needed_over_start(pair: Pair, chosen: _Candidate) -> float:
     """Return the standard errors by which a candidate must be better than the start."""
     if pair.initial_is_guess:
         return 0.0
-    is_far = _is_far(pair, chosen, _Candidate(INITIAL, "", Estimate(pair.start)))
+    is_far = _is_far(pair, chosen.transform, pair.start)
     return LEAST_FAR_IMPROVEMENT if is_far else LEAST_IMPROVEMENT
 
 
-def _is_far(pair: Pair, one: _Candidate, other: _Candidate) -> bool:
-    """Return whether two results lie far apart."""
-    return bool(_apart_mm(pair, [one.transform, other.transform])[0, 1] > FAR_MM)
+def _is_far(pair: Pair, one: Transform, other: Transform) -> bool:
+    """Return whether two maps lie far apart."""
+    return bool(_apart_mm(pair, [one, other])[0, 1] > FAR_MM)
 
 
 def _apart_mm(pair: Pair, maps: Sequence[Transform]) -> FloatArray:

@@ -103,9 +103,10 @@ def test_a_witness_that_aligns_the_images_worse_counts_less():
         ({"mirrored_agreement": 0.59}, {"mirrored_agreement": 0.61}),
         ({"agreement": 0.16, "mirrored_agreement": 0.1}, {"agreement": 0.14}),
         ({"stretched_mm": 2.9}, {"stretched_mm": 3.1}),
+        ({"stretched_mm": 9.0, "stretched_improvement": 4.9}, {"stretched_improvement": 5.1}),
         ({"climb_mm": 11.9, "climb_improvement": -3.0}, {"climb_mm": 12.1}),
     ],
-    ids=["as alike with sides exchanged", "hardly alike", "stretched", "flat"],
+    ids=["as alike with sides exchanged", "hardly alike", "stretched", "clearly", "flat"],
 )
 def test_a_sign_of_doubt_makes_a_result_doubtful_and_widens_its_interval(usual, sign):
     """It says that too little is known, and not that the error is large: the lower end stays."""

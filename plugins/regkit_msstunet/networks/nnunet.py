@@ -35,14 +35,11 @@ class NNUNet(Segmenter):
 
     Raises
     ------
-    MissingDependencyError
-        The package is not installed.
     ParameterError
         The rules plan a patch that is smaller or larger than the volume.
     """
 
     def __init__(self, size: NetworkSize) -> None:
-        check_installed()
         plan = _plan(size)
         super().__init__(size, zooms=(1.0,) * (len(plan.strides) - 2))
         self.net = _build(plan, size)

@@ -25,7 +25,7 @@ DOUBTED = (
 
 
 def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
-    """Return an estimate, or the initial transform where that is clearly better by the images.
+    """Return an estimate, or the initial transform where the images speak against the estimate.
 
     Both are compared by `regkit.similarity.improvement`. Where the domain guard finds the images
     unlike those of the training (``domain_warnings`` in the diagnostics), the result has to be
