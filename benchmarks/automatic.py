@@ -1,11 +1,12 @@
 """Whether `auto` is as good as the best single method, on every set of pairs.
 
-    python benchmarks/automatic.py [SET ...] [--cohorts DIR] [-m auto,fast-mi,...]
+    python benchmarks/automatic.py [SET ...] [--cohorts DIR] [--folds DIR] [-m auto,fast-mi,...]
     python benchmarks/automatic.py --table
 
 brains     real: T1/T2 and T1/PD of the average brain, see pairs.py
 thighs     real: PET/CT of eight thighs, each in place and moved
-prostates  real: MR and ultrasound of 15 patients, see mr_trus.py; error: 1 - Dice of the gland
+prostates  real: MR and ultrasound of 15 patients, see mr_trus.py; error: 1 - Dice of the gland;
+           `gland`, also within `auto`, has the weights of --folds that have not seen the patient
 COHORT     simulated: a dataset folder DIR/COHORT that `regkit simulate` wrote
 
 Motions are none, 2 degrees and 2 mm, 10 and 20, 25 and 40 at most. The threshold of `auto` was
@@ -38,18 +39,19 @@ from regkit.similarity.point_sample import sample_points
 
 METHODS = (
     "auto,identity,mi,fast-mi,fast-mi+iso,fast-cr,ants-rigid,dusfe,dusfe+iso,attention-reg,"
-    "attention-reg+iso"
+    "attention-reg+iso,gland"
 )
 MOTIONS = ((0, 0), (2, 2), (10, 20), (25, 40))  # degrees and mm, at most
 ALLOWED = 1.05  # times the error of the best single method
 
 
 class Trial(NamedTuple):
-    """A pair, and the error of a transform."""
+    """A pair, the error of a transform, and weights in place of those that have seen the pair."""
 
     name: str
     pair: Pair
     error: Callable[[Transform], float]
+    weights: Path | None = None
 
 
 def real(found: Iterator[pairs.RealPair]) -> Iterator[Trial]:
@@ -64,13 +66,16 @@ def real(found: Iterator[pairs.RealPair]) -> Iterator[Trial]:
             yield Trial(name, Pair(real_pair.fixed, moving), tre(truth, real_pair.points))
 
 
-def prostates(data: Path) -> Iterator[Trial]:
-    for patient in mr_trus.prostates(data):
+def prostates(data: Path, folds: Path) -> Iterator[Trial]:
+    patients = list(mr_trus.prostates(data))
+    mr_trus.train_folds(folds, patients)
+    for number, patient in enumerate(patients):
 
         def error(found: Transform, patient: mr_trus.Prostate = patient) -> float:
             return 1 - mr_trus.scores(found, patient)["dice"]
 
-        yield Trial(patient.name, Pair(*patient.images), error)
+        weights = mr_trus.weights_of(folds, mr_trus.fold_of(number))
+        yield Trial(patient.name, Pair(*patient.images), error, weights)
 
 
 def cohort(folder: Path) -> Iterator[Trial]:
@@ -91,7 +96,8 @@ def run(method: str, trial: Trial) -> dict[str, Any]:
     """Register a pair; return the error and what it cost."""
     wall, cpu = time.perf_counter(), time.process_time()
     try:
-        found = build_method(method).register(with_modalities(trial.pair))
+        with mr_trus.installed(trial.weights):
+            found = build_method(method).register(with_modalities(trial.pair))
     except RegkitError as problem:
         return {"error": str(problem)}
     return {
@@ -130,7 +136,7 @@ def means(of: list[dict[str, Any]], method: str) -> float:
 
 def suits(method: str, trial: Trial) -> bool:
     """Return whether a learned method is meant for such images."""
-    kinds = {"dusfe": "spect", "attention-reg": "us"}
+    kinds = {"dusfe": "spect", "attention-reg": "us", "gland": "us"}
     wanted = kinds.get(method.partition("+")[0])
     return wanted is None or wanted in {trial.pair.fixed.modality, trial.pair.moving.modality}
 
@@ -140,6 +146,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=["brains", "thighs", "prostates"])
     parser.add_argument("--data", type=Path, default=pairs.SHARED)
     parser.add_argument("--cohorts", type=Path, default=Path())
+    parser.add_argument("--folds", type=Path, default=Path("prostate-folds"))
     parser.add_argument("-m", "--methods", default=METHODS)
     parser.add_argument("--limit", type=int, default=1000, help="pairs of each set, at most")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/automatic.jsonl"))
@@ -148,7 +155,7 @@ def main() -> None:
     known = {
         "brains": lambda: real(pairs.brains(options.data)),
         "thighs": lambda: real(pairs.pet_ct(options.data)),
-        "prostates": lambda: prostates(options.data),
+        "prostates": lambda: prostates(options.data, options.folds),
     }
     common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **peers.conditions()}
     for name in () if options.table else options.sets:

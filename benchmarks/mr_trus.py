@@ -11,7 +11,8 @@ partly not rigid, so no rigid map is perfect: `glands` is the shift that brings 
 glands together, which nobody knows beforehand. `header` is what the files say.
 
 `gland` is cross-validated: each patient is registered by networks that were trained on the
-patients of the other four folds. They are trained first, into --folds, where they are missing.
+patients of the other four folds, and so is `auto`, which runs it. They are trained first, into
+--folds, where they are missing, and installed for the patient in place of those of regkit.
 
 Dice is of the gland, TRE the mean distance of the landmarks' centres, over the patients. Lines go
 to benchmarks/results/mr_trus.jsonl.
@@ -21,9 +22,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,10 +40,11 @@ from regkit.geometry.resampling import resample
 from regkit.geometry.transform import AffineTransform
 from regkit.metrics.segmentation import dice_of
 from regkit.registration.pipeline import build_method
+from regkit.weights import HOME_VARIABLE, install
 
 HERE = Path(__file__).parent
-METHODS = "identity,header,glands,gland,attention-reg,attention-reg+iso,mi,fast-mi,fast-cr"
-CROSS_VALIDATED = "gland"
+METHODS = "identity,header,glands,gland,auto,attention-reg,attention-reg+iso,mi,fast-mi,fast-cr"
+TRAINED, CROSS_VALIDATED = "gland", ("gland", "auto")
 # Loss of Dice that is worse than not registering.
 WORSE = 0.02
 COLUMNS = (
@@ -57,14 +63,37 @@ def train_folds(folder: Path, patients: list[Prostate]) -> None:
     for fold in range(FOLDS):
         if not weights_of(folder, fold).exists():
             write_folder(folder / f"data{fold}", patients, fold)
-            words = ["train", CROSS_VALIDATED, "--data", str(folder / f"data{fold}")]
+            words = ["train", TRAINED, "--data", str(folder / f"data{fold}")]
             words += ["-o", str(weights_of(folder, fold).parent)]
             subprocess.run([sys.executable, "-m", "regkit", *words], check=True)
 
 
+def fold_of(number: int) -> int:
+    """Return the fold whose networks have not seen the patient of this number."""
+    return next(fold for fold in range(FOLDS) if left_out(number, fold))
+
+
 def weights_of(folder: Path, fold: int) -> Path:
     """Return the file of the weights that were trained on the patients of other folds."""
-    return folder / f"fold{fold}" / f"{CROSS_VALIDATED}.safetensors"
+    return folder / f"fold{fold}" / f"{TRAINED}.safetensors"
+
+
+@contextmanager
+def installed(weights: Path | None) -> Iterator[None]:
+    """Install weights in a folder of their own for a while; None for those of regkit."""
+    if weights is None:
+        yield
+        return
+    before = os.environ.get(HOME_VARIABLE)
+    with TemporaryDirectory() as folder:
+        os.environ[HOME_VARIABLE] = folder
+        try:
+            install(weights, [TRAINED])
+            yield
+        finally:
+            os.environ.pop(HOME_VARIABLE)
+            if before is not None:
+                os.environ[HOME_VARIABLE] = before
 
 
 def attempt(
@@ -76,12 +105,14 @@ def attempt(
         return scores(patient.shift(), patient)
     if method == "header":
         return scores(header_shift(patient), patient)
-    given = {"weights": str(weights)} if weights else {}
     try:
-        result = run(build_method(method, given), pair, method, judge=judge)
+        with installed(weights):
+            result = run(build_method(method), pair, method, judge=judge)
     except RegkitError as error:
         return {"error": str(error)}
     about: dict[str, Any] = {"compute_s": result.compute_s}
+    if "used" in result.estimate.diagnostics:
+        about |= {key: result.estimate.diagnostics[key] for key in ("used", "why")}
     if judge:
         about |= {"verdict": result.verdict.status, "reasons": list(result.verdict.reasons)}
     return {**scores(result.transform, patient), **about}
@@ -135,7 +166,7 @@ def write_card(card: Path, found: list[dict[str, Any]]) -> None:
     """Write the cross-validated scores on the card of weights trained on all patients."""
     left_out, start = (
         [r["dice"] for r in found if r["method"] == method and "dice" in r]
-        for method in (CROSS_VALIDATED, "identity")
+        for method in (TRAINED, "identity")
     )
     content = json.loads(card.read_text(encoding="utf-8"))
     content["about"]["scores"] = {
@@ -151,17 +182,17 @@ def measure(options: argparse.Namespace) -> None:
     """Append what has not been measured yet to the records."""
     patients = list(prostates(options.data, options.voxel_mm))
     methods = options.methods.split(",")
-    if CROSS_VALIDATED in methods:
+    if not set(CROSS_VALIDATED).isdisjoint(methods):
         train_folds(options.folds, patients)
     known = {(r["patient"], r["method"]) for r in read(options.output)}
     for number, patient in enumerate(patients):
-        fold = next(fold for fold in range(FOLDS) if left_out(number, fold))
+        fold = fold_of(number)
         for method in methods:
             if (patient.name, method) in known:
                 continue
             record = {"patient": patient.name, "method": method, "voxel_mm": options.voxel_mm}
             weights = None
-            if method == CROSS_VALIDATED:
+            if method in CROSS_VALIDATED:
                 record["fold"], weights = fold, weights_of(options.folds, fold)
             record |= attempt(method, patient, weights, not options.unjudged)
             append(options.output, record)

@@ -12,8 +12,9 @@ import numpy as np
 from regkit.errors import DeviceError, RegistrationError, RegkitError
 from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import Transform
-from regkit.registrar import Estimate, Pair, Registrar
+from regkit.registrar import Estimate, Judgement, Pair, Registrar
 from regkit.registration.device import check_device_name, is_gpu
+from regkit.registration.judgement import own_judgement
 from regkit.registration.parameters import check_ranges
 from regkit.registration.pipeline import build_method
 from regkit.registration.witness import refinement_witness
@@ -21,6 +22,7 @@ from regkit.registry import default_registry
 from regkit.similarity.improvement import NO_PROOF, improvement
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.working import part_of_work
+from regkit_auto.specialists import Specialists
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ DISAGREE = (
     "no two of {} agree within {:.0f} mm where the images are alike by self-similarity, and a "
     "similarity alone is no proof in ultrasound"
 )
+JUDGED = "it is made for such images, and its own judge finds nothing against it"
 KEPT = (
     "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors; "
     "more than {:g} needed)"
@@ -104,16 +107,20 @@ class _Decision:
     used: str
     why: str
     over_start: float | None = None
+    judged: tuple[str, ...] = ()
+    """Specialists with a judge of their own that were run."""
+
+    @property
+    def is_by_default(self) -> bool:
+        """True if the initial transform is kept because nothing else could be confirmed."""
+        return self.used == INITIAL and self.over_start is None
 
 
-def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
-    """Choose among the candidates, the preferred ones first, and the initial transform."""
-    start = Estimate(pair.start)
-    confirmed = _confirmed(pair, candidates)
-    if not confirmed:
-        names = ", ".join(candidate.name for candidate in candidates)
-        return _Decision(start, INITIAL, DISAGREE.format(names, AGREEMENT_MM))
-    chosen = confirmed[0]
+def _decide(
+    pair: Pair, confirmed: Sequence[_Candidate], candidates: Sequence[_Candidate]
+) -> _Decision:
+    """Choose among the confirmed ones, the preferred ones first, and the initial transform."""
+    start, chosen = Estimate(pair.start), confirmed[0]
     for rival in confirmed[1:]:
         needed = _needed_over(pair, chosen, rival)
         if improvement(pair, rival.transform, chosen.transform) > needed:
@@ -127,7 +134,7 @@ def _decide(pair: Pair, candidates: Sequence[_Candidate]) -> _Decision:
 
 def _confirmed(pair: Pair, candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """Return what may be taken: with ultrasound, what another one and the descriptors confirm."""
-    if not NO_PROOF & {pair.fixed.modality, pair.moving.modality}:
+    if not candidates or not NO_PROOF & {pair.fixed.modality, pair.moving.modality}:
         return list(candidates)
     apart = _apart_mm(pair, [candidate.transform for candidate in candidates])
     near = (apart <= AGREEMENT_MM).sum(axis=1) > 1  # every one is near itself
@@ -175,8 +182,8 @@ class AutomaticRegistration:
 
     1. ``fast-mi`` searches all rotations, whatever the images.
     2. Specialists are run where they are installed: methods made for the modalities of the pair,
-       ``dusfe`` for SPECT and attenuation map or CT, ``attention-reg`` and ``mind`` for MR and
-       ultrasound.
+       ``dusfe`` for SPECT and attenuation map or CT, ``attention-reg``, ``mind`` and ``gland`` for
+       MR and ultrasound.
     3. ``iso`` refines each result of images of different modalities; where both are MR or CT, it
        gains nothing over the mutual information of ``fast-mi``.
     4. A specialist is preferred: others have to align the images better beyond the noise of the
@@ -188,7 +195,10 @@ class AutomaticRegistration:
     5. With ultrasound, where a wrong place may look better than the right one, only results that
        two methods agree on within 4 mm are considered, and where both images are alike by
        self-similarity.
-    6. The initial transform is kept unless the winner is better in the same sense: images of one
+    6. A specialist with a judge of its own (`regkit.registrar.Judge`) is run where nothing else
+       can be taken: ``gland``. It is neither refined nor compared by a similarity, which means
+       nothing for its images, and taken if its judge and its domain guard find nothing against it.
+    7. The initial transform is kept unless the winner is better in the same sense: images of one
        scanner are not moved for nothing. One that was only guessed, because the headers make no
        sense, is kept unless the winner is better at all, and one that is over 15 mm away unless
        the winner is better by 1 standard error: a right start is better than a place so far away.
@@ -220,48 +230,95 @@ class AutomaticRegistration:
 
     def register(self, pair: Pair) -> Estimate:
         """Return the best of the candidates, or the initial transform."""
-        candidates, failed = self._candidates(pair)
-        decision = _decide(pair, candidates)
+        specialists = self._specialists(pair)
+        candidates, failed = self._candidates(pair, specialists)
+        if confirmed := _confirmed(pair, candidates):
+            decision = _decide(pair, confirmed, candidates)
+        else:
+            decision = self._judged(pair, specialists.judging, candidates, failed)
         stopped = (f"{name} stopped: {reason}" for name, reason in failed.items())
         record = {
             "used": decision.used,
             "why": "; ".join([decision.why, *stopped]),
             "improvement_standard_errors": decision.over_start,
-            "candidates": [candidate.name for candidate in candidates],
+            "initial_kept": decision.is_by_default,
+            "candidates": [*(candidate.name for candidate in candidates), *decision.judged],
             "failed": failed,
         }
         found = decision.estimate
         return replace(found, diagnostics={**found.diagnostics, **record})
 
-    def _candidates(self, pair: Pair) -> tuple[list[_Candidate], dict[str, str]]:
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        """Return what a specialist for the pair says of an estimate that it judges; else None."""
+        judging = (self._method(name) for name in self._specialists(pair).judging)
+        told = (own_judgement(method, pair, estimate) for method in judging)
+        return next((judgement for judgement in told if judgement is not None), None)
+
+    def _specialists(self, pair: Pair) -> Specialists:
+        """Return the specialists for a pair; they are rigid."""
+        return Specialists.of(pair, default_registry()) if self.model == "rigid" else Specialists()
+
+    def _candidates(
+        self, pair: Pair, specialists: Specialists
+    ) -> tuple[list[_Candidate], dict[str, str]]:
         """Return the refined results, the preferred first, and why other methods failed."""
         found: list[_Candidate] = []
         failed: dict[str, str] = {}
-        specialists = self._specialists(pair)
-        if is_gpu(self.device) and not specialists:
+        if is_gpu(self.device) and specialists == Specialists():
             _check_gpu_exists(self.device)
             logger.warning(
                 "auto: no learned method is made for these images, so all is on the CPU"
             )
-        for name in (*specialists, SEARCH):
-            try:
-                with part_of_work(name):
-                    estimate = self._method(name).register(pair)
-            except DeviceError:
-                raise
-            except RegkitError as error:
-                failed[name] = str(error)
-            else:
+        for name in (*specialists.compared, SEARCH):
+            estimate = self._found(name, pair, failed)
+            if estimate is not None:
                 found.append(self._refined(pair, _Candidate(name, name, estimate)))
-        if not found:
-            raise RegistrationError("; ".join(f"{n}: {reason}" for n, reason in failed.items()))
         return sorted(found, key=lambda c: (c.method == SEARCH, bool(c.doubt))), failed
 
-    def _specialists(self, pair: Pair) -> list[str]:
-        """Return the usable methods made for the modalities of a pair."""
-        modalities = pair.fixed.modality, pair.moving.modality
-        known = default_registry().methods if self.model == "rigid" else ()
-        return [m.spec.name for m in known if modalities in m.spec.specialty and not m.problem]
+    def _found(self, name: str, pair: Pair, failed: dict[str, str]) -> Estimate | None:
+        """Return what a method finds; where it fails, note why and return None."""
+        try:
+            with part_of_work(name):
+                return self._method(name).register(pair)
+        except DeviceError:
+            raise
+        except RegkitError as error:
+            failed[name] = str(error)
+            return None
+
+    def _judged(
+        self,
+        pair: Pair,
+        names: Sequence[str],
+        candidates: Sequence[_Candidate],
+        failed: dict[str, str],
+    ) -> _Decision:
+        """Return the first of the judging specialists without a doubt, or the initial transform.
+
+        Raises
+        ------
+        RegistrationError
+            Nothing was found at all.
+        """
+        others = ", ".join(candidate.name for candidate in candidates)
+        reasons = [DISAGREE.format(others, AGREEMENT_MM)] if candidates else []
+        doubts: dict[str, str] = {}
+        for name in names:
+            estimate = self._found(name, pair, failed)
+            if estimate is None:
+                continue
+            doubts[name] = _first_doubt(
+                own_judgement(self._method(name), pair, estimate), estimate
+            )
+            if not doubts[name]:
+                return _Decision(
+                    estimate, name, "; ".join([JUDGED, *reasons]), judged=tuple(doubts)
+                )
+        reasons += [f"{name} was not taken: {doubt}" for name, doubt in doubts.items()]
+        if not candidates:
+            stopped = [f"{name}: {reason}" for name, reason in failed.items()]
+            raise RegistrationError("; ".join([*stopped, *reasons]))
+        return _Decision(Estimate(pair.start), INITIAL, "; ".join(reasons), judged=tuple(doubts))
 
     def _refined(self, pair: Pair, candidate: _Candidate) -> _Candidate:
         """Refine a result; one that cannot be refined stays as it is."""
@@ -292,6 +349,16 @@ class AutomaticRegistration:
         device = "auto" if name in (SEARCH, REFINEMENT) else self.device
         defaults = {"seed": self.seed, "threads": self.threads, "device": device}
         return build_method(name, parameters, defaults=defaults)
+
+
+def _first_doubt(judgement: Judgement | None, estimate: Estimate) -> str:
+    """Return the first thing that speaks against an estimate; empty for nothing."""
+    if judgement is None:
+        return "it does not judge this result"
+    told = [text for status, text in judgement.findings if status != "OK"]
+    for key in ("domain_warnings", "warnings"):
+        told += map(str, estimate.diagnostics.get(key, ()))
+    return told[0] if told else ""
 
 
 def _check_gpu_exists(name: str) -> None:

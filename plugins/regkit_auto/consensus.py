@@ -19,6 +19,7 @@ from regkit.registration.pipeline import build_method
 from regkit.registry import default_registry
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.working import part_of_work
+from regkit_auto.specialists import Specialists
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class ConsensusRegistration:
        information (``mi-mind``).
     3. Methods made for the modalities of the pair take part as they are, unless their domain guard
        finds the images unlike those of their training: ``dusfe`` for SPECT and attenuation map.
+       Methods that judge their own results do not: organs that were found are aligned, not images.
     4. The result is the mean of those within 10 mm of the middle one. The diagnostics name them
        (``members``), and tell their root mean square distance from it (``spread_mm``).
 
@@ -95,7 +97,7 @@ class ConsensusRegistration:
     def _specialists(self, pair: Pair) -> dict[str, Transform]:
         """Return the results of the methods made for such images that do not doubt them."""
         found = {}
-        for name in _specialists_for(pair):
+        for name in Specialists.of(pair, default_registry()).compared:
             try:
                 estimate = self._run(name, pair)
             except DeviceError:
@@ -130,13 +132,6 @@ def _mean_estimate(pair: Pair, found: dict[str, Transform], search: Estimate) ->
         "spread_mm": float(np.sqrt(np.mean(off))),
     }
     return Estimate(mean, None, diagnostics)
-
-
-def _specialists_for(pair: Pair) -> list[str]:
-    """Return the names of the usable methods made for the modalities of a pair."""
-    modalities = pair.fixed.modality, pair.moving.modality
-    known = default_registry().methods
-    return [m.spec.name for m in known if modalities in m.spec.specialty and not m.problem]
 
 
 def _agreeing(mapped: dict[str, FloatArray]) -> list[str]:

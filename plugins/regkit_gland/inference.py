@@ -13,7 +13,7 @@ from regkit_gland.found_gland import GLAND_LABEL, GLAND_NAME, FoundGland, find_g
 from regkit_gland.gland_overlap import gland_dice
 
 ROLES = ("fixed", "moving")
-KEPT = "the initial transform is returned"
+KEPT = "{}: the initial transform is returned"
 
 
 def register_glands(pair: Pair, trained: TrainedModel[Any], passes: int) -> Estimate:
@@ -24,13 +24,15 @@ def register_glands(pair: Pair, trained: TrainedModel[Any], passes: int) -> Esti
         find_gland(image, modality, mask, trained, passes)
         for image, modality, mask in zip(_images(pair), modalities, masks, strict=True)
     ]
-    transform, doubt = _aligned(pair.start, fixed, moving)
+    transform, rejected = _aligned(pair.start, fixed, moving)
     unlike = list(_unlike(pair, trained.card, modalities, glands))
     diagnostics = {
         **trained.diagnostics,
         "labels": {GLAND_NAME: GLAND_LABEL},
         "domain_warnings": unlike,
-        "warnings": [*([doubt] if doubt else []), *unlike],
+        "initial_kept": bool(rejected),
+        "rejected": rejected,
+        "warnings": [*([KEPT.format(rejected)] if rejected else []), *unlike],
     }
     return Estimate(transform, moving.labels, diagnostics, fixed_labels=fixed.labels)
 
@@ -51,14 +53,14 @@ def _networks(pair: Pair, card: GlandCard) -> list[str]:
 def _aligned(start: Transform, fixed: FoundGland, moving: FoundGland) -> tuple[Transform, str]:
     """Return the start shifted so that both centers meet, or the start and why it was kept."""
     if fixed.center is None or moving.center is None:
-        return start, f"there is nothing to align: {KEPT}"
+        return start, "there is nothing to align"
     shifted = AffineTransform.shift(moving.center - start.map_points(fixed.center)) @ start
     before, after = (gland_dice(fixed.labels, moving.labels, one) for one in (start, shifted))
     if before <= after:
         return shifted, ""
     return start, (
         f"the prostates found overlap more at the start (Dice {before:.2f}) than with their "
-        f"centers on each other ({after:.2f}): {KEPT}"
+        f"centers on each other ({after:.2f})"
     )
 
 

@@ -16,6 +16,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
             supports=frozenset({"initial", "fixed_mask", "moving_mask"}),
             requires={"torch": "torch", "safetensors": "safetensors"},
             weights="regkit_gland",
+            specialty=frozenset({("mr", "us"), ("us", "mr")}),
             trainer="regkit_gland.train.task:train_glands",
         ),
     )

@@ -89,7 +89,8 @@ class MethodSpec(Spec):
         headers for it where they make sense.
     specialty
         Pairs of modalities, fixed and moving, for which it is the best of its package and the
-        method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`.
+        method ``auto`` considers it; modalities as in `regkit.geometry.volume.Volume`. What a
+        `regkit.registrar.Judge` finds is neither refined by ``auto`` nor compared by a similarity.
     witness
         Parameters (another seed, fewer sample points) in each role that the method has when the
         results of others are judged: ``search`` for a search that is independent of them, of the

@@ -139,10 +139,14 @@ class Judgement:
         status ``OK`` is told and changes nothing.
     measures
         The numbers behind them.
+    caution
+        Sentence that makes the verdict CHECK at best although nothing speaks against the estimate:
+        that nothing independent confirms it, say. Empty for none.
     """
 
     findings: tuple[tuple[Status, str], ...] = ()
     measures: Mapping[str, float] = field(default_factory=dict)
+    caution: str = ""
 
 
 @runtime_checkable

@@ -5,21 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 
+import numpy as np
 import pytest
 import torch
 
 from regkit.errors import DeviceError, ParameterError, RegistrationError
 from regkit.geometry.rigid import rigid
 from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.volume import LabelMap
 from regkit.plugin import MethodSpec, hookimpl
-from regkit.registrar import Estimate, Pair
+from regkit.registrar import Estimate, Judgement, Pair
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
-from regkit.registry import Registry, environment_registry, leave_out_plugins
+from regkit.registry import (
+    Registry,
+    default_registry,
+    environment_registry,
+    leave_out_plugins,
+)
 from regkit.report.summary import summary
 from regkit.testing import phantom_pairs
 from regkit_auto import automatic
 from regkit_auto.automatic import AutomaticRegistration
+from regkit_auto.specialists import Specialists
 
 APART_MM = 60.0
 ELSEWHERE = """
@@ -50,27 +58,58 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Finder(Answer):
+    """Has a judge of its own, which may have a finding, a caution, or nothing to say."""
+
+    finding: str = ""
+    note: str = ""
+    is_silent: bool = False
+
+    def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        status = "OK" if self.finding == "a remark" else "CHECK"
+        findings = ((status, self.finding),) if self.finding else ()
+        judgement = Judgement(findings, {"organs": 2.0}, "nothing confirms it")
+        return None if self.is_silent or estimate.labels is None else judgement
+
+    def register(self, pair: Pair) -> Estimate:
+        estimate = super().register(pair)
+        warnings = [self.note] if self.note else []
+        labels = LabelMap(np.ones(pair.moving.grid.shape_zyx, np.uint8), pair.moving.grid)
+        return replace(
+            estimate, labels=labels, diagnostics={**estimate.diagnostics, "warnings": warnings}
+        )
+
+
+@dataclass(frozen=True)
 class Stay:
     def register(self, pair: Pair) -> Estimate:
         return Estimate(pair.start)
 
 
-def offered(search: dict, specialist: dict, specialty=("mr", "ct")) -> Registry:
-    """A registry of a search, a refinement that changes nothing, and a specialist."""
+def offered(search: dict, specialist: dict, specialty=("mr", "ct"), finder=None) -> Registry:
+    """A registry of a search, a refinement that changes nothing, and one or two specialists."""
+    made_for = frozenset({specialty})
 
     class Plugin:
         @staticmethod
         @hookimpl
         def regkit_methods():
             answer = f"{__name__}:Answer"
+            judging = MethodSpec(
+                name="finder",
+                target=f"{__name__}:Finder",
+                preset=finder or {},
+                specialty=made_for,
+            )
             return (
+                *(() if finder is None else (judging,)),
                 MethodSpec(name="fast-mi", target=answer, preset=search),
                 MethodSpec(name="iso", target=f"{__name__}:Stay"),
                 MethodSpec(
                     name="expert",
                     target=answer,
                     preset=specialist,
-                    specialty=frozenset({specialty}),
+                    specialty=made_for,
                 ),
             )
 
@@ -80,8 +119,10 @@ def offered(search: dict, specialist: dict, specialty=("mr", "ct")) -> Registry:
 
 @pytest.fixture
 def competing(monkeypatch):
-    def register(search, specialist, specialty=("mr", "ct"), moving="ct", **start):
-        registry = offered(search, specialist, specialty)
+    def register(
+        search, specialist, specialty=("mr", "ct"), images=("mr", "ct"), finder=None, **start
+    ):
+        registry = offered(search, specialist, specialty, finder)
         monkeypatch.setattr(automatic, "default_registry", lambda: registry)
         monkeypatch.setattr(
             automatic,
@@ -89,8 +130,8 @@ def competing(monkeypatch):
             lambda name, parameters, defaults: build_method(name, parameters, registry),
         )
         problem = phantom_pairs.two_contrasts()
-        fixed = replace(problem.pair.fixed, modality="mr")
-        moving = replace(problem.pair.moving, modality=moving)
+        fixed = replace(problem.pair.fixed, modality=images[0])
+        moving = replace(problem.pair.moving, modality=images[1])
         pair = replace(problem.pair, fixed=fixed, moving=moving, **start)
         return AutomaticRegistration().register(pair)
 
@@ -183,7 +224,7 @@ def test_a_start_far_away_is_given_up_sooner(competing, monkeypatch, start_mm, e
 
 
 def test_with_ultrasound_two_methods_must_agree(competing):
-    ours = {"specialty": ("mr", "us"), "moving": "us"}
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us")}
     assert competing({"miss_mm": 3.0}, {}, **ours).diagnostics["used"] == "expert+iso"
     alone = competing({"miss_mm": 5.0}, {}, **ours)
     assert alone.transform == IDENTITY
@@ -192,10 +233,100 @@ def test_with_ultrasound_two_methods_must_agree(competing):
 
 
 def test_with_ultrasound_the_images_must_be_alike_where_two_methods_agree(competing):
-    ours = {"specialty": ("mr", "us"), "moving": "us"}
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us")}
     found = competing({"turn_deg": 90.0}, {"turn_deg": 91.0}, **ours)
     assert found.diagnostics["used"] == "the initial transform"
     assert "alike by self-similarity" in found.diagnostics["why"]
+
+
+APART = ({"miss_mm": APART_MM}, {"miss_mm": 5.0})  # search and specialist do not agree
+
+
+@pytest.mark.parametrize(("fixed", "moving"), [("mr", "us"), ("us", "mr")])
+def test_where_none_agree_one_with_a_judge_of_its_own_is_taken_as_it_is(competing, fixed, moving):
+    ours = {"specialty": (fixed, moving), "images": (fixed, moving)}
+    assert competing(*APART, **ours).diagnostics["used"] == "the initial transform"
+    found = competing(*APART, finder={"turn_deg": 40.0}, **ours)
+    assert found.diagnostics["used"] == "finder"
+    assert found.transform == rigid((40.0, 0, 0), (0, 0, 0)) @ phantom_pairs.MOTION
+    assert found.labels is not None
+    assert found.diagnostics["candidates"] == ["expert+iso", "fast-mi+iso", "finder"]
+    assert found.diagnostics["initial_kept"] is False
+    why = found.diagnostics["why"]
+    assert "its own judge finds nothing against it; no two of expert+iso, fast-mi+iso" in why
+
+
+def test_where_two_agree_one_with_a_judge_of_its_own_is_not_run(competing):
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us"), "finder": {"crash": True}}
+    found = competing({"miss_mm": 3.0}, {}, **ours)
+    assert found.diagnostics["used"] == "expert+iso"
+    assert found.diagnostics["failed"] == {}
+    assert competing(*APART, **ours).diagnostics["failed"] == {"finder": "too little overlap"}
+
+
+def test_where_a_similarity_is_proof_one_with_a_judge_of_its_own_is_not_run(competing):
+    found = competing({"miss_mm": 0.4}, {"miss_mm": APART_MM}, finder={"crash": True})
+    assert found.diagnostics["candidates"] == ["expert+iso", "fast-mi+iso"]
+    assert found.diagnostics["failed"] == {}
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        {"finding": "the organ is cut off"},
+        {"warning": "its contrast is unlike that of training"},
+        {"note": "there is nothing to align"},
+        {"is_silent": True},
+    ],
+)
+def test_one_whose_own_judge_or_guard_doubts_is_not_taken_and_that_is_said(competing, doubt):
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us")}
+    found = competing(*APART, finder=doubt, **ours)
+    assert found.diagnostics["used"] == "the initial transform"
+    assert found.transform == IDENTITY
+    assert found.labels is None
+    assert found.diagnostics["initial_kept"] is True
+    (text,) = (v if isinstance(v, str) else "it does not judge" for v in doubt.values())
+    assert f"finder was not taken: {text}" in found.diagnostics["why"]
+    assert "no two of expert+iso, fast-mi+iso agree" in found.diagnostics["why"]
+
+
+def test_what_its_own_judge_only_remarks_is_no_doubt(competing):
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us")}
+    found = competing(*APART, finder={"finding": "a remark"}, **ours)
+    assert found.diagnostics["used"] == "finder"
+
+
+def test_one_with_a_judge_of_its_own_is_left_where_all_others_stop(competing):
+    crashed = {"crash": True}
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us")}
+    found = competing(crashed, crashed, finder={}, **ours)
+    assert found.diagnostics["used"] == "finder"
+    assert found.diagnostics["why"].endswith("fast-mi stopped: too little overlap")
+    with pytest.raises(RegistrationError, match=r"fast-mi: too.*finder was not taken: the organ"):
+        competing(crashed, crashed, finder={"finding": "the organ is cut off"}, **ours)
+
+
+def test_its_own_judge_gives_the_verdict_on_what_was_taken_from_it_alone(competing):
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us"), "finder": {}}
+    estimates = [competing(*APART, **ours), competing({"miss_mm": 3.0}, {}, **ours)]
+    told = [AutomaticRegistration().judge(phantoms_as("mr", "us"), one) for one in estimates]
+    assert [None if one is None else one.caution for one in told] == ["nothing confirms it", None]
+
+
+def phantoms_as(fixed: str, moving: str) -> Pair:
+    images = phantom_pairs.two_contrasts().pair
+    return Pair(
+        replace(images.fixed, modality=fixed),
+        replace(images.moving, modality=moving),
+    )
+
+
+@pytest.mark.parametrize("modalities", [("mr", "us"), ("us", "mr")])
+def test_of_our_methods_gland_judges_itself_for_ultrasound(modalities):
+    found = Specialists.of(phantoms_as(*modalities), default_registry(builtin_only=True))
+    assert found.judging == ("gland",)
+    assert "mind" in found.compared
 
 
 def test_specialists_of_other_packages_can_be_left_out(tmp_path, monkeypatch):

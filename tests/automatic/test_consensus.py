@@ -10,6 +10,7 @@ from regkit import AffineTransform, Estimate, Pair, rigid
 from regkit.errors import ParameterError, RegistrationError
 from regkit.registration.pipeline import build_method
 from regkit_auto.consensus import ConsensusRegistration, mean_rigid
+from regkit_auto.specialists import Specialists
 
 CENTRE = np.array([10.0, -20.0, 300.0])
 GIVEN = {"ngf": (3.0, 0, 0), "mi-mind": (-1.0, 0, 2.0), "fast-mi": (0, 9.0, 0)}
@@ -51,7 +52,8 @@ def test_the_result_is_the_mean_of_the_refined_answers(answers):
 
 def test_one_that_is_far_from_the_others_is_left_out(answers, monkeypatch):
     answers["expert"] = (0.0, 40.0, 0.0)
-    monkeypatch.setattr("regkit_auto.consensus._specialists_for", lambda _: ["expert"])
+    expert = Specialists(compared=("expert",), judging=("judge",))
+    monkeypatch.setattr(Specialists, "of", lambda *_: expert)
     found = ConsensusRegistration().register(small_pair())
     assert found.diagnostics["left_out"] == ["expert"]
     assert found.transform.map_points((0, 0, 0)) == pytest.approx((1, 0, 1), abs=1e-6)

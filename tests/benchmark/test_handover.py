@@ -1,3 +1,4 @@
+import json
 import pickle
 import tracemalloc
 from dataclasses import replace
@@ -10,6 +11,7 @@ from phantoms import small_pair
 from regkit import AffineTransform, Estimate, Grid, LabelMap, Pair, Volume
 from regkit.benchmark.handover import hand_pair, handed_pair, read_estimate, write_estimate
 from regkit.errors import BenchmarkError
+from regkit.registrar import Judgement
 
 TURN = np.array([[0, -1, 0, 3], [1, 0, 0, -5], [0, 0, 1, 7], [0, 0, 0, 1.0]])
 
@@ -60,6 +62,13 @@ def test_a_pair_whose_transform_cannot_be_handed_over_is_one_line_for_its_author
 
     with pytest.raises(BenchmarkError, match=r"class of its transform at the top of a module"):
         hand_pair(small_pair(initial=Local(TURN)), tmp_path)
+
+
+def test_the_judgement_of_a_method_arrives_whole(tmp_path):
+    judgement = Judgement((("CHECK", "it is cut off"),), {"ml": 30.0}, "nothing confirms it")
+    facts = write_estimate(Estimate(AffineTransform(TURN)), judgement, tmp_path)
+    _, arrived = read_estimate(json.loads(json.dumps(facts)), tmp_path)
+    assert arrived == judgement
 
 
 class Trap:

@@ -62,10 +62,14 @@ def test_picture_record_and_maps_on_the_fixed_grid(run, learned, pair_files) -> 
 def test_a_rejected_result_is_explained_and_told(run, pair_files, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(LearnedRegistration, "compares_with_start", True)
     record = tmp_path / "kept.json"
-    assert (
-        run("register", *pair_files, "-m", "dusfe", *QUICK, record.with_suffix("")).exit_code == 0
-    )
+    done = run("register", *pair_files, "-m", "dusfe", *QUICK, record.with_suffix(""))
+    assert done.exit_code == 0, done.output
     assert json.loads(record.read_text())["diagnostics"]["initial_kept"] is True
+    # The reason comes first, and nothing claims that the images match.
+    second = done.stdout.splitlines()[1]
+    assert second.startswith("  kept the transform that it started from: the ")
+    assert "than the initial transform" in second
+    assert "need not be moved" not in done.stdout
     done = run("explain", record)
     assert done.exit_code == 0, done.output
     assert "the registration kept its initial transform" in done.stdout

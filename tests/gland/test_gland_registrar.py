@@ -160,6 +160,7 @@ def test_without_a_gland_the_start_is_returned_and_told(oracle):
     assert found.verdict.status == "FAIL"
     assert "no prostate was found in the moving image" in " ".join(found.verdict.reasons)
     assert "the initial transform is returned" in " ".join(found.verdict.reasons)
+    assert found.estimate.diagnostics["rejected"] == "there is nothing to align"
     np.testing.assert_array_equal(found.transform.matrix, pair.start.matrix)
 
 

@@ -30,6 +30,7 @@ def test_a_clearly_worse_result_gives_way_to_the_start() -> None:
     assert before == "before"
     assert warning.startswith("the network's result aligns the images clearly worse than")
     assert "the initial transform is returned" in warning
+    assert warning.startswith(kept.diagnostics["rejected"])
 
 
 @pytest.mark.parametrize("start", [AWAY @ MOTION, MOTION])
@@ -37,6 +38,7 @@ def test_a_right_result_stays(start) -> None:
     found = guarded(start, MOTION)
     assert found.transform == MOTION
     assert found.diagnostics["initial_kept"] is False
+    assert found.diagnostics["rejected"] == ""
     assert found.diagnostics["warnings"] == ["before"]
 
 

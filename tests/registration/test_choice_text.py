@@ -50,3 +50,13 @@ def test_an_automatic_start_is_said_unless_it_is_the_headers(start, said) -> Non
     assert choices_in_words({"start": start}) == said
     both = choices_in_words({"start": start, "diagnostics": CHOICE})
     assert both == [*said, "used fast-mi: it searches"]
+
+
+def test_why_a_result_was_rejected_is_said_first() -> None:
+    start = {"init": "auto", "assumption": "centre: more similar"}
+    rejected, none = {"rejected": "it aligns them worse"}, {"rejected": ""}
+    assert choices_in_words({"start": start, "diagnostics": rejected}) == [
+        "kept the transform that it started from: it aligns them worse",
+        "started from centre: more similar",
+    ]
+    assert choices_in_words({"start": start, "diagnostics": none})[0].startswith("started")

@@ -30,6 +30,7 @@ class Organ:
     found: AffineTransform = IDENTITY
     most_mm: float = 10.0
     warning: str = ""
+    caution: str = ""
 
     def register(self, pair: Pair) -> Estimate:
         labels = LabelMap(np.ones(pair.fixed.grid.shape_zyx, dtype=int), pair.fixed.grid)
@@ -40,7 +41,7 @@ class Organ:
             return None
         x = float(estimate.transform.map_points((0.0, 0.0, 0.0))[0])
         findings = (("FAIL", f"the organ is {x:.0f} mm away"),) if x > self.most_mm else ()
-        return Judgement(findings, {"x_mm": x})
+        return Judgement(findings, {"x_mm": x}, self.caution)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,15 @@ def unsearched(monkeypatch):
 
     monkeypatch.setattr(run_module, "search_witness", search)
     monkeypatch.setattr("regkit.registration.pipeline.search_witness", search)
+
+
+def test_a_caution_makes_the_verdict_check_at_best(pair, unsearched) -> None:
+    assert run(Organ(), pair).verdict.status == "OK"
+    verdict = run(Organ(caution="nothing confirms it"), pair).verdict
+    assert (verdict.status, verdict.reasons) == ("CHECK", ("nothing confirms it",))
+    wrong = run(Organ(SECOND, caution="nothing confirms it"), pair).verdict
+    assert wrong.status == "FAIL"
+    assert wrong.reasons == ("the organ is 30 mm away", "nothing confirms it")
 
 
 def test_the_judge_decides_and_the_similarity_is_not_asked_for(pair, unsearched) -> None:

@@ -140,4 +140,4 @@ def _tuples(value: Any) -> Any:
 
 def _judgement(stored: Mapping[str, Any]) -> Judgement:
     findings = tuple((status, text) for status, text in stored["findings"])
-    return Judgement(findings, dict(stored["measures"]))
+    return Judgement(findings, dict(stored["measures"]), str(stored["caution"]))

@@ -45,8 +45,9 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     Returns
     -------
     Estimate
-        With ``improvement_over_start`` (standard errors) and ``initial_kept`` in its diagnostics,
-        and a warning where the estimate gives way to the start, or is clearly worse.
+        With ``improvement_over_start`` (standard errors), ``initial_kept`` and ``rejected`` (why,
+        if it is) in its diagnostics, and a warning where the estimate gives way to the start, or
+        is clearly worse.
     """
     gained = improvement(pair, estimate.transform, pair.start)
     is_worse = gained < -CLEARLY_BETTER
@@ -54,7 +55,7 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
     is_proof = NO_PROOF.isdisjoint({pair.fixed.modality, pair.moving.modality})
     needed = 0.0 if pair.initial_is_guess else CLEARLY_BETTER
     kept = is_proof and (is_worse or (is_doubtful and gained < needed))
-    warnings = list(estimate.diagnostics.get("warnings", ()))
+    warnings, reason = list(estimate.diagnostics.get("warnings", ())), ""
     if is_worse or kept:
         reason = WORSE.format(-gained) if is_worse else NO_BETTER.format(gained, needed)
         warnings.append((KEPT if kept else DOUBTED).format(reason))
@@ -62,6 +63,7 @@ def guard_start(pair: Pair, estimate: Estimate) -> Estimate:
         **estimate.diagnostics,
         "improvement_over_start": gained,
         "initial_kept": kept,
+        "rejected": reason if kept else "",
         "warnings": warnings,
     }
     transform = pair.start if kept else estimate.transform

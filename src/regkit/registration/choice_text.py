@@ -58,5 +58,7 @@ def choices_in_words(record: Mapping[str, Any]) -> list[str]:
     start = record.get("start", {})
     reason = str(start.get("assumption", "")) if start.get("init") == "auto" else ""
     began = "" if not reason or reason.startswith("headers") else f"started from {reason}"
-    said = began, choice_in_words(record.get("diagnostics", {}))
-    return [sentence for sentence in said if sentence]
+    diagnostics = record.get("diagnostics", {})
+    rejected = diagnostics.get("rejected")
+    kept = f"kept the transform that it started from: {rejected}" if rejected else ""
+    return [said for said in (kept, began, choice_in_words(diagnostics)) if said]

@@ -64,6 +64,7 @@ def judge(
         issues = [
             *map_issues(measures, coarsest_voxel_mm(pair)),
             *own.findings,
+            *([("CHECK", own.caution)] if own.caution else ()),
             *disagreements(apart_mm, tolerance_mm(pair)),
             *told_issues(pair, [*doubts, *warnings], notes),
         ]

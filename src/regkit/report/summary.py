@@ -45,10 +45,13 @@ def correction(record: Mapping[str, Any]) -> str:
     Parameters
     ----------
     record
-        The content of PREFIX.json. The sentence is empty for a result that is not to be used, and
-        for a reorientation, whose fixed image is no image of the patient.
+        The content of PREFIX.json. The sentence is empty for a result that is not to be used, for
+        an initial transform that was only kept because the result was rejected, and for a
+        reorientation, whose fixed image is no image of the patient.
     """
-    if record["verdict"]["status"] == "FAIL" or "facts" in record:
+    told = record.get("diagnostics", {})
+    is_start = told.get("initial_kept") and "stages" not in told  # of a chain, it is a result
+    if record["verdict"]["status"] == "FAIL" or is_start or "facts" in record:
         return ""
     transform, modality = record["transform"], record["inputs"]["moving"]["modality"]
     moving = f"moving image ({modality.upper()})" if modality else "moving image"
