@@ -110,12 +110,12 @@ def run(method: str, trial: Trial) -> dict[str, Any]:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out the last run of every set: mean errors, and `auto` beside the best of the others."""
-    newest = {record["set"]: record["run"] for record in found}
-    last = [record for record in found if record["run"] == newest[record["set"]]]
+    """Lay out the last run of each method on each set: `auto` beside the best of the others."""
+    newest = {(record["set"], record["method"]): record["run"] for record in found}
+    last = [r for r in found if r["run"] == newest[r["set"], r["method"]]]
     methods = list(dict.fromkeys(record["method"] for record in last))
     rows = []
-    for name in newest:
+    for name in dict.fromkeys(record["set"] for record in last):
         of = [record for record in last if record["set"] == name]
         mean = {m: means(of, m) for m in methods}
         best = min((m for m in methods if m != "auto"), key=lambda m: mean[m])
