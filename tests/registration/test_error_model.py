@@ -102,11 +102,22 @@ def test_a_witness_that_aligns_the_images_worse_counts_less():
     [
         ({"mirrored_agreement": 0.59}, {"mirrored_agreement": 0.61}),
         ({"agreement": 0.16, "mirrored_agreement": 0.1}, {"agreement": 0.14}),
+        (
+            {"needed_agreement": 0.45, "agreement": 0.46, "mirrored_agreement": 0.1},
+            {"agreement": 0.44},
+        ),
         ({"stretched_mm": 2.9}, {"stretched_mm": 3.1}),
         ({"stretched_mm": 9.0, "stretched_improvement": 4.9}, {"stretched_improvement": 5.1}),
         ({"climb_mm": 11.9, "climb_improvement": -3.0}, {"climb_mm": 12.1}),
     ],
-    ids=["as alike with sides exchanged", "hardly alike", "stretched", "clearly", "flat"],
+    ids=[
+        "as alike with sides exchanged",
+        "hardly alike",
+        "no proof",
+        "stretched",
+        "clearly",
+        "flat",
+    ],
 )
 def test_a_sign_of_doubt_makes_a_result_doubtful_and_widens_its_interval(usual, sign):
     """It says that too little is known, and not that the error is large: the lower end stays."""
@@ -118,6 +129,13 @@ def test_a_sign_of_doubt_makes_a_result_doubtful_and_widens_its_interval(usual, 
     assert doubtful.expected_mm > 6.0 > sure.expected_mm
     assert doubtful.interval_mm[0] == sure.interval_mm[0]
     assert doubtful.interval_mm[1] > sure.interval_mm[1]
+
+
+def test_where_a_similarity_is_no_proof_an_unknown_agreement_is_doubtful():
+    model = ErrorModel({}, shipped_error_model().table)
+    unknown = {name: value for name, value in RIGHT.items() if "agreement" not in name}
+    found = [model.estimate({**unknown, "needed_agreement": n}, 3.0) for n in (0.15, 0.45)]
+    assert [status_of_probability(one.probability_bad) for one in found] == ["OK", "CHECK"]
 
 
 def test_a_sign_of_doubt_leaves_a_hopeless_result_hopeless():

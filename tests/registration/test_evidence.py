@@ -19,6 +19,7 @@ from regkit import (
     rigid,
 )
 from regkit.errors import RegistrationError
+from regkit.registration import evidence
 from regkit.registration.evidence import (
     Evidence,
     better_place_in_words,
@@ -97,6 +98,30 @@ def test_descriptors_tell_an_image_from_its_mirror_image(exchanged):
     told = evidence_of(pair, answer, Witness("scout", answer)).measures
     gain = told["mirrored_agreement"] - told["agreement"]
     assert gain > 0.05 if exchanged else gain < -0.05
+
+
+@pytest.mark.registration
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_in_ultrasound_a_place_needs_descriptors_that_agree(exchanged, monkeypatch):
+    """The same maps and images; a refinement finds the descriptors a little alike."""
+    fixed, moving = small_pair().fixed, small_pair().moving
+    refined = Witness("scout", MOTION, {"agreement": 0.3})
+    monkeypatch.setattr(evidence, "refinement_witness", lambda pair, result: refined)  # noqa: ARG005
+
+    def judged(modality):
+        heard = dataclasses.replace(moving, modality=modality)
+        pair = Pair(heard, fixed) if exchanged else Pair(fixed, heard)
+        answer = MOTION.inverse() if exchanged else MOTION
+        told = {"mirrored_agreement": 0.1}
+        found = evidence_of(pair, answer, Witness("scout", answer))
+        return assess(pair, answer, evidence=dataclasses.replace(
+            found, measures={**found.measures, **told}
+        ))  # fmt: skip
+
+    assert judged("mr").status == "OK"
+    heard = judged("us")
+    assert heard.status == "CHECK"
+    assert "no proof in ultrasound" in heard.reasons[0]
 
 
 def test_a_turn_is_told():

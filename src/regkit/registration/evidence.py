@@ -12,7 +12,13 @@ from regkit.geometry.motion_text import shift_of_patient_in_words
 from regkit.geometry.rotation import nearest_rotation, rotation_angle
 from regkit.geometry.transform import AffineTransform, Transform, linear_part
 from regkit.registrar import Pair
-from regkit.registration.error_model import ErrorEstimate, ErrorModel, shipped_error_model
+from regkit.registration.error_model import (
+    LEAST_ALIKE,
+    LEAST_ALIKE_WITHOUT_PROOF,
+    ErrorEstimate,
+    ErrorModel,
+    shipped_error_model,
+)
 from regkit.registration.result_measures import climbed, tolerance_mm
 from regkit.registration.witness import (
     Witness,
@@ -20,6 +26,7 @@ from regkit.registration.witness import (
     separation_mm,
 )
 from regkit.similarity.compared_points import SmallerField
+from regkit.similarity.improvement import NO_PROOF
 from regkit.similarity.small_motions import SmallMotions
 
 # Standard errors of a clear improvement, as `auto` asks for.
@@ -37,7 +44,8 @@ class Evidence:
     measures
         See `regkit.registration.witness.Witness.measures`; ``refinement_mm`` is the distance to
         where a refinement by another measure leads, ``agreement`` what it tells of that place
-        under this name, ``mirrored_agreement`` the same where it leads from the result with left
+        under this name, ``needed_agreement`` what it needs for such images,
+        ``mirrored_agreement`` the same where it leads from the result with left
         and right exchanged,
         ``consensus_mm`` the distance of the farthest witness where the user named some.
     better
@@ -92,6 +100,7 @@ def evidence_of(
     """Compare a result with a witness, with further ones and with its own refinement."""
     measures = witness.measures(pair, result)
     measures |= _measure_refinements(pair, result)
+    measures["needed_agreement"] = needed_agreement(pair)
     apart = {other.name: separation_mm(pair, other.transform, result) for other in named}
     if apart:
         measures["consensus_mm"] = max(*apart.values(), measures["witness_mm"])
@@ -111,6 +120,15 @@ def _measure_refinements(pair: Pair, result: Transform) -> dict[str, float]:
         "mirrored_agreement", refinement_witness(pair, sides_exchanged(pair, result))
     )
     return found
+
+
+def needed_agreement(pair: Pair) -> float:
+    """Return the agreement of the descriptors below which it is doubtful that a place is right.
+
+    More is needed where a similarity alone is no proof, in ultrasound.
+    """
+    is_proof = NO_PROOF.isdisjoint({pair.fixed.modality, pair.moving.modality})
+    return LEAST_ALIKE if is_proof else LEAST_ALIKE_WITHOUT_PROOF
 
 
 def sides_exchanged(pair: Pair, result: Transform) -> Transform:

@@ -89,6 +89,10 @@ class MeasureOutcome:
     outcome: str
 
 
+def _agreement(m: Measures, voxel_mm: float) -> tuple[Range, Range]:  # noqa: ARG001
+    return (m.get("needed_agreement", LEAST_ALIKE), INFINITE), ANY
+
+
 def _up_to(high: float) -> Range:
     return -INFINITE, high
 
@@ -276,7 +280,10 @@ MEASURES: tuple[MeasureDescription, ...] = (
     MeasureDescription(
         "agreement",
         "how alike the images are there by self-similarity: 1 for equal, 0 for unrelated ones",
-        limits=_fixed((LEAST_ALIKE, INFINITE)),
+        limits=_agreement,
+    ),
+    MeasureDescription(
+        "needed_agreement", "what that needs to be for such images: more in ultrasound"
     ),
     MeasureDescription(
         "mirrored_agreement", "the same with left and right exchanged; less for images as they are"

@@ -9,7 +9,12 @@ import numpy as np
 
 from regkit.geometry.transform import Transform
 from regkit.registrar import Pair, Status
-from regkit.registration.error_model import ErrorEstimate, agrees_as_well_mirrored
+from regkit.registration.error_model import (
+    LEAST_ALIKE,
+    ErrorEstimate,
+    agrees_as_well_mirrored,
+    lacks_agreement,
+)
 from regkit.registration.evidence import CLEARLY_BETTER, Evidence
 from regkit.registration.modalities import unknown_modality_reasons
 from regkit.registration.point_error import ErrorAtPoint
@@ -157,6 +162,11 @@ def _error_issues(
         return disagree
     low, high = error.interval_mm
     hints = [evidence.direction(pair, transform)]
+    if lacks_agreement(evidence.measures) and evidence.measures["needed_agreement"] > LEAST_ALIKE:
+        hints.append(
+            "a similarity alone is no proof in ultrasound, and descriptors of the surroundings "
+            "do not confirm it"
+        )
     if agrees_as_well_mirrored(evidence.measures):
         hints.append(
             "with left and right exchanged the images agree as well: check the orientation in "
