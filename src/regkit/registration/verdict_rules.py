@@ -38,7 +38,7 @@ INVERSE_CHECK_VOXELS, INVERSE_FAIL_VOXELS = 1.0, 4.0
 CHANCE_FACTOR = 2.0
 # Probabilities of a bad answer, with a witness. Chosen on the patients in benchmarks/results/
 # fitting/verdict.jsonl, most of which the model that comes with regkit has not seen: up to the
-# first, 5 of 1,146 wrong answers are OK, and 451 of 537 good ones; beyond the second, 744 of 774
+# first, 5 of 1,146 wrong answers are OK, and 449 of 537 good ones; beyond the second, 744 of 774
 # hopeless ones are FAIL, and 45 good ones; at 0.6 these are 768 and 75.
 BAD_CHECK, BAD_FAIL = 0.5, 0.8
 # Tolerances and standard errors of a witness that is elsewhere and as good: of 817 good answers of
