@@ -106,7 +106,7 @@ def test_in_ultrasound_a_place_needs_descriptors_that_agree(exchanged, monkeypat
     """The same maps and images; a refinement finds the descriptors a little alike."""
     fixed, moving = small_pair().fixed, small_pair().moving
     refined = Witness("scout", MOTION, {"agreement": 0.3})
-    monkeypatch.setattr(evidence, "refinement_witness", lambda pair, result: refined)  # noqa: ARG005
+    monkeypatch.setattr(evidence, "refinement_witness", lambda pair, result: refined)
 
     def judged(modality):
         heard = dataclasses.replace(moving, modality=modality)
