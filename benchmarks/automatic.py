@@ -33,9 +33,11 @@ import peers
 import records
 from regkit import IDENTITY, Pair, RegkitError, Transform
 from regkit.datasets.folder import read_dataset
+from regkit.registration.judgement import own_judgement
 from regkit.registration.modalities import with_modalities
 from regkit.registration.pipeline import build_method
 from regkit.similarity.point_sample import sample_points
+from regkit_auto.specialists import first_doubt
 
 METHODS = (
     "auto,identity,mi,fast-mi,fast-mi+iso,fast-cr,ants-rigid,dusfe,dusfe+iso,attention-reg,"
@@ -93,19 +95,23 @@ def tre(truth: Transform, points: np.ndarray) -> Callable[[Transform], float]:
 
 
 def run(method: str, trial: Trial) -> dict[str, Any]:
-    """Register a pair; return the error and what it cost."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    """Register a pair; return the error, the cost, and what the method's own judge doubts."""
     try:
         with mr_trus.installed(trial.weights):
-            found = build_method(method).register(with_modalities(trial.pair))
+            wall, cpu = time.perf_counter(), time.process_time()
+            built, pair = build_method(method), with_modalities(trial.pair)
+            found = built.register(pair)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            own = own_judgement(built, pair, found)
     except RegkitError as problem:
         return {"error": str(problem)}
     return {
         "error": "",
         "miss": trial.error(found.transform),
-        "wall_s": round(time.perf_counter() - wall, 4),
-        "cpu_s": round(time.process_time() - cpu, 4),
+        "wall_s": round(wall, 4),
+        "cpu_s": round(cpu, 4),
         "used": found.diagnostics.get("used", ""),
+        "doubt": "" if own is None else first_doubt(own, found),
     }
 
 

@@ -46,7 +46,7 @@ METHOD_PAGES = {
         ("attention-reg", "attention-reg+iso"),
         ("identity", "mi", "fast-mi", "gland"),
     ),
-    "gland": Page(("gland",), ("gland",), ("identity", "attention-reg", "glands")),
+    "gland": Page(("gland",), ("gland",), ("identity", "auto", "attention-reg", "glands")),
     "transmorph": Page(
         ("transmorph-cr", "transmorph-mi"),
         ("transmorph-cr", "transmorph-mi", "transmorph-cr-iso", "transmorph-mi-iso"),

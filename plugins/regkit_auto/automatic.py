@@ -22,7 +22,7 @@ from regkit.registry import default_registry
 from regkit.similarity.improvement import NO_PROOF, improvement
 from regkit.similarity.point_sample import sample_points_in_mask
 from regkit.working import part_of_work
-from regkit_auto.specialists import Specialists
+from regkit_auto.specialists import Specialists, first_doubt
 
 logger = logging.getLogger(__name__)
 
@@ -307,9 +307,7 @@ class AutomaticRegistration:
             estimate = self._found(name, pair, failed)
             if estimate is None:
                 continue
-            doubts[name] = _first_doubt(
-                own_judgement(self._method(name), pair, estimate), estimate
-            )
+            doubts[name] = first_doubt(own_judgement(self._method(name), pair, estimate), estimate)
             if not doubts[name]:
                 return _Decision(
                     estimate, name, "; ".join([JUDGED, *reasons]), judged=tuple(doubts)
@@ -349,16 +347,6 @@ class AutomaticRegistration:
         device = "auto" if name in (SEARCH, REFINEMENT) else self.device
         defaults = {"seed": self.seed, "threads": self.threads, "device": device}
         return build_method(name, parameters, defaults=defaults)
-
-
-def _first_doubt(judgement: Judgement | None, estimate: Estimate) -> str:
-    """Return the first thing that speaks against an estimate; empty for nothing."""
-    if judgement is None:
-        return "it does not judge this result"
-    told = [text for status, text in judgement.findings if status != "OK"]
-    for key in ("domain_warnings", "warnings"):
-        told += map(str, estimate.diagnostics.get(key, ()))
-    return told[0] if told else ""
 
 
 def _check_gpu_exists(name: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from regkit.errors import RegkitError
 from regkit.plugin import MethodSpec
-from regkit.registrar import Judge, Pair
+from regkit.registrar import Estimate, Judge, Judgement, Pair
 from regkit.registry import RegisteredSpec, Registry
 
 
@@ -43,3 +43,21 @@ def _judges(method: RegisteredSpec[MethodSpec]) -> bool:
     except RegkitError:
         return False
     return isinstance(target, type) and issubclass(target, Judge)
+
+
+def first_doubt(judgement: Judgement | None, estimate: Estimate) -> str:
+    """Return the first thing that speaks against an estimate; empty for nothing.
+
+    Parameters
+    ----------
+    judgement
+        That of the specialist that made the estimate; its caution is no doubt.
+    estimate
+        The estimate, with the warnings of its domain guard and others in the diagnostics.
+    """
+    if judgement is None:
+        return "it does not judge this result"
+    told = [text for status, text in judgement.findings if status != "OK"]
+    for key in ("domain_warnings", "warnings"):
+        told += map(str, estimate.diagnostics.get(key, ()))
+    return told[0] if told else ""
