@@ -86,7 +86,9 @@ def measured() -> Iterator[Measured]:
 
 def _prostates() -> Iterator[Measured]:
     rows = [row for row in records("mr_trus") if "dice" in row]
-    images = "prostates in MR and ultrasound; `gland`, alone or in `auto`, had not seen the patients"
+    images = (
+        "prostates in MR and ultrasound; `gland`, alone or in `auto`, had not seen the patients"
+    )
     yield from _means(rows, "method", REAL, images, {"Dice": lambda row: row["dice"]})
     by_case = {(row["method"], row["patient"]): row["dice"] for row in rows}
     yield from _worse(by_case, REAL, images)

@@ -11,7 +11,7 @@ import numpy as np
 
 from regkit.errors import DeviceError, RegistrationError, RegkitError
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.transform import Transform
+from regkit.geometry.transform import IDENTITY, Transform
 from regkit.registrar import Estimate, Judgement, Pair, Registrar
 from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.judgement import own_judgement
@@ -54,6 +54,7 @@ DISAGREE = (
     "similarity alone is no proof in ultrasound"
 )
 JUDGED = "it is made for such images, and its own judge finds nothing against it"
+STAYED = "it was given, and the judge of {}, made for such images, finds nothing against it"
 KEPT = (
     "{} aligns the images no better beyond the noise of the similarity ({:.1f} standard errors; "
     "more than {:g} needed)"
@@ -109,11 +110,8 @@ class _Decision:
     over_start: float | None = None
     judged: tuple[str, ...] = ()
     """Specialists with a judge of their own that were run."""
-
-    @property
-    def is_by_default(self) -> bool:
-        """True if the initial transform is kept because nothing else could be confirmed."""
-        return self.used == INITIAL and self.over_start is None
+    is_by_default: bool = False
+    """True for an initial transform that is kept only because nothing else was confirmed."""
 
 
 def _decide(
@@ -198,6 +196,8 @@ class AutomaticRegistration:
     6. A specialist with a judge of its own (`regkit.registrar.Judge`) is run where nothing else
        can be taken: ``gland``. It is neither refined nor compared by a similarity, which means
        nothing for its images, and taken if its judge and its domain guard find nothing against it.
+       An initial transform that was given, not that of the headers or a guess, is kept instead if
+       its judge finds nothing against that either.
     7. The initial transform is kept unless the winner is better in the same sense: images of one
        scanner are not moved for nothing. One that was only guessed, because the headers make no
        sense, is kept unless the winner is better at all, and one that is over 15 mm away unless
@@ -307,16 +307,21 @@ class AutomaticRegistration:
             estimate = self._found(name, pair, failed)
             if estimate is None:
                 continue
-            doubts[name] = first_doubt(own_judgement(self._method(name), pair, estimate), estimate)
+            judge = self._method(name)
+            doubts[name] = first_doubt(own_judgement(judge, pair, estimate), estimate)
             if not doubts[name]:
-                return _Decision(
-                    estimate, name, "; ".join([JUDGED, *reasons]), judged=tuple(doubts)
-                )
+                used, why = name, JUDGED
+                at_start = replace(estimate, transform=pair.start)
+                doubt = first_doubt(own_judgement(judge, pair, at_start), at_start)
+                if not doubt and _is_given(pair):
+                    estimate, used, why = at_start, INITIAL, STAYED.format(name)
+                return _Decision(estimate, used, "; ".join([why, *reasons]), judged=tuple(doubts))
         reasons += [f"{name} was not taken: {doubt}" for name, doubt in doubts.items()]
         if not candidates:
             stopped = [f"{name}: {reason}" for name, reason in failed.items()]
             raise RegistrationError("; ".join([*stopped, *reasons]))
-        return _Decision(Estimate(pair.start), INITIAL, "; ".join(reasons), judged=tuple(doubts))
+        start, why = Estimate(pair.start), "; ".join(reasons)
+        return _Decision(start, INITIAL, why, judged=tuple(doubts), is_by_default=True)
 
     def _refined(self, pair: Pair, candidate: _Candidate) -> _Candidate:
         """Refine a result; one that cannot be refined stays as it is."""
@@ -347,6 +352,11 @@ class AutomaticRegistration:
         device = "auto" if name in (SEARCH, REFINEMENT) else self.device
         defaults = {"seed": self.seed, "threads": self.threads, "device": device}
         return build_method(name, parameters, defaults=defaults)
+
+
+def _is_given(pair: Pair) -> bool:
+    """Return whether the start is neither that of the headers nor a guess: somebody gave it."""
+    return pair.start != IDENTITY and not pair.initial_is_guess
 
 
 def _check_gpu_exists(name: str) -> None:

@@ -30,6 +30,7 @@ from regkit_auto.automatic import AutomaticRegistration
 from regkit_auto.specialists import Specialists
 
 APART_MM = 60.0
+FINDER_DOUBTS_MM = 15.0
 ELSEWHERE = """
 from regkit.plugin import MethodSpec, hookimpl
 
@@ -59,13 +60,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Finder(Answer):
-    """Has a judge of its own, which may have a finding, a caution, or nothing to say."""
+    """Has a judge of its own, which doubts organs that lie apart, and more if it is told to."""
 
     finding: str = ""
     note: str = ""
     is_silent: bool = False
 
     def judge(self, pair: Pair, estimate: Estimate) -> Judgement | None:
+        if estimate.labels is not None and organs_apart_mm(estimate) > FINDER_DOUBTS_MM:
+            return Judgement((("CHECK", "the organs lie apart"),))
         status = "OK" if self.finding == "a remark" else "CHECK"
         findings = ((status, self.finding),) if self.finding else ()
         judgement = Judgement(findings, {"organs": 2.0}, "nothing confirms it")
@@ -78,6 +81,12 @@ class Finder(Answer):
         return replace(
             estimate, labels=labels, diagnostics={**estimate.diagnostics, "warnings": warnings}
         )
+
+
+def organs_apart_mm(estimate: Estimate) -> float:
+    """Return how far an organ at the origin is from where it belongs."""
+    there = estimate.transform.map_points((0.0, 0.0, 0.0))
+    return float(np.linalg.norm(there - phantom_pairs.MOTION.map_points((0.0, 0.0, 0.0))))
 
 
 @dataclass(frozen=True)
@@ -254,6 +263,21 @@ def test_where_none_agree_one_with_a_judge_of_its_own_is_taken_as_it_is(competin
     assert found.diagnostics["initial_kept"] is False
     why = found.diagnostics["why"]
     assert "its own judge finds nothing against it; no two of expert+iso, fast-mi+iso" in why
+
+
+def test_a_given_start_that_the_judge_does_not_doubt_either_is_kept(competing, monkeypatch):
+    start = AffineTransform.shift((14.0, 0.0, 0.0)) @ phantom_pairs.MOTION
+    ours = {"specialty": ("mr", "us"), "images": ("mr", "us"), "finder": {}, "initial": start}
+    kept = competing(*APART, **ours)
+    assert kept.transform == start
+    assert kept.diagnostics["used"] == "the initial transform"
+    assert kept.diagnostics["why"].startswith("it was given, and the judge of finder, made for")
+    assert kept.diagnostics["initial_kept"] is False  # something speaks for it
+    assert kept.labels is not None  # so its judge gives the verdict
+    guess = competing(*APART, **ours, initial_is_guess=True)
+    assert guess.diagnostics["used"] == "finder"
+    monkeypatch.setitem(globals(), "FINDER_DOUBTS_MM", 100.0)  # the headers are not doubted either
+    assert competing(*APART, **ours | {"initial": None}).diagnostics["used"] == "finder"
 
 
 def test_where_two_agree_one_with_a_judge_of_its_own_is_not_run(competing):

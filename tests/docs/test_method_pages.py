@@ -105,6 +105,17 @@ def test_patients_that_a_method_makes_worse_are_counted(parts) -> None:
     assert row.split(" | ")[-1].strip("| ") == str(sum(loss > 0.02 for loss in lost))
 
 
+def test_a_pair_that_was_run_again_counts_once_and_as_it_was_last(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    import measured
+
+    row = {"set": "mr-us", "method": "auto", "error": "", "pair": "p0"}
+    rows = [row | {"miss": 4.0}, row | {"pair": "p1", "miss": 3.0}, row | {"miss": 1.0}]
+    monkeypatch.setattr(measured, "records", lambda name: rows if name == "automatic" else [])
+    (found,) = measured.measured()
+    assert (found.value, found.cases) == (2.0, 2)
+
+
 def test_a_perfect_answer_counts_in_the_median_of_errors(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
     import measured
