@@ -12,14 +12,26 @@ from regkit.registration.device import check_device_name, is_gpu
 from regkit.registration.parameters import check_ranges
 
 MeasureName = Literal[
-    "auto", "mi", "nmi", "cr", "local-cr", "lncc", "ngf", "mi-ngf", "mind", "mi-mind"
+    "auto",
+    "mi",
+    "nmi",
+    "cr",
+    "local-cr",
+    "lncc",
+    "ngf",
+    "mi-ngf",
+    "local-cr-ngf",
+    "mind",
+    "mi-mind",
 ]
 # What `auto` takes for a pair of modalities; all others get `OTHERWISE`. Chosen on four thighs in
-# PET and CT and in MR and CT, the rows `chosen` of benchmarks/refinements.py; the other four are
-# reported.
+# PET and CT and in MR and CT, the rows `chosen` of benchmarks/refinements.py (the other four are
+# reported), and for SPECT on simulated hearts of the training split.
 BEST_MEASURES: Mapping[frozenset[str], MeasureName] = {
     frozenset({"pet", "ct"}): "mind",
     frozenset({"mr", "ct"}): "mind",
+    frozenset({"spect", "mu"}): "local-cr-ngf",
+    frozenset({"spect", "ct"}): "local-cr-ngf",
 }
 OTHERWISE: MeasureName = "mi-ngf"
 CPU_MEASURES = ("mind", "mi-mind")
@@ -37,15 +49,19 @@ class InstanceOptimization:
     ----------
     measure
         Similarity measure: ``auto``, which is ``mind`` for PET and CT and for MR and CT (chosen on
-        four real thighs, reported on four others, by benchmarks/refinements.py), and ``mi-ngf``
-        for all other pairs, unknown modalities, a GPU and ``paper``; mutual information
+        four real thighs, reported on four others, by benchmarks/refinements.py),
+        ``local-cr-ngf`` for SPECT with CT or an attenuation map (chosen on simulated hearts),
+        and ``mi-ngf`` for all other pairs, unknown modalities, and in place of ``mind`` on a GPU
+        and with ``paper``; mutual information
         (``mi``), normalized mutual information (``nmi``), correlation ratio in both directions
         (``cr``), the same in patches (``local-cr``), squared correlation coefficient in patches
         (``lncc``), normalized gradient fields (``ngf``), mutual information and gradient fields
         together (``mi-ngf``), whose edges counteract the bias of mutual information by
-        attenuation, squared differences of self-similarity descriptors (``mind``: MIND-SSC,
-        Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual
-        information less that of these differences (``mi-mind``).
+        attenuation, correlation ratio in patches and gradient fields together
+        (``local-cr-ngf``), which a wrong brightness of whole organs misleads less, squared
+        differences of self-similarity descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
+        doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual information less that of
+        these differences (``mi-mind``).
     model
         Transform model of the correction: ``rigid``, ``similarity`` or ``affine``. With ``fast``,
         the last two have a prior on stretches; see `regkit_instance.stretch_prior`.
@@ -134,10 +150,9 @@ class InstanceOptimization:
     def _measure_for(self, pair: Pair) -> MeasureName:
         if self.measure != "auto":
             return self.measure
-        if not self._has_every_measure:
-            return OTHERWISE
         modalities = frozenset({pair.fixed.modality, pair.moving.modality})
-        return BEST_MEASURES.get(modalities, OTHERWISE)
+        best = BEST_MEASURES.get(modalities, OTHERWISE)
+        return OTHERWISE if best in CPU_MEASURES and not self._has_every_measure else best
 
     @property
     def _has_every_measure(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from regkit.geometry.grid import FloatArray
 from regkit.registrar import Pair
 from regkit_instance.gradient_measure import GradientFieldMeasure
-from regkit_instance.measures import EDGE_WEIGHT, Measure, WeightedSum
+from regkit_instance.measures import EDGE_WEIGHT, PATCH_EDGE_WEIGHT, Measure, WeightedSum
 from regkit_instance.neighborhood_points import sample_gradients, sample_patches
 from regkit_instance.patch_measures import patch_measure
 from regkit_instance.prepared_pair import PreparedPair
@@ -88,6 +88,9 @@ class LevelMeasures:
     def _everywhere(self, name: str) -> Measure:
         if name == "mi-ngf":
             return WeightedSum(self._of_intensities("mi"), self._gradient_fields(), EDGE_WEIGHT)
+        if name == "local-cr-ngf":
+            patches = self._of_patches("local-cr")
+            return WeightedSum(patches, self._gradient_fields(), PATCH_EDGE_WEIGHT)
         if name in GLOBAL_MEASURES:
             return self._of_intensities(name)
         return self._gradient_fields() if name == "ngf" else self._of_patches(name)

@@ -92,7 +92,7 @@ def test_the_more_an_image_shows_the_less_it_is_held() -> None:
     small, large = (with_stretch_prior(FREE, affine, images_of(side)) for side in (16, 80))
     assert isinstance(small, WeightedSum)
     assert isinstance(large, WeightedSum)
-    assert (small.weight, large.weight) == (1.0, pytest.approx(200_000 / 80**3, rel=0.1))
+    assert (small.weight, large.weight) == (4.0, pytest.approx(800_000 / 80**3, rel=0.1))
 
 
 def test_a_start_is_counted_unless_it_reflects() -> None:

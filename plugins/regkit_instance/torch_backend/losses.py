@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.measures import EDGE_WEIGHT
+from regkit_instance.measures import EDGE_WEIGHT, PATCH_EDGE_WEIGHT
 from regkit_instance.torch_backend.autograd import differentiable_scores
 from regkit_instance.torch_backend.chen2024_schedule import CommonGrid, Loss
 from regkit_instance.torch_backend.measure import DenseMeasure
@@ -43,14 +43,20 @@ def loss_by_name(name: str) -> Callable[[CommonGrid], Loss]:
     """
     if name in ("local-cr", "cr", "mi", "local-mi"):
         return partial(_published, name)
-    return _mi_and_gradients if name == "mi-ngf" else partial(_own, name)
+    if name == "mi-ngf":
+        return lambda images: _with_edges(_own("mi", images), images, EDGE_WEIGHT)
+    if name == "local-cr-ngf":
+        return lambda images: _with_edges(
+            _published("local-cr", images), images, PATCH_EDGE_WEIGHT
+        )
+    return partial(_own, name)
 
 
-def _mi_and_gradients(images: CommonGrid) -> Loss:
-    intensities, edges = (_own(name, images) for name in ("mi", "ngf"))
+def _with_edges(intensities: Loss, images: CommonGrid, weight: float) -> Loss:
+    edges = _own("ngf", images)
 
     def loss(map_mm: Tensor) -> Tensor:
-        return intensities(map_mm) + EDGE_WEIGHT * edges(map_mm)
+        return intensities(map_mm) + weight * edges(map_mm)
 
     return loss
 
