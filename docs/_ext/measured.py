@@ -52,9 +52,11 @@ GUARDED = {
     "painted-pet": (MIXED, "CT of abdomen and torso, painted PET, moved by as much"),
 }
 COMPETING = {
-    "spect-ct": COHORTS["dusfe-1"],
-    "spect-ct-26": COHORTS["spect-ct-26"],
-    "mr-us": COHORTS["mr-us"],
+    "spect-ct": (SIMULATED, COHORTS["dusfe-1"]),
+    "spect-ct-26": (SIMULATED, COHORTS["spect-ct-26"]),
+    "spect-ct-abdomen": (MIXED, "CT of one abdomen, simulated SPECT"),
+    "spect-ct-torso": (MIXED, "CT of one torso, simulated SPECT"),
+    "mr-us": (SIMULATED, COHORTS["mr-us"]),
 }
 TITLES = {
     "identity": "not registering",
@@ -160,12 +162,12 @@ def _ventricles() -> Iterator[Measured]:
 
 
 def _competition() -> Iterator[Measured]:
-    for name, images in COMPETING.items():
+    for name, (kind, images) in COMPETING.items():
         of = [row for row in records("automatic") if row["set"] == name]
         newest = {(row["pair"], row["method"]): row for row in of}
         rows = [row for row in newest.values() if not row["error"]]
-        scores = {"TRE mm, first 20 cases": lambda row: row["miss"]}
-        yield from _means(rows, "method", SIMULATED, images, scores)
+        scores = {"TRE mm, first cases": lambda row: row["miss"]}
+        yield from _means(rows, "method", kind, images, scores)
 
 
 def _means(
