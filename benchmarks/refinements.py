@@ -10,7 +10,7 @@ mr-us     simulated MR and ultrasound of prostates, of the dataset `mr-us`
 spect-ct  simulated SPECT and attenuation maps, of the datasets `spect-ct` and `spect-ct-hard`
 
 Real pairs are misplaced by random motions of up to 20 degrees and 20 mm; simulated ones come so.
-The first stage of a method runs from the headers. `mi-ngf`, `local-cr-ngf`, `mind` and `mi-mind`
+The first stage of a method runs from the headers. `mi-ngf`, `mi-cr-ngf`, `mind` and `mi-mind`
 are stages `iso` of that measure; with x13, of 13 starts. Patients whose number is even (`chosen`)
 may decide a default, the others (`reported`) test it. One line a run goes to
 benchmarks/results/refinements.jsonl; a run that the file has is not repeated.
@@ -39,7 +39,7 @@ from regkit.similarity.point_sample import sample_points
 
 HERE = Path(__file__).parent
 KINDS = ("pet-ct", "mr-ct", "t1-t2", "mr-us", "spect-ct", "spect-ct-hard")
-MEASURES = ("mi-ngf", "local-cr-ngf", "mind", "mi-mind")
+MEASURES = ("mi-ngf", "mi-cr-ngf", "mind", "mi-mind")
 METHODS = ",".join(
     (
         *("identity", "fast-mi"),

@@ -20,7 +20,7 @@ MeasureName = Literal[
     "lncc",
     "ngf",
     "mi-ngf",
-    "local-cr-ngf",
+    "mi-cr-ngf",
     "mind",
     "mi-mind",
 ]
@@ -30,8 +30,8 @@ MeasureName = Literal[
 BEST_MEASURES: Mapping[frozenset[str], MeasureName] = {
     frozenset({"pet", "ct"}): "mind",
     frozenset({"mr", "ct"}): "mind",
-    frozenset({"spect", "mu"}): "local-cr-ngf",
-    frozenset({"spect", "ct"}): "local-cr-ngf",
+    frozenset({"spect", "mu"}): "mi-cr-ngf",
+    frozenset({"spect", "ct"}): "mi-cr-ngf",
 }
 OTHERWISE: MeasureName = "mi-ngf"
 CPU_MEASURES = ("mind", "mi-mind")
@@ -49,17 +49,16 @@ class InstanceOptimization:
     ----------
     measure
         Similarity measure: ``auto``, which is ``mind`` for PET and CT and for MR and CT (chosen on
-        four real thighs, reported on four others, by benchmarks/refinements.py),
-        ``local-cr-ngf`` for SPECT with CT or an attenuation map (chosen on simulated hearts),
-        and ``mi-ngf`` for all other pairs, unknown modalities, and in place of ``mind`` on a GPU
-        and with ``paper``; mutual information
-        (``mi``), normalized mutual information (``nmi``), correlation ratio in both directions
-        (``cr``), the same in patches (``local-cr``), squared correlation coefficient in patches
-        (``lncc``), normalized gradient fields (``ngf``), mutual information and gradient fields
-        together (``mi-ngf``), whose edges counteract the bias of mutual information by
-        attenuation, correlation ratio in patches and gradient fields together
-        (``local-cr-ngf``), which a wrong brightness of whole organs misleads less, squared
-        differences of self-similarity descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
+        four real thighs, reported on four others, by benchmarks/refinements.py), ``mi-cr-ngf`` for
+        SPECT with CT or an attenuation map (chosen on simulated hearts), and ``mi-ngf`` for all
+        other pairs, unknown modalities, and in place of ``mind`` on a GPU and with ``paper``;
+        mutual information (``mi``), normalized mutual information (``nmi``), correlation ratio in
+        both directions (``cr``), the same in patches (``local-cr``), squared correlation
+        coefficient in patches (``lncc``), normalized gradient fields (``ngf``), mutual information
+        and gradient fields together (``mi-ngf``), whose edges counteract the bias of mutual
+        information by attenuation, these and correlation ratio in patches together
+        (``mi-cr-ngf``), which bright or pale organs mislead less, squared differences of
+        self-similarity descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
         doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual information less that of
         these differences (``mi-mind``).
     model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from regkit.geometry.grid import FloatArray
 from regkit.registrar import Pair
 from regkit_instance.gradient_measure import GradientFieldMeasure
-from regkit_instance.measures import EDGE_WEIGHT, PATCH_EDGE_WEIGHT, Measure, WeightedSum
+from regkit_instance.measures import SUMS, Measure, WeightedSum
 from regkit_instance.neighborhood_points import sample_gradients, sample_patches
 from regkit_instance.patch_measures import patch_measure
 from regkit_instance.prepared_pair import PreparedPair
@@ -86,11 +86,12 @@ class LevelMeasures:
         return lambda *place: LogRatio(information, described(*place))
 
     def _everywhere(self, name: str) -> Measure:
-        if name == "mi-ngf":
-            return WeightedSum(self._of_intensities("mi"), self._gradient_fields(), EDGE_WEIGHT)
-        if name == "local-cr-ngf":
-            patches = self._of_patches("local-cr")
-            return WeightedSum(patches, self._gradient_fields(), PATCH_EDGE_WEIGHT)
+        if name in SUMS:
+            (first, _), *others = SUMS[name].items()
+            measure = self._everywhere(first)
+            for other, weight in others:
+                measure = WeightedSum(measure, self._everywhere(other), weight)
+            return measure
         if name in GLOBAL_MEASURES:
             return self._of_intensities(name)
         return self._gradient_fields() if name == "ngf" else self._of_patches(name)

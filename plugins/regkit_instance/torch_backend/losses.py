@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regkit_instance.measures import EDGE_WEIGHT, PATCH_EDGE_WEIGHT
+from regkit_instance.measures import SUMS
 from regkit_instance.torch_backend.autograd import differentiable_scores
 from regkit_instance.torch_backend.chen2024_schedule import CommonGrid, Loss
 from regkit_instance.torch_backend.measure import DenseMeasure
@@ -43,20 +43,17 @@ def loss_by_name(name: str) -> Callable[[CommonGrid], Loss]:
     """
     if name in ("local-cr", "cr", "mi", "local-mi"):
         return partial(_published, name)
-    if name == "mi-ngf":
-        return lambda images: _with_edges(_own("mi", images), images, EDGE_WEIGHT)
-    if name == "local-cr-ngf":
-        return lambda images: _with_edges(
-            _published("local-cr", images), images, PATCH_EDGE_WEIGHT
-        )
-    return partial(_own, name)
+    return partial(_summed, SUMS[name]) if name in SUMS else partial(_own, name)
 
 
-def _with_edges(intensities: Loss, images: CommonGrid, weight: float) -> Loss:
-    edges = _own("ngf", images)
+def _summed(weights: Mapping[str, float], images: CommonGrid) -> Loss:
+    """Return a sum of measures of regkit, but for the published one of patches."""
+    parts = {name: _published if name == "local-cr" else _own for name in weights}
+    losses = {name: part(name, images) for name, part in parts.items()}
 
     def loss(map_mm: Tensor) -> Tensor:
-        return intensities(map_mm) + weight * edges(map_mm)
+        terms = [weights[name] * of(map_mm) for name, of in losses.items()]
+        return torch.stack(terms).sum()
 
     return loss
 
