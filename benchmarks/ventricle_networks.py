@@ -11,8 +11,7 @@ cases too; then it reorients patients of the test split that none has seen. With
 images. `seg1` and `seg2` have no localiser: they are told the truth, so that their rows are of
 labels only. `nnu-net` needs dynamic-network-architectures. One JSON line for each case and
 training is added to benchmarks/results/ventricle_networks.jsonl; what is there already is not run
-again. The table of the whole file is written beside it as Markdown. Rows called "former" are of
-networks that were replaced since.
+again. The table of the whole file is written beside it as Markdown.
 """
 
 from __future__ import annotations
