@@ -20,7 +20,7 @@ TABLES = (
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
     "verdict_cost",
     *("domain_guard_real", "check_alignment", "start_guard", "fuzz", "kills"),
-    *("endurance", "read_speed"),
+    *("endurance", "read_speed", "like_for_like"),
 )
 # Loss of Dice that counts as worse than not registering.
 NOTABLY_LOWER_DICE = 0.02

@@ -46,7 +46,7 @@ def test_scores_and_datasets_are_those_of_the_registry(folder: Path, kind: str) 
     "name",
     [
         *("speed", "cold", "capture", "real_pairs", "petct", "ventricles", "ventricle_networks"),
-        *("refinements", "automatic", "training_cost", "verdict"),
+        *("refinements", "automatic", "training_cost", "verdict", "like_for_like"),
     ],
 )
 def test_what_was_measured_is_what_the_results_hold(folder: Path, name: str) -> None:
