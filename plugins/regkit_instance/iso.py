@@ -20,6 +20,7 @@ MeasureName = Literal[
     "lncc",
     "ngf",
     "mi-ngf",
+    "cr-ngf",
     "mi-cr-ngf",
     "mind",
     "mi-mind",
@@ -56,11 +57,11 @@ class InstanceOptimization:
         both directions (``cr``), the same in patches (``local-cr``), squared correlation
         coefficient in patches (``lncc``), normalized gradient fields (``ngf``), mutual information
         and gradient fields together (``mi-ngf``), whose edges counteract the bias of mutual
-        information by attenuation, these and correlation ratio in patches together
-        (``mi-cr-ngf``), which bright or pale organs mislead less, squared differences of
-        self-similarity descriptors (``mind``: MIND-SSC, Heinrich et al. 2013,
-        doi:10.1007/978-3-642-40811-3_24), or the logarithm of mutual information less that of
-        these differences (``mi-mind``).
+        information by attenuation, correlation ratio and gradient fields (``cr-ngf``), mutual
+        information, correlation ratio in patches and gradient fields (``mi-cr-ngf``), which bright
+        or pale organs mislead less, squared differences of self-similarity descriptors (``mind``:
+        MIND-SSC, Heinrich et al. 2013, doi:10.1007/978-3-642-40811-3_24), or the logarithm of
+        mutual information less that of these differences (``mi-mind``).
     model
         Transform model of the correction: ``rigid``, ``similarity`` or ``affine``. With ``fast``,
         the last two have a prior on stretches; see `regkit_instance.stretch_prior`.

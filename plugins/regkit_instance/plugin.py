@@ -49,7 +49,7 @@ def regkit_methods() -> Iterable[MethodSpec]:
         MethodSpec(
             name="iso",
             target="regkit_instance.iso:InstanceOptimization",
-            summary="refinement of another method's result (moments+iso) by one of ten measures",
+            summary="refinement of another method's result (moments+iso) by one of 11 measures",
             supports=INPUTS,
             requires=NUMBA,
             reference="Chen et al. 2024, arXiv:2409.13863",

@@ -43,9 +43,10 @@ class InstanceSpecific:
         See `regkit_transmorph.registrar.TransMorph`.
     iso_preset
         Optimizer: ``fast`` for the pyramid of the method ``iso`` and the similarity of whole
-        images, or ``paper`` for the published five scales and 620 steps over the 15 raw
-        parameters of a correction of the start, with the similarity of patches, on images
-        preprocessed like the network's and without the table; slow without a GPU.
+        images together with gradient fields, whose edges hold stretches in place, or ``paper`` for
+        the published five scales and 620 steps over the 15 raw parameters of a correction of the
+        start, with the similarity of patches, on images preprocessed like the network's and
+        without the table; slow without a GPU.
     model
         Transform: ``affine`` (12 parameters) or ``anisotropic`` (9: rotation, translation and a
         scale along each axis). ``paper`` takes ``affine`` only.
@@ -151,7 +152,13 @@ class InstanceSpecific:
         # On coarser voxels, or after a square root, the body's outline moves and biases scales.
         finest = float(np.prod([*pair.fixed.grid.spacing, *pair.moving.grid.spacing]) ** (1 / 6))
         settings = RefinementSettings(
-            self.measure, self.model, self.levels, self.samples, self.bins, self.seed, finest
+            f"{self.measure}-ngf",
+            self.model,
+            self.levels,
+            self.samples,
+            self.bins,
+            self.seed,
+            finest,
         )
         ready = replace(
             pair, fixed=clip_hot_uptake(pair.fixed), moving=clip_hot_uptake(pair.moving)

@@ -36,7 +36,7 @@ from regkit_instance.torch_backend.point_sampler import PointSampler
 
 pytestmark = pytest.mark.registration
 
-QUICK = ("mi-ngf", "mi", "nmi", "cr", "lncc", "ngf")
+QUICK = ("mi-ngf", "cr-ngf", "mi", "nmi", "cr", "lncc", "ngf")
 OF_PATCHES = ("local-cr", "mi-cr-ngf")  # slow with the published schedule
 MEASURES = (*QUICK, *OF_PATCHES, "mind", "mi-mind")
 BODY = np.random.default_rng(0).uniform(-70, 70, (200, 3))

@@ -54,7 +54,7 @@ def test_without_weights_a_search_begins(nowhere, measure) -> None:
     found = build_method(f"transmorph-{measure}-iso", {"samples": 20_000}).register(pair())
     assert error_mm(found) < 2.5
     told = json.loads(json.dumps(dict(found.diagnostics), allow_nan=False))
-    assert (told["start"], told["measure"]) == ("search", measure)
+    assert (told["start"], told["measure"]) == ("search", f"{measure}-ngf")
     assert told["why"] == f"there are no weights transmorph-{measure}"
     assert told["shape"]["determinant"] == pytest.approx(TRUTH.determinant, abs=0.05)
     assert told["started"]["starts"] > 100
