@@ -75,6 +75,8 @@ def _cardiac(name: str, what: str) -> tuple[str, ...]:
         for score in ("dt_mm", "dr_deg")
     )
     images = f"simulated: {what}, {table['patients']} patients, {rows[0]['cases']} motions"
+    fewer = [row for row in rows if row["cases"] < rows[0]["cases"]]
+    images += "".join(f" (`{row['method']}`: the first {row['cases']})" for row in fewer)
     methods = " / ".join(f"`{method}`" for method in CARDIAC)
     return images, methods, f"ΔT {shift} mm, ΔR {turn}°", "-"
 
