@@ -14,6 +14,7 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.transform import IDENTITY, Transform
 from regkit.registrar import Estimate, Judgement, Pair, Registrar
 from regkit.registration.device import check_device_name, is_gpu
+from regkit.registration.evidence import needed_agreement
 from regkit.registration.judgement import own_judgement
 from regkit.registration.parameters import check_ranges
 from regkit.registration.pipeline import build_method
@@ -44,10 +45,6 @@ FAR_MM, LEAST_FAR_IMPROVEMENT = 15.0, 1.0
 # Where a similarity alone is no proof, two methods must agree within so many mm, on average over
 # the body: of 17 simulated MR/ultrasound pairs, 14 of 14 right results did, none of 3 wrong
 AGREEMENT_MM = 4.0
-# Least agreement there of the self-similarity descriptors of both images: 69 right results on 8
-# simulated patients had 0.5 and more. On 15 real prostates, which deform, two methods agree twice,
-# on wrong places that have 0.27 and 0.448; the limit was set with these in view.
-LEAST_AGREEMENT = 0.45
 INITIAL = "the initial transform"
 DISAGREE = (
     "no two of {} agree within {:.0f} mm where the images are alike by self-similarity, and a "
@@ -171,7 +168,7 @@ def _are_alike(pair: Pair, found: Transform) -> bool:
     """Return True unless the descriptors of the images disagree near a place."""
     refined = refinement_witness(pair, found)
     agreement = None if refined is None else refined.diagnostics.get("agreement")
-    return agreement is None or agreement >= LEAST_AGREEMENT
+    return agreement is None or agreement >= needed_agreement(pair)
 
 
 @dataclass(frozen=True)

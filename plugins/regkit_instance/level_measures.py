@@ -87,9 +87,9 @@ class LevelMeasures:
 
     def _everywhere(self, name: str) -> Measure:
         if name in SUMS:
-            (first, _), *others = SUMS[name].items()
+            first, others = SUMS[name]
             measure = self._everywhere(first)
-            for other, weight in others:
+            for other, weight in others.items():
                 measure = WeightedSum(measure, self._everywhere(other), weight)
             return measure
         if name in GLOBAL_MEASURES:

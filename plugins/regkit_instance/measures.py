@@ -30,21 +30,21 @@ SHARED_SAMPLES, MANY_MAPS = 20_000, 2
 # Searches below this number are few; the same whatever the threads, as the result is. Pieces of
 # each thread, because some searches take longer than others. By hand.
 FEW_SEARCHES, SEARCH_PIECES = 4, 4
-# Measures that are sums of others, and their weights; the first is 1. Gradient fields beside
-# mutual information, on 10 simulated patients of the validation split of spect-ct, from 1.5 mm and
-# 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3 leaves 0.97 and 0.16, 5 leaves 0.84 and 0.15,
-# 10 leaves 0.77 and 0.15, gradients alone 0.66 and 0.24. All three, after `dusfe` on 20 pairs of
-# spect-ct-hard, 12 of spect-ct and 12 with 26 slices of CT, of the training split, mean errors
-# over the body: 5.4, 1.4 and 2.9 mm; with 1, 1 and 10 these are 5.7, 1.4 and 2.9; without mutual
-# information, 1 and 6, 4.9, 1.5 and 3.4; without correlation ratio (`mi-ngf`) 6.6, 1.7 and 3.6.
-# On SPECT simulated from a real torso, in view when this was chosen, these leave 2.3, 3.1, 2.0 and
-# 4.9. Gradient fields beside correlation ratio of whole images, for affine maps after a search
-# (`transmorph-cr-iso`), on eight real thighs: Dice 0.815 by 0, 0.856 by 5 and 0.862 by 12; on
-# eight simulated patients of the validation split 0.927 by 0 and 0.925 by 12.
-SUMS: Mapping[str, Mapping[str, float]] = {
-    "mi-ngf": {"mi": 1.0, "ngf": 5.0},
-    "cr-ngf": {"cr": 1.0, "ngf": 12.0},
-    "mi-cr-ngf": {"mi": 1.0, "local-cr": 2.0, "ngf": 15.0},
+# Measures that are sums of others, the first and the weights of what is added to it. Gradient
+# fields beside mutual information, on 10 simulated patients of the validation split of spect-ct,
+# from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3 leaves 0.97 and 0.16, 5 leaves
+# 0.84 and 0.15, 10 leaves 0.77 and 0.15, gradients alone 0.66 and 0.24. All three, after `dusfe`
+# on 20 pairs of spect-ct-hard, 12 of spect-ct and 12 with 26 slices of CT, of the training split,
+# mean errors over the body: 5.4, 1.4 and 2.9 mm; with 1, 1 and 10 these are 5.7, 1.4 and 2.9;
+# without mutual information, 1 and 6, 4.9, 1.5 and 3.4; without correlation ratio (`mi-ngf`) 6.6,
+# 1.7 and 3.6. On SPECT simulated from a real torso, in view when this was chosen, these leave 2.3,
+# 3.1, 2.0 and 4.9. Gradient fields beside correlation ratio of whole images, for affine maps after
+# a search (`transmorph-cr-iso`), on eight real thighs: Dice 0.815 by 0, 0.856 by 5 and 0.862 by
+# 12; on eight simulated patients of the validation split 0.927 by 0 and 0.925 by 12.
+SUMS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "mi-ngf": ("mi", {"ngf": 5.0}),
+    "cr-ngf": ("cr", {"ngf": 12.0}),
+    "mi-cr-ngf": ("mi", {"local-cr": 2.0, "ngf": 15.0}),
 }
 
 NO_SLOPES = np.empty((0, 0), np.float32)

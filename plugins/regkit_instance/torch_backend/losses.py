@@ -43,11 +43,12 @@ def loss_by_name(name: str) -> Callable[[CommonGrid], Loss]:
     """
     if name in ("local-cr", "cr", "mi", "local-mi"):
         return partial(_published, name)
-    return partial(_summed, SUMS[name]) if name in SUMS else partial(_own, name)
+    return partial(_summed, *SUMS[name]) if name in SUMS else partial(_own, name)
 
 
-def _summed(weights: Mapping[str, float], images: CommonGrid) -> Loss:
+def _summed(first: str, others: Mapping[str, float], images: CommonGrid) -> Loss:
     """Return a sum of measures of regkit, but for the published one of patches."""
+    weights = {first: 1.0, **others}
     parts = {name: _published if name == "local-cr" else _own for name in weights}
     losses = {name: part(name, images) for name, part in parts.items()}
 

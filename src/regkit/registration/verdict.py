@@ -162,7 +162,8 @@ def _error_issues(
         return disagree
     low, high = error.interval_mm
     hints = [evidence.direction(pair, transform)]
-    if lacks_agreement(evidence.measures) and evidence.measures["needed_agreement"] > LEAST_ALIKE:
+    needed = evidence.measures.get("needed_agreement", LEAST_ALIKE)
+    if needed > LEAST_ALIKE and lacks_agreement(evidence.measures):
         hints.append(
             "a similarity alone is no proof in ultrasound, and descriptors of the surroundings "
             "do not confirm it"
