@@ -32,6 +32,16 @@ def regkit_datasets() -> Iterable[DatasetSpec]:
             "average left ventricle in short-axis planes (fixed), transaxial PET (moving)",
         ),
         _cohort(
+            "lv-spect-hard",
+            "lv_hard:LvSpectHard",
+            "lv-spect with irregular ventricles, bright surroundings, few counts and more blur",
+        ),
+        _cohort(
+            "lv-pet-hard",
+            "lv_hard:LvPetHard",
+            "lv-pet with irregular ventricles, bright surroundings, more noise and more blur",
+        ),
+        _cohort(
             "pet-ct",
             "pet_ct:PetCt",
             "whole-body CT (fixed) and FDG-PET (moving) with 40 organs, affine misalignment",

@@ -166,6 +166,13 @@ def test_a_random_field_is_the_sum_of_its_waves_on_any_grid(grid):
     np.testing.assert_allclose(field.on(grid), np.moveaxis(expected, -1, 0), atol=2e-5)
 
 
+def test_a_random_field_is_the_same_on_a_grid_and_at_points():
+    field = RandomField.draw(np.random.default_rng(5), 2.0, (60, 200), components=2)
+    # More points than are computed at a time.
+    grid = Grid((30, 31, 32), (4, 5, 6), (-60, -70, -80))
+    np.testing.assert_allclose(field.at(grid_points(grid)), field.on(grid), atol=1e-4)
+
+
 def test_a_random_field_has_the_deviation_it_was_drawn_for():
     grid = Grid((16, 16, 16), (40, 40, 40))
     fields = [

@@ -1,6 +1,7 @@
 """Every cohort, small enough that a case takes a second."""
 
 from regkit_nuclear.cohorts.lv import LvPet, LvSpect
+from regkit_nuclear.cohorts.lv_hard import LvPetHard, LvSpectHard
 from regkit_nuclear.cohorts.mr_us import MrUs
 from regkit_nuclear.cohorts.pet_ct import PetCt
 from regkit_nuclear.cohorts.spect_ct import SpectCt
@@ -11,6 +12,8 @@ SMALL = {
     "spect-ct-hard": (SpectCtHard, {"size": 16}),
     "lv-spect": (LvSpect, {"size": 32}),
     "lv-pet": (LvPet, {"size": 32}),
+    "lv-spect-hard": (LvSpectHard, {"size": 32}),
+    "lv-pet-hard": (LvPetHard, {"size": 32}),
     "pet-ct": (PetCt, {"coarser": 8}),
     "mr-us": (MrUs, {"size": 24}),
 }

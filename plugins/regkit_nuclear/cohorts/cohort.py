@@ -103,6 +103,7 @@ class CohortStream(IntEnum):
     PET_POSE = 7
     ULTRASOUND_POSE = 8
     EXTRACARDIAC = 9
+    FIELD_OF_VIEW = 10
 
 
 def cohort_generator(seed: int, stream: CohortStream, *number: int) -> np.random.Generator:

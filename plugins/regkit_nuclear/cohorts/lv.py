@@ -23,6 +23,7 @@ from regkit.registrar import Pair
 from regkit_nuclear.cohorts.cohort import Cohort, CohortStream, cohort_generator
 from regkit_nuclear.cohorts.device import check_device
 from regkit_nuclear.cohorts.subject import SimulatedThorax, cubic_grid, undo_motion
+from regkit_nuclear.painting.random_streams import chance
 from regkit_nuclear.painting.shapes import Coordinates
 from regkit_nuclear.phantoms.thorax import HALF_WIDTH_MM, LV_BLOOD_POOL, LV_MYOCARDIUM
 from regkit_nuclear.phantoms.thorax.pose import Tracer
@@ -34,7 +35,7 @@ from regkit_nuclear.spect.gaussian import blur
 from regkit_nuclear.spect.geometry import FWHM_PER_SIGMA
 from regkit_nuclear.spect.osem import reconstruct
 
-Reconstruction: TypeAlias = Literal["nac", "ac"]
+Reconstruction: TypeAlias = Literal["nac", "ac", "either"]
 
 # The SPECT is reconstructed in voxels this many times larger and interpolated.
 RECONSTRUCTION_BINNING = 2
@@ -64,13 +65,14 @@ class LvSpect(Cohort):
     noise
         Whether counts are noisy.
     reconstruction
-        ``nac`` or ``ac``: without or with attenuation correction.
+        ``nac`` or ``ac``: without or with attenuation correction; ``either`` draws it.
     device
         Device on which torch computes: ``cpu`` or ``cuda``.
     """
 
     name: ClassVar[str] = "lv-spect"
     tracer: ClassVar[Tracer] = "spect"
+    irregular: ClassVar[bool] = False
 
     size: int = 128
     defects: bool = True
@@ -87,12 +89,23 @@ class LvSpect(Cohort):
         """Return one case."""
         return _case(self, index, self.size, self.defects)
 
+    def draw_counts(self, rng: np.random.Generator) -> float | None:  # noqa: ARG002
+        """Return the counts of an acquisition; None draws what is usual."""
+        return None
+
     def scan(self, activity: Volume, mu: Volume, rng: np.random.Generator) -> Volume:
         """Return the reconstructed SPECT of an activity and an attenuation."""
         views = acquire(
-            activity, mu, rng, noise=self.noise, binning=RECONSTRUCTION_BINNING, device=self.device
+            activity,
+            mu,
+            rng,
+            total_counts=self.draw_counts(rng),
+            noise=self.noise,
+            binning=RECONSTRUCTION_BINNING,
+            device=self.device,
         )
-        corrects = self.reconstruction == "ac"
+        drawn = self.reconstruction == "either" and chance(rng, 0.5)
+        corrects = self.reconstruction == "ac" or drawn
         # In double precision a seed gives the same case on every machine.
         image = reconstruct(
             views, mu if corrects else None, device=self.device, dtype=torch.float64
@@ -118,6 +131,7 @@ class LvPet(Cohort):
 
     name: ClassVar[str] = "lv-pet"
     tracer: ClassVar[Tracer] = "pet"
+    irregular: ClassVar[bool] = False
 
     size: int = 128
     defects: bool = True
@@ -144,7 +158,7 @@ class LvPet(Cohort):
 
 def _case(cohort: LvSpect | LvPet, index: int, size: int, defects: bool) -> Case:
     seed = cohort.patient_seed(index)
-    thorax = SimulatedThorax.draw(seed, cohort.tracer, defects=defects)
+    thorax = SimulatedThorax.draw(seed, cohort.tracer, defects=defects, irregular=cohort.irregular)
     grid, planes = cubic_grid(size), short_axis_grid(size)
     anatomy = render_thorax(thorax.patient, grid)
     activity = thorax.patient.breathing.blur(anatomy.activity)

@@ -108,9 +108,11 @@ class SimulatedThorax:
         respiration: bool = False,
         defects: bool = True,
         extracardiac: float = 1.0,
+        *,
+        irregular: bool = False,
     ) -> SimulatedThorax:
         """Draw a patient, with or without defects, with a factor on the abdomen's uptake."""
-        patient = draw_thorax_patient(seed, tracer)
+        patient = draw_thorax_patient(seed, tracer, irregular)
         patient = replace(patient, uptake=patient.uptake.with_abdomen(extracardiac))
         return cls(patient if defects else replace(patient, defects=()), respiration)
 

@@ -27,6 +27,8 @@ class RandomStream(IntEnum):
     ABDOMEN = 11
     PATIENT = 12
     ABDOMEN_EDGES = 13
+    VENTRICLE_SHAPE = 14
+    VARIED_UPTAKE = 15
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:

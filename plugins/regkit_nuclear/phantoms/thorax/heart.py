@@ -71,7 +71,7 @@ def heart_of(
     reach = 2.4 * ventricle.radius + 70 * scale
     box = scene.box(centre - reach, centre + reach)
     part = scene.crop(box)
-    points = part.points.relative_to(centre, rotation)
+    points = ventricle.straightened(part.points.relative_to(centre, rotation))
     framed = Scene(part.grid, part.mu, part.activity, part.organs, points, centre, rotation)
     whole, blood = ventricle.distances(points)
     outer = right_ventricle(ventricle).distance(points)
@@ -105,3 +105,8 @@ def paint_heart(
     }
     for organ, (mu, activity) in tissues.items():
         heart.scene.paint(WHOLE, heart.parts[organ], organ, mu, activity)
+    papillary = ventricle.papillary_muscles(heart.scene.points)
+    if papillary is not None:
+        # Labels count them to the blood pool, as is usual.
+        inside = intersection(papillary, heart.parts["lv_blood_pool"])
+        heart.scene.paint(WHOLE, inside, None, MU["muscle"], wall)

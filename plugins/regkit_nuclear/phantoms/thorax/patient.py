@@ -13,12 +13,15 @@ from regkit_nuclear.phantoms.thorax import heart
 from regkit_nuclear.phantoms.thorax.abdomen import AbdomenShape, draw_abdomen
 from regkit_nuclear.phantoms.thorax.breathing import Breathing, draw_breathing
 from regkit_nuclear.phantoms.thorax.habitus import Habitus, draw_habitus
+from regkit_nuclear.phantoms.thorax.irregular import draw_irregular_ventricle
 from regkit_nuclear.phantoms.thorax.pose import HeartPose, Tracer, draw_pose
 from regkit_nuclear.phantoms.thorax.uptake import (
     Defect,
     ThoraxUptake,
     draw_defects,
+    draw_many_defects,
     draw_thorax_uptake,
+    draw_varied_surroundings,
 )
 from regkit_nuclear.phantoms.thorax.ventricle import LeftVentricle, draw_ventricle
 
@@ -39,7 +42,9 @@ class ThoraxPatient:
     breathing: Breathing
 
 
-def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
+def draw_thorax_patient(
+    seed: int, tracer: Tracer = "spect", irregular: bool = False
+) -> ThoraxPatient:
     """Draw a patient from a seed; the same seed gives the same patient anywhere.
 
     Parameters
@@ -48,6 +53,9 @@ def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
         Seed, 0 or more.
     tracer
         Modality of the tracer, ``spect`` or ``pet``; it decides the distribution of the pose.
+    irregular
+        Whether the ventricle has an irregular shape, more and deeper defects, and surroundings of
+        any uptake; otherwise it is a half ellipsoid.
 
     Raises
     ------
@@ -61,9 +69,10 @@ def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
     rng = generator(seed, RandomStream.PATIENT)
     female = bool(rng.random() < 0.42)
     pose = draw_pose(seed, tracer)
-    ventricle = draw_ventricle(seed, female)
+    ventricle = draw_irregular_ventricle(seed) if irregular else draw_ventricle(seed, female)
     surface = heart.heart_outline(ventricle) @ pose.rotation.T + np.array(pose.centre_mm)
     habitus = draw_habitus(seed, pose, surface, female)
+    uptake = draw_thorax_uptake(seed, tracer)
     return ThoraxPatient(
         seed=seed,
         tracer=tracer,
@@ -72,7 +81,7 @@ def draw_thorax_patient(seed: int, tracer: Tracer = "spect") -> ThoraxPatient:
         ventricle=ventricle,
         pericardial_fat_mm=rng.uniform(3, 9) * (0.5 + habitus.fatness),
         abdomen=draw_abdomen(seed),
-        uptake=draw_thorax_uptake(seed, tracer),
-        defects=draw_defects(seed),
+        uptake=draw_varied_surroundings(seed, uptake) if irregular else uptake,
+        defects=draw_many_defects(seed) if irregular else draw_defects(seed),
         breathing=draw_breathing(seed),
     )

@@ -27,6 +27,8 @@ TERRITORIES: Final[dict[Territory, tuple[float, float]]] = {
     "LCx": (0.0, 25.0),
     "RCA": (100.0, 22.0),
 }
+# Limit of uptake that is varied at random, relative to healthy myocardium; chosen by hand.
+BRIGHTEST: Final = 4.0
 # Organs whose uptake beside the heart disturbs.
 ABDOMEN: Final = ("liver", "spleen", "stomach", "gut", "gallbladder", "kidneys")
 
@@ -132,12 +134,36 @@ def draw_thorax_uptake(seed: int, tracer: Tracer) -> ThoraxUptake:
     )
 
 
+def draw_varied_surroundings(seed: int, uptake: ThoraxUptake) -> ThoraxUptake:
+    """Draw uptake of blood and right ventricle, and a factor of 1/3 to 3 on all other tissue."""
+    rng = generator(seed, RandomStream.VARIED_UPTAKE)
+    factors = {name: float(3 ** rng.uniform(-1, 1)) for name in vars(uptake)}
+    varied = {name: min(value * factors[name], BRIGHTEST) for name, value in vars(uptake).items()}
+    return replace(
+        uptake, **varied | {"blood": rng.uniform(0.03, 0.35), "right_ventricle": rng.random()}
+    )
+
+
 def draw_defects(seed: int) -> tuple[Defect, ...]:
     """Draw the defects of a patient: none in half of them, else one or (30 %) two."""
     rng = generator(seed, RandomStream.DEFECTS)
     if rng.random() >= 0.5:
         return ()
     return tuple(_draw_defect(rng) for _ in range(2 if rng.random() < 0.3 else 1))
+
+
+def draw_many_defects(seed: int) -> tuple[Defect, ...]:
+    """Draw up to three defects of any depth and width: uneven uptake as well as scars."""
+    rng = generator(seed, RandomStream.DEFECTS)
+    return tuple(
+        replace(
+            _draw_defect(rng),
+            half_width_deg=rng.uniform(20, 90),
+            half_height=rng.uniform(0.15, 0.6),
+            depth=rng.uniform(0.1, 1.0) ** 1.5,
+        )
+        for _ in range(int(rng.integers(4)))
+    )
 
 
 def _draw_defect(rng: np.random.Generator) -> Defect:

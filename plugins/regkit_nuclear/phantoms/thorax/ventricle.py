@@ -89,6 +89,14 @@ class LeftVentricle:
         whole = smooth_intersection(self.epicardium.distance(points), base, _BASE_ROUNDING_MM)
         return whole, intersection(self.endocardium.distance(points), base)
 
+    def straightened(self, points: Coordinates) -> Coordinates:
+        """Return where points of the pose's frame are in that of the ventricle: the same."""
+        return points
+
+    def papillary_muscles(self, points: Coordinates) -> Field | None:  # noqa: ARG002
+        """Return the signed distance of the papillary muscles, None for a smooth cavity."""
+        return None
+
     def outline(self) -> FloatArray:
         """Return points (N, 3) on the epicardium in the ventricle's frame."""
         angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 24), np.linspace(0, 1, 12))
