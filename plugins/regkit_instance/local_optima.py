@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regkit.geometry.grid import FloatArray
-from regkit.geometry.rotation import nearest_rotation, rotation_angle
+from regkit.geometry.rotation import rotation_angle
 from regkit_instance.measures import Measure
 from regkit_instance.motion import Motion
 
@@ -79,14 +79,19 @@ def cluster_optima(
 
     `scatter` is that of the body; see `distances_mm`.
     """
-    left = np.argsort(-scores, kind="stable")
-    left = left[np.isfinite(scores[left])]
+    order = np.argsort(-scores, kind="stable")
+    order = order[np.isfinite(scores[order])]
+    places = _places(maps[order], scatter)
+    away = places[:, None] - places
+    is_near = np.einsum("abi,abi->ab", away, away) <= radius_mm**2
+    left = np.ones(len(order), bool)
     optima, counts = [], []
-    while len(left):
-        near = distances_mm(maps[left], maps[left[0]], scatter) <= radius_mm
-        optima.append(left[0])
-        counts.append(near.sum())
-        left = left[~near]
+    for number, k in enumerate(order.tolist()):
+        if left[number]:
+            merged = is_near[number] & left
+            left[merged] = False
+            optima.append(k)
+            counts.append(np.count_nonzero(merged))
     index = np.array(optima, np.int64)
     return LocalOptima(maps[index], values[index], scores[index], np.array(counts, np.int64))
 
@@ -96,9 +101,16 @@ def distances_mm(maps: FloatArray, to: FloatArray, scatter: FloatArray) -> Float
 
     `scatter` is that of the body (see `BodyRegion`): all that the distances depend on.
     """
-    difference = maps - to
-    linear = np.einsum("bij,jk,bik->b", difference[:, :, :3], scatter, difference[:, :, :3])
-    return np.asarray(np.sqrt(np.maximum(linear, 0) + (difference[:, :, 3] ** 2).sum(axis=1)))
+    away = _places(maps, scatter) - _places(to[None], scatter)
+    return np.asarray(np.sqrt(np.einsum("bi,bi->b", away, away)))
+
+
+def _places(maps: FloatArray, scatter: FloatArray) -> FloatArray:
+    """Return points (B, 12) that are as far apart as a body with this scatter under the maps."""
+    values, axes = np.linalg.eigh(scatter)
+    root = axes * np.sqrt(np.maximum(values, 0))
+    linear = (maps[:, :, :3] @ root).reshape(len(maps), 9)
+    return np.concatenate([linear, maps[:, :, 3]], axis=1)
 
 
 def uncertainty_mm(
@@ -133,4 +145,4 @@ def uncertainty_mm(
 
 
 def _rotation_deg(one: FloatArray, other: FloatArray) -> float:
-    return rotation_angle(nearest_rotation(one[:, :3] @ other[:, :3].T))
+    return rotation_angle(one[:, :3] @ other[:, :3].T)

@@ -14,22 +14,21 @@ from regkit.geometry.grid import FloatArray
 from regkit.geometry.interpolation import interpolate_mapped, values_and_gradients
 from regkit_instance.information import SampledInformation, binned
 from regkit_instance.metric_constants import MIN_OVERLAP, MIN_POINTS
-from regkit_instance.numba_backend.ascent import ascend
+from regkit_instance.numba_backend.ascent import Work, ascend, new_work
 from regkit_instance.numba_backend.bfgs import Searches
 from regkit_instance.numba_backend.chain_rule import backpropagate
 from regkit_instance.numba_backend.cr import correlation_ratio
 from regkit_instance.points import MetricPoints
 from regkit_instance.pyramid import Level
-from regkit_instance.threads import share
+from regkit_instance.threads import lead, share
 
 # Maps times sample points per batch: values and gradients of so many fit the cache of a core.
 BATCH_SAMPLES = 60_000
 # Maps times sample points that one thread does sooner than several, and maps of each thread from
 # which on it does all of a map: waking a thread takes as long as 10,000 points. Chosen by hand.
 SHARED_SAMPLES, MANY_MAPS = 20_000, 2
-# Searches below this number are few; the same whatever the threads, as the result is. Pieces of
-# each thread, because some searches take longer than others. By hand.
-FEW_SEARCHES, SEARCH_PIECES = 4, 4
+# Pieces of each thread: a thread that begins late, or has long searches, then does fewer. By hand.
+MOST_PIECES = 4
 # Measures that are sums of others, the first and the weights of what is added to it. Gradient
 # fields beside mutual information, on 10 simulated patients of the validation split of spect-ct,
 # from 1.5 mm and 0.48 degrees: 0 leaves 1.41 mm and 0.20 degrees, 3 leaves 0.97 and 0.16, 5 leaves
@@ -234,7 +233,7 @@ class SampledMetric:
     def ascend(
         self, searches: Searches, radius_mm: float, limits_mm: tuple[float, ...], most: int
     ) -> int:
-        """Carry searches for rigid motions to their ends, whole searches by each thread.
+        """Carry searches for rigid motions to their ends; of few, threads share the points.
 
         Parameters
         ----------
@@ -246,22 +245,29 @@ class SampledMetric:
         Returns
         -------
         evaluations
-            Their number; 0 if nothing was done: the metric is another one, or the searches are
-            few and long, so that threads had better share the points of each evaluation.
+            Their number; 0 if nothing was done, because the metric is another one.
         """
-        count = len(searches.maps)
-        few = count < FEW_SEARCHES and self._size >= SHARED_SAMPLES
-        if few or not isinstance(self.metric, SampledInformation):
+        if not isinstance(self.metric, SampledInformation):
             return 0
         landscape = self.metric.landscape(
             self.level.array, self._matrix, self.points.positions, self._min_points, radius_mm
         )
+        count = len(searches.maps)
         evaluations = np.empty(count, np.int64)
 
-        def carry(first: int, last: int) -> None:
-            ascend(landscape, searches, limits_mm, most, np.array((first, last)), evaluations)
+        def carry(work: Work, thread: int, first: int, last: int) -> None:
+            part = np.array((first, last))
+            ascend(landscape, work, thread, searches, limits_mm, most, part, evaluations)
 
-        share(carry, count, self.threads, SEARCH_PIECES)
+        together = min(self.threads, -(-self._size // landscape.block))
+        if count < MANY_MAPS * together:
+            work = new_work(landscape, together)
+            lead(lambda thread: carry(work, thread, 0, count), together)
+        else:
+            share(
+                lambda *part: carry(new_work(landscape), 0, *part),
+                *(count, self.threads, MOST_PIECES),
+            )
         return int(evaluations.sum())
 
     def _evaluate(
@@ -283,7 +289,8 @@ class SampledMetric:
         if len(maps) * self._size < SHARED_SAMPLES:
             evaluate(0, len(maps))
         elif len(maps) >= MANY_MAPS * self.threads:
-            share(evaluate, len(maps), self.threads, 4)
+            batches = len(maps) * self._size // (BATCH_SAMPLES * self.threads)
+            share(evaluate, len(maps), self.threads, max(1, min(batches, MOST_PIECES)))
         else:
             evaluate(0, len(maps), self.threads)
         return scores, known

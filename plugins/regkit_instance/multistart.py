@@ -191,6 +191,7 @@ class MultiStartSearch:
     def candidates(self) -> FloatArray:
         """Return the maps to compare at the finest level, from the initial transform first."""
         maps = self._global_search()
+        self.images.draw_ahead(self.settings.samples, COARSE_REDUCTION, self.settings.threads)
         for level in range(len(self.images.spacings) - 1):
             found = self._refine(level, maps, self.rigid, COARSE_REDUCTION)
             maps = self._best_after_initial(found)
@@ -259,11 +260,8 @@ class MultiStartSearch:
         tell_progress(f"level {level + 1} of {count}", (level + 1) / (count + 2))
         settings = self.settings
         measure = self.images.measure(
-            settings.measure,
-            level,
-            settings.samples // reduction,
-            settings.bins,
-            settings.threads,
+            *(settings.measure, level, settings.samples // reduction),
+            *(settings.bins, settings.threads),
         )
         exact = reduction == 1
         until = MIN_STEP_MM if exact else MIN_STEP_VOXELS * spacing

@@ -14,12 +14,10 @@ from regkit.geometry.interpolation import interpolate_mapped
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.registrar import Pair
 from regkit.similarity.point_sample import PointSample, values_at
+from regkit_instance.numba_backend.cells import map_points, spread_over_box
 from regkit_instance.numba_backend.distances import nearest_squared_distances
 from regkit_instance.pyramid import Level
-from regkit_instance.threads import share
 
-# Least number of points of a thread: fewer take as long as waking it. Chosen by hand.
-SHARE_POINTS = 8192
 # Voxels of a level around the body that are sampled too: the surroundings show where it ends.
 # Chosen by hand, as is the smallest number of probe points from which a body can be found.
 MARGIN_VOXELS = 6
@@ -132,7 +130,6 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     spacing_mm: float,
     count: int,
     seed: int,
-    threads: int = 1,
 ) -> MetricPoints:
     """Return stratified random points: one in each of equal cells of a box around the body.
 
@@ -150,8 +147,6 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
         Approximate number of points, before those outside the mask are dropped.
     seed
         Seed of the positions within the cells.
-    threads
-        Number of threads.
     """
     grid = pair.fixed.grid
     low, high = _with_surroundings(body.box, grid, spacing_mm)
@@ -161,18 +156,12 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     if pair.fixed_mask is not None:
         points = grid.to_physical(index.T + middle)
         index = index.take(np.flatnonzero(values_at(pair.fixed_mask, points)), axis=1)
-    to_fixed = AffineTransform(grid.affine @ AffineTransform.shift(middle).matrix)
-    to_level = level.grid.inverse_affine @ to_fixed.matrix
-    to_moving = pair.start @ to_fixed
-    values, mapped = np.empty(index.shape[1], np.float32), np.empty(index.shape, np.float32)
-    shares = max(index.shape[1] // SHARE_POINTS, 1)
-
-    def look_up(first: int, last: int) -> None:
-        part = slice(first * SHARE_POINTS, last * SHARE_POINTS if last < shares else None)
-        values[part] = interpolate_mapped(level.array, to_level[None, :3], index[:, part])[0]
-        _map_about(body.centre, to_moving, index[:, part], mapped[:, part])
-
-    share(look_up, shares, threads)
+    to_fixed = grid.affine.copy()
+    to_fixed[:3, 3] = grid.to_physical(middle)
+    to_level = level.grid.inverse_affine @ to_fixed
+    to_moving = pair.start @ AffineTransform(to_fixed)
+    values = interpolate_mapped(level.array, to_level[None, :3], index)[0]
+    mapped = _mapped_about(body.centre, to_moving, index)
     unknown = np.isnan(values)
     if not unknown.any():
         return MetricPoints(mapped, values)
@@ -180,31 +169,23 @@ def stratified_points(  # noqa: PLR0917 - each has its own meaning
     return MetricPoints(mapped.take(known, axis=1), values.take(known))
 
 
-def _map_about(
-    centre: FloatArray,
-    transform: Transform,
-    points: NDArray[np.float32],
-    mapped: NDArray[np.float32],
-) -> None:
-    """Fill in mapped points (3, N) about a centre near them; of a matrix in single precision."""
+def _mapped_about(
+    centre: FloatArray, transform: Transform, points: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return mapped points (3, N) about a centre near them; of a matrix in single precision."""
     if not isinstance(transform, AffineTransform):
-        mapped[:] = (transform.map_points(points.T) - centre).T
-        return
-    linear = transform.matrix[:3, :3].astype(np.float32)
-    np.einsum("ij,jn->in", linear, points, out=mapped)
-    mapped += (transform.matrix[:3, 3] - centre).astype(np.float32)[:, None]
+        return np.asarray((transform.map_points(points.T) - centre).T, np.float32, order="C")
+    matrix, mapped = transform.matrix[:3].copy(), np.empty_like(points)
+    matrix[:, 3] -= centre
+    map_points(matrix.astype(np.float32), points, mapped)
+    return mapped
 
 
 def _in_cells(cells: NDArray[np.int64], sides: FloatArray, seed: int) -> NDArray[np.float32]:
     """Return a random place in each cell of a box, about its middle, shape (3, N)."""
-    places = np.random.default_rng(seed).random((3, *cells), np.float32)
-    for axis, (number, side) in enumerate(zip(cells, sides, strict=True)):
-        first = np.arange(number, dtype=np.float32).reshape(-1, *[1] * (2 - axis))
-        of_axis = places[axis]
-        of_axis += first
-        of_axis *= side / number
-        of_axis -= side / 2
-    return places.reshape(3, -1)
+    places = np.random.default_rng(seed).random((3, int(np.prod(cells))), np.float32)
+    spread_over_box(places, cells, sides.astype(np.float32))
+    return places
 
 
 def _cells(sides: FloatArray, count: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
@@ -21,12 +22,14 @@ from regkit.similarity.point_sample import (
 from regkit_instance.measures import SampledMetric, metric_of
 from regkit_instance.points import BodyRegion, MetricPoints, find_body, stratified_points
 from regkit_instance.pyramid import Level, level_curve, pyramid, spacings_mm
-from regkit_instance.threads import results_of
+from regkit_instance.threads import begin, results_of
 
 # Chosen by hand, as are the others: voxels of the coarsest level across the radius of the body.
 COARSEST_VOXELS_PER_RADIUS = 8
 # Number of sample points from which the body and the range of intensities are found.
 PROBE_POINTS = 10_000
+# Voxels of a large image. Chosen by hand.
+LARGE_VOXELS = 2**22
 # A moving image with less than this fraction of the fixed body's volume shows only a part of it.
 PARTIAL_VOLUME_RATIO = 0.5
 # A mask outside of which lies more than this fraction of the foreground marks only a part of it.
@@ -66,7 +69,9 @@ class PreparedPair:
     moving: tuple[Level, ...]
     seed: int
     swapped: bool = False
-    _drawn: dict[tuple[int, int], MetricPoints] = field(default_factory=dict, init=False)
+    _drawn: dict[tuple[int, int], Callable[[], MetricPoints]] = field(
+        default_factory=dict, init=False
+    )
 
     @classmethod
     def prepare(
@@ -104,20 +109,24 @@ class PreparedPair:
         if swapped and isinstance(pair.start, AffineTransform):
             back = pair.start.inverse()
             pair = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, back)
-        (of_fixed, fixed_curve), (of_moving, moving_curve) = results_of(
-            [
-                partial(_sample_and_curve, pair.fixed, pair.fixed_mask),
-                partial(_sample_and_curve, pair.moving, pair.moving_mask),
-            ],
-            threads,
-        )
+        of_fixed = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE_POINTS)
+        of_moving = sample_points_in_mask(pair.moving, pair.moving_mask, PROBE_POINTS)
         body = find_body(pair, of_fixed)
         finest = spacings_mm(pair.fixed.grid, pair.moving.grid, 1, finest_mm)[0]
         doublings = int(np.log2(max(body.radius_mm / COARSEST_VOXELS_PER_RADIUS / finest, 1.0)))
         count = min(levels, 1 + doublings)
         spacings = spacings_mm(pair.fixed.grid, pair.moving.grid, count, finest_mm)
-        fixed = pyramid(pair.fixed, fixed_curve, spacings, threads=threads)
-        moving = pyramid(pair.moving, moving_curve, spacings, pair.moving_mask, threads)
+        # Threads share the slices of large images, or two small images.
+        is_large = max(pair.fixed.array.size, pair.moving.array.size) >= LARGE_VOXELS
+        of_slices, of_images = (threads, 1) if is_large else (1, threads)
+        masked = pair.fixed_mask is not None
+        fixed, moving = results_of(
+            [
+                lambda: _levels(pair.fixed, of_fixed, spacings, of_slices, masked=masked),
+                lambda: _levels(pair.moving, of_moving, spacings, of_slices, pair.moving_mask),
+            ],
+            of_images,
+        )
         shown = of_moving.points[of_moving.foreground]
         mass = shown.mean(axis=0) if len(shown) else np.asarray(pair.moving.grid.centre)
         volume = float(np.prod(pair.moving.grid.extent))
@@ -159,19 +168,33 @@ class PreparedPair:
         self, name: str, level: int, samples: int, bins: int, threads: int = 1
     ) -> SampledMetric:
         """Return a measure (see `metric_of`) at a level with about `samples` sample points."""
-        points = self._points(level, samples, threads)
+        points = self.draw(level, samples)()
         metric = metric_of(name, points.values, bins)
         return SampledMetric(points, self.moving[level], self.body.centre, metric, threads)
 
-    def _points(self, level: int, samples: int, threads: int) -> MetricPoints:
-        """Return about `samples` sample points at a level, the same ones if asked again."""
-        asked = level, samples
-        if asked not in self._drawn:
-            spacing, fixed = self.spacings[level], self.fixed[level]
-            self._drawn[asked] = stratified_points(
-                *(self.pair, self.body, fixed, spacing, samples, self.seed, threads)
+    def draw(self, level: int, samples: int, threads: int = 1) -> Callable[[], MetricPoints]:
+        """Return the function of the sample points of a measure, the same ones if asked again.
+
+        Another thread, if there is one, begins to draw them; else the first call does.
+        """
+        if (level, samples) not in self._drawn:
+            of_fixed = self.fixed[level], self.spacings[level]
+            drawing = partial(
+                stratified_points, self.pair, self.body, *of_fixed, samples, self.seed
             )
-        return self._drawn[asked]
+            self._drawn[level, samples] = begin(drawing, threads)
+        return self._drawn[level, samples]
+
+    def draw_ahead(self, samples: int, reduction: int, threads: int) -> None:
+        """Draw the points of the coarsest level, and let another thread draw those of finer ones.
+
+        There are fewer by a factor at every level, and at the finest also as many as told.
+        """
+        few, last = samples // reduction, len(self.spacings) - 1
+        self.draw(0, few)()
+        for level in range(1, last + 1):
+            self.draw(level, few, threads)
+        self.draw(last, samples, threads)
 
     def independent_samples(self) -> float:
         """Return the approximate number of independent samples: voxels of the body."""
@@ -180,10 +203,21 @@ class PreparedPair:
         return float(np.prod(np.maximum(sides / voxel, 1.0)))
 
 
-def _sample_and_curve(volume: Volume, mask: LabelMap | None) -> tuple[PointSample, FloatArray]:
-    """Return a sample of an image (in its mask), and its intensity curve."""
-    sample = sample_points_in_mask(volume, mask, PROBE_POINTS)
-    return sample, level_curve(sample, volume.modality, mask is not None)
+def _levels(
+    volume: Volume,
+    sample: PointSample,
+    spacings: tuple[float, ...],
+    threads: int,
+    mask: LabelMap | None = None,
+    *,
+    masked: bool = False,
+) -> tuple[Level, ...]:
+    """Return the levels of an image, unknown outside a mask, by the intensities of a sample.
+
+    `masked` is true for a sample from a mask that leaves the levels alone.
+    """
+    curve = level_curve(sample, volume.modality, masked or mask is not None)
+    return pyramid(volume, curve, spacings, mask, threads)
 
 
 def unmasked_pair(pair: Pair) -> Pair | None:

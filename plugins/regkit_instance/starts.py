@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from regkit.geometry.grid import FloatArray
@@ -23,6 +25,7 @@ LOCAL_ROTATIONS, LOCAL_DEG, LOCAL_STEP, LOCAL_SHIFT = 4000, 45.0, 0.2, 0.4
 PHI, PSI = np.sqrt(2.0), 1.533751168755204288118041
 
 
+@cache
 def rotations_everywhere(count: int) -> FloatArray:
     """Return rotations (count, 3, 3) spread evenly over SO(3) by a super-Fibonacci spiral.
 
@@ -37,7 +40,7 @@ def rotations_everywhere(count: int) -> FloatArray:
         *(2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
         *(2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
     )
-    return np.asarray(np.stack(rows, axis=1).reshape(-1, 3, 3))
+    return _read_only(np.stack(rows, axis=1).reshape(-1, 3, 3))
 
 
 def global_starts(centres: FloatArray, radius_mm: float) -> FloatArray:
@@ -95,11 +98,13 @@ def subsample_starts(starts: FloatArray, count: int) -> FloatArray:
     return np.asarray(starts[np.unique(index)])
 
 
+@cache
 def _rotations_up_to(degrees: float, count: int) -> FloatArray:
     """Return no rotation, and those of `count` over SO(3) up to an angle, (N, 3, 3)."""
     all_over = rotations_everywhere(count)
     cosine = (np.trace(all_over, axis1=1, axis2=2) - 1) / 2
-    return np.concatenate([np.eye(3)[None], all_over[cosine > np.cos(np.deg2rad(degrees))]])
+    within = all_over[cosine > np.cos(np.deg2rad(degrees))]
+    return _read_only(np.concatenate([np.eye(3)[None], within]))
 
 
 def _combined(rotations: FloatArray, shifts: FloatArray) -> FloatArray:
@@ -113,3 +118,8 @@ def _lattice(step_mm: float, steps: int) -> FloatArray:
     ticks = np.arange(-steps, steps + 1) * step_mm
     points = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1).reshape(-1, 3)
     return points[np.argsort((points**2).sum(axis=1), kind="stable")]
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    array.flags.writeable = False
+    return array

@@ -37,7 +37,24 @@ def share(work: Callable[[int, int], None], count: int, threads: int, pieces: in
     others = [_pool(threads - 1).submit(do_next) for _ in range(shares - 1)]
     do_next()
     for other in others:
-        other.result()
+        if not other.cancel():  # it began; one that did not would find nothing to do
+            other.result()
+
+
+def lead(work: Callable[[int], None], threads: int) -> None:
+    """Do a work as thread 0, while others, from 1 on, may help; it is done when thread 0 is."""
+    others = [_pool(threads - 1).submit(work, number) for number in range(1, threads)]
+    work(0)
+    for other in others:
+        other.cancel()
+
+
+def begin(work: Callable[[], Result], threads: int) -> Callable[[], Result]:
+    """Return the function of a work's result; another thread, if there is one, begins the work."""
+    if threads == 1:
+        return cache(work)
+    begun = _pool(threads - 1).submit(work)
+    return cache(lambda: work() if begun.cancel() else begun.result())
 
 
 def results_of(works: Sequence[Callable[[], Result]], threads: int) -> list[Result]:

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from regkit import Grid, Pair, Volume
 from regkit.geometry.rotation import rotations
+from regkit_instance.information import BLOCK
 from regkit_instance.local_optima import cluster_optima, distances_mm, uncertainty_mm
 from regkit_instance.motion import Motion, affine_maps
 from regkit_instance.optimizer import maximize
@@ -187,6 +188,18 @@ def test_compiled_searches_take_the_steps_of_interpreted_ones(name) -> None:
     np.testing.assert_allclose(compiled.maps, by_steps.maps, atol=1e-3)
     np.testing.assert_allclose(compiled.values[:-1], by_steps.values[:-1], rtol=1e-5)
     np.testing.assert_array_equal(compiled.maps, two.maps)
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_threads_that_share_the_points_of_searches_change_no_digit(threads) -> None:
+    measure = PreparedPair.prepare(smooth_pair(), 1, 0).measure("mi", 0, 30_000, 16)
+    assert len(measure.points.values) > threads * BLOCK
+    motion, starts = Motion("rigid", 40.0), np.stack([turned(6, 4, seed) for seed in range(3)])
+    alone = maximize(measure, motion, starts, 2.0, 0.01, 6)
+    for _ in range(5):
+        shared = maximize(replace(measure, threads=threads), motion, starts, 2.0, 0.01, 6)
+        np.testing.assert_array_equal(shared.maps, alone.maps)
+        np.testing.assert_array_equal(shared.values, alone.values)
 
 
 def smooth_pair() -> Pair:

@@ -56,16 +56,17 @@ def sample_points(
 
 def _sample(volume: Volume, mask: LabelMap | None, count: int) -> PointSample:
     rng = np.random.default_rng(0)
-    shape = np.array(volume.grid.shape_zyx)
-    index = np.clip(rng.random((count, 3)) * shape - 0.5, 0, shape - 1)
-    points = volume.grid.to_physical(index)
+    shape = np.array(volume.grid.shape_zyx)[:, None]
+    index = rng.random((count, 3)).T.copy()  # rows of one axis are quick to compute with
+    index = np.clip(index * shape - 0.5, 0, shape - 1)
+    points = volume.grid.to_physical(index.T)
     if mask is not None:
         kept = values_at(mask, points) != 0
-        index, points = index[kept], points[kept]
+        index, points = index[:, kept], points[kept]
     if isinstance(volume, LabelMap):
         values = values_at(volume, points)
     else:
-        values = volume.interpolated(np.eye(3, 4)[None], index.T)[0].astype(float)
+        values = volume.interpolated(np.eye(3, 4)[None], index)[0].astype(float)
     return PointSample(points, values, _is_foreground(values))
 
 
