@@ -20,7 +20,7 @@ TABLES = (
     *("ventricle_networks", "automatic", "point_errors", "domain_guard", "verdict"),
     "verdict_cost",
     *("domain_guard_real", "check_alignment", "start_guard", "fuzz", "kills"),
-    *("endurance", "read_speed", "like_for_like"),
+    *("endurance", "read_speed", "like_for_like", "thread_speed"),
 )
 # Loss of Dice that counts as worse than not registering.
 NOTABLY_LOWER_DICE = 0.02

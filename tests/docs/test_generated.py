@@ -47,6 +47,7 @@ def test_scores_and_datasets_are_those_of_the_registry(folder: Path, kind: str) 
     [
         *("speed", "cold", "capture", "real_pairs", "petct", "ventricles", "ventricle_networks"),
         *("refinements", "automatic", "training_cost", "verdict", "like_for_like"),
+        "thread_speed",
     ],
 )
 def test_what_was_measured_is_what_the_results_hold(folder: Path, name: str) -> None:

@@ -13,8 +13,10 @@ import cost
 import pairs
 import records
 import speed
+import thread_speed
 from phantoms import SMALL, small_pair
-from regkit import IDENTITY, Estimate, Pair
+from regkit import IDENTITY, Estimate, Pair, rigid
+from regkit.registration.pipeline import build_method
 from regkit.similarity.point_sample import values_at
 from regkit.testing.phantom import thorax
 
@@ -165,6 +167,26 @@ def test_costs_are_laid_out_by_kind() -> None:
     assert _cells(sizes, "mi") == ["mi", "64^3", "1.000", "2.000", "2.50", "0.50"]
     assert _cells(values, "mi") == ["mi", "64^3", "starts", "8", "1.000", "2.000", "0.50"]
     assert _cells(commands, "mi") == ["mi", "0.50", "0.30", "0.10", "0.50", "2.00"]
+
+
+def test_two_threads_are_beside_one_and_their_results_compared() -> None:
+    seconds = {"whole_1_s": 0.4, "whole_2_s": 0.2, "finest_1_s": 0.3, "finest_2_s": 0.1}
+    slower = {**seconds, "whole_2_s": 0.25, "same": False}
+    found = [{**seconds, "whole_1_s": 9.0, "run": "a", "size": "2mm", "same": True}]
+    found += [{**one, "run": "b", "size": "2mm"} for one in (seconds | {"same": True}, slower)]
+    whole, finest = thread_speed.table(found).splitlines()[2:]
+    assert whole == "| 2mm | whole search | 2 | 0.4000 | 0.2250 | 1.80 | 1 of 2 |"
+    assert finest == "| 2mm | finest level | 2 | 0.3000 | 0.1000 | 3.00 | 1 of 2 |"
+
+
+def test_the_finest_level_is_a_part_of_the_search_and_threads_find_the_same() -> None:
+    pair = small_pair(rigid((4.0, -3.0, 6.0), (12.0, -8.0, 10.0)))
+    runs = [
+        thread_speed.timed(build_method("fast-mi", {}, defaults={"threads": threads}), pair)
+        for threads in (1, 2)
+    ]
+    assert all(0 < finest < whole for whole, finest, _ in runs)
+    assert runs[0][2] == runs[1][2]
 
 
 def _script(name: str, *words: str) -> str:
