@@ -14,7 +14,7 @@ from regkit.errors import RegistrationError
 from regkit.geometry.grid import Grid
 from regkit.geometry.transform import IDENTITY, AffineTransform
 from regkit.geometry.volume import Volume
-from regkit.learning import TrainedModel
+from regkit.learning import TrainedModel, are_exchanged
 from regkit.learning.network_grid import feature_grid, moved_grid
 from regkit.learning.output_capture import Captured, captured_outputs
 from regkit.registrar import ExplainedMap, Explanation, Pair
@@ -70,9 +70,14 @@ def explain_rigid(pair: Pair, trained: TrainedModel[PairNetCard], passes: int) -
     Raises
     ------
     RegistrationError
-        The network weights no places.
+        The network weights no places, or knows these images in exchanged roles.
     """
     card, network = trained.card, trained.network
+    if are_exchanged(pair, card):
+        raise RegistrationError(
+            f"what {card.method} looks at can be shown for a fixed {card.fixed.modality} and a "
+            f"moving {card.moving.modality} only; register the images the other way round"
+        )
     watched, read = _reader(network, card.network)
     if passes > 1:
         pair = replace(pair, initial=register_rigid(pair, trained, passes - 1).transform)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from regkit.learning import (
     fill_unknown,
     pad_in_plane,
     preprocess,
+    register_in_learned_roles,
     register_with_model,
 )
 from regkit.learning.network_grid import center_of_mass
@@ -23,7 +26,12 @@ from regkit_pairnets.card import PairNetCard
 
 
 def register_rigid(pair: Pair, trained: TrainedModel[PairNetCard], passes: int) -> Estimate:
-    """Register a pair; arguments as of `regkit.learning.LearnedMethod.infer`."""
+    """Register a pair in either order; arguments as of `regkit.learning.LearnedMethod.infer`."""
+    register = partial(_register, trained=trained, passes=passes)
+    return register_in_learned_roles(pair, trained.card, register)
+
+
+def _register(pair: Pair, trained: TrainedModel[PairNetCard], passes: int) -> Estimate:
     card = trained.card
     inputs = network_inputs(pair, card)
 

@@ -29,14 +29,14 @@ def regkit_methods() -> Iterable[MethodSpec]:
         _learned(
             "dusfe",
             f"DenseNet with squeeze-fusion-excitation, {CARDIAC}",
-            specialty={("spect", "mu"), ("spect", "ct")},
+            specialty={("spect", "mu"), ("spect", "ct"), ("mu", "spect"), ("ct", "spect")},
             explains="the squeeze-fuse weights of voxels and channels on three levels",
         ),
         _learned(
             "attention-reg",
             "cross-modal attention, for prostate MR and ultrasound",
             "Song et al. 2022, Medical Image Analysis, doi:10.1016/j.media.2022.102612",
-            specialty={("mr", "us")},
+            specialty={("mr", "us"), ("us", "mr")},
             explains=ATTENTION,
         ),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regkit.errors import RegistrationError
-from regkit.geometry.grid import FloatArray
+from regkit.geometry.grid import FloatArray, Vector3
 from regkit.geometry.resampling import resample
-from regkit.geometry.transform import IDENTITY, AffineTransform
+from regkit.geometry.transform import IDENTITY, AffineTransform, Transform
 from regkit.geometry.volume import LabelMap, Volume
 from regkit.learning import (
     NetworkInputs,
@@ -18,6 +18,7 @@ from regkit.learning import (
     antialias_downsample,
     center_on_body,
     fill_unknown,
+    register_in_learned_roles,
     register_with_model,
 )
 from regkit.registrar import Estimate, Pair
@@ -50,11 +51,16 @@ def register_affine(
         An image is no CT in HU or PET in SUV, or shows no body.
     """
     pair, assumed = infer_modalities(pair)
-    if _is_swapped(pair, trained.card):
-        return _register_swapped(pair, trained, passes, model)
-    found = _register(pair, trained, passes, model)
-    warnings = [*assumed, *found.diagnostics["warnings"]]
-    return replace(found, diagnostics={**found.diagnostics, "warnings": warnings})
+    register = partial(_register, trained=trained, passes=passes, model=model)
+    found = register_in_learned_roles(pair, trained.card, register)
+    total = found.transform
+    if model == "anisotropic" and found.diagnostics.get("swapped"):
+        total = _without_shears(total, pair.fixed.grid.centre)  # an inverse has some
+    extra = {
+        "shape": shape_of(total) if isinstance(total, AffineTransform) else None,
+        "warnings": [*assumed, *found.diagnostics["warnings"]],
+    }
+    return replace(found, transform=total, diagnostics={**found.diagnostics, **extra})
 
 
 def predict_map(
@@ -87,40 +93,15 @@ def _register(
     )
     found = register_with_model(pair, trained, inputs, estimate, passes)
     total = found.transform
-    if model == "anisotropic" and isinstance(total, AffineTransform):
-        total = without_shears(total, grid.centre)  # passes without shears compose to some
-    extra = {
-        "preparation": {"fixed": dict(fixed.record), "moving": dict(moving.record)},
-        "shape": shape_of(total) if isinstance(total, AffineTransform) else None,
-    }
-    return replace(found, transform=total, diagnostics={**found.diagnostics, **extra})
-
-
-def _is_swapped(pair: Pair, card: TransMorphCard) -> bool:
-    """Return whether the modalities are those of training with fixed and moving swapped."""
-    given = [image.modality for image in (pair.fixed, pair.moving)]
-    trained = [domain.modality for domain in (card.fixed, card.moving)]
-    return given == trained[::-1] != trained
-
-
-def _register_swapped(
-    pair: Pair, trained: TrainedModel[TransMorphCard], passes: int, model: Model
-) -> Estimate:
-    """Register with fixed and moving swapped, and invert the transform."""
-    start = pair.start
-    if not isinstance(start, AffineTransform):
-        raise RegistrationError(
-            "these weights take a fixed CT and a moving PET, and an initial transform that is not "
-            "affine cannot be turned about; swap the images"
-        )
-    images = pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask
-    found = register_affine(Pair(*images, start.inverse()), trained, passes, model)
-    assert isinstance(found.transform, AffineTransform)  # noqa: S101 - of an affine start
-    back = found.transform.inverse()
     if model == "anisotropic":
-        back = without_shears(back, pair.fixed.grid.centre)
-    extra = {"swapped": True, "shape": shape_of(back)}
-    return Estimate(back, diagnostics={**found.diagnostics, **extra})
+        total = _without_shears(total, grid.centre)  # passes without shears compose to some
+    prepared = {"fixed": dict(fixed.record), "moving": dict(moving.record)}
+    diagnostics = {**found.diagnostics, "preparation": prepared}
+    return replace(found, transform=total, diagnostics=diagnostics)
+
+
+def _without_shears(found: Transform, centre: Vector3) -> Transform:
+    return without_shears(found, centre) if isinstance(found, AffineTransform) else found
 
 
 def _prepare_masked(volume: Volume, domain: WindowedDomain, mask: LabelMap | None) -> Prepared:

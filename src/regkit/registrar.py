@@ -68,6 +68,18 @@ class Pair:
         """The initial transform, identity when none was given."""
         return IDENTITY if self.initial is None else self.initial
 
+    def swapped(self) -> Pair:
+        """Return the pair with fixed and moving exchanged, and the initial map inverted.
+
+        Raises
+        ------
+        NotInvertibleError
+            The initial map has no inverse.
+        """
+        initial = None if self.initial is None else self.initial.inverse()
+        masks = self.moving_mask, self.fixed_mask
+        return Pair(self.moving, self.fixed, *masks, initial, self.initial_is_guess)
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, small_pair
-from regkit import IDENTITY, MethodSpec, rigid
+from regkit import IDENTITY, MethodSpec, Pair, Volume, rigid
 from regkit.errors import RegistrationError
 from regkit.registrar import Estimate
 from regkit.registration import witness
@@ -49,6 +49,37 @@ def test_the_distance_of_shifts_is_exact():
     shift = rigid(translation_mm=(3.0, 0.0, -4.0))
     assert separation_mm(small_pair(), MOTION, MOTION) == pytest.approx(0.0, abs=1e-9)
     assert separation_mm(small_pair(), shift @ MOTION, MOTION) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("fixed", "moving"), [("us", "mr"), ("mr", "us"), ("ct", "mr")])
+def test_ultrasound_moves_in_a_refinement_whichever_image_is_fixed(monkeypatch, fixed, moving):
+    seen, by = [], rigid(translation_mm=(1.0, -2.0, 0.5))
+
+    class Recording:
+        def __init__(self, **values):
+            pass
+
+        def register(self, pair):
+            seen.append(pair)
+            return Estimate(by @ pair.start)
+
+    entry = offer(monkeypatch, "near", IDENTITY, "refinement")
+    monkeypatch.setattr(RegisteredSpec, "load", lambda _: Recording)
+    images = small_pair().fixed, small_pair().moving
+    named = [Volume(i.array, i.grid, m) for i, m in zip(images, (fixed, moving), strict=True)]
+    found = refinement_witness(Pair(*named), MOTION, Offered(entry))
+    (pair,) = seen
+    points = np.eye(3) * 50
+    if fixed == "us":
+        assert (pair.fixed, pair.moving) == (named[1], named[0])
+        np.testing.assert_allclose(pair.start.map_points(MOTION.map_points(points)), points)
+        there = found.transform.map_points(points)
+        np.testing.assert_allclose(by.map_points(pair.start.map_points(there)), points, atol=1e-9)
+    else:
+        assert (pair.fixed, pair.moving) == tuple(named)
+        np.testing.assert_allclose(
+            found.transform.map_points(points), by.map_points(MOTION.map_points(points))
+        )
 
 
 def test_a_witness_searches_from_the_headers_with_its_own_parameters(monkeypatch):

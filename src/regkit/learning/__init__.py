@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from regkit.learning.domain_guard import domain_warnings as domain_warnings
     from regkit.learning.domain_guard import measure_domain as measure_domain
     from regkit.learning.domain_guard import measure_pair_domains as measure_pair_domains
+    from regkit.learning.exchanged_roles import are_exchanged as are_exchanged
+    from regkit.learning.exchanged_roles import (
+        register_in_learned_roles as register_in_learned_roles,
+    )
     from regkit.learning.grid_sampling import grid_sample as grid_sample
     from regkit.learning.grid_sampling import outside_mask as outside_mask
     from regkit.learning.grid_sampling import sampling_grid as sampling_grid
@@ -94,6 +98,7 @@ _HOMES = {
             "ImageDomain", "domain_features", "domain_warnings", "measure_domain",
             "measure_pair_domains",
         ),
+        "exchanged_roles": ("are_exchanged", "register_in_learned_roles"),
         "grid_sampling": ("grid_sample", "outside_mask", "sampling_grid"),
         "iterative": ("NetworkInputs", "recursive_registration", "register_with_model"),
         "loop": ("command_line", "train_method"),

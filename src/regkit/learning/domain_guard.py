@@ -57,6 +57,14 @@ class ImageDomain:
         """The modality that is assumed for an image without one; empty if none is known."""
         return self.modalities[0] if self.modalities else ""
 
+    @property
+    def known_modalities(self) -> frozenset[str]:
+        """The modalities that the network takes: those of training, and compatible ones."""
+        compatible = (
+            COMPATIBLE_MODALITIES[m] for m in self.modalities if m in COMPATIBLE_MODALITIES
+        )
+        return frozenset((*self.modalities, *compatible))
+
 
 def domain_features(seen: NDArray[np.float32], voxel_mm: float) -> dict[str, float]:
     """Return the features of an image that the guard compares.
@@ -166,8 +174,7 @@ def domain_warnings(
     names
         Names of the features for people.
     """
-    compatible = {COMPATIBLE_MODALITIES.get(known) for known in domain.modalities}
-    if modality and modality not in {*domain.modalities, *compatible}:
+    if modality and modality not in domain.known_modalities:
         learned = " and ".join(domain.modalities)
         yield f"the {role} image is {modality}, and {method} was trained on {learned}"
     for name, (low, high) in domain.ranges.items():

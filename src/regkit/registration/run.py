@@ -359,13 +359,7 @@ def _named_witnesses(pair: Pair, names: Sequence[str]) -> list[Witness]:
 
 def _backward(registrar: Registrar, pair: Pair, name: str) -> Transform:
     """Return the map found when fixed and moving are exchanged."""
-    return _estimate(registrar, _swapped(pair), name).transform
-
-
-def _swapped(pair: Pair) -> Pair:
-    initial = None if pair.initial is None else pair.initial.inverse()
-    masks = pair.moving_mask, pair.fixed_mask
-    return Pair(pair.moving, pair.fixed, *masks, initial, pair.initial_is_guess)
+    return _estimate(registrar, pair.swapped(), name).transform
 
 
 def plain_parameters(registrar: Registrar) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regkit.geometry.transform import Transform
+from regkit.geometry.transform import AffineTransform, Transform
 from regkit.plugin import MethodSpec
 from regkit.registrar import Pair, Registrar
 from regkit.registration.parameters import configure
 from regkit.registration.result_measures import tolerance_mm
 from regkit.registry import Registry, default_registry
 from regkit.similarity.compared_points import SmallerField
-from regkit.similarity.improvement import improvement
+from regkit.similarity.improvement import NO_PROOF, improvement
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +86,16 @@ def search_witness(pair: Pair, registry: Registry | None = None) -> Witness | No
 def refinement_witness(
     pair: Pair, result: Transform, registry: Registry | None = None
 ) -> Witness | None:
-    """Refine a result by another measure; None where no method for it is usable."""
-    return _registered(
-        replace(pair, initial=result, initial_is_guess=False), "refinement", registry
-    )
+    """Refine a result by another measure; None where no method for it is usable.
+
+    Ultrasound moves, whichever image is fixed: how far descriptors agree depends on whose points
+    are described, and the agreement that is needed was chosen so.
+    """
+    started = replace(pair, initial=result, initial_is_guess=False)
+    if pair.fixed.modality not in NO_PROOF or not isinstance(result, AffineTransform):
+        return _registered(started, "refinement", registry)
+    found = _registered(started.swapped(), "refinement", registry)
+    return None if found is None else replace(found, transform=found.transform.inverse())
 
 
 def declared_witnesses(registry: Registry) -> frozenset[str]:
