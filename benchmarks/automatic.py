@@ -9,6 +9,9 @@ prostates  real: MR and ultrasound of 15 patients, see mr_trus.py; error: 1 - Di
            `gland`, also within `auto`, has the weights of --folds that have not seen the patient
 COHORT     simulated: a dataset folder DIR/COHORT that `regkit simulate` wrote
 
+With --swapped the fixed image of each pair is the moving one, as where a SPECT is brought onto a
+CT; these are sets of their own.
+
 Motions are none, 2 degrees and 2 mm, 10 and 20, 25 and 40 at most. The threshold of `auto` was
 chosen on the thighs and on the validation split of mr-us, so cohorts are of the test split. The
 error is the TRE in mm, the mean distance of points of the body from where they belong. One line
@@ -90,6 +93,13 @@ def cohort(folder: Path) -> Iterator[Trial]:
         yield Trial(case.id, case.pair, tre(case.truth, points))
 
 
+def swapped(trial: Trial) -> Trial:
+    """Exchange the images; the error is that of the inverse map."""
+    return trial._replace(
+        pair=trial.pair.swapped(), error=lambda found: trial.error(found.inverse())
+    )
+
+
 def tre(truth: Transform, points: np.ndarray) -> Callable[[Transform], float]:
     return lambda found: float(pairs.tre_mm(found, truth, points).mean())
 
@@ -155,6 +165,7 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=Path("prostate-folds"))
     parser.add_argument("-m", "--methods", default=METHODS)
     parser.add_argument("--limit", type=int, default=1000, help="pairs of each set, at most")
+    parser.add_argument("--swapped", action="store_true", help="exchange fixed and moving")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/automatic.jsonl"))
     parser.add_argument("--table", action="store_true", help="print the table of the file only")
     options = parser.parse_args()
@@ -166,6 +177,8 @@ def main() -> None:
     common = {"run": datetime.now(UTC).isoformat(timespec="seconds"), **peers.conditions()}
     for name in () if options.table else options.sets:
         trials = known[name]() if name in known else cohort(options.cohorts / name)
+        if options.swapped:
+            name, trials = f"{name}, swapped", map(swapped, trials)  # noqa: PLW2901
         for number, trial in enumerate(trials):
             if number == options.limit:
                 break

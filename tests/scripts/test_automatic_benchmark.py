@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
+import pytest
+
 import automatic
 import records
 from phantoms import small_pair
-from regkit import IDENTITY
+from regkit import IDENTITY, rigid
 
 
 def _runs(name, **errors):
@@ -37,3 +40,13 @@ def test_a_run_writes_the_miss_or_the_error(tmp_path):
     out = tmp_path / "automatic.jsonl"
     records.append(out, {"set": "x"} | automatic.run("identity", trial))
     assert json.loads(out.read_text())["used"] == ""
+
+
+def test_exchanged_images_have_the_error_of_the_inverse_map():
+    there = rigid(translation_mm=(3.0, 0.0, -4.0))
+    at = np.zeros((1, 3))
+    trial = automatic.Trial("one", small_pair(there), automatic.tre(there, at))
+    other = automatic.swapped(trial)
+    assert (other.pair.fixed, other.pair.moving) == (trial.pair.moving, trial.pair.fixed)
+    assert other.error(there.inverse()) == pytest.approx(0.0, abs=1e-9)
+    assert other.error(there) == pytest.approx(10.0)
