@@ -34,7 +34,7 @@ from regkit.registration.parameters import parse_assignment
 from regkit.registration.pipeline import build_method
 from regkit.registration.run import run
 from regkit.registry import default_registry
-from regkit_msstunet.geometry import cube, pose_numbers
+from regkit_msstunet.geometry import cube, pose_numbers, pose_transform
 from regkit_ventricle.label_probabilities import relabel
 from regkit_ventricle.segmentation_metrics import BLOOD_POOL, MYOCARDIUM, volumes_ml
 
@@ -59,8 +59,11 @@ AGREEMENT = (
     *(f"R² {name}" for name in NUMBERS),
     *("R² MY ml", "MY ml, % off", "R² BP ml", "BP ml, % off"),
 )
+# Error of the long axis above which a pose is wrong.
+WRONG_DEG = 8.0
+POSED = ("axis, degrees off", "greatest", "centre, mm off", "OK", "CHECK", "FAIL", "wrong and OK")
 SCORED = (*KEYS, "cases", *TITLES, "median s", "failed")
-COLUMNS = (*KEYS, "cases", *TITLES, *AGREEMENT, "median s", "failed")
+COLUMNS = (*KEYS, "cases", *TITLES, *AGREEMENT, *POSED, "median s", "failed")
 
 
 def main() -> None:
@@ -150,9 +153,9 @@ def numbers(
 
 
 def tables(found: list[dict[str, Any]]) -> str:
-    """Lay out scores, and how numbers agree, as two tables."""
+    """Lay out scores, how numbers agree, and poses with their verdicts, as three tables."""
     cells = [dict(zip(COLUMNS, row, strict=True)) for row in rows(found)]
-    columns = (SCORED, (*KEYS, *AGREEMENT))
+    columns = (SCORED, (*KEYS, *AGREEMENT), (*KEYS, *POSED))
     parts = (records.markdown(some, ([row[c] for c in some] for row in cells)) for some in columns)
     return "\n\n".join(parts) + "\n"
 
@@ -167,6 +170,7 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[object]]:
             *(_score(done, score, digits) for score, digits in zip(SCORES, DIGITS, strict=True)),
             *_numbers_agree(done),
             *(cell for name in STRUCTURES for cell in _volumes(done, name)),
+            *_poses(done),
             *(_median([r["seconds"] for r in done]), len(mine) - len(done)),
         ]
 
@@ -205,6 +209,31 @@ def _volumes(done: list[dict[str, Any]], name: str) -> tuple[str, str]:
     percent = 100 * (found - true) / true
     r2 = r_squared(found[:, None].tolist(), true[:, None].tolist())[0]
     return f"{r2:.4f}", f"{percent.mean():+.2f} ± {percent.std(ddof=1):.2f}"
+
+
+def _poses(done: list[dict[str, Any]]) -> list[object]:
+    """Return errors of poses, numbers of verdicts, and of poses that are wrong and OK."""
+    if len(done) < FEWEST:
+        return ["-"] * len(POSED)
+    tilts, shifts = np.transpose([pose_error(r["true"], r["found"]) for r in done])
+    verdicts = [r.get("verdict") for r in done]
+    wrong = sum(v == "OK" for v, tilt in zip(verdicts, tilts, strict=True) if tilt > WRONG_DEG)
+    return [
+        f"{tilts.mean():.1f} ± {tilts.std(ddof=1):.1f}",
+        f"{tilts.max():.1f}",
+        f"{shifts.mean():.1f} ± {shifts.std(ddof=1):.1f}",
+        *(verdicts.count(status) for status in ("OK", "CHECK", "FAIL")),
+        wrong,
+    ]
+
+
+def pose_error(true: list[float], found: list[float]) -> tuple[float, float]:
+    """Return the angle between two long axes in degrees and the distance of the centres in mm."""
+    one, other = (pose_transform(six, cube(128, 3.4)).matrix for six in (true, found))
+    base = one[:3, 2], other[:3, 2]
+    across = float(np.linalg.norm(np.cross(*base)))
+    tilt = np.rad2deg(np.arctan2(across, float(base[0] @ base[1])))
+    return float(tilt), float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
 
 
 def _options() -> argparse.Namespace:

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial.transform import Rotation
 
 import records
 import ventricles
@@ -69,6 +70,31 @@ def test_the_table_tells_how_volumes_differ() -> None:
     assert cells["R² BP ml"] == cells["BP ml, % off"] == "-"
     assert cells["rotation MSE 10⁻² rad²"] == "50.00 ± 0.00"
     assert (cells["R² alpha"], cells["median s"], cells["failed"]) == ("1.000", "2.0", 1)
+
+
+def test_a_pose_is_off_by_the_turn_of_its_axis_and_the_shift_of_its_centre() -> None:
+    turn = Rotation.from_euler("YXZ", [-0.8, -1.1, 1.2])
+    leaning = Rotation.from_rotvec(np.deg2rad(10) * turn.as_matrix()[:, 0]) * turn
+    found = [*leaning.as_euler("YXZ"), 0.1, 0.2, 0.3]
+    tilt, shift = ventricles.pose_error([-0.8, -1.1, 1.2, 0.1, 0.2, 0.3 + 3 / 217.6], found)
+    assert (tilt, shift) == (pytest.approx(10), pytest.approx(3, rel=0.02))
+    about_axis = turn * Rotation.from_euler("z", 0.5)
+    tilt, _ = ventricles.pose_error(
+        [-0.8, -1.1, 1.2, 0, 0, 0], [*about_axis.as_euler("YXZ"), 0, 0, 0]
+    )
+    assert tilt == pytest.approx(0, abs=1e-5)
+
+
+def test_a_wrong_pose_that_is_called_right_is_counted() -> None:
+    true = [-0.8, -1.1, 1.2, 0.0, 0.0, 0.0]
+    record = {"row": "x", "data": "lv-pet", "true": true, "scores": {}, "seconds": 1.0}
+    leaning = [-0.8, -1.1 + np.deg2rad(9), 1.2, 0.0, 0.0, 0.0]
+    found = [(true, "OK"), (leaning, "OK"), (leaning, "CHECK")]
+    some = [{**record, "found": pose, "verdict": status} for pose, status in found]
+    (row,) = ventricles.rows(some)
+    cells = dict(zip(ventricles.COLUMNS, row, strict=True))
+    assert (cells["OK"], cells["CHECK"], cells["FAIL"], cells["wrong and OK"]) == (2, 1, 0, 1)
+    assert cells["greatest"] == "9.0"
 
 
 def test_failures_alone_are_a_row_too() -> None:
