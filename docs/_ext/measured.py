@@ -27,6 +27,8 @@ COHORTS = {
     "mr-us": "`mr-us`, test split",
     "lv-spect-pose": "`lv-spect`, test split",
     "lv-pet-pose": "`lv-pet`, test split",
+    "lv-spect-hard-pose": "`lv-spect-hard`, test split",
+    "lv-pet-hard-pose": "`lv-pet-hard`, test split",
 }
 PAPERS = {
     "dusfe-1": "SPECT and CT, 400 pairs of 200 patients",
@@ -152,7 +154,7 @@ def _cells(table: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, An
 
 
 def _ventricles() -> Iterator[Measured]:
-    for data in ("lv-spect", "lv-pet"):
+    for data in ("lv-spect", "lv-pet", "lv-spect-hard", "lv-pet-hard"):
         rows = [r for r in records("ventricles") if r["data"] == data and "scores" in r]
         for key, (score, factor) in VENTRICLE_SCORES.items():
             known = [row for row in rows if key in row["scores"]]
