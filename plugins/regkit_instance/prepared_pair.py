@@ -107,8 +107,7 @@ class PreparedPair:
             An image is constant, or a mask marks almost nothing.
         """
         if swapped and isinstance(pair.start, AffineTransform):
-            back = pair.start.inverse()
-            pair = Pair(pair.moving, pair.fixed, pair.moving_mask, pair.fixed_mask, back)
+            pair = pair.swapped()
         of_fixed = sample_points_in_mask(pair.fixed, pair.fixed_mask, PROBE_POINTS)
         of_moving = sample_points_in_mask(pair.moving, pair.moving_mask, PROBE_POINTS)
         body = find_body(pair, of_fixed)

@@ -11,7 +11,7 @@ CHEN = (
     "Registration of Cardiac SPECT and CT, MICCAI, arXiv:2206.05278"
 )
 ATTENTION = "the attention of the places of both images to each other"
-CARDIAC = "for cardiac SPECT (fixed) and attenuation map (moving)"
+CARDIAC = "for cardiac SPECT and attenuation map"
 
 
 @hookimpl

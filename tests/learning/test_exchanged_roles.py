@@ -52,7 +52,9 @@ def test_images_are_exchanged_where_the_network_knows_them_so(
     def register(one):
         seen.append(one)
         told = ["the fixed image is odd; give `--moving-modality mu`, it was prefixed"]
-        return Estimate(FOUND, diagnostics={"warnings": told, "pass_displacement_mm": [1.0]})
+        prepared = {"fixed": {"unit": "SUV"}, "moving": {"unit": "HU"}}
+        about = {"warnings": told, "pass_displacement_mm": [1.0], "preparation": prepared}
+        return Estimate(FOUND, marked, about)
 
     found = register_in_learned_roles(pair, trained.card, register)
     (one,) = seen
@@ -65,9 +67,12 @@ def test_images_are_exchanged_where_the_network_knows_them_so(
         np.testing.assert_allclose(FOUND.map_points(found.transform.map_points(points)), points)
         (told,) = found.diagnostics["warnings"]
         assert told == "the moving image is odd; give `--fixed-modality mu`, it was prefixed"
+        assert found.diagnostics["preparation"]["fixed"] == {"unit": "HU"}
+        assert (found.labels, found.fixed_labels) == (None, marked)
     else:
         assert one is pair
         assert found.transform is FOUND
+        assert found.labels is marked
     assert found.diagnostics.get("swapped", False) is is_exchanged
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phantoms import MOTION, small_pair
-from regkit import IDENTITY, MethodSpec, Pair, Volume, rigid
+from regkit import IDENTITY, AffineTransform, MethodSpec, Pair, Volume, rigid
 from regkit.errors import RegistrationError
 from regkit.registrar import Estimate
 from regkit.registration import witness
@@ -51,7 +51,9 @@ def test_the_distance_of_shifts_is_exact():
     assert separation_mm(small_pair(), shift @ MOTION, MOTION) == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize(("fixed", "moving"), [("us", "mr"), ("mr", "us"), ("ct", "mr")])
+@pytest.mark.parametrize(
+    ("fixed", "moving"), [("us", "mr"), ("mr", "us"), ("ct", "mr"), ("us", "us")]
+)
 def test_ultrasound_moves_in_a_refinement_whichever_image_is_fixed(monkeypatch, fixed, moving):
     seen, by = [], rigid(translation_mm=(1.0, -2.0, 0.5))
 
@@ -70,7 +72,7 @@ def test_ultrasound_moves_in_a_refinement_whichever_image_is_fixed(monkeypatch, 
     found = refinement_witness(Pair(*named), MOTION, Offered(entry))
     (pair,) = seen
     points = np.eye(3) * 50
-    if fixed == "us":
+    if (fixed, moving) == ("us", "mr"):
         assert (pair.fixed, pair.moving) == (named[1], named[0])
         np.testing.assert_allclose(pair.start.map_points(MOTION.map_points(points)), points)
         there = found.transform.map_points(points)
@@ -80,6 +82,14 @@ def test_ultrasound_moves_in_a_refinement_whichever_image_is_fixed(monkeypatch, 
         np.testing.assert_allclose(
             found.transform.map_points(points), by.map_points(MOTION.map_points(points))
         )
+
+
+def test_with_ultrasound_a_map_that_flattens_the_image_is_not_refined(monkeypatch):
+    entry = offer(monkeypatch, "near", IDENTITY, "refinement")
+    images = small_pair().fixed, small_pair().moving
+    named = [Volume(i.array, i.grid, m) for i, m in zip(images, ("us", "mr"), strict=True)]
+    flat = AffineTransform(np.diag([1.0, 1.0, 1e-13, 1.0]))
+    assert refinement_witness(Pair(*named), flat, Offered(entry)) is None
 
 
 def test_a_witness_searches_from_the_headers_with_its_own_parameters(monkeypatch):

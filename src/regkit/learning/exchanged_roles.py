@@ -48,7 +48,7 @@ def register_in_learned_roles(
         return register(pair)
     found = register(pair.swapped())
     diagnostics = {**_in_given_roles(found.diagnostics), "swapped": True}
-    return Estimate(found.transform.inverse(), diagnostics=diagnostics)
+    return Estimate(found.transform.inverse(), found.fixed_labels, diagnostics, found.labels)
 
 
 def are_exchanged(pair: Pair, card: PairCard) -> bool:
@@ -63,9 +63,13 @@ def _knows(domain: ImageDomain, modality: str) -> bool:
 
 
 def _in_given_roles(diagnostics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return diagnostics whose sentences call each image by its role in the given pair."""
-    sentences = {name: diagnostics[name] for name in SENTENCES if name in diagnostics}
-    renamed = {name: [_renamed(text) for text in texts] for name, texts in sentences.items()}
+    """Return diagnostics that call each image by its role in the given pair."""
+    renamed: dict[str, Any] = {}
+    for name, value in diagnostics.items():
+        if name in SENTENCES:
+            renamed[name] = [_renamed(text) for text in value]
+        elif isinstance(value, Mapping) and value.keys() == OTHER_ROLE.keys():
+            renamed[name] = {role: value[other] for role, other in OTHER_ROLE.items()}
     return {**diagnostics, **renamed}
 
 

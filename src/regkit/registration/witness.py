@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from regkit.errors import NotInvertibleError
 from regkit.geometry.transform import AffineTransform, Transform
 from regkit.plugin import MethodSpec
 from regkit.registrar import Pair, Registrar
@@ -88,14 +89,18 @@ def refinement_witness(
 ) -> Witness | None:
     """Refine a result by another measure; None where no method for it is usable.
 
-    Ultrasound moves, whichever image is fixed: how far descriptors agree depends on whose points
-    are described, and the agreement that is needed was chosen so.
+    Where one image is ultrasound it moves, whichever is fixed: how far descriptors agree depends
+    on whose points are described, and the agreement that is needed was chosen so.
     """
     started = replace(pair, initial=result, initial_is_guess=False)
-    if pair.fixed.modality not in NO_PROOF or not isinstance(result, AffineTransform):
+    only_fixed = pair.fixed.modality in NO_PROOF and pair.moving.modality not in NO_PROOF
+    if not only_fixed or not isinstance(result, AffineTransform):
         return _registered(started, "refinement", registry)
-    found = _registered(started.swapped(), "refinement", registry)
-    return None if found is None else replace(found, transform=found.transform.inverse())
+    try:
+        found = _registered(started.swapped(), "refinement", registry)
+        return None if found is None else replace(found, transform=found.transform.inverse())
+    except NotInvertibleError:  # a map that flattens the image, which the verdict tells anyhow
+        return None
 
 
 def declared_witnesses(registry: Registry) -> frozenset[str]:
